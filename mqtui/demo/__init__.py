@@ -1,0 +1,1 @@
+"""Real brokers started on demand, and a shop that fails in them."""

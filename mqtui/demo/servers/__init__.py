@@ -1,0 +1,1 @@
+"""Real brokers in private folders, on private ports, gone with their parent."""

@@ -1,0 +1,1 @@
+"""Named connections: what they point at, what they allow, where their secrets are."""

@@ -1,0 +1,1 @@
+"""What mqtui remembers on this machine."""
