@@ -1,0 +1,234 @@
+"""The port: what every adapter offers.
+
+Reads and writes are two objects. A service holds a `Broker`, which can't change anything; a `Writer` exists only
+inside `async with guard.writing(plan, consent)`. Errors leave as `domain.errors.MqtuiError`, never as the client
+library's own. A batch from a reader holds at most 1,000 messages or 1 MiB (one message may be larger); `Lease.move`
+splits what it is given as the broker wants it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from mqtui.domain.capability import Support, Verb
+from mqtui.domain.message import EntryId, Message, Outgoing
+from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.policy import Policy
+from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms, Transfer
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.span import Extent, Price, Span
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Page, PendingEntry
+
+Batch: TypeAlias = Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a broker is and how to log in. `secret` is never part of `repr`; `options` are the adapter's own."""
+
+    kind: BrokerKind
+    hosts: tuple[tuple[str, int], ...]
+    user: str = ""
+    secret: str = field(default="", repr=False)
+    tls: bool = False
+    path: str = ""
+    """RabbitMQ: the vhost. Redis: the database number."""
+
+    variant: str = ""
+    """Redis: "", "sentinel" or "cluster"."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    prefix: str = "mqtui"
+    """All names mqtui makes start with it (C9)."""
+
+    @property
+    def shown(self) -> str:
+        """The URL without the secret."""
+        plus = f"+{self.variant}" if self.variant else ""
+        scheme = {
+            BrokerKind.RABBITMQ: "amqps" if self.tls else "amqp",
+            BrokerKind.REDIS: "rediss" if self.tls else "redis",
+        }
+        head = scheme.get(self.kind, "kafka+ssl" if self.tls else "kafka") + plus
+        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
+        who = f"{self.user}@" if self.user else ""
+        return f"{head}://{who}{hosts}/{self.path}" if self.path else f"{head}://{who}{hosts}"
+
+
+class Catalog(Protocol):
+    """What there is."""
+
+    async def cluster(self) -> Cluster:
+        """The broker as a whole."""
+
+    def destinations(self) -> AsyncIterator[Page[Destination]]:
+        """All destinations: names first, then the same rows again with depths."""
+
+    async def detail(self, ref: Ref) -> Destination:
+        """One destination with depths and facts, never creating it.
+
+        Raises:
+            NotFound: there is no such thing.
+        """
+
+
+class Reader(Protocol):
+    """Looking at messages. Nothing here changes the broker."""
+
+    async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
+        """First and end by partition, and the count."""
+
+    async def price(self, ref: Ref, count: int) -> Price:
+        """What reading `count` messages costs."""
+
+    def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+        """Messages in order of position, up to the end as of now (K8: the last stable offset), at most `limit` in all.
+
+        With `span.start` newest: the last `limit` messages, oldest first.
+
+        Raises:
+            NotFound: there is no such thing.
+            Refused: the destination lends its messages; that look is `Writer.borrow`.
+        """
+
+    def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
+        """Messages that arrive from now on, until the iterator is closed.
+
+        Raises:
+            Unsupported: a queue can't be followed (C10).
+        """
+
+
+class Groups(Protocol):
+    """Consumer groups."""
+
+    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+        """All groups, or those that read one destination."""
+
+    def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """Lag of each group as it becomes known; what is committed is asked before the ends (K14)."""
+
+
+class Pending(Protocol):
+    """Redis: the pending entries list."""
+
+    async def entries(
+        self,
+        stream: Ref,
+        group: str,
+        *,
+        min_idle: int = 0,
+        consumer: str = "",
+        cursor: bytes | None = None,
+        limit: int = 100,
+    ) -> Page[PendingEntry]:
+        """Pending entries by id; `min_idle` is milliseconds."""
+
+    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+        """The entries themselves; None where one was trimmed or deleted."""
+
+
+class Broker(Protocol):
+    """One broker, to look at."""
+
+    kind: BrokerKind
+    catalog: Catalog
+    reader: Reader
+    groups: Groups
+    pending: Pending | None
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Whether kind, version, plugin and rights allow the verb."""
+
+    async def snapshot(self, source: Ref) -> Source:
+        """The bounds of a move as of now, what earlier runs handled, and who holds the source. Opens no transaction."""
+
+    async def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The plan with this broker's word on it: guarantee, risks (room, rights, routes, readers), further steps."""
+
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """What a move within this broker promises."""
+
+
+class Publisher(Protocol):
+    """Sends messages and waits for the broker's word."""
+
+    async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
+        """One receipt a message, in order."""
+
+
+class Lease(Protocol):
+    """Letters taken from one source and not yet given up."""
+
+    def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Letters nobody has handled, in order, at most `size` a batch, up to the snapshot; then it ends."""
+
+    async def drain(self) -> None:
+        """Take no more: `batches` gives what is already in hand and ends."""
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Store each and remove it from the source (transaction, script, or confirm then ack). One receipt a letter."""
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Remove letters from the source; they are stored elsewhere or are discarded. One receipt a letter."""
+
+    async def keep(self, letters: Batch) -> None:
+        """Not selected, or refused: they stay in the source."""
+
+
+class Writer(Protocol):
+    """The changes a plan names, and no others."""
+
+    def publisher(self) -> AbstractAsyncContextManager[Publisher]:
+        """Publishing with confirmation."""
+
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+        """Take letters from a source. Leaving finishes or returns what is in hand, and ends the hold."""
+
+    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+        """The paid look at a queue (R3): read one by one, returned in one go, rescued where none is left."""
+
+    async def apply(self, step: Step) -> StepResult:
+        """Claim, acknowledge, unmark, create the state topic."""
+
+
+class Adapter(Protocol):
+    """One connected broker. Only `adapters.py`, `guard.py`, `services/session.py` and the adapters name it."""
+
+    broker: Broker
+
+    def open_writer(self, permit: Permit) -> Writer:
+        """A writer for one permit."""
+
+    async def close(self) -> None:
+        """Give everything back and close all connections."""
+
+
+class AuditLog(Protocol):
+    """Where writes are noted before they are made."""
+
+    def begin(self, plan: Plan, policy: Policy) -> None:
+        """On disk when it returns.
+
+        Raises:
+            StorageFailed: it could not be kept, so nothing may be written to the broker.
+        """
+
+    def end(self, plan: Plan, policy: Policy, result: str) -> None:
+        """How it ended."""
+
+
+@runtime_checkable
+class Permit(Protocol):
+    """Leave to write, made in `guard.py` only."""
+
+    @property
+    def plan(self) -> Plan:
+        """The plan it was given for."""
+
+
+Connect: TypeAlias = Callable[[Address], Adapter]
+"""Every adapter's `connect`: no I/O; the first call connects."""

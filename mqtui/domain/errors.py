@@ -1,0 +1,94 @@
+"""What can go wrong, in words for the person on call.
+
+MqtuiError
+├── BadInput              what was asked for can't be read: a position, a header, a URL, a filter
+├── NotFound              the named thing does not exist
+├── CannotConnect         no conversation with the broker
+│   ├── Unreachable       no such host, refused, timed out before the first answer
+│   ├── TlsRefused        the certificate or the protocol version was refused
+│   └── NotAuthenticated  the name or the secret was refused
+├── NotAuthorised         a right is missing; the hint names it
+├── Refused               mqtui will not do it: policy, price, plan
+│   ├── Unsupported       this broker does not offer the verb
+│   ├── NeedsConsent      the plan was not agreed to
+│   └── Held              another operator's run holds the source
+├── BrokerTrouble         the broker answered with an error, or died on the way
+│   ├── TimedOut          no answer in time; nothing was changed
+│   └── ReplyLost         a change was sent and its reply did not come: the outcome is unknown
+└── StorageFailed         this machine could not keep the journal, the audit or a bundle
+"""
+
+from __future__ import annotations
+
+
+class MqtuiError(Exception):
+    """Something went wrong. `title` is one line, `detail` says what happened, `hint` what to do."""
+
+    def __init__(self, title: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(title)
+        self.title = title
+        self.detail = detail
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return "\n".join(part for part in (self.title, self.detail, self.hint) if part)
+
+
+class BadInput(MqtuiError):
+    """What was asked for can't be read."""
+
+
+class NotFound(MqtuiError):
+    """The named thing does not exist."""
+
+
+class CannotConnect(MqtuiError):
+    """No conversation with the broker."""
+
+
+class Unreachable(CannotConnect):
+    """No such host, refused, or timed out before the first answer."""
+
+
+class TlsRefused(CannotConnect):
+    """The certificate or the protocol version was refused."""
+
+
+class NotAuthenticated(CannotConnect):
+    """The name or the secret was refused."""
+
+
+class NotAuthorised(MqtuiError):
+    """A right is missing; the hint names it."""
+
+
+class Refused(MqtuiError):
+    """Mqtui will not do it: policy, price or plan."""
+
+
+class Unsupported(Refused):
+    """This broker does not offer the verb."""
+
+
+class NeedsConsent(Refused):
+    """The plan was not agreed to."""
+
+
+class Held(Refused):
+    """Another operator's run holds the source."""
+
+
+class BrokerTrouble(MqtuiError):
+    """The broker answered with an error, or died on the way."""
+
+
+class TimedOut(BrokerTrouble):
+    """No answer in time; nothing was changed."""
+
+
+class ReplyLost(BrokerTrouble):
+    """A change was sent and its reply did not come: the outcome is unknown."""
+
+
+class StorageFailed(MqtuiError):
+    """This machine could not keep the journal, the audit or a bundle."""

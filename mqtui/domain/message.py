@@ -1,0 +1,119 @@
+"""Messages as the broker holds them: bytes stay bytes, headers and fields are ordered and may repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mqtui.domain.figure import Figure
+from mqtui.domain.resource import Ref, name_bytes
+
+Header: TypeAlias = tuple[str, bytes | None, str]
+"""Name, value in the broker's own encoding, and its type: "" on Kafka, the AMQP field type's name on RabbitMQ."""
+
+Field: TypeAlias = tuple[bytes, bytes]
+"""Name and value of a Redis stream entry."""
+
+Property: TypeAlias = tuple[str, str | int]
+"""An AMQP basic property other than headers, by its name in the 0-9-1 specification (`content_type`, `priority`)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Offset:
+    """A place in a partition of a topic, or in a RabbitMQ stream (partition -1)."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return str(self.offset) if self.partition < 0 else f"{self.partition}/{self.offset}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EntryId:
+    """The id of a Redis stream entry: milliseconds and sequence."""
+
+    ms: int
+    seq: int
+
+    def __str__(self) -> str:
+        return f"{self.ms}-{self.seq}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Delivery:
+    """A message lent by a RabbitMQ queue, by its delivery tag. It names a letter only while the lease is open."""
+
+    tag: int
+
+    def __str__(self) -> str:
+        return f"delivery {self.tag}"
+
+
+Position: TypeAlias = Offset | EntryId | Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What AMQP 0-9-1 says about a message beside its headers and body.
+
+    `deliveries` is the count the message arrived with (`x-delivery-count`; None where the queue keeps none), `left` how
+    often it can still be returned before the broker removes it.
+    """
+
+    exchange: str
+    routing_key: str
+    redelivered: bool
+    properties: tuple[Property, ...]
+    deliveries: int | None
+    left: Figure
+
+
+def weight(key: bytes | None, value: bytes | None, headers: tuple[Header, ...], fields: tuple[Field, ...]) -> int:
+    """Bytes of key, value, headers and fields together."""
+    inner = len(key or b"") + len(value or b"")
+    inner += sum(len(name_bytes(name)) + len(content or b"") for name, content, _ in headers)
+    return inner + sum(len(name) + len(content) for name, content in fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `timestamp` is milliseconds since the epoch. Redis has `fields` and neither key nor value."""
+
+    resource: Ref
+    position: Position
+    value: bytes | None
+    key: bytes | None = None
+    headers: tuple[Header, ...] = ()
+    timestamp: int | None = None
+    fields: tuple[Field, ...] = ()
+    envelope: Envelope | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value, headers and fields."""
+        return weight(self.key, self.value, self.headers, self.fields)
+
+    def header(self, name: str) -> bytes | None:
+        """The first value of that name, in the broker's encoding."""
+        return next((value for known, value, _ in self.headers if known == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to send. A target of kind exchange takes `routing_key`; `partition` and `timestamp` are Kafka's."""
+
+    target: Ref
+    value: bytes | None = None
+    key: bytes | None = None
+    headers: tuple[Header, ...] = ()
+    fields: tuple[Field, ...] = ()
+    partition: int | None = None
+    timestamp: int | None = None
+    routing_key: str = ""
+    properties: tuple[Property, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value, headers and fields."""
+        return weight(self.key, self.value, self.headers, self.fields)

@@ -1,0 +1,112 @@
+"""What a broker holds: destinations, consumer groups, pending entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mqtui.domain.figure import Figure, unknown
+from mqtui.domain.message import EntryId
+from mqtui.domain.resource import BrokerKind, Ref
+
+NOT_ASKED = unknown("not asked")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some of many. `cursor` goes into the next call; None: this was the last page."""
+
+    items: tuple[Item, ...]
+    cursor: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The broker as a whole. `facts` are further lines (name, value) in the broker's own words."""
+
+    kind: BrokerKind
+    version: str
+    name: str = ""
+    nodes: int = 1
+    facts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A topic, queue, exchange or stream in a list.
+
+    `sort` is the broker's word for what it is (`topic`, `quorum`, `classic`, `stream`, `fanout`). `messages` is what it
+    holds; `backlog` what waits: lag of the worst group, ready in a queue. `facts` are columns of this broker alone.
+    """
+
+    ref: Ref
+    sort: str
+    messages: Figure = NOT_ASKED
+    backlog: Figure = NOT_ASKED
+    size: Figure = NOT_ASKED
+    partitions: int | None = None
+    internal: bool = False
+    facts: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    dead_letters_to: tuple[Ref, ...] = ()
+    """Where the broker itself sends its dead letters (RabbitMQ: resolved over exchange and bindings)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A consumer in a group. `idle` and `inactive` are milliseconds; None where the broker does not tell."""
+
+    name: str
+    client: str = ""
+    host: str = ""
+    assigned: tuple[tuple[str, int], ...] = ()
+    pending: int | None = None
+    idle: int | None = None
+    inactive: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A consumer group (RabbitMQ: the consumers of one queue). `state` is the broker's own word."""
+
+    ref: Ref
+    sort: str
+    state: str
+    members: tuple[Member, ...] = ()
+    reads: tuple[Ref, ...] = ()
+    pending: Figure = NOT_ASKED
+    why: str = ""
+    """Why something is missing, such as a right."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """Lag of a group in one partition (Redis streams and RabbitMQ queues have one, numbered 0)."""
+
+    resource: Ref
+    partition: int
+    committed: str
+    end: str
+    lag: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLag:
+    """Lag of a group: a part for each partition it has committed or is assigned, and the total."""
+
+    group: Ref
+    state: str
+    parts: tuple[PartitionLag, ...]
+    total: Figure
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEntry:
+    """An entry delivered and not acknowledged. `idle` is milliseconds as of `read_at` (server time, ms)."""
+
+    id: EntryId
+    consumer: str
+    idle: int
+    deliveries: int
+    read_at: int
