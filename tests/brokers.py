@@ -1,0 +1,49 @@
+"""The three brokers of one test run: each is started when first asked for, all end with the run."""
+
+import threading
+from functools import cached_property
+
+from mqtui.demo.servers import Servers
+
+
+class Brokers:
+    """URLs of real brokers, shared by every test of the run; whoever writes uses names of its own.
+
+    MQTUI_KAFKA, MQTUI_RABBITMQ and MQTUI_REDIS are used instead where set. A test that kills, pauses or configures
+    a broker starts its own: ``brokers.servers.start_redis("mine")``, and stops it at its end.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._urls: dict[str, str] = {}
+
+    @cached_property
+    def servers(self) -> Servers:
+        """What runs them."""
+        return Servers()
+
+    def kafka(self) -> str:
+        """Return Kafka's URL. Raises KafkaMissing."""
+        with self._lock:
+            if "kafka" not in self._urls:
+                self._urls["kafka"] = self.servers.start_kafka()
+            return self._urls["kafka"]
+
+    def rabbitmq(self) -> str:
+        """Return RabbitMQ's URL, with its management API. Raises RabbitMQMissing."""
+        with self._lock:
+            if "rabbitmq" not in self._urls:
+                self._urls["rabbitmq"] = self.servers.start_rabbitmq()
+            return self._urls["rabbitmq"]
+
+    def redis(self) -> str:
+        """Return Redis's URL. Raises RedisMissing."""
+        with self._lock:
+            if "redis" not in self._urls:
+                self._urls["redis"] = self.servers.start_redis()
+            return self._urls["redis"]
+
+    def close(self) -> None:
+        """End what was started."""
+        if "servers" in self.__dict__:
+            self.servers.close()
