@@ -1,14 +1,10 @@
 """Fixtures every test may use: real brokers, started when first asked for."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from brokers import Brokers  # noqa: E402 - found by the line above: importlib mode adds no folder to the path
+from tests.brokers import Brokers
 
 
 @pytest.fixture(scope="session")
