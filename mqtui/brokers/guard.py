@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mqtui.brokers.port import Adapter, AuditLog, Batch, Lease, Publisher, Writer
 from mqtui.domain.errors import MqtuiError, Refused
 from mqtui.domain.message import Outgoing
-from mqtui.domain.plan import Borrow, Deliver, Plan, Send, Step, StepResult, Take
+from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
 from mqtui.domain.policy import Consent, Policy, check
-from mqtui.domain.redrive import Receipt, Source, Terms
+from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -61,21 +61,22 @@ class BoundWriter:
         self.result = "done"
         """What the audit says at the end; the service writes it."""
 
-    def publisher(self) -> AbstractAsyncContextManager[Publisher]:
-        """Publishing to the plan's targets."""
-        targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Send | Deliver))
-        return self._bound_publisher(targets)
-
     @asynccontextmanager
-    async def _bound_publisher(self, targets: frozenset[Ref]) -> AsyncIterator[Publisher]:
+    async def publisher(self) -> AsyncIterator[Publisher]:
+        """Publishing to the plan's targets."""
+        targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Send))
         async with self._writer.publisher() as publisher:
             yield BoundPublisher(publisher, targets)
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
-        """Taking letters from the plan's source."""
+    @asynccontextmanager
+    async def lease(self, source: Source, terms: Terms) -> AsyncIterator[Lease]:
+        """Taking letters from the plan's source, for the plan's targets."""
         if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not take letters from {source.ref}")
-        return self._writer.lease(source, terms)
+        targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
+        removes = any(isinstance(step, Remove) for step in self._plan.steps)
+        async with self._writer.lease(source, terms) as lease:
+            yield BoundLease(lease, targets, removes=removes)
 
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look the plan names."""
@@ -99,7 +100,47 @@ class BoundPublisher:
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
-        for target in {outgoing.target for outgoing in batch}:
-            if target not in self._targets:
-                raise Refused(f"The plan does not write to {target}")
+        only(self._targets, {outgoing.target for outgoing in batch})
         return await self._publisher.send(batch)
+
+
+class BoundLease:
+    """A lease that moves to the plan's targets only, and removes only where the plan says so."""
+
+    def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
+        self._lease = lease
+        self._targets = targets
+        self._removes = removes
+
+    def batches(self, size: int) -> AsyncIterator[Batch]:
+        """As the lease's own."""
+        return self._lease.batches(size)
+
+    async def drain(self) -> None:
+        """As the lease's own."""
+        await self._lease.drain()
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """As the lease's own, for the plan's targets."""
+        only(self._targets, {transfer.target for transfer in batch})
+        return await self._lease.move(batch)
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """As the lease's own, where the plan removes."""
+        if not self._removes:
+            raise Refused("The plan does not remove letters without storing them")
+        return await self._lease.settle(letters)
+
+    async def keep(self, letters: Batch) -> None:
+        """As the lease's own."""
+        await self._lease.keep(letters)
+
+
+def only(allowed: frozenset[Ref], wanted: set[Ref]) -> None:
+    """Let through what the plan names.
+
+    Raises:
+        Refused: something else is wanted.
+    """
+    for ref in wanted - allowed:
+        raise Refused(f"The plan does not write to {ref}")

@@ -1,5 +1,71 @@
-"""The command line."""
+"""The command line: a second front end over the same services.
+
+Nothing here loads a broker's client library, nor Textual, before a command needs it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from mqtui import __version__
+
+COMMANDS = {
+    "demo": "Real brokers with a failing shop in them.",
+    "ls": "List topics, queues, exchanges and streams with what waits in them.",
+    "peek": "Look at messages without taking them.",
+    "tail": "Follow what arrives.",
+    "publish": "Send messages, each confirmed by the broker.",
+    "groups": "List consumer groups.",
+    "lag": "How far consumer groups are behind.",
+    "pending": "Entries delivered to a Redis consumer and not acknowledged.",
+    "claim": "Reassign pending entries to another consumer.",
+    "ack": "Acknowledge pending entries.",
+    "dlq": "Find dead letters, or group those of one destination by cause.",
+    "redrive": "Send dead letters home.",
+    "discard": "Take dead letters out, keeping them in a bundle.",
+    "runs": "Redrives of this machine: list, show, resume, put back, report.",
+    "audit": "What was changed from this machine.",
+    "profile": "Named connections.",
+    "completion": "Completion for bash, zsh or fish.",
+}
+
+
+class Commands(click.Group):
+    """Loads the module of a command when it is called; its help line is known before."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order in which they are told."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, loaded now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"mqtui.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without loading one."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mqtui")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.pass_context
+def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
+    """Kafka, RabbitMQ and Redis Streams for the engineer on call.
+
+    TARGET is a profile (NAME, or NAME/KIND where it holds several brokers) or a URL:
+    kafka://host:9092, amqp://user@host/vhost, redis://host:6379/0.
+    """
+    ctx.obj = ascii_only
 
 
 def main() -> None:
     """Run mqtui."""
+    mqtui(prog_name="mqtui")

@@ -1,0 +1,78 @@
+"""The only writer to stdout (data) and stderr (progress, notes, errors)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import click
+
+from mqtui.domain.errors import MqtuiError
+
+ASCII = str.maketrans({"≈": "~", "≥": ">=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."})
+
+
+class Output:
+    """Writes one command's answer. `json` says that stdout carries JSON lines and nothing else."""
+
+    def __init__(self, *, json: bool = False, ascii_only: bool = False) -> None:
+        self.json = json
+        self._ascii = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
+
+    def _shown(self, text: str) -> str:
+        text = text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+        return text.translate(ASCII) if self._ascii else text
+
+    def object(self, value: object) -> None:
+        """One JSON object on a line of stdout."""
+        import orjson
+
+        self.raw(orjson.dumps(value))
+
+    def raw(self, line: bytes) -> None:
+        """One ready JSON line."""
+        stream = click.get_binary_stream("stdout")
+        stream.write(line.rstrip(b"\n") + b"\n")
+        stream.flush()
+
+    def line(self, text: str = "") -> None:
+        """One line for a reader."""
+        click.echo(self._shown(text))
+
+    def note(self, text: str) -> None:
+        """One line beside the data, on stderr."""
+        click.echo(self._shown(text), err=True)
+
+    def progress(self, text: str) -> None:
+        """A line that replaces itself where a person watches."""
+        if sys.stderr.isatty():
+            click.echo(f"\r\x1b[K{self._shown(text)}", err=True, nl=False)
+
+    def progress_done(self) -> None:
+        """Leave the line of progress."""
+        if sys.stderr.isatty():
+            click.echo("\r\x1b[K", err=True, nl=False)
+
+    def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+        """Aligned columns, two apart; the columns of `right` are figures."""
+        cells = [[*titles], *([self._shown(str(cell)) for cell in row] for row in rows)]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
+        for row in cells:
+            aligned = (
+                text.rjust(width) if column in right else text.ljust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            self.line("  ".join(aligned).rstrip())
+
+    def error(self, error: MqtuiError, exit_code: int) -> None:
+        """A title, what happened, what to do, on stderr."""
+        if self.json:
+            import orjson
+
+            told = {"error": {"title": error.title, "detail": error.detail, "hint": error.hint, "exit": exit_code}}
+            click.echo(orjson.dumps(told).decode(), err=True)
+            return
+        self.note(f"✗ {error.title}")
+        for part in (error.detail, error.hint):
+            if part:
+                self.note(f"  {part}")

@@ -1,0 +1,80 @@
+"""Durations, times and positions as people type them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import EntryId, Offset
+from mqtui.domain.span import At, Bound, Edge, Since
+
+UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
+FORMS = "a time is 14:02, -15m or ISO 8601 (2026-11-24T14:02:00+01:00)"
+
+
+def duration(text: str) -> int:
+    """Milliseconds of `30s`, `5m`, `2h`, `6d`, `200ms`, or several together (`1h30m`).
+
+    Raises:
+        BadInput: it is none of these.
+    """
+    if not text or DURATION.sub("", text):
+        raise BadInput(f"Not a duration: {text!r}", "", "Write it as 200ms, 30s, 5m, 2h or 6d.")
+    return int(sum(float(number) * UNITS[unit] for number, unit in DURATION.findall(text)))
+
+
+def moment(text: str, now: datetime) -> int:
+    """Milliseconds since the epoch of a time; `now` carries the zone of a clock time, which is the last one past.
+
+    Raises:
+        BadInput: it is no time.
+    """
+    if text.startswith("-") and len(text) > 1:
+        return int(now.timestamp() * 1000) - duration(text[1:])
+    if clock := CLOCK.fullmatch(text):
+        hour, minute, second = (int(part or 0) for part in clock.groups())
+        time = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
+        if time > now:
+            time -= timedelta(days=1)
+        return int(time.timestamp() * 1000)
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"Not a time: {text!r}", "", FORMS) from None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=now.tzinfo)
+    return int(time.timestamp() * 1000)
+
+
+def entry_id(text: str) -> EntryId | None:
+    """The stream entry id `1795475111678-0`, or None."""
+    if found := re.fullmatch(r"(\d{1,20})-(\d{1,20})", text):
+        return EntryId(int(found[1]), int(found[2]))
+    return None
+
+
+def bound(text: str, partition: int | None, now: datetime) -> Bound:
+    """Where a read starts: `oldest`, `newest`, an offset (`4/118203`, or `118203` with a partition), an id or a time.
+
+    Raises:
+        BadInput: it is none of these.
+    """
+    if text in (Edge.OLDEST, Edge.NEWEST):
+        return Edge(text)
+    if found := re.fullmatch(r"(\d+)/(\d+)", text):
+        return At(Offset(int(found[1]), int(found[2])))
+    if entry := entry_id(text):
+        return At(entry)
+    if text.isdigit():
+        return At(Offset(-1 if partition is None else partition, int(text)))
+    try:
+        return Since(moment(text, now))
+    except BadInput:
+        raise BadInput(
+            f"Not a place to read from: {text!r}",
+            "",
+            f"Give oldest, newest, an offset (4/118203), an entry id (1795475111678-0); {FORMS}.",
+        ) from None

@@ -1,0 +1,54 @@
+"""Consumer groups and how far they are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mqtui.domain.errors import NotFound
+from mqtui.domain.resource import Ref
+from mqtui.domain.topology import Group, GroupLag
+from mqtui.services.session import Session
+
+
+async def groups(session: Session, resource: Ref | None = None) -> list[Group]:
+    """All groups, or those that read one destination, by name."""
+    return sorted(await session.broker.groups.groups(resource), key=lambda group: group.ref)
+
+
+async def lag(session: Session, name: str = "") -> list[GroupLag]:
+    """Lag of one group, or of all.
+
+    Raises:
+        NotFound: there is no group of that name.
+    """
+    refs = [group.ref for group in await groups(session)]
+    if name:
+        refs = [ref for ref in refs if ref.name == name or ref.name.endswith(f"/{name}")]
+        if not refs:
+            raise NotFound(f"No consumer group {name!r}", "", f"mqtui groups {session.target} lists them.")
+    return [row async for row in session.broker.groups.lag(refs)]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a check passes, and the sentences that say why not."""
+
+    failed: tuple[str, ...]
+    warned: tuple[str, ...]
+
+
+def judge(rows: Sequence[GroupLag], *, warn: int | None, fail: int | None) -> Verdict:
+    """Compare with limits. Unknown lag fails a `fail` check: it is never taken for zero (K14)."""
+    failed: list[str] = []
+    warned: list[str] = []
+    for row in rows:
+        number = row.total.number
+        if number is None:
+            (failed if fail is not None else warned).append(f"{row.group.name}: lag unknown: {row.total.why}")
+        elif fail is not None and number >= fail:
+            failed.append(f"{row.group.name}: lag {row.total} is {fail} or more")
+        elif warn is not None and number >= warn:
+            warned.append(f"{row.group.name}: lag {row.total} is {warn} or more")
+    limited = warn is not None or fail is not None
+    return Verdict(tuple(failed), tuple(warned) if limited else ())

@@ -1,0 +1,77 @@
+"""Publishing: every message is confirmed by the broker, or its fate is named."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.figure import Figure
+from mqtui.domain.message import Outgoing
+from mqtui.domain.plan import Plan, Send
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Receipt
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.services.pace import Pace
+from mqtui.services.session import Session
+
+CHUNK = 500
+IDEMPOTENCY = "idempotency-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Messages and the broker's word on each."""
+
+    messages: Sequence[Outgoing]
+    receipts: Sequence[Receipt]
+
+
+def plan(session: Session, targets: Sequence[Ref], count: Figure, facts: Sequence[tuple[str, str]] = ()) -> Plan:
+    """The plan of a publication; every target the messages name must be in it."""
+    return Plan(
+        id=secrets.token_hex(16),
+        verb=Verb.PUBLISH,
+        profile=session.policy.profile,
+        broker=session.broker.kind,
+        steps=tuple(Send(target, count) for target in targets),
+        count=count,
+        facts=tuple(facts),
+    )
+
+
+async def publish(
+    session: Session, planned: Plan, consent: Consent, messages: Iterable[Outgoing], rate: float | None = None
+) -> AsyncIterator[Sent]:
+    """Send all messages in chunks, at most `rate` a second, and give the receipts of each chunk.
+
+    Raises:
+        Refused, NeedsConsent: as the guard says.
+    """
+    pace = Pace(rate)
+    remaining = iter(messages)
+    async with session.guard.writing(planned, consent) as writer, writer.publisher() as publisher:
+        while chunk := list(islice(remaining, pace.batch(CHUNK))):
+            yield Sent(chunk, await publisher.send(chunk))
+            await pace.after(len(chunk))
+
+
+def with_idempotency_key(message: Outgoing, kind: BrokerKind, key: str) -> Outgoing:
+    """The message with an idempotency key: a header on Kafka, `message_id` on RabbitMQ, a field on Redis.
+
+    `auto` derives it from key, value and fields, so that sending the same again gives the same key.
+    """
+    if key == "auto":
+        digest = hashlib.sha256()
+        for part in (message.key or b"", message.value or b"", *(piece for pair in message.fields for piece in pair)):
+            digest.update(len(part).to_bytes(8, "big") + part)
+        key = digest.hexdigest()[:32]
+    if kind is BrokerKind.RABBITMQ:
+        others = tuple(pair for pair in message.properties if pair[0] != "message_id")
+        return replace(message, properties=(*others, ("message_id", key)))
+    if kind is BrokerKind.REDIS:
+        return replace(message, fields=(*message.fields, (IDEMPOTENCY.encode(), key.encode())))
+    return replace(message, headers=(*message.headers, (IDEMPOTENCY, key.encode(), "")))

@@ -1,0 +1,88 @@
+"""What was asked for, in a form that a journal keeps and a resume reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.figure import Figure
+from mqtui.domain.redrive import Bounds, CountBound, IdBounds, OffsetBounds, Selection, Source
+from mqtui.domain.resource import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A redrive, or a discard, as it was asked for. Without `to` letters go where each of them came from."""
+
+    verb: Verb
+    source: Ref
+    selection: Selection = Selection()
+    to: Ref | None = None
+    to_target: str = ""
+    rate: float | None = None
+    keep_timestamp: bool = False
+    take_over: bool = False
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """An order with the bounds it was planned with: enough to go on after a crash, on the same letters."""
+
+    order: Order
+    identity: str
+    targets: tuple[Ref, ...]
+    offsets: OffsetBounds | None = None
+    ids: IdBounds | None = None
+    ready: CountBound | None = None
+
+    def bounds(self) -> Bounds:
+        """The bounds as planned."""
+        for known in (self.offsets, self.ids, self.ready):
+            if known is not None:
+                return known
+        raise ValueError("a recipe without bounds")
+
+
+def recipe(order: Order, source: Source, targets: tuple[Ref, ...]) -> bytes:
+    """The journal's form of an order."""
+    bounds = source.bounds
+    kept = Recipe(
+        order,
+        source.identity,
+        targets,
+        bounds if isinstance(bounds, OffsetBounds) else None,
+        bounds if isinstance(bounds, IdBounds) else None,
+        bounds if isinstance(bounds, CountBound) else None,
+    )
+    return msgspec.json.encode(kept)
+
+
+def read_recipe(raw: bytes) -> Recipe:
+    """The order and bounds a journal kept."""
+    return msgspec.json.decode(raw, type=Recipe)
+
+
+def narrowed(source: Source, kept: Recipe) -> Source:
+    """A fresh snapshot, cut down to what the recipe was planned with: letters that came later are not in it."""
+    bounds = source.bounds
+    match bounds, kept.bounds():
+        case OffsetBounds(), OffsetBounds(end=end):
+            known = {number: min(end.get(number, 0), now) for number, now in bounds.end.items()}
+            bounds = OffsetBounds(bounds.first, known)
+        case IdBounds(), IdBounds(last=last):
+            bounds = IdBounds(bounds.first, last)
+        case CountBound(ready=ready), CountBound(at=at):
+            bounds = CountBound(ready, at)
+        case _:
+            pass
+    return Source(source.ref, source.identity, bounds, source.count, source.handled, source.holder, source.readers)
+
+
+def figure_of(source: Source, limit: int | None) -> Figure:
+    """How many letters a run over everything would take."""
+    if limit is None or source.count.number is None or source.count.number <= limit:
+        return source.count
+    return Figure(limit, source.count.sort, source.count.why)

@@ -1,0 +1,94 @@
+"""The marks mqtui puts on a letter it sends home: `x-mqtui-origin`, `-run`, `-count`, `-by` and `-at`.
+
+None on Redis, where every field belongs to the application (D5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mqtui.domain.field_table import int64, python, string
+from mqtui.domain.message import Delivery, Header, Message
+from mqtui.domain.resource import BrokerKind
+
+ORIGIN, RUN, COUNT, BY, AT = "x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at"
+OURS = frozenset({RUN, COUNT, BY, AT})
+NAMES = (ORIGIN, RUN, COUNT, BY, AT)
+
+
+def _text(name: str, value: str) -> Header:
+    return (name, value.encode(), "")
+
+
+def _decimal(name: str, value: int) -> Header:
+    return (name, str(value).encode(), "")
+
+
+def _amqp_text(name: str, value: str) -> Header:
+    return (name, string(value), "string")
+
+
+def _amqp_number(name: str, value: int) -> Header:
+    return (name, int64(value), "int64")
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How one broker writes our headers."""
+
+    text: Callable[[str, str], Header]
+    number: Callable[[str, int], Header]
+
+
+ENCODINGS = {BrokerKind.KAFKA: Encoding(_text, _decimal), BrokerKind.RABBITMQ: Encoding(_amqp_text, _amqp_number)}
+
+
+class Stamps:
+    """Marks letters for one run. `at` is ISO 8601 with zone."""
+
+    def __init__(self, kind: BrokerKind, run: str, operator: str, at: str) -> None:
+        self._encoding = ENCODINGS.get(kind)
+        self._same: tuple[Header, ...] = ()
+        if self._encoding:
+            write = self._encoding.text
+            self._same = (write(RUN, run), write(BY, operator), write(AT, at))
+
+    @property
+    def stripped(self) -> frozenset[str]:
+        """Our headers of an earlier run: the new ones take their place. The origin is written once and stays."""
+        return OURS if self._encoding else frozenset()
+
+    def of(self, letter: Message) -> tuple[Header, ...]:
+        """The headers to add to this letter."""
+        if self._encoding is None:
+            return ()
+        count = self._encoding.number(COUNT, earlier(letter) + 1)
+        if letter.header(ORIGIN) is not None:
+            return (*self._same, count)
+        return (self._encoding.text(ORIGIN, origin(letter)), *self._same, count)
+
+
+def earlier(letter: Message) -> int:
+    """How often this letter was sent home before."""
+    for name, value, kind in letter.headers:
+        if name == COUNT and value is not None:
+            number = python(value, kind) if kind else value
+            if isinstance(number, int):
+                return number
+            return int(number) if isinstance(number, str | bytes) and number.isdigit() else 0
+    return 0
+
+
+def origin(letter: Message) -> str:
+    """Where the letter lay: JSON with a version `v` (C9); `time` is the letter's own, in ms since the epoch (K7)."""
+    told: dict[str, object] = {"v": 1, "resource": letter.resource.name}
+    if not isinstance(letter.position, Delivery):
+        told["position"] = str(letter.position)
+    if letter.timestamp is not None:
+        told["time"] = letter.timestamp
+    if letter.envelope is not None:
+        told["exchange"] = letter.envelope.exchange
+        told["routing_key"] = letter.envelope.routing_key
+    return json.dumps(told, ensure_ascii=True, separators=(",", ":"))
