@@ -93,28 +93,28 @@ def _try_lock(descriptor: int) -> bool:
     return True
 
 
-def jars(name: str, coordinates: Sequence[str], tell: Tell) -> list[Path]:
+def jars(home: Path, coordinates: Sequence[str], server: str, tell: Tell) -> list[Path]:
     """Return the jars of Maven coordinates and of everything they need, downloading them once.
 
-    They lie in ``<cache>/<name>/jars``, complete as soon as ``<cache>/<name>/finished`` is there; several processes
-    may ask at once. Raises KafkaMissing where they can't be had.
+    They lie in ``home/jars``, complete as soon as ``home/finished`` is there; several processes may ask at once.
+    ``server`` is whose progress is told. Raises KafkaMissing where they can't be had, OSError where ``home`` can't
+    be written.
     """
-    home = cache_folder() / name
     marker = home / _FINISHED
     if not marker.exists():
-        with only_one(home.with_name(f"{home.name}.lock"), lambda: tell(Progress(name, "waiting"))):
+        with only_one(home.with_name(f"{home.name}.lock"), lambda: tell(Progress(server, "waiting"))):
             if not marker.exists():
-                _download(name, home, coordinates, tell)
+                _download(home, coordinates, _Meter(server, tell))
                 marker.touch()
     return sorted((home / "jars").glob("*.jar"))
 
 
-def _download(name: str, home: Path, coordinates: Sequence[str], tell: Tell) -> None:
+def _download(home: Path, coordinates: Sequence[str], meter: "_Meter") -> None:
     shutil.rmtree(home, ignore_errors=True)  # a half-finished earlier try
     (home / "jars").mkdir(parents=True)
     repository = home / "repository"
     try:
-        found = _resolve(repository, coordinates, _Meter(name, tell))
+        found = _resolve(repository, coordinates, meter)
         for jar in found:
             with zipfile.ZipFile(jar) as archive:
                 if archive.testzip() is not None:
@@ -145,8 +145,8 @@ def _resolve(repository: Path, coordinates: Sequence[str], meter: "_Meter") -> l
 class _Meter:
     """Bytes and rate of all files so far, told ten times a second at most."""
 
-    def __init__(self, name: str, tell: Tell) -> None:
-        self._name, self._tell = name, tell
+    def __init__(self, server: str, tell: Tell) -> None:
+        self._server, self._tell = server, tell
         self._began = time.monotonic()
         self._told = 0.0
         self._done = 0
@@ -161,6 +161,6 @@ class _Meter:
             if now - self._told >= 0.1:
                 self._told = now
                 rate = self._done / max(now - self._began, 0.001)
-                self._tell(Progress(self._name, "downloading", file, self._done, rate))
+                self._tell(Progress(self._server, "downloading", file, self._done, rate))
 
         yield add

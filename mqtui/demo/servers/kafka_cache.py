@@ -28,13 +28,19 @@ class KafkaInstalled:
 def prepare(kept: Kept, tell: Tell) -> KafkaInstalled:
     """Return what the cache holds, making what it lacks. Raises KafkaMissing with the reason where it can't be had."""
     runtime = java.find_java()
-    jars = tuple(java.jars(kafka.HOME, kafka.COORDINATES, tell))
     home = (java.cache_folder() / kafka.HOME).resolve()
-    jars = tuple(home / "jars" / jar.name for jar in jars)
+    try:
+        return _prepare(kept, tell, runtime, home)
+    except OSError as error:
+        raise KafkaMissing(f"the cache of Kafka's jars can't be used: {error}") from error
+
+
+def _prepare(kept: Kept, tell: Tell, runtime: java.Java, home: Path) -> KafkaInstalled:
+    jars = tuple(java.jars(home, kafka.COORDINATES, "kafka", tell))
     if not _complete(home, runtime):
-        with java.only_one(home.with_name(f"{home.name}.lock"), lambda: tell(Progress(kafka.HOME, "waiting"))):
+        with java.only_one(home.with_name(f"{home.name}.lock"), lambda: tell(Progress("kafka", "waiting"))):
             if not _complete(home, runtime):
-                tell(Progress(kafka.HOME, "preparing"))
+                tell(Progress("kafka", "preparing"))
                 _make_template(kept, runtime, home, jars)
                 _train(kept, runtime, home, jars)
     return KafkaInstalled(runtime, home, jars, kafka.start_flags(home, runtime))

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,15 +91,16 @@ class Kept:
             return self._codes.get(name)
 
     def wait(self, name: str, seconds: float) -> int | None:
-        """Wait until a process ended; return its code, or None where it still runs after the time."""
+        """Wait until a process ended; return its code, or None where it still runs then or never ran."""
         with self._news:
-            self._news.wait_for(lambda: self._over or name in self._codes, seconds)
+            self._news.wait_for(lambda: self._over or name in self._codes or name not in self._pids, seconds)
         return self.code(name)
 
     def close(self) -> None:
         """End everything and wait until it is gone; a second call does nothing."""
         if self._keeper.stdin is not None and not self._keeper.stdin.closed:
-            self._keeper.stdin.close()
+            with suppress(BrokenPipeError):
+                self._keeper.stdin.close()
         try:
             self._keeper.wait(_PATIENCE)
         except subprocess.TimeoutExpired:

@@ -32,10 +32,13 @@ _EPMDS = ("usr/lib/erlang/bin/epmd", "usr/lib/erlang/erts-*/bin/epmd", "usr/lib6
 _INSTALL = "apt-get install rabbitmq-server (Debian, Ubuntu), brew install rabbitmq (macOS), or docker compose up -d"
 
 
-def find_script() -> Path:
-    """Return the newest package script of rabbitmq-server. Raises RabbitMQMissing where there is none."""
+def find_script(root: Path = Path("/")) -> Path:
+    """Return the newest package script of rabbitmq-server below ``root``, or the one on the PATH.
+
+    Raises RabbitMQMissing where there is none.
+    """
     for pattern in _SCRIPTS:
-        if found := sorted(Path("/").glob(pattern), key=_release):
+        if found := sorted(root.glob(pattern), key=_release):
             return found[-1]
     on_path = shutil.which("rabbitmq-server")
     if on_path and Path(on_path).resolve().name == "rabbitmq-server":

@@ -1,6 +1,7 @@
 """The servers of one run: started side by side, each usable as soon as it answers."""
 
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -35,7 +36,8 @@ class Servers:
     """Private servers, gone with this process. Every method may be called from any thread and blocks.
 
     ``folder`` is where the private folder is made (the system's place for temporary files); ``progress`` is called
-    from the starting threads. A server is told by its name: by default its kind. All raise ServersClosed once the
+    from the starting threads. A server is told by its name, by default its kind: an unknown one raises KeyError, one
+    that is taken ValueError, a borrowed one that is to be stopped BorrowedServer. All raise ServersClosed once the
     servers are closed.
     """
 
@@ -81,10 +83,15 @@ class Servers:
         }
 
         def bring(kind: str) -> None:
+            arrival = Arrival(kind, None, ServerFailed(f"{kind} was not started: see the traceback on stderr"))
             try:
-                arrivals.put(Arrival(kind, start[kind](), None))
+                arrival = Arrival(kind, start[kind](), None)
             except ServerTrouble as trouble:
-                arrivals.put(Arrival(kind, None, trouble))
+                arrival = Arrival(kind, None, trouble)
+            except OSError as error:
+                arrival = Arrival(kind, None, ServerFailed(f"{kind} was not started: {error}"))
+            finally:
+                arrivals.put(arrival)
 
         for kind in kinds:
             threading.Thread(target=bring, args=(kind,), name=f"start-{kind}", daemon=True).start()
@@ -110,6 +117,7 @@ class Servers:
         """
         if name == "kafka" and not config and not sasl_users and (url := self._borrow("kafka")):
             return url
+        self._check_new(name)
         installed = kafka_cache.prepare(self._kept, self._tell)
         return self._start(
             kafka.recipe(
@@ -139,6 +147,7 @@ class Servers:
         """
         if name == "rabbitmq" and not config and script is None and (url := self._borrow("rabbitmq")):
             return url
+        self._check_new(name)
         return self._start(rabbitmq.recipe(name, self.folder / name, config=config, script=script, env=env))
 
     def start_redis(self, name: str = "redis", *, config: Sequence[str] = (), server: Path | None = None) -> str:
@@ -148,6 +157,7 @@ class Servers:
         """
         if name == "redis" and not config and server is None and (url := self._borrow("redis")):
             return url
+        self._check_new(name)
         return self._start(redis.recipe(name, self.folder / name, config=config, server=server))
 
     # --- a server that is there
@@ -161,7 +171,7 @@ class Servers:
         return self._own(name).ports[listener]
 
     def log(self, name: str) -> Path:
-        """Return the file with everything the server has written."""
+        """Return the file with everything the server wrote to its terminal."""
         return self._own(name).main.log
 
     def stop(self, name: str) -> None:
@@ -178,6 +188,16 @@ class Servers:
         self._end(recipe, signal.SIGTERM)
         self._kept.start(recipe.main)
         self._await(recipe)
+
+    def discard(self, name: str) -> None:
+        """Kill a server and forget it with all its data."""
+        recipe = self._own(name)
+        for process in (recipe.main, *recipe.beside):
+            self._kept.signal(process.name, signal.SIGKILL)
+        for process in (recipe.main, *recipe.beside):
+            self._kept.wait(process.name, _KILLING)
+        shutil.rmtree(recipe.main.cwd, ignore_errors=True)
+        del self._recipes[name]
 
     def pause(self, name: str) -> None:
         """Freeze a server (SIGSTOP): it keeps its connections and says nothing."""
@@ -196,6 +216,10 @@ class Servers:
             self._tell(Progress(kind, "ready"))
         return url
 
+    def _check_new(self, name: str) -> None:
+        if name in self._recipes or name in self._borrowed:
+            raise ValueError(f"there is a server {name} already")
+
     def _own(self, name: str) -> Recipe:
         if name in self._borrowed:
             raise BorrowedServer(f"{name} was not started here and is left alone")
@@ -204,10 +228,14 @@ class Servers:
     def _start(self, recipe: Recipe) -> str:
         self._tell(Progress(recipe.name, "starting"))
         self._recipes[recipe.name] = recipe
-        for process in (*recipe.beside, recipe.main):
-            self._kept.start(process)
-        self._await(recipe)
-        recipe.once()
+        try:
+            for process in (*recipe.beside, recipe.main):
+                self._kept.start(process)
+            self._await(recipe)
+            recipe.once()
+        except ServerFailed:
+            self.discard(recipe.name)
+            raise
         self._tell(Progress(recipe.name, "ready"))
         return recipe.url
 
