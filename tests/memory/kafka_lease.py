@@ -1,0 +1,148 @@
+"""Letters of a topic: a run holds the topic, and a batch with its marks is one step."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mqtui.brokers.port import Batch
+from mqtui.domain.errors import Held, NotFound
+from mqtui.domain.message import Message, Offset
+from mqtui.domain.redrive import OffsetBounds, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.span import Span
+from tests.memory.faults import Killed
+
+if TYPE_CHECKING:
+    from tests.memory.kafka_shelf import KafkaShelf, Topic
+
+
+@dataclass(slots=True)
+class Run:
+    """Who holds a topic. A later run of the same topic fences the earlier one: `epoch` grows."""
+
+    run: str
+    operator: str
+    host: str
+    since: int
+    renewed: int
+    epoch: int
+    ended: bool = False
+
+
+class KafkaLease:
+    """The letters between the handled watermark and the snapshot's end."""
+
+    def __init__(self, shelf: KafkaShelf, topic: Topic, source: Source, terms: Terms, mine: Run) -> None:
+        self._shelf = shelf
+        self._topic = topic
+        self._source = source
+        self._terms = terms
+        self._mine = mine
+        self._draining = False
+        self._unread: list[Message] = []
+
+    @classmethod
+    @asynccontextmanager
+    async def taken(cls, shelf: KafkaShelf, source: Source, terms: Terms) -> AsyncIterator[KafkaLease]:
+        """Hold the topic, then read what is handled (K1)."""
+        topic = shelf.topic(source.ref)
+        if topic.id != source.identity:
+            raise NotFound(f"{source.ref} was deleted and made again since the plan")
+        before = shelf.runs.get(topic.id)
+        holder = shelf.holder_of(topic)
+        if holder and not (holder.stale or terms.take_over or (terms.resumed and holder.run == terms.run)):
+            raise Held(
+                f"{source.ref} is held by another run",
+                f"run {holder.run} of {holder.operator} on {holder.host}, renewed {holder.age:.0f} s ago",
+                "Wait for it, or fence it with --take-over.",
+            )
+        now, epoch = shelf.clock.now, before.epoch + 1 if before else 0
+        mine = shelf.runs[topic.id] = Run(terms.run, terms.operator, "memory", now, now, epoch)
+        try:
+            yield cls(shelf, topic, source, terms, mine)
+        except Killed:
+            raise
+        except BaseException:
+            mine.ended = True
+            raise
+        mine.ended = True
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Unhandled letters in order."""
+        handled = self._shelf.handled_in(self._topic)
+        bounds = self._source.bounds
+        assert isinstance(bounds, OffsetBounds)
+        self._unread = [
+            letter
+            for letter in self._shelf.messages(self._source.ref, Span(after=bounds.first))
+            if isinstance(letter.position, Offset)
+            and letter.position.offset < bounds.end.get(letter.position.partition, 0)
+            and not handled.has(letter.position.partition, letter.position.offset)
+        ][: self._terms.want]
+        while self._unread and not self._draining:
+            batch, self._unread = self._unread[:size], self._unread[size:]
+            yield batch
+
+    async def drain(self) -> None:
+        """Nothing is in hand between batches: a topic lends nothing."""
+        self._draining = True
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """All of the batch with its marks, or nothing of it."""
+        self._still_mine()
+        self._shelf.faults.conversation(self._shelf.address.secret)
+        restore = self._before()
+        receipts: list[Receipt] = []
+        try:
+            receipts.extend(self._shelf.store(transfer.outgoing()) for transfer in batch)
+        except BaseException:
+            restore()
+            raise
+        gone = [t.letter for t, receipt in zip(batch, receipts, strict=True) if receipt.state in PLACED]
+        self._shelf.mark(self._topic, self._terms.run, gone)
+        self._mine.renewed = self._shelf.clock.now
+        self._shelf.faults.batch_done()
+        return receipts
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Mark them handled."""
+        self._still_mine()
+        self._shelf.faults.conversation(self._shelf.address.secret)
+        self._shelf.mark(self._topic, self._terms.run, letters)
+        return [Receipt(Stored.STORED, letter.position) for letter in letters]
+
+    async def keep(self, letters: Batch) -> None:
+        """They were never taken away."""
+
+    def _still_mine(self) -> None:
+        run = self._shelf.runs[self._topic.id]
+        if run is not self._mine:
+            raise Held(f"{self._source.ref} was taken over", f"by run {run.run} of {run.operator}")
+
+    def _before(self) -> Restore:
+        return Restore(self._shelf)
+
+
+PLACED = (Stored.STORED, Stored.UNKNOWN)
+
+
+class Restore:
+    """What an aborted transaction leaves: the topics as they were."""
+
+    def __init__(self, shelf: KafkaShelf) -> None:
+        self._shelf = shelf
+        self._events = len(shelf.events)
+        self._counts = {
+            name: [(len(partition.records), partition.next) for partition in topic.partitions]
+            for name, topic in shelf.topics.items()
+        }
+
+    def __call__(self) -> None:
+        """Put it back."""
+        del self._shelf.events[self._events :]
+        for name, counts in self._counts.items():
+            for partition, (count, following) in zip(self._shelf.topics[name].partitions, counts, strict=True):
+                del partition.records[count:]
+                partition.next = following

@@ -1,0 +1,102 @@
+"""Letters of a queue: lent by tag, stored elsewhere, then acknowledged; what is kept goes back to its place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from mqtui.brokers.port import Batch
+from mqtui.domain.errors import Refused
+from mqtui.domain.message import Delivery, Message
+from mqtui.domain.redrive import CountBound, Receipt, Source, Stored, Terms, Transfer
+
+if TYPE_CHECKING:
+    from tests.memory.rabbitmq_shelf import Item, Queue, RabbitMQShelf
+
+
+class RabbitMQLease:
+    """At most `terms.hand` letters are in hand; kept ones stay lent until the end (R5)."""
+
+    def __init__(self, shelf: RabbitMQShelf, queue: Queue, source: Source, terms: Terms) -> None:
+        self._shelf = shelf
+        self._queue = queue
+        self._source = source
+        self._terms = terms
+        self._draining = False
+        self._lent: dict[int, Item] = {}
+        self._tag = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def taken(cls, shelf: RabbitMQShelf, source: Source, terms: Terms) -> AsyncIterator[RabbitMQLease]:
+        """Consume; whatever the end, what is still lent goes back."""
+        queue = shelf.queue(source.ref)
+        if queue.consumers and not terms.shared:
+            raise Refused(f"{source.ref} has consumers", ", ".join(queue.consumers), "Agree with --yes-shared.")
+        lease = cls(shelf, queue, source, terms)
+        try:
+            yield lease
+        finally:
+            lease.give_back()
+
+    def give_back(self) -> None:
+        """Return all that is lent, in one go: the order stays."""
+        for item in self._lent.values():
+            self._shelf.give_back(self._queue, item)
+        self._lent.clear()
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Letters up to the count of the snapshot."""
+        assert isinstance(self._source.bounds, CountBound)
+        to_give = self._source.bounds.ready
+        if self._terms.want is not None:
+            to_give = min(to_give, self._terms.want)
+        while to_give and not self._draining:
+            batch: list[Message] = []
+            while to_give and len(batch) < min(size, self._terms.hand):
+                item = self._shelf.take(self._queue)
+                if item is None or item.timestamp > self._source.bounds.at:
+                    self._return(item)
+                    to_give = 0
+                    break
+                self._tag += 1
+                self._lent[self._tag] = item
+                batch.append(self._shelf.lent(self._source.ref, self._queue, item, self._tag))
+                to_give -= 1
+            if batch:
+                yield batch
+
+    def _return(self, item: Item | None) -> None:
+        if item is not None:
+            self._shelf.give_back(self._queue, item)
+
+    async def drain(self) -> None:
+        """Take no more."""
+        self._draining = True
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Publish each, and acknowledge those that were confirmed and not returned."""
+        receipts = []
+        for transfer in batch:
+            self._shelf.faults.conversation(self._shelf.address.secret)
+            receipt = self._shelf.store(transfer.outgoing())
+            if receipt.state is Stored.STORED:
+                self._ack(transfer.letter)
+            receipts.append(receipt)
+        self._shelf.faults.batch_done()
+        return receipts
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Acknowledge."""
+        self._shelf.faults.conversation(self._shelf.address.secret)
+        for letter in letters:
+            self._ack(letter)
+        return [Receipt(Stored.STORED) for _ in letters]
+
+    async def keep(self, letters: Batch) -> None:
+        """They stay lent until the end."""
+
+    def _ack(self, letter: Message) -> None:
+        assert isinstance(letter.position, Delivery)
+        self._shelf.ack(self._queue, self._lent.pop(letter.position.tag))

@@ -1,0 +1,93 @@
+"""Letters of a stream, by id: a batch is one script that stores and removes what is still there (D4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from mqtui.brokers.port import Batch
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.redrive import IdBounds, Receipt, Source, Stored, Terms, Transfer
+
+if TYPE_CHECKING:
+    from tests.memory.redis_shelf import RedisShelf, Stream
+
+GONE = Receipt(Stored.GONE, reason="no longer in the source")
+
+
+class RedisLease:
+    """The entries between the snapshot's ids. Nothing is held: another run may move them first."""
+
+    def __init__(self, shelf: RedisShelf, stream: Stream, source: Source, terms: Terms) -> None:
+        self._shelf = shelf
+        self._stream = stream
+        self._source = source
+        self._terms = terms
+        self._draining = False
+
+    @classmethod
+    @asynccontextmanager
+    async def taken(cls, shelf: RedisShelf, source: Source, terms: Terms) -> AsyncIterator[RedisLease]:
+        """Nothing to hold, nothing to return."""
+        yield cls(shelf, shelf.stream(source.ref), source, terms)
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Entries by id, as they are there when read."""
+        bounds, given = self._source.bounds, 0
+        assert isinstance(bounds, IdBounds)
+        if bounds.first is None or bounds.last is None:
+            return
+        after = EntryId(bounds.first.ms, bounds.first.seq - 1)
+        while not self._draining:
+            room = size if self._terms.want is None else min(size, self._terms.want - given)
+            ids = [entry for entry in sorted(self._stream.entries) if after < entry <= bounds.last]
+            ids = [entry for entry in ids if entry not in self._stream.handled][:room]
+            if not ids:
+                return
+            after, given = ids[-1], given + len(ids)
+            yield [self._shelf.message(self._source.ref, entry, self._stream.entries[entry]) for entry in ids]
+
+    async def drain(self) -> None:
+        """Read no more."""
+        self._draining = True
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """One script for each letter; a batch that is cut short has moved its first ones."""
+        receipts = []
+        for transfer in batch:
+            self._shelf.faults.conversation(self._shelf.address.secret)
+            if not self._here(transfer.letter):
+                receipts.append(GONE)
+                continue
+            try:
+                receipt = self._shelf.store(transfer.outgoing())
+            except BaseException:
+                self._take_out(transfer.letter)
+                raise
+            if receipt.state in (Stored.STORED, Stored.UNKNOWN):
+                self._take_out(transfer.letter)
+            receipts.append(receipt)
+        self._shelf.faults.batch_done()
+        return receipts
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Remove those still there."""
+        self._shelf.faults.conversation(self._shelf.address.secret)
+        receipts = []
+        for letter in letters:
+            here = self._here(letter)
+            if here:
+                self._take_out(letter)
+            receipts.append(Receipt(Stored.STORED, letter.position) if here else GONE)
+        return receipts
+
+    async def keep(self, letters: Batch) -> None:
+        """They were never taken away."""
+
+    def _here(self, letter: Message) -> bool:
+        return letter.position in self._stream.entries and letter.position not in self._stream.handled
+
+    def _take_out(self, letter: Message) -> None:
+        assert isinstance(letter.position, EntryId)
+        self._shelf.take_out(self._stream, letter.position)

@@ -1,0 +1,217 @@
+"""The roles of the port over a shelf: each call is a conversation, and hands out pages and batches."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import replace
+
+from mqtui.brokers.port import Batch, Lease, Permit, Publisher
+from mqtui.domain.capability import Support, Verb
+from mqtui.domain.message import EntryId, Message, Outgoing
+from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.span import Edge, Extent, Price, Span
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Page, PendingEntry
+from tests.memory.shelf import Shelf
+
+BATCH = 1000
+
+
+class MemoryConversation:
+    """A shelf behind a login."""
+
+    def __init__(self, shelf: Shelf, secret: str) -> None:
+        self._shelf = shelf
+        self._secret = secret
+
+    @property
+    def shelf(self) -> Shelf:
+        """The shelf, after everything that can hinder a call."""
+        self._shelf.faults.conversation(self._secret)
+        return self._shelf
+
+
+class MemoryCatalog:
+    """What there is."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    async def cluster(self) -> Cluster:
+        """The broker as a whole."""
+        shelf = self._talk.shelf
+        return Cluster(shelf.kind, shelf.version, "memory")
+
+    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+        """Names, then depths."""
+        found = tuple(self._talk.shelf.destinations())
+        yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
+        yield Page(found)
+
+    async def detail(self, ref: Ref) -> Destination:
+        """One destination."""
+        return self._talk.shelf.detail(ref)
+
+
+class MemoryReader:
+    """Looking at messages."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
+        """First, end and count."""
+        return self._talk.shelf.extent(ref, partition)
+
+    async def price(self, ref: Ref, count: int) -> Price:
+        """What a look costs."""
+        return self._talk.shelf.price(ref, count)
+
+    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+        """Messages in order of position."""
+        found = self._talk.shelf.messages(ref, span)
+        if span.start is Edge.NEWEST:
+            found = sorted(found, key=lambda message: message.timestamp or 0)
+            found = found[-limit:] if limit else found
+        elif limit is not None:
+            found = found[:limit]
+        for start in range(0, len(found), BATCH):
+            yield found[start : start + BATCH]
+
+    async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
+        """Messages from now on."""
+        shelf = self._talk.shelf
+        marks = shelf.extent(ref, partition).end
+        while True:
+            if found := shelf.arrived_since(ref, marks):
+                marks = shelf.extent(ref, partition).end
+                yield found
+            else:
+                await shelf.next_arrival()
+
+
+class MemoryGroups:
+    """Consumer groups."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+        """All, or those of one destination."""
+        if ref is not None:
+            self._talk.shelf.detail(ref)
+        return self._talk.shelf.groups(ref)
+
+    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """One after the other."""
+        for group in groups:
+            yield self._talk.shelf.lag(group)
+
+
+class MemoryPending:
+    """Pending entries."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    async def entries(
+        self,
+        stream: Ref,
+        group: str,
+        *,
+        min_idle: int = 0,
+        consumer: str = "",
+        cursor: bytes | None = None,
+        limit: int = 100,
+    ) -> Page[PendingEntry]:
+        """A page, by id."""
+        shelf = self._talk.shelf
+        return shelf.pending(stream, group, min_idle=min_idle, consumer=consumer, after=cursor, limit=limit)
+
+    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+        """The entries themselves."""
+        found = {message.position: message for message in self._talk.shelf.messages(stream, Span())}
+        return [found.get(entry) for entry in ids]
+
+
+class MemoryBroker:
+    """One broker, to look at."""
+
+    def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
+        self._talk = talk
+        self.kind = kind
+        self.catalog = MemoryCatalog(talk)
+        self.reader = MemoryReader(talk)
+        self.groups = MemoryGroups(talk)
+        self.pending = MemoryPending(talk) if kind is BrokerKind.REDIS else None
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Kind, then rights."""
+        return self._talk.shelf.can(verb, ref)
+
+    async def snapshot(self, source: Ref) -> Source:
+        """The source as of now."""
+        return self._talk.shelf.snapshot(source)
+
+    async def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The broker's word on a plan."""
+        return self._talk.shelf.inspect(source, plan)
+
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """The promise."""
+        return self._talk.shelf.guarantee(source, targets)
+
+
+class MemoryPublisher:
+    """Publishing with confirmation."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
+        """One receipt a message, in order."""
+        return [self._talk.shelf.store(outgoing) for outgoing in batch]
+
+
+class MemoryWriter:
+    """The changes of one permit."""
+
+    def __init__(self, talk: MemoryConversation) -> None:
+        self._talk = talk
+
+    @asynccontextmanager
+    async def publisher(self) -> AsyncIterator[Publisher]:
+        """Publishing."""
+        yield MemoryPublisher(self._talk)
+
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+        """Taking letters."""
+        return self._talk.shelf.lease(source, terms)
+
+    async def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+        """The paid look."""
+        async with aclosing(self._talk.shelf.borrow(ref, count)) as batches:
+            async for batch in batches:
+                yield batch
+
+    async def apply(self, step: Step) -> StepResult:
+        """One step."""
+        return self._talk.shelf.apply(step)
+
+
+class MemoryAdapter:
+    """One connected broker."""
+
+    def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
+        self._talk = talk
+        self.broker = MemoryBroker(talk, kind)
+
+    def open_writer(self, permit: Permit) -> MemoryWriter:
+        """A writer for one permit."""
+        self._talk.shelf.events.append(("opened", permit.plan.id))
+        return MemoryWriter(self._talk)
+
+    async def close(self) -> None:
+        """Nothing is held."""

@@ -1,0 +1,156 @@
+"""What a server holds, and what the roles of the port ask of it."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+
+from mqtui.brokers.port import Address, Batch, Lease
+from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.errors import NotFound, Unsupported
+from mqtui.domain.message import Message, Outgoing, Position
+from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.redrive import Guarantee, Receipt, Source, Stored, Terms
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.span import FREE, Extent, Price, Span
+from mqtui.domain.topology import Destination, Group, GroupLag, Page, PendingEntry
+from tests.memory.clock import Clock
+from tests.memory.faults import Faults
+
+Marks = Mapping[int, Position]
+
+
+class Shelf(ABC):
+    """One server. Everything here is the server's own doing and immediate; roles add the conversation.
+
+    `events` is what happened, in order: ("stored", target), ("removed", source), ("opened", plan id).
+    """
+
+    kind: BrokerKind
+    version = "memory"
+
+    def __init__(self, address: Address, clock: Clock) -> None:
+        self.address = address
+        self.clock = clock
+        self.faults = Faults()
+        self.events: list[tuple[str, str]] = []
+        self._arrivals: list[asyncio.Event] = []
+
+    # --- looking
+
+    @abstractmethod
+    def destinations(self) -> Sequence[Destination]:
+        """Everything, with depths."""
+
+    @abstractmethod
+    def messages(self, ref: Ref, span: Span) -> list[Message]:
+        """All messages of a part, in order of position; `Edge.NEWEST` is left to the reader."""
+
+    @abstractmethod
+    def extent(self, ref: Ref, partition: int | None) -> Extent:
+        """First, end and count."""
+
+    @abstractmethod
+    def arrived_since(self, ref: Ref, marks: Marks) -> list[Message]:
+        """Messages behind the ends `marks`."""
+
+    @abstractmethod
+    def groups(self, ref: Ref | None) -> Sequence[Group]:
+        """Groups, or those that read one destination."""
+
+    @abstractmethod
+    def lag(self, group: Ref) -> GroupLag:
+        """The lag of one group."""
+
+    @abstractmethod
+    def snapshot(self, ref: Ref) -> Source:
+        """The source as of now."""
+
+    @abstractmethod
+    def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The plan with guarantee, risks and further steps."""
+
+    @abstractmethod
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """The promise of a move inside this server."""
+
+    def price(self, ref: Ref, count: int) -> Price:
+        """What a look costs."""
+        self.detail(ref)
+        return FREE
+
+    def detail(self, ref: Ref) -> Destination:
+        """One destination."""
+        for destination in self.destinations():
+            if destination.ref == ref:
+                return destination
+        raise NotFound(f"There is no {ref}", "memory", "See `mqtui ls`.")
+
+    def unsupported(self, verb: Verb, ref: Ref | None) -> str:
+        """Why this kind of broker does not offer the verb; "" where it does."""
+        return ""
+
+    def can(self, verb: Verb, ref: Ref | None) -> Support:
+        """Kind, then rights."""
+        if reason := self.unsupported(verb, ref):
+            return no(reason)
+        return no(f"the user has no right to {verb}", "Grant it.") if verb in self.faults.denied else YES
+
+    # --- changing
+
+    @abstractmethod
+    def put(self, outgoing: Outgoing) -> Receipt:
+        """Store one message, or say why not. Faults are added by `store`."""
+
+    @abstractmethod
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+        """Take letters."""
+
+    @abstractmethod
+    def apply(self, step: Step) -> StepResult:
+        """One step."""
+
+    def borrow(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
+        """The paid look."""
+        raise Unsupported(f"{ref} lends nothing", "Reading it is free.")
+
+    def store(self, outgoing: Outgoing) -> Receipt:
+        """Store one message with all that can go wrong."""
+        limit = self.faults.max_size
+        if limit is not None and outgoing.size > limit:
+            return Receipt(Stored.REFUSED, reason=f"too large: {outgoing.size} bytes, the limit is {limit}")
+        receipt = self.put(outgoing)
+        if receipt.state is Stored.STORED:
+            self.events.append(("stored", str(outgoing.target)))
+            self.rang()
+            self.faults.message_arrived()
+            if self.faults.reply_lost():
+                return replace(receipt, state=Stored.UNKNOWN, position=None, reason="the reply did not come")
+        return receipt
+
+    # --- following
+
+    def rang(self) -> None:
+        """Wake whoever follows a destination."""
+        for event in self._arrivals:
+            event.set()
+
+    async def next_arrival(self) -> None:
+        """Wait until something was stored."""
+        event = asyncio.Event()
+        self._arrivals.append(event)
+        try:
+            await event.wait()
+        finally:
+            self._arrivals.remove(event)
+
+    # --- pending entries, where there are any
+
+    def pending(
+        self, stream: Ref, group: str, *, min_idle: int, consumer: str, after: bytes | None, limit: int
+    ) -> Page[PendingEntry]:
+        """Pending entries by id."""
+        raise Unsupported(f"{self.kind} has no pending entries")
