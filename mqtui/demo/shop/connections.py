@@ -56,4 +56,4 @@ def redis_client(url: str) -> redis.Redis:
     import redis
 
     refuse_remote(url)
-    return redis.Redis.from_url(url, decode_responses=False)
+    return redis.Redis.from_url(url, protocol=2)
