@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One line of the audit. Times are ms since the epoch. `event` is `begin` or `end`; `run` is the plan's id."""
+    """One line of the audit. Times are ms since the epoch. `event` is `begin` or `end`; `run` is the plan's id.
+
+    `n` is its number in the chain, from 1 (0: not yet in it).
+    """
 
     event: str
     run: str
@@ -20,3 +23,4 @@ class AuditEntry:
     planned: int | None
     result: str = ""
     command: str = ""
+    n: int = 0

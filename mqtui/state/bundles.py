@@ -1,0 +1,235 @@
+"""Bundles (C2): the exact bytes of letters, encrypted and on disk before they are removed from where they were.
+
+A file is a line that says what it is and proves the key, then blocks: length and CRC-32 (4 bytes each, big-endian) and
+a Fernet token over the MessagePack of a batch. A block torn by a crash is the last one and was never relied on.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import TYPE_CHECKING, BinaryIO
+
+from mqtui.domain.errors import Refused, StorageFailed
+from mqtui.domain.message import Message
+from mqtui.state.disk import append_whole, sync_folder
+from mqtui.state.paths import private, state_dir
+from mqtui.state.serial import pack, unpack
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
+MAGIC = b"mqtui-bundle 1 "
+FRAME = struct.Struct(">II")
+DAY_S = 86_400
+
+
+class Bundle:
+    """The bundle of one run, open for appending. Nothing is on disk before the first letters are.
+
+    A resumed run appends to what is there; a block torn by the crash is cut off first.
+    """
+
+    def __init__(self, run: str, key: bytes, folder: Path | None = None) -> None:
+        """Open the run's bundle with a Fernet key (32 bytes, URL-safe base64).
+
+        Raises:
+            Refused: the key is none, or not the one the bundle was made with.
+            StorageFailed: the file can't be read, or is damaged.
+        """
+        self.run = run
+        self.path = bundle_path(run, folder)
+        self._cipher = cipher(key)
+        self._file: BinaryIO | None = None
+        self._end = whole_length(self.path, self._cipher) if self.path.exists() else 0
+
+    def append(self, letters: Sequence[Message], positions: Sequence[str]) -> None:
+        """Keep letters, each under its position in the journal. On disk when it returns, whole or not at all.
+
+        Raises:
+            StorageFailed: the disk is full or fails; nothing may be removed from the source.
+        """
+        if len(letters) != len(positions):
+            raise ValueError(f"{len(letters)} letters and {len(positions)} positions")
+        if not letters:
+            return
+        token = self._cipher.encrypt(pack(letters, positions))
+        try:
+            file = self._file or self._open()
+            append_whole(file, self._end, FRAME.pack(len(token), zlib.crc32(token)) + token)
+            self._end += FRAME.size + len(token)
+        except OSError as error:
+            raise StorageFailed(
+                "The bundle can't be kept, so nothing was moved",
+                f"{self.path}: {error.strerror or error}",
+                "Free some space, or point MQTUI_STATE_DIR at another disk, then resume the run.",
+            ) from error
+
+    def read(self) -> Iterator[tuple[str, Message]]:
+        """As the function `read`, for what was appended so far."""
+        return blocks(self.path, self._cipher)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self) -> BinaryIO:
+        private(self.path.parent)
+        new = not self.path.exists()
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        file = os.fdopen(handle, "r+b", buffering=0)
+        try:
+            file.truncate(self._end)
+            if self._end == 0:
+                header = MAGIC + self._cipher.encrypt(self.run.encode()) + b"\n"
+                append_whole(file, 0, header)
+                self._end = len(header)
+            if new:
+                sync_folder(self.path.parent)
+        except OSError:
+            file.close()
+            raise
+        self._file = file
+        return file
+
+
+def read(run: str, key: bytes, folder: Path | None = None) -> Iterator[tuple[str, Message]]:
+    """Position in the journal and letter, in the order they were kept; a position kept twice comes twice.
+
+    Raises:
+        Refused: the key is none, or not the one the bundle was made with.
+        StorageFailed: there is no bundle, it can't be read, or a block before the last is damaged.
+    """
+    return blocks(bundle_path(run, folder), cipher(key))
+
+
+def exists(run: str, folder: Path | None = None) -> bool:
+    """Whether the run has a bundle."""
+    return bundle_path(run, folder).exists()
+
+
+def expire(days: int = 14, folder: Path | None = None) -> Sequence[str]:
+    """Delete bundles nothing was added to for that many days; the runs they were of."""
+    root = folder or state_dir() / "bundles"
+    before = time() - days * DAY_S
+    gone = []
+    for path in sorted(root.glob("*.bundle")):
+        try:
+            if path.stat().st_mtime < before:
+                path.unlink()
+                gone.append(path.stem)
+        except FileNotFoundError:
+            continue
+    return gone
+
+
+def bundle_path(run: str, folder: Path | None = None) -> Path:
+    """Where the bundle of a run is."""
+    return (folder or state_dir() / "bundles") / f"{run}.bundle"
+
+
+def cipher(key: bytes) -> Fernet:
+    """The cipher of a key.
+
+    Raises:
+        Refused: it is no Fernet key.
+    """
+    from cryptography.fernet import Fernet
+
+    try:
+        return Fernet(key)
+    except ValueError:
+        raise Refused(
+            "The bundle key is no Fernet key", "It has to be 32 bytes in URL-safe base64.", "`mqtui key new` makes one."
+        ) from None
+
+
+def frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Where each whole block ends, and its token; a torn last one is passed over.
+
+    Raises:
+        StorageFailed: a block before the last is damaged.
+    """
+    size = os.fstat(file.fileno()).st_size
+    while len(head := file.read(FRAME.size)) == FRAME.size:
+        length, checksum = FRAME.unpack(head)
+        end = file.tell() + length
+        if end > size:
+            return
+        token = file.read(length)
+        if zlib.crc32(token) == checksum and length:
+            yield end, token
+        elif end < size and any(file.read(FRAME.size)):
+            raise StorageFailed("The bundle is damaged", f"{path}, before byte {end}")
+        else:
+            return
+
+
+def opened(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
+    """Read the first line; False where the bundle was cut off within it, so that it holds nothing.
+
+    Raises:
+        Refused: it was made with another key.
+        StorageFailed: it is no bundle.
+    """
+    from cryptography.fernet import InvalidToken
+
+    line = file.readline()
+    if not line.endswith(b"\n"):
+        return False
+    if not line.startswith(MAGIC):
+        raise StorageFailed("This is no bundle of mqtui", str(path))
+    try:
+        fernet.decrypt(line[len(MAGIC) : -1])
+    except InvalidToken:
+        raise Refused(
+            "The bundle was made with another key",
+            str(path),
+            "Use the keyring, MQTUI_BUNDLE_KEY or profile it was made with.",
+        ) from None
+    return True
+
+
+def whole_length(path: Path, fernet: Fernet) -> int:
+    """Bytes up to the end of the last whole block."""
+    try:
+        with path.open("rb") as file:
+            if not opened(path, file, fernet):
+                return 0
+            start = file.tell()
+            return max((end for end, _ in frames(path, file)), default=start)
+    except OSError as error:
+        raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error
+
+
+def blocks(path: Path, fernet: Fernet) -> Iterator[tuple[str, Message]]:
+    """The letters of a bundle, a block decrypted at a time."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        with path.open("rb") as file:
+            if not opened(path, file, fernet):
+                return
+            for end, token in frames(path, file):
+                try:
+                    plain = fernet.decrypt(token)
+                except InvalidToken:
+                    raise StorageFailed("The bundle is damaged", f"{path}, before byte {end}") from None
+                yield from unpack(plain)
+    except OSError as error:
+        raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error

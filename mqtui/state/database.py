@@ -1,0 +1,94 @@
+"""SQLite files of this machine: write-ahead log, every commit on disk, errors in the domain's words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mqtui.domain.errors import StorageFailed
+from mqtui.state.disk import sync_folder
+from mqtui.state.lock import locked
+
+BUSY_MS = 20_000
+
+
+class Database:
+    """One SQLite file. Safe to use from several threads, one transaction at a time; several processes may hold it."""
+
+    def __init__(self, path: Path, schema: str, version: int) -> None:
+        """Open, or create with mode 0600.
+
+        Raises:
+            StorageFailed: it can't be opened, or a newer mqtui wrote it.
+        """
+        self.path = path
+        self._lock = threading.RLock()
+        with self._translated(), locked(path.with_suffix(".lock")):
+            if not path.exists():
+                path.touch(mode=0o600)
+                sync_folder(path.parent)
+            self._connection = sqlite3.connect(path, BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=FULL")
+            self._upgrade(schema, version)
+
+    def _upgrade(self, schema: str, version: int) -> None:
+        with self.transaction() as connection:
+            found = connection.execute("PRAGMA user_version").fetchone()[0]
+            if found == 0:
+                for statement in schema.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version={version:d}")
+        if found > version:
+            self.close()
+            raise StorageFailed(
+                f"{self.path} was written by a newer mqtui", f"It has format {found}, this one knows {version}."
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """A write transaction: on disk when the block is left, undone when it raises.
+
+        Raises:
+            StorageFailed: the disk is full, or the file is damaged or locked for too long.
+        """
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Statements that only read, against one state of the file.
+
+        Raises:
+            StorageFailed: the file is damaged or locked for too long.
+        """
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN")
+            try:
+                yield self._connection
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the file; the last one to close it folds the log in."""
+        with self._lock:
+            self._connection.close()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            hint = "Free some space and try again." if "full" in str(error) else ""
+            raise StorageFailed(f"{self.path} can't be kept", str(error), hint) from error

@@ -1,0 +1,29 @@
+"""One process at a time: advisory file locks that end with their process."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; there two consoles of one user are told apart by SQLite alone
+    fcntl = None  # type: ignore[assignment]  # the module is absent there
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path` (made with mode 0600 where missing) alone while the block runs; waits for its holder.
+
+    Raises:
+        OSError: the file can't be made or locked.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

@@ -1,0 +1,54 @@
+"""Where configuration and state live on this machine."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+from mqtui.domain.errors import StorageFailed
+from mqtui.state.disk import sync_folder
+
+NAME = "mqtui"
+
+
+def config_dir() -> Path:
+    """The folder of profiles.toml: `MQTUI_CONFIG_DIR`, or the platform's. Made with mode 0700 where it is missing.
+
+    Raises:
+        StorageFailed: it can't be made.
+    """
+    return private(_chosen("MQTUI_CONFIG_DIR") or platformdirs.user_config_path(NAME, appauthor=False))
+
+
+def state_dir() -> Path:
+    """The folder of journal, audit and bundles: `MQTUI_STATE_DIR`, or the platform's. Made as `config_dir`."""
+    return private(_chosen("MQTUI_STATE_DIR") or platformdirs.user_state_path(NAME, appauthor=False))
+
+
+def cache_dir() -> Path:
+    """The folder of what can be fetched again: `MQTUI_CACHE_DIR`, or the platform's. Made as `config_dir`."""
+    return private(_chosen("MQTUI_CACHE_DIR") or platformdirs.user_cache_path(NAME, appauthor=False))
+
+
+def private(folder: Path) -> Path:
+    """The folder, made with mode 0700 and its entry on disk where it is missing.
+
+    Raises:
+        StorageFailed: it can't be made.
+    """
+    if folder.is_dir():
+        return folder
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise StorageFailed(f"The folder {folder} can't be made", error.strerror or str(error)) from error
+    return folder
+
+
+def _chosen(variable: str) -> Path | None:
+    text = os.environ.get(variable, "")
+    return Path(text).expanduser() if text else None

@@ -1,0 +1,57 @@
+"""This process and its operator, as the journal and the audit name them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from pathlib import Path
+
+
+def process_start(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc(5), stat field 22).
+
+    None: it is gone or a zombie, or this system has no /proc.
+    """
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def is_alive(pid: int, start: int | None) -> bool:
+    """Whether the very process still runs: a reused id has another start time.
+
+    Without a start time, or without /proc, the id alone decides.
+    """
+    if Path("/proc/self/stat").exists():
+        now = process_start(pid)
+        return now is not None and (start is None or now == start)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def operator() -> str:
+    """The login name, from the user database before the environment; the user id where there is no name."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        pass
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def host() -> str:
+    """This machine's name."""
+    return socket.gethostname()

@@ -1,0 +1,338 @@
+"""The journal of runs: what is in hand, and what became of each letter, on disk before anybody relies on it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sys import intern
+from time import time
+from typing import TypeAlias
+
+from mqtui.domain.errors import BadInput, Held, NotFound
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
+from mqtui.state.database import Database
+from mqtui.state.letters import Done, Mark, pack_dones, pack_marks, unpack_dones, unpack_marks
+from mqtui.state.paths import state_dir
+from mqtui.state.process import host, is_alive
+
+__all__ = ["Done", "Hand", "Mark", "RunRecord", "Runs"]
+
+SHORTEST = 4
+DAY_MS = 86_400_000
+
+SCHEMA = """
+CREATE TABLE runs (
+  id TEXT PRIMARY KEY, verb TEXT NOT NULL, profile TEXT NOT NULL, target BLOB NOT NULL, source_kind TEXT NOT NULL,
+  source_name BLOB NOT NULL, broker TEXT NOT NULL, plan BLOB NOT NULL, plan_hash TEXT NOT NULL, operator TEXT NOT NULL,
+  host TEXT NOT NULL, pid INTEGER NOT NULL, pid_start INTEGER, started INTEGER NOT NULL, ended INTEGER,
+  state TEXT NOT NULL, planned INTEGER NOT NULL, result BLOB
+) WITHOUT ROWID;
+CREATE TABLE hands (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, letters INTEGER NOT NULL, marks BLOB NOT NULL
+);
+CREATE INDEX hands_of_run ON hands (run);
+CREATE TABLE dones (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, number INTEGER NOT NULL, letters INTEGER NOT NULL,
+  outcomes BLOB NOT NULL
+);
+CREATE INDEX dones_of_run ON dones (run, number)
+"""
+
+COLUMNS = (
+    "id, verb, profile, target, source_kind, source_name, broker, plan, plan_hash, operator, host, pid, pid_start, "
+    "started, ended, state, planned, result"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run. Times are ms since the epoch; `plan` and `result` are JSON; `target` reopens it and holds no secret.
+
+    `id` is 32 hex digits. `state` is `running`, `done`, `stopped` or `failed`; see `interrupted`.
+    """
+
+    id: str
+    verb: str
+    profile: str
+    target: str
+    source: Ref
+    broker: BrokerKind
+    plan: bytes
+    plan_hash: str
+    operator: str
+    host: str
+    pid: int
+    pid_start: int | None
+    started: int
+    planned: int
+    ended: int | None = None
+    state: str = "running"
+    result: bytes | None = None
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it says `running` and its process on this host is gone. Of another host nothing can be said."""
+        return self.state == "running" and self.host == host() and not is_alive(self.pid, self.pid_start)
+
+
+Hand: TypeAlias = tuple[int, tuple[Mark, ...]]
+"""A batch number and letters of it."""
+
+
+class Runs:
+    """The journal. Every call that changes it is one transaction, on disk when it returns.
+
+    All raise StorageFailed when the disk is full or the file is damaged; then nothing of that call is kept.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Open `path`, by default `runs.sqlite` in the state folder."""
+        self._database = Database(path or state_dir() / "runs.sqlite", SCHEMA, version=1)
+
+    def begin(self, record: RunRecord) -> None:
+        """Note a new run.
+
+        Raises:
+            BadInput: a run of that id is known already.
+        """
+        row = (
+            *(record.id, record.verb, record.profile, name_bytes(record.target)),
+            *(record.source.kind.value, name_bytes(record.source.name), record.broker.value, record.plan),
+            *(record.plan_hash, record.operator, record.host, record.pid, record.pid_start),
+            *(record.started, record.ended, record.state, record.planned, record.result),
+        )
+        marks = ",".join("?" * len(row))
+        with self._database.transaction() as connection:
+            if connection.execute("SELECT 1 FROM runs WHERE id = ?", (record.id,)).fetchone():
+                raise BadInput(f"The run {record.id} is in the journal already")
+            connection.execute(f"INSERT INTO runs ({COLUMNS}) VALUES ({marks})", row)
+
+    def take_up(self, run: str, pid: int, pid_start: int | None) -> RunRecord:
+        """Make a run this process's own, to resume it. Only one process can.
+
+        Raises:
+            NotFound: no such run.
+            Held: its process still runs, or it runs on another host.
+        """
+        with self._database.transaction() as connection:
+            record = _only(connection, run)
+            ours = (record.host, record.pid, record.pid_start) == (host(), pid, pid_start)
+            if record.state == "running" and not record.interrupted and not ours:
+                raise Held(
+                    f"The run {run[:SHORTEST].upper()} is still running",
+                    f"Process {record.pid} on {record.host}, by {record.operator}.",
+                    "Wait for its end, or end it there first.",
+                )
+            connection.execute(
+                "UPDATE runs SET state = 'running', ended = NULL, result = NULL, host = ?, pid = ?, pid_start = ? "
+                "WHERE id = ?",
+                (host(), pid, pid_start, run),
+            )
+            return _only(connection, run)
+
+    def in_hand(self, run: str, marks: Sequence[Mark]) -> int:
+        """Note letters before they are touched, and get the number of the batch."""
+        with self._database.transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO hands (run, letters, marks) VALUES (?, ?, ?)", (run, len(marks), pack_marks(marks))
+            )
+            assert cursor.lastrowid is not None
+            return cursor.lastrowid
+
+    def done(self, run: str, number: int, dones: Sequence[Done]) -> None:
+        """Note what became of letters of a batch; 0 is for letters that were in no batch.
+
+        A batch may be settled in several calls. A position names one letter of the run: the last word on it counts.
+        """
+        if not dones:
+            return
+        row = (run, number, len(dones), pack_dones(dones))
+        with self._database.transaction() as connection:
+            connection.execute("INSERT INTO dones (run, number, letters, outcomes) VALUES (?, ?, ?, ?)", row)
+
+    def end(self, run: str, state: str, result: bytes | None = None) -> None:
+        """Note how a run ended: `done`, `stopped` or `failed`, and its result as JSON."""
+        with self._database.transaction() as connection:
+            connection.execute(
+                "UPDATE runs SET state = ?, result = ?, ended = ? WHERE id = ?", (state, result, _now(), run)
+            )
+
+    def find(self, prefix: str) -> RunRecord:
+        """The run whose id begins with `prefix` (4 digits at least, either case).
+
+        Raises:
+            BadInput: too short, no hex digits, or several runs begin with it.
+            NotFound: none does.
+        """
+        wanted = prefix.strip().lower()
+        if len(wanted) < SHORTEST or set(wanted) - set("0123456789abcdef"):
+            raise BadInput(f"{prefix} is no run id", "", f"Give at least {SHORTEST} hex digits, as `mqtui runs` shows.")
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
+                (wanted, wanted + "g"),
+            ).fetchall()
+        if not rows:
+            raise NotFound(f"There is no run {prefix}", "", "`mqtui runs list` shows those of this machine.")
+        if len(rows) > 1:
+            raise BadInput(f"Several runs begin with {prefix}", "", "Give more digits.")
+        return _record(rows[0])
+
+    def list(self, limit: int = 50) -> Sequence[RunRecord]:
+        """The runs of this machine, the newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM runs ORDER BY started DESC, id LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [_record(row) for row in rows]
+
+    def interrupted(self, max_age_ms: int | None = None) -> Sequence[RunRecord]:
+        """Runs whose process on this host is gone before their end, the oldest first; `max_age_ms` since the start."""
+        since = 0 if max_age_ms is None else _now() - max_age_ms
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM runs WHERE state = 'running' AND started >= ? ORDER BY started, id",
+                (since,),
+            ).fetchall()
+        return [record for record in map(_record, rows) if record.interrupted]
+
+    def open_hands(self, run: str) -> Sequence[Hand]:
+        """Batches with letters that nothing was said about since, and those letters: the suspects of a killed run."""
+        with self._database.reading() as connection:
+            hands = connection.execute(
+                "SELECT number, letters FROM hands WHERE run = ? ORDER BY number", (run,)
+            ).fetchall()
+            said: dict[int, list[int]] = {}
+            for number, letters in connection.execute("SELECT number, letters FROM dones WHERE run = ?", (run,)):
+                said.setdefault(number, []).append(letters)
+            doubtful = [number for number, letters in hands if said.get(number) != [letters]]
+            later = _said_since(connection, run, min(doubtful)) if doubtful else {}
+            found: list[Hand] = []
+            for number in doubtful:
+                blob = connection.execute("SELECT marks FROM hands WHERE number = ?", (number,)).fetchone()[0]
+                marks = tuple(mark for mark in unpack_marks(blob) if later.get(mark[0], 0) < number)
+                if marks:
+                    found.append((number, marks))
+        return found
+
+    def open_marks(self, run: str) -> Sequence[Mark]:
+        """The letters of `open_hands`, without their batches."""
+        return [mark for _, marks in self.open_hands(run) for mark in marks]
+
+    def outcomes(self, run: str) -> Iterator[Done]:
+        """What became of each letter, in the order it was said; of one said twice only the last word."""
+        last: dict[str, int] = {}
+        for place, done in enumerate(self._said(run)):
+            last[done[0]] = place
+        for place, done in enumerate(self._said(run)):
+            if last[done[0]] == place:
+                yield done
+
+    def counts(self, run: str) -> Mapping[str, int]:
+        """How many letters had each outcome, a letter counted once, by its last word."""
+        last: dict[str, str] = {}
+        for position, outcome, _, _ in self._said(run):
+            last[position] = intern(outcome)
+        return Counter(last.values())
+
+    def short(self, run: str) -> str:
+        """The shortest prefix (4 digits at least) that names the run alone, in capitals: `7F3A`."""
+        with self._database.reading() as connection:
+            before = connection.execute("SELECT max(id) FROM runs WHERE id < ?", (run,)).fetchone()[0]
+            after = connection.execute("SELECT min(id) FROM runs WHERE id > ?", (run,)).fetchone()[0]
+        shared = max(_shared(run, before or ""), _shared(run, after or ""))
+        return run[: max(SHORTEST, shared + 1)].upper()
+
+    def forget(self, older_than_ms: int = 90 * DAY_MS) -> int:
+        """Drop ended runs that ended longer ago, with their letters; the number of runs dropped."""
+        before = _now() - older_than_ms
+        with self._database.transaction() as connection:
+            gone = connection.execute(
+                "SELECT id FROM runs WHERE state != 'running' AND coalesce(ended, started) < ?", (before,)
+            ).fetchall()
+            for table, column in (("hands", "run"), ("dones", "run"), ("runs", "id")):
+                connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
+        return len(gone)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self._database.close()
+
+    def _said(self, run: str) -> Iterator[Done]:
+        seq = 0
+        while True:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT seq, outcomes FROM dones WHERE run = ? AND seq > ? ORDER BY seq LIMIT 1", (run, seq)
+                ).fetchone()
+            if row is None:
+                return
+            seq = row[0]
+            yield from unpack_dones(row[1])
+
+
+def _said_since(connection: sqlite3.Connection, run: str, number: int) -> dict[str, int]:
+    """By position, the last batch at or after `number` that something was said in."""
+    said: dict[str, int] = {}
+    rows = connection.execute("SELECT number, outcomes FROM dones WHERE run = ? AND number >= ?", (run, number))
+    for batch, outcomes in rows:
+        for done in unpack_dones(outcomes):
+            said[done[0]] = max(batch, said.get(done[0], 0))
+    return said
+
+
+def _only(connection: sqlite3.Connection, run: str) -> RunRecord:
+    query = f"SELECT {COLUMNS} FROM runs WHERE id = ?"
+    row = connection.execute(query, (run,)).fetchone()
+    if row is None:
+        raise NotFound(f"There is no run {run}")
+    return _record(row)
+
+
+def _record(row: tuple[object, ...]) -> RunRecord:
+    """A record from a row of COLUMNS."""
+    (run, verb, profile, target, kind, name, broker, plan, plan_hash, operator, machine, pid, pid_start, *rest) = row
+    started, ended, state, planned, result = rest
+    assert isinstance(target, bytes) and isinstance(name, bytes)
+    return RunRecord(
+        id=str(run),
+        verb=str(verb),
+        profile=str(profile),
+        target=name_text(target),
+        source=Ref(Kind(str(kind)), name_text(name)),
+        broker=BrokerKind(str(broker)),
+        plan=_blob(plan) or b"",
+        plan_hash=str(plan_hash),
+        operator=str(operator),
+        host=str(machine),
+        pid=_number(pid) or 0,
+        pid_start=_number(pid_start),
+        started=_number(started) or 0,
+        ended=_number(ended),
+        state=str(state),
+        planned=_number(planned) or 0,
+        result=_blob(result),
+    )
+
+
+def _number(cell: object) -> int | None:
+    return cell if isinstance(cell, int) else None
+
+
+def _blob(cell: object) -> bytes | None:
+    return cell if isinstance(cell, bytes) else None
+
+
+def _shared(one: str, other: str) -> int:
+    """How many leading characters two texts share."""
+    return next(
+        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+def _now() -> int:
+    return int(time() * 1000)
