@@ -2,7 +2,7 @@
 
 librdkafka's mock cluster in this process serves produce and consume, so peek, tail and publish work; it lists no
 groups and answers no topic administration. Prints ``{"bootstrap": "127.0.0.1:port", "letters": {...}}`` as one JSON
-line when the shop's orders and letters are in it, then runs until standard input ends or SIGTERM comes.
+line when the shop's orders and letters are in it, then adds 20 orders a second until standard input ends or SIGTERM.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ import sys
 from types import FrameType
 from typing import Final
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from mqtui.demo.shop.kafka_letters import seed_connect, seed_invoices
 from mqtui.demo.shop.kafka_orders import seed_orders
+from mqtui.demo.shop.kafka_traffic import checkout
 from mqtui.demo.shop.names import KafkaNames
+from mqtui.demo.shop.staff import Staff
 
 _BROKERS: Final = 1
 _SECONDS: Final = 10.0
@@ -39,6 +41,8 @@ def main() -> int:
         }
         bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
         print(json.dumps({"bootstrap": bootstrap, "letters": letters}), flush=True)
+        staff = Staff()
+        staff.hire(lambda stop: checkout(f"kafka://{bootstrap}", names, stop), KafkaException)
         sys.stdin.buffer.read()
     except SystemExit:
         pass

@@ -1,0 +1,194 @@
+"""A demo from its first process to its last: real brokers and the shop on them, gone together.
+
+::
+
+    with DemoSession(["kafka", "redis"]) as session:
+        for opened in session.openings():          # as each is seeded, the fastest first
+            print(opened.kind, opened.url, opened.trouble, opened.remedy)
+        print(session.trouble().sentences)
+
+The shop runs in one process a broker (``python -m mqtui.demo.shop``), which ends when the pipe to its standard input
+does: with this process, even by ``kill -9``. The brokers are kept by ``mqtui.demo.servers``.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from mqtui.demo.servers import KINDS, Arrival, KafkaMissing, Servers
+from mqtui.demo.servers.borrowed import VARIABLES
+from mqtui.demo.servers.progress import Tell, tell_nobody
+from mqtui.demo.shop.names import KafkaNames
+from mqtui.demo.shop.spec import Spec
+from mqtui.demo.shop.trouble import Trouble, what_is_wrong
+
+_SEED_SECONDS: Final = 90.0
+_GOODBYE_SECONDS: Final = 4.0
+_SHOP: Final = "mqtui.demo.shop"
+_MOCK_KAFKA: Final = "mqtui.demo.shop.mock_kafka"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A broker with the shop on it, or why it is not there.
+
+    ``letters`` are the dead letters by destination. ``trouble`` is None where all is well, ``remedy`` what to do about
+    it. Both a URL and trouble: Kafka's jars can't be had, and librdkafka's mock cluster stands in (peek, tail and
+    publish only).
+    """
+
+    kind: str
+    url: str | None
+    letters: dict[str, int] = field(default_factory=dict)
+    trouble: str | None = None
+    remedy: str = ""
+
+
+class DemoSession:
+    """Brokers and shop of one demo. ``progress`` is called from the threads that start the brokers.
+
+    ``prefix`` goes before every name the shop makes: none on brokers of our own; on one that somebody lends us
+    (``MQTUI_KAFKA`` ...) a fresh ``demo-xxxx.``. ``fernet_key`` seals the shop's encrypted bodies.
+    """
+
+    def __init__(self, kinds: Sequence[str] = KINDS, *, folder: Path | None = None, progress: Tell = tell_nobody):
+        self.kinds = tuple(kinds)
+        self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        self.prefix = f"demo-{secrets.token_hex(2)}." if any(os.environ.get(VARIABLES[kind]) for kind in kinds) else ""
+        self.servers = Servers(folder, progress)
+        self.opened: dict[str, Opened] = {}
+        self._shops: list[subprocess.Popen[bytes]] = []
+        self._door = threading.Lock()
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def openings(self) -> Iterator[Opened]:
+        """Start all brokers side by side and yield each when the shop has seeded it, or when it will not come."""
+        openings: queue.SimpleQueue[Opened] = queue.SimpleQueue()
+        threading.Thread(target=self._open_each, args=(openings,), daemon=True).start()
+        for _kind in self.kinds:
+            opened = openings.get()
+            self.opened[opened.kind] = opened
+            yield opened
+
+    def urls(self) -> dict[str, str]:
+        """Give the URLs of the brokers that are there, by kind."""
+        return {kind: one.url for kind, one in self.opened.items() if one.url is not None}
+
+    def trouble(self) -> Trouble:
+        """Say what is wrong in the shop on the brokers that are there, and what to try."""
+        urls = self.urls()
+        stand_in = urls.pop("kafka") if self._kafka_is_a_stand_in() else None
+        told = what_is_wrong(urls, self.prefix)
+        if stand_in is None:
+            return told
+        sentence = "Kafka is a stand-in that serves peek, tail and publish only: " + str(self.opened["kafka"].trouble)
+        command = f"mqtui peek {stand_in} {KafkaNames(self.prefix).orders_dlq}"
+        return Trouble((sentence, *told.sentences), (command, *told.commands[:2]))
+
+    def close(self) -> None:
+        """End the shop, then the brokers; takes up to 7 s. A second call does nothing."""
+        with self._door:
+            self._closed = True
+            shops, self._shops = self._shops, []
+        for shop in shops:
+            if shop.stdin is not None:
+                shop.stdin.close()
+        for shop in shops:
+            _see_off(shop)
+        self.servers.close()
+
+    def _kafka_is_a_stand_in(self) -> bool:
+        kafka = self.opened.get("kafka")
+        return kafka is not None and kafka.url is not None and kafka.trouble is not None
+
+    def _open_each(self, openings: queue.SimpleQueue[Opened]) -> None:
+        for arrival in self.servers.start_each(self.kinds):
+            bring = threading.Thread(target=lambda one=arrival: openings.put(self._open(one)), daemon=True)
+            bring.start()
+
+    def _open(self, arrival: Arrival) -> Opened:
+        if arrival.url is not None:
+            return self._seed(arrival.kind, arrival.url)
+        reason, remedy = str(arrival.trouble), arrival.trouble.remedy if arrival.trouble else ""
+        if isinstance(arrival.trouble, KafkaMissing):
+            news = self._run("kafka", _MOCK_KAFKA, b"")
+            if "bootstrap" in news:
+                return Opened("kafka", f"kafka://{news['bootstrap']}", news["letters"], reason, remedy)
+        return Opened(arrival.kind, None, trouble=reason, remedy=remedy)
+
+    def _seed(self, kind: str, url: str) -> Opened:
+        spec = Spec(fernet_key=self.fernet_key, prefix=self.prefix, **{kind: url})
+        news = self._run(kind, _SHOP, spec.to_line())
+        if "seeded" in news:
+            return Opened(kind, url, news["letters"])
+        return Opened(kind, None, trouble=f"the shop could not open: {news['error']}")
+
+    def _run(self, kind: str, module: str, first_line: bytes) -> dict[str, Any]:
+        """Start a process of the shop and give the first line it says, or else ``error``."""
+        log = self.servers.folder / f"shop-{kind}.log"
+        with self._door:
+            if self._closed:
+                return {"error": "the demo was closed"}
+            shop = _start(module, log)
+            self._shops.append(shop)
+        patience = threading.Timer(_SEED_SECONDS, shop.kill)
+        patience.start()
+        try:
+            line = _first_answer(shop, first_line)
+        finally:
+            patience.cancel()
+        if line:
+            return dict(json.loads(line))
+        return {"error": f"it ended early or took over {_SEED_SECONDS:.0f} s; {log.read_text(errors='replace')[-500:]}"}
+
+
+def _start(module: str, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as stderr:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+        )
+
+
+def _first_answer(shop: subprocess.Popen[bytes], question: bytes) -> bytes:
+    if shop.stdin is None or shop.stdout is None:
+        raise AssertionError("the shop was started without pipes")
+    try:
+        shop.stdin.write(question)
+        shop.stdin.flush()
+    except BrokenPipeError:
+        return b""
+    return shop.stdout.readline()
+
+
+def _see_off(shop: subprocess.Popen[bytes]) -> None:
+    try:
+        shop.wait(_GOODBYE_SECONDS)
+    except subprocess.TimeoutExpired:
+        shop.kill()
+        shop.wait()
+    if shop.stdout is not None:
+        shop.stdout.close()
