@@ -1,0 +1,217 @@
+"""Dead-letter conventions: which headers or fields tell what, and which names dead-letter destinations have.
+
+A convention is data (`mqtui/conventions/*.toml`). `Conventions` holds all of them and remembers, for each row of
+header names it has met, where everything stands: letters of one source nearly always have the same row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeAlias
+
+from mqtui.domain.codec import Decoder, Value, decoder
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.resource import BrokerKind, Kind, name_text
+
+FIELDS = frozenset(
+    {
+        "origin",  # where the message was when it failed
+        "partition",
+        "offset",
+        "id",  # of the entry in the origin stream
+        "exchange",
+        "routing_key",
+        "timestamp",  # the message's own, ms
+        "died",  # when it was dead-lettered, ms
+        "exception",  # class of what was thrown, the outermost
+        "cause_exception",  # class of its cause
+        "message",
+        "stack",
+        "reason",  # a broker's own word instead of an exception
+        "group",  # consumer group, or consumer, that gave up
+        "attempts",
+    }
+)
+NAMING = frozenset({"origin", "exchange", "routing_key"})
+"""Fields that name a thing on the broker: their bytes are kept."""
+
+ORIGIN_KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
+MOST_LAYOUTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A header or field that tells something, and its codec (`domain.codec`); `path` is the codec's."""
+
+    name: str
+    codec: str = "text"
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """One framework's way of writing dead letters.
+
+    A letter follows it where one of `detect` is among its header or field names. Of a field's places the first that is
+    there is read. `wrappers` are exception classes that
+    only carry the cause; `after` are words of the message behind which the cause's own begins. `strip_prefixes` and
+    `strip_names` stay behind on the way home. `destinations` are names with `{origin}` for the origin's name, `{group}`
+    for a part without dots and `*` for anything. A lower `order` is asked first.
+    """
+
+    name: str
+    title: str
+    brokers: frozenset[BrokerKind]
+    detect: tuple[str, ...] = ()
+    fields: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    wrappers: frozenset[str] = frozenset()
+    after: tuple[str, ...] = ()
+    strip_prefixes: tuple[str, ...] = ()
+    strip_names: frozenset[str] = frozenset()
+    destinations: tuple[str, ...] = ()
+    order: int = 50
+
+
+Row: TypeAlias = tuple[str | bytes, ...]
+"""Header names, or field names, of one message, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Where in a row something stands: first occurrence, last occurrence, and how it is read."""
+
+    first: int
+    last: int
+    decode: Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a row of names means. `convention` is "" where none is recognised; `kind` is what letters come from."""
+
+    broker: BrokerKind
+    kind: Kind
+    convention: str
+    slots: Mapping[str, Slot]
+    wrappers: frozenset[str]
+    after: tuple[str, ...]
+    kept: tuple[str, ...]
+    stripped: frozenset[str]
+
+    def read(self, message: Message, name: str) -> Value:
+        """The first value of a field: of headers written twice the first are the true origin's."""
+        slot = self.slots.get(name)
+        if slot is None:
+            return None
+        pairs = message.headers or message.fields
+        return slot.decode(pairs[slot.first][1])
+
+    def read_last(self, message: Message, name: str) -> Value:
+        """The last value of a field: the latest hop's."""
+        slot = self.slots.get(name)
+        if slot is None:
+            return None
+        pairs = message.headers or message.fields
+        return slot.decode(pairs[slot.last][1])
+
+
+@dataclass(frozen=True, slots=True)
+class NamedOrigin:
+    """What a destination's name says. `origin` is "" where it only says that dead letters are kept there."""
+
+    convention: str
+    origin: str
+
+
+class Conventions:
+    """All conventions, asked by header names first and by the destination's name where no header tells."""
+
+    __slots__ = ("_layouts", "_patterns", "known")
+
+    def __init__(self, known: Iterable[Convention]) -> None:
+        self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
+        self._layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
+        self._patterns = [
+            (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
+        ]
+
+    def layout(self, message: Message) -> Layout:
+        """Where everything stands in a message of this row of names."""
+        if type(message.position) is EntryId:
+            broker = BrokerKind.REDIS
+            row: Row = tuple([name for name, _ in message.fields])
+        elif message.envelope is None:
+            broker = BrokerKind.KAFKA
+            row = tuple([name for name, _, _ in message.headers])
+        else:
+            broker = BrokerKind.RABBITMQ
+            row = tuple([part for name, _, kind in message.headers for part in (name, kind)])
+        layouts = self._layouts[broker]
+        found = layouts.get(row)
+        if found is None:
+            if len(layouts) >= MOST_LAYOUTS:
+                layouts.clear()
+            found = layouts[row] = self._laid_out(broker, row)
+        return found
+
+    def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
+        """What a destination's name says, or None where it is not that of a dead-letter destination."""
+        named: NamedOrigin | None = None
+        for convention, patterns in self._patterns:
+            if broker not in convention.brokers:
+                continue
+            for pattern in patterns:
+                if found := pattern.fullmatch(name):
+                    origin = found.groupdict().get("origin", "")
+                    if origin:
+                        return NamedOrigin(convention.name, origin)
+                    named = named or NamedOrigin(convention.name, "")
+        return named
+
+    def _laid_out(self, broker: BrokerKind, row: Row) -> Layout:
+        if broker is BrokerKind.RABBITMQ:
+            names = [str(name) for name in row[::2]]
+            kinds = [str(kind) for kind in row[1::2]]
+        else:
+            names = [name if isinstance(name, str) else name_text(name) for name in row]
+            kinds = [""] * len(names)
+        seen = set(names)
+        following = [one for one in self.known if broker in one.brokers and not seen.isdisjoint(one.detect)]
+        slots: dict[str, Slot] = {}
+        for convention in following:
+            for told, places in convention.fields.items():
+                place = next((place for place in places if place.name in seen), None)
+                if place is not None and told not in slots:
+                    slots[told] = _slot(told, place, names, kinds)
+        stripped = {name for name in seen if any(_strips(convention, name) for convention in following)}
+        return Layout(
+            broker,
+            ORIGIN_KINDS[broker],
+            following[0].name if following else "",
+            slots,
+            frozenset().union(*(one.wrappers for one in following)),
+            tuple(words for one in following for words in one.after),
+            tuple(dict.fromkeys(name for name in names if name not in stripped)),
+            frozenset(stripped),
+        )
+
+
+def _slot(told: str, place: Place, names: Sequence[str], kinds: Sequence[str]) -> Slot:
+    first = names.index(place.name)
+    last = len(names) - 1 - names[::-1].index(place.name)
+    codec = "name" if told in NAMING and place.codec == "text" else place.codec
+    return Slot(first, last, decoder(codec, place.path, kinds[first]))
+
+
+def _strips(convention: Convention, name: str) -> bool:
+    return name in convention.strip_names or name.startswith(convention.strip_prefixes)
+
+
+@lru_cache(maxsize=512)
+def _pattern(template: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{origin\}|\{group\}|\*)", template)
+    words = {"{origin}": r"(?P<origin>.+)", "{group}": r"[^.]+", "*": r".+"}
+    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)

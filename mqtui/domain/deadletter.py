@@ -1,0 +1,234 @@
+"""Dead letters: where each came from, what it died of, and where it goes back to.
+
+`origin` reads only the way home and is cheap enough for a move; `describe` also reads the exception. Both remember,
+by row of header names, where everything stands (`domain.convention`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mqtui.domain.cause import cause_id, cause_text, normalised
+from mqtui.domain.codec import Value
+from mqtui.domain.convention import Conventions, Layout
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.stack_trace import Root, heading, root
+
+REASONS = {
+    "rejected": "rejected by {0}",
+    "expired": "expired in {0}",
+    "maxlen": "pushed out of {0}, which was full",
+    "delivery_limit": "delivered too often by {0}",
+}
+"""RabbitMQ's reasons (https://www.rabbitmq.com/docs/dlx) as a cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a message was when it failed: the first place, where headers name several.
+
+    `partition`, `offset` and `timestamp` (ms, the record's own) are Kafka's, `id` is Redis's, `exchange` and
+    `routing_key` say how it came to a RabbitMQ queue. `by_name` says that only the letter's destination told it.
+    """
+
+    ref: Ref
+    convention: str
+    partition: int | None = None
+    offset: int | None = None
+    id: EntryId | None = None
+    exchange: str | None = None
+    routing_key: str | None = None
+    timestamp: int | None = None
+    by_name: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What is known of one dead letter. Unknown text is "", an unknown number None. `time` is ms since the epoch.
+
+    `exception` and `message` are the root's, `wrapper` is the outermost exception where that is another one,
+    `normal` the normalised message, `frame` the first stack frame of the application's own. `latest` is the last hop
+    where headers name several.
+    """
+
+    convention: str
+    origin: Origin | None
+    latest: Ref | None
+    time: int | None
+    exception: str
+    wrapper: str
+    message: str
+    normal: str
+    frame: str
+    group: str
+    attempts: int | None
+    cause: str
+    """The cause id, 8 hex digits."""
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        return cause_text(self.exception, self.normal)
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where a letter goes back: a topic, a queue (by the default exchange, so only that queue gets it) or a stream.
+
+    `partition` is the one it had (Kafka); a producer may choose by key instead (K6).
+    """
+
+    ref: Ref
+    routing_key: str = ""
+    partition: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parted:
+    """Names of headers (Redis: fields) that go home and that stay behind."""
+
+    kept: tuple[str, ...]
+    stripped: frozenset[str]
+
+
+def origin(message: Message, conventions: Conventions) -> Origin | None:
+    """Where the letter came from: by its headers or fields, else by the name of the place it lies in."""
+    return _origin(message, conventions.layout(message), conventions)
+
+
+def describe(message: Message, conventions: Conventions) -> Death:
+    """Everything the letter tells. Malformed headers are unknown, never an error."""
+    layout = conventions.layout(message)
+    came_from = _origin(message, layout, conventions)
+    thrown, wrapper = _thrown(message, layout)
+    normal = normalised(thrown.message) if thrown.message else ""
+    latest = _text(layout.read_last(message, "origin"))
+    return Death(
+        layout.convention or (came_from.convention if came_from else ""),
+        came_from,
+        _ref(layout.kind, latest) if latest else None,
+        time_of_death(message, layout),
+        thrown.exception,
+        wrapper,
+        thrown.message,
+        normal,
+        thrown.frame,
+        _text(layout.read_last(message, "group")),
+        _number(layout.read_last(message, "attempts")),
+        cause_id(thrown.exception, normal, str(came_from.ref) if came_from else ""),
+    )
+
+
+def home(came_from: Origin | None, message: Message) -> Home | None:
+    """Where the letter goes back, or None where no origin is known.
+
+    A RabbitMQ letter goes to the queue it failed in, by the default exchange: no other queue gets a copy.
+    """
+    if came_from is None or came_from.ref == message.resource:
+        return None
+    note = f"by the name {message.resource.name}" if came_from.by_name else ""
+    if came_from.ref.kind is Kind.QUEUE:
+        via = f"was published to {came_from.exchange!r}" if came_from.exchange else ""
+        return Home(came_from.ref, came_from.ref.name, None, note or via)
+    return Home(came_from.ref, "", came_from.partition, note)
+
+
+def strip(message: Message, conventions: Conventions) -> Parted:
+    """Which headers stay behind on the way home, by the convention."""
+    layout = conventions.layout(message)
+    return Parted(layout.kept, layout.stripped)
+
+
+def time_of_death(message: Message, layout: Layout) -> int | None:
+    """When it was dead-lettered, in ms: as recorded, else the letter's own time, else that of its entry id."""
+    died = _number(layout.read_last(message, "died"))
+    if died is not None:
+        return died
+    if message.timestamp is not None:
+        return message.timestamp
+    return message.position.ms if isinstance(message.position, EntryId) else None
+
+
+def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:
+    broker, kind = layout.broker, layout.kind
+    name, convention, by_name = _text(layout.read(message, "origin")), layout.convention, False
+    if not name:
+        named = conventions.by_name(broker, message.resource.name)
+        if named is None or not named.origin:
+            return None
+        name, convention, by_name = named.origin, convention or named.convention, True
+    ref = _ref(kind, name)
+    read = layout.read
+    if broker is BrokerKind.KAFKA:
+        partition, offset = _number(read(message, "partition")), _number(read(message, "offset"))
+        return Origin(
+            ref, convention, partition, offset, timestamp=_number(read(message, "timestamp")), by_name=by_name
+        )
+    if broker is BrokerKind.REDIS:
+        return Origin(ref, convention, id=_entry(_text(read(message, "id"))), by_name=by_name)
+    exchange, routing_key = _name(read(message, "exchange")), _name(read(message, "routing_key"))
+    return Origin(ref, convention, exchange=exchange, routing_key=routing_key, by_name=by_name)
+
+
+def _thrown(message: Message, layout: Layout) -> tuple[Root, str]:
+    """The root exception, and the wrapper where that is another one."""
+    read = layout.read_last
+    outer = _text(read(message, "exception"))
+    words = _text(read(message, "message"))
+    trace = _text(read(message, "stack"))
+    found = root(trace) if trace else None
+    if found is not None and found.exception not in layout.wrappers:
+        return found, outer if outer != found.exception else ""
+    frame = found.frame if found else ""
+    inner = _text(read(message, "cause_exception"))
+    chosen = inner if inner and inner not in layout.wrappers else outer
+    if chosen or words:
+        return _told(chosen, words, frame, layout.after), outer if outer != chosen else ""
+    reason = _text(read(message, "reason"))
+    if not reason:
+        return Root("", "", frame), ""
+    queue = _text(read(message, "origin"))
+    return Root(REASONS[reason].format(queue) if reason in REASONS else reason, "", ""), ""
+
+
+def _told(exception: str, words: str, frame: str, after: tuple[str, ...]) -> Root:
+    """Exception and message where no trace tells them: what a wrapper's message says after its own words."""
+    for marker in after:
+        _, found, rest = words.rpartition(marker)
+        if found:
+            words = rest
+            break
+    if exception and words.startswith(f"{exception}: "):
+        words = words[len(exception) + 2 :]
+    if ": " in exception:
+        name, rest = heading(exception)
+        exception, words = (name, words or rest) if name else (exception, words)
+    return Root(exception, words, frame)
+
+
+@lru_cache(maxsize=4096)
+def _ref(kind: Kind, name: str) -> Ref:
+    return Ref(kind, name)
+
+
+@lru_cache(maxsize=1024)
+def _entry(written: str) -> EntryId | None:
+    ms, _, seq = written.partition("-")
+    return EntryId(int(ms), int(seq or 0)) if ms.isdecimal() and (seq.isdecimal() or not seq) else None
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _name(value: Value) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _number(value: Value) -> int | None:
+    if isinstance(value, str):
+        return int(value) if value.isdecimal() and len(value) < 20 else None
+    return value

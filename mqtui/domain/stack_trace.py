@@ -1,0 +1,80 @@
+"""What a printed stack trace says: the root exception and the first frame of the application's own.
+
+Java prints the chain as `Caused by:` lines at the start of a line, the root last; a `Suppressed:` trace is indented
+(`Throwable.printStackTrace`). Python prints the raised exception on the last line that is not indented.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+CAUSED_BY = "\nCaused by: "
+PYTHON = "Traceback (most recent call last):"
+LONGEST_MESSAGE = 4_000
+_CLASS = re.compile(r"[\w$.]+(?:\.|Exception|Error|Timeout|Failure)[\w$]*|[\w$]+(?:\.[\w$]+)+|[A-Z][\w$]*")
+_LIBRARIES = (
+    r"java\.|javax\.|jakarta\.|jdk\.|sun\.|com\.sun\.|kotlin\.|kotlinx\.|scala\.|groovy\.|"
+    r"org\.springframework\.|org\.apache\.|com\.fasterxml\.|com\.rabbitmq\.|io\.confluent\.|io\.netty\.|"
+    r"io\.lettuce\.|io\.smallrye\.|io\.quarkus\.|io\.vertx\.|io\.micrometer\.|org\.hibernate\.|com\.zaxxer\.|"
+    r"reactor\.|rx\.|okhttp3\.|com\.google\.|org\.postgresql\.|redis\.clients\.|System\.|Microsoft\."
+)
+_FRAME = re.compile(rf"\n\s*at (?!{_LIBRARIES})([^\n]+)")
+_ANY_FRAME = re.compile(r"\n\s*at ([^\n]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The exception everything began with. `frame` is "" where the trace has none."""
+
+    exception: str
+    message: str
+    frame: str = ""
+
+
+def heading(line: str) -> tuple[str, str]:
+    """Class and message of `a.b.Problem: what happened`; ("", line) where it does not begin with a class name."""
+    name, colon, rest = line.partition(": ")
+    name = name.rstrip(":")
+    if _CLASS.fullmatch(name):
+        return name, rest if colon else ""
+    return "", line
+
+
+def root(trace: str) -> Root | None:
+    """The root exception of a trace, or None where it names none."""
+    if trace.startswith(PYTHON) or f"\n{PYTHON}" in trace:
+        return _python_root(trace)
+    at = trace.rfind(CAUSED_BY)
+    start = 0 if at < 0 else at + len(CAUSED_BY)
+    end = trace.find("\n\tat ", start)
+    if end < 0:
+        end = _end_of_heading(trace, start)
+    name, message = heading(trace[start:end][:LONGEST_MESSAGE].strip())
+    if not name:
+        return None
+    found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
+    return Root(name, message, found[1].strip() if found else "")
+
+
+def _end_of_heading(trace: str, start: int) -> int:
+    """Where the message ends when no tab-indented frame follows: at any frame, or at the end of the trace."""
+    found = _ANY_FRAME.search(trace, start)
+    if found:
+        return found.start()
+    more = trace.find("\n\t...", start)
+    return more if more >= 0 else len(trace)
+
+
+def _python_root(trace: str) -> Root | None:
+    lines = trace.rstrip().splitlines()
+    last = next((number for number in reversed(range(len(lines))) if not lines[number].startswith((" ", "\t"))), None)
+    if last is None:
+        return None
+    name, message = heading(lines[last])
+    if not name:
+        return None
+    frames = [line.strip() for line in lines[:last] if line.lstrip().startswith('File "')]
+    own = [frame for frame in frames if "site-packages" not in frame and "/lib/python" not in frame]
+    chosen = own or frames
+    return Root(name, message, chosen[-1] if chosen else "")

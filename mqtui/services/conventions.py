@@ -1,0 +1,143 @@
+"""Reads the dead-letter conventions: those shipped with mqtui and the user's own, in the same format.
+
+A user's file of the same `name` takes the place of a shipped one. A file with a mistake is left out, and a note says
+which file and which key.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mqtui.domain import codec
+from mqtui.domain.convention import FIELDS, Convention, Conventions, Place
+from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind
+
+SHIPPED = Path(__file__).parent.parent / "conventions"
+
+
+class PlaceFile(msgspec.Struct, forbid_unknown_fields=True):
+    """A header or field, or several of which the first that is there is read."""
+
+    name: str | list[str]
+    codec: str = "text"
+    path: str = ""
+
+
+class ExceptionFile(msgspec.Struct, forbid_unknown_fields=True):
+    """How the root exception is told from its wrappers."""
+
+    wrappers: list[str] = []
+    after: list[str] = []
+
+
+class StripFile(msgspec.Struct, forbid_unknown_fields=True):
+    """What stays behind on the way home."""
+
+    prefixes: list[str] = []
+    names: list[str] = []
+
+
+Given = str | PlaceFile | list[str | PlaceFile]
+
+
+class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A convention as its TOML file has it."""
+
+    name: str
+    title: str = ""
+    brokers: list[BrokerKind]
+    detect: list[str] = []
+    order: int = 50
+    destinations: list[str] = []
+    fields: dict[str, Given] = {}
+    exception: ExceptionFile = msgspec.field(default_factory=ExceptionFile)
+    strip: StripFile = msgspec.field(default_factory=StripFile)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """All conventions, and a note for each file that was left out."""
+
+    conventions: Conventions
+    notes: tuple[str, ...] = ()
+
+
+def read(file: Path) -> Convention:
+    """One convention.
+
+    Raises:
+        BadInput: the file can't be read, or a key is not right; the title names both.
+    """
+    try:
+        data: Mapping[str, Any] = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInput(f"{file}: {error}") from error
+    try:
+        given = msgspec.convert(data, ConventionFile)
+    except msgspec.ValidationError as error:
+        raise BadInput(f"{file}: {error}") from error
+    return _convention(file, given)
+
+
+@lru_cache(maxsize=8)
+def load(config: Path | None = None) -> Loaded:
+    """The shipped conventions and those of `config`/conventions/*.toml, read once."""
+    known: dict[str, Convention] = {one.name: one for one in (read(file) for file in _files(SHIPPED))}
+    notes: list[str] = []
+    for file in _files(config / "conventions") if config else ():
+        try:
+            own = read(file)
+        except BadInput as error:
+            notes.append(f"convention left out: {error.title}")
+        else:
+            known[own.name] = own
+    return Loaded(Conventions(known.values()), tuple(notes))
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    return sorted(folder.glob("*.toml")) if folder.is_dir() else ()
+
+
+def _convention(file: Path, given: ConventionFile) -> Convention:
+    for field in given.fields:
+        if field not in FIELDS:
+            raise BadInput(
+                f"{file}: unknown field `{field}` - at `$.fields`", f"Known are {', '.join(sorted(FIELDS))}."
+            )
+    if not (given.detect or given.destinations):
+        raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", "Give `detect` or `destinations`.")
+    return Convention(
+        given.name,
+        given.title or given.name,
+        frozenset(given.brokers),
+        tuple(given.detect),
+        {field: tuple(_places(file, field, places)) for field, places in given.fields.items()},
+        frozenset(given.exception.wrappers),
+        tuple(given.exception.after),
+        tuple(given.strip.prefixes),
+        frozenset(given.strip.names),
+        tuple(given.destinations),
+        given.order,
+    )
+
+
+def _places(file: Path, field: str, given: Given) -> Iterable[Place]:
+    for one in given if isinstance(given, list) else (given,):
+        if isinstance(one, str):
+            yield Place(one)
+            continue
+        if one.codec not in codec.NAMES:
+            known = ", ".join(codec.NAMES)
+            raise BadInput(f"{file}: unknown codec `{one.codec}` - at `$.fields.{field}.codec`", f"Known are {known}.")
+        if one.codec in codec.WITH_PATH and not one.path:
+            raise BadInput(f"{file}: the codec {one.codec} needs a path - at `$.fields.{field}.path`")
+        for name in one.name if isinstance(one.name, list) else (one.name,):
+            yield Place(name, one.codec, one.path)
