@@ -16,37 +16,18 @@ LONGEST = 1_000
 OTHERS = "others"
 NO_REASON = "no reason recorded"
 
-_PATTERN = re.compile(
-    r"""
-    (?P<time>\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?Z|[+-]\d\d:?\d\d)?)?(?!\w))
-  | (?P<url>\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s"'<>]+)
-  | (?P<double>"(?=[^"\n]*\d)[^"\n]{1,300}")
-  | (?P<single>(?<!\w)'(?=[^'\n]*\d)[^'\n]{1,300}'(?!\w))
-  | (?P<uuid>\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b)
-  | (?P<mail>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)
-  | (?P<hash>(?<=\w)@[0-9a-f]{4,16}\b)
-  | (?P<hex>\b0[xX][0-9a-fA-F]+\b|\b(?=[0-9a-fA-F]*\d)(?=\d*[a-fA-F])[0-9a-fA-F]{8,}\b)
-  | (?P<amount>\b\d+(?:[.,:]\d+)*(?=(?:ms|us|ns|s|m|h|d|B|KB|MB|GB|KiB|MiB|GiB|k|M)\b))
-  | (?P<id>\b\d+[A-Za-z]\w*|\b[A-Za-z]{1,2}\d+\w*|\b[A-Za-z]\w*\d{3}\w*)
-  | (?P<number>\d+(?:[.,:]\d+)*(?:[eE][-+]?\d+)?)
-    """,
-    re.VERBOSE,
-)
-_PLACEHOLDERS = {
-    "time": "<time>",
-    "url": "<url>",
-    "double": '"…"',
-    "single": "'…'",
-    "uuid": "<id>",
-    "mail": "<mail>",
-    "hash": "@#",
-    "hex": "<id>",
-    "amount": "#",
-    "id": "<id>",
-    "number": "#",
-}
+_DIGIT = re.compile(r"\d")
+_URL = re.compile(r"""\b[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s"'<>]+""")
+_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_HASH = re.compile(r"(?<=\w)@[0-9a-f]{4,16}\b")
+_DOUBLE = re.compile(r'"(?=[^"\n]*\d)[^"\n]{1,300}"')
+_SINGLE = re.compile(r"(?<!\w)'(?=[^'\n]*\d)[^'\n]{1,300}'(?!\w)")
+_TIME = re.compile(r"\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:\s?Z|[+-]\d\d:?\d\d)?)?(?!\w)")
+_UUID = re.compile(r"\b[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b")
+_WORD = re.compile(r"\b[^\W\d]*\d\w*(?:[.,:]\d+)*(?:[eE][-+]\d+)?")
+_AMOUNT = re.compile(r"\d+(?:[.,:]\d+)*(?:[eE][-+]?\d+)?(ms|us|ns|s|m|h|d|B|KB|MB|GB|KiB|MiB|GiB|k|M)?")
+_NAME = re.compile(r"(?![0-9a-fA-F]{8,}$)[^\W\d]{3,}\d{1,2}[^\W\d]*")
 _SIGN = re.compile(r"(?<![\w#>])[-+](?=#)")
-_SPACE = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +59,14 @@ def normalised(message: str) -> str:
     Numbers become `#`, ids, UUIDs and hex `<id>`, times `<time>`, addresses `<url>` and `<mail>`, quoted values that
     hold a digit `"…"`. Other quoted words stay: `field "amount" missing` and `field "user" missing` are two causes.
     """
-    text = _PATTERN.sub(_placeholder, message[:LONGEST])
-    return _SPACE.sub(" ", _SIGN.sub("", text)).strip()
+    text = message[:LONGEST]
+    if "://" in text:
+        text = _URL.sub("<url>", text)
+    if "@" in text:
+        text = _HASH.sub("@#", _MAIL.sub("<mail>", text))
+    if _DIGIT.search(text):
+        text = _without_digits(text)
+    return " ".join(text.split())
 
 
 @lru_cache(maxsize=8192)
@@ -95,5 +82,22 @@ def cause_text(exception: str, message: str) -> str:
     return ": ".join(part for part in (short, message) if part) or NO_REASON
 
 
+def _without_digits(text: str) -> str:
+    if '"' in text:
+        text = _DOUBLE.sub('"…"', text)
+    if "'" in text:
+        text = _SINGLE.sub("'…'", text)
+    if "-" in text:
+        text = _UUID.sub("<id>", _TIME.sub("<time>", text))
+    text = _WORD.sub(_placeholder, text)
+    return _SIGN.sub("", text) if "-#" in text or "+#" in text else text
+
+
 def _placeholder(found: re.Match[str]) -> str:
-    return _PLACEHOLDERS[found.lastgroup or "number"]
+    """A word with digits: an amount (its unit stays), a name such as `utf8` or `address_2`, or else an id."""
+    word = found[0]
+    if word.isdecimal():
+        return "#"
+    if amount := _AMOUNT.fullmatch(word):
+        return f"#{amount[1] or ''}"
+    return word if _NAME.fullmatch(word) else "<id>"

@@ -123,17 +123,19 @@ class NamedOrigin:
     """What a destination's name says. `origin` is "" where it only says that dead letters are kept there."""
 
     convention: str
+    kind: Kind
     origin: str
 
 
 class Conventions:
     """All conventions, asked by header names first and by the destination's name where no header tells."""
 
-    __slots__ = ("_layouts", "_patterns", "known")
+    __slots__ = ("_layouts", "_named", "_patterns", "known")
 
     def __init__(self, known: Iterable[Convention]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
         self._layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
+        self._named: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
         self._patterns = [
             (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
         ]
@@ -159,6 +161,13 @@ class Conventions:
 
     def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         """What a destination's name says, or None where it is not that of a dead-letter destination."""
+        if (broker, name) not in self._named:
+            if len(self._named) >= MOST_LAYOUTS:
+                self._named.clear()
+            self._named[broker, name] = self._matched(broker, name)
+        return self._named[broker, name]
+
+    def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         named: NamedOrigin | None = None
         for convention, patterns in self._patterns:
             if broker not in convention.brokers:
@@ -167,8 +176,8 @@ class Conventions:
                 if found := pattern.fullmatch(name):
                     origin = found.groupdict().get("origin", "")
                     if origin:
-                        return NamedOrigin(convention.name, origin)
-                    named = named or NamedOrigin(convention.name, "")
+                        return NamedOrigin(convention.name, ORIGIN_KINDS[broker], origin)
+                    named = named or NamedOrigin(convention.name, ORIGIN_KINDS[broker], "")
         return named
 
     def _laid_out(self, broker: BrokerKind, row: Row) -> Layout:
