@@ -166,9 +166,9 @@ class Servers:
         """Return the URL of a started or borrowed server. Raises KeyError for an unknown name."""
         return self._borrowed.get(name) or self._recipes[name].url
 
-    def port(self, name: str, listener: str) -> int:
-        """Return a port by its listener: kafka, sasl, controller; amqp, management, stream; redis."""
-        return self._own(name).ports[listener]
+    def ports(self, name: str) -> Mapping[str, int]:
+        """Return the ports by listener: kafka, sasl, controller; amqp, management, stream; redis."""
+        return self._own(name).ports
 
     def log(self, name: str) -> Path:
         """Return the file with everything the server wrote to its terminal."""
@@ -232,7 +232,6 @@ class Servers:
             for process in (*recipe.beside, recipe.main):
                 self._kept.start(process)
             self._await(recipe)
-            recipe.once()
         except ServerFailed:
             self.discard(recipe.name)
             raise

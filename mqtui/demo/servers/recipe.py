@@ -1,7 +1,7 @@
 """How one server is started and how one sees that it answers: what kafka.py, rabbitmq.py and redis.py return."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -16,17 +16,13 @@ class Process:
     log: Path
 
 
-def _nothing() -> None:
-    return
-
-
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """A server that can be started: every file it needs is written, its ports are chosen.
 
     ``url`` is in the form of mqtui's command line. ``ports`` names each listener. ``main`` is the server itself,
     ``beside`` are processes that must run before it. ``answers`` looks once, without waiting over a second, whether
-    the server can be used. ``once`` is done after the first answer. ``patience`` is in seconds.
+    the server can be used. ``patience`` is in seconds.
     """
 
     name: str
@@ -35,5 +31,4 @@ class Recipe:
     main: Process
     answers: Callable[[], bool]
     beside: tuple[Process, ...] = ()
-    once: Callable[[], None] = field(default=_nothing)
     patience: float = 60.0
