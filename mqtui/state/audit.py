@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +16,7 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.errors import StorageFailed
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Policy
+from mqtui.state.commandline import sanitised
 from mqtui.state.disk import append_whole, sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import state_dir
@@ -118,38 +117,6 @@ class Audit:
             return
         except OSError as error:
             raise StorageFailed("The audit can't be read", f"{self.path}: {error.strerror or error}") from error
-
-
-SHORT = ("-H", "-k")
-HIDDEN = frozenset({*SHORT, "--header", "--key", "--value"})
-SECRET = re.compile(r"(?i)((?:password|passwd|secret|token|credential)[^=&?\s]*=)[^&\s]*")
-LOGIN = re.compile(r"(://[^:/?#\s]*):.*@")
-
-
-def sanitised(argv: Sequence[str]) -> str:
-    """A command line for the audit: without passwords in URLs and options, and without what is in messages.
-
-    Of `-H`, `-k`, `--header`, `--key` and `--value` only the name stays. Too much is hidden rather than too little.
-    """
-    shown: list[str] = []
-    hide = False
-    for place, word in enumerate(argv):
-        name, equals, _ = word.partition("=")
-        if hide:
-            shown.append("…")
-            hide = False
-        elif place == 0:
-            shown.append(Path(word).name)
-        elif word in HIDDEN:
-            shown.append(word)
-            hide = True
-        elif equals and name in HIDDEN:
-            shown.append(f"{name}=…")
-        elif word.startswith(SHORT) and not word.startswith("--"):
-            shown.append(f"{word[:2]}…")
-        else:
-            shown.append(SECRET.sub(r"\1…", LOGIN.sub(r"\1:…@", word)))
-    return " ".join(word if word.endswith("…") else shlex.quote(word) for word in shown)
 
 
 def _chained(entry: AuditEntry, last: bytes, path: Path) -> bytes:

@@ -1,0 +1,90 @@
+"""Fernet keys: the one that encrypts bundles (C2), and those with names for bodies."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+
+from mqtui.domain.errors import NotAuthenticated, NotFound, Refused
+from mqtui.profiles import vault
+from mqtui.profiles.model import Profile
+from mqtui.profiles.secrets import as_variable, from_source, shown_source
+from mqtui.state.lock import locked
+from mqtui.state.paths import state_dir
+
+BUNDLE_VARIABLE = "MQTUI_BUNDLE_KEY"
+BUNDLE_ENTRY = "bundle key"
+
+
+def bundle_key(profile: Profile | None = None) -> bytes:
+    """The key of bundles: `MQTUI_BUNDLE_KEY`, else where the profile says, else the keyring, made on first use.
+
+    Raises:
+        Refused: there is none and none can be kept, or it is no Fernet key.
+    """
+    if BUNDLE_VARIABLE in os.environ:
+        return _valid(os.environ[BUNDLE_VARIABLE], BUNDLE_VARIABLE)
+    source = profile.bundle_key if profile else ""
+    try:
+        if profile and source and source != "keyring":
+            found = from_source(source, profile.name, None, ())
+            if found is None:
+                raise Refused("There is no bundle key", f"The profile says it is in {shown_source(source)}.")
+            return _valid(found, shown_source(source))
+        return _kept_bundle_key()
+    except (vault.NoKeyring, NotAuthenticated) as error:
+        raise Refused(
+            "There is no key to encrypt the bundle with, so nothing is moved",
+            f"{error.title}. {error.detail}".strip(),
+            f"Unlock a keyring, or set {BUNDLE_VARIABLE} to a Fernet key, or give the profile a `bundle_key`.",
+        ) from None
+
+
+def fernet_key(name: str) -> bytes:
+    """The key for message bodies of that name: `MQTUI_KEY_<NAME>`, else the keyring.
+
+    Raises:
+        NotFound: there is none of that name, or the keyring can't be asked.
+        Refused: it is no Fernet key.
+    """
+    variable = f"MQTUI_KEY_{as_variable(name)}"
+    if variable in os.environ:
+        return _valid(os.environ[variable], variable)
+    try:
+        found = vault.get(f"key:{name}")
+    except vault.NoKeyring as error:
+        raise NotFound(
+            f"The key {name} can't be had", f"{error.title}. {error.detail}", f"Or set {variable}."
+        ) from None
+    if found is None:
+        raise NotFound(f"There is no key {name}", "", f"Set {variable}, or put it into the keyring.")
+    return _valid(found, f"the keyring's key {name}")
+
+
+def new_key() -> str:
+    """A new Fernet key: 32 random bytes in URL-safe base64."""
+    return base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
+
+
+def _kept_bundle_key() -> bytes:
+    found = vault.get(BUNDLE_ENTRY)
+    if found is None:
+        with locked(state_dir() / "bundle-key.lock"):
+            found = vault.get(BUNDLE_ENTRY)
+            if found is None:
+                vault.put(BUNDLE_ENTRY, new_key())
+                found = vault.get(BUNDLE_ENTRY)
+    if found is None:
+        raise vault.NoKeyring("The keyring keeps nothing", "What was put into it is not there.")
+    return _valid(found, "the keyring's bundle key")
+
+
+def _valid(key: str, where: str) -> bytes:
+    raw = key.strip().encode("utf-8", "replace")
+    try:
+        if len(base64.b64decode(raw, altchars=b"-_", validate=True)) == 32:
+            return raw
+    except binascii.Error:
+        pass
+    raise Refused("That is no Fernet key", f"In {where}.", "It has to be 32 bytes in URL-safe base64.")

@@ -1,0 +1,175 @@
+"""A profile: named brokers, what is allowed there and where their secrets are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from mqtui.brokers.port import Address
+from mqtui.domain.capability import WRITES
+from mqtui.domain.errors import BadInput
+from mqtui.domain.policy import Environment, Policy
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.url import checked, parse
+
+VERBS = frozenset(
+    (
+        "demo",
+        "ls",
+        "peek",
+        "tail",
+        "search",
+        "publish",
+        "rpc",
+        "groups",
+        "lag",
+        "pending",
+        "claim",
+        "ack",
+        "dlq",
+        "redrive",
+        "discard",
+        "runs",
+        "offsets",
+        "purge",
+        "export",
+        "topology",
+        "schema",
+        "key",
+        "profile",
+        "doctor",
+        "audit",
+        "completion",
+        "serve",
+    )
+)
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SOURCES = "keyring, env:NAME or command:PROGRAM ARGUMENTS"
+
+
+class BadProfile(BadInput):
+    """A profile that can't be; `key` is the setting at fault, as in the file (`kafka.url`)."""
+
+    def __init__(self, key: str, title: str, detail: str = "", hint: str = "") -> None:
+        super().__init__(title, detail, hint)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One broker of a profile: its URL without a secret, and further options."""
+
+    url: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Named brokers, one of a kind.
+
+    `secret` and `bundle_key` say where a secret is: "" (there is none; for the bundle key: the keyring), `keyring`,
+    `env:NAME` or `command:PROGRAM ARGUMENTS`. Whoever has a Profile has a valid one.
+
+    Raises:
+        BadProfile: something of it can't be.
+    """
+
+    name: str
+    brokers: Mapping[BrokerKind, Endpoint]
+    environment: Environment = Environment.NONE
+    read_only: bool = False
+    protected: bool = False
+    allow: frozenset[str] = frozenset()
+    deny: frozenset[str] = frozenset()
+    prefix: str = "mqtui"
+    secret: str = ""
+    bundle_key: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name)
+        if not self.brokers:
+            raise BadProfile("name", f"The profile {self.name} names no broker", "", "Give it a URL.")
+        for key, verbs in (("allow", self.allow), ("deny", self.deny)):
+            for verb in sorted(verbs - WRITES):
+                raise BadProfile(key, f"{verb} is no verb that writes", "", f"They are {', '.join(sorted(WRITES))}.")
+        if not PREFIX.fullmatch(self.prefix):
+            raise BadProfile("prefix", "The prefix has letters, digits, dots, dashes and underscores only")
+        for key, source in (("secret", self.secret), ("bundle_key", self.bundle_key)):
+            if source and not valid_source(source):
+                raise BadProfile(key, f"{key} does not say where the secret is", "", f"Write {SOURCES}.")
+        for kind, endpoint in self.brokers.items():
+            _check_endpoint(kind, endpoint)
+
+    def policy(self) -> Policy:
+        """What the guard has to know."""
+        return Policy(
+            self.name, self.environment, self.read_only, self.protected, frozenset(self.allow), frozenset(self.deny)
+        )
+
+    def address(self, kind: BrokerKind, secret: str = "") -> Address:
+        """The address of one of its brokers.
+
+        Raises:
+            BadInput: it has none of that kind.
+        """
+        endpoint = self.brokers.get(kind)
+        if endpoint is None:
+            has = ", ".join(f"{self.name}/{known}" for known in self.brokers)
+            raise BadInput(f"The profile {self.name} has no {kind}", "", f"It has {has}.")
+        address, _ = parse(endpoint.url)
+        options = {**address.options, **checked(endpoint.options)}
+        return replace(address, secret=secret, options=options, prefix=self.prefix)
+
+
+def check_name(name: str) -> None:
+    """Let a profile's name through.
+
+    Raises:
+        BadProfile: it is a verb of mqtui, or has other characters than a target may have.
+    """
+    if name in VERBS:
+        raise BadProfile("name", f"{name} is a verb of mqtui", "", "Choose another name for the profile.")
+    if not NAME.fullmatch(name):
+        raise BadProfile(
+            "name",
+            "That is no name for a profile",
+            name,
+            "Letters, digits, dots, dashes and underscores, 64 at most, beginning with a letter or digit.",
+        )
+
+
+def valid_source(source: str) -> bool:
+    """Whether a text says where a secret is."""
+    sort, colon, rest = source.partition(":")
+    match sort:
+        case "keyring":
+            return not colon
+        case "env":
+            return VARIABLE.fullmatch(rest) is not None
+        case "command":
+            return bool(rest.strip())
+        case _:
+            return False
+
+
+def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:
+    try:
+        address, had_password = parse(endpoint.url)
+    except BadInput as error:
+        raise BadProfile(f"{kind}.url", error.title, error.detail, error.hint) from None
+    if address.kind is not kind:
+        raise BadProfile(f"{kind}.url", f"That URL is one of {address.kind}, not of {kind}")
+    if had_password:
+        raise BadProfile(
+            f"{kind}.url",
+            "A profile's URL holds no password",
+            "",
+            'Take it out, write secret = "keyring" and give it to `mqtui profile add ... --password-stdin`.',
+        )
+    try:
+        checked(endpoint.options)
+    except BadInput as error:
+        raise BadProfile(f"{kind}.options", error.title, error.detail, error.hint) from None

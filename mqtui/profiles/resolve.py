@@ -1,0 +1,75 @@
+"""From what was typed to addresses with their secrets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mqtui.brokers.port import Address
+from mqtui.domain.errors import BadInput
+from mqtui.domain.policy import Policy
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Profile
+from mqtui.profiles.secrets import secret_of, secret_of_url
+from mqtui.profiles.store import Store
+from mqtui.profiles.url import FORMS, parse, written
+
+SEEN_PASSWORD = (
+    "The URL holds a password: other users see it in the process list, and the shell keeps it. "
+    "`mqtui profile add NAME URL --password-stdin` puts it into the keyring."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A target. `shown` is the profile's name, or the URL with its options and without its secret; both reopen it."""
+
+    profile: Profile | None
+    policy: Policy
+    addresses: tuple[Address, ...]
+    shown: str
+    warnings: tuple[str, ...] = ()
+
+
+def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
+    """Read `NAME`, `NAME/KIND` or a URL. Without a kind a profile gives all its brokers.
+
+    It may block: the keyring or the profile's command is asked for the secret.
+
+    Raises:
+        BadInput: it is none of these, the file of profiles has a mistake, or there is no broker of that kind.
+        NotFound: there is no such profile.
+        NotAuthenticated: the profile's secret is not where the profile says.
+    """
+    if "://" in target:
+        return _resolved_url(target, kind)
+    name, slash, sort = target.partition("/")
+    wanted = _kind(target, sort) if slash else kind
+    if wanted is not None and kind is not None and wanted is not kind:
+        raise BadInput(f"{target} is not of {kind}")
+    if not name or ":" in name:
+        raise BadInput("That is no target", target, "Give the name of a profile, or a URL: " + "   ".join(FORMS))
+    profile = Store().find(name)
+    kinds = tuple(profile.brokers) if wanted is None else (wanted,)
+    if wanted is not None:
+        profile.address(wanted)
+    addresses = tuple(profile.address(each, secret_of(profile, each)) for each in kinds)
+    return Resolved(profile, profile.policy(), addresses, profile.name)
+
+
+def _resolved_url(url: str, kind: BrokerKind | None) -> Resolved:
+    address, had_password = parse(url)
+    shown = written(address)
+    if kind is not None and address.kind is not kind:
+        raise BadInput(f"{shown} is not of {kind}")
+    if not had_password and (address.user or "://:@" in url):
+        address = replace(address, secret=secret_of_url(address))
+    return Resolved(None, Policy(shown), (address,), shown, (SEEN_PASSWORD,) if had_password else ())
+
+
+def _kind(target: str, text: str) -> BrokerKind:
+    try:
+        return BrokerKind(text)
+    except ValueError:
+        raise BadInput(
+            f"{text} is no kind of broker", target, f"Write NAME/KIND with one of {', '.join(BrokerKind)}."
+        ) from None

@@ -1,0 +1,290 @@
+"""profiles.toml: read, checked, and changed without losing its comments and order."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomlkit
+from tomlkit.exceptions import ParseError, TOMLKitError
+from tomlkit.items import AoT, Table
+
+from mqtui.domain.errors import BadInput, NotFound, StorageFailed
+from mqtui.domain.policy import Environment
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import BadProfile, Endpoint, Profile
+from mqtui.state.disk import sync_folder
+from mqtui.state.lock import locked
+from mqtui.state.paths import config_dir
+
+AT = re.compile(r"\$\.profile\[(\d+)\](?:\.([\w.\-\[\]]+))?")
+UNKNOWN = re.compile(r"unknown field `([^`]+)`")
+
+
+class BrokerTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`[profile.kafka]` and its like."""
+
+    url: str
+    options: dict[str, str | int | bool] = {}
+
+
+class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
+    """`[[profile]]`."""
+
+    name: str
+    environment: Environment = Environment.NONE
+    read_only: bool = False
+    protected: bool = False
+    allow: list[str] = []
+    deny: list[str] = []
+    prefix: str = "mqtui"
+    secret: str = ""
+    bundle_key: str = ""
+    kafka: BrokerTable | None = None
+    rabbitmq: BrokerTable | None = None
+    redis: BrokerTable | None = None
+
+
+class FileTable(msgspec.Struct, forbid_unknown_fields=True):
+    """The whole file."""
+
+    profile: list[ProfileTable] = []
+
+
+class Store:
+    """The profiles of this user. Several processes may change them."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Use `path`, by default `profiles.toml` in the configuration folder. It may be a link."""
+        self.path = (path or config_dir() / "profiles.toml").resolve()
+
+    def list(self) -> Sequence[Profile]:
+        """All profiles, in the order of the file.
+
+        Raises:
+            BadInput: the file has a mistake; it names the file, the line and the key.
+            StorageFailed: the file can't be read.
+        """
+        return self._profiles(self._text())
+
+    def find(self, name: str) -> Profile:
+        """The profile of that name.
+
+        Raises:
+            NotFound: there is none.
+            BadInput, StorageFailed: as `list`.
+        """
+        profiles = self.list()
+        for profile in profiles:
+            if profile.name == name:
+                return profile
+        raise self._missing(name, profiles)
+
+    def add(self, profile: Profile) -> None:
+        """Append a profile.
+
+        Raises:
+            BadInput: there is one of that name, or as `list`.
+            StorageFailed: the file can't be written.
+        """
+        with self._changing() as document:
+            if any(table["name"] == profile.name for table in document.get("profile", ())):
+                raise BadInput(f"There is a profile {profile.name} already", str(self.path))
+            table = tomlkit.table()
+            _fill(table, profile)
+            if "profile" not in document:
+                document.append("profile", tomlkit.aot())
+            document["profile"].append(table)
+
+    def replace(self, profile: Profile) -> None:
+        """Change the profile of that name; comments and the order of settings stay.
+
+        Raises:
+            NotFound: there is none.
+            BadInput, StorageFailed: as `add`.
+        """
+        with self._changing() as document:
+            tables, place = self._place(document, profile.name)
+            _fill(tables[place], profile)
+
+    def remove(self, name: str) -> None:
+        """Take a profile out.
+
+        Raises:
+            NotFound: there is none.
+            BadInput, StorageFailed: as `add`.
+        """
+        with self._changing() as document:
+            tables, place = self._place(document, name)
+            del tables[place]
+            if not len(tables):
+                del document["profile"]
+
+    def _place(self, document: tomlkit.TOMLDocument, name: str) -> tuple[AoT, int]:
+        tables = document.get("profile")
+        if isinstance(tables, AoT):
+            for place, table in enumerate(tables):
+                if table["name"] == name:
+                    return tables, place
+        raise self._missing(name, self.list())
+
+    def _missing(self, name: str, profiles: Sequence[Profile]) -> NotFound:
+        names = [profile.name for profile in profiles]
+        near = difflib.get_close_matches(name, names, n=3)
+        known = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(names)}." if names else ""
+        return NotFound(
+            f"There is no profile {name}", known, f"`mqtui profile add {name} URL` makes it; or give a URL."
+        )
+
+    @contextmanager
+    def _changing(self) -> Iterator[tomlkit.TOMLDocument]:
+        """The document, read and checked, then written in one piece."""
+        try:
+            with locked(self.path.with_suffix(".lock")):
+                text = self._text()
+                self._profiles(text)
+                document = tomlkit.parse(text)
+                yield document
+                changed = tomlkit.dumps(document)
+                self._profiles(changed)
+                _write(self.path, changed)
+        except OSError as error:
+            raise StorageFailed(f"{self.path} can't be written", error.strerror or str(error)) from error
+
+    def _text(self) -> str:
+        try:
+            return self.path.read_bytes().decode("utf-8-sig")
+        except FileNotFoundError:
+            return ""
+        except UnicodeDecodeError as error:
+            raise BadInput(f"{self.path} is not UTF-8", f"At byte {error.start}.") from None
+        except OSError as error:
+            raise StorageFailed(f"{self.path} can't be read", error.strerror or str(error)) from error
+
+    def _profiles(self, text: str) -> Sequence[Profile]:
+        try:
+            tables = msgspec.convert(tomlkit.parse(text).unwrap(), FileTable).profile
+        except ParseError as error:
+            raise BadInput(f"{self.path}, line {error.line}: no TOML", f"Near column {error.col}.") from None
+        except TOMLKitError as error:
+            raise BadInput(f"{self.path}: no TOML", str(error)) from None
+        except msgspec.ValidationError as error:
+            raise self._mistake(text, str(error)) from None
+        found: dict[str, Profile] = {}
+        for place, table in enumerate(tables):
+            try:
+                profile = _profile(table)
+            except BadProfile as error:
+                raise BadInput(
+                    f"{self._where(text, place, error.key)}: {error.title}", error.detail, error.hint
+                ) from None
+            if profile.name in found:
+                raise BadInput(f"{self._where(text, place, 'name')}: {profile.name} is there twice")
+            found[profile.name] = profile
+        return list(found.values())
+
+    def _mistake(self, text: str, words: str) -> BadInput:
+        what, _, _ = words.partition(" - at ")
+        at, unknown = AT.search(words), UNKNOWN.search(words)
+        if at is None:
+            return BadInput(f"{self.path}: {what}", "", "A profile is a table [[profile]] with a name.")
+        key = ".".join(part for part in (at[2] or "", unknown[1] if unknown else "") if part)
+        return BadInput(f"{self._where(text, int(at[1]), key)}: {what}")
+
+    def _where(self, text: str, place: int, key: str) -> str:
+        line = line_of(text, place, key)
+        where = f"{self.path}, line {line}" if line else str(self.path)
+        return f"{where}, {key}" if key else where
+
+
+def line_of(text: str, place: int, key: str) -> int | None:
+    """The line (from 1) of a setting of the profile at a place, else of its table; None where neither is found."""
+    table, _, name = key.partition("[")[0].rpartition(".")
+    wanted = re.compile(rf"""\s*["']?{re.escape(name)}["']?\s*=""") if name else None
+    heading, inside, found = -1, "", None
+    for number, line in enumerate(text.splitlines(), start=1):
+        head = re.match(r"\s*\[\[?\s*([\w.\-]+)\s*\]", line)
+        if head:
+            inside = head[1].removeprefix("profile").removeprefix(".")
+            heading += head[1] == "profile"
+            if heading == place and (head[1] == "profile" or inside == key):
+                found = number
+        elif heading == place and inside == table and wanted and wanted.match(line):
+            return number
+    return found
+
+
+def _profile(table: ProfileTable) -> Profile:
+    endpoints = {kind: found for kind in BrokerKind if (found := getattr(table, kind.value)) is not None}
+    return Profile(
+        name=table.name,
+        brokers={kind: Endpoint(found.url, _texts(found.options)) for kind, found in endpoints.items()},
+        environment=table.environment,
+        read_only=table.read_only,
+        protected=table.protected,
+        allow=frozenset(table.allow),
+        deny=frozenset(table.deny),
+        prefix=table.prefix,
+        secret=table.secret,
+        bundle_key=table.bundle_key,
+    )
+
+
+def _texts(options: dict[str, str | int | bool]) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in options.items()}
+
+
+def _fill(table: Table | Any, profile: Profile) -> None:
+    """Make a table say what a profile is, touching only what differs."""
+    wanted: dict[str, Any] = {"name": profile.name, "environment": profile.environment.value}
+    wanted |= {"read_only": profile.read_only, "protected": profile.protected}
+    wanted |= {"allow": sorted(profile.allow), "deny": sorted(profile.deny)}
+    wanted |= {"prefix": profile.prefix, "secret": profile.secret, "bundle_key": profile.bundle_key}
+    blank = {"environment": "none", "read_only": False, "protected": False, "prefix": "mqtui"}
+    for key, value in wanted.items():
+        _set(table, key, value, blank=blank.get(key, value if value in ("", []) else None))
+    for kind in BrokerKind:
+        endpoint = profile.brokers.get(kind)
+        if endpoint is None:
+            table.pop(kind.value, None)
+            continue
+        if kind.value not in table:
+            table.append(kind.value, tomlkit.table())
+        _set(table[kind.value], "url", endpoint.url, blank=None)
+        known = table[kind.value].get("options", {})
+        if _texts(dict(known)) != dict(endpoint.options):
+            _set(table[kind.value], "options", dict(endpoint.options), blank={})
+
+
+def _set(table: Any, key: str, value: Any, *, blank: Any) -> None:
+    """Set what differs. What says no more than its absence would (`blank`) is left out."""
+    if key in table:
+        if table[key] == value:
+            return
+        if value == blank:
+            del table[key]
+            return
+        table[key] = value
+    elif value != blank:
+        table[key] = value
+
+
+def _write(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".profiles-", suffix=".toml")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)

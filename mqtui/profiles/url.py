@@ -1,0 +1,209 @@
+"""Broker URLs: read into an address, and written without the secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
+
+from mqtui.brokers.port import Address
+from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind, name_bytes, name_text
+from mqtui.state.commandline import masked
+
+FORMS = (
+    "kafka[+ssl]://[user[:pass]@]host:port[,host:port]",
+    "amqp[s]://user:pass@host:port/vhost[?management=http://host:port]",
+    "redis[s]://[user:pass@]host:port/db",
+    "redis[s]+sentinel://host:port[,host:port]/service/db",
+    "redis[s]+cluster://host:port[,host:port]",
+)
+HINT = "A broker URL is one of: " + "   ".join(FORMS)
+ENCODE = "In names and passwords write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25."
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """What a scheme says. `several`: hosts may be listed."""
+
+    kind: BrokerKind
+    port: int
+    tls: bool = False
+    variant: str = ""
+    several: bool = False
+
+
+SCHEMES = {
+    "kafka": Scheme(BrokerKind.KAFKA, 9092, several=True),
+    "kafka+ssl": Scheme(BrokerKind.KAFKA, 9092, tls=True, several=True),
+    "amqp": Scheme(BrokerKind.RABBITMQ, 5672),
+    "amqps": Scheme(BrokerKind.RABBITMQ, 5671, tls=True),
+    "redis": Scheme(BrokerKind.REDIS, 6379),
+    "rediss": Scheme(BrokerKind.REDIS, 6379, tls=True),
+    "redis+sentinel": Scheme(BrokerKind.REDIS, 26379, variant="sentinel", several=True),
+    "rediss+sentinel": Scheme(BrokerKind.REDIS, 26379, tls=True, variant="sentinel", several=True),
+    "redis+cluster": Scheme(BrokerKind.REDIS, 6379, variant="cluster", several=True),
+    "rediss+cluster": Scheme(BrokerKind.REDIS, 6379, tls=True, variant="cluster", several=True),
+}
+SHAPE = re.compile(
+    r"(?P<scheme>[A-Za-z][A-Za-z0-9+]*)://(?:(?P<login>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
+)
+HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
+TLS_OPTIONS = frozenset({"tls.ca", "tls.cert", "tls.key", "tls.server-name", "tls.verify"})
+SECRET_NAME = re.compile(r"(?i)passw|secret|jaas|token$")
+SWITCH = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
+
+
+def parse(url: str) -> tuple[Address, bool]:
+    """The address a URL names, and whether it holds a password.
+
+    Kafka: `path` is "". RabbitMQ: the vhost, "/" where the URL has none. Redis: the database number; Sentinel's service
+    is the option `service`. Ports: 9092, 5672, 5671 with TLS, 6379, Sentinel 26379. Options of the query come decoded;
+    `tls.verify` is `yes` or `no`.
+
+    Raises:
+        BadInput: it is no broker URL. Its words hold no password.
+    """
+    shape = SHAPE.fullmatch(url)
+    scheme = SCHEMES.get(shape["scheme"].lower()) if shape else None
+    if shape is None or scheme is None:
+        raise BadInput(
+            "That is no broker URL", masked(url), HINT if scheme is None and "://" not in url else f"{HINT}\n{ENCODE}"
+        )
+    hosts = _hosts(url, shape["hosts"], scheme)
+    user, colon, secret = (shape["login"] or "").partition(":")
+    path, options = _path(url, shape["path"] or "", scheme)
+    options |= _query(url, shape["query"] or "")
+    address = Address(
+        kind=scheme.kind,
+        hosts=hosts,
+        user=_decoded(url, user),
+        secret=_decoded(url, secret),
+        tls=scheme.tls,
+        path=path,
+        variant=scheme.variant,
+        options=checked(options),
+    )
+    return address, bool(colon and secret)
+
+
+def written(address: Address) -> str:
+    """The URL of an address with its options and without its secret; `parse` reads it back.
+
+    A login without a name is `:@`: a secret is wanted.
+    """
+    scheme = next(
+        name
+        for name, known in SCHEMES.items()
+        if (known.kind, known.tls, known.variant) == (address.kind, address.tls, address.variant)
+    )
+    hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts)
+    who = f"{quote(name_bytes(address.user), safe='')}@" if address.user else ":@" if address.secret else ""
+    options = dict(address.options)
+    path = ""
+    if address.variant == "sentinel":
+        path = f"/{quote(options.pop('service', ''), safe='')}/{address.path}"
+    elif address.kind is BrokerKind.RABBITMQ and address.path != "/":
+        path = f"/{quote(name_bytes(address.path), safe='')}"
+    elif address.kind is BrokerKind.REDIS and not address.variant and address.path not in ("", "0"):
+        path = f"/{address.path}"
+    query = f"?{urlencode(options, safe=':/', quote_via=quote)}" if options else ""
+    return f"{scheme}://{who}{hosts}{path}{query}"
+
+
+def checked(options: Mapping[str, str]) -> dict[str, str]:
+    """Options as the adapters take them.
+
+    Raises:
+        BadInput: one holds a secret, or is a TLS option that does not exist, or has no such value.
+    """
+    found = dict(options)
+    for name, value in options.items():
+        if SECRET_NAME.search(name):
+            raise BadInput(
+                f"The option {name} would hold a secret",
+                "",
+                "Secrets belong in the keyring: `mqtui profile add NAME URL --password-stdin`.",
+            )
+        if name.startswith("tls.") and name not in TLS_OPTIONS:
+            raise BadInput(f"There is no option {name}", "", f"TLS options are {', '.join(sorted(TLS_OPTIONS))}.")
+        if name == "tls.verify":
+            if value.lower() not in SWITCH:
+                raise BadInput("tls.verify is yes or no", masked(value))
+            found[name] = SWITCH[value.lower()]
+        if name == "management":
+            _management(value)
+    return found
+
+
+def _hosts(url: str, text: str, scheme: Scheme) -> tuple[tuple[str, int], ...]:
+    found = []
+    for part in text.split(","):
+        host = HOST.fullmatch(part)
+        port = int(host["port"] or scheme.port) if host else 0
+        if host is None or not 0 < port < 65_536:
+            raise BadInput("The URL names no host and port", masked(url), f"{HINT}\n{ENCODE}")
+        found.append((host["v6"] or host["name"], port))
+    if len(found) > 1 and not scheme.several:
+        raise BadInput("Such a URL names one host", masked(url), HINT)
+    return tuple(found)
+
+
+def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:
+    """The path of the address, and what else the URL's path says."""
+    inner = text[1:]
+    if scheme.kind is BrokerKind.RABBITMQ:
+        if inner in ("", "/"):
+            return "/", {}
+        if "/" in inner:
+            raise BadInput("A vhost's / is written %2F", masked(url), HINT)
+        return _decoded(url, inner), {}
+    if scheme.variant == "sentinel":
+        service, _, number = inner.rstrip("/").partition("/")
+        if not service:
+            raise BadInput("Sentinel's URL names the service", masked(url), HINT)
+        return _number(url, number), {"service": _decoded(url, service)}
+    if scheme.kind is BrokerKind.REDIS:
+        number = _number(url, inner.rstrip("/"))
+        if scheme.variant == "cluster" and number != "0":
+            raise BadInput("A Redis cluster has database 0 only", masked(url))
+        return number, {}
+    if inner:
+        raise BadInput("A Kafka URL has no path", masked(url), f"Name the topic apart from the URL. {HINT}")
+    return "", {}
+
+
+def _number(url: str, text: str) -> str:
+    if text and not (text.isascii() and text.isdigit()):
+        raise BadInput("A Redis database is a number", masked(url), HINT)
+    return str(int(text or "0"))
+
+
+def _query(url: str, text: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
+    except ValueError:
+        raise BadInput("The URL's options can't be read", masked(url), "Write ?name=value&name=value.") from None
+    if len(dict(pairs)) < len(pairs):
+        raise BadInput("The URL gives an option twice", masked(url))
+    return dict(pairs)
+
+
+def _management(value: str) -> None:
+    """The management API's own URL: a login in it would be a secret in an option."""
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise BadInput("management is no http URL", masked(value), "Write management=http://host:15672")
+    if "@" in parts.netloc:
+        raise BadInput("management takes no login", masked(value), "It uses the login of the AMQP URL.")
+
+
+def _decoded(url: str, text: str) -> str:
+    if re.search(r"%(?![0-9A-Fa-f]{2})", text):
+        raise BadInput("The URL has a % without two hex digits", masked(url), ENCODE)
+    return name_text(unquote_to_bytes(text))

@@ -1,0 +1,48 @@
+"""What may be shown of URLs and command lines: too much is hidden rather than too little."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+SHORT = ("-H", "-k")
+HIDDEN = frozenset({*SHORT, "--header", "--key", "--value"})
+SECRET = re.compile(r"(?i)((?:passw|secret|token|credential|jaas)[^=&?\s]*=)[^&\s]*")
+LOGIN = re.compile(r"(://[^:/?#@\s]*):.*@", re.DOTALL)
+NO_PORT = re.compile(r"(://[^/?#@]*?):(?!\d+(?:[,/?#]|$))[^/?#@]*(?=[/?#]|$)")
+
+
+def masked(text: str) -> str:
+    """A text with `…` for the passwords of URLs, also of malformed ones.
+
+    What stands where a port should and is no number may be a password, and goes too.
+    """
+    return SECRET.sub(r"\1…", NO_PORT.sub(r"\1:…", LOGIN.sub(r"\1:…@", text)))
+
+
+def sanitised(argv: Sequence[str]) -> str:
+    """A command line for the audit: without passwords in URLs and options, and without what is in messages.
+
+    Of `-H`, `-k`, `--header`, `--key` and `--value` only the name stays.
+    """
+    shown: list[str] = []
+    hide = False
+    for place, word in enumerate(argv):
+        name, equals, _ = word.partition("=")
+        if hide:
+            shown.append("…")
+            hide = False
+        elif place == 0:
+            shown.append(shlex.quote(Path(word).name))
+        elif word in HIDDEN:
+            shown.append(word)
+            hide = True
+        elif equals and name in HIDDEN:
+            shown.append(f"{name}=…")
+        elif word.startswith(SHORT):
+            shown.append(f"{word[:2]}…")
+        else:
+            shown.append(shlex.quote(masked(word)))
+    return " ".join(shown)
