@@ -1,6 +1,5 @@
 """What Kafka needs once per machine: the jars, a formatted template and the trained cache."""
 
-import os
 import shutil
 import signal
 import time
@@ -41,8 +40,10 @@ def _prepare(kept: Kept, tell: Tell, runtime: java.Java, home: Path) -> KafkaIns
         with java.only_one(home.with_name(f"{home.name}.lock"), lambda: tell(Progress("kafka", "waiting"))):
             if not _complete(home, runtime):
                 tell(Progress("kafka", "preparing"))
+                unfinished = _empty(home / "unfinished")  # a killed process may have left some 100 MB there
                 _make_template(kept, runtime, home, jars)
                 _train(kept, runtime, home, jars)
+                shutil.rmtree(unfinished)
     return KafkaInstalled(runtime, home, jars, kafka.start_flags(home, runtime))
 
 
@@ -61,7 +62,7 @@ def _make_template(kept: Kept, runtime: java.Java, home: Path, jars: tuple[Path,
     if code != 0:
         log = process.log.read_text(encoding="utf-8", errors="replace")
         raise KafkaMissing(f"Kafka's storage folder could not be formatted ({code}): {log[-1000:]}")
-    fresh = home / f"template.{os.getpid()}"
+    fresh = home / "unfinished" / "template"
     shutil.copytree(folder / "template", fresh)
     fresh.rename(home / "template")
 
@@ -71,7 +72,7 @@ def _train(kept: Kept, runtime: java.Java, home: Path, jars: tuple[Path, ...]) -
     if runtime.release < kafka.AOT_RELEASE:
         return
     cache = kafka.aot_cache(home, runtime)
-    fresh = cache.with_suffix(f".{os.getpid()}")
+    fresh = home / "unfinished" / cache.name
     flags = (f"-XX:AOTCacheOutput={fresh}",)
     recipe = kafka.recipe("kafka-training", kept.folder / "kafka-training", runtime, home=home, jars=jars, flags=flags)
     kept.start(recipe.main)
