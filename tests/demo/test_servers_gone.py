@@ -121,6 +121,7 @@ def test_closed_servers_start_nothing() -> None:
     servers.close()
     with pytest.raises(ServersClosed):
         servers.start_redis("late")
+    assert not servers.folder.exists()
 
 
 def test_the_command_prints_one_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def recipe(
     """
     plain, controller, sasl = free_ports(3)
     ports = {"kafka": plain, "controller": controller} | ({"sasl": sasl} if sasl_users else {})
-    folder.mkdir(parents=True)
+    folder.mkdir()
     _copy_template(home / "template", folder / "data")
     properties = folder / "server.properties"
     lines = [f"{key}={value}" for key, value in (SETTINGS | _places(folder / "data", ports)).items()]

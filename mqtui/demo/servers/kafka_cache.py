@@ -90,5 +90,5 @@ def _train(kept: Kept, runtime: java.Java, home: Path, jars: tuple[Path, ...]) -
 
 def _empty(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     return folder

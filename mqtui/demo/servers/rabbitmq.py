@@ -82,8 +82,8 @@ def recipe(
         "distribution": distribution,
         "epmd": mapper,
     }
-    for part in ("home", "data", "logs"):
-        (folder / part).mkdir(parents=True)
+    for place in (folder, folder / "home", folder / "data", folder / "logs"):
+        place.mkdir()
     _write_configuration(folder, ports, config)
     outside = {key: value for key, value in os.environ.items() if not key.startswith(("RABBITMQ_", "ERL_", "NOTIFY"))}
     outside |= env or {}

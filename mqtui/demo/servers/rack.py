@@ -217,6 +217,8 @@ class Servers:
         return url
 
     def _check_new(self, name: str) -> None:
+        if self._closing.is_set():
+            raise ServersClosed("the servers were closed")
         if name in self._recipes or name in self._borrowed:
             raise ValueError(f"there is a server {name} already")
 

@@ -42,7 +42,7 @@ def recipe(name: str, folder: Path, *, config: Sequence[str] = (), server: Path 
     server that was killed comes back with its data.
     """
     port, bus = free_ports(2)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     lines = [
         f"bind {LOOPBACK}",
         f"port {port}",
