@@ -1,0 +1,115 @@
+"""Bytes to a value: layers are taken off (gzip, Fernet), then JSON, text and MessagePack are tried. Never raises."""
+
+from __future__ import annotations
+
+import msgspec
+import orjson
+
+from mqtui.codecs import fernet, gzipped
+from mqtui.codecs.binary import to_base64
+from mqtui.codecs.decoded import Attempt, Decoded, Keys
+from mqtui.codecs.json_text import FIRST, one_line
+
+NO_KEYS: Keys = {}
+MOST_LAYERS = 4
+MOST_SNIFFED = 64 * 1024
+"""Bytes up to which `sniff` reads a document whole; above, its first and last byte decide."""
+
+
+def decode(value: bytes | None, keys: Keys = NO_KEYS) -> Decoded:
+    """The value, the codecs it was written with, and what was tried."""
+    if value is None:
+        return Decoded(b"null", "null", (Attempt("null"),))
+    attempts: list[Attempt] = []
+    layers: list[str] = []
+    while len(layers) < MOST_LAYERS:
+        inner = _layer_off(value, keys, attempts)
+        if inner is None:
+            break
+        layers.append(attempts[-1].codec)
+        value = inner
+    text, codec = _innermost(value, attempts)
+    return Decoded(text, "+".join([*layers, codec]), tuple(attempts))
+
+
+def sniff(value: bytes | None) -> str:
+    """The codec of the outermost layer, without opening it: null, json, text, gzip, fernet or binary."""
+    if value is None:
+        return "null"
+    if not value:
+        return "text"
+    if value[0] in FIRST and _is_json(value):
+        return "json"
+    if value.startswith(gzipped.MAGIC):
+        return "gzip"
+    if fernet.is_token(value):
+        return "fernet"
+    if value.isascii():
+        return "text"
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return "binary"
+    return "text"
+
+
+def _is_json(value: bytes) -> bool:
+    if len(value) > MOST_SNIFFED:
+        return value.strip()[:1] + value.strip()[-1:] in (b"{}", b"[]")
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _layer_off(value: bytes, keys: Keys, attempts: list[Attempt]) -> bytes | None:
+    """What is inside a layer, or None where there is none that opens; notes the attempt."""
+    if value.startswith(gzipped.MAGIC):
+        try:
+            content = gzipped.unpack(value)
+        except gzipped.NotUnpacked as error:
+            attempts.append(Attempt("gzip", str(error)))
+            return None
+        attempts.append(Attempt("gzip"))
+        return content
+    if fernet.is_token(value):
+        try:
+            content, _ = fernet.unseal(value, keys)
+        except fernet.NotOpened as error:
+            attempts.append(Attempt("fernet", str(error)))
+            return None
+        attempts.append(Attempt("fernet"))
+        return content
+    return None
+
+
+def _innermost(value: bytes, attempts: list[Attempt]) -> tuple[bytes, str]:
+    text = one_line(value)
+    if text is not None:
+        attempts.append(Attempt("json"))
+        return text, "json"
+    attempts.append(Attempt("json", "it is no JSON document"))
+    try:
+        written = value.decode()
+    except UnicodeDecodeError as error:
+        attempts.append(Attempt("text", f"byte {error.start} is not UTF-8"))
+    else:
+        attempts.append(Attempt("text"))
+        return orjson.dumps(written), "text"
+    packed = _msgpack(value)
+    if packed is not None:
+        attempts.append(Attempt("msgpack"))
+        return packed, "msgpack"
+    attempts.append(Attempt("msgpack", "it is no MessagePack map or array"))
+    attempts.append(Attempt("binary"))
+    return orjson.dumps({"base64": to_base64(value)}), "binary"
+
+
+def _msgpack(value: bytes) -> bytes | None:
+    """MessagePack as JSON text. Only maps and arrays: nearly any bytes begin with some scalar."""
+    try:
+        parsed = msgspec.msgpack.decode(value)
+        return msgspec.json.encode(parsed) if isinstance(parsed, dict | list) else None
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,56 @@
+"""Fernet tokens (https://github.com/fernet/spec): opened and sealed with keys that are handed in."""
+
+from __future__ import annotations
+
+from mqtui.codecs.decoded import Keys
+from mqtui.domain.errors import BadInput
+
+START = b"gAAAA"
+"""Version 0x80 and a 64-bit time whose first bytes are zero, in base64."""
+
+SHORTEST = 100
+"""Characters of a token of one block: 73 bytes in base64."""
+
+
+class NotOpened(Exception):
+    """No key opens the token, and why."""
+
+
+def is_token(value: bytes) -> bool:
+    """Whether the bytes look like a token."""
+    return len(value) >= SHORTEST and value.startswith(START)
+
+
+def unseal(value: bytes, keys: Keys) -> tuple[bytes, str]:
+    """The content, and the name of the key that opened it.
+
+    Raises:
+        NotOpened: there is no key, or none fits.
+    """
+    if not keys:
+        raise NotOpened("no key is given")
+    from cryptography.fernet import Fernet, InvalidToken
+
+    whys: list[str] = []
+    for name, key in keys.items():
+        try:
+            return Fernet(key).decrypt(value), name
+        except InvalidToken:
+            whys.append(f"the key {name} does not fit")
+        except ValueError:
+            whys.append(f"the key {name} is no Fernet key")
+    raise NotOpened("; ".join(whys))
+
+
+def seal(value: bytes, key: bytes) -> bytes:
+    """A new token.
+
+    Raises:
+        BadInput: the key is no Fernet key.
+    """
+    from cryptography.fernet import Fernet
+
+    try:
+        return Fernet(key).encrypt(value)
+    except ValueError as error:
+        raise BadInput("Not a Fernet key", "It is 32 bytes in URL-safe base64.") from error

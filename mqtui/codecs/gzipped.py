@@ -1,0 +1,33 @@
+"""Gzip (RFC 1952), unpacked up to a bound."""
+
+from __future__ import annotations
+
+import zlib
+
+MAGIC = b"\x1f\x8b"
+MOST = 64 * 1024 * 1024
+"""Bytes unpacked at most: a small message may unpack to any size."""
+
+
+class NotUnpacked(Exception):
+    """The bytes can't be unpacked, and why."""
+
+
+def unpack(value: bytes) -> bytes:
+    """The content of one gzip member.
+
+    Raises:
+        NotUnpacked: the stream is damaged, cut off, followed by other bytes, or larger than `MOST`.
+    """
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        content = stream.decompress(value, MOST)
+    except zlib.error as error:
+        raise NotUnpacked(str(error)) from error
+    if stream.unconsumed_tail:
+        raise NotUnpacked(f"it unpacks to more than {MOST // 1024 // 1024} MiB")
+    if not stream.eof:
+        raise NotUnpacked("it is cut off")
+    if stream.unused_data:
+        raise NotUnpacked(f"{len(stream.unused_data)} bytes follow the gzip stream")
+    return content

@@ -1,0 +1,210 @@
+"""Everything else as JSON rows: plans, outcomes, causes, destinations, groups, lag, pending entries, errors.
+
+Rows are dictionaries for `orjson.dumps`. Names that are not UTF-8 are `{"base64"}`; figures are written by
+`jsonlines.add_figures`; times are milliseconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from mqtui.domain.cause import Cause
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.plan import (
+    Acknowledge,
+    Borrow,
+    Claim,
+    CreateStateTopic,
+    Deliver,
+    Plan,
+    Remove,
+    Result,
+    Send,
+    Step,
+    Take,
+    Unmark,
+)
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Ref
+from mqtui.domain.topology import Destination, Group, GroupLag, Member, PendingEntry
+from mqtui.services.jsonlines import Json, add_figures, shown_name
+
+
+def plan_row(plan: Plan) -> Json:
+    """A plan: what a dry run prints."""
+    row: Json = {
+        "plan": plan.id,
+        "verb": plan.verb.value,
+        "profile": plan.profile,
+        "broker": plan.broker.value,
+        "steps": [_step(step) for step in plan.steps],
+        "facts": [{"label": label, "text": _clean(text)} for label, text in plan.facts],
+        "risks": [
+            {"name": risk.name, "text": _clean(risk.text), "severity": risk.severity.value, "final": risk.final}
+            for risk in plan.risks
+        ],
+        "guarantee": None,
+        "headers": {what: [shown_name(name) for name in names] for what, names in plan.headers},
+        "hash": plan.hash,
+    }
+    if plan.guarantee:
+        row["guarantee"] = {"strength": plan.guarantee.strength.value, "text": plan.guarantee.text}
+    return add_figures(row, count=plan.count)
+
+
+def result_row(result: Result) -> Json:
+    """The last line of a run. `came_back` is null: nothing watched."""
+    return {
+        "run": result.run,
+        "planned": result.planned,
+        "moved": result.moved,
+        "refused": result.refused,
+        "unknown": result.unknown,
+        "skipped": result.skipped,
+        "left": result.left,
+        "duplicates_suspected": len(result.suspects),
+        "came_back": None,
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def suspect_rows(result: Result) -> list[Json]:
+    """A line for each letter that may be there twice; they stand before the result."""
+    return [{"suspect": _clean(suspect)} for suspect in result.suspects]
+
+
+def cause_row(cause: Cause) -> Json:
+    """A cause. `message` is a sample's own, `cause` the normalised line; `origin` is a name without its kind."""
+    return {
+        "cause_id": cause.id,
+        "cause": _clean(cause.text),
+        "exception": _clean(cause.exception) or None,
+        "message": _clean(cause.sample) or None,
+        "origin": shown_name(cause.origin.partition(":")[2]) if cause.origin else None,
+        "count": cause.count,
+        "first": cause.first,
+        "last": cause.last,
+    }
+
+
+def destination_row(destination: Destination) -> Json:
+    """A destination in a list."""
+    row = _named(destination.ref)
+    row |= {"sort": destination.sort, "partitions": destination.partitions, "internal": destination.internal}
+    row["facts"] = {
+        name: shown_name(fact) if isinstance(fact, str) else fact for name, fact in destination.facts.items()
+    }
+    row["dead_letters_to"] = [_named(ref) for ref in destination.dead_letters_to]
+    return add_figures(row, messages=destination.messages, backlog=destination.backlog, size=destination.size)
+
+
+def group_row(group: Group) -> Json:
+    """A consumer group."""
+    row: Json = {
+        "group": shown_name(group.ref.name),
+        "sort": group.sort,
+        "state": group.state,
+        "members": [_member(member) for member in group.members],
+        "reads": [_named(ref) for ref in group.reads],
+    }
+    add_figures(row, pending=group.pending)
+    if group.why:
+        row["why"] = group.why
+    return row
+
+
+def lag_row(lag: GroupLag) -> Json:
+    """A group's lag, by partition and in all."""
+    parts = [
+        add_figures(
+            {
+                "resource": shown_name(part.resource.name),
+                "partition": part.partition,
+                "committed": part.committed or None,
+                "end": part.end or None,
+            },
+            lag=part.lag,
+        )
+        for part in lag.parts
+    ]
+    return add_figures({"group": shown_name(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
+
+
+def pending_row(stream: Ref, group: str, entry: PendingEntry) -> Json:
+    """A pending entry; `idle` is milliseconds as of `read_at`, the server's time."""
+    return {
+        "resource": shown_name(stream.name),
+        "group": shown_name(group),
+        "id": str(entry.id),
+        "consumer": shown_name(entry.consumer),
+        "idle": entry.idle,
+        "deliveries": entry.deliveries,
+        "read_at": entry.read_at,
+    }
+
+
+def error_row(error: MqtuiError, exit_code: int) -> Json:
+    """What went wrong, and the exit code it ends with."""
+    told = {"title": _clean(error.title), "detail": _clean(error.detail), "hint": _clean(error.hint)}
+    return {"error": told | {"exit": exit_code}}
+
+
+def selection_row(selection: Selection) -> Json:
+    """What a selection asks for; what it leaves open is not there."""
+    asked = {
+        "cause": selection.cause or None,
+        "where": selection.where or None,
+        "partition": selection.partition,
+        "since": selection.since,
+        "until": selection.until,
+        "limit": selection.limit,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _step(step: Step) -> Json:
+    match step:
+        case Send(target, count, note):
+            return add_figures(_to("send", target, note), count=count)
+        case Deliver(target, count, note):
+            return add_figures(_to("deliver", target, note), count=count)
+        case Remove(count):
+            return add_figures({"step": "remove"}, count=count)
+        case Borrow(queue, number, spends):
+            return {"step": "borrow"} | _named(queue) | {"count": number, "spends": spends}
+        case Claim():
+            told = {"group": shown_name(step.group), "consumer": shown_name(step.consumer), "min_idle": step.min_idle}
+            return {"step": "claim"} | _named(step.stream) | told | {"ids": [str(entry) for entry, _, _ in step.seen]}
+        case Acknowledge(stream, group, ids):
+            named: Json = {"step": "ack"} | _named(stream)
+            return named | {"group": shown_name(group), "ids": [str(entry) for entry in ids]}
+        case Take(source, selection):
+            row = {"step": "take"} | _named(source.ref) | {"selection": selection_row(selection)}
+            return add_figures(row, count=source.count)
+        case Unmark(source, run, offsets):
+            return {"step": "unmark"} | _named(source) | {"run": run, "offsets": [str(offset) for offset in offsets]}
+        case CreateStateTopic(name):
+            return {"step": "create", "resource": name, "kind": "topic"}
+
+
+def _to(step: str, target: Ref, note: str) -> Json:
+    return {"step": step} | _named(target) | ({"note": _clean(note)} if note else {})
+
+
+def _named(ref: Ref) -> Json:
+    return {"resource": shown_name(ref.name), "kind": ref.kind.value}
+
+
+def _member(member: Member) -> Json:
+    return {
+        "name": shown_name(member.name),
+        "client": shown_name(member.client),
+        "host": member.host,
+        "assigned": [[shown_name(name), partition] for name, partition in member.assigned],
+        "pending": member.pending,
+        "idle": member.idle,
+        "inactive": member.inactive,
+    }
+
+
+def _clean(text: str) -> str:
+    """Text for people: bytes of a name that are not UTF-8 become replacement signs."""
+    return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

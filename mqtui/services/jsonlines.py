@@ -1,0 +1,126 @@
+"""Messages as JSON lines, and back byte for byte (rules.md C1).
+
+`value` and `key` are the stored text, `{"base64"}` of what is not UTF-8, or null for none; they are never parsed, a
+parsed form is `decoded`. `timestamp` is milliseconds since the epoch. A header is `[name, value]`, on RabbitMQ
+`[name, value, type]` with the type's name in `domain.field_table`. Names that are not UTF-8 are `{"base64"}` too.
+`position`, `partition`, `offset`, `id`, `timestamp`, `size` and `codec` tell where a message was and how it looks; they
+are not read back. `codec` is the outermost layer: null, json, text, gzip, fernet, binary; fields on Redis.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, TypeAlias
+
+import orjson
+
+from mqtui.codecs.binary import to_base64
+from mqtui.codecs.decode import sniff
+from mqtui.codecs.decoded import Decoded
+from mqtui.domain.errors import BadInput
+from mqtui.domain.field_table import plain
+from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.message import EntryId, Envelope, Header, Message, Offset
+from mqtui.domain.resource import name_bytes
+
+Json: TypeAlias = dict[str, Any]
+Shown: TypeAlias = "str | Json | None"
+
+
+def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
+    """One message as one line, without its line end; with `decoded` the parsed value too."""
+    position, envelope = message.position, message.envelope
+    line: Json = {"resource": message.resource.name}
+    if type(position) is Offset:
+        line["position"] = str(position)
+        line["partition"] = None if position.partition < 0 else position.partition
+        line["offset"] = position.offset
+    elif type(position) is EntryId:
+        line["position"] = line["id"] = str(position)
+    else:
+        line["position"] = None
+    line["timestamp"] = message.timestamp
+    line["key"] = None if message.key is None else shown(message.key)
+    line["value"] = None if message.value is None else shown(message.value)
+    if type(position) is EntryId:
+        line["fields"] = [(shown(name), shown(content)) for name, content in message.fields]
+        line["codec"] = "fields"
+    else:
+        line["headers"] = [_typed(header) if header[2] else _untyped(header) for header in message.headers]
+        line["codec"] = sniff(message.value)
+    if envelope is not None:
+        _add_envelope(line, envelope)
+    line["size"] = message.size
+    if decoded is not None:
+        line["decoded"] = orjson.Fragment(decoded.text)
+        line["codec"] = decoded.codec
+    try:
+        return orjson.dumps(line)
+    except TypeError:
+        return orjson.dumps(_with_names(line))
+
+
+def shown(value: bytes) -> str | Json:
+    """Text, or `{"base64"}` of what is not UTF-8."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": to_base64(value)}
+
+
+def shown_name(name: str) -> str | Json:
+    """A name, or `{"base64"}` of one that holds surrogates for bytes that are not UTF-8."""
+    return name if name.isascii() else shown(name_bytes(name))
+
+
+def figure_json(figure: Figure) -> int | float | Json | None:
+    """A number, `{"about": n}`, `{"at_least": n}` (each with `why` where it is known), or None."""
+    if figure.sort is Sort.EXACT or figure.number is None:
+        return figure.number
+    told: Json = {figure.sort.value: figure.number}
+    return told | {"why": figure.why} if figure.why else told
+
+
+def add_figures(row: Json, **figures: Figure) -> Json:
+    """The row with figures under their names; why numbers are missing is told in `why`, named where there are more."""
+    row |= {name: figure_json(figure) for name, figure in figures.items()}
+    whys = {name: figure.why for name, figure in figures.items() if figure.number is None and figure.why}
+    if whys:
+        several = len(figures) > 1
+        row["why"] = "; ".join(f"{name}: {why}" if several else why for name, why in whys.items())
+    return row
+
+
+def _untyped(header: Header) -> tuple[str, Shown]:
+    name, value, _ = header
+    return name, None if value is None else shown(value)
+
+
+def _typed(header: Header) -> tuple[str, Any, str]:
+    name, value, kind = header
+    try:
+        return name, plain(value, kind), kind
+    except (BadInput, struct.error):
+        return name, {"base64": to_base64(value or b"")}, kind
+
+
+def _add_envelope(line: Json, envelope: Envelope) -> None:
+    line["exchange"] = envelope.exchange
+    line["routing_key"] = envelope.routing_key
+    line["properties"] = dict(envelope.properties)
+    line["redelivered"] = envelope.redelivered
+    add_figures(line, left=envelope.left)
+
+
+def _with_names(line: Json) -> Json:
+    """The same line with every name that is not UTF-8 as `{"base64"}`."""
+    for name in ("resource", "exchange", "routing_key"):
+        if name in line:
+            line[name] = shown_name(line[name])
+    if "headers" in line:
+        line["headers"] = [(shown_name(header[0]), *header[1:]) for header in line["headers"]]
+    if "properties" in line:
+        line["properties"] = {
+            name: shown_name(value) if isinstance(value, str) else value for name, value in line["properties"].items()
+        }
+    return line
