@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -36,30 +37,42 @@ def sealed(fields: Fields, key: str) -> Fields:
     return [*locked, (b"encoding", SEALED)]
 
 
-def reason_against(fields: dict[bytes, bytes], key: str) -> tuple[str, str] | None:
-    """Say why the ledger can't book a payment, as reason and error text; None when it can."""
+@dataclass(frozen=True, slots=True)
+class Death:
+    """Why a payment could not be booked, and where it was: exception class, reason, stream, entry id, group."""
+
+    exception: str
+    reason: str
+    stream: str
+    entry: str
+    group: str
+    attempts: int
+
+    def letter(self, fields: Fields) -> Fields:
+        """Make the fields of the letter: the payment's own, then ours.
+
+        Redis has no convention for dead letters; the shop's is a prefix: ``dlq_stream``, ``dlq_id``, ``dlq_group``,
+        ``dlq_exception``, ``dlq_reason``, ``dlq_attempts`` (decimal).
+        """
+        ours = {
+            "dlq_stream": self.stream,
+            "dlq_id": self.entry,
+            "dlq_group": self.group,
+            "dlq_exception": self.exception,
+            "dlq_reason": self.reason,
+            "dlq_attempts": str(self.attempts),
+        }
+        return [*fields, *((name.encode(), value.encode()) for name, value in ours.items())]
+
+
+def fault_in(fields: dict[bytes, bytes], key: str) -> tuple[str, str] | None:
+    """Say why the ledger can't book a payment, as exception class and reason; None when it can."""
     currency = fields.get(b"currency", b"").decode(errors="replace")
     if currency not in CURRENCIES:
-        return "UnknownCurrency", f"shop.ledger.UnknownCurrency: no account in {currency or 'no currency'}"
+        return "shop.ledger.UnknownCurrency", f"no account in {currency or 'no currency'}"
     try:
         body = fields[b"body"]
         json.loads(Fernet(key).decrypt(body) if fields.get(b"encoding") == SEALED else body)["cents"]
     except (KeyError, TypeError, ValueError, InvalidToken) as error:
-        return "Unreadable", f"shop.ledger.Unreadable: body of the payment: {type(error).__name__}"
+        return "shop.ledger.Unreadable", f"body of the payment: {type(error).__name__}"
     return None
-
-
-def dead_letter(fields: Fields, *, stream: bytes, entry: bytes, reason: str, attempts: int, error: str) -> Fields:
-    """Make the fields of a letter: the payment's own, then where it came from and why.
-
-    The convention is the shop's own, for Redis knows none: ``origin_stream``, ``origin_id``, ``reason``, ``attempts``
-    (decimal), ``error`` (class and message in one line).
-    """
-    return [
-        *fields,
-        (b"origin_stream", stream),
-        (b"origin_id", entry),
-        (b"reason", reason.encode()),
-        (b"attempts", str(attempts).encode()),
-        (b"error", error.encode()),
-    ]

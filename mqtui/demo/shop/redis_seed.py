@@ -11,7 +11,7 @@ import redis
 from mqtui.demo.shop import payments
 from mqtui.demo.shop.connections import redis_client
 from mqtui.demo.shop.names import RedisNames
-from mqtui.demo.shop.payments import Fields
+from mqtui.demo.shop.payments import Death, Fields
 from mqtui.demo.shop.redis_entries import add, take
 from mqtui.demo.shop.spec import Spec
 
@@ -28,6 +28,8 @@ ATTEMPTS: Final = 5
 _HISTORY_MS: Final = 3 * 3600 * 1000
 _IDLE_MS: Final = 3 * 3600 * 1000 - 60_000
 _DIED_AT: Final = 100
+_FIRST_LETTER: Final = 200
+_PAYMENTS_A_LETTER: Final = 60
 
 
 def seed(spec: Spec) -> dict[str, int]:
@@ -87,23 +89,23 @@ def _work_off(client: redis.Redis, names: RedisNames, group: str, worker: str, c
 
 
 def _write_letters(client: redis.Redis, names: RedisNames, entries: list[tuple[str, Fields]]) -> int:
-    causes = [("CardDeclined", "shop.ledger.CardDeclined: the bank answered {}", 51)] * DECLINED
-    causes += [("LedgerLocked", "shop.ledger.LedgerLocked: the ledger was locked for {} ms", 30_000)] * LOCKED
-    causes += [("UnknownCurrency", "shop.ledger.UnknownCurrency: no account in XAU", 0)] * UNKNOWN_CURRENCY
+    causes = [("CardDeclined", "the bank answered {}", 51)] * DECLINED
+    causes += [("LedgerLocked", "the ledger was locked for {} ms", 30_000)] * LOCKED
+    causes += [("UnknownCurrency", "no account in XAU", 0)] * UNKNOWN_CURRENCY
     with client.pipeline(transaction=False) as pipeline:
-        for number, (reason, error, figure) in enumerate(causes):
-            entry, fields = entries[200 + number * 60]
-            if reason == "UnknownCurrency":
+        for number, (exception, reason, figure) in enumerate(causes):
+            entry, fields = entries[_FIRST_LETTER + number * _PAYMENTS_A_LETTER]
+            if exception == "UnknownCurrency":
                 fields = payments.in_currency(fields, "XAU")
-            letter = payments.dead_letter(
-                fields,
-                stream=names.payments.encode(),
-                entry=entry.encode(),
-                reason=reason,
+            death = Death(
+                exception=f"shop.ledger.{exception}",
+                reason=reason.format(figure + number),
+                stream=names.payments,
+                entry=entry,
+                group=names.ledger,
                 attempts=ATTEMPTS,
-                error=error.format(figure + number),
             )
             moment, _, sequence = entry.partition("-")
-            add(pipeline, names.payments_dlq, letter, f"{int(moment) + 4_000}-{sequence}")
+            add(pipeline, names.payments_dlq, death.letter(fields), f"{int(moment) + 4_000}-{sequence}")
         pipeline.execute()
     return len(causes)

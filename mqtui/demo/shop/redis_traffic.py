@@ -74,18 +74,10 @@ def fraud(url: str, names: RedisNames, stop: Event) -> None:
 
 
 def _book(client: redis.Redis, names: RedisNames, key: str, entry: bytes, fields: dict[bytes, bytes]) -> None:
-    against = payments.reason_against(fields, key) if fields else None
+    fault = payments.fault_in(fields, key) if fields else None
     with client.pipeline(transaction=True) as pipeline:
-        if against is not None:
-            reason, error = against
-            letter = payments.dead_letter(
-                list(fields.items()),
-                stream=names.payments.encode(),
-                entry=entry,
-                reason=reason,
-                attempts=ATTEMPTS,
-                error=error,
-            )
-            add(pipeline, names.payments_dlq, letter)
+        if fault is not None:
+            death = payments.Death(*fault, names.payments, entry.decode(), names.ledger, ATTEMPTS)
+            add(pipeline, names.payments_dlq, death.letter(list(fields.items())))
         pipeline.xack(names.payments, names.ledger, entry)
         pipeline.execute()
