@@ -113,6 +113,9 @@ class KafkaLease:
         self._shelf.mark(self._topic, self._terms.run, letters)
         return [Receipt(Stored.STORED, letter.position) for letter in letters]
 
+    def lost(self) -> None:
+        """The connection is gone; nothing was lent."""
+
     async def keep(self, letters: Batch) -> None:
         """They were never taken away."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
-from mqtui.brokers.port import Address, Lease
+from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
@@ -19,7 +19,7 @@ from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
-from tests.memory.shelf import Marks, Shelf
+from tests.memory.shelf import Marks, MemoryLease, Shelf
 
 STALE_AFTER = 30_000
 
@@ -225,7 +225,7 @@ class KafkaShelf(Shelf):
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         return KafkaLease.taken(self, source, terms)
 
     def apply(self, step: Step) -> StepResult:

@@ -40,6 +40,10 @@ class RabbitMQLease:
         finally:
             lease.give_back()
 
+    def lost(self) -> None:
+        """The connection is gone: the broker takes back what it lent."""
+        self.give_back()
+
     def give_back(self) -> None:
         """Return all that is lent, in one go: the order stays."""
         for item in self._lent.values():

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
-from mqtui.brokers.port import Address, Batch, Lease
+from mqtui.brokers.port import Address, Batch
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.figure import Figure, exact, unknown
@@ -20,7 +20,7 @@ from mqtui.domain.topology import Destination, Group, GroupLag, Member, Partitio
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_borrow import look
 from tests.memory.rabbitmq_lease import RabbitMQLease
-from tests.memory.shelf import Marks, Shelf
+from tests.memory.shelf import Marks, MemoryLease, Shelf
 
 
 @dataclass(slots=True, order=True)
@@ -257,7 +257,7 @@ class RabbitMQShelf(Shelf):
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         return RabbitMQLease.taken(self, source, terms)
 
     def borrow(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:

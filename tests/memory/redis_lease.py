@@ -82,6 +82,9 @@ class RedisLease:
             receipts.append(Receipt(Stored.STORED, letter.position) if here else GONE)
         return receipts
 
+    def lost(self) -> None:
+        """The connection is gone; nothing was lent."""
+
     async def keep(self, letters: Batch) -> None:
         """They were never taken away."""
 

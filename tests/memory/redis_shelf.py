@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 
-from mqtui.brokers.port import Address, Lease
+from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import exact, total
@@ -18,7 +18,7 @@ from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, Page, PartitionLag, PendingEntry
 from tests.memory.clock import Clock
 from tests.memory.redis_lease import RedisLease
-from tests.memory.shelf import Marks, Shelf
+from tests.memory.shelf import Marks, MemoryLease, Shelf
 
 NOTHING = EntryId(0, 0)
 
@@ -220,7 +220,7 @@ class RedisShelf(Shelf):
     def inspect(self, source: Source, plan: Plan) -> Plan:
         return replace(plan, guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         return RedisLease.taken(self, source, terms)
 
     def take_out(self, stream: Stream, entry: EntryId) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
-from mqtui.brokers.port import Batch, Lease, Permit, Publisher
+from mqtui.brokers.port import Batch, Broker, Catalog, Groups, Lease, Pending, Permit, Publisher, Reader
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.plan import Plan, Step, StepResult
@@ -14,7 +14,7 @@ from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Edge, Extent, Price, Span
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Page, PendingEntry
-from tests.memory.shelf import Shelf
+from tests.memory.shelf import MemoryLease, Shelf
 
 BATCH = 1000
 
@@ -25,6 +25,7 @@ class MemoryConversation:
     def __init__(self, shelf: Shelf, secret: str) -> None:
         self._shelf = shelf
         self._secret = secret
+        self.leases: list[MemoryLease] = []
 
     @property
     def shelf(self) -> Shelf:
@@ -142,10 +143,10 @@ class MemoryBroker:
     def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
         self._talk = talk
         self.kind = kind
-        self.catalog = MemoryCatalog(talk)
-        self.reader = MemoryReader(talk)
-        self.groups = MemoryGroups(talk)
-        self.pending = MemoryPending(talk) if kind is BrokerKind.REDIS else None
+        self.catalog: Catalog = MemoryCatalog(talk)
+        self.reader: Reader = MemoryReader(talk)
+        self.groups: Groups = MemoryGroups(talk)
+        self.pending: Pending | None = MemoryPending(talk) if kind is BrokerKind.REDIS else None
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""
@@ -186,9 +187,12 @@ class MemoryWriter:
         """Publishing."""
         yield MemoryPublisher(self._talk)
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    @asynccontextmanager
+    async def lease(self, source: Source, terms: Terms) -> AsyncIterator[Lease]:
         """Taking letters."""
-        return self._talk.shelf.lease(source, terms)
+        async with self._talk.shelf.lease(source, terms) as lease:
+            self._talk.leases.append(lease)
+            yield lease
 
     async def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look."""
@@ -206,7 +210,7 @@ class MemoryAdapter:
 
     def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
         self._talk = talk
-        self.broker = MemoryBroker(talk, kind)
+        self.broker: Broker = MemoryBroker(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:
         """A writer for one permit."""
@@ -214,4 +218,6 @@ class MemoryAdapter:
         return MemoryWriter(self._talk)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """All connections are gone; what was lent goes back."""
+        for lease in self._talk.leases:
+            lease.lost()

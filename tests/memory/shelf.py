@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from typing import Protocol
 
 from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import YES, Support, Verb, no
@@ -21,6 +22,13 @@ from tests.memory.clock import Clock
 from tests.memory.faults import Faults
 
 Marks = Mapping[int, Position]
+
+
+class MemoryLease(Lease, Protocol):
+    """A lease that can lose its connection."""
+
+    def lost(self) -> None:
+        """The connection is gone: the broker takes back what it lent."""
 
 
 class Shelf(ABC):
@@ -106,7 +114,7 @@ class Shelf(ABC):
         """Store one message, or say why not. Faults are added by `store`."""
 
     @abstractmethod
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         """Take letters."""
 
     @abstractmethod

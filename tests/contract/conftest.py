@@ -1,0 +1,53 @@
+"""The worlds the one contract suite runs in: three real brokers, and the three flavours in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from mqtui.brokers.port import Adapter
+from tests.contract.worlds import World
+
+WORLDS = ("memory-kafka", "memory-rabbitmq", "memory-redis", "kafka", "rabbitmq", "redis")
+
+
+def enter(name: str, request: pytest.FixtureRequest) -> World:
+    """A world by its name; a real broker starts when it is first asked for."""
+    from tests.contract import world_memory
+
+    match name:
+        case "memory-kafka":
+            return world_memory.MemoryKafkaWorld()
+        case "memory-rabbitmq":
+            return world_memory.MemoryRabbitMQWorld()
+        case "memory-redis":
+            return world_memory.MemoryRedisWorld()
+        case "kafka":
+            from tests.contract.world_kafka import KafkaWorld
+
+            return KafkaWorld(request.getfixturevalue("kafka_url"))
+        case "rabbitmq":
+            from tests.contract.world_rabbitmq import RabbitMQWorld
+
+            return RabbitMQWorld(request.getfixturevalue("rabbitmq_url"))
+        case _:
+            from tests.contract.world_redis import RedisWorld
+
+            return RedisWorld(request.getfixturevalue("redis_url"))
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """A broker with names of its own for one test."""
+    entered = enter(request.param, request)
+    yield entered
+    entered.close()
+
+
+@pytest.fixture
+async def adapter(world: World) -> AsyncIterator[Adapter]:
+    """An adapter for the world."""
+    connected = world.connect()
+    yield connected
+    await connected.close()
