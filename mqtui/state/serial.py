@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from mqtui.domain.figure import Figure, Sort
-from mqtui.domain.message import Delivery, EntryId, Envelope, Message, Offset, Position
+from mqtui.domain.message import Delivery, EntryId, Envelope, Field, Header, Message, Offset, Position
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 
 PARTS = attrgetter("resource", "position", "value", "key", "headers", "timestamp", "fields", "envelope")
+Row: TypeAlias = tuple[
+    str,
+    tuple[
+        Ref,
+        dict[str, int],
+        bytes | None,
+        bytes | None,
+        tuple[Header, ...],
+        int | None,
+        tuple[Field, ...],
+        Envelope | None,
+    ],
+]
+_rows = msgspec.msgpack.Decoder(list[Row])
+PACKED = 1
+"""Flag: compressed, where a sample shrinks."""
+
+RAW_TEXT = 2
+"""Flag: texts are kept as bytes, because one has bytes that are not UTF-8."""
+
+SAMPLE = 32_768
+WORTH = 0.7
 
 
 def pack(letters: Sequence[Message], names: Sequence[str]) -> bytes:
-    """Letters, each under a name. Texts are strings; one with bytes that are not UTF-8 makes all texts bytes."""
+    """Letters, each under a name: a byte of flags, then MessagePack."""
     rows = list(zip(names, map(PARTS, letters), strict=True))
+    flags = 0
     try:
-        return msgspec.msgpack.encode(rows)
+        blob = msgspec.msgpack.encode(rows)
     except UnicodeEncodeError:
-        return msgspec.msgpack.encode(plain(rows))
+        flags |= RAW_TEXT
+        blob = msgspec.msgpack.encode(plain(rows))
+    middle = max(0, (len(blob) - SAMPLE) // 2)
+    sample = blob[middle : middle + SAMPLE]
+    if len(zlib.compress(sample, 1)) < WORTH * len(sample):
+        flags |= PACKED
+        blob = zlib.compress(blob, 1)
+    return bytes((flags,)) + blob
 
 
-def unpack(blob: bytes) -> Iterator[tuple[str, Message]]:
+def unpack(packed: bytes) -> Iterator[tuple[str, Message]]:
     """What `pack` packed."""
-    for name, (resource, position, value, key, headers, timestamp, entries, envelope) in msgspec.msgpack.decode(blob):
-        yield (
-            text(name),
-            Message(
-                Ref(Kind(text(resource["kind"])), text(resource["name"])),
-                place(position),
-                value,
-                key,
-                tuple((text(head), content, text(sort)) for head, content, sort in headers),
-                timestamp,
-                tuple((head, content) for head, content in entries),
-                None if envelope is None else wrapping(envelope),
-            ),
-        )
+    blob = zlib.decompress(packed[1:]) if packed[0] & PACKED else packed[1:]
+    if packed[0] & RAW_TEXT:
+        yield from map(from_plain, msgspec.msgpack.decode(blob))
+        return
+    for name, (resource, position, value, key, headers, timestamp, entries, envelope) in _rows.decode(blob):
+        yield name, Message(resource, place(position), value, key, headers, timestamp, entries, envelope)
+
+
+def from_plain(row: Any) -> tuple[str, Message]:
+    """A name and a letter whose texts were kept as bytes."""
+    name, (resource, position, value, key, headers, timestamp, entries, envelope) = row
+    return (
+        text(name),
+        Message(
+            Ref(Kind(text(resource["kind"])), text(resource["name"])),
+            place(position),
+            value,
+            key,
+            tuple((text(head), content, text(sort)) for head, content, sort in headers),
+            timestamp,
+            tuple((head, content) for head, content in entries),
+            None if envelope is None else wrapping(envelope),
+        ),
+    )
 
 
 def place(found: Mapping[str, int]) -> Position:

@@ -1,0 +1,174 @@
+"""The journal: what is said is found again, once, and interrupted runs are known by their process."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
+from mqtui.state.process import process_start
+from mqtui.state.runs import Done, Mark, Runs
+from tests.state.samples import RUN, record
+
+NOW = int(time.time() * 1000)
+
+
+@pytest.fixture
+def runs() -> Iterator[Runs]:
+    journal = Runs()
+    yield journal
+    journal.close()
+
+
+def mark(position: str) -> Mark:
+    return (position, b"print", -1)
+
+
+def moved(position: str) -> Done:
+    return (position, "moved", "t/1", "")
+
+
+def gone_process() -> tuple[int, int]:
+    """Id and start time of a process that was."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        start = process_start(child.pid)
+        assert start is not None
+        child.kill()
+    return child.pid, start
+
+
+def test_a_run_is_found_again_with_every_byte(runs: Runs) -> None:
+    runs.begin(record())
+    assert runs.find("7F3A") == record()
+    assert runs.list() == [record()]
+
+
+def test_a_run_is_begun_once(runs: Runs) -> None:
+    runs.begin(record())
+    with pytest.raises(BadInput):
+        runs.begin(record())
+
+
+def test_a_run_ends_with_its_result(runs: Runs) -> None:
+    runs.begin(record())
+    runs.end(RUN, "done", b'{"moved":3}')
+    ended = runs.find(RUN)
+    assert (ended.state, ended.result) == ("done", b'{"moved":3}')
+    assert ended.ended is not None and ended.ended >= NOW
+
+
+@pytest.mark.parametrize("prefix", ["7f3", "", "7f3g", "../x"])
+def test_what_is_no_prefix_is_refused(runs: Runs, prefix: str) -> None:
+    with pytest.raises(BadInput):
+        runs.find(prefix)
+
+
+def test_prefixes_are_as_short_as_they_can_be(runs: Runs) -> None:
+    twin = "7f3a0" + "1" * 27
+    for run in (RUN, twin, "00" * 16):
+        runs.begin(record(run))
+    assert runs.short("00" * 16) == "0000"
+    assert (runs.short(RUN), runs.short(twin)) == ("7F3A00", "7F3A01")
+    assert runs.find(runs.short(twin)).id == twin
+    with pytest.raises(BadInput, match="Several"):
+        runs.find("7f3a")
+    with pytest.raises(NotFound):
+        runs.find("beef")
+
+
+def test_letters_in_hand_are_open_until_something_is_said_of_them(runs: Runs) -> None:
+    runs.begin(record())
+    first = runs.in_hand(RUN, [mark("0/1"), mark("0/2")])
+    second = runs.in_hand(RUN, [mark("0/3")])
+    runs.done(RUN, first, [moved("0/1")])
+    assert runs.open_hands(RUN) == [(first, (mark("0/2"),)), (second, (mark("0/3"),))]
+    runs.done(RUN, second, [("0/3", "refused", "", "NO_ROUTE to \udcff")])
+    runs.done(RUN, first, [("0/2", "unknown", "", "")])
+    assert runs.open_marks(RUN) == []
+    assert list(runs.outcomes(RUN)) == [
+        moved("0/1"),
+        ("0/3", "refused", "", "NO_ROUTE to \\udcff"),
+        ("0/2", "unknown", "", ""),
+    ]
+
+
+def test_a_letter_has_one_outcome_the_last_one_said(runs: Runs) -> None:
+    runs.begin(record())
+    first = runs.in_hand(RUN, [mark("0/1"), mark("0/2")])
+    runs.done(RUN, first, [("0/1", "unknown", "", ""), moved("0/2")])
+    runs.done(RUN, 0, [("0/9", "skipped", "", "handled")])
+    again = runs.in_hand(RUN, [mark("0/1")])
+    assert runs.open_marks(RUN) == [mark("0/1")]
+    runs.done(RUN, again, [moved("0/1")])
+    assert runs.counts(RUN) == {"moved": 2, "skipped": 1}
+    assert [done[0] for done in runs.outcomes(RUN)] == ["0/2", "0/9", "0/1"]
+
+
+def test_a_killed_hand_taken_again_is_no_longer_open(runs: Runs) -> None:
+    runs.begin(record())
+    runs.in_hand(RUN, [mark("0/1"), mark("0/2")])
+    runs.done(RUN, runs.in_hand(RUN, [mark("0/1")]), [moved("0/1")])
+    assert runs.open_marks(RUN) == [mark("0/2")]
+
+
+def test_runs_do_not_see_each_others_letters(runs: Runs) -> None:
+    other = "b" * 32
+    runs.begin(record())
+    runs.begin(record(other))
+    runs.done(RUN, runs.in_hand(RUN, [mark("0/1")]), [moved("0/1")])
+    runs.in_hand(other, [mark("0/1")])
+    assert runs.counts(other) == {}
+    assert runs.open_marks(other) == [mark("0/1")]
+
+
+def test_interrupted_is_a_running_run_whose_process_is_gone(runs: Runs) -> None:
+    pid, start = gone_process()
+    alive = process_start(os.getpid())
+    runs.begin(record("a" * 32, pid, start, NOW))
+    runs.begin(record("b" * 32, os.getpid(), alive, NOW))
+    runs.begin(record("c" * 32, os.getpid(), (alive or 0) - 1, NOW - 60_000))
+    runs.begin(replace(record("d" * 32, pid, start, NOW), host="elsewhere"))
+    runs.begin(record("e" * 32, pid, start, NOW))
+    runs.end("e" * 32, "stopped")
+    assert [run.id[0] for run in runs.interrupted()] == ["c", "a"]
+    assert [run.id[0] for run in runs.interrupted(max_age_ms=30_000)] == ["a"]
+
+
+def test_an_interrupted_run_is_taken_up_by_one_process(runs: Runs) -> None:
+    pid, start = gone_process()
+    runs.begin(record(pid=pid, pid_start=start))
+    taken = runs.take_up(RUN, os.getpid(), process_start(os.getpid()))
+    assert taken.pid == os.getpid() and not taken.interrupted
+    with pytest.raises(Held, match="still running"):
+        runs.take_up(RUN, os.getppid(), process_start(os.getppid()))
+    with pytest.raises(NotFound):
+        runs.take_up("f" * 32, 1, 1)
+
+
+def test_old_runs_are_forgotten_with_their_letters(runs: Runs) -> None:
+    runs.begin(record())
+    runs.done(RUN, runs.in_hand(RUN, [mark("0/1")]), [moved("0/1")])
+    runs.end(RUN, "done")
+    runs.begin(record("b" * 32))
+    assert runs.forget(older_than_ms=60_000) == 0
+    assert runs.forget(older_than_ms=-60_000) == 1
+    assert [run.id for run in runs.list()] == ["b" * 32]
+    assert list(runs.outcomes(RUN)) == []
+
+
+def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "broken.sqlite"
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(StorageFailed, match="can't be kept"):
+        Runs(path)
+
+
+def test_files_are_private(runs: Runs, state_folder: Path) -> None:
+    runs.begin(record())
+    assert state_folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in state_folder.iterdir()} == {0o600}
