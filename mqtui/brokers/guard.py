@@ -31,7 +31,7 @@ class Guard:
         self._audit = audit
 
     @asynccontextmanager
-    async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[Writer]:
+    async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[BoundWriter]:
         """A writer for exactly this plan.
 
         Raises:

@@ -12,6 +12,11 @@ from mqtui.domain.errors import MqtuiError
 ASCII = str.maketrans({"≈": "~", "≥": ">=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."})
 
 
+def current(*, json: bool) -> Output:
+    """The output of the command that runs."""
+    return Output(json=json, ascii_only=bool(click.get_current_context().find_root().obj))
+
+
 class Output:
     """Writes one command's answer. `json` says that stdout carries JSON lines and nothing else."""
 
@@ -23,7 +28,7 @@ class Output:
         text = text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
         return text.translate(ASCII) if self._ascii else text
 
-    def object(self, value: object) -> None:
+    def json_line(self, value: object) -> None:
         """One JSON object on a line of stdout."""
         import orjson
 
@@ -31,7 +36,7 @@ class Output:
 
     def raw(self, line: bytes) -> None:
         """One ready JSON line."""
-        stream = click.get_binary_stream("stdout")
+        stream = sys.stdout.buffer
         stream.write(line.rstrip(b"\n") + b"\n")
         stream.flush()
 
@@ -42,6 +47,11 @@ class Output:
     def note(self, text: str) -> None:
         """One line beside the data, on stderr."""
         click.echo(self._shown(text), err=True)
+
+    def warn(self, warnings: Iterable[str]) -> None:
+        """Warnings of the target, on stderr."""
+        for text in warnings:
+            self.note(f"▲ {text}")
 
     def progress(self, text: str) -> None:
         """A line that replaces itself where a person watches."""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from mqtui.cli.exits import INTERRUPTED, code
+from mqtui.cli.exits import DONE, INTERRUPTED, code
 from mqtui.cli.output import Output
 from mqtui.domain.errors import MqtuiError
 
 
-def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    """Run a command's coroutine and exit with its code. A title and a hint, never a traceback."""
+@contextmanager
+def guarded(output: Output) -> Iterator[None]:
+    """Errors become a title, a hint and an exit code, never a traceback."""
     try:
-        sys.exit(asyncio.run(work()))
+        yield
     except MqtuiError as error:
         exit_code = code(error)
         output.progress_done()
@@ -26,8 +29,14 @@ def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
         output.progress_done()
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+
+
+def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command's coroutine and exit with its code."""
+    with guarded(output):
+        sys.exit(asyncio.run(work()))
 
 
 def stop_on_interrupt() -> asyncio.Event:

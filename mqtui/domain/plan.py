@@ -130,6 +130,18 @@ class Plan:
     headers: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
     """Kept, stripped and added header names, as (`keep`, names)."""
 
+    largest: int = 0
+    """Bytes of the largest letter, as far as it could be read before."""
+
+    oldest: int | None = None
+    """Time of the oldest letter, ms since the epoch."""
+
+    keyless: int = 0
+    """Letters without a key."""
+
+    keeps_time: bool = False
+    """Whether letters keep their own timestamp (K7)."""
+
     def targets(self) -> tuple[Ref, ...]:
         """Every destination the plan writes to."""
         named: list[Ref] = []

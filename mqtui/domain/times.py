@@ -56,6 +56,17 @@ def entry_id(text: str) -> EntryId | None:
     return None
 
 
+def offset(text: str) -> Offset:
+    """The offset `4/118203`, or `118203` of a stream.
+
+    Raises:
+        BadInput: it is none.
+    """
+    if found := re.fullmatch(r"(?:(\d+)/)?(\d+)", text):
+        return Offset(int(found[1]) if found[1] else -1, int(found[2]))
+    raise BadInput(f"Not an offset: {text!r}", "", "Write it as 4/118203.")
+
+
 def bound(text: str, partition: int | None, now: datetime) -> Bound:
     """Where a read starts: `oldest`, `newest`, an offset (`4/118203`, or `118203` with a partition), an id or a time.
 

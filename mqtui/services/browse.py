@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -93,7 +93,7 @@ def spend_plan(session: Session, looked: Look) -> Plan:
     )
 
 
-async def peek(session: Session, looked: Look, consent: Consent) -> AsyncIterator[Batch]:
+async def peek(session: Session, looked: Look, consent: Consent) -> AsyncGenerator[Batch]:
     """The messages of a look, in order.
 
     Raises:
@@ -109,7 +109,7 @@ async def peek(session: Session, looked: Look, consent: Consent) -> AsyncIterato
             yield batch
 
 
-async def follow(session: Session, named: Named, partition: int | None) -> AsyncIterator[Batch]:
+async def follow(session: Session, named: Named, partition: int | None) -> AsyncGenerator[Batch]:
     """Messages as they arrive.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -42,6 +43,11 @@ def one_address(resolved: Resolved) -> Address:
     raise BadInput(f"{resolved.shown} holds several brokers", "", f"Name one: {kinds}.")
 
 
+def _reopens(resolved: Resolved, address: Address) -> str:
+    several = resolved.profile is not None and len(resolved.profile.brokers) > 1
+    return f"{resolved.shown}/{address.kind}" if several else resolved.shown
+
+
 @asynccontextmanager
 async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Connect = connect) -> AsyncIterator[Session]:
     """Open a target for a while. Nothing connects before the first question.
@@ -50,12 +56,12 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
         BadInput: the target is no profile and no URL, or holds several brokers.
         NotFound: there is no such profile.
     """
-    resolved = resolve(target, kind)
+    resolved = await asyncio.to_thread(resolve, target, kind)
     address = one_address(resolved)
     adapter = adapters(address)
     try:
         yield Session(
-            target=target if resolved.profile else address.shown,
+            target=_reopens(resolved, address),
             profile=resolved.profile,
             policy=resolved.policy,
             address=address,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from secrets import token_hex
 from time import monotonic
 
 from mqtui.domain.message import Delivery, Message
+from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import name_bytes
-from mqtui.domain.plan import Result
+from mqtui.state.letters import Mark
 
 VOLATILE = frozenset({"x-delivery-count", "x-acquired-count"})
 
@@ -31,37 +34,54 @@ def fingerprint(letter: Message) -> bytes:
     return digest.digest()
 
 
-def identity(letter: Message) -> str:
-    """What names the letter in the journal: its position, or its fingerprint where a queue only lends it."""
-    return fingerprint(letter).hex() if isinstance(letter.position, Delivery) else str(letter.position)
+@dataclass(frozen=True, slots=True)
+class Name:
+    """How the journal knows a letter. `print` is the fingerprint of one that a queue only lends, else empty."""
+
+    text: str
+    print: bytes
+    suspect: bool
+    """Whether it was in hand when an earlier process of this run died."""
 
 
 class Ledger:
-    """The outcomes of a run. `planned` is the sum of them all (C8).
+    """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
 
-    `before` are outcomes an earlier process of this run wrote down, `open` the letters it had in hand when it died.
+    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end.
     """
 
     def __init__(
-        self, run: str, planned: int | None, before: Mapping[str, int] | None = None, open_letters: Iterable[str] = ()
+        self, run: str, planned: int | None, before: Mapping[str, int] | None = None, open_marks: Iterable[Mark] = ()
     ) -> None:
         self.run = run
         self.planned = planned
         self.suspects: list[str] = []
         self.reasons: Counter[str] = Counter()
-        self.seen = 0
-        self._open = Counter(open_letters)
+        self._open: dict[str | bytes, list[Mark]] = {}
+        for mark in open_marks:
+            self._open.setdefault(mark[1] or mark[0], []).append(mark)
         self._counts: Counter[Outcome] = Counter()
-        for name, number in (before or {}).items():
-            self._counts[Outcome(name)] += number
+        for outcome, number in (before or {}).items():
+            self._counts[Outcome(outcome)] += number
+        self._session = token_hex(3)
+        self._lent = 0
         self._started = monotonic()
 
-    def meet(self, name: str) -> bool:
-        """Note a letter met in the source; whether it was in hand when the earlier process died."""
-        if self._open and self._open[name] > 0:
-            self._open[name] -= 1
-            return True
-        return False
+    def name(self, letter: Message) -> Name:
+        """The name of a letter: its position, or one of our own where the broker gives none; kept over a crash."""
+        if not isinstance(letter.position, Delivery):
+            text = str(letter.position)
+            return Name(text, b"", bool(self._open) and self._met(text) is not None)
+        trace = fingerprint(letter)
+        known = self._met(trace)
+        if known is not None:
+            return Name(known[0], trace, suspect=True)
+        self._lent += 1
+        return Name(f"{self._session}-{self._lent}", trace, suspect=False)
+
+    def _met(self, key: str | bytes) -> Mark | None:
+        waiting = self._open.get(key)
+        return waiting.pop(0) if waiting else None
 
     def add(self, outcome: Outcome, number: int = 1, reason: str = "") -> None:
         """Count letters."""
@@ -69,9 +89,22 @@ class Ledger:
         if reason:
             self.reasons[reason] += number
 
-    def not_met(self) -> list[str]:
+    def not_met(self) -> list[Mark]:
         """Letters that were in hand at the crash and are not in the source any more."""
-        return list((+self._open).elements())
+        return [mark for waiting in self._open.values() for mark in waiting]
+
+    def settle(self, mark: Mark) -> None:
+        """Take a letter that was not met off the list: something else was found out about it."""
+        self._open[mark[1] or mark[0]].remove(mark)
+
+    @property
+    def counted(self) -> int:
+        """Letters with an outcome so far."""
+        return sum(self._counts.values())
+
+    def count(self, outcome: Outcome) -> int:
+        """Letters with this outcome so far."""
+        return self._counts[outcome]
 
     def result(self, *, complete: bool) -> Result:
         """The sum. `complete` says that the source was walked to its end: what was not met was handled by others."""

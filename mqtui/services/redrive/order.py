@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,7 +18,7 @@ class Order:
 
     verb: Verb
     source: Ref
-    selection: Selection = Selection()
+    selection: Selection = field(default_factory=Selection)
     to: Ref | None = None
     to_target: str = ""
     rate: float | None = None

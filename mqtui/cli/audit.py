@@ -1,0 +1,57 @@
+"""`mqtui audit`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from mqtui.cli import options
+from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.output import Output, current
+from mqtui.cli.running import guarded
+
+
+@click.command()
+@click.option("-n", "limit", default=50, show_default=True, type=click.IntRange(1), help="How many lines, the newest.")
+@options.as_json
+def audit(*, limit: int, json_lines: bool) -> None:
+    """What was changed from this machine, by whom, and how it ended. Exit 1: the chain of hashes is broken."""
+    output = current(json=json_lines)
+    with guarded(output):
+        sys.exit(_audit(output, limit))
+
+
+def _audit(output: Output, limit: int) -> int:
+    from mqtui.state.audit import Audit
+
+    log = Audit()
+    entries = log.entries(limit)
+    if output.json:
+        for entry in entries:
+            output.json_line(asdict(entry))
+    else:
+        output.table(
+            ("N", "TIME", "WHO", "PROFILE", "VERB", "ON", "EVENT", "RESULT", "RUN"),
+            [
+                (
+                    entry.n,
+                    datetime.fromtimestamp(entry.time / 1000).astimezone().isoformat(sep=" ", timespec="seconds"),
+                    f"{entry.operator}@{entry.host}",
+                    entry.profile,
+                    entry.verb,
+                    ", ".join(entry.on),
+                    entry.event,
+                    entry.result,
+                    entry.run[:4].upper(),
+                )
+                for entry in entries
+            ],
+        )
+    broken = log.verify()
+    if broken is None:
+        return DONE
+    output.note(f"✗ The audit was changed: line {broken} does not fit the one before it.")
+    return NOT_ALL

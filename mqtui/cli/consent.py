@@ -1,0 +1,69 @@
+"""Showing a plan and asking for consent."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import click
+
+from mqtui.cli.output import Output
+from mqtui.domain.errors import NeedsConsent
+from mqtui.domain.plan import Plan, Severity
+from mqtui.domain.policy import Consent, Policy, check
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What the options of a write said."""
+
+    dry_run: bool
+    yes: bool
+    typed: str
+    allowed: frozenset[str] = frozenset()
+
+
+def show(output: Output, plan: Plan) -> None:
+    """The plan, word for word what a dry run prints. With `--json` one object."""
+    if output.json:
+        from mqtui.services.json_rows import plan_row
+
+        output.json_line({"plan": plan_row(plan)})
+        return
+    say = output.line
+    say(f"{plan.verb} on {plan.profile}, plan {plan.id[:4].upper()}: {plan.count} to do")
+    for label, text in plan.facts:
+        say(f"  {label:<10} {text}")
+    for label, names in plan.headers:
+        if names:
+            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+            say(f"  {label:<10} {shown}")
+    if plan.guarantee is not None:
+        say(f"  {'promise':<10} {plan.guarantee.text}")
+    for risk in plan.risks:
+        say(f"  {'✗' if risk.severity is Severity.REFUSE else '▲'} {risk.name}: {risk.text}")
+
+
+def ask(output: Output, plan: Plan, policy: Policy, agreed: Agreed) -> Consent | None:
+    """Show the plan and get consent; None after a dry run.
+
+    Raises:
+        Refused: the profile or a risk forbids it, and no consent lifts that.
+        NeedsConsent: nobody is there to ask.
+    """
+    consent = Consent(yes=agreed.yes, typed=agreed.typed, allowed=agreed.allowed)
+    show(output, plan)
+    if agreed.dry_run:
+        return None
+    try:
+        check(policy, plan, consent)
+        return consent
+    except NeedsConsent:
+        if output.json or not (sys.stdin.isatty() and sys.stderr.isatty()) or agreed.typed:
+            raise
+    if policy.protected:
+        typed = click.prompt(f"Type {policy.profile} to go on", default="", show_default=False, err=True)
+        return Consent(yes=agreed.yes, typed=typed, allowed=agreed.allowed)
+    if not click.confirm("Do it?", default=False, err=True):
+        raise NeedsConsent("Nothing was changed", "The plan was not agreed to.")
+    return Consent(yes=True, typed=agreed.typed, allowed=agreed.allowed)

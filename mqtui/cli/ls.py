@@ -1,0 +1,47 @@
+"""`mqtui ls`."""
+
+from __future__ import annotations
+
+import click
+
+from mqtui.cli import options
+from mqtui.cli.exits import DONE
+from mqtui.cli.output import Output, current
+from mqtui.cli.running import run
+from mqtui.domain.resource import Kind
+
+
+@click.command()
+@options.target
+@click.option(
+    "--kind", type=click.Choice([kind.value for kind in (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE, Kind.STREAM)])
+)
+@click.option("--filter", "pattern", default="", metavar="GLOB", help="Names that match, such as 'orders*'.")
+@options.as_json
+def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None:
+    """List topics, queues, exchanges and streams with what waits in them."""
+    output = current(json=json_lines)
+    run(output, lambda: _ls(output, target, Kind(kind) if kind else None, pattern))
+
+
+async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
+    from mqtui.services.browse import destinations
+    from mqtui.services.json_rows import destination_row
+    from mqtui.services.session import opened
+
+    async with opened(target) as session:
+        output.warn(session.warnings)
+        rows = await destinations(session.broker, kind, pattern)
+    if output.json:
+        for row in rows:
+            output.json_line(destination_row(row))
+        return DONE
+    output.table(
+        ("NAME", "KIND", "MESSAGES", "WAITING", "FACTS"),
+        [
+            (row.ref.name, row.sort, row.messages, row.backlog, " ".join(f"{k}={v}" for k, v in row.facts.items()))
+            for row in rows
+        ],
+        right=(2, 3),
+    )
+    return DONE

@@ -1,0 +1,181 @@
+"""Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
+
+While one batch moves, the next is read, chosen and written down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from mqtui.brokers.port import Batch, Lease
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Stored, Transfer
+from mqtui.services.letters import Selector
+from mqtui.services.pace import Pace
+from mqtui.services.redrive.keeping import Keeper
+from mqtui.services.redrive.ledger import Ledger, Name
+from mqtui.services.redrive.movers import Mover
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.routing import Lost, Router
+from mqtui.state.runs import Done, Mark
+
+BATCH = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """Letters that are written down and about to be moved; `number` is the journal's."""
+
+    number: int
+    names: tuple[Name, ...]
+    transfers: tuple[Transfer, ...]
+
+
+class Walk:
+    """One walk through a source. `budget` is how many letters may be chosen beside those of an earlier process."""
+
+    def __init__(
+        self,
+        order: Order,
+        router: Router,
+        selector: Selector,
+        ledger: Ledger,
+        keeper: Keeper,
+        *,
+        budget: int | None,
+        suspicious: bool,
+        stop: asyncio.Event,
+        progress: Callable[[Ledger], None],
+    ) -> None:
+        self._order = order
+        self._router = router
+        self._selector = selector
+        self._ledger = ledger
+        self._keeper = keeper
+        self._budget = budget
+        self._suspicious = suspicious
+        self._stop = stop
+        self._progress = progress
+        self._pace = Pace(order.rate)
+
+    async def through(self, lease: Lease, mover: Mover) -> None:
+        """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
+        moving: asyncio.Task[int] | None = None
+        drained = False
+        try:
+            async for batch in lease.batches(self._pace.batch(BATCH)):
+                hand = await self._take(lease, batch)
+                if moving is not None:
+                    await moving
+                moving = asyncio.create_task(self._move(hand, mover)) if hand is not None else None
+                if self._order.rate is not None and moving is not None:
+                    await self._pace.after(await moving, self._stop)
+                    moving = None
+                if not drained and (self._stop.is_set() or self._budget == 0):
+                    drained = True
+                    await lease.drain()
+        finally:
+            if moving is not None:
+                await moving
+
+    async def _take(self, lease: Lease, batch: Batch) -> Hand | None:
+        """Choose, and write down what is chosen. The rest stays in the source."""
+        names: list[Name] = []
+        transfers: list[Transfer] = []
+        rest: list[Message] = []
+        lost: list[tuple[Name, str]] = []
+        for letter in batch:
+            name = self._ledger.name(letter)
+            if not self._chosen(letter, name):
+                rest.append(letter)
+                continue
+            way = self._way(letter)
+            if isinstance(way, Lost):
+                rest.append(letter)
+                lost.append((name, way.reason))
+                continue
+            names.append(name)
+            transfers.append(way)
+        if rest:
+            await lease.keep(rest)
+        for _, reason in lost:
+            self._ledger.add(Outcome.REFUSED, reason=reason)
+        if lost:
+            await self._keeper.done(0, [(name.text, Outcome.REFUSED, "", reason) for name, reason in lost])
+        if not transfers:
+            return None
+        marks: list[Mark] = [
+            (name.text, name.print, _left(transfer.letter)) for name, transfer in zip(names, transfers, strict=True)
+        ]
+        number = await self._keeper.take(marks, [transfer.letter for transfer in transfers])
+        return Hand(number, tuple(names), tuple(transfers))
+
+    def _chosen(self, letter: Message, name: Name) -> bool:
+        if name.suspect:
+            return True
+        if self._budget == 0 or not self._selector.accepts(letter):
+            return False
+        if self._budget is not None:
+            self._budget -= 1
+        return True
+
+    def _way(self, letter: Message) -> Transfer | Lost:
+        if self._order.verb is Verb.DISCARD:
+            return Transfer(letter, letter.resource)
+        return self._router.route(letter)
+
+    async def _move(self, hand: Hand, mover: Mover) -> int:
+        try:
+            receipts = await mover(hand.transfers)
+        except MqtuiError:
+            self._ledger.add(Outcome.UNKNOWN, len(hand.transfers))
+            self._suspect(hand, range(len(hand.names)))
+            raise
+        await self._settle(hand, receipts)
+        return len(hand.transfers)
+
+    async def _settle(self, hand: Hand, receipts: Sequence[Receipt]) -> None:
+        """Count and write down. A letter whose fate is unknown stays open in the journal: a resume asks again."""
+        dones: list[Done] = []
+        doubted: list[int] = []
+        for place, receipt in enumerate(receipts):
+            outcome = OUTCOMES[receipt.state]
+            if receipt.state is Stored.UNKNOWN:
+                doubted.append(place)
+                self._ledger.add(outcome, reason=receipt.reason)
+                continue
+            if receipt.state is not Stored.STORED:
+                self._ledger.add(outcome, reason=receipt.reason)
+            at = hand.transfers[place].target.name
+            if receipt.position is not None:
+                at = f"{at} {receipt.position}"
+            dones.append((hand.names[place].text, outcome, at, receipt.reason))
+        self._ledger.add(Outcome.MOVED, sum(done[1] is Outcome.MOVED for done in dones))
+        self._suspect(hand, doubted)
+        if self._suspicious:
+            self._suspect(hand, [place for place, name in enumerate(hand.names) if name.suspect])
+        await self._keeper.done(hand.number, dones)
+        self._progress(self._ledger)
+
+    def _suspect(self, hand: Hand, places: range | list[int]) -> None:
+        """Name letters that may be there twice."""
+        self._ledger.suspects += [suspect(hand.names[place], hand.transfers[place].letter) for place in places]
+
+
+def suspect(name: Name, letter: Message) -> str:
+    """How a letter that may be doubled is named: its position, or its message id and fingerprint."""
+    if letter.envelope is None:
+        return f"{letter.resource.name} {name.text}"
+    message_id = next((value for key, value in letter.envelope.properties if key == "message_id"), "")
+    return " ".join(part for part in (letter.resource.name, str(message_id), name.print.hex()) if part)
+
+
+def _left(letter: Message) -> int:
+    """Deliveries left, -1 where there is no limit or it is unknown."""
+    if letter.envelope is None or letter.envelope.left.number is None:
+        return -1
+    return int(letter.envelope.left.number)

@@ -1,0 +1,56 @@
+"""What this machine writes down about a run, off the event loop and before the broker hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from mqtui.domain.message import Message
+from mqtui.state.bundles import Bundle
+from mqtui.state.runs import Done, Mark, RunRecord, Runs
+
+Answer = TypeVar("Answer")
+
+
+class Keeper:
+    """The journal of one run, and its bundle where the source forgets what is removed (C2)."""
+
+    def __init__(self, runs: Runs, run: str, bundle: Bundle | None) -> None:
+        self.runs = runs
+        self.run = run
+        self.bundle = bundle
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="mqtui-journal")
+
+    async def _on_disk(self, work: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+    async def begin(self, record: RunRecord) -> None:
+        """Note the run."""
+        await self._on_disk(lambda: self.runs.begin(record))
+
+    async def take(self, marks: Sequence[Mark], letters: Sequence[Message]) -> int:
+        """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.
+
+        Raises:
+            StorageFailed: the disk is full; nothing of this batch may be moved.
+        """
+
+        def write() -> int:
+            if self.bundle is not None:
+                self.bundle.append(letters, [mark[0] for mark in marks])
+            return self.runs.in_hand(self.run, marks)
+
+        return await self._on_disk(write)
+
+    async def done(self, number: int, dones: Sequence[Done]) -> None:
+        """Note what became of letters of a batch."""
+        await self._on_disk(lambda: self.runs.done(self.run, number, dones))
+
+    async def end(self, state: str, result: bytes) -> None:
+        """Note the end, and let the disk go."""
+        await self._on_disk(lambda: self.runs.end(self.run, state, result))
+        if self.bundle is not None:
+            await self._on_disk(self.bundle.close)
+        self._disk.shutdown(wait=False)

@@ -1,0 +1,231 @@
+"""The plan of a redrive or a discard: what the dry run prints, and the very steps that run."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import msgspec
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import Figure, exact, unknown
+from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
+from mqtui.domain.redrive import Guarantee, Source, Strength
+from mqtui.domain.resource import Kind, Ref
+from mqtui.services.browse import destinations, require
+from mqtui.services.letters import Selector
+from mqtui.services.redrive.order import Order, figure_of
+from mqtui.services.redrive.preview import Preview, preview
+from mqtui.services.redrive.routing import Router
+from mqtui.services.redrive.stamps import NAMES, Stamps
+from mqtui.services.session import Session
+from mqtui.state.process import operator
+
+ACROSS = Guarantee(
+    Strength.AT_LEAST_ONCE,
+    "at least once: another broker confirms each letter before it leaves the source; a crash may double letters in "
+    "hand, and names them",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan and what it was made from. `delivery` is the plan for the other broker where letters cross over."""
+
+    order: Order
+    plan: Plan
+    source: Source
+    targets: tuple[Ref, ...]
+    delivery: Plan | None = None
+    read: bool = True
+    """Whether the letters could be read for nothing; if not, the count of a selection is known only when it ran."""
+
+
+async def make(
+    session: Session,
+    order: Order,
+    conventions: Conventions,
+    remote: Session | None = None,
+    *,
+    source: Source | None = None,
+    run: str = "",
+    targets: tuple[Ref, ...] = (),
+) -> Planned:
+    """Plan an order. A resume gives the source as cut down to its first plan, the run's id and its targets.
+
+    Raises:
+        NotFound: the source is not there, or no letter in it has the cause.
+        Refused: the verb is not offered, or no target can be known.
+    """
+    await require(session.broker, order.verb, order.source)
+    source = source or await session.broker.snapshot(order.source)
+    run = run or secrets.token_hex(16)
+    price = await session.broker.reader.price(source.ref, 1)
+    stamps = Stamps((remote or session).broker.kind, run, operator(), now())
+    seen: Preview | None = None
+    if not price.lends:
+        router = Router(order, session.broker.kind, conventions, stamps, None)
+        selector = Selector(order.selection, conventions)
+        seen = await preview(session.broker, source, selector, router, order.selection.limit)
+        if order.selection.cause and not seen.chosen and not targets:
+            raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
+    if order.verb is Verb.DISCARD:
+        targets = ()
+    elif order.to is not None:
+        targets = (order.to,)
+    elif not targets:
+        targets = tuple(seen.targets) if seen else await origins(session, source.ref)
+    plan = _plan(session, order, source, run, targets, seen, remote)
+    plan = await session.broker.inspect(source, plan)
+    delivery = None
+    if remote is not None:
+        plan = replace(plan, guarantee=ACROSS)
+        delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
+    return Planned(order, plan, source, targets, delivery, seen is not None)
+
+
+async def origins(session: Session, source: Ref) -> tuple[Ref, ...]:
+    """The queues whose dead letters the broker itself sends to this one."""
+    rows = await destinations(session.broker)
+    return tuple(row.ref for row in rows if source in row.dead_letters_to)
+
+
+def now() -> str:
+    """ISO 8601 with zone, in seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _plan(
+    session: Session,
+    order: Order,
+    source: Source,
+    run: str,
+    targets: tuple[Ref, ...],
+    seen: Preview | None,
+    remote: Session | None,
+) -> Plan:
+    count = exact(seen.chosen) if seen else figure_of(source, order.selection.limit)
+    if seen is None and not order.selection.everything:
+        count = unknown("known when the letters are read")
+    steps: list[Step] = [Take(source, order.selection)]
+    if order.verb is Verb.DISCARD or remote is not None:
+        steps.append(Remove(count))
+    else:
+        steps += [Deliver(target, exact(seen.targets[target]) if seen else _part(count, targets)) for target in targets]
+    return Plan(
+        id=run,
+        verb=order.verb,
+        profile=session.policy.profile,
+        broker=session.broker.kind,
+        steps=tuple(steps),
+        count=count,
+        facts=tuple(_facts(order, source, targets, seen, remote)),
+        risks=tuple(_risks(order, targets, seen)),
+        hash=plan_hash(order, source.identity, targets),
+        headers=_headers(seen, session),
+        largest=seen.largest if seen else 0,
+        oldest=seen.oldest if seen else None,
+        keyless=seen.keyless if seen else 0,
+        keeps_time=order.keep_timestamp,
+    )
+
+
+def _part(count: Figure, targets: Sequence[Ref]) -> Figure:
+    return count if len(targets) == 1 else unknown("each letter goes where it came from")
+
+
+def _delivery(remote: Session, plan: Plan, targets: tuple[Ref, ...]) -> Plan:
+    """The plan for the broker that letters cross over to: same run, its own permit and audit line."""
+    steps = tuple(Send(target, plan.count) for target in targets)
+    return replace(
+        plan,
+        verb=Verb.PUBLISH,
+        profile=remote.policy.profile,
+        broker=remote.broker.kind,
+        steps=steps,
+        risks=(),
+        facts=(),
+    )
+
+
+def plan_hash(order: Order, identity: str, targets: Sequence[Ref]) -> str:
+    """16 hex digits over source, targets, selection and verb; not over time, counts or ends (C9)."""
+    named = msgspec.json.encode([identity, sorted(map(str, targets)), order.selection, order.verb, order.to_target])
+    return hashlib.sha256(named).hexdigest()[:16]
+
+
+def _facts(
+    order: Order, source: Source, targets: Sequence[Ref], seen: Preview | None, remote: Session | None
+) -> list[tuple[str, str]]:
+    facts = [("from", f"{source.ref.name}, {source.count} letters as of now; later ones are not in the plan")]
+    if order.verb is Verb.DISCARD:
+        facts.append(("to", "nowhere: they are taken out"))
+    else:
+        where = f" on {order.to_target}" if remote else ""
+        named = ", ".join(f"{ref.name} {seen.targets[ref]:,}" if seen else ref.name for ref in targets)
+        facts.append(("to", (named or "nobody knows where") + where))
+    chosen = [f"{name} {value}" for name, value in _selected(order)]
+    if chosen:
+        facts.append(("selected", ", ".join(chosen)))
+    if seen is None and not order.selection.everything:
+        facts.append(
+            ("walk", "letters are lent one by one; those not selected go back in order, each spends a delivery")
+        )
+    if seen and seen.largest:
+        facts.append(("size", f"largest {seen.largest:,} B, all {seen.size:,} B"))
+    if order.rate:
+        facts.append(("rate", f"at most {order.rate:g} a second"))
+    if order.keep_timestamp:
+        facts.append(("timestamps", "kept"))
+    if source.holder is not None and source.holder.stale:
+        facts.append(
+            ("goes on", f"run {source.holder.run[:4].upper()} of {source.holder.operator} stopped without an end")
+        )
+    return facts
+
+
+def _selected(order: Order) -> list[tuple[str, object]]:
+    wanted = order.selection
+    named = [
+        ("cause", wanted.cause),
+        ("where", wanted.where),
+        ("partition", wanted.partition),
+        ("from", wanted.since),
+        ("until", wanted.until),
+        ("limit", wanted.limit),
+    ]
+    return [(name, value) for name, value in named if value not in (None, "")]
+
+
+def _headers(seen: Preview | None, session: Session) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if seen is None:
+        return (("add", NAMES),)
+    return (("keep", tuple(seen.kept)), ("strip", tuple(seen.stripped)), ("add", seen.added))
+
+
+def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:
+    risks: list[Risk] = []
+    if order.verb is not Verb.DISCARD and not targets and (seen is None or seen.chosen):
+        risks.append(
+            Risk(
+                "no-target",
+                "nothing says where these letters came from: name it with --to",
+                Severity.REFUSE,
+                final=True,
+            )
+        )
+    for ref in targets:
+        if ref.kind is Kind.EXCHANGE:
+            risks.append(Risk("fan-out", f"every queue bound to {ref.name} gets a copy"))
+    if seen and order.verb is not Verb.DISCARD:
+        risks += [Risk("no-origin", f"{number:,} stay: {reason}") for reason, number in seen.lost.items()]
+        risks += [
+            Risk("came-back", f"{number:,} came back after run {run[:4].upper() or '?'}")
+            for run, number in seen.runs.items()
+        ]
+    return risks

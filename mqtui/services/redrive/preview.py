@@ -1,0 +1,91 @@
+"""What a run would do, found by reading what can be read for nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from mqtui.brokers.port import Batch, Broker
+from mqtui.domain.message import Message, Offset
+from mqtui.domain.redrive import OffsetBounds, Source, Transfer
+from mqtui.domain.resource import Ref
+from mqtui.domain.span import Span
+from mqtui.services.letters import Selector
+from mqtui.services.redrive.routing import Lost, Router
+from mqtui.services.redrive.stamps import RUN, earlier
+
+
+@dataclass(slots=True)
+class Preview:
+    """Counts over the letters of a source. `largest` and `size` are bytes; `oldest` is ms since the epoch."""
+
+    seen: int = 0
+    chosen: int = 0
+    targets: Counter[Ref] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+    stripped: Counter[str] = field(default_factory=Counter)
+    added: tuple[str, ...] = ()
+    runs: Counter[str] = field(default_factory=Counter)
+    """Earlier runs that sent letters home that are here again."""
+
+    largest: int = 0
+    size: int = 0
+    oldest: int | None = None
+    keyless: int = 0
+
+    def note(self, letter: Message, way: Transfer | Lost) -> None:
+        """Count one chosen letter and its way."""
+        self.chosen += 1
+        size = letter.size
+        self.size += size
+        self.largest = max(self.largest, size)
+        self.keyless += letter.key is None
+        if letter.timestamp is not None and (self.oldest is None or letter.timestamp < self.oldest):
+            self.oldest = letter.timestamp
+        if earlier(letter):
+            self.runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += 1
+        if isinstance(way, Lost):
+            self.lost[way.reason] += 1
+            return
+        self.targets[way.target] += 1
+        names = [name for name, _, _ in letter.headers] or [
+            name.decode("utf-8", "surrogateescape") for name, _ in letter.fields
+        ]
+        for name in names:
+            (self.stripped if name in way.stripped else self.kept)[name] += 1
+        self.added = tuple(name for name, _, _ in way.added)
+
+
+async def unhandled(broker: Broker, source: Source, partition: int | None = None) -> AsyncIterator[Batch]:
+    """The letters of a source that nobody handled, in order, within its bounds. Only where looking is free."""
+    after: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    if isinstance(source.bounds, OffsetBounds):
+        after, ends = dict(source.bounds.first), dict(source.bounds.end)
+    async for batch in broker.reader.read(source.ref, Span(partition=partition, after=after), limit=None):
+        if not ends:
+            yield batch
+            continue
+        yield [letter for letter in batch if _is_open(letter, source, ends)]
+
+
+def _is_open(letter: Message, source: Source, ends: dict[int, int]) -> bool:
+    place = letter.position
+    if not isinstance(place, Offset):
+        return True
+    return place.offset < ends.get(place.partition, 0) and not source.handled.has(place.partition, place.offset)
+
+
+async def preview(broker: Broker, source: Source, selector: Selector, router: Router, limit: int | None) -> Preview:
+    """Read all letters of a source and count where the chosen ones go."""
+    found = Preview()
+    async for batch in unhandled(broker, source):
+        for letter in batch:
+            found.seen += 1
+            if selector.accepts(letter):
+                found.note(letter, router.route(letter))
+                if limit is not None and found.chosen >= limit:
+                    return found
+    return found

@@ -1,0 +1,58 @@
+"""Taking up a run whose process is gone: the same order, on the same letters, under the same id."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from mqtui.domain.convention import Conventions
+from mqtui.domain.errors import Refused
+from mqtui.domain.figure import exact
+from mqtui.domain.plan import Send
+from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.order import narrowed, read_recipe
+from mqtui.services.redrive.planning import Planned, make
+from mqtui.services.redrive.running import UNPLANNED, Before
+from mqtui.services.session import Session
+from mqtui.state.process import process_start
+from mqtui.state.runs import RunRecord, Runs
+
+DAY = 24 * 3_600_000
+FINISHED = (Outcome.MOVED, Outcome.SKIPPED)
+
+
+async def plan(
+    session: Session, record: RunRecord, runs: Runs, conventions: Conventions, remote: Session | None = None
+) -> tuple[Planned, Before]:
+    """The rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
+
+    Raises:
+        Refused: the source is another one under the same name.
+    """
+    kept = read_recipe(record.plan)
+    source = narrowed(await session.broker.snapshot(kept.order.source), kept)
+    if source.identity != kept.identity:
+        raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
+    planned = await make(session, kept.order, conventions, remote, source=source, run=record.id, targets=kept.targets)
+    counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
+    marks = runs.open_marks(record.id)
+    facts = [("resumes", f"run {runs.short(record.id)}: {sum(counts.values()):,} done, {len(marks):,} were in hand")]
+    facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
+    steps = planned.plan.steps
+    frail = sum(mark[2] == 0 for mark in marks)
+    if frail and session.broker.kind is BrokerKind.RABBITMQ:
+        steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
+    rest = replace(planned.plan, facts=tuple(facts), steps=steps)
+    total = None if record.planned == UNPLANNED else record.planned
+    return replace(planned, plan=rest), Before(total, counts, marks)
+
+
+def take_up(runs: Runs, record: RunRecord) -> RunRecord:
+    """Make the run this process's own.
+
+    Raises:
+        Held: its process still runs, or it runs on another host.
+    """
+    pid = os.getpid()
+    return runs.take_up(record.id, pid, process_start(pid))

@@ -1,0 +1,77 @@
+"""Where each letter goes, and what stays behind on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mqtui.domain.convention import Conventions
+from mqtui.domain.deadletter import home, origin
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Transfer
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.stamps import Stamps
+
+DROPPED = frozenset({"user_id", "expiration"})
+"""AMQP properties that stay behind: `user_id` must be the sender's own, an expiration would kill the letter again."""
+
+BROKER_OWN = frozenset({"x-delivery-count", "x-acquired-count"})
+"""Headers a quorum queue adds to each delivery; they are no part of the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A letter that can't be sent, and why."""
+
+    reason: str
+
+
+class Router:
+    """Decides for each letter of one order."""
+
+    def __init__(
+        self, order: Order, kind: BrokerKind, conventions: Conventions, stamps: Stamps, targets: frozenset[Ref] | None
+    ) -> None:
+        """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made."""
+        self._to = order.to
+        self._kind = kind
+        self._keep_timestamp = order.keep_timestamp
+        self._conventions = conventions
+        self._stamps = stamps
+        self._targets = targets
+        self._ours = stamps.stripped | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
+        self._dropped = DROPPED if kind is BrokerKind.RABBITMQ else frozenset()
+        self._stripped: dict[frozenset[str], frozenset[str]] = {}
+
+    def route(self, letter: Message) -> Transfer | Lost:
+        """The letter's way, or why it has none."""
+        routing_key = ""
+        if self._to is not None:
+            target = self._to
+            if letter.envelope is not None:
+                routing_key = letter.envelope.routing_key
+        else:
+            found = home(origin(letter, self._conventions), letter)
+            if found is None:
+                return Lost("nothing says where it came from")
+            target, routing_key = found.ref, found.routing_key
+        if self._targets is not None and target not in self._targets:
+            return Lost(f"{target} is not in the plan")
+        return Transfer(
+            letter,
+            target,
+            routing_key,
+            None,
+            letter.timestamp if self._keep_timestamp else None,
+            self._strips(letter),
+            self._stamps.of(letter),
+            self._dropped,
+        )
+
+    def _strips(self, letter: Message) -> frozenset[str]:
+        """Names that stay behind: the convention's, and ours of an earlier run. One set for each layout."""
+        told = self._conventions.layout(letter).stripped
+        known = self._stripped.get(told)
+        if known is None:
+            known = self._stripped[told] = told | self._ours
+        return known

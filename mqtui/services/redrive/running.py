@@ -1,0 +1,212 @@
+"""One run from its permit to its result."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from time import time
+
+import msgspec
+
+from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.port import Lease
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.plan import CreateStateTopic, Result
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.keys import bundle_key
+from mqtui.services.letters import Selector
+from mqtui.services.redrive.engine import BATCH, Walk
+from mqtui.services.redrive.keeping import Keeper
+from mqtui.services.redrive.ledger import Ledger
+from mqtui.services.redrive.movers import Across, Beside, Mover, Nowhere
+from mqtui.services.redrive.order import recipe
+from mqtui.services.redrive.planning import Planned, now
+from mqtui.services.redrive.restore import restore
+from mqtui.services.redrive.routing import Router
+from mqtui.services.redrive.stamps import Stamps
+from mqtui.services.session import Session
+from mqtui.state.bundles import Bundle
+from mqtui.state.process import host, operator, process_start
+from mqtui.state.runs import Mark, RunRecord, Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What an earlier process of the run left: what was planned, letters by outcome, and those it had in hand."""
+
+    planned: int | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    open_marks: Sequence[Mark] = ()
+
+
+UNPLANNED = -1
+"""In the journal: how many letters were meant was not known before they were read."""
+
+
+def quiet(_: Ledger) -> None:
+    """Tell nobody."""
+
+
+class Run:
+    """A planned run. `ledger` counts while it goes on, so that its figures survive an error."""
+
+    def __init__(
+        self,
+        session: Session,
+        planned: Planned,
+        conventions: Conventions,
+        runs: Runs,
+        *,
+        remote: Session | None = None,
+        before: Before | None = None,
+        progress: Callable[[Ledger], None] = quiet,
+    ) -> None:
+        self.session = session
+        self.planned = planned
+        self.remote = remote
+        self.stop = asyncio.Event()
+        self._resumed = before is not None
+        self._open_marks = before.open_marks if before else ()
+        self._conventions = conventions
+        self._progress = progress
+        plan = planned.plan
+        count = plan.count.number
+        self._total = before.planned if before else None if count is None else int(count)
+        self.ledger = Ledger(plan.id, self._total, before.counts if before else {}, self._open_marks)
+        forgets = not isinstance(planned.source.bounds, OffsetBounds)
+        self._bundle = Bundle(plan.id, bundle_key(session.profile)) if forgets else None
+        self._keeper = Keeper(runs, plan.id, self._bundle)
+        self._complete = False
+
+    async def go(self, consent: Consent, remote_consent: Consent | None = None) -> Result:
+        """Do it.
+
+        Raises:
+            Refused, NeedsConsent: as the guard says; nothing was written.
+            MqtuiError: it broke on the way; `result()` tells how far it came, and the journal lets it be resumed.
+        """
+        plan = self.planned.plan
+        async with AsyncExitStack() as stack:
+            writer = await stack.enter_async_context(self.session.guard.writing(plan, consent))
+            remote = None
+            if self.remote is not None and self.planned.delivery is not None:
+                agreed = remote_consent or consent
+                remote = await stack.enter_async_context(self.remote.guard.writing(self.planned.delivery, agreed))
+            await self._begin()
+            try:
+                await self._walk(writer, remote)
+            except BaseException:
+                await self._keeper.end("failed", self._told())
+                raise
+            await self._keeper.end("stopped" if self.stop.is_set() else "done", self._told())
+            for bound in (writer, remote):
+                if bound is not None:
+                    bound.result = summary(self.result())
+        return self.result()
+
+    def result(self) -> Result:
+        """The figures as of now."""
+        return self.ledger.result(complete=self._complete)
+
+    async def _begin(self) -> None:
+        plan, session = self.planned.plan, self.session
+        if self._resumed:
+            return
+        pid = os.getpid()
+        record = RunRecord(
+            id=plan.id,
+            verb=plan.verb,
+            profile=session.policy.profile,
+            target=session.target,
+            source=self.planned.source.ref,
+            broker=session.broker.kind,
+            plan=recipe(self.planned.order, self.planned.source, self.planned.targets),
+            plan_hash=plan.hash,
+            operator=operator(),
+            host=host(),
+            pid=pid,
+            pid_start=process_start(pid),
+            started=int(time() * 1000),
+            planned=UNPLANNED if self._total is None else self._total,
+        )
+        await self._keeper.begin(record)
+
+    async def _walk(self, writer: BoundWriter, remote: BoundWriter | None) -> None:
+        planned, order = self.planned, self.planned.order
+        target_kind = (self.remote or self.session).broker.kind
+        stamps = Stamps(target_kind, planned.plan.id, operator(), now())
+        router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
+        strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
+        walk = Walk(
+            order,
+            router,
+            Selector(order.selection, self._conventions),
+            self.ledger,
+            self._keeper,
+            budget=self._budget(),
+            suspicious=strength is Strength.AT_LEAST_ONCE,
+            stop=self.stop,
+            progress=self._progress,
+        )
+        await self._prepare(writer)
+        async with AsyncExitStack() as stack:
+            lease = await stack.enter_async_context(writer.lease(planned.source, self._terms()))
+            await walk.through(lease, await self._mover(stack, lease, remote, target_kind))
+        self._complete = not self.stop.is_set()
+        if self._complete and self._bundle is not None:
+            await restore(writer, router, self.ledger, self._bundle)
+
+    async def _prepare(self, writer: BoundWriter) -> None:
+        """The plan's steps that come before the letters, such as the state topic."""
+        for step in self.planned.plan.steps:
+            if isinstance(step, CreateStateTopic):
+                await writer.apply(step)
+
+    async def _mover(
+        self, stack: AsyncExitStack, lease: Lease, remote: BoundWriter | None, target_kind: BrokerKind
+    ) -> Mover:
+        if self.planned.order.verb is Verb.DISCARD:
+            return Nowhere(lease)
+        if remote is None:
+            return Beside(lease)
+        publisher = await stack.enter_async_context(remote.publisher())
+        return Across(lease, publisher, self.session.broker.kind, target_kind)
+
+    def _budget(self) -> int | None:
+        """Letters that may be chosen beside those of an earlier process, so that a resume keeps to what was planned."""
+        if self._total is None:
+            return self.planned.order.selection.limit
+        return max(0, self._total - self.ledger.counted - len(self._open_marks))
+
+    def _terms(self) -> Terms:
+        order, plan = self.planned.order, self.planned.plan
+        want = None
+        if order.selection.everything and self._total is not None:
+            want = max(0, self._total - self.ledger.counted)
+        hand = BATCH if order.rate is None else max(1, min(BATCH, int(order.rate)))
+        return Terms(
+            run=plan.id,
+            operator=operator(),
+            plan_hash=plan.hash,
+            hand=hand,
+            want=want,
+            targets=self.planned.targets,
+            take_over=order.take_over,
+            resumed=self._resumed,
+            shared=order.shared,
+        )
+
+    def _told(self) -> bytes:
+        return msgspec.json.encode(self.result())
+
+
+def summary(result: Result) -> str:
+    """One line for the audit."""
+    parts = [(outcome, getattr(result, outcome)) for outcome in Outcome]
+    return ", ".join(f"{number} {outcome}" for outcome, number in parts if number) or "nothing to do"
