@@ -56,9 +56,9 @@ class Convention:
     """One framework's way of writing dead letters.
 
     A letter follows it where one of `detect` is among its header or field names. Of a field's places the first that is
-    there is read. `wrappers` are exception classes that
-    only carry the cause; `after` are words of the message behind which the cause's own begins. `strip_prefixes` and
-    `strip_names` stay behind on the way home. `destinations` are names with `{origin}` for the origin's name, `{group}`
+    there is read. `wrappers` are exception classes that only carry the cause; `after` are words of the message behind
+    which the cause's own begins. `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on the
+    way home. `destinations` are names with `{origin}` for the origin's name, `{group}`
     for a part without dots and `*` for anything. A lower `order` is asked first.
     """
 
@@ -71,6 +71,7 @@ class Convention:
     after: tuple[str, ...] = ()
     strip_prefixes: tuple[str, ...] = ()
     strip_names: frozenset[str] = frozenset()
+    strip_fields: frozenset[str] = frozenset()
     destinations: tuple[str, ...] = ()
     order: int = 50
 
@@ -190,12 +191,14 @@ class Conventions:
         seen = set(names)
         following = [one for one in self.known if broker in one.brokers and not seen.isdisjoint(one.detect)]
         slots: dict[str, Slot] = {}
+        stripped = {name for name in seen if any(_strips(convention, name) for convention in following)}
         for convention in following:
             for told, places in convention.fields.items():
                 place = next((place for place in places if place.name in seen), None)
                 if place is not None and told not in slots:
                     slots[told] = _slot(told, place, names, kinds)
-        stripped = {name for name in seen if any(_strips(convention, name) for convention in following)}
+                    if told in convention.strip_fields:
+                        stripped.add(place.name)
         return Layout(
             broker,
             ORIGIN_KINDS[broker],

@@ -43,6 +43,7 @@ class StripFile(msgspec.Struct, forbid_unknown_fields=True):
 
     prefixes: list[str] = []
     names: list[str] = []
+    fields: list[str] = []
 
 
 Given = str | PlaceFile | list[str | PlaceFile]
@@ -107,11 +108,11 @@ def _files(folder: Path) -> Iterable[Path]:
 
 
 def _convention(file: Path, given: ConventionFile) -> Convention:
-    for field in given.fields:
-        if field not in FIELDS:
-            raise BadInput(
-                f"{file}: unknown field `{field}` - at `$.fields`", f"Known are {', '.join(sorted(FIELDS))}."
-            )
+    for where, named in (("fields", given.fields), ("strip.fields", given.strip.fields)):
+        for field in named:
+            if field not in FIELDS:
+                known = ", ".join(sorted(FIELDS))
+                raise BadInput(f"{file}: unknown field `{field}` - at `$.{where}`", f"Known are {known}.")
     if not (given.detect or given.destinations):
         raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", "Give `detect` or `destinations`.")
     return Convention(
@@ -124,6 +125,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         tuple(given.exception.after),
         tuple(given.strip.prefixes),
         frozenset(given.strip.names),
+        frozenset(given.strip.fields),
         tuple(given.destinations),
         given.order,
     )
