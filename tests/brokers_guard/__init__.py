@@ -1,0 +1,1 @@
+"""Tests of the write gate and of what profiles allow."""

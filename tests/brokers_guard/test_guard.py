@@ -1,0 +1,252 @@
+"""The one write gate, before an adapter in memory that tells what it was asked and when."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from mqtui.brokers.guard import Guard
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BrokerTrouble, MqtuiError, NeedsConsent, Refused, StorageFailed
+from mqtui.domain.figure import exact
+from mqtui.domain.message import EntryId, Outgoing
+from mqtui.domain.plan import Acknowledge, Borrow, Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
+from mqtui.domain.policy import Consent, Policy
+from mqtui.domain.redrive import Selection, Source, Terms, Transfer
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from tests.memory import MemoryWorld, RabbitMQShelf, RedisShelf
+
+AGREED = Consent(yes=True)
+OPEN = Policy("shop")
+
+
+@dataclass
+class Audit:
+    """Writes into the same list as the shelf, so that the order is known."""
+
+    events: list[tuple[str, str]]
+    broken: bool = False
+    ends: list[str] = field(default_factory=list)
+
+    def begin(self, plan: Plan, policy: Policy) -> None:
+        if self.broken:
+            raise StorageFailed("No space left on device")
+        self.events.append(("audit begin", f"{policy.profile} {plan.verb}"))
+
+    def end(self, plan: Plan, policy: Policy, result: str) -> None:
+        self.events.append(("audit end", result))
+        self.ends.append(result)
+
+
+@dataclass
+class Shop:
+    """A stream with its dead letters, and the gate before them."""
+
+    shelf: RedisShelf
+    audit: Audit
+    guard: Guard
+    work: Ref
+    dead: Ref
+    world: MemoryWorld
+
+    def plan(self, verb: Verb, *steps: Step) -> Plan:
+        return Plan(uuid.uuid4().hex, verb, "shop", BrokerKind.REDIS, steps, exact(1))
+
+    def message(self, target: Ref | None = None) -> Outgoing:
+        return Outgoing(target or self.work, fields=((b"value", b"x"),))
+
+    def publishing(self) -> Plan:
+        return self.plan(Verb.PUBLISH, Send(self.work, exact(1)))
+
+    async def redriving(self) -> tuple[Source, Plan]:
+        source = self.shelf.snapshot(self.dead)
+        take = Take(source, Selection())
+        return source, self.plan(Verb.REDRIVE, take, Deliver(self.work, source.count))
+
+
+def terms(plan: Plan) -> Terms:
+    return Terms(plan.id, "alice", plan.hash, hand=10)
+
+
+def opened(policy: Policy = OPEN) -> Shop:
+    world = MemoryWorld()
+    shelf = world.redis()
+    audit = Audit(shelf.events)
+    shop = Shop(
+        shelf,
+        audit,
+        Guard(world.connect(shelf.address), policy, audit),
+        shelf.make("work"),
+        shelf.make("work:dlq"),
+        world,
+    )
+    shelf.put(shop.message(shop.dead))
+    return shop
+
+
+async def test_the_audit_is_kept_before_the_first_byte_leaves() -> None:
+    shop = opened()
+    plan = shop.publishing()
+    async with shop.guard.writing(plan, AGREED) as writer:
+        assert shop.shelf.events == [("audit begin", "shop publish"), ("opened", plan.id)]
+        async with writer.publisher() as publisher:
+            await publisher.send([shop.message()])
+        writer.result = "1 stored"
+    assert [name for name, _ in shop.shelf.events] == ["audit begin", "opened", "stored", "audit end"]
+    assert shop.audit.ends == ["1 stored"]
+
+
+async def test_no_audit_no_write() -> None:
+    shop = opened()
+    shop.audit.broken = True
+    with pytest.raises(StorageFailed):
+        async with shop.guard.writing(shop.publishing(), AGREED):
+            pytest.fail("a writer was given")
+    assert shop.shelf.events == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "consent", "error"),
+    [
+        (replace(OPEN, read_only=True), Consent(yes=True, typed="shop"), Refused),
+        (replace(OPEN, deny=frozenset({"publish"})), AGREED, Refused),
+        (replace(OPEN, protected=True), AGREED, NeedsConsent),
+        (OPEN, Consent(), NeedsConsent),
+    ],
+)
+async def test_what_is_refused_reaches_neither_broker_nor_audit(
+    policy: Policy, consent: Consent, error: type[MqtuiError]
+) -> None:
+    shop = opened(policy)
+    with pytest.raises(error):
+        async with shop.guard.writing(shop.publishing(), consent):
+            pytest.fail("a writer was given")
+    assert shop.shelf.events == []
+
+
+async def test_a_refusing_risk_is_let_through_by_its_name_only() -> None:
+    shop = opened()
+    plan = replace(shop.publishing(), risks=(Risk("room", "too little room", Severity.REFUSE),))
+    with pytest.raises(Refused, match="room"):
+        async with shop.guard.writing(plan, AGREED):
+            pytest.fail("a writer was given")
+    async with shop.guard.writing(plan, Consent(yes=True, allowed=frozenset({"room"}))):
+        pass
+    assert shop.audit.ends == ["done"]
+
+
+async def test_a_failed_write_is_audited_with_its_title() -> None:
+    shop = opened()
+    shop.shelf.faults.break_after = 1
+    with pytest.raises(BrokerTrouble):
+        async with shop.guard.writing(shop.publishing(), AGREED) as writer, writer.publisher() as publisher:
+            await publisher.send([shop.message()])
+    assert shop.audit.ends == ["failed: The broker went away"]
+
+
+async def test_an_interrupted_write_is_audited() -> None:
+    shop = opened()
+    begun = asyncio.Event()
+
+    async def write() -> None:
+        async with shop.guard.writing(shop.publishing(), AGREED):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert shop.audit.ends == ["interrupted: CancelledError"]
+
+
+async def test_a_publisher_sends_to_the_plans_targets_only() -> None:
+    shop = opened()
+    async with shop.guard.writing(shop.publishing(), AGREED) as writer, writer.publisher() as publisher:
+        with pytest.raises(Refused, match="does not write to stream:work:dlq"):
+            await publisher.send([shop.message(), shop.message(shop.dead)])
+    assert shop.shelf.entries(shop.work) == []
+
+
+async def test_a_publisher_has_no_targets_where_the_plan_sends_nothing() -> None:
+    shop = opened()
+    plan = shop.plan(Verb.ACK, Acknowledge(shop.work, "workers", ()))
+    async with shop.guard.writing(plan, AGREED) as writer, writer.publisher() as publisher:
+        with pytest.raises(Refused):
+            await publisher.send([shop.message()])
+
+
+async def test_a_lease_is_of_the_plans_source_only() -> None:
+    shop = opened()
+    _, plan = await shop.redriving()
+    other = shop.shelf.snapshot(shop.work)
+    async with shop.guard.writing(plan, AGREED) as writer:
+        with pytest.raises(Refused, match="does not take letters from stream:work"):
+            async with writer.lease(other, terms(plan)):
+                pytest.fail("a lease was given")
+
+
+async def test_a_lease_moves_to_the_plans_targets_only() -> None:
+    shop = opened()
+    source, plan = await shop.redriving()
+    elsewhere = shop.shelf.make("elsewhere")
+    async with shop.guard.writing(plan, AGREED) as writer, writer.lease(source, terms(plan)) as lease:
+        async for batch in lease.batches(10):
+            with pytest.raises(Refused, match="does not write to stream:elsewhere"):
+                await lease.move([Transfer(letter, elsewhere) for letter in batch])
+    assert shop.shelf.entries(elsewhere) == []
+    assert len(shop.shelf.entries(shop.dead)) == 1
+
+
+async def test_a_redrive_removes_nothing_it_did_not_store() -> None:
+    shop = opened()
+    source, plan = await shop.redriving()
+    async with shop.guard.writing(plan, AGREED) as writer, writer.lease(source, terms(plan)) as lease:
+        async for batch in lease.batches(10):
+            with pytest.raises(Refused, match="does not remove"):
+                await lease.settle(batch)
+    assert len(shop.shelf.entries(shop.dead)) == 1
+
+
+async def test_a_discard_removes_and_stores_nothing() -> None:
+    shop = opened()
+    source = shop.shelf.snapshot(shop.dead)
+    plan = shop.plan(Verb.DISCARD, Take(source, Selection()), Remove(source.count))
+    async with shop.guard.writing(plan, AGREED) as writer, writer.lease(source, terms(plan)) as lease:
+        async for batch in lease.batches(10):
+            with pytest.raises(Refused):
+                await lease.move([Transfer(letter, shop.work) for letter in batch])
+            await lease.settle(batch)
+    assert shop.shelf.entries(shop.dead) == shop.shelf.entries(shop.work) == []
+
+
+async def test_only_the_plans_own_steps_are_applied() -> None:
+    shop = opened()
+    shop.shelf.put(shop.message())
+    shop.shelf.group(shop.work, "workers")
+    (entry,) = shop.shelf.deliver(shop.work, "workers", "dead", 1)
+    wanted, other = Acknowledge(shop.work, "workers", (EntryId(1, 1),)), Acknowledge(shop.work, "workers", (entry,))
+    async with shop.guard.writing(shop.plan(Verb.ACK, wanted), AGREED) as writer:
+        with pytest.raises(Refused, match="does not have that step"):
+            await writer.apply(other)
+        assert (await writer.apply(wanted)).done == 0
+    assert list(shop.shelf.streams["work"].groups["workers"].rows) == [entry]
+
+
+async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None:
+    world = MemoryWorld()
+    shelf: RabbitMQShelf = world.rabbitmq()
+    queue, other = shelf.declare("work"), shelf.declare("other")
+    shelf.put(Outgoing(queue, b"1"))
+    guard = Guard(world.connect(shelf.address), OPEN, Audit(shelf.events))
+    plan = Plan("1" * 32, Verb.SPEND, "shop", BrokerKind.RABBITMQ, (Borrow(queue, 5, spends=False),), exact(5))
+    async with guard.writing(plan, Consent()) as writer:
+        for ref, count in ((queue, 6), (other, 1), (Ref(Kind.EXCHANGE, "work"), 1)):
+            with pytest.raises(Refused, match="does not look"):
+                writer.borrow(ref, count)
+        assert [message.value async for batch in writer.borrow(queue, 5) for message in batch] == [b"1"]
+    assert len(shelf.ready(queue)) == 1
