@@ -57,9 +57,9 @@ class Convention:
 
     A letter follows it where one of `detect` is among its header or field names. Of a field's places the first that is
     there is read. `wrappers` are exception classes that only carry the cause; `after` are words of the message behind
-    which the cause's own begins. `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on the
-    way home. `destinations` are names with `{origin}` for the origin's name, `{group}`
-    for a part without dots and `*` for anything. A lower `order` is asked first.
+    which the cause's own begins. `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on
+    the way home. `destinations` are names with `{origin}` for the origin's name, `{group}` for a part without dots and
+    `*` for anything. A lower `order` is asked first.
     """
 
     name: str
@@ -169,17 +169,12 @@ class Conventions:
         return self._named[broker, name]
 
     def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
-        named: NamedOrigin | None = None
         for convention, patterns in self._patterns:
-            if broker not in convention.brokers:
-                continue
-            for pattern in patterns:
-                if found := pattern.fullmatch(name):
-                    origin = found.groupdict().get("origin", "")
-                    if origin:
-                        return NamedOrigin(convention.name, ORIGIN_KINDS[broker], origin)
-                    named = named or NamedOrigin(convention.name, ORIGIN_KINDS[broker], "")
-        return named
+            found = [match for pattern in patterns if (match := pattern.fullmatch(name))]
+            if found and broker in convention.brokers:
+                origins = (match.groupdict().get("origin", "") for match in found)
+                return NamedOrigin(convention.name, ORIGIN_KINDS[broker], next(filter(None, origins), ""))
+        return None
 
     def _laid_out(self, broker: BrokerKind, row: Row) -> Layout:
         if broker is BrokerKind.RABBITMQ:
