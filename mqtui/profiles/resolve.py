@@ -58,11 +58,11 @@ def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
 
 def _resolved_url(url: str, kind: BrokerKind | None) -> Resolved:
     address, had_password = parse(url)
-    shown = written(address)
     if kind is not None and address.kind is not kind:
-        raise BadInput(f"{shown} is not of {kind}")
+        raise BadInput(f"{written(address)} is not of {kind}")
     if not had_password and (address.user or "://:@" in url):
         address = replace(address, secret=secret_of_url(address))
+    shown = written(address)
     return Resolved(None, Policy(shown), (address,), shown, (SEEN_PASSWORD,) if had_password else ())
 
 

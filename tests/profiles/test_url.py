@@ -1,0 +1,123 @@
+"""Broker URLs: every form of the contract, and mistakes told without the password."""
+
+from dataclasses import replace
+
+import pytest
+
+from mqtui.brokers.port import Address
+from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.url import parse, written
+
+KAFKA, RABBITMQ, REDIS = BrokerKind.KAFKA, BrokerKind.RABBITMQ, BrokerKind.REDIS
+GOOD = {
+    "kafka://h": Address(KAFKA, (("h", 9092),)),
+    "kafka://h/": Address(KAFKA, (("h", 9092),)),
+    "KAFKA://h1:1,h2,[::1]:3": Address(KAFKA, (("h1", 1), ("h2", 9092), ("::1", 3))),
+    "kafka+ssl://a:p%40%2F%25@h:1?tls.ca=/x/ca.pem&sasl.mechanism=PLAIN": Address(
+        KAFKA, (("h", 1),), "a", "p@/%", True, options={"tls.ca": "/x/ca.pem", "sasl.mechanism": "PLAIN"}
+    ),
+    "kafka://a:p@ss@h": Address(KAFKA, (("h", 9092),), "a", "p@ss"),
+    "amqp://h": Address(RABBITMQ, (("h", 5672),), path="/"),
+    "amqp://h/": Address(RABBITMQ, (("h", 5672),), path="/"),
+    "amqp://h//": Address(RABBITMQ, (("h", 5672),), path="/"),
+    "amqp://h/%2F": Address(RABBITMQ, (("h", 5672),), path="/"),
+    "amqps://u:p@h/%2Fa%20b%FF": Address(RABBITMQ, (("h", 5671),), "u", "p", True, "/a b\udcff"),
+    "amqp://u:p@h:1/v?management=http://m:2": Address(
+        RABBITMQ, (("h", 1),), "u", "p", path="v", options={"management": "http://m:2"}
+    ),
+    "redis://h": Address(REDIS, (("h", 6379),), path="0"),
+    "redis://:p@h/03": Address(REDIS, (("h", 6379),), "", "p", path="3"),
+    "rediss://u@h/3?tls.verify=False": Address(
+        REDIS, (("h", 6379),), "u", tls=True, path="3", options={"tls.verify": "no"}
+    ),
+    "redis+sentinel://h:1,h2/my%2Fmaster/4": Address(
+        REDIS, (("h", 1), ("h2", 26379)), path="4", variant="sentinel", options={"service": "my/master"}
+    ),
+    "redis+sentinel://h/m": Address(REDIS, (("h", 26379),), path="0", variant="sentinel", options={"service": "m"}),
+    "rediss+cluster://u:p@h:1,h:2": Address(
+        REDIS, (("h", 1), ("h", 2)), "u", "p", tls=True, path="0", variant="cluster"
+    ),
+}
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_a_url_names_an_address(url: str) -> None:
+    assert parse(url) == (GOOD[url], bool(GOOD[url].secret))
+
+
+@pytest.mark.parametrize("url", GOOD)
+def test_an_address_is_written_without_its_secret_and_read_back(url: str) -> None:
+    address = GOOD[url]
+    again, had_password = parse(written(address))
+    assert again == replace(address, secret="") and not had_password
+
+
+@pytest.mark.parametrize(
+    ("url", "title"),
+    [
+        ("localhost:9092", "no broker URL"),
+        ("http://h", "no broker URL"),
+        ("kafka://h#x", "no broker URL"),
+        ("kafka://", "no host"),
+        ("kafka://h1,,h2", "no host"),
+        ("kafka://h:0", "no host"),
+        ("kafka://h:65536", "no host"),
+        ("kafka://h:123456", "no host"),
+        ("kafka://::1:9092", "no host"),
+        ("kafka://a b", "no host"),
+        ("kafka://h/orders", "has no path"),
+        ("amqp://h1,h2", "one host"),
+        ("amqp://h/a/b", "%2F"),
+        ("amqp://h/%zz", "two hex digits"),
+        ("redis://h/x", "is a number"),
+        ("redis://h/1/2", "is a number"),
+        ("redis+cluster://h/1", "database 0 only"),
+        ("redis+sentinel://h", "names the service"),
+        ("kafka://h?x", "can't be read"),
+        ("kafka://h?a=1&a=2", "twice"),
+        ("kafka://h?tls.cipher=x", "no option tls.cipher"),
+        ("kafka://h?tls.verify=perhaps", "yes or no"),
+        ("amqp://h?management=h:15672", "no http URL"),
+        ("amqp://h?management=http://h:99999", "no http URL"),
+    ],
+)
+def test_a_mistake_is_told(url: str, title: str) -> None:
+    with pytest.raises(BadInput, match=title):
+        parse(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "kafka://u:hunter2/x@h:1",
+        "kafka://u:hunter2#@h",
+        "redis://:hunter2",
+        "nothing://u:hunter2@h",
+        "amqp://u:hunter2@h1,h2",
+        "amqp://u:hunter2@h/%zz",
+        "amqp://u:hunter2%zz@h",
+        "redis://u:hunter2@h/x",
+        "amqp://h?management=http://u:hunter2@h",
+        "amqp://u:hunter2@h?management=http://u:hunter2@h",
+        "kafka://h?sasl.password=hunter2",
+        "kafka://h?sasl.jaas.config=hunter2",
+        "kafka://u:hunter2@h?x",
+    ],
+)
+def test_a_mistake_is_told_without_the_password(url: str) -> None:
+    with pytest.raises(BadInput) as told:
+        parse(url)
+    assert "hunter2" not in f"{told.value} {told.value!r}"
+    assert told.value.__cause__ is None
+
+
+def test_an_address_does_not_show_its_secret() -> None:
+    address, had_password = parse("amqp://u:hunter2@h")
+    assert had_password and address.secret == "hunter2"
+    assert "hunter2" not in repr(address) and "hunter2" not in address.shown
+
+
+def test_a_login_without_a_name_stays_a_login() -> None:
+    address, _ = parse("redis://:pw@h")
+    assert written(address) == "redis://:@h:6379"
