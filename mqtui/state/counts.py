@@ -12,35 +12,45 @@ SCHEMA = "CREATE TABLE seen (queue BLOB PRIMARY KEY, fewest INTEGER NOT NULL) WI
 
 
 class CountsSeen:
-    """The fewest deliveries left that a look at each queue met. Several processes may share it.
+    """The fewest deliveries left that looks at each queue met. The shape is `brokers.port.CountsSeen`.
 
-    `queue` names it for good on this machine: broker, vhost and queue in one text. All raise StorageFailed.
+    `queue` is cluster, vhost and name, joined by `/`. Several processes and threads may share it; the file is opened on
+    first use. All raise StorageFailed.
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open `path`, by default `counts.sqlite` in the state folder."""
-        self._database = Database(path or state_dir() / "counts.sqlite", SCHEMA, version=1)
+        """Use `path`, by default `counts.sqlite` in the state folder."""
+        self._path = path
+        self._opened: Database | None = None
 
     def get(self, queue: str) -> int | None:
         """The fewest deliveries left that were seen there; None where nothing is remembered."""
-        with self._database.reading() as connection:
+        with self._database().reading() as connection:
             row = connection.execute("SELECT fewest FROM seen WHERE queue = ?", (name_bytes(queue),)).fetchone()
         return None if row is None else int(row[0])
 
-    def put(self, queue: str, left: int) -> None:
-        """Remember that a message there has `left` deliveries left; a smaller number stays."""
-        with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO seen (queue, fewest) VALUES (?, ?) "
-                "ON CONFLICT (queue) DO UPDATE SET fewest = min(fewest, excluded.fewest)",
-                (name_bytes(queue), left),
-            )
+    def set(self, queue: str, left: int | None) -> None:
+        """Remember that a message there has `left` deliveries left; what was fewer stays.
 
-    def forget(self, queue: str) -> None:
-        """Forget it: the queue was seen empty, or was purged."""
-        with self._database.transaction() as connection:
-            connection.execute("DELETE FROM seen WHERE queue = ?", (name_bytes(queue),))
+        None forgets: the queue was seen empty, or was purged.
+        """
+        with self._database().transaction() as connection:
+            if left is None:
+                connection.execute("DELETE FROM seen WHERE queue = ?", (name_bytes(queue),))
+            else:
+                connection.execute(
+                    "INSERT INTO seen (queue, fewest) VALUES (?, ?) "
+                    "ON CONFLICT (queue) DO UPDATE SET fewest = min(fewest, excluded.fewest)",
+                    (name_bytes(queue), left),
+                )
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _database(self) -> Database:
+        if self._opened is None:
+            self._opened = Database(self._path or state_dir() / "counts.sqlite", SCHEMA, version=1)
+        return self._opened

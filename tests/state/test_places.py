@@ -57,12 +57,12 @@ def test_a_killed_process_is_gone_before_it_is_waited_for() -> None:
 def test_the_fewest_deliveries_left_are_remembered_until_forgotten() -> None:
     counts, other = CountsSeen(), CountsSeen()
     assert counts.get("amqp://h/ q") is None
-    counts.put("amqp://h/ q", 3)
-    counts.put("amqp://h/ q", 1)
-    other.put("amqp://h/ q", 2)
-    other.put("caf\udce9", 5)
+    counts.set("amqp://h/ q", 3)
+    counts.set("amqp://h/ q", 1)
+    other.set("amqp://h/ q", 2)
+    other.set("caf\udce9", 5)
     assert counts.get("amqp://h/ q") == 1 and counts.get("caf\udce9") == 5
-    other.forget("amqp://h/ q")
+    other.set("amqp://h/ q", None)
     assert counts.get("amqp://h/ q") is None
     counts.close()
     other.close()
@@ -74,7 +74,7 @@ from mqtui.state.counts import CountsSeen
 input()
 counts = CountsSeen()
 for place in range(20):
-    counts.put("q", 100 - place)
+    counts.set("q", 100 - place)
 """
     children = [subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, cwd=ROOT) for _ in range(4)]
     for child in children:
