@@ -79,8 +79,9 @@ class Output:
         if self.json:
             import orjson
 
-            told = {"error": {"title": error.title, "detail": error.detail, "hint": error.hint, "exit": exit_code}}
-            click.echo(orjson.dumps(told).decode(), err=True)
+            from mqtui.services.json_rows import error_row
+
+            click.echo(orjson.dumps(error_row(error, exit_code)).decode(), err=True)
             return
         self.note(f"✗ {error.title}")
         for part in (error.detail, error.hint):

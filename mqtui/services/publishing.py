@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -45,7 +45,7 @@ def plan(session: Session, targets: Sequence[Ref], count: Figure, facts: Sequenc
 
 async def publish(
     session: Session, planned: Plan, consent: Consent, messages: Iterable[Outgoing], rate: float | None = None
-) -> AsyncIterator[Sent]:
+) -> AsyncGenerator[Sent]:
     """Send all messages in chunks, at most `rate` a second, and give the receipts of each chunk.
 
     Raises:

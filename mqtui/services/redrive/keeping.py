@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mqtui.domain.message import Message
 from mqtui.state.bundles import Bundle
+from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Mark, RunRecord, Runs
 
 Answer = TypeVar("Answer")
@@ -29,6 +30,14 @@ class Keeper:
     async def begin(self, record: RunRecord) -> None:
         """Note the run."""
         await self._on_disk(lambda: self.runs.begin(record))
+
+    async def take_up(self, pid: int) -> None:
+        """Make an interrupted run this process's own.
+
+        Raises:
+            Held: its process still runs, or it runs on another host.
+        """
+        await self._on_disk(lambda: self.runs.take_up(self.run, pid, process_start(pid)))
 
     async def take(self, marks: Sequence[Mark], letters: Sequence[Message]) -> int:
         """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 
+from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import Refused
+from mqtui.domain.errors import Held, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Outcome
@@ -15,7 +15,6 @@ from mqtui.services.redrive.order import narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
 from mqtui.services.session import Session
-from mqtui.state.process import process_start
 from mqtui.state.runs import RunRecord, Runs
 
 DAY = 24 * 3_600_000
@@ -48,11 +47,18 @@ async def plan(
     return replace(planned, plan=rest), Before(total, counts, marks)
 
 
-def take_up(runs: Runs, record: RunRecord) -> RunRecord:
-    """Make the run this process's own.
+def check(record: RunRecord) -> None:
+    """Let through what can be resumed.
 
     Raises:
-        Held: its process still runs, or it runs on another host.
+        Refused: a put back is not resumed but asked for again; a run that was done has nothing left.
+        Held: its process still runs.
     """
-    pid = os.getpid()
-    return runs.take_up(record.id, pid, process_start(pid))
+    if record.verb == Verb.PUT_BACK:
+        raise Refused("A put back is not resumed", "", "Ask for it again: letters that are back are not in its plan.")
+    if record.state == "running" and not record.interrupted:
+        raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
+    if record.state == "done":
+        raise Refused(
+            "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
+        )

@@ -71,6 +71,8 @@ class Run:
         self.planned = planned
         self.remote = remote
         self.stop = asyncio.Event()
+        self.begun = False
+        """Whether the journal knows of it, so that it can be resumed."""
         self._resumed = before is not None
         self._open_marks = before.open_marks if before else ()
         self._conventions = conventions
@@ -99,6 +101,7 @@ class Run:
                 agreed = remote_consent or consent
                 remote = await stack.enter_async_context(self.remote.guard.writing(self.planned.delivery, agreed))
             await self._begin()
+            self.begun = True
             try:
                 await self._walk(writer, remote)
             except BaseException:
@@ -116,9 +119,10 @@ class Run:
 
     async def _begin(self) -> None:
         plan, session = self.planned.plan, self.session
-        if self._resumed:
-            return
         pid = os.getpid()
+        if self._resumed:
+            await self._keeper.take_up(pid)
+            return
         record = RunRecord(
             id=plan.id,
             verb=plan.verb,

@@ -1,0 +1,168 @@
+"""One message from options: key, value, headers, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from mqtui.cli.options import Command, Converted
+from mqtui.domain.errors import BadInput
+from mqtui.domain.field_table import string
+from mqtui.domain.message import Header, Outgoing, Property
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`; the value may hold further `=`.
+
+    Raises:
+        BadInput: there is no `=`, or no name.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise BadInput(f"Not a header: {text!r}", "", "Write it as NAME=VALUE.")
+    return name, value
+
+
+def compose(command: Command) -> Command:
+    """The options that make up a message."""
+    readable = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for option in reversed(
+        (
+            click.option("-k", "--key", help="The key (Kafka)."),
+            click.option(
+                "-H", "--header", "headers", multiple=True, type=Converted("name=value", pair), help="A header."
+            ),
+            click.option("--value", help="The value."),
+            click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
+            click.option("--jsonl", is_flag=True, help="JSON lines instead of one value."),
+            click.option("--partition", type=click.IntRange(0), help="Kafka: this partition."),
+            click.option("--exchange", metavar="X", help="RabbitMQ: to this exchange."),
+            click.option("--routing-key", metavar="R", help="RabbitMQ: with this routing key."),
+            click.option("--priority", type=click.IntRange(0, 255), metavar="N", help="RabbitMQ."),
+            click.option("--ttl", type=click.IntRange(0), metavar="MS", help="RabbitMQ: expires after so many ms."),
+            click.option("--correlation-id", metavar="ID", help="RabbitMQ."),
+            click.option("--reply-to", metavar="Q", help="RabbitMQ."),
+            click.option("--fernet", metavar="KEYNAME", help="Encrypt the value with this key."),
+            click.option(
+                "--idempotency-key", "idempotency", default="", metavar="auto|V", help="So that readers skip doubles."
+            ),
+            click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be published, as typed."""
+
+    source: BinaryIO | None
+    key: str | None
+    headers: tuple[tuple[str, str], ...]
+    value: str | None
+    body_file: Path | None
+    jsonl: bool
+    partition: int | None
+    exchange: str | None
+    routing_key: str | None
+    priority: int | None
+    ttl: int | None
+    correlation_id: str | None
+    reply_to: str | None
+    fernet: str | None
+    idempotency: str
+    rate: float | None
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Lines of the plan."""
+        named = [("exchange", self.exchange), ("key", self.routing_key), ("fernet", self.fernet)]
+        return [(label, text) for label, text in named if text]
+
+    def lines(self) -> Iterator[bytes]:
+        """The JSON lines.
+
+        Raises:
+            BadInput: there is nothing to read, or an option of a single message was given.
+        """
+        if self.key or self.headers or self.value is not None or self.fernet:
+            raise BadInput(
+                "JSON lines bring their own keys, values and headers", "", "Leave -k, -H, --value, --fernet away."
+            )
+        if self.source is not None:
+            yield from self.source
+        elif self.body_file is not None:
+            with self.body_file.open("rb") as file:
+                yield from file
+        else:
+            raise BadInput("Where are the JSON lines?", "", "Give - for stdin, or --file.")
+
+    def message(self, broker: BrokerKind, to: Ref) -> Outgoing:
+        """The one message.
+
+        Raises:
+            BadInput: an option is another broker's, or there is no value.
+        """
+        self._check(broker)
+        body = self._body()
+        if broker is BrokerKind.REDIS:
+            fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in self.headers))
+            return Outgoing(to, fields=fields)
+        made = Outgoing(to, body, name_bytes(self.key) if self.key is not None else None)
+        if broker is BrokerKind.KAFKA:
+            headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in self.headers)
+            return replace(made, headers=headers, partition=self.partition)
+        typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in self.headers)
+        route = self.routing_key if self.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
+        return replace(made, headers=typed, routing_key=route, properties=self._properties())
+
+    def _check(self, broker: BrokerKind) -> None:
+        amqp = ("exchange", "routing_key", "priority", "ttl", "correlation_id", "reply_to")
+        foreign = {
+            BrokerKind.KAFKA: amqp,
+            BrokerKind.REDIS: (*amqp, "partition", "key"),
+            BrokerKind.RABBITMQ: ("partition", "key"),
+        }
+        for name in foreign[broker]:
+            if getattr(self, name) is not None:
+                raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
+
+    def _body(self) -> bytes:
+        given = [part for part in (self.value, self.body_file, self.source) if part is not None]
+        if len(given) != 1:
+            raise BadInput("One value, please", "", "Give --value, --file, or - for stdin.")
+        if self.value is not None:
+            body = name_bytes(self.value)
+        elif self.body_file is not None:
+            body = self.body_file.read_bytes()
+        else:
+            assert self.source is not None
+            body = self.source.read()
+        return self._sealed(body) if self.fernet else body
+
+    def _sealed(self, body: bytes) -> bytes:
+        from cryptography.fernet import Fernet
+
+        from mqtui.profiles.keys import fernet_key
+
+        assert self.fernet is not None
+        return Fernet(fernet_key(self.fernet)).encrypt(body)
+
+    def _properties(self) -> tuple[Property, ...]:
+        named = [
+            ("priority", self.priority),
+            ("correlation_id", self.correlation_id),
+            ("reply_to", self.reply_to),
+            ("expiration", None if self.ttl is None else str(self.ttl)),
+        ]
+        return tuple((name, value) for name, value in named if value is not None)
+
+
+def wish(given: dict[str, Any], source: BinaryIO | None) -> Wish:
+    """The options as one value."""
+    return Wish(source=source, **given)

@@ -1,0 +1,153 @@
+"""`mqtui demo`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.output import Output, current
+from mqtui.cli.running import guarded
+from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind
+
+if TYPE_CHECKING:
+    from mqtui.demo.servers.progress import Progress
+    from mqtui.demo.session import DemoSession
+
+
+@click.command()
+@click.option("--only", default="kafka,rabbitmq,redis", show_default=True, metavar="KINDS", help="Comma-separated.")
+@click.option("--headless", is_flag=True, help="Print the URLs as one JSON line when all are ready.")
+def demo(*, only: str, headless: bool) -> None:
+    """Real brokers with a failing shop in them, until ctrl+c. Nothing of them is left afterwards."""
+    output = current(json=headless)
+    with guarded(output):
+        kinds = _kinds(only)
+        with _until_signalled() as over:
+            sys.exit(_demo(output, kinds, over))
+
+
+def _kinds(only: str) -> list[str]:
+    kinds = [part.strip() for part in only.split(",") if part.strip()]
+    for kind in kinds:
+        if kind not in set(BrokerKind):
+            raise BadInput(f"No such broker: {kind}", "", f"There are {', '.join(BrokerKind)}.")
+    if not kinds:
+        raise BadInput("No broker named", "", f"There are {', '.join(BrokerKind)}.")
+    return list(dict.fromkeys(kinds))
+
+
+@contextmanager
+def _until_signalled() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set, instead of ending the process in the middle of something."""
+    over = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda *_: over.set()) for number in numbers]
+    try:
+        yield over
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
+    from mqtui.demo.session import DemoSession
+
+    board = Board(output)
+    with DemoSession(kinds, progress=board.tell) as session:
+        opener = threading.Thread(target=_open, args=(output, session, over), daemon=True)
+        opener.start()
+        while opener.is_alive() and not over.is_set():
+            opener.join(0.1)
+        output.progress_done()
+        if over.is_set():
+            return DONE
+        urls = session.urls()
+        if not urls:
+            return NOT_ALL
+        if output.json:
+            output.json_line(urls)
+        else:
+            _welcome(output, session)
+        over.wait()
+        if not output.json:
+            output.note("ending the brokers …")
+    return DONE
+
+
+def _open(output: Output, session: DemoSession, over: threading.Event) -> None:
+    for opened in session.openings():
+        if over.is_set():
+            return
+        output.progress_done()
+        if opened.trouble is not None:
+            output.note(f"▲ {opened.kind}: {opened.trouble}")
+            if opened.remedy:
+                output.note(f"  {opened.remedy}")
+        elif not output.json:
+            output.note(f"✓ {opened.kind}: {sum(opened.letters.values())} dead letters waiting")
+
+
+class Board:
+    """Draws what each server is doing on one line. Told from several threads."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self._stages: dict[str, str] = {}
+
+    def tell(self, news: Progress) -> None:
+        """One step of one server."""
+        with self._lock:
+            self._stages[news.server] = _stage(news)
+            self._output.progress("  ".join(f"{server} {stage}" for server, stage in self._stages.items()))
+
+
+def _stage(news: Progress) -> str:
+    if news.stage == "downloading":
+        return f"downloading {news.done / 1e6:.1f} MB at {news.rate / 1e6:.1f} MB/s"
+    return news.stage
+
+
+def _welcome(output: Output, session: DemoSession) -> None:
+    trouble = session.trouble()
+    output.line()
+    for kind, url in session.urls().items():
+        output.line(f"{kind:<10} {url}")
+    output.line()
+    for sentence in trouble.sentences:
+        output.line(f"† {sentence}")
+    output.line()
+    key = _bundle_key_hint()
+    if key:
+        output.line("This machine has no keyring. Redrives on RabbitMQ and Redis keep a bundle, which needs a key:")
+        output.line(f"  export MQTUI_BUNDLE_KEY={key}")
+        output.line()
+    output.line("Try, in another terminal:")
+    for command in trouble.commands:
+        output.line(f"  {command}")
+    output.line()
+    output.line("ctrl+c ends all of it.")
+
+
+def _bundle_key_hint() -> str:
+    """A fresh key where no keyring would keep one."""
+    import os
+
+    from mqtui.profiles import vault
+    from mqtui.profiles.keys import new_key
+
+    if os.environ.get("MQTUI_BUNDLE_KEY"):
+        return ""
+    try:
+        vault.get("bundle-key")
+    except vault.NoKeyring:
+        return new_key()
+    return ""

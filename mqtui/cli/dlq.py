@@ -1,0 +1,88 @@
+"""`mqtui dlq`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+
+from mqtui.cli import options
+from mqtui.cli.exits import DONE
+from mqtui.cli.output import Output, current
+from mqtui.cli.running import run
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Named
+
+
+@click.command()
+@options.target
+@options.optional_resource
+@click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
+@options.as_json
+def dlq(*, target: str, resource: Named | None, spend: bool, json_lines: bool) -> None:
+    """Find dead letters, or group those of one RESOURCE by cause."""
+    output = current(json=json_lines)
+    if resource is None:
+        run(output, lambda: _places(output, target))
+    else:
+        run(output, lambda: _causes(output, target, resource, Consent(spend=spend)))
+
+
+async def _places(output: Output, target: str) -> int:
+    from mqtui.services import deadletters
+    from mqtui.services.conventions import known
+    from mqtui.services.json_rows import place_row
+    from mqtui.services.session import opened
+
+    async with opened(target) as session:
+        output.warn((*session.warnings, *known().notes))
+        found = await deadletters.find(session, known().conventions)
+    if output.json:
+        for place in found.places:
+            output.json_line(place_row(place))
+    else:
+        output.table(
+            ("NAME", "KIND", "LETTERS", "OF", "KNOWN BY"),
+            [
+                (place.ref.name, place.ref.kind, place.letters, ", ".join(r.name for r in place.origins), place.told_by)
+                for place in found.places
+            ],
+            right=(2,),
+        )
+    if found.not_looked_into:
+        output.note(f"▲ {found.not_looked_into:,} destinations were not looked into: their names say nothing")
+    return DONE
+
+
+async def _causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
+    from mqtui.services import deadletters
+    from mqtui.services.browse import find
+    from mqtui.services.conventions import known
+    from mqtui.services.json_rows import cause_row
+    from mqtui.services.session import opened
+
+    async with opened(target) as session:
+        output.warn((*session.warnings, *known().notes))
+        destination = await find(session.broker, resource)
+        count = int(destination.messages.number or 1)
+        price = await session.broker.reader.price(destination.ref, count)
+        if price.lends:
+            output.note(f"price: {price.text}")
+        causes = await deadletters.causes(session, destination.ref, price, known().conventions, consent)
+    if output.json:
+        for cause in causes:
+            output.json_line(cause_row(cause))
+        return DONE
+    output.table(
+        ("CAUSE", "LETTERS", "WHAT", "FROM", "FIRST", "LAST"),
+        [
+            (cause.id, f"{cause.count:,}", cause.text, cause.origin, _when(cause.first), _when(cause.last))
+            for cause in causes
+        ],
+        right=(1,),
+    )
+    return DONE
+
+
+def _when(time: int | None) -> str:
+    return "?" if time is None else datetime.fromtimestamp(time / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")

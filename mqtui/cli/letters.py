@@ -1,0 +1,203 @@
+"""Planning and running a redrive or a discard from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mqtui.cli.consent import Agreed, ask, show
+from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.output import Output
+from mqtui.cli.running import stop_on_interrupt
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput, MqtuiError, Refused, StorageFailed
+from mqtui.domain.plan import Result
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Named
+
+if TYPE_CHECKING:
+    from mqtui.services.redrive.ledger import Ledger
+    from mqtui.services.redrive.order import Order
+    from mqtui.services.redrive.planning import Planned
+    from mqtui.services.redrive.running import Before
+    from mqtui.services.session import Session
+    from mqtui.state.runs import Runs
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A redrive or discard as typed."""
+
+    verb: Verb
+    dlq: Named
+    selection: Selection
+    to: Named | None = None
+    to_target: str = ""
+    rate: float | None = None
+    keep_timestamp: bool = False
+    take_over: bool = False
+    shared: bool = False
+    plan_file: Path | None = None
+
+    def allowed(self, risks: tuple[str, ...]) -> frozenset[str]:
+        """The risks let through by name: those of `--allow`, of `--take-over` and of `--yes-shared`."""
+        named = [*risks]
+        if self.take_over:
+            named.append("held")
+        if self.shared:
+            named.append("consumers")
+        return frozenset(named)
+
+
+async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> int:
+    """Plan, show, ask, run. Exit 1 where a letter was not moved."""
+    from mqtui.services.conventions import known
+    from mqtui.services.redrive.planning import make
+
+    async with sessions(target, wish.to_target) as (session, remote):
+        output.warn((*session.warnings, *known().notes))
+        order = await _order(session, remote, wish)
+        planned = await make(session, order, known().conventions, remote)
+        if wish.plan_file is not None and not agreed.dry_run:
+            _compare(wish.plan_file, planned)
+        return await execute(output, session, remote, planned, None, agreed, wish.plan_file)
+
+
+@asynccontextmanager
+async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, Session | None]]:
+    """The source's session, and that of the other broker where there is one."""
+    from mqtui.services.session import opened
+
+    async with contextlib.AsyncExitStack() as stack:
+        session = await stack.enter_async_context(opened(target))
+        remote = await stack.enter_async_context(opened(to_target)) if to_target else None
+        yield session, remote
+
+
+async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
+    from mqtui.services.browse import find
+    from mqtui.services.redrive.order import Order
+
+    if remote is not None and wish.to is None:
+        raise BadInput("--to-target needs --to", "", "Name the destination on the other broker.")
+    source = (await find(session.broker, wish.dlq)).ref
+    to = (await find((remote or session).broker, wish.to)).ref if wish.to is not None else None
+    return Order(
+        wish.verb,
+        source,
+        wish.selection,
+        to,
+        remote.target if remote else "",
+        wish.rate,
+        wish.keep_timestamp,
+        wish.take_over,
+        wish.shared,
+    )
+
+
+async def execute(
+    output: Output,
+    session: Session,
+    remote: Session | None,
+    planned: Planned,
+    before: Before | None,
+    agreed: Agreed,
+    plan_file: Path | None = None,
+) -> int:
+    """Show a plan, ask, run it, and tell how it ended."""
+    from mqtui.services.conventions import known
+    from mqtui.services.redrive.running import Run
+    from mqtui.state.runs import Runs
+
+    if planned.delivery is not None and remote is not None:
+        show(output, planned.delivery)
+    consent = ask(output, planned.plan, session.policy, agreed)
+    if consent is None:
+        if plan_file is not None:
+            _save(plan_file, planned)
+        return DONE
+    runs = Runs()
+    run = Run(
+        session,
+        planned,
+        known().conventions,
+        runs,
+        remote=remote,
+        before=before,
+        progress=lambda now: _progress(output, now),
+    )
+    run.stop = stop_on_interrupt()
+    try:
+        result = await run.go(consent)
+    except MqtuiError as error:
+        if run.begun:
+            tell(output, run.result(), runs)
+            error.hint = f"{error.hint} mqtui runs resume {runs.short(planned.plan.id)} goes on.".strip()
+        raise
+    finally:
+        output.progress_done()
+    tell(output, result, runs)
+    short = result.moved + result.skipped < result.planned
+    return NOT_ALL if short else DONE
+
+
+def _progress(output: Output, ledger: Ledger) -> None:
+    of = "?" if ledger.planned is None else f"{ledger.planned:,}"
+    output.progress(f"{ledger.counted:,} of {of}")
+
+
+def tell(output: Output, result: Result, runs: Runs) -> None:
+    """Each suspect, then the figures."""
+    from mqtui.services.json_rows import result_row, suspect_rows
+
+    if output.json:
+        for row in suspect_rows(result):
+            output.json_line(row)
+        output.json_line(result_row(result))
+        return
+    for suspect in result.suspects:
+        output.note(f"▲ may be there twice: {suspect}")
+    for reason, number in result.reasons:
+        output.note(f"▲ {number:,} not moved: {reason}")
+    output.line(
+        f"run {runs.short(result.run)}: {result.moved:,} of {result.planned:,} moved, {result.refused:,} refused, "
+        f"{result.unknown:,} unknown, {result.skipped:,} skipped, {result.left:,} left, in {result.seconds:.1f} s"
+    )
+
+
+def _save(file: Path, planned: Planned) -> None:
+    import orjson
+
+    from mqtui.services.json_rows import plan_row
+
+    try:
+        file.write_bytes(orjson.dumps(plan_row(planned.plan), option=orjson.OPT_INDENT_2) + b"\n")
+    except OSError as error:
+        raise StorageFailed(f"The plan can't be saved to {file}", str(error)) from error
+
+
+def _compare(file: Path, planned: Planned) -> None:
+    """Let through the plan that was saved.
+
+    Raises:
+        Refused: it is another one by now.
+        BadInput: the file holds no plan.
+    """
+    import orjson
+
+    try:
+        saved = orjson.loads(file.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        raise BadInput(f"{file} holds no plan", str(error)) from error
+    if not isinstance(saved, dict) or "hash" not in saved:
+        raise BadInput(f"{file} holds no plan")
+    if saved["hash"] != planned.plan.hash:
+        raise Refused(
+            "The plan is not the one that was saved",
+            "Source, targets or selection differ.",
+            "Review it again with --dry-run.",
+        )

@@ -1,0 +1,182 @@
+"""`mqtui runs`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from mqtui.cli import options
+from mqtui.cli.consent import Agreed, ask
+from mqtui.cli.exits import DONE, NOT_ALL, REFUSED
+from mqtui.cli.letters import execute, sessions, tell
+from mqtui.cli.output import Output, current
+from mqtui.cli.running import guarded, run
+from mqtui.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from mqtui.state.runs import RunRecord, Runs
+
+
+@click.group(invoke_without_command=True)
+@options.as_json
+@click.pass_context
+def runs(ctx: click.Context, *, json_lines: bool) -> None:
+    """Redrives of this machine: list, show, resume, put back, report."""
+    if ctx.invoked_subcommand is None:
+        _list(json_lines=json_lines)
+
+
+@runs.command("list")
+@options.as_json
+def list_runs(*, json_lines: bool) -> None:
+    """The runs of this machine, the newest first."""
+    _list(json_lines=json_lines)
+
+
+def _list(*, json_lines: bool) -> None:
+    output = current(json=json_lines)
+    with guarded(output):
+        from mqtui.services.runs import row
+        from mqtui.state.runs import Runs
+
+        journal = Runs()
+        rows = [row(journal, record) for record in journal.list()]
+        if output.json:
+            for each in rows:
+                output.json_line(each)
+        else:
+            output.table(
+                ("RUN", "WHEN", "VERB", "PROFILE", "SOURCE", "STATE", "PLANNED", "MOVED"),
+                [
+                    (
+                        each["short"],
+                        datetime.fromtimestamp(each["started"] / 1000).strftime("%Y-%m-%d %H:%M:%S"),
+                        each["verb"],
+                        each["profile"],
+                        each["source"],
+                        each["state"],
+                        "?" if each["planned"] is None else each["planned"],
+                        each["outcomes"].get("moved", 0),
+                    )
+                    for each in rows
+                ],
+                right=(6, 7),
+            )
+
+
+@runs.command("show")
+@click.argument("run_id", metavar="RUN")
+@options.as_json
+def show_run(*, run_id: str, json_lines: bool) -> None:
+    """One run: its letters and what became of each."""
+    output = current(json=json_lines)
+    with guarded(output):
+        from mqtui.services.runs import letter_row, report, row
+        from mqtui.state.runs import Runs
+
+        journal = Runs()
+        record = journal.find(run_id)
+        if not output.json:
+            output.line(report(journal, record))
+        for done in journal.outcomes(record.id):
+            if output.json:
+                output.json_line(letter_row(done))
+            else:
+                output.line(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
+        for mark in journal.open_marks(record.id):
+            if output.json:
+                output.json_line({"letter": mark[0], "outcome": "unknown"})
+            else:
+                output.line(f"  {mark[0]}  unknown: in hand when the run ended")
+        if output.json:
+            output.json_line(row(journal, record))
+
+
+@runs.command("report")
+@click.argument("run_id", metavar="RUN")
+@options.as_json
+def report_run(*, run_id: str, json_lines: bool) -> None:
+    """One paragraph for the ticket."""
+    output = current(json=json_lines)
+    with guarded(output):
+        from mqtui.services.runs import report, row
+        from mqtui.state.runs import Runs
+
+        journal = Runs()
+        record = journal.find(run_id)
+        if output.json:
+            output.json_line(row(journal, record))
+        else:
+            output.line(report(journal, record))
+
+
+@runs.command("resume")
+@click.argument("run_id", metavar="[RUN]", required=False, default="")
+@options.writes
+@options.as_json
+def resume_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
+    """Take up an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
+    output = current(json=json_lines)
+    agreed = Agreed(dry_run, yes, confirm)
+    run(output, lambda: _resume(output, run_id, agreed))
+
+
+async def _resume(output: Output, run_id: str, agreed: Agreed) -> int:
+    from mqtui.services.runs import resumable
+    from mqtui.state.runs import Runs
+
+    journal = Runs()
+    if run_id:
+        return await _resume_one(output, journal, journal.find(run_id), agreed)
+    mine, others = resumable(journal)
+    if not mine and not others:
+        raise NotFound("No interrupted run on this machine", "", "mqtui runs lists all of them.")
+    worst = DONE
+    for record in mine:
+        output.note(f"resuming {journal.short(record.id)}: {record.verb} of {record.source.name} on {record.profile}")
+        worst = max(worst, await _resume_one(output, journal, record, agreed))
+    for record, why in others:
+        output.note(f"▲ not resumed: {journal.short(record.id)} on {record.profile}: {why}. Name it to resume it.")
+    return REFUSED if others else worst
+
+
+async def _resume_one(output: Output, journal: Runs, record: RunRecord, agreed: Agreed) -> int:
+    from mqtui.services.conventions import known
+    from mqtui.services.redrive import resuming
+    from mqtui.services.redrive.order import read_recipe
+
+    resuming.check(record)
+    order = read_recipe(record.plan).order
+    async with sessions(record.target, order.to_target) as (session, remote):
+        planned, before = await resuming.plan(session, record, journal, known().conventions, remote)
+        return await execute(output, session, remote, planned, before, agreed)
+
+
+@runs.command("putback")
+@click.argument("run_id", metavar="RUN")
+@options.writes
+@options.as_json
+def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
+    """Return the letters of a run to their source. What was read meanwhile stays read, and the plan says so."""
+    output = current(json=json_lines)
+    agreed = Agreed(dry_run, yes, confirm)
+    run(output, lambda: _put_back(output, run_id, agreed))
+
+
+async def _put_back(output: Output, run_id: str, agreed: Agreed) -> int:
+    from mqtui.services.redrive import putback
+    from mqtui.services.session import opened
+    from mqtui.state.runs import Runs
+
+    journal = Runs()
+    record = journal.find(run_id)
+    async with opened(record.target) as session:
+        back = await putback.plan(session, record, journal)
+        consent = ask(output, back.plan, session.policy, agreed)
+        if consent is None:
+            return DONE
+        result = await putback.run(session, back, journal, consent)
+    tell(output, result, journal)
+    return DONE if result.moved == result.planned else NOT_ALL
