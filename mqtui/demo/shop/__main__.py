@@ -10,44 +10,44 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
-from types import FrameType
 from typing import Any
 
 import msgspec
 
 from mqtui.demo.shop.branches import open_branch
+from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.loopback import RemoteRefused
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.staff import Staff
 
 _GOODBYE_SECONDS = 2.0
+_UNREADABLE = 2
 _FAULT = 70
 _printing = threading.Lock()
 
 
-def main() -> int:
+def main() -> None:
     """Run the shop; see the module."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.excepthook = _close_down
     staff = Staff()
-    try:
-        spec = Spec.from_line(sys.stdin.buffer.readline())
-        for kind in spec.kinds():
-            threading.Thread(target=_open, args=(kind, spec, staff), daemon=True).start()
-        sys.stdin.buffer.read()
-    except msgspec.DecodeError as unreadable:
-        print(f"the spec can't be read: {unreadable}", file=sys.stderr)
-        return 2
-    except SystemExit:
-        pass
+    live(lambda: _trade(staff))
     staff.send_home(_GOODBYE_SECONDS)
     sys.stdout.flush()
     os._exit(0)
+
+
+def _trade(staff: Staff) -> None:
+    try:
+        spec = Spec.from_line(sys.stdin.buffer.readline())
+    except msgspec.DecodeError as unreadable:
+        print(f"the spec can't be read: {unreadable}", file=sys.stderr, flush=True)
+        os._exit(_UNREADABLE)
+    for kind in spec.kinds():
+        threading.Thread(target=_open, args=(kind, spec, staff), daemon=True).start()
+    sys.stdin.buffer.read()
 
 
 def _open(kind: str, spec: Spec, staff: Staff) -> None:
@@ -75,9 +75,5 @@ def _say(news: dict[str, Any]) -> None:
         print(json.dumps(news), flush=True)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

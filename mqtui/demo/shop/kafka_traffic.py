@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Message
 
 from mqtui.demo.shop import orders
 from mqtui.demo.shop.kafka_orders import ATTEMPTS, letter
-from mqtui.demo.shop.kafka_sending import FLUSH_SECONDS, Parcel, Sent, hand_over, received
+from mqtui.demo.shop.kafka_sending import FLUSH_SECONDS, Parcel, Sent, hand_over, received, send_all
 from mqtui.demo.shop.kafka_topics import open_consumer, open_producer
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spec import Spec
@@ -62,10 +62,8 @@ def billing(url: str, names: KafkaNames, stop: Event) -> None:
         consumer.subscribe([names.orders])
         while not stop.is_set():
             hand = [message for message in consumer.consume(_HAND, timeout=0.2) if not _failed(message)]
-            for message in hand:
-                hand_over(producer, _bill(names, received(message)))
+            send_all(producer, [_bill(names, received(message)) for message in hand])
             if hand:
-                producer.flush(FLUSH_SECONDS)
                 consumer.commit(asynchronous=False)
     finally:
         consumer.close()

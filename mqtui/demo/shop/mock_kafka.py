@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-from types import FrameType
 from typing import Final
 
 from confluent_kafka import KafkaException, Producer
@@ -19,6 +17,7 @@ from confluent_kafka import KafkaException, Producer
 from mqtui.demo.shop.kafka_letters import seed_connect, seed_invoices
 from mqtui.demo.shop.kafka_orders import seed_orders
 from mqtui.demo.shop.kafka_traffic import checkout
+from mqtui.demo.shop.lifetime import live
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.staff import Staff
 
@@ -26,32 +25,26 @@ _BROKERS: Final = 1
 _SECONDS: Final = 10.0
 
 
-def main() -> int:
+def main() -> None:
     """Run the mock cluster; see the module."""
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    producer = Producer({"test.mock.num.brokers": _BROKERS, "partitioner": "murmur2_random", "log_level": 0})
-    try:
-        brokers = producer.list_topics(timeout=_SECONDS).brokers.values()
-        names = KafkaNames()
-        letters = {
-            names.orders_dlq: seed_orders(producer, names),
-            names.invoices_dlt: seed_invoices(producer, names),
-            names.connect_dlq: seed_connect(producer, names),
-        }
-        bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-        print(json.dumps({"bootstrap": bootstrap, "letters": letters}), flush=True)
-        staff = Staff()
-        staff.hire(lambda stop: checkout(f"kafka://{bootstrap}", names, stop), KafkaException)
-        sys.stdin.buffer.read()
-    except SystemExit:
-        pass
+    live(_trade)
     os._exit(0)
 
 
-def _stop(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit
+def _trade() -> None:
+    producer = Producer({"test.mock.num.brokers": _BROKERS, "partitioner": "murmur2_random", "log_level": 0})
+    brokers = producer.list_topics(timeout=_SECONDS).brokers.values()
+    names = KafkaNames()
+    letters = {
+        names.orders_dlq: seed_orders(producer, names),
+        names.invoices_dlt: seed_invoices(producer, names),
+        names.connect_dlq: seed_connect(producer, names),
+    }
+    bootstrap = ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+    print(json.dumps({"bootstrap": bootstrap, "letters": letters}), flush=True)
+    Staff().hire(lambda stop: checkout(f"kafka://{bootstrap}", names, stop), KafkaException)
+    sys.stdin.buffer.read()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
