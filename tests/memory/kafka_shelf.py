@@ -19,7 +19,7 @@ from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
-from tests.memory.shelf import Marks, MemoryLease, Shelf
+from tests.memory.shelf import Marks, MemoryLease, Shelf, takes
 
 STALE_AFTER = 30_000
 
@@ -221,7 +221,7 @@ class KafkaShelf(Shelf):
 
     def inspect(self, source: Source, plan: Plan) -> Plan:
         steps = plan.steps
-        if self.state_topic not in self.topics:
+        if takes(plan) and self.state_topic not in self.topics:
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
 

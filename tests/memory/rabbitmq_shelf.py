@@ -20,7 +20,7 @@ from mqtui.domain.topology import Destination, Group, GroupLag, Member, Partitio
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_borrow import look
 from tests.memory.rabbitmq_lease import RabbitMQLease
-from tests.memory.shelf import Marks, MemoryLease, Shelf
+from tests.memory.shelf import Marks, MemoryLease, Shelf, takes
 
 
 @dataclass(slots=True, order=True)
@@ -253,7 +253,7 @@ class RabbitMQShelf(Shelf):
             room = None if queue is None or queue.max_length is None else queue.max_length - len(queue.items)
             if room is not None and target != source.ref and room < (plan.count.number or 0):
                 risks.append(Risk("room", f"{target} has room for {room} and drops its head", Severity.REFUSE))
-        if source.readers:
+        if takes(plan) and source.readers:
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))
 

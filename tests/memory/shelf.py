@@ -13,7 +13,7 @@ from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.message import Message, Outgoing, Position
-from mqtui.domain.plan import Plan, Step, StepResult
+from mqtui.domain.plan import Plan, Step, StepResult, Take
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Stored, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import FREE, Extent, Price, Span
@@ -29,6 +29,11 @@ class MemoryLease(Lease, Protocol):
 
     def lost(self) -> None:
         """The connection is gone: the broker takes back what it lent."""
+
+
+def takes(plan: Plan) -> bool:
+    """Whether letters are taken from this server, not only delivered to it from another."""
+    return any(isinstance(step, Take) for step in plan.steps)
 
 
 class Shelf(ABC):
