@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -139,15 +140,13 @@ def _welcome(output: Output, session: DemoSession) -> None:
 
 def _bundle_key_hint() -> str:
     """A fresh key where no keyring would keep one."""
-    import os
-
     from mqtui.profiles import vault
-    from mqtui.profiles.keys import new_key
+    from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
 
     if os.environ.get("MQTUI_BUNDLE_KEY"):
         return ""
     try:
-        vault.get("bundle-key")
+        vault.get(BUNDLE_ENTRY)
     except vault.NoKeyring:
         return new_key()
     return ""

@@ -118,10 +118,10 @@ def _made(name: str, url: str, settings: tuple[tuple[str, str], ...]) -> Profile
         raise BadInput(
             "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
         )
-    own = {SETTINGS[key]: value for key, value in settings if key in SETTINGS}
-    sets = {key: frozenset(value.split(",")) for key, value in settings if key in SETS}
+    own: dict[str, Any] = {SETTINGS[key]: value for key, value in settings if key in SETTINGS}
+    own |= {key: frozenset(value.split(",")) for key, value in settings if key in SETS}
     rest = {key: value for key, value in settings if key not in SETTINGS and key not in SETS}
-    return Profile(name, {address.kind: Endpoint(written(address), rest)}, **own, **sets)
+    return Profile(name, {address.kind: Endpoint(written(address), rest)}, **own)
 
 
 def _add(output: Output, made: Profile, flags: dict[str, Any], secret: str) -> None:

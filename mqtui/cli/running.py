@@ -6,13 +6,23 @@ import asyncio
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mqtui.cli.exits import DONE, INTERRUPTED, code
+from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
 from mqtui.cli.output import Output
 from mqtui.domain.errors import MqtuiError
+
+
+def own_mistake(error: Exception) -> MqtuiError:
+    """A mistake of mqtui's own: the trace goes to a file, a sentence to the user."""
+    from mqtui.state.paths import state_dir
+
+    file = state_dir() / "last-mistake.txt"
+    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
+    return MqtuiError("mqtui made a mistake", f"{type(error).__name__}; the trace is in {file}", "Please report it.")
 
 
 @contextmanager
@@ -31,6 +41,10 @@ def guarded(output: Output) -> Iterator[None]:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(DONE)
+    except Exception as error:  # noqa: BLE001 - the last wall before a user: never a traceback on a terminal
+        output.progress_done()
+        output.error(own_mistake(error), NOT_ALL)
+        sys.exit(NOT_ALL)
 
 
 def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:

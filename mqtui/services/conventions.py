@@ -19,6 +19,7 @@ from mqtui.domain import codec
 from mqtui.domain.convention import FIELDS, Convention, Conventions, Place
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
+from mqtui.state.paths import config_dir
 
 SHIPPED = Path(__file__).parent.parent / "conventions"
 
@@ -101,6 +102,11 @@ def load(config: Path | None = None) -> Loaded:
         else:
             known[own.name] = own
     return Loaded(Conventions(known.values()), tuple(notes))
+
+
+def known() -> Loaded:
+    """The conventions of this machine: those shipped, and the user's own."""
+    return load(config_dir())
 
 
 def _files(folder: Path) -> Iterable[Path]:

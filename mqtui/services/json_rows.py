@@ -6,6 +6,8 @@ Rows are dictionaries for `orjson.dumps`. Names that are not UTF-8 are `{"base64
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import (
@@ -26,6 +28,9 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PendingEntry
 from mqtui.services.jsonlines import Json, add_figures, shown_name
+
+if TYPE_CHECKING:
+    from mqtui.services.deadletters import Place
 
 
 def plan_row(plan: Plan) -> Json:
@@ -83,6 +88,14 @@ def cause_row(cause: Cause) -> Json:
         "first": cause.first,
         "last": cause.last,
     }
+
+
+def place_row(place: Place) -> Json:
+    """A destination that holds dead letters; `letters` are those nobody handled."""
+    row = _named(place.ref)
+    row |= {"origins": [shown_name(ref.name) for ref in place.origins], "known_by": place.told_by}
+    row |= {"readers": [shown_name(name) for name in place.readers]}
+    return add_figures(row, letters=place.letters)
 
 
 def destination_row(destination: Destination) -> Json:

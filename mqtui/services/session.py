@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.guard import Guard
-from mqtui.brokers.port import Address, Broker, Connect
+from mqtui.brokers.port import Address, Broker, Connect, RemembersCounts
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import Resolved, resolve
 from mqtui.state.audit import Audit
+from mqtui.state.counts import CountsSeen
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
     resolved = await asyncio.to_thread(resolve, target, kind)
     address = one_address(resolved)
     adapter = adapters(address)
+    if isinstance(adapter, RemembersCounts):
+        adapter.counts = CountsSeen()
     try:
         yield Session(
             target=_reopens(resolved, address),

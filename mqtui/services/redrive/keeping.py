@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from mqtui.domain.message import Message
-from mqtui.state.bundles import Bundle
+from mqtui.state.bundles import Bundle, expire
 from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Mark, RunRecord, Runs
 
@@ -28,8 +28,14 @@ class Keeper:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
     async def begin(self, record: RunRecord) -> None:
-        """Note the run."""
-        await self._on_disk(lambda: self.runs.begin(record))
+        """Note the run, and let go of what is kept long enough: bundles for 14 days, ended runs for 90."""
+
+        def write() -> None:
+            self.runs.begin(record)
+            expire()
+            self.runs.forget()
+
+        await self._on_disk(write)
 
     async def take_up(self, pid: int) -> None:
         """Make an interrupted run this process's own.

@@ -20,6 +20,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
+from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.engine import BATCH, Walk
 from mqtui.services.redrive.keeping import Keeper
@@ -119,6 +120,9 @@ class Run:
 
     async def _begin(self) -> None:
         plan, session = self.planned.plan, self.session
+        for each in (session, self.remote):
+            if each is not None and each.profile is None and each.address.secret:
+                await asyncio.to_thread(keep_for_url, each.address)
         pid = os.getpid()
         if self._resumed:
             await self._keeper.take_up(pid)
