@@ -8,6 +8,7 @@ becomes an AMQP string.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ PROPERTIES = frozenset(
     {"content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration"}
     | {"message_id", "timestamp", "type", "user_id", "app_id", "cluster_id"}
 )
+UNKNOWN_OCTET = re.compile(r"octet [0-9a-f]{2}")
 NUMBERS = frozenset({"delivery_mode", "priority", "timestamp"})
 """Basic properties that are numbers (AMQP 0-9-1, class basic)."""
 
@@ -132,7 +134,7 @@ def _headers(given: object) -> list[tuple[Header, Any]]:
 def _header_bytes(value: Any, kind: str, key: str) -> bytes | None:
     if not kind:
         return _bytes(value, key)
-    if kind not in OCTETS and not kind.startswith("octet "):
+    if kind not in OCTETS and not UNKNOWN_OCTET.fullmatch(kind):
         raise _Wrong(key, f"{kind!r} is no type of AMQP headers; known are {', '.join(OCTETS)}")
     try:
         return raw(value, kind)

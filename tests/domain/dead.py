@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mqtui.domain.field_table import raw, string
+from mqtui.domain.field_table import Plain, raw, string
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Delivery, EntryId, Envelope, Header, Message, Offset
 from mqtui.domain.resource import Kind, Ref
@@ -103,7 +103,7 @@ def kafka(headers: Sequence[Header], topic: str = "orders.DLQ", timestamp: int |
 
 def death(
     queue: str, reason: str, *, seconds: int = 1_795_475_111, count: int = 1, exchange: str = "shop.commands"
-) -> list[list[object]]:
+) -> Plain:
     """One table of `x-death` as RabbitMQ writes it."""
     return [
         ["count", count, "int64"],
@@ -115,9 +115,8 @@ def death(
     ]
 
 
-def x_death(*tables: list[list[object]]) -> Header:
-    entries: list[object] = [[table, "table"] for table in tables]
-    return "x-death", raw(entries, "array"), "array"  # type: ignore[arg-type]  # nested lists of the JSON form
+def x_death(*tables: Plain) -> Header:
+    return "x-death", raw([[table, "table"] for table in tables], "array"), "array"
 
 
 def text_headers(headers: Mapping[str, str]) -> tuple[Header, ...]:

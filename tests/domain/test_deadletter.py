@@ -7,6 +7,7 @@ import pytest
 
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import describe, home, origin, strip, way_home
+from mqtui.domain.field_table import Plain
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services.conventions import load
@@ -94,7 +95,7 @@ def test_share_group_tells_no_exception(conventions: Conventions) -> None:
         ([dead.death("second", "rejected"), dead.death("first", "rejected")], "rejected by second", "second"),
     ],
 )
-def test_x_death(conventions: Conventions, tables: list[list[list[object]]], text: str, queue: str) -> None:
+def test_x_death(conventions: Conventions, tables: list[Plain], text: str, queue: str) -> None:
     letter = dead.rabbitmq([dead.x_death(*tables)])
     death = describe(letter, conventions)
     assert (death.convention, death.text, death.attempts) == ("x-death", text, 1)
