@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 CAUSED_BY = "\nCaused by: "
 PYTHON = "Traceback (most recent call last):"
@@ -34,16 +35,14 @@ class Root:
 
 def heading(line: str) -> tuple[str, str]:
     """Class and message of `a.b.Problem: what happened`; ("", line) where it does not begin with a class name."""
-    name, colon, rest = line.partition(": ")
+    name, _, rest = line.partition(": ")
     name = name.rstrip(":")
-    if _CLASS.fullmatch(name):
-        return name, rest if colon else ""
-    return "", line
+    return (name, rest) if _is_class(name) else ("", line)
 
 
 def root(trace: str) -> Root | None:
     """The root exception of a trace, or None where it names none."""
-    if trace.startswith(PYTHON) or f"\n{PYTHON}" in trace:
+    if trace.startswith(PYTHON):
         return _python_root(trace)
     at = trace.rfind(CAUSED_BY)
     start = 0 if at < 0 else at + len(CAUSED_BY)
@@ -55,6 +54,11 @@ def root(trace: str) -> Root | None:
         return None
     found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
     return Root(name, message, found[1].strip() if found else "")
+
+
+@lru_cache(maxsize=2048)
+def _is_class(name: str) -> bool:
+    return _CLASS.fullmatch(name) is not None
 
 
 def _end_of_heading(trace: str, start: int) -> int:

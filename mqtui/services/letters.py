@@ -9,7 +9,7 @@ from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.cause import OTHERS, Cause
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import Death, describe, time_of_death
+from mqtui.domain.deadletter import Death, cause, describe, time_of_death
 from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
@@ -47,14 +47,14 @@ class Grouping:
 
     def add(self, letter: Message) -> None:
         """Count one letter."""
-        death = describe(letter, self._conventions)
-        tally = self._tallies.get(death.cause)
+        name = cause(letter, self._conventions)
+        tally = self._tallies.get(name)
         if tally is None:
             if len(self._tallies) < MOST_CAUSES:
-                tally = self._tallies[death.cause] = _Tally(death)
+                tally = self._tallies[name] = _Tally(describe(letter, self._conventions))
             else:
-                tally = self._others = self._others or _Tally(death)
-        tally.add(death.time)
+                tally = self._others = self._others or _Tally(describe(letter, self._conventions))
+        tally.add(time_of_death(letter, self._conventions.layout(letter)))
 
     def causes(self) -> list[Cause]:
         """The groups so far, the largest first, `others` last."""
@@ -71,7 +71,7 @@ class Grouping:
             )
             for name, tally in self._tallies.items()
         ]
-        found.sort(key=lambda cause: (-cause.count, cause.id))
+        found.sort(key=lambda one: (-one.count, one.id))
         if rest := self._others:
             words = f"more than {MOST_CAUSES} causes"
             found.append(Cause(OTHERS, "", words, rest.sample, "", rest.count, rest.first, rest.last))
@@ -96,7 +96,7 @@ def whole_id(prefix: str, causes: Sequence[Cause]) -> str:
     """
     if len(prefix) < SHORTEST_PREFIX:
         raise BadInput(f"The cause {prefix!r} is too short", "", f"Give at least {SHORTEST_PREFIX} of its characters.")
-    found = [cause.id for cause in causes if cause.id.startswith(prefix.lower())]
+    found = [one.id for one in causes if one.id.startswith(prefix.lower())]
     if not found:
         raise NotFound(f"No letter died of the cause {prefix}", "", "mqtui dlq TARGET RESOURCE lists the causes.")
     if len(found) > 1:
@@ -134,7 +134,7 @@ class Selector:
                 return False
         if self._timed and not self._in_time(letter):
             return False
-        if self._cause and not describe(letter, self._conventions).cause.startswith(self._cause):
+        if self._cause and not cause(letter, self._conventions).startswith(self._cause):
             return False
         return self.where is None or self.where(letter)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import describe, home, origin, strip, way_home
+from mqtui.domain.deadletter import cause, describe, home, origin, strip, way_home
 from mqtui.domain.field_table import Plain
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Kind, Ref
@@ -182,6 +182,7 @@ def test_names_are_the_fall_back(
     assert back is not None
     assert (back.ref.name, back.note) == (came_from, f"by the name {name}")
     assert back == home(origin(letter, conventions), letter)
+    assert cause(letter, conventions) == describe(letter, conventions).cause
 
 
 @pytest.mark.parametrize("name", ["orders", "dlq", "dlq.orders", "dead-letter-topic-orders-in"])
@@ -237,6 +238,7 @@ def test_random_bytes_in_every_place_never_raise(conventions: Conventions) -> No
         letter = dead.kafka(headers)
         death = describe(letter, conventions)
         assert way_home(letter, conventions) == home(death.origin, letter)
+        assert cause(letter, conventions) == death.cause
         parted = strip(letter, conventions)
         assert set(parted.kept) | parted.stripped == {name for name, _, _ in headers}
 
