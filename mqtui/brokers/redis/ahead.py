@@ -1,0 +1,88 @@
+"""Letters read ahead of the moves, so that the network and the parsing overlap with them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.nodes import Nodes
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
+from mqtui.brokers.redis.replies import Entry, after, entries, entry_id, id_bytes, messages
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.resource import Ref, name_bytes
+
+BATCHES_AHEAD = 3
+
+
+class ReadAhead:
+    """Reads a stream from one id to another in the background; at most three batches wait."""
+
+    def __init__(self, nodes: Nodes, ref: Ref, first: EntryId, last: EntryId, stays: bytes | None, size: int) -> None:
+        self._nodes = nodes
+        self._ref = ref
+        self._key = name_bytes(ref.name)
+        self._first = first
+        self._last = last
+        self._stays = stays
+        self._size = max(1, min(size, REPLY_ENTRIES))
+        self._ready: asyncio.Queue[list[Message] | None] = asyncio.Queue()
+        self._room = asyncio.Semaphore(BATCHES_AHEAD)
+
+    async def batches(self) -> AsyncGenerator[Batch, None]:
+        """The letters in order; an error of the reading is raised where its batch would be."""
+        reading = asyncio.create_task(self._read())
+        try:
+            while (batch := await self._ready.get()) is not None:
+                self._room.release()
+                yield batch
+            await reading
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self) -> None:
+        hand: list[Message] = []
+        size = 0
+        try:
+            async for found, weight in self._pages():
+                if hand and (size + weight > REPLY_BYTES or len(hand) + len(found) > self._size):
+                    await self._give(hand)
+                    hand, size = [], 0
+                hand = hand + messages(self._ref, found)
+                size += weight
+            if hand:
+                await self._give(hand)
+        finally:
+            self._ready.put_nowait(None)
+
+    async def _give(self, hand: list[Message]) -> None:
+        await self._room.acquire()
+        self._ready.put_nowait(hand)
+
+    async def _pages(self) -> AsyncIterator[tuple[list[Entry], int]]:
+        pace, start = Pace(self._size), self._first
+        while start <= self._last:
+            wanted = pace.count
+            reply = await self._nodes.ask(
+                self._key, "XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", wanted
+            )
+            found = entries(reply)
+            weight = pace.after(found)
+            short = len(found) < wanted
+            if found:
+                start = after(entry_id(found[-1][0]))
+                found = await self._unmarked(found)
+            if found:
+                yield found, weight
+            if short:
+                return
+
+    async def _unmarked(self, found: list[Entry]) -> list[Entry]:
+        """What no run has handled: entries that had to stay carry a mark."""
+        if self._stays is None:
+            return found
+        reply = await self._nodes.ask(self._key, "SMISMEMBER", self._stays, *(raw for raw, _ in found))
+        return [
+            entry for entry, marked in zip(found, reply if isinstance(reply, list) else [], strict=True) if not marked
+        ]

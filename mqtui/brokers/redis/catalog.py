@@ -1,0 +1,187 @@
+"""Which streams there are: found by SCAN with a budget, never by KEYS; then their depths."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from time import monotonic
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.errors import answered, no_stream
+from mqtui.brokers.redis.lagging import Standing, behind, standing, worst
+from mqtui.brokers.redis.nodes import Node, Nodes
+from mqtui.brokers.redis.replies import Answer, Reply, entries, items, number, pairs, sure, text
+from mqtui.brokers.redis.server import Server
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
+
+SCAN_COUNT = 1000
+ROWS = 100
+POLITE = 0.005
+SIZE_SAMPLES = 20
+
+
+class StreamCatalog:
+    """Streams of all primaries, each in the database of the address."""
+
+    def __init__(self, nodes: Nodes, server: Server) -> None:
+        self._nodes = nodes
+        self._server = server
+
+    async def cluster(self) -> Cluster:
+        """The server or cluster as a whole."""
+        return await self._server.cluster()
+
+    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+        """All streams: names as SCAN finds them, then the same rows with length, pending and lag.
+
+        The last page of names has a cursor where the budget (`scan-keys`) ended the search before the keyspace did.
+        """
+        found: list[Ref] = []
+        async for refs, cursor in self.names():
+            found += refs
+            yield Page(tuple(Destination(ref, "stream") for ref in refs), cursor)
+        for start in range(0, len(found), ROWS):
+            yield Page(tuple(await self._rows(found[start : start + ROWS])))
+
+    async def detail(self, ref: Ref) -> Destination:
+        """One stream with its groups, ids and memory.
+
+        Raises:
+            NotFound: there is no such key, or it holds something else.
+        """
+        key = stream_key(ref)
+        answers = await self._nodes.pipe(
+            key,
+            [
+                ("TYPE", key),
+                ("XINFO", "STREAM", key),
+                ("XINFO", "GROUPS", key),
+                ("MEMORY", "USAGE", key, "SAMPLES", SIZE_SAMPLES),
+            ],
+        )
+        require_stream(answers[0], ref)
+        told = pairs(sure(answers[1], "XINFO STREAM", ref.name))
+        groups = [standing(group) for group in items(sure(answers[2], "XINFO GROUPS", ref.name))]
+        length = number(told["length"])
+        facts: dict[str, str | int | bool | None] = {
+            "groups": len(groups),
+            "pending": sum(group.pending for group in groups),
+            "first id": _id_of(told.get("first-entry")),
+            "last id": _id_of(told.get("last-entry")),
+            "last generated id": text(told.get("last-generated-id")),
+        }
+        if "entries-added" in told:
+            facts["entries added"] = number(told["entries-added"])
+        return Destination(
+            ref, "stream", exact(length), await self._backlog(key, groups, length), _size(answers[3]), 1, facts=facts
+        )
+
+    async def names(self) -> AsyncIterator[tuple[list[Ref], bytes | None]]:
+        """Streams as they are found, each once. The cursor is None, but for the last page of a search cut short."""
+        seen: set[bytes] = set()
+        budget = self._nodes.options.scan_keys
+        for node in await self._nodes.primaries():
+            cursor = b"0"
+            while True:
+                fresh, cursor = await self._scanned(node, cursor, seen)
+                budget -= SCAN_COUNT
+                cut = budget <= 0 and cursor != b"0"
+                if fresh or cut:
+                    yield fresh, cursor if cut else None
+                if cut:
+                    return
+                if cursor == b"0":
+                    break
+
+    async def _scanned(self, node: Node, cursor: bytes, seen: set[bytes]) -> tuple[list[Ref], bytes]:
+        """One step of SCAN, and as long a rest as the server needed for it."""
+        began = monotonic()
+        reply = items(await node.ask("SCAN", cursor, "TYPE", "stream", "COUNT", SCAN_COUNT))
+        took = monotonic() - began
+        if took > POLITE:
+            await asyncio.sleep(took)
+        keys = [key for key in items(reply[1]) if isinstance(key, bytes) and key not in seen]
+        seen.update(keys)
+        return [Ref(Kind.STREAM, name_text(key)) for key in keys], bytes(reply[0]) if isinstance(
+            reply[0], bytes
+        ) else b"0"
+
+    async def _rows(self, refs: Sequence[Ref]) -> list[Destination]:
+        rows = [await self._row(ref, answers) for ref, answers in zip(refs, await self._depths(refs), strict=True)]
+        return [row for row in rows if row is not None]
+
+    async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
+        """XLEN and XINFO GROUPS of each, together where one server holds them all."""
+        keys = [name_bytes(ref.name) for ref in refs]
+        if self._nodes.clustered:
+            return list(await asyncio.gather(*(self._nodes.pipe(key, _depth(key)) for key in keys)))
+        answers = await self._nodes.pipe(b"", [command for key in keys for command in _depth(key)])
+        return [answers[start : start + 2] for start in range(0, len(answers), 2)]
+
+    async def _row(self, ref: Ref, answers: list[Answer]) -> Destination | None:
+        """A row, or None where the stream is gone meanwhile."""
+        length, told = answers
+        refused = next((answer for answer in answers if isinstance(answer, RedisError)), None)
+        if refused is not None:
+            error = answered(refused, "XINFO GROUPS", ref.name)
+            if isinstance(error, NotFound):
+                return None
+            why = unknown(error.title)
+            return Destination(ref, "stream", exact(length) if isinstance(length, int) else why, why)
+        length, told = sure(length, "XLEN"), sure(told, "XINFO GROUPS")
+        groups = [standing(group) for group in items(told)]
+        facts: dict[str, str | int | bool | None] = {
+            "groups": len(groups),
+            "pending": sum(group.pending for group in groups),
+        }
+        backlog = await self._backlog(name_bytes(ref.name), groups, number(length))
+        return Destination(ref, "stream", exact(number(length)), backlog, partitions=1, facts=facts)
+
+    async def _backlog(self, key: bytes, groups: list[Standing], length: int) -> Figure:
+        """Lag of the worst group; all of it where nobody reads."""
+        if not groups:
+            return exact(length)
+        return worst([await behind(self._nodes, key, group, length) for group in groups])
+
+
+def stream_key(ref: Ref) -> bytes:
+    """The key of a stream.
+
+    Raises:
+        NotFound: Redis has nothing of that kind.
+    """
+    if ref.kind is not Kind.STREAM:
+        raise NotFound(f"No {ref.kind} {ref.name!r}", "Redis has streams.", "mqtui ls lists them.")
+    return name_bytes(ref.name)
+
+
+def require_stream(answer: Answer, ref: Ref) -> None:
+    """Judge the reply of TYPE.
+
+    Raises:
+        NotFound: there is no such key, or it holds something else.
+    """
+    kind = text(sure(answer, "TYPE", ref.name))
+    if kind == "none":
+        raise no_stream(ref.name)
+    if kind != "stream":
+        raise NotFound(f"{ref.name} is not a stream", f"The key holds a {kind}.", "mqtui ls lists the streams.")
+
+
+def _depth(key: bytes) -> list[tuple[bytes | str, ...]]:
+    return [("XLEN", key), ("XINFO", "GROUPS", key)]
+
+
+def _id_of(reply: Reply | None) -> str | None:
+    found = entries([reply]) if isinstance(reply, list) else []
+    return text(found[0][0]) if found else None
+
+
+def _size(answer: Answer) -> Figure:
+    if isinstance(answer, RedisError) or answer is None:
+        return NOT_ASKED if answer is None else unknown("no right to MEMORY USAGE")
+    return about(number(answer), f"MEMORY USAGE, {SIZE_SAMPLES} nodes sampled")

@@ -1,0 +1,139 @@
+"""Consumer groups of streams. A group is named `stream/group`: two streams may have groups of the same name."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.catalog import StreamCatalog, stream_key
+from mqtui.brokers.redis.errors import answered
+from mqtui.brokers.redis.lagging import Standing, behind, standing
+from mqtui.brokers.redis.nodes import Nodes
+from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, text
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import exact, unknown
+from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
+from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag
+
+ASKED_TOGETHER = 32
+
+
+class StreamGroups:
+    """Groups, their members and their lag."""
+
+    def __init__(self, nodes: Nodes, catalog: StreamCatalog) -> None:
+        self._nodes = nodes
+        self._catalog = catalog
+
+    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+        """The groups of one stream, or of all that SCAN finds.
+
+        `state` is `empty` without consumers, else `members`: Redis itself has no word for it. `idle` is the time since
+        a consumer last asked, `inactive` since it last got something (Redis 7.2 and later).
+
+        Raises:
+            NotFound: there is no such stream.
+        """
+        if ref is not None:
+            return await self._of(ref)
+        found: list[Group] = []
+        async for refs, _ in self._catalog.names():
+            for start in range(0, len(refs), ASKED_TOGETHER):
+                for groups in await asyncio.gather(*(self._still(one) for one in refs[start : start + ASKED_TOGETHER])):
+                    found += groups
+        return found
+
+    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """Lag of each; what was delivered is asked before the ends."""
+        for ref in groups:
+            yield await self._lag(ref)
+
+    async def _still(self, ref: Ref) -> Sequence[Group]:
+        """As `_of`, but a stream that is gone meanwhile has none, and one without rights says so."""
+        try:
+            return await self._of(ref)
+        except NotFound:
+            return ()
+
+    async def _of(self, ref: Ref) -> Sequence[Group]:
+        key = stream_key(ref)
+        told = items(await self._nodes.ask(key, "XINFO", "GROUPS", key, name=ref.name))
+        standings = [standing(group) for group in told]
+        questions = [("XINFO", "CONSUMERS", key, name_bytes(one.name)) for one in standings]
+        answers = await self._nodes.pipe(key, questions) if questions else []
+        return [_group(ref, one, answer) for one, answer in zip(standings, answers, strict=True)]
+
+    async def _lag(self, ref: Ref) -> GroupLag:
+        for stream, name in splits(ref):
+            key = name_bytes(stream.name)
+            groups, told = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), ("XINFO", "STREAM", key)])
+            if isinstance(groups, RedisError) or isinstance(told, RedisError):
+                refused = groups if isinstance(groups, RedisError) else told
+                error = answered(refused, "XINFO", stream.name) if isinstance(refused, RedisError) else None
+                if error is None or isinstance(error, NotFound):
+                    continue
+                return GroupLag(ref, "", (), unknown(error.title))
+            for one in map(standing, items(groups)):
+                if one.name == name:
+                    return await self._measured(ref, stream, one, told)
+        return GroupLag(ref, "", (), unknown("there is no such group"))
+
+    async def _measured(self, ref: Ref, stream: Ref, one: Standing, told: Reply) -> GroupLag:
+        facts = pairs(told)
+        lag = await behind(self._nodes, name_bytes(stream.name), one, number(facts["length"]))
+        part = PartitionLag(stream, 0, str(one.delivered), text(facts["last-generated-id"]), lag)
+        return GroupLag(ref, _state(one), (part,), lag)
+
+
+def group_ref(stream: Ref, name: str) -> Ref:
+    """How a group is named."""
+    return Ref(Kind.GROUP, f"{stream.name}/{name}")
+
+
+def splits(ref: Ref) -> Iterator[tuple[Ref, str]]:
+    """What a group's name may mean, as both names may hold slashes; the longest stream first."""
+    name = ref.name
+    place = name.rfind("/")
+    while place > 0:
+        yield Ref(Kind.STREAM, name[:place]), name[place + 1 :]
+        place = name.rfind("/", 0, place)
+
+
+def _state(one: Standing) -> str:
+    return "members" if one.consumers else "empty"
+
+
+def _group(stream: Ref, one: Standing, answer: Answer) -> Group:
+    members: tuple[Member, ...] = ()
+    why = ""
+    if isinstance(answer, RedisError):
+        why = answered(answer, "XINFO CONSUMERS", stream.name).title
+    else:
+        members = tuple(_member(told) for told in items(answer))
+    return Group(
+        ref=group_ref(stream, one.name),
+        sort="stream",
+        state=_state(one),
+        members=members,
+        reads=(stream,),
+        pending=exact(one.pending),
+        why=why,
+    )
+
+
+def _member(reply: Reply) -> Member:
+    told = pairs(reply)
+    raw = told["name"]
+    return Member(
+        name_text(raw) if isinstance(raw, bytes) else text(raw),
+        pending=number(told["pending"]),
+        idle=_time(told.get("idle")),
+        inactive=_time(told.get("inactive")),
+    )
+
+
+def _time(reply: Reply) -> int | None:
+    """Milliseconds; None where the server has none (-1, or before 7.2)."""
+    return reply if isinstance(reply, int) and reply >= 0 else None

@@ -1,0 +1,198 @@
+"""Letters of a stream on their way: read ahead by XRANGE, moved by id."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.ahead import ReadAhead
+from mqtui.brokers.redis.catalog import require_stream, stream_key
+from mqtui.brokers.redis.crossing import CrossMover
+from mqtui.brokers.redis.heavy import MOST_FIELDS, HeavyMover
+from mqtui.brokers.redis.line import Line
+from mqtui.brokers.redis.marks import run_mark, stay_mark
+from mqtui.brokers.redis.moving import SlotMover, Way
+from mqtui.brokers.redis.nodes import Nodes
+from mqtui.brokers.redis.releasing import Releaser
+from mqtui.brokers.redis.replies import entries, entry_id, sure
+from mqtui.brokers.redis.rights import marking, prove, removing, storing
+from mqtui.brokers.redis.slots import slot
+from mqtui.domain.errors import NotFound
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.redrive import IdBounds, Receipt, Source, Terms, Transfer
+from mqtui.domain.resource import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How letters reach one target."""
+
+    near: SlotMover | None
+    far: CrossMover | None
+    heavy: HeavyMover
+
+
+class StreamLease:
+    """Nothing is held while a lease is open: letters stay in the stream until they are moved."""
+
+    def __init__(self, nodes: Nodes, source: Source, terms: Terms) -> None:
+        self._nodes = nodes
+        self._source = source
+        self._terms = terms
+        self._key = stream_key(source.ref)
+        self._stays = stay_mark(nodes.address.prefix, self._key)
+        self._line = Line(nodes, self._key)
+        self._lines: list[Line] = [self._line]
+        self._routes: dict[Ref, Route] = {}
+        self._releaser = Releaser(nodes, self._line, source.ref, self._stays)
+        self._marked = False
+        self._draining = False
+        self._kept = 0
+
+    @classmethod
+    @asynccontextmanager
+    async def taken(cls, nodes: Nodes, source: Source, terms: Terms) -> AsyncIterator[StreamLease]:
+        """Open the connections and prove every right, before the first letter is touched (D4).
+
+        Raises:
+            NotFound: the source is gone, or is no stream.
+            NotAuthorised: a right is missing; it is named.
+            CannotConnect, BrokerTrouble: no conversation, or no writes now.
+        """
+        lease = cls(nodes, source, terms)
+        try:
+            await lease._prepare()
+            yield lease
+        finally:
+            for line in lease._lines:
+                await line.close()
+
+    async def _prepare(self) -> None:
+        kind, marked = await self._nodes.pipe(self._key, [("TYPE", self._key), ("EXISTS", self._stays)])
+        require_stream(kind, self._source.ref)
+        await prove(self._line, removing(self._key, self._stays), self._source.ref.name)
+        self._marked = marked == 1
+        for target in self._terms.targets:
+            await self._route(target)
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Letters by id from the snapshot's first to its last; those under a mark were handled and are left out."""
+        bounds = self._source.bounds
+        if not isinstance(bounds, IdBounds) or bounds.first is None or bounds.last is None:
+            return
+        stays = self._stays if self._marked else None
+        ahead = ReadAhead(self._nodes, self._source.ref, bounds.first, bounds.last, stays, size).batches()
+        given = 0
+        try:
+            async for batch in ahead:
+                left = None if self._terms.want is None else self._terms.want + self._kept - given
+                if self._draining or (left is not None and left <= 0):
+                    return
+                some = batch if left is None else batch[:left]
+                given += len(some)
+                yield some
+        finally:
+            await ahead.aclose()
+
+    async def drain(self) -> None:
+        """Take no more. Nothing is in hand between batches: a stream lends nothing."""
+        self._draining = True
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """One receipt a letter; letters that go the same way keep their order.
+
+        Raises:
+            NotFound: a target does not exist; nothing was moved.
+            NotAuthorised: a right is missing; nothing was moved.
+            CannotConnect, BrokerTrouble: no conversation; nothing of the rest was moved.
+        """
+        ways = self._ways(batch)
+        if len(ways) == 1:
+            way = next(iter(ways))
+            return await self._moved([transfer.letter for transfer in batch], way)
+        receipts: dict[int, Receipt] = {}
+        for way, indexes in ways.items():
+            moved = await self._moved([batch[index].letter for index in indexes], way)
+            receipts |= dict(zip(indexes, moved, strict=True))
+        return [receipts[index] for index in range(len(batch))]
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Remove letters where no group needs them; elsewhere they stay and are marked as handled (D1).
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation; nothing was removed.
+        """
+        return await self._releaser.release(letters)
+
+    async def keep(self, letters: Batch) -> None:
+        """They are where they were."""
+        self._kept += len(letters)
+
+    def _ways(self, batch: Sequence[Transfer]) -> dict[Way, range | list[int]]:
+        """The letters of each way, by index; usually there is one way."""
+        if not batch:
+            return {}
+        first = batch[0]
+        target, stripped, added = first.target, first.stripped, first.added
+        if all(one.target is target and one.stripped is stripped and one.added is added for one in batch):
+            return {Way(self._source.ref, target, stripped, added): range(len(batch))}
+        ways: dict[Way, range | list[int]] = {}
+        for index, one in enumerate(batch):
+            way = Way(self._source.ref, one.target, one.stripped, one.added)
+            found = ways.setdefault(way, [])
+            if isinstance(found, list):
+                found.append(index)
+        return ways
+
+    async def _moved(self, letters: list[Message], way: Way) -> list[Receipt]:
+        """Runs of usual letters together, those of very many fields one by one, in order."""
+        route = await self._route(way.target)
+        receipts: list[Receipt] = []
+        start = 0
+        for index, letter in enumerate(letters):
+            if len(letter.fields) > MOST_FIELDS:
+                receipts += await self._light(route, letters[start:index], way)
+                receipts += await self._heavy(route, letter, way)
+                start = index + 1
+        return receipts + await self._light(route, letters[start:], way)
+
+    async def _light(self, route: Route, letters: list[Message], way: Way) -> list[Receipt]:
+        if not letters:
+            return []
+        mover = route.near or route.far
+        assert mover is not None
+        return await mover.move(letters, way)
+
+    async def _heavy(self, route: Route, letter: Message, way: Way) -> list[Receipt]:
+        if route.far is None:
+            return [await route.heavy.move(letter, way)]
+        absent = (await self._releaser.present([letter]))[0]
+        if absent is not None:
+            return [absent]
+        return await route.far.removed([letter], [await route.heavy.move(letter, way)])
+
+    async def _route(self, target: Ref) -> Route:
+        if target not in self._routes:
+            self._routes[target] = await self._laid(target)
+        return self._routes[target]
+
+    async def _laid(self, target: Ref) -> Route:
+        key = stream_key(target)
+        kind, newest = await self._nodes.pipe(key, [("TYPE", key), ("XREVRANGE", key, "+", "-", "COUNT", 1)])
+        try:
+            require_stream(kind, target)
+        except NotFound as missing:
+            raise NotFound(missing.title, "A move never makes its target.", missing.hint) from missing
+        last = entries(sure(newest, "XREVRANGE", target.name))
+        since = entry_id(last[0][0]) if last else EntryId(0, 0)
+        if not self._nodes.clustered or slot(key) == slot(self._key):
+            await prove(self._line, storing(key, self._key, self._stays), target.name)
+            near = SlotMover(self._nodes, self._line, self._stays, since)
+            return Route(near, None, HeavyMover(self._nodes, self._line, self._stays))
+        line, mark = Line(self._nodes, key), run_mark(self._nodes.address.prefix, key, self._terms.run)
+        self._lines.append(line)
+        await prove(line, [*storing(key, mark), *marking(mark)], target.name)
+        far = CrossMover(line, self._releaser, mark)
+        return Route(None, far, HeavyMover(self._nodes, line, self._stays, mark))

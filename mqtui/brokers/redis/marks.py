@@ -1,0 +1,18 @@
+"""The keys mqtui keeps for itself, each in the slot of the stream it is about."""
+
+from __future__ import annotations
+
+from mqtui.brokers.redis.slots import tag_for
+
+LIFE_S = 7 * 24 * 3600
+LIFE = "7 days"
+
+
+def run_mark(prefix: str, target: bytes, run: str) -> bytes:
+    """D5: the set of source ids that a run has stored in a target of another slot."""
+    return b"%s:{%s}:%s" % (prefix.encode(), tag_for(target), run.encode())
+
+
+def stay_mark(prefix: str, source: bytes) -> bytes:
+    """D1: the set of ids that were moved or discarded and stay because another group still needs them."""
+    return b"%s:{%s}:stays:%s" % (prefix.encode(), tag_for(source), source)

@@ -1,0 +1,262 @@
+"""Which server holds a key: one server, the primary that sentinels name, or the nodes of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.port import Address
+from mqtui.brokers.redis.errors import RepliesLost, code_of
+from mqtui.brokers.redis.options import Options
+from mqtui.brokers.redis.replies import Answer, Reply, items, number, sure, text
+from mqtui.brokers.redis.slots import slot
+from mqtui.brokers.redis.wire import Command, Wire, primary_by, wire_to
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, Unreachable
+
+Given = TypeVar("Given")
+ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
+IDLE_WIRES = 4
+
+
+class Node:
+    """One server and the idle connections to it. For questions only: a lost reply is asked again once."""
+
+    def __init__(self, fresh: Callable[[], Wire]) -> None:
+        self._fresh = fresh
+        self._idle: list[Wire] = []
+
+    async def wire(self) -> Wire:
+        """A new connection of one's own, to be closed by whoever asked."""
+        return await self._fresh().open()
+
+    @asynccontextmanager
+    async def borrowed(self) -> AsyncIterator[Wire]:
+        """A connection for some questions; it is kept for the next ones unless they failed."""
+        wire = self._idle.pop() if self._idle else await self.wire()
+        kept = False
+        try:
+            yield wire
+            kept = wire.alive and len(self._idle) < IDLE_WIRES
+        finally:
+            if kept:
+                self._idle.append(wire)
+            else:
+                await wire.close()
+
+    async def pipe(self, commands: Sequence[Command], *, patience: float | None = None) -> list[Answer]:
+        """The replies to several questions.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation, or it broke twice.
+        """
+        try:
+            async with self.borrowed() as wire:
+                return await wire.pipe(commands, patience=patience)
+        except RepliesLost:
+            await self.close()
+        try:
+            async with self.borrowed() as wire:
+                return await wire.pipe(commands, patience=patience)
+        except RepliesLost as lost:
+            raise BrokerTrouble(lost.title, lost.detail, "Is the server overloaded, or going down?") from lost
+
+    async def ask(self, *command: bytes | str | int, name: str = "") -> Reply:
+        """One question's reply; `name` is what an error is about.
+
+        Raises:
+            MqtuiError: no conversation, or the server's refusal.
+        """
+        return sure((await self.pipe([command]))[0], str(command[0]), name)
+
+    async def close(self) -> None:
+        """Close the idle connections."""
+        idle, self._idle = self._idle, []
+        for wire in idle:
+            await wire.close()
+
+
+class Nodes:
+    """All servers of an address. One place for a plain server; `Sentinel` and `Cluster` find theirs."""
+
+    clustered = False
+
+    def __init__(self, address: Address, options: Options) -> None:
+        self.address = address
+        self.options = options
+        self._known: dict[tuple[str, int], Node] = {}
+
+    async def of(self, key: bytes) -> Node:
+        """The node that holds a key and takes its writes."""
+        return self._node(*self.address.hosts[0])
+
+    async def primaries(self) -> list[Node]:
+        """Every node that holds keys."""
+        return [await self.of(b"")]
+
+    async def forget(self) -> None:
+        """What was known of the servers may be out of date: find them anew."""
+        for node in self._known.values():
+            await node.close()
+
+    async def ask(self, key: bytes, *command: bytes | str | int, name: str = "") -> Reply:
+        """The reply to a question about one key, from whichever node holds it now."""
+        return sure((await self.pipe(key, [command]))[0], str(command[0]), name)
+
+    async def pipe(self, key: bytes, commands: Sequence[Command]) -> list[Answer]:
+        """The replies to questions about one key; asked again once where the key has moved."""
+        return await self.moving(lambda: self._pipe(key, commands), lambda answers: any(map(elsewhere, answers)))
+
+    async def _pipe(self, key: bytes, commands: Sequence[Command]) -> list[Answer]:
+        return await (await self.of(key)).pipe(commands)
+
+    async def moving(self, question: Callable[[], Awaitable[Given]], moved: Callable[[Given], bool]) -> Given:
+        """Ask; where the server is gone or says that it is the wrong one, find the servers anew and ask once more."""
+        try:
+            given = await question()
+        except (Unreachable, BrokerTrouble):
+            if not self.fallible:
+                raise
+        else:
+            if not (self.fallible and moved(given)):
+                return given
+        await self.forget()
+        return await question()
+
+    @property
+    def fallible(self) -> bool:
+        """Whether a key's server may change."""
+        return False
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for node in self._known.values():
+            await node.close()
+
+    def _node(self, host: str, port: int) -> Node:
+        at = (host, port)
+        if at not in self._known:
+            self._known[at] = Node(lambda: wire_to(self.address, self.options, host, port))
+        return self._known[at]
+
+
+class Sentinel(Nodes):
+    """The primary that sentinels name; the address's hosts are the sentinels."""
+
+    def __init__(self, address: Address, options: Options) -> None:
+        super().__init__(address, options)
+        self._primary: tuple[str, int] | None = None
+
+    @property
+    def fallible(self) -> bool:
+        """A failover names another primary."""
+        return True
+
+    async def of(self, key: bytes) -> Node:
+        """The primary of now."""
+        if self._primary is None:
+            self._primary = await self._discovered()
+        return self._node(*self._primary)
+
+    async def forget(self) -> None:
+        """Ask the sentinels again next time."""
+        await super().forget()
+        self._primary = None
+
+    async def _discovered(self) -> tuple[str, int]:
+        service, silent = self.options.service, []
+        for host, port in self.address.hosts:
+            wire = wire_to(self.address, self.options, host, port, sentinel=True)
+            try:
+                found = await primary_by(await wire.open(), service)
+            except (CannotConnect, BrokerTrouble) as error:
+                silent.append(f"{wire.where}: {error.title}")
+                continue
+            finally:
+                await wire.close()
+            if found:
+                return found
+            silent.append(f"{wire.where} knows no {service}")
+        raise Unreachable(f"No sentinel names a primary for {service}", "; ".join(silent), "Set the option service.")
+
+
+class Cluster(Nodes):
+    """The nodes of a cluster, by slot; the address's hosts are where one asks first."""
+
+    clustered = True
+
+    def __init__(self, address: Address, options: Options) -> None:
+        super().__init__(address, options)
+        self._ranges: list[tuple[int, int, tuple[str, int]]] = []
+        self._finding = asyncio.Lock()
+
+    @property
+    def fallible(self) -> bool:
+        """Slots move, and replicas are promoted."""
+        return True
+
+    async def of(self, key: bytes) -> Node:
+        """The primary that serves the key's slot."""
+        wanted = slot(key)
+        for first, last, at in await self._map():
+            if first <= wanted <= last:
+                return self._node(*at)
+        raise BrokerTrouble(f"No node of the cluster serves slot {wanted}", "", "redis-cli cluster info says more.")
+
+    async def primaries(self) -> list[Node]:
+        """Every primary, once."""
+        return [self._node(*at) for at in dict.fromkeys(at for _, _, at in await self._map())]
+
+    async def forget(self) -> None:
+        """Ask for the slots again next time."""
+        await super().forget()
+        self._ranges = []
+
+    async def _pipe(self, key: bytes, commands: Sequence[Command]) -> list[Answer]:
+        """As elsewhere; while a slot is being moved, the node that has the key already is asked (ASK)."""
+        answers = await super()._pipe(key, commands)
+        asked = next(
+            (answer for answer in answers if isinstance(answer, RedisError) and code_of(answer) == "ASK"), None
+        )
+        if asked is None:
+            return answers
+        host, _, port = str(asked).rpartition(" ")[2].rpartition(":")
+        told = await self._node(host, int(port)).pipe([part for command in commands for part in (("ASKING",), command)])
+        return told[1::2]
+
+    async def _map(self) -> list[tuple[int, int, tuple[str, int]]]:
+        async with self._finding:
+            if not self._ranges:
+                self._ranges = await self._discovered()
+        return self._ranges
+
+    async def _discovered(self) -> list[tuple[int, int, tuple[str, int]]]:
+        trouble: MqtuiError | None = None
+        for host, port in dict.fromkeys((*self.address.hosts, *self._known)):
+            try:
+                reply = await self._node(host, port).ask("CLUSTER", "SLOTS")
+            except (Unreachable, BrokerTrouble) as error:
+                trouble = error
+                continue
+            return [_range(items(part), host) for part in items(reply)]
+        raise trouble or Unreachable("The cluster's address names no host")
+
+
+def _range(part: list[Reply], asked: str) -> tuple[int, int, tuple[str, int]]:
+    """First and last slot and the primary's address; a node that does not know its own name leaves it empty."""
+    at = items(part[2])
+    return number(part[0]), number(part[1]), (text(at[0]) or asked, number(at[1]))
+
+
+def elsewhere(answer: Answer) -> bool:
+    """Whether a refusal says that another server is meant."""
+    return isinstance(answer, RedisError) and code_of(answer) in ELSEWHERE
+
+
+def nodes_of(address: Address, options: Options) -> Nodes:
+    """The servers of an address; nothing is connected."""
+    kinds: dict[str, type[Nodes]] = {"": Nodes, "sentinel": Sentinel, "cluster": Cluster}
+    return kinds[address.variant](address, options)

@@ -1,0 +1,26 @@
+"""How many entries to ask for at once, so that a reply stays near 1 MiB whatever the entries weigh."""
+
+from __future__ import annotations
+
+from mqtui.brokers.redis.replies import Entry, weight
+
+REPLY_BYTES = 1 << 20
+REPLY_ENTRIES = 1000
+FIRST = 8
+
+
+class Pace:
+    """Starts small, doubles while replies are light. Redis has no limit by bytes, so the last reply is the measure."""
+
+    def __init__(self, most: int = REPLY_ENTRIES) -> None:
+        self._most = max(1, min(most, REPLY_ENTRIES))
+        self.count = min(FIRST, self._most)
+        """What to ask for next."""
+
+    def after(self, found: list[Entry]) -> int:
+        """Learn from a reply; gives its bytes."""
+        size = weight(found)
+        if found:
+            fitting = REPLY_BYTES * len(found) // max(size, 1)
+            self.count = max(1, min(self.count * 2, fitting, self._most))
+        return size

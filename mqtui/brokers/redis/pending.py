@@ -1,0 +1,82 @@
+"""The pending entries list of a group: delivered, and not acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtui.brokers.redis.catalog import stream_key
+from mqtui.brokers.redis.nodes import Nodes
+from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes, items, message, number, sure
+from mqtui.brokers.redis.wire import Command
+from mqtui.domain.message import EntryId, Message
+from mqtui.domain.resource import Ref, name_bytes, name_text
+from mqtui.domain.topology import Page, PendingEntry
+
+LETTERS_TOGETHER = 100
+
+
+class StreamPending:
+    """Reads the list by XPENDING, which changes nothing (XREADGROUP would)."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    async def entries(
+        self,
+        stream: Ref,
+        group: str,
+        *,
+        min_idle: int = 0,
+        consumer: str = "",
+        cursor: bytes | None = None,
+        limit: int = 100,
+    ) -> Page[PendingEntry]:
+        """Pending entries by id. The cursor is the id the next page starts with.
+
+        Raises:
+            NotFound: no such stream or group.
+            Unsupported: `min_idle` needs Redis 6.2.
+        """
+        key = stream_key(stream)
+        command: Command = (
+            "XPENDING",
+            key,
+            name_bytes(group),
+            *(("IDLE", min_idle) if min_idle else ()),
+            cursor or "-",
+            "+",
+            limit,
+            *((name_bytes(consumer),) if consumer else ()),
+        )
+        now, answer = await self._nodes.pipe(key, [("TIME",), command])
+        read_at = server_time(sure(now, "TIME"))
+        found = tuple(_entry(items(row), read_at) for row in items(sure(answer, "XPENDING", f"{stream.name}: {group}")))
+        return Page(found, id_bytes(after(found[-1].id)) if len(found) == limit and found else None)
+
+    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+        """The entries themselves, one for each id; None where one was trimmed or deleted."""
+        key = stream_key(stream)
+        found: list[Message | None] = []
+        for start in range(0, len(ids), LETTERS_TOGETHER):
+            raw = [id_bytes(one) for one in ids[start : start + LETTERS_TOGETHER]]
+            for answer in await self._nodes.pipe(key, [("XRANGE", key, one, one) for one in raw]):
+                entry = entries(sure(answer, "XRANGE", stream.name))
+                found.append(message(stream, *entry[0]) if entry else None)
+        return found
+
+
+def server_time(reply: Reply) -> int:
+    """The reply of TIME in milliseconds since the epoch."""
+    seconds, micros = items(reply)
+    return number(seconds) * 1000 + number(micros) // 1000
+
+
+def _entry(row: list[Reply], read_at: int) -> PendingEntry:
+    raw, owner, idle, deliveries = row
+    return PendingEntry(
+        entry_id(raw if isinstance(raw, bytes) else b"0-0"),
+        name_text(owner) if isinstance(owner, bytes) else "",
+        number(idle),
+        number(deliveries),
+        read_at,
+    )

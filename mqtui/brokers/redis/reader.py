@@ -1,0 +1,226 @@
+"""Looking at entries: XRANGE, XREVRANGE and XREAD, which change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from time import monotonic
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.catalog import require_stream, stream_key
+from mqtui.brokers.redis.errors import RepliesLost
+from mqtui.brokers.redis.nodes import Nodes, elsewhere
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
+from mqtui.brokers.redis.replies import (
+    Entry,
+    after,
+    before,
+    entries,
+    entry_id,
+    id_bytes,
+    items,
+    messages,
+    number,
+    sure,
+)
+from mqtui.brokers.redis.wire import Wire
+from mqtui.domain.errors import BadInput, BrokerTrouble, CannotConnect
+from mqtui.domain.figure import exact
+from mqtui.domain.message import EntryId
+from mqtui.domain.resource import Ref
+from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
+
+START = EntryId(0, 0)
+BLOCK_MS = 2000
+FOLLOWED_ENTRIES = 500
+PAUSE = 0.1
+
+
+class StreamReader:
+    """Reads entries of a stream. A look at a missing key creates nothing."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+
+    async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
+        """Number of entries, first id and the id after the last one, under partition 0."""
+        only_partition(partition)
+        key = stream_key(ref)
+        answers = await self._nodes.pipe(
+            key,
+            [
+                ("TYPE", key),
+                ("XLEN", key),
+                ("XRANGE", key, "-", "+", "COUNT", 1),
+                ("XREVRANGE", key, "+", "-", "COUNT", 1),
+            ],
+        )
+        require_stream(answers[0], ref)
+        length = number(sure(answers[1], "XLEN", ref.name))
+        first, last = (entries(sure(answer, "XRANGE", ref.name)) for answer in answers[2:])
+        if not first or not last:
+            return Extent(exact(length))
+        return Extent(exact(length), {0: entry_id(first[0][0])}, {0: after(entry_id(last[0][0]))})
+
+    async def price(self, ref: Ref, count: int) -> Price:
+        """Nothing: XRANGE lends nothing."""
+        return FREE
+
+    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+        """Entries by id up to the last one of now.
+
+        Raises:
+            NotFound: there is no such stream.
+            BadInput: the span starts at a position of another broker.
+        """
+        only_partition(span.partition)
+        key = stream_key(ref)
+        end = await self.last(ref)
+        if span.until is not None:
+            end = min(end, before(EntryId(max(span.until, 0), 0)))
+        if end == START or limit == 0:
+            return
+        if span.start is Edge.NEWEST and limit is not None:
+            newest, start = await self._newest(key, end, limit)
+            if newest:
+                yield messages(ref, newest)
+                return
+        else:
+            start = first_wanted(span)
+        async for found in self.pages(key, start, end, limit):
+            yield messages(ref, found)
+
+    async def pages(self, key: bytes, start: EntryId, end: EntryId, limit: int | None) -> AsyncIterator[list[Entry]]:
+        """Raw entries from `start` to `end`, both included, a batch at a time."""
+        pace, left = Pace(), limit
+        while start <= end and left != 0:
+            wanted = pace.count if left is None else min(pace.count, left)
+            reply = await self._nodes.ask(key, "XRANGE", key, id_bytes(start), id_bytes(end), "COUNT", wanted)
+            found = entries(reply)
+            pace.after(found)
+            if found:
+                yield found
+                start = after(entry_id(found[-1][0]))
+            if left is not None:
+                left -= len(found)
+            if len(found) < wanted:
+                return
+
+    async def last(self, ref: Ref) -> EntryId:
+        """The id of the last entry, or 0-0 in an empty stream.
+
+        Raises:
+            NotFound: there is no such stream.
+        """
+        key = stream_key(ref)
+        kind, newest = await self._nodes.pipe(key, [("TYPE", key), ("XREVRANGE", key, "+", "-", "COUNT", 1)])
+        require_stream(kind, ref)
+        found = entries(sure(newest, "XREVRANGE", ref.name))
+        return entry_id(found[0][0]) if found else START
+
+    async def _newest(self, key: bytes, end: EntryId, limit: int) -> tuple[list[Entry], EntryId]:
+        """The last `limit` entries where they fit one batch, and the id they start with."""
+        pace, kept, size, seen, first = Pace(), list[Entry](), 0, 0, end
+        while seen < limit:
+            wanted = min(pace.count, limit - seen)
+            reply = await self._nodes.ask(key, "XREVRANGE", key, id_bytes(end), "-", "COUNT", wanted)
+            found = entries(reply)
+            size += pace.after(found)
+            seen += len(found)
+            kept = kept + found if size <= REPLY_BYTES and seen <= REPLY_ENTRIES else []
+            if found:
+                first = entry_id(found[-1][0])
+                end = before(first)
+            if len(found) < wanted:
+                break
+        return (kept[::-1] if len(kept) == seen else []), first
+
+    async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
+        """Entries that arrive from now on, by XREAD on a connection of its own, over restarts and failovers.
+
+        Raises:
+            NotFound: there is no such stream.
+            BrokerTrouble, CannotConnect: the server stayed away longer than the option `reconnect-ms`.
+        """
+        only_partition(partition)
+        key = stream_key(ref)
+        last = await self.last(ref)
+        following = Following(self._nodes, key)
+        try:
+            while True:
+                found = await following.next(last)
+                if found:
+                    last = entry_id(found[-1][0])
+                    yield messages(ref, found)
+        finally:
+            await following.close()
+
+
+class Following:
+    """One blocked connection, made again when it breaks."""
+
+    def __init__(self, nodes: Nodes, key: bytes) -> None:
+        self._nodes = nodes
+        self._key = key
+        self._wire: Wire | None = None
+
+    async def next(self, last: EntryId) -> list[Entry]:
+        """What came after an id; empty after 2 s of silence."""
+        deadline = monotonic() + self._nodes.options.reconnect
+        while True:
+            try:
+                return await self._read(last)
+            except (RepliesLost, CannotConnect, BrokerTrouble):
+                await self.close()
+                await self._nodes.forget()
+                if monotonic() > deadline:
+                    raise
+            await asyncio.sleep(PAUSE)
+
+    async def _read(self, last: EntryId) -> list[Entry]:
+        if self._wire is None:
+            self._wire = await (await self._nodes.of(self._key)).wire()
+        command = ("XREAD", "COUNT", FOLLOWED_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", self._key, id_bytes(last))
+        patience = BLOCK_MS / 1000 + self._nodes.options.timeout
+        answer = (await self._wire.pipe([command], patience=patience))[0]
+        if isinstance(answer, RedisError) and elsewhere(answer):
+            raise BrokerTrouble("The stream has moved to another node", str(answer))
+        streams = items(sure(answer, "XREAD", self._key.decode("utf-8", "replace")))
+        return entries(items(streams[0])[1]) if streams else []
+
+    async def close(self) -> None:
+        """Give the connection up; the server forgets the wait."""
+        if self._wire is not None:
+            wire, self._wire = self._wire, None
+            await wire.close()
+
+
+def first_wanted(span: Span) -> EntryId:
+    """The id a span starts with.
+
+    Raises:
+        BadInput: it is a position of another broker.
+    """
+    match span.start:
+        case At(position=EntryId() as position):
+            return position
+        case At(position=position):
+            raise BadInput(
+                f"{position} is no id of a Redis stream", "", "An id is milliseconds-sequence: 1718000000000-0."
+            )
+        case Since(time=time):
+            return EntryId(max(time, 0), 0)
+        case _:
+            return START
+
+
+def only_partition(partition: int | None) -> None:
+    """A stream has one part, numbered 0.
+
+    Raises:
+        BadInput: another one is asked for.
+    """
+    if partition not in (None, 0):
+        raise BadInput(f"A Redis stream has no partition {partition}")

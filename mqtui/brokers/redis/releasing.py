@@ -1,0 +1,82 @@
+"""Removal from the source, where no other group still needs the entry (D1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.errors import RepliesLost, answered
+from mqtui.brokers.redis.line import Line
+from mqtui.brokers.redis.marks import LIFE_S
+from mqtui.brokers.redis.moving import GONE, HANDLED, STAYS, chunked, ids
+from mqtui.brokers.redis.nodes import Nodes
+from mqtui.brokers.redis.replies import Answer
+from mqtui.brokers.redis.scripts import PRESENT, RELEASE, call
+from mqtui.brokers.redis.wire import Command
+from mqtui.domain.errors import BrokerTrouble, CannotConnect
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.resource import Ref, name_bytes
+
+REMOVED = Receipt(Stored.STORED)
+REMAINS = Receipt(Stored.STORED, reason=STAYS)
+SAID = {1: REMOVED, 0: GONE, 2: REMAINS}
+
+
+class Releaser:
+    """Removes letters from one source that are stored elsewhere, or are discarded."""
+
+    def __init__(self, nodes: Nodes, line: Line, source: Ref, stays: bytes) -> None:
+        self._nodes = nodes
+        self._line = line
+        self._source = source
+        self._stays = stays
+
+    @property
+    def _keys(self) -> tuple[bytes, bytes]:
+        return name_bytes(self._source.name), self._stays
+
+    async def present(self, letters: Sequence[Message]) -> list[Receipt | None]:
+        """Why a letter can't be taken: gone, or handled before; None where it is there."""
+        found: list[Receipt | None] = []
+        questions = [call(PRESENT, self._keys, *ids(chunk)) for chunk in chunked(letters)]
+        for answer in await self._nodes.pipe(self._keys[0], questions) if questions else []:
+            found += [{0: GONE, 2: HANDLED}.get(said) for said in self._numbers(answer)]
+        return found
+
+    async def release(self, letters: Sequence[Message]) -> list[Receipt]:
+        """One receipt a letter: removed, or it stays under a mark, or it was gone.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation; nothing was removed.
+            NotAuthorised: a right is missing; nothing was removed.
+        """
+        chunks = list(chunked(letters))
+        commands: list[Command] = [call(RELEASE, self._keys, LIFE_S, *ids(chunk)) for chunk in chunks]
+        try:
+            answers, doubt = await self._line.stored(commands)
+            receipts = [SAID[said] for answer in answers for said in self._numbers(answer)]
+        except RepliesLost as lost:
+            receipts, doubt = await self._again(commands, len(letters), lost)
+        if not doubt:
+            return receipts
+        return [Receipt(Stored.UNKNOWN, reason=doubt) if one.state is Stored.STORED else one for one in receipts]
+
+    async def _again(self, commands: Sequence[Command], count: int, lost: RepliesLost) -> tuple[list[Receipt], str]:
+        """Replies are missing. Removing again is harmless, and what is gone then was removed by the lost call."""
+        came = min(len(lost.replies), len(commands))
+        receipts = [SAID[said] for answer in lost.replies[:came] for said in self._numbers(answer)]
+        try:
+            await self._line.mend()
+            answers, doubt = await self._line.stored(commands[came:])
+            late = [SAID[said] for answer in answers for said in self._numbers(answer)]
+        except (RepliesLost, CannotConnect, BrokerTrouble) as error:
+            unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
+            return receipts + [unknown] * (count - len(receipts)), ""
+        return receipts + [REMOVED if one is GONE else one for one in late], doubt
+
+    def _numbers(self, answer: Answer) -> list[int]:
+        if isinstance(answer, RedisError):
+            raise answered(answer, "EVAL", self._source.name)
+        return [said for said in answer if isinstance(said, int)] if isinstance(answer, list) else []

@@ -1,0 +1,81 @@
+"""Whether this user may do what a plan needs, told before anything is copied (D4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.errors import answered, code_of, not_authorised
+from mqtui.brokers.redis.line import Line
+from mqtui.brokers.redis.nodes import Node
+from mqtui.brokers.redis.replies import text
+from mqtui.brokers.redis.wire import Command
+from mqtui.domain.errors import NotAuthorised
+
+HARMLESS = frozenset({"ERR", "WRONGTYPE", "NOGROUP", "OOM", "NOSCRIPT", ""})
+
+
+def removing(source: bytes, stays: bytes) -> list[Command]:
+    """Commands that remove letters, in a form that changes nothing: an id that can't be, a life that is no number.
+
+    None of them creates a key that stays, whatever is missing.
+    """
+    return [
+        ("XRANGE", source, "0-0", "0-0"),
+        ("XDEL", source, "0-0"),
+        ("XINFO", "GROUPS", source),
+        ("XPENDING", source, "mqtui"),
+        *marking(stays),
+        ("EVAL", "return 1", 2, source, stays),
+    ]
+
+
+def storing(target: bytes, *more: bytes) -> list[Command]:
+    """Commands that store letters, in a form that changes nothing; `more` are the keys a script takes beside."""
+    return [
+        ("TYPE", target),
+        ("XADD", target, "NOMKSTREAM", "0-0", "mqtui", "0"),
+        ("EVAL", "return 1", 1 + len(more), target, *more),
+    ]
+
+
+def marking(mark: bytes) -> list[Command]:
+    """Commands that keep a mark; the set gets a member that is no id and loses it at once."""
+    return [("MULTI",), ("SADD", mark, "none"), ("SREM", mark, "none"), ("EXEC",), ("EXPIRE", mark, "never")]
+
+
+async def prove(line: Line, commands: Sequence[Command], name: str) -> None:
+    """Try all commands.
+
+    Raises:
+        NotAuthorised: a right is missing; it is named.
+        MqtuiError: the server takes no writes now.
+    """
+    for command, answer in zip(commands, await line.pipe(commands), strict=True):
+        if isinstance(answer, RedisError) and code_of(answer) not in HARMLESS:
+            raise answered(answer, str(command[0]), name)
+
+
+async def missing(node: Node, commands: Sequence[Command]) -> list[NotAuthorised] | None:
+    """The rights that are missing, by ACL DRYRUN; None where it can't be asked (before 7.0, or not allowed)."""
+    user = (await node.pipe([("ACL", "WHOAMI")]))[0]
+    if not isinstance(user, bytes):
+        return None
+    lacking: list[NotAuthorised] = []
+    for command, answer in zip(
+        commands, await node.pipe([("ACL", "DRYRUN", user, *command) for command in commands]), strict=True
+    ):
+        if isinstance(answer, RedisError):
+            if code_of(answer) == "NOPERM" or "unknown" in str(answer).lower():
+                return None
+            continue
+        if text(answer) != "OK":
+            lacking.append(not_authorised(text(answer), str(command[0]), _key(command)))
+    return lacking
+
+
+def _key(command: Command) -> str:
+    place = 3 if command[0] == "EVAL" else 2 if command[0] == "XINFO" else 1
+    key = command[place] if len(command) > place else ""
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)

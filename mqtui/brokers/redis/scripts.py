@@ -1,0 +1,227 @@
+"""The Lua scripts. They do not roll back (D4): each checks first, then writes, and gives one outcome an id.
+
+Outcomes of letters: a new id (stored, and removed from the source), `+id` (stored, stays in the source under a mark),
+`` (not in the source), `=` (handled before), `!reason` (refused). An answer's first element counts all but new ids.
+"""
+
+from __future__ import annotations
+
+LATER = """
+local function later(a, b)
+  local am, as = string.match(a, '(%d+)-(%d+)')
+  local bm, bs = string.match(b, '(%d+)-(%d+)')
+  if #am ~= #bm then return #am > #bm end
+  if am ~= bm then return am > bm end
+  if #as ~= #bs then return #as > #bs end
+  return as > bs
+end
+"""
+
+GROUPS = (
+    LATER
+    + """
+local function readers(stream)
+  local told, found = redis.pcall('XINFO', 'GROUPS', stream), {}
+  if told.err then return found end
+  for g = 1, #told do
+    local one = {}
+    for i = 1, #told[g], 2 do one[told[g][i]] = told[g][i + 1] end
+    found[g] = one
+  end
+  return found
+end
+local function needed(stream, groups, id)
+  for g = 1, #groups do
+    local one = groups[g]
+    if later(id, one['last-delivered-id']) then return true end
+    if one['pending'] > 0 and #redis.call('XPENDING', stream, one['name'], id, id, 1) > 0 then return true end
+  end
+  return false
+end
+"""
+)
+
+MOVE = (
+    GROUPS
+    + """
+local src, dst, stays = KEYS[1], KEYS[2], KEYS[3]
+redis.call('XDEL', src, '0-0')
+if redis.call('TYPE', dst).ok ~= 'stream' then return redis.error_reply('NOTARGET there is no such stream') end
+local strips, adds, at = tonumber(ARGV[2]), tonumber(ARGV[3]), 3
+local strip, extra = {}, {}
+for i = at + 1, at + strips do strip[ARGV[i]] = true end
+at = at + strips
+for i = at + 1, at + adds do extra[#extra + 1] = ARGV[i] end
+at = at + adds
+local n, groups, marked = #ARGV - at, readers(src), redis.call('EXISTS', stays) == 1
+local out, removed, special, marking = {0}, {}, 0, false
+local function kept(fields)
+  if strips == 0 and adds == 0 then return fields end
+  local some = {}
+  for i = 1, #fields, 2 do
+    if not strip[fields[i]] then
+      some[#some + 1] = fields[i]
+      some[#some + 1] = fields[i + 1]
+    end
+  end
+  for i = 1, #extra do some[#some + 1] = extra[i] end
+  return some
+end
+local function note(text)
+  special = special + 1
+  out[#out + 1] = text
+end
+local function move(id, fields)
+  if marked and redis.call('SISMEMBER', stays, id) == 1 then return note('=') end
+  fields = kept(fields)
+  if #fields == 0 then return note('!no field would be left') end
+  local new = redis.pcall('XADD', dst, 'NOMKSTREAM', '*', unpack(fields))
+  if type(new) == 'table' then return note('!' .. new.err) end
+  if #groups > 0 and needed(src, groups, id) then
+    redis.call('SADD', stays, id)
+    marking = true
+    return note('+' .. new)
+  end
+  removed[#removed + 1] = id
+  out[#out + 1] = new
+end
+local i, window = 1, 16
+while i <= n do
+  local found, hits = redis.call('XRANGE', src, ARGV[at + i], ARGV[at + n], 'COUNT', window), 0
+  for f = 1, #found do
+    local id = found[f][1]
+    while i <= n and ARGV[at + i] ~= id and later(id, ARGV[at + i]) do
+      note('')
+      i = i + 1
+    end
+    if i <= n and ARGV[at + i] == id then
+      move(id, found[f][2])
+      i, hits = i + 1, hits + 1
+    end
+  end
+  if #found < window then
+    while i <= n do
+      note('')
+      i = i + 1
+    end
+  end
+  window = math.max(1, math.min(512, hits * 2))
+end
+if #removed > 0 then redis.call('XDEL', src, unpack(removed)) end
+if marking then redis.call('EXPIRE', stays, ARGV[1]) end
+out[1] = special
+return out
+"""
+)
+"""KEYS source, target, mark of what stays. ARGV: the mark's life in seconds, number of stripped names, number of added
+parts, the names, the parts, then ids in order. Reads the source itself, as many entries at once as prove wanted."""
+
+STORE = """
+local dst, mark = KEYS[1], KEYS[2]
+if redis.call('TYPE', dst).ok ~= 'stream' then return redis.error_reply('NOTARGET there is no such stream') end
+local out, special, at = {0}, 0, 2
+while at <= #ARGV do
+  local id, parts = ARGV[at], tonumber(ARGV[at + 1])
+  local said
+  if redis.call('SADD', mark, id) == 0 then
+    said = '='
+  else
+    local new = redis.pcall('XADD', dst, 'NOMKSTREAM', '*', unpack(ARGV, at + 2, at + 1 + parts))
+    if type(new) == 'table' then
+      redis.call('SREM', mark, id)
+      said = '!' .. new.err
+    else
+      out[#out + 1] = new
+    end
+  end
+  if said then
+    special = special + 1
+    out[#out + 1] = said
+  end
+  at = at + 2 + parts
+end
+redis.call('EXPIRE', mark, ARGV[1])
+out[1] = special
+return out
+"""
+"""D5, in the target's slot. KEYS target, mark of the run. ARGV: the mark's life, then for each letter its id, the
+number of parts, the parts."""
+
+PRESENT = """
+local out = {}
+local marked = redis.call('EXISTS', KEYS[2]) == 1
+for i = 1, #ARGV do
+  if #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) == 0 then
+    out[i] = 0
+  elseif marked and redis.call('SISMEMBER', KEYS[2], ARGV[i]) == 1 then
+    out[i] = 2
+  else
+    out[i] = 1
+  end
+end
+return out
+"""
+"""KEYS source, mark of what stays. ARGV ids. Gives 1 in the source, 0 gone, 2 handled before."""
+
+RELEASING = (
+    GROUPS
+    + """
+local function release(src, stays, life, first, last)
+  local groups, out, marking = readers(src), {}, false
+  for i = first, last do
+    local id, said = ARGV[i], nil
+    if #groups > 0 and needed(src, groups, id) then
+      if #redis.call('XRANGE', src, id, id) == 0 then
+        said = 0
+      else
+        redis.call('SADD', stays, id)
+        said, marking = 2, true
+      end
+    else
+      said = redis.call('XDEL', src, id)
+    end
+    out[#out + 1] = said
+  end
+  if marking then redis.call('EXPIRE', stays, life) end
+  return out
+end
+"""
+)
+
+RELEASE = RELEASING + "return release(KEYS[1], KEYS[2], ARGV[1], 2, #ARGV)\n"
+"""KEYS source, mark of what stays. ARGV: the mark's life, then ids. Gives 1 removed, 0 gone, 2 stays under the mark."""
+
+NEWEST = """
+local function newest(stream)
+  local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
+  return last[1] and redis.sha1hex(table.concat(last[1][2], '\\0'))
+end
+"""
+
+FINISH = (
+    RELEASING
+    + NEWEST
+    + """
+if newest(KEYS[3]) ~= ARGV[3] then return {-1} end
+return release(KEYS[1], KEYS[2], ARGV[1], 2, 2)
+"""
+)
+"""The end of a transaction that began with XADD to a target in the source's slot: RELEASE, if the target's newest entry
+is the letter. KEYS source, mark of what stays, target. ARGV: the mark's life, id, SHA-1 of the letter's parts."""
+
+MARK = (
+    NEWEST
+    + """
+if newest(KEYS[1]) ~= ARGV[3] then return {-1} end
+redis.call('SADD', KEYS[2], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
+return {1}
+"""
+)
+"""The end of a transaction that began with XADD to a target in another slot than the source: the mark of the run. KEYS
+target, mark. ARGV as FINISH."""
+
+
+def call(script: str, keys: tuple[bytes, ...], *arguments: bytes | int) -> tuple[bytes | str | int, ...]:
+    """The command that runs a script. The text goes along, so that a restarted server needs nothing loaded."""
+    return ("EVAL", script, len(keys), *keys, *arguments)

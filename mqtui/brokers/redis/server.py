@@ -1,0 +1,115 @@
+"""What a server says of itself."""
+
+from __future__ import annotations
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.errors import answered
+from mqtui.brokers.redis.nodes import Node, Nodes
+from mqtui.brokers.redis.replies import pairs, sure, text
+from mqtui.brokers.redis.wire import Wire, info
+from mqtui.domain.errors import NotAuthorised
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.topology import Cluster
+
+SECTIONS = ("server", "replication", "memory", "persistence", "clients")
+Version = tuple[int, int, int]
+
+
+async def told(node: Node, *sections: str) -> dict[str, str]:
+    """The lines of some sections of INFO.
+
+    Raises:
+        MqtuiError: no conversation, or no right to it.
+    """
+    lines: dict[str, str] = {}
+    for answer in await node.pipe([("INFO", section) for section in sections]):
+        lines |= info(sure(answer, "INFO"))
+    return lines
+
+
+async def told_by(wire: Wire, *sections: str) -> dict[str, str]:
+    """As `told`, on a connection of one's own; empty where INFO is not allowed.
+
+    Raises:
+        BrokerTrouble: the server can't serve now.
+    """
+    lines: dict[str, str] = {}
+    for answer in await wire.pipe([("INFO", section) for section in sections]):
+        if isinstance(answer, RedisError):
+            error = answered(answer, "INFO")
+            if isinstance(error, NotAuthorised):
+                continue
+            raise error
+        lines |= info(answer)
+    return lines
+
+
+def version_of(lines: dict[str, str]) -> Version:
+    """Redis's version (Valkey tells the one it is compatible with)."""
+    numbers = [int(part) for part in lines.get("redis_version", "0").split(".")[:3] if part.isdecimal()]
+    padded = [*numbers, 0, 0, 0]
+    return padded[0], padded[1], padded[2]
+
+
+class Server:
+    """The facts that do not change while one is connected, asked once."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._version: Version | None = None
+
+    async def version(self) -> Version | None:
+        """The version; None where INFO is not allowed."""
+        if self._version is None:
+            try:
+                self._version = version_of(await told(await self._nodes.of(b""), "server"))
+            except NotAuthorised:
+                return None
+        return self._version
+
+    async def cluster(self) -> Cluster:
+        """The broker as a whole.
+
+        Raises:
+            MqtuiError: no conversation, or no right to INFO.
+        """
+        primaries = await self._nodes.primaries()
+        lines = await told(primaries[0], *SECTIONS)
+        replicas = 0
+        for node in primaries:
+            replicas += int((await told(node, "replication")).get("connected_slaves", "0"))
+        named = lines.get("server_name", "redis")
+        facts = (
+            ("server", f"{named} {lines.get('valkey_version', lines.get('redis_version', '?'))}"),
+            ("mode", self._nodes.address.variant or lines.get("redis_mode", "standalone")),
+            ("role", lines.get("role", "?")),
+            ("replicas", str(replicas)),
+            ("memory", f"{lines.get('used_memory_human', '?')} of {limit_of(lines)}"),
+            ("persistence", await persistence(primaries[0], lines)),
+            ("clients", lines.get("connected_clients", "?")),
+        )
+        return Cluster(
+            BrokerKind.REDIS,
+            lines.get("redis_version", "?"),
+            self._nodes.address.shown,
+            len(primaries) + replicas,
+            facts,
+        )
+
+
+def limit_of(lines: dict[str, str]) -> str:
+    """The memory limit and what happens there, in the server's words."""
+    if lines.get("maxmemory", "0") == "0":
+        return "no limit"
+    return f"{lines.get('maxmemory_human', '?')} ({lines.get('maxmemory_policy', '?')})"
+
+
+async def persistence(node: Node, lines: dict[str, str]) -> str:
+    """`append-only file`, `snapshots only`, `none`, or `unknown` where the configuration can't be read."""
+    if lines.get("aof_enabled") == "1":
+        return "append-only file"
+    answer = (await node.pipe([("CONFIG", "GET", "save")]))[0]
+    if isinstance(answer, RedisError):
+        return "unknown"
+    return "snapshots only" if text(pairs(answer).get("save")) else "none"

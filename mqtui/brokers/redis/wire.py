@@ -1,0 +1,147 @@
+"""One connection to one server: commands in, raw replies out, nothing repeated behind one's back (D2)."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeAlias
+
+import redis.exceptions as redis_errors
+from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from mqtui.brokers.port import Address
+from mqtui.brokers.redis.errors import RepliesLost, not_connected
+from mqtui.brokers.redis.options import Options
+from mqtui.brokers.redis.replies import Answer, Reply, items, sure, text
+from mqtui.domain.errors import BadInput
+
+Command: TypeAlias = Sequence[bytes | str | int]
+READ_SIZE = 1 << 18
+
+
+class Wire:
+    """A conversation. Replies come in the order of the commands; a broken wire stays broken."""
+
+    def __init__(self, connection: Connection, where: str, patience: float) -> None:
+        self.where = where
+        self._connection = connection
+        self._patience = patience
+
+    async def open(self) -> Wire:
+        """Connect and log in.
+
+        Raises:
+            CannotConnect: no conversation.
+            BrokerTrouble: the server answered that it can't serve now.
+        """
+        connect: Callable[[], Awaitable[None]] = self._connection.connect
+        try:
+            await connect()
+        except redis_errors.RedisError as error:
+            raise not_connected(error, self.where) from error
+        return self
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection still stands as far as this side knows."""
+        return bool(self._connection.is_connected)
+
+    async def ask(self, *command: bytes | str | int, name: str = "", patience: float | None = None) -> Reply:
+        """One command's reply; `name` is what an error is about.
+
+        Raises:
+            RepliesLost: the connection broke before the reply came.
+            MqtuiError: the server's refusal.
+        """
+        answer = (await self.pipe([command], patience=patience))[0]
+        return sure(answer, str(command[0]), name)
+
+    async def pipe(self, commands: Sequence[Command], *, patience: float | None = None) -> list[Answer]:
+        """The replies to several commands sent together; refusals stand in their places.
+
+        Raises:
+            RepliesLost: the connection broke, or the replies did not come within `patience` seconds.
+        """
+        got: list[Answer] = []
+        try:
+            async with asyncio.timeout(patience or self._patience):
+                await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+                for _ in commands:
+                    got.append(await self._answer())
+        except (redis_errors.BusyLoadingError, redis_errors.AuthenticationError) as error:
+            got.extend([error] * (len(commands) - len(got)))
+        except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as error:
+            raise self._lost(str(error), got) from error
+        except TimeoutError as error:
+            raise self._lost("no reply in time", got) from error
+        return got
+
+    async def _answer(self) -> Answer:
+        try:
+            reply: Reply = await self._connection.read_response(timeout=math.inf)
+        except redis_errors.ResponseError as error:
+            return error
+        return reply
+
+    def _lost(self, why: str, got: list[Answer]) -> RepliesLost:
+        return RepliesLost(
+            f"The connection to {self.where} broke", why, "What was sent may have been done.", tuple(got)
+        )
+
+    async def close(self) -> None:
+        """End the conversation."""
+        await self._connection.disconnect(nowait=not self.alive)
+
+
+def wire_to(address: Address, options: Options, host: str, port: int, *, sentinel: bool = False) -> Wire:
+    """A wire that is not open yet. Sentinels know no database, and no login unless told."""
+    login = not sentinel or options.sentinel_login
+    named: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "db": 0 if sentinel else database(address),
+        "username": (address.user or None) if login else None,
+        "password": (address.secret or None) if login else None,
+        "protocol": 2,
+        "socket_timeout": options.timeout,
+        "socket_connect_timeout": options.timeout,
+        "socket_read_size": READ_SIZE,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    where = f"{host}:{port}"
+    if not address.tls:
+        return Wire(Connection(**named), where, options.timeout)
+    named |= {
+        "ssl_ca_certs": options.tls_ca or None,
+        "ssl_certfile": options.tls_cert or None,
+        "ssl_keyfile": options.tls_key or None,
+        "ssl_cert_reqs": "required" if options.tls_verify else "none",
+        "ssl_check_hostname": options.tls_verify and options.tls_hostname,
+    }
+    return Wire(SSLConnection(**named), where, options.timeout)
+
+
+def database(address: Address) -> int:
+    """The database number of an address.
+
+    Raises:
+        BadInput: its path is no number.
+    """
+    if address.path and not address.path.isdecimal():
+        raise BadInput(f"A Redis database is a number, not {address.path!r}", "", "redis://host:port/0")
+    return int(address.path or 0)
+
+
+def info(reply: Reply) -> dict[str, str]:
+    """The lines of INFO as names and values."""
+    lines = text(reply).splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line and not line.startswith("#"))
+
+
+async def primary_by(wire: Wire, service: str) -> tuple[str, int] | None:
+    """What a sentinel says is the primary of a service; None where it does not know the service."""
+    reply = items(await wire.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service))
+    return (text(reply[0]), int(text(reply[1]))) if len(reply) == 2 else None
