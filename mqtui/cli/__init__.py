@@ -53,7 +53,9 @@ class Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="mqtui")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
 @click.pass_context
@@ -64,6 +66,8 @@ def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
     kafka://host:9092, amqp://user@host/vhost, redis://host:6379/0.
     """
     ctx.obj = ascii_only
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main() -> None:

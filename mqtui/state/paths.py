@@ -32,6 +32,13 @@ def cache_dir() -> Path:
     return private(_chosen("MQTUI_CACHE_DIR") or platformdirs.user_cache_path(NAME, appauthor=False))
 
 
+def shipped_themes() -> Path:
+    """The folder of the themes that come with mqtui: inside the package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "themes"
+    return inside if inside.is_dir() else package.parent / "themes"
+
+
 def private(folder: Path) -> Path:
     """The folder, made with mode 0700 and its entry on disk where it is missing.
 

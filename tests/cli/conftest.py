@@ -1,0 +1,50 @@
+"""A shop on the suite's brokers, and mqtui with folders of its own."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mqtui.demo.session import DemoSession
+from tests.cli.driver import Mqtui
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """URLs by kind, and what stands before each name."""
+
+    urls: dict[str, str]
+    prefix: str
+
+    def name(self, plain: str) -> str:
+        return f"{self.prefix}{plain}"
+
+
+@pytest.fixture(scope="session")
+def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
+    """The failing shop, seeded on all three brokers, with live traffic."""
+    urls = {"MQTUI_KAFKA": kafka_url, "MQTUI_RABBITMQ": rabbitmq_url, "MQTUI_REDIS": redis_url}
+    before = {name: os.environ.get(name) for name in urls}
+    os.environ.update(urls)
+    try:
+        with DemoSession() as session:
+            troubles = [opened.trouble for opened in session.openings() if opened.trouble]
+            assert not troubles
+            yield Shop(session.urls(), session.prefix)
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@pytest.fixture
+def mqtui(tmp_path: Path) -> Mqtui:
+    """mqtui with folders of its own and a bundle key."""
+    return Mqtui(tmp_path, base64.urlsafe_b64encode(os.urandom(32)).decode())

@@ -1,0 +1,86 @@
+"""The command line as a user calls it: a process, its exit code, stdout and stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The JSON objects on stdout, one a line and nothing else."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def error(self) -> dict[str, Any]:
+        """The error of a `--json` command."""
+        told: dict[str, Any] = json.loads(self.err.splitlines()[-1])["error"]
+        return told
+
+    def ok(self) -> Done:
+        """Itself, where all went well."""
+        assert self.code == 0, f"exit {self.code}\n{self.err}\n{self.text[-2000:]}"
+        assert "Traceback" not in self.err
+        return self
+
+    def refused(self, code: int, *words: str) -> Done:
+        """Itself, where it ended with this code and said these words."""
+        assert self.code == code, f"exit {self.code}, not {code}\n{self.err}\n{self.text[-2000:]}"
+        assert "Traceback" not in self.err and "mqtui made a mistake" not in self.err, self.err
+        for word in words:
+            assert word in self.err, self.err
+        return self
+
+
+@dataclass(slots=True)
+class Mqtui:
+    """Calls mqtui with its own folders."""
+
+    folder: Path
+    bundle_key: str
+    extra: dict[str, str] = field(default_factory=dict)
+
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("MQTUI_")}
+        kept |= {
+            "MQTUI_STATE_DIR": str(self.folder / "state"),
+            "MQTUI_CONFIG_DIR": str(self.folder / "config"),
+            "MQTUI_BUNDLE_KEY": self.bundle_key,
+            "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+            "PYTHONPATH": str(ROOT),
+        }
+        return kept | self.extra
+
+    def start(self, *words: object, **options: Any) -> subprocess.Popen[bytes]:
+        """The process, running."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "mqtui", *map(str, words)],
+            env=self.environment(),
+            stdin=options.pop("stdin", subprocess.DEVNULL),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            **options,
+        )
+
+    def __call__(self, *words: object, given: bytes | None = None, within: float = 60) -> Done:
+        """Run it to its end."""
+        process = self.start(*words, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
+        out, err = process.communicate(given, within)
+        return Done(process.returncode, out, err.decode())

@@ -1,0 +1,74 @@
+"""What is there, and what is not: absent verbs and flags are usage errors, never accepted and ignored."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtui import __version__
+from tests.cli.driver import Mqtui
+
+VERBS = (
+    "demo ls peek tail publish groups lag pending claim ack dlq redrive discard runs audit profile completion".split()
+)
+LATER = "search rpc offsets purge export topology schema key doctor serve".split()
+
+
+def test_bare_mqtui_prints_help(mqtui: Mqtui) -> None:
+    told = mqtui().ok()
+    assert "Usage: mqtui" in told.text
+    for verb in VERBS:
+        assert f"  {verb} " in told.text
+
+
+def test_the_version(mqtui: Mqtui) -> None:
+    assert __version__ in mqtui("--version").ok().text
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(mqtui: Mqtui, verb: str) -> None:
+    assert f"Usage: mqtui {verb}" in mqtui(verb, "--help").ok().text
+
+
+@pytest.mark.parametrize("verb", LATER)
+def test_a_verb_of_later_is_absent(mqtui: Mqtui, verb: str) -> None:
+    assert mqtui(verb, "redis://127.0.0.1:1/0").refused(2).out == b""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("redrive", "redis://127.0.0.1:1/0", "d", "--canary", "1"),
+        ("redrive", "redis://127.0.0.1:1/0", "d", "--unordered"),
+        ("redrive", "redis://127.0.0.1:1/0", "d", "--watch", "60s"),
+        ("publish", "redis://127.0.0.1:1/0", "s", "--schema", "x", "--value", "1"),
+        ("peek", "redis://127.0.0.1:1/0", "s", "--decode"),
+        ("discard", "redis://127.0.0.1:1/0", "s", "--to", "t"),
+    ],
+)
+def test_a_flag_of_later_is_absent(mqtui: Mqtui, words: tuple[str, ...]) -> None:
+    mqtui(*words).refused(2, "No such option")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("peek", "redis://127.0.0.1:1/0", "s", "-n", "0"), "-n"),
+        (("peek", "nothing-like-it", "s"), "profile"),
+        (("peek", "http://127.0.0.1", "s"), "http"),
+        (("pending", "redis://127.0.0.1:1/0", "s", "g", "--min-idle", "soon"), "duration"),
+        (("claim", "redis://127.0.0.1:1/0", "s", "g", "nonsense", "--to", "w", "--min-idle", "1s"), "entry id"),
+        (("redrive", "redis://127.0.0.1:1/0", "d", "--from", "yesterday-ish"), "time"),
+        (("publish", "redis://127.0.0.1:1/0", "s", "-H", "novalue"), "NAME=VALUE"),
+        (("demo", "--only", "mqseries", "--headless"), "mqseries"),
+    ],
+)
+def test_bad_input_is_named(mqtui: Mqtui, words: tuple[str, ...], said: str) -> None:
+    done = mqtui(*words)
+    assert done.code in (1, 2)
+    assert said in done.err
+    assert "Traceback" not in done.err
+
+
+def test_completion_of_three_shells(mqtui: Mqtui) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        assert "_MQTUI_COMPLETE" in mqtui("completion", shell).ok().text
