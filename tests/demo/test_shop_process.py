@@ -18,6 +18,7 @@ from mqtui.demo.shop.connections import amqp_connection, redis_client
 from mqtui.demo.shop.kafka_topics import open_consumer
 from mqtui.demo.shop.names import KafkaNames, RabbitNames, RedisNames
 from mqtui.demo.shop.spec import KINDS, Spec
+from tests.brokers import Brokers
 from tests.demo.processes import alive, until
 
 SHOP = [sys.executable, "-P", "-m", "mqtui.demo.shop"]
@@ -137,6 +138,20 @@ def test_a_broker_that_is_not_there_is_told() -> None:
     with running(SHOP, spec.to_line()) as (_, news):
         assert news["failed"] == "rabbitmq"
         assert news["error"]
+
+
+def test_it_goes_on_when_a_broker_was_away(brokers: Brokers) -> None:
+    url = brokers.servers.start_redis("shop-away")
+    try:
+        spec = spec_for("redis", url)
+        with running(SHOP, spec.to_line()) as (process, news):
+            assert news["seeded"] == "redis"
+            brokers.servers.kill("shop-away")
+            brokers.servers.restart("shop-away")
+            until(lambda: payments_written(url, spec.prefix) > 0, SECONDS, "the till is back")
+            assert process.poll() is None
+    finally:
+        brokers.servers.discard("shop-away")
 
 
 @pytest.mark.parametrize("line", [b"no json\n", b"{}\n", b""])
