@@ -1,0 +1,118 @@
+"""The cluster and its topics."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from confluent_kafka.admin import OffsetSpec
+
+from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.offsets import Answers, ask_offsets
+from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, topic_name
+from mqtui.brokers.kafka.transactions import release
+from mqtui.domain.figure import Figure, about, exact, total, unknown
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import Cluster, Destination, Page
+
+GAPS = "end minus first offset: transaction markers and compacted records leave gaps"
+PAGE = 500
+NO_SIZE = unknown("librdkafka can't ask for log sizes")
+TOLD = (
+    "cleanup.policy",
+    "retention.ms",
+    "retention.bytes",
+    "max.message.bytes",
+    "min.insync.replicas",
+    "message.timestamp.type",
+)
+"""Configuration worth a line in the detail of a topic."""
+
+
+class KafkaCatalog:
+    """What there is."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def cluster(self) -> Cluster:
+        """The cluster. Its version is the release whose protocol the brokers speak, such as 4.3."""
+        admin = self._connection.admin()
+        told = await self._connection.ask(admin.describe_cluster(request_timeout=ANSWER), "looking at the cluster")
+        controller = told.controller
+        facts = [("brokers", ", ".join(f"{node.id} {node.host}:{node.port}" for node in told.nodes))]
+        if controller is not None:
+            facts.append(("controller", str(controller.id)))
+        version = await release(self._connection)
+        return Cluster(BrokerKind.KAFKA, version or "not told", told.cluster_id or "", len(told.nodes), tuple(facts))
+
+    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+        """All topics: names and partitions from one metadata answer, then the same rows with counts."""
+        admin = self._connection.admin()
+        told = await self._connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
+        partitions = {name: sorted(topic.partitions) for name, topic in sorted(told.topics.items())}
+        names = list(partitions)
+        pages = [names[at : at + PAGE] for at in range(0, len(names), PAGE)] or [[]]
+        for number, page in enumerate(pages):
+            rows = tuple(self._row(name, len(partitions[name])) for name in page)
+            yield Page(rows, f"names {number}".encode())
+        for number, page in enumerate(pages):
+            counts = await self._counts({name: partitions[name] for name in page})
+            rows = tuple(self._row(name, len(partitions[name]), counts[name]) for name in page)
+            last = number == len(pages) - 1
+            yield Page(rows, None if last else f"counts {number}".encode())
+
+    async def detail(self, ref: Ref) -> Destination:
+        """One topic with its count, first and end offsets and the settings that matter."""
+        topic = await describe(self._connection, topic_name(ref))
+        counts = await self._counts({topic.name: topic.partitions})
+        config = (await configs(self._connection, [topic.name])).get(topic.name, {})
+        facts: dict[str, str | int | bool | None] = {name: config[name] for name in TOLD if name in config}
+        facts |= {"topic.id": topic.identity, "replicas": topic.replicas, "in.sync": topic.in_sync}
+        return self._row(topic.name, len(topic.partitions), counts[topic.name], facts)
+
+    async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, Figure]:
+        places = [(name, partition) for name, partitions in topics.items() for partition in partitions]
+        first = await ask_offsets(self._connection, places, OffsetSpec.earliest())
+        end = await ask_offsets(self._connection, places, OffsetSpec.latest())
+        return {
+            name: total(count_of(first, end, name, partition) for partition in partitions)
+            for name, partitions in topics.items()
+        }
+
+    def _row(
+        self,
+        name: str,
+        partitions: int,
+        messages: Figure | None = None,
+        facts: Mapping[str, str | int | bool | None] | None = None,
+    ) -> Destination:
+        own = name == f"{self._connection.prefix}.state"
+        made = Destination(
+            Ref(Kind.TOPIC, name),
+            "topic",
+            size=NO_SIZE,
+            partitions=partitions,
+            internal=own or name in INTERNAL or name.startswith("__"),
+            facts=facts or {},
+        )
+        return made if messages is None else _with(made, messages)
+
+
+def _with(row: Destination, messages: Figure) -> Destination:
+    return Destination(
+        row.ref,
+        row.sort,
+        messages,
+        size=row.size,
+        partitions=row.partitions,
+        internal=row.internal,
+        facts=row.facts,
+    )
+
+
+def count_of(first: Answers, end: Answers, name: str, partition: int) -> Figure:
+    """Records of one partition: exact where it is empty, else an estimate, since offsets have gaps."""
+    low, high = first.get((name, partition)), end.get((name, partition))
+    if not isinstance(low, int) or not isinstance(high, int):
+        return unknown(low if isinstance(low, str) else str(high or "not answered"))
+    return about(high - low, GAPS) if high > low else exact(0)

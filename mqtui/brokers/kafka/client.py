@@ -1,0 +1,69 @@
+"""The Kafka adapter: confluent-kafka, and kafka-python's admin client where only it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtui.brokers.kafka.catalog import KafkaCatalog
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.groups import KafkaGroups
+from mqtui.brokers.kafka.inspection import inspected, promise
+from mqtui.brokers.kafka.reader import KafkaReader
+from mqtui.brokers.kafka.snapshot import snapshot
+from mqtui.brokers.kafka.support import supported
+from mqtui.brokers.kafka.writer import KafkaWriter
+from mqtui.brokers.port import Address, Permit
+from mqtui.domain.capability import Support, Verb
+from mqtui.domain.plan import Plan
+from mqtui.domain.redrive import Guarantee, Source
+from mqtui.domain.resource import BrokerKind, Ref
+
+
+def connect(address: Address) -> KafkaAdapter:
+    """An adapter for an address. No I/O; the first call connects."""
+    return KafkaAdapter(Connection(address))
+
+
+class KafkaBroker:
+    """One cluster, to look at."""
+
+    kind = BrokerKind.KAFKA
+    pending = None
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.catalog = KafkaCatalog(connection)
+        self.reader = KafkaReader(connection)
+        self.groups = KafkaGroups(connection)
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Whether kind and rights allow the verb."""
+        return await supported(self._connection, verb, ref)
+
+    async def snapshot(self, source: Ref) -> Source:
+        """Bounds, what was handled and who holds the source, as of now. Opens no transaction (K3)."""
+        return await snapshot(self._connection, source)
+
+    async def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The plan with the guarantee, the risks and the state topic's creation."""
+        return await inspected(self._connection, source, plan)
+
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """What a move within this cluster promises where the rights for it are there; `inspect` asks for them."""
+        return promise()
+
+
+class KafkaAdapter:
+    """One connected cluster."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.broker = KafkaBroker(connection)
+
+    def open_writer(self, permit: Permit) -> KafkaWriter:
+        """A writer for one permit."""
+        return KafkaWriter(self._connection, permit.plan)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connection.close()

@@ -1,0 +1,173 @@
+"""One cluster's admin client, made by the first call, and the settings of all further clients."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
+from mqtui.brokers.kafka.options import Settings, settings
+from mqtui.brokers.kafka.threads import apart, start
+from mqtui.brokers.port import Address
+from mqtui.domain.errors import BrokerTrouble, MqtuiError, TimedOut
+
+Result = TypeVar("Result")
+
+ANSWER = 15.0
+"""Seconds an admin request may take."""
+
+GRACE = 1.5
+"""Seconds all brokers must be away before the first answer is given up: a name may have two addresses, one dead."""
+
+OUTAGE = 8.0
+"""The same once the cluster has answered."""
+
+LOOK = 0.1
+
+log = logging.getLogger("mqtui.kafka")
+log.addHandler(logging.NullHandler())
+log.propagate = False
+
+
+class Health:
+    """What the clients of one cluster said about their connections. Written by their threads, read by everyone."""
+
+    def __init__(self) -> None:
+        self.answered = False
+        self._away: tuple[float, str] | None = None
+        self._refused: KafkaError | None = None
+        self._last = ""
+
+    def note(self, error: KafkaError) -> None:
+        """What `error_cb` is told."""
+        code = error.code()
+        if code in LOGIN or code == KafkaError._SSL:
+            self._refused = error
+        elif code == KafkaError._ALL_BROKERS_DOWN:
+            if self._away is None:
+                self._away = (time.monotonic(), self._last or said_of(error))
+        elif code in AWAY:
+            self._last = said_of(error)
+
+    def well(self) -> None:
+        """An answer came."""
+        self.answered = True
+        self._away = self._refused = None
+
+    def verdict(self) -> MqtuiError | None:
+        """Why waiting is in vain, if it is."""
+        refused, away = self._refused, self._away
+        if refused is not None:
+            return translate(refused, "connecting")
+        if away is None or time.monotonic() - away[0] < (OUTAGE if self.answered else GRACE):
+            return None
+        if self.answered:
+            return BrokerTrouble("The cluster does not answer any more", away[1], "Try again when a broker is back.")
+        return unreachable(away[1])
+
+
+class Connection:
+    """Makes clients and asks questions. No I/O before the first question."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self.prefix = address.prefix
+        self.health = Health()
+        self._admin: AdminClient | None = None
+        self._making = threading.Lock()
+        self._closed = threading.Event()
+
+    def settings(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:
+        """The properties of one client, by librdkafka's names; `own` are written with `_` for the dots."""
+        made: Settings = settings(self.address, role)
+        made.update({name.replace("_", "."): value for name, value in own.items()})
+        return {**made, "error_cb": self.health.note}
+
+    def admin(self) -> AdminClient:
+        """The one admin client, polled by a thread of its own so that its log and errors go where they belong."""
+        with self._making:
+            if self._admin is None:
+                self._admin = self._make(lambda: AdminClient(self.settings("admin"), logger=log))
+                admin, closed = self._admin, self._closed
+                start("admin", lambda: _poll(admin, closed))
+            return self._admin
+
+    def consumer(self, role: str, **own: str | int | float | bool) -> Consumer:
+        """A consumer that joins no group, commits nothing and creates nothing."""
+        fixed: Settings = {
+            "group_id": f"{self.prefix}.{role}",
+            "enable_auto_commit": False,
+            "enable_auto_offset_store": False,
+            "enable_partition_eof": True,
+            "auto_offset_reset": "earliest",
+            "allow_auto_create_topics": False,
+        }
+        return self._make(lambda: Consumer(self.settings(role, **{**fixed, **own}), logger=log))
+
+    def producer(self, role: str, **own: str | int | float | bool) -> Producer:
+        """An idempotent producer that puts a key where Java's puts it (K6)."""
+        fixed: Settings = {"enable_idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
+        return self._make(lambda: Producer(self.settings(role, **{**fixed, **own}), logger=log))
+
+    async def ask(self, promise: Future[Result], doing: str) -> Result:
+        """The answer, or the domain's error as soon as waiting for it is in vain."""
+        waiting = asyncio.wrap_future(promise)
+        while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
+            if (trouble := self.health.verdict()) is not None:
+                waiting.add_done_callback(_forget)
+                raise trouble
+        try:
+            answer = waiting.result()
+        except KafkaException as error:
+            raise self.translate(error, doing) from error
+        self.health.well()
+        return answer
+
+    async def call(self, doing: str, work: Callable[[], Result]) -> Result:
+        """The result of a blocking call in a thread of its own."""
+        return await self.ask(apart("call", work), doing)
+
+    def translate(self, error: KafkaException, doing: str) -> MqtuiError:
+        """The error of an answer; one that only ran out of time may have a better reason."""
+        found = translate(error, doing)
+        return (self.health.verdict() or found) if isinstance(found, TimedOut) else found
+
+    @contextmanager
+    def translating(self, doing: str) -> Iterator[None]:
+        """Let librdkafka's errors leave as the domain's, in a thread that may block."""
+        try:
+            yield
+        except KafkaException as error:
+            raise self.translate(error, doing) from error
+
+    async def close(self) -> None:
+        """Let go of the admin client; its threads end by themselves."""
+        self._closed.set()
+        with self._making:
+            self._admin = None
+
+    def _make(self, maker: Callable[[], Result]) -> Result:
+        try:
+            return maker()
+        except KafkaException as error:
+            raise translate(error, "reading the options") from error
+
+
+def _poll(admin: AdminClient, closed: threading.Event) -> None:
+    while not closed.is_set():
+        admin.poll(0.5)
+
+
+def _forget(waiting: asyncio.Future[Any]) -> None:
+    """An answer nobody waits for any more."""
+    if not waiting.cancelled():
+        waiting.exception()

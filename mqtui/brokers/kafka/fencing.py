@@ -1,0 +1,177 @@
+"""The transactional producer of one dead-letter topic, and the order in which a run takes hold of it (K1, K3).
+
+Holder first, then `init_transactions`, which ends or fences an earlier run; only then is read what was handled.
+"""
+
+from __future__ import annotations
+
+import time
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.errors import FENCED, RIGHTS, error_of
+from mqtui.brokers.kafka.publisher import REQUEST_MAX
+from mqtui.brokers.kafka.state import (
+    HolderRecord,
+    Stamp,
+    State,
+    holder_record,
+    read_state,
+    state_topic,
+    transactional_id,
+)
+from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
+
+TRANSACTION_MS = 15_000
+"""How long the coordinator leaves a transaction of a dead run open (K4)."""
+
+OUTAGE = 60.0
+"""Seconds a run waits for a broker that went away."""
+
+STEP = 5.0
+
+
+class Hold:
+    """A hold on one dead-letter topic. Used by one thread."""
+
+    def __init__(self, connection: Connection, identity: str, name: str, stamp: Stamp, batch_bytes: int) -> None:
+        self._connection = connection
+        self._identity = identity
+        self._name = name
+        self._stamp = stamp
+        self._batch_bytes = batch_bytes
+        self._since = int(time.time() * 1000)
+        self.renewed = 0.0
+        """When the holder record was last written (monotonic)."""
+        self.producer: Producer
+
+    def take(self, *, take_over: bool, resumed: bool) -> State:
+        """Check, fence, read, and say so. Returns what was handled.
+
+        Raises:
+            Held: another run holds the topic.
+            NotAuthorised: a right on the transactional id or the state topic is missing.
+        """
+        before = read_state(self._connection, self._identity, settled=True).holder
+        if not take_over:
+            self._refuse(before, resumed=resumed)
+        self._open()
+        state = read_state(self._connection, self._identity, settled=True)
+        if not take_over and state.holder != before:
+            self._refuse(state.holder, resumed=resumed)
+        self.renew(ended=False)
+        return state
+
+    def regain(self) -> State:
+        """After `_FENCED` or a lost reply: go on with a new producer, unless another run holds the topic now.
+
+        Raises:
+            Held: it was taken over.
+            BrokerTrouble: no broker answered for `OUTAGE` seconds.
+        """
+        until = time.monotonic() + OUTAGE
+        while True:
+            try:
+                self._refuse(read_state(self._connection, self._identity, settled=True).holder, resumed=False)
+                self._open()
+                state = read_state(self._connection, self._identity, settled=True)
+            except (BrokerTrouble, Unreachable):
+                if time.monotonic() > until:
+                    raise
+                self.producer.poll(0.5)
+                continue
+            self.renewed = 0.0
+            return state
+
+    def renew(self, *, ended: bool) -> None:
+        """Write the holder record in a transaction of its own."""
+        self.producer.begin_transaction()
+        self.write_holder(ended=ended)
+        self.commit()
+
+    def write_holder(self, *, ended: bool) -> None:
+        """Put the holder record into the open transaction."""
+        key, value = holder_record(self._identity, self._stamp, self._since, ended=ended)
+        self.producer.produce(state_topic(self._connection.prefix), value, key, partition=0)
+        self.renewed = time.monotonic()
+
+    def commit(self) -> None:
+        """Commit, and go on trying for as long as the coordinator may still do it.
+
+        Raises:
+            KafkaException: it did not, or nobody knows.
+        """
+        until = time.monotonic() + TRANSACTION_MS / 1000
+        while True:
+            try:
+                self.producer.commit_transaction(STEP)
+            except KafkaException as error:
+                inner = error_of(error)
+                if inner.txn_requires_abort() or inner.fatal() or not inner.retriable() or time.monotonic() > until:
+                    raise
+            else:
+                return
+
+    def abort(self) -> None:
+        """Abort.
+
+        Raises:
+            KafkaException: the transaction is in another's hands.
+        """
+        until = time.monotonic() + TRANSACTION_MS / 1000
+        while True:
+            try:
+                self.producer.abort_transaction(STEP)
+            except KafkaException as error:
+                if not error_of(error).retriable() or time.monotonic() > until:
+                    raise
+            else:
+                return
+
+    def _open(self) -> None:
+        """A new producer: it fences the old one, whoever has it."""
+        producer = self._connection.producer(
+            "redrive",
+            transactional_id=transactional_id(self._connection.prefix, self._identity),
+            transaction_timeout_ms=TRANSACTION_MS,
+            message_max_bytes=REQUEST_MAX,
+            batch_size=self._batch_bytes,
+            linger_ms=5,
+        )
+        until = time.monotonic() + OUTAGE
+        while True:
+            try:
+                producer.init_transactions(STEP)
+            except KafkaException as error:
+                inner = error_of(error)
+                if inner.code() in RIGHTS or not inner.retriable() or time.monotonic() > until:
+                    raise self._connection.translate(error, f"taking hold of {self._name}") from error
+            else:
+                self.producer = producer
+                return
+
+    def _refuse(self, holder: HolderRecord | None, *, resumed: bool) -> None:
+        if holder is None or holder.lapsed:
+            return
+        stamp = holder.stamp
+        if stamp.run == self._stamp.run and (resumed or stamp.presence == self._stamp.presence):
+            return
+        raise held(self._name, holder)
+
+
+def held(name: str, holder: HolderRecord) -> Held:
+    """The refusal that names who, where and since when."""
+    since = time.strftime("%H:%M:%S", time.localtime(holder.since / 1000))
+    return Held(
+        f"{name} is held by another run",
+        f"run {holder.stamp.run[:8]} of {holder.stamp.operator} on {holder.stamp.presence.host} since {since}, "
+        f"last heard of {max(0, round(holder.age()))} s ago",
+        "Wait for its end, or take it over with --take-over.",
+    )
+
+
+def lost(error: KafkaException) -> bool:
+    """Whether the producer is of no use any more, or the outcome is not known."""
+    inner = error_of(error)
+    return bool(inner.fatal() or inner.code() in FENCED or inner.retriable() or inner.code() == KafkaError._TIMED_OUT)

@@ -1,0 +1,107 @@
+"""Consumer groups, classic and KIP-848; share groups by name."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+
+from confluent_kafka import ConsumerGroupType, KafkaException
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
+
+from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.lag import committed, lags, state_of
+from mqtui.brokers.kafka.topics import topic_name
+from mqtui.domain.figure import unknown
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import Group, GroupLag, Member
+
+CHUNK = 200
+SHARE = "a share group: neither confluent-kafka nor kafka-python can describe one"
+NO_PENDING = unknown("Kafka keeps no pending entries")
+
+
+class KafkaGroups:
+    """Groups with members, what they read, and their lag."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+        """All groups, or those that have members or committed offsets on one topic."""
+        admin = self._connection.admin()
+        listed = await self._connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
+        share = [one for one in listed.valid if one.type is ConsumerGroupType.UNKNOWN]
+        plain = [one for one in listed.valid if one.type is not ConsumerGroupType.UNKNOWN]
+        described = await self._connection.call("describing groups", lambda: _describe(admin, plain))
+        names = [one.group_id for one in plain]
+        offsets = await self._connection.call("asking for commits", lambda: committed(admin, names))
+        found: list[Group] = []
+        for one in plain:
+            told, commits = described[one.group_id], offsets[one.group_id]
+            reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
+            found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
+        found += [Group(Ref(Kind.GROUP, one.group_id), "share", state_of(one.state.name), why=SHARE) for one in share]
+        if ref is not None:
+            wanted = Ref(Kind.TOPIC, topic_name(ref))
+            found = [group for group in found if wanted in group.reads]
+        return sorted(found, key=lambda group: group.ref)
+
+    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """Lag of each group: what is committed is asked first, the ends after (K14)."""
+        admin = self._connection.admin()
+        for at in range(0, len(groups), CHUNK):
+            chunk = groups[at : at + CHUNK]
+            names = [ref.name for ref in chunk]
+            described = await self._connection.call("describing groups", partial(_states, admin, names))
+            for known in await lags(self._connection, chunk, described):
+                yield known
+
+
+def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:
+    found: dict[str, ConsumerGroupDescription | str] = {}
+    if not names:
+        return found
+    for name, promise in admin.describe_consumer_groups(list(names), request_timeout=ANSWER).items():
+        try:
+            found[name] = promise.result(ANSWER + 5)
+        except KafkaException as error:
+            inner = error_of(error)
+            if inner.code() in AWAY or inner.code() in SLOW:
+                raise
+            found[name] = inner.str()
+    return found
+
+
+def _describe(admin: AdminClient, listed: Sequence[ConsumerGroupListing]) -> dict[str, ConsumerGroupDescription | str]:
+    names = [one.group_id for one in listed]
+    found: dict[str, ConsumerGroupDescription | str] = {}
+    for at in range(0, len(names), CHUNK):
+        found.update(_states(admin, names[at : at + CHUNK]))
+    return found
+
+
+def _group(listed: ConsumerGroupListing, told: ConsumerGroupDescription | str, reads: set[str], why: str) -> Group:
+    sort = listed.type.name.lower() if listed.type is not None else "classic"
+    ref = Ref(Kind.GROUP, listed.group_id)
+    if isinstance(told, str):
+        return Group(ref, sort, state_of(listed.state.name), reads=_refs(reads), pending=NO_PENDING, why=told)
+    members = tuple(member_of(one) for one in told.members)
+    assigned = {topic for member in members for topic, _ in member.assigned}
+    return Group(ref, sort, state_of(told.state.name), members, _refs(reads | assigned), NO_PENDING, why)
+
+
+def _refs(names: set[str]) -> tuple[Ref, ...]:
+    return tuple(Ref(Kind.TOPIC, name) for name in sorted(names))
+
+
+def member_of(told: object) -> Member:
+    """A member as the coordinator describes it."""
+    assignment = getattr(told, "assignment", None)
+    places = assignment.topic_partitions if assignment is not None else []
+    return Member(
+        getattr(told, "member_id", ""),
+        getattr(told, "client_id", "") or "",
+        getattr(told, "host", "") or "",
+        tuple(sorted((place.topic, place.partition) for place in places)),
+    )

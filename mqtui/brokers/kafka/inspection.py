@@ -1,0 +1,171 @@
+"""A plan with the cluster's word on it: what is promised, what may go wrong, and the state topic to create."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from confluent_kafka.admin import AclOperation
+
+from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
+from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
+from mqtui.brokers.kafka.transactions import transaction
+from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Step, Take
+from mqtui.domain.redrive import Guarantee, Holder, Source, Strength
+from mqtui.domain.resource import Ref
+
+FOREVER = -1
+MOST = 2**63 - 1
+
+
+def promise(missing: Sequence[str] = ()) -> Guarantee:
+    """What a run promises (K5); `missing` are rights without which it can promise less."""
+    if missing:
+        return Guarantee(
+            Strength.AT_LEAST_ONCE,
+            f"at least once: {', '.join(missing)}; what was handled is known to the journal on this machine only, and "
+            "a crash may double the letters in hand, which are named",
+        )
+    return Guarantee(
+        Strength.EXACTLY_ONCE,
+        "exactly once for read_committed readers of this cluster; a reader with read_uncommitted, Java's default, may "
+        "see the batch in flight at a crash twice",
+    )
+
+
+async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
+    """The plan completed. Nothing is written and no producer opened."""
+    missing, steps, risks = await _state(connection, source)
+    risks += _holder(source)
+    risks += await _targets(connection, plan)
+    if not any(isinstance(step, Take) for step in plan.steps):
+        missing, steps = [], []
+    guarantee = plan.guarantee if plan.guarantee is not None and not missing else promise(missing)
+    return replace(plan, steps=(*steps, *plan.steps), risks=(*plan.risks, *risks), guarantee=guarantee)
+
+
+async def _state(connection: Connection, source: Source) -> tuple[list[str], list[Step], list[Risk]]:
+    """Rights that are missing, steps to take first, and risks, of the state topic and the transactional id (K15)."""
+    missing: list[str] = []
+    steps: list[Step] = []
+    risks: list[Risk] = []
+    name, ours = state_topic(connection.prefix), transactional_id(connection.prefix, source.identity)
+    try:
+        topic = await describe(connection, name)
+    except NotFound:
+        if await _may_create(connection):
+            steps.append(CreateStateTopic(name))
+        else:
+            missing.append(f"the topic {name} is missing and the right to create it too (Create on topic {name})")
+    except NotAuthorised:
+        missing.append(f"Describe, Read and Write on topic {name} are missing")
+    else:
+        for right in (AclOperation.READ, AclOperation.WRITE):
+            if right not in topic.rights:
+                missing.append(f"{right.name.capitalize()} on topic {name} is missing")
+        risks += await _shape(connection, topic)
+    seen = await transaction(connection, ours)
+    if seen is not None and not seen.allowed:
+        missing.append(f"Write and Describe on TransactionalId {ours} are missing")
+    if missing:
+        risks.append(Risk("at-least-once", "; ".join(missing)))
+    if seen is not None and seen.ongoing and source.holder is None:
+        risks.append(Risk("open-transaction", f"a transaction of {ours} is open; the run will end it"))
+    return missing, steps, risks
+
+
+async def _may_create(connection: Connection) -> bool:
+    """Whether topics may be created. A right on the one name alone is not told by the broker before the try."""
+    admin = connection.admin()
+    asked = admin.describe_cluster(include_authorized_operations=True, request_timeout=ANSWER)
+    told = await connection.ask(asked, "asking for rights")
+    return AclOperation.CREATE in (told.authorized_operations or ())
+
+
+async def _shape(connection: Connection, topic: Topic) -> list[Risk]:
+    config = (await configs(connection, [topic.name])).get(topic.name, {})
+    policy = config.get("cleanup.policy", "compact")
+    if len(topic.partitions) == 1 and policy == "compact":
+        return []
+    text = f"{topic.name} has {len(topic.partitions)} partitions and cleanup.policy={policy}; it must be one, compact"
+    return [Risk("state-topic", text, Severity.REFUSE, final=True)]
+
+
+def _holder(source: Source) -> list[Risk]:
+    holder: Holder | None = source.holder
+    if holder is None or holder.stale:
+        return []
+    since = time.strftime("%H:%M:%S", time.localtime(holder.since / 1000))
+    text = (
+        f"run {holder.run[:8]} of {holder.operator} on {holder.host} has held {source.ref.name} since {since}, "
+        f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"
+    )
+    return [Risk("held", text, Severity.REFUSE)]
+
+
+async def _targets(connection: Connection, plan: Plan) -> list[Risk]:
+    """The topics letters go to: there, writable, and fit for the letters."""
+    refs: dict[Ref, None] = {}
+    for step in plan.steps:
+        if isinstance(step, Send | Deliver):
+            refs[step.target] = None
+    risks: list[Risk] = []
+    found: list[Topic] = []
+    for ref in refs:
+        try:
+            topic = await describe(connection, topic_name(ref))
+        except NotFound as error:
+            risks.append(Risk("no-target", f"{error.title}; mqtui does not create it", Severity.REFUSE, final=True))
+        except NotAuthorised as error:
+            risks.append(Risk("no-right", f"{error.title}: {error.hint}", Severity.REFUSE, final=True))
+        else:
+            found.append(topic)
+            if AclOperation.WRITE not in topic.rights:
+                text = f"the right to write {topic.name} is missing: Write on topic {topic.name}"
+                risks.append(Risk("no-right", text, Severity.REFUSE, final=True))
+    told = await configs(connection, [topic.name for topic in found])
+    for topic in found:
+        config = told.get(topic.name)
+        if config is not None:
+            risks += _fit(topic.name, config, plan)
+    return risks
+
+
+def _fit(name: str, config: Mapping[str, str], plan: Plan) -> list[Risk]:
+    risks: list[Risk] = []
+    limit = int(config.get("max.message.bytes") or MOST)
+    if plan.largest > limit:
+        text = f"the largest letter has {plan.largest:,} B, {name} takes at most {limit:,} B: such letters are refused"
+        risks.append(Risk("too-large", text))
+    if "compact" in config.get("cleanup.policy", "") and plan.keyless:
+        text = f"{plan.keyless:,} letters have no key and {name} is compacted: the broker refuses those"
+        risks.append(Risk("no-key", text))
+    if plan.keeps_time and plan.oldest is not None:
+        risks += timestamp_risk(name, config, plan.oldest)
+    return risks
+
+
+def timestamp_risk(name: str, config: Mapping[str, str], oldest: int, now: int | None = None) -> list[Risk]:
+    """Why letters with their own time can't go to a topic (K7). Times are ms; `config` is the topic's.
+
+    [A kept 8-day-old time in a 7-day topic: deleted before anybody read it.]
+    """
+    now = int(time.time() * 1000) if now is None else now
+    age = now - oldest
+    limits = (
+        ("retention.ms", age, "deletes what is older"),
+        ("message.timestamp.before.max.ms", age, "refuses older times"),
+        ("message.timestamp.after.max.ms", -age, "refuses times that far ahead"),
+    )
+    risks: list[Risk] = []
+    for setting, amount, what in limits:
+        limit = int(config.get(setting) or MOST)
+        if setting == "retention.ms" and "delete" not in config.get("cleanup.policy", "delete"):
+            continue
+        if limit != FOREVER and amount > limit:
+            text = f"the oldest letter is {age // 1000:,} s old; {name} {what} ({setting}={limit})"
+            risks.append(Risk("timestamps", text, Severity.REFUSE, final=True))
+    return risks

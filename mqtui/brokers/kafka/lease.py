@@ -1,0 +1,76 @@
+"""Letters taken from one topic: exactly once under a hold, or at least once where the rights for it are missing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.loose import LooseLease
+from mqtui.brokers.kafka.publisher import batch_bytes, publishing, size_limits
+from mqtui.brokers.kafka.threads import finished
+from mqtui.brokers.kafka.topics import describe, topic_name
+from mqtui.brokers.kafka.work import Work
+from mqtui.brokers.port import Batch, Lease
+from mqtui.domain.errors import Refused
+from mqtui.domain.plan import Plan
+from mqtui.domain.redrive import Receipt, Source, Strength, Terms, Transfer
+from mqtui.domain.resource import Kind
+
+
+class KafkaLease:
+    """Letters under a hold; each is moved in one transaction with the record that it is handled."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Letters nobody has handled, at most `size` and about 4 MB a batch; in order within each partition.
+
+        Ends at the snapshot's ends, after `drain`, or once `Terms.want` letters were moved.
+        """
+        while batch := await finished(self._work.take(size)):
+            yield batch
+
+    async def drain(self) -> None:
+        """Read no more; what was read ahead is still given."""
+        await finished(self._work.drain())
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Store each and mark it handled. Cancelled on the way, what was produced is still committed (K4)."""
+        return await finished(self._work.move(batch))
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Mark letters handled."""
+        return await finished(self._work.settle(letters))
+
+    async def keep(self, letters: Batch) -> None:
+        """Nothing to do: letters stay in a topic, and are not marked."""
+
+
+@asynccontextmanager
+async def leasing(connection: Connection, plan: Plan, source: Source, terms: Terms) -> AsyncIterator[Lease]:
+    """A lease as strong as the plan promises.
+
+    Raises:
+        Held: another run holds the topic.
+        Refused: the topic was deleted and made anew since the plan.
+        NotFound, NotAuthorised: the topic, the state topic or a right is missing.
+    """
+    topic = await describe(connection, topic_name(source.ref))
+    if topic.identity != source.identity:
+        raise Refused(
+            f"{topic.name} is another topic now", "It was deleted and made anew since the plan.", "Plan again."
+        )
+    if plan.guarantee is not None and plan.guarantee.strength is Strength.AT_LEAST_ONCE:
+        async with publishing(connection) as publisher:
+            yield LooseLease(connection, source, terms, publisher)
+        return
+    names = [target.name for target in terms.targets if target.kind is Kind.TOPIC]
+    work = Work(connection, source, terms, batch_bytes(await size_limits(connection, names)))
+    opened = work.begin()
+    try:
+        await finished(opened)
+        yield KafkaLease(work)
+    finally:
+        await finished(work.end())

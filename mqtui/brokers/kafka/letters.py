@@ -1,0 +1,93 @@
+"""Letters nobody has handled, read ahead by the lease's thread up to the ends of the plan's snapshot."""
+
+from __future__ import annotations
+
+from confluent_kafka.admin import OffsetSpec
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.cursor import Cursor
+from mqtui.brokers.kafka.offsets import collect, numbers
+from mqtui.brokers.kafka.records import message
+from mqtui.brokers.kafka.state import State
+from mqtui.domain.errors import Refused
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import OffsetBounds, Source
+
+AT_ONCE = 1_000
+MOST_BYTES = 4_000_000
+"""Bytes of one batch; one letter may be larger (K4)."""
+
+
+class Letters:
+    """Used by one thread. Offsets the consumer skips (markers, compaction, retention) count as handled."""
+
+    def __init__(self, connection: Connection, source: Source, state: State, hand: int) -> None:
+        if not isinstance(source.bounds, OffsetBounds):
+            raise Refused(f"{source.ref} was not planned as a Kafka topic")
+        self._ref = source.ref
+        self._state = state
+        self._hand = max(1, hand)
+        self._ready: list[Message] = []
+        self._bytes = 0
+        self._next = _starts(connection, source.ref.name, source.bounds, state)
+        self._ends = {number: source.bounds.end[number] for number in self._next}
+        self._mixed = {number for number in self._next if _holds(state, number, self._next[number], self._ends[number])}
+        """Partitions with handled letters above the watermark."""
+        self._cursor = Cursor(connection, "redrive", source.ref.name, self._next, self._ends)
+        self._open = set(self._cursor.open)
+        self.drained = False
+
+    @property
+    def hungry(self) -> bool:
+        """Whether more should be read ahead."""
+        return bool(self._open) and not self.drained and len(self._ready) < self._hand and self._bytes < MOST_BYTES
+
+    def take(self, size: int) -> list[Message]:
+        """At most `size` letters; none at the end of the snapshot, or once drained and given out.
+
+        Raises:
+            MqtuiError: the broker refused or is gone.
+        """
+        while self._open and not self.drained and len(self._ready) < size and self._bytes < MOST_BYTES:
+            self.fetch(0.2)
+        batch = self._ready[:size]
+        self._ready = self._ready[size:]
+        self._bytes = sum([len(letter.value or b"") for letter in self._ready])
+        return batch
+
+    def fetch(self, wait: float) -> None:
+        """Read some ahead."""
+        state, ref, expected, ready = self._state, self._ref, self._next, self._ready
+        for record in self._cursor.take(AT_ONCE, wait):
+            number, offset = record.partition(), record.offset()
+            due = expected[number]
+            if offset != due:
+                if offset < due:
+                    continue
+                state.marks(number).add(due, offset)
+            expected[number] = offset + 1
+            if number in self._mixed and state.marks(number).has(offset):
+                continue
+            letter = message(ref, record)
+            ready.append(letter)
+            self._bytes += len(letter.value or b"")
+        for number in self._open - self._cursor.open:
+            state.marks(number).add(expected[number], self._ends[number])
+        self._open = set(self._cursor.open)
+
+    def close(self) -> None:
+        """Read no more."""
+        self._cursor.close()
+
+
+def _starts(connection: Connection, name: str, bounds: OffsetBounds, state: State) -> dict[int, int]:
+    """The first offset to read by partition: not below the log's start, the plan's wish or what is handled."""
+    places = [(name, number) for number in bounds.end]
+    with connection.translating(f"reading {name}"):
+        low = numbers(collect(connection.admin(), places, OffsetSpec.earliest(), committed=False))
+    starts = {number: max(first, bounds.first.get(number, 0)) for number, first in low.items()}
+    return {number: state.marks(number).watermark(first) for number, first in starts.items()}
+
+
+def _holds(state: State, number: int, first: int, end: int) -> bool:
+    return first < end and state.marks(number).count(first, end) > 0

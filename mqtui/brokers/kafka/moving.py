@@ -1,0 +1,205 @@
+"""Moving letters: they and the record that they are handled, in one transaction (K2, K4)."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import KafkaError, KafkaException
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate
+from mqtui.brokers.kafka.fencing import Hold, lost
+from mqtui.brokers.kafka.publisher import refused
+from mqtui.brokers.kafka.sending import Outbox
+from mqtui.brokers.kafka.state import Stamp, State, records_of, state_topic
+from mqtui.domain.errors import BrokerTrouble
+from mqtui.domain.message import Message, Offset
+from mqtui.domain.redrive import Receipt, Stored, Transfer
+
+MOST_LETTERS = 10_000
+MOST_BYTES = 4_000_000
+MOST_SECONDS = 0.7
+"""Of producing; with its commit a transaction stays open for about a second at most (K4)."""
+
+LOOK = 256
+"""Letters between two looks at the clock and at delivery reports."""
+
+TRIES = 5
+"""Transactions in a row that may fail without any letter being settled."""
+
+RENEW = 10.0
+"""Seconds between two writings of the holder record (K3)."""
+
+
+class Mover:
+    """Moves and settles letters under a hold. Used by one thread."""
+
+    def __init__(self, connection: Connection, identity: str, hold: Hold, state: State, stamp: Stamp) -> None:
+        self._connection = connection
+        self._identity = identity
+        self._hold = hold
+        self._state = state
+        self._stamp = stamp
+        self._outbox = Outbox(connection)
+        self._topic = state_topic(connection.prefix)
+        self._sent: list[int] = []
+        """Places of the letters in the open transaction."""
+
+    def move(self, batch: Sequence[Transfer]) -> list[Receipt]:
+        """One receipt a letter.
+
+        Raises:
+            Held: another run took over.
+            NotFound, NotAuthorised: a target can't be had; what was committed before stays so.
+            BrokerTrouble: no broker answers; the state topic will tell what became of the letters.
+        """
+        self._outbox.learn({transfer.target for transfer in batch})
+        return self._settled([transfer.letter for transfer in batch], batch)
+
+    def settle(self, letters: Sequence[Message]) -> list[Receipt]:
+        """Mark letters handled, without sending them anywhere. Raises as `move`."""
+        return self._settled(letters, None)
+
+    def renew(self) -> None:
+        """Say that the run is still there, when it is time to (K3).
+
+        Raises:
+            Held: it was taken over.
+        """
+        if time.monotonic() - self._hold.renewed < RENEW:
+            return
+        try:
+            self._hold.renew(ended=False)
+        except KafkaException as error:
+            self._failed(error, [], [])
+
+    def _settled(self, letters: Sequence[Message], transfers: Sequence[Transfer] | None) -> list[Receipt]:
+        receipts: list[Receipt | None] = [None] * len(letters)
+        groups = deque([list(range(len(letters)))])
+        tries = 0
+        while groups:
+            group = groups.popleft()
+            blamed = self._attempt(letters, transfers, group, receipts)
+            for place, error in blamed.items():
+                if len(blamed) == 1 or error.code() == KafkaError.INVALID_RECORD:
+                    receipts[place] = refused(error)
+                else:
+                    groups.append([place])
+            rest = [place for place in group if receipts[place] is None and place not in blamed]
+            if rest:
+                groups.appendleft(rest)
+            tries = tries + 1 if rest == group else 0
+            if tries >= TRIES:
+                raise BrokerTrouble("The broker commits nothing", f"{TRIES} transactions in a row failed.")
+        return [receipt for receipt in receipts if receipt is not None]
+
+    def _attempt(
+        self,
+        letters: Sequence[Message],
+        transfers: Sequence[Transfer] | None,
+        group: Sequence[int],
+        receipts: list[Receipt | None],
+    ) -> Mapping[int, KafkaError]:
+        """One transaction with as much of the group as fits. Returns the letters to blame where it was aborted."""
+        self._outbox.clear()
+        self._sent = []
+        try:
+            self._hold.producer.begin_transaction()
+            if transfers is None:
+                self._sent = list(group[:MOST_LETTERS])
+            else:
+                self._send(transfers, group, receipts)
+            self._mark(letters)
+            self._write()
+            self._hold.commit()
+        except KafkaException as error:
+            return self._failed(error, letters, receipts)
+        self._state.written()
+        if transfers is None:
+            for place in self._sent:
+                receipts[place] = Receipt(Stored.STORED)
+        else:
+            for place in self._sent:
+                receipts[place] = self._outbox.receipt(place)
+        return {}
+
+    def _send(self, transfers: Sequence[Transfer], group: Sequence[int], receipts: list[Receipt | None]) -> None:
+        producer, send, sent = self._hold.producer, self._outbox.send, self._sent
+        weight, until = 0, time.monotonic() + MOST_SECONDS
+        for count, place in enumerate(group):
+            transfer = transfers[place]
+            if count % LOOK == 0 and count:
+                producer.poll(0)
+                if time.monotonic() > until:
+                    return
+            refusal = send(producer, place, transfer)
+            if refusal is None:
+                sent.append(place)
+                weight += len(transfer.letter.value or b"")
+            else:
+                receipts[place] = refusal
+            if weight >= MOST_BYTES or count + 1 >= MOST_LETTERS:
+                return
+
+    def _mark(self, letters: Sequence[Message]) -> None:
+        """Mark what is in the transaction handled, a run of neighbours at a time."""
+        marks = self._state.marks
+        number, first, end = -1, 0, 0
+        for place in self._sent:
+            at = letters[place].position
+            if not isinstance(at, Offset):
+                raise TypeError(f"{at} is no place in a topic")
+            if at.offset == end and at.partition == number:
+                end += 1
+                continue
+            if number >= 0:
+                marks(number).add(first, end)
+            number, first = at.partition, at.offset
+            end = first + 1
+        if number >= 0:
+            marks(number).add(first, end)
+
+    def _write(self) -> None:
+        """Put what is handled, and from time to time who holds the topic, into the transaction."""
+        producer = self._hold.producer
+        for key, value in records_of(self._identity, self._state, self._stamp):
+            producer.produce(self._topic, value, key, partition=0)
+        if time.monotonic() - self._hold.renewed > RENEW / 2:
+            self._hold.write_holder(ended=False)
+
+    def _failed(
+        self, error: KafkaException, letters: Sequence[Message], receipts: list[Receipt | None]
+    ) -> Mapping[int, KafkaError]:
+        """Abort and say which letters are to blame; or go on with a new producer and see what was committed."""
+        inner = error_of(error)
+        if inner.code() in RIGHTS and not inner.txn_requires_abort():
+            raise translate(error, "moving letters") from error
+        if inner.txn_requires_abort() and not inner.fatal():
+            try:
+                self._hold.abort()
+            except KafkaException as again:
+                if not lost(again):
+                    raise translate(again, "aborting a transaction") from again
+            else:
+                return self._undone(inner, letters)
+        elif not lost(error):
+            raise translate(error, "moving letters") from error
+        self._state.partitions = self._hold.regain().partitions
+        for place in self._sent:
+            at = letters[place].position
+            if isinstance(at, Offset) and self._state.marks(at.partition).has(at.offset):
+                receipts[place] = self._outbox.receipt(place)
+        return {}
+
+    def _undone(self, error: KafkaError, letters: Sequence[Message]) -> Mapping[int, KafkaError]:
+        for place in self._sent:
+            at = letters[place].position
+            if isinstance(at, Offset):
+                self._state.marks(at.partition).drop([at.offset])
+        blamed = self._outbox.failures()
+        for reason in (error, *blamed.values()):
+            if reason.code() in RIGHTS or reason.code() in MISSING:
+                raise translate(reason, "moving letters")
+        return blamed

@@ -1,0 +1,127 @@
+"""Letters into the open transaction: what `Transfer.outgoing()` says, without building a message for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.errors import error_of
+from mqtui.brokers.kafka.publisher import ANY, refused
+from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
+from mqtui.brokers.kafka.topics import described, topic_name
+from mqtui.domain.message import Header, Offset
+from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.resource import Ref
+
+KNOWN_NAMES = 10_000
+PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._INVALID_DIFFERENT_RECORD})
+"""What an aborted transaction says of letters that had nothing wrong with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A topic letters go to, described right before the first of them (K9)."""
+
+    name: str
+    partitions: int
+
+
+class Outbox:
+    """Hands letters to librdkafka and keeps its delivery reports, by place."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._targets: dict[Ref, Target] = {}
+        self._sendable: set[str] = set()
+        """Header names known to be fit for the client library."""
+        self._reports: dict[int, Record | KafkaError] = {}
+
+    def learn(self, targets: Iterable[Ref]) -> None:
+        """Describe targets that are new.
+
+        Raises:
+            NotFound, NotAuthorised: one can't be had.
+        """
+        for target in targets:
+            if target not in self._targets:
+                topic = described(self._connection, topic_name(target))
+                self._targets[target] = Target(topic.name, len(topic.partitions))
+
+    def clear(self) -> None:
+        """Forget the reports of the last transaction."""
+        self._reports = {}
+
+    def send(self, producer: Producer, place: int, transfer: Transfer) -> Receipt | None:
+        """Hand over one letter, whose target is known; a receipt where it is refused at once."""
+        letter, known = transfer.letter, self._targets[transfer.target]
+        headers = letter.headers + transfer.added if transfer.added else letter.headers
+        sendable, stripped = self._sendable, transfer.stripped
+        pairs: WireHeaders = [(name, value) for name, value, _ in headers if name in sendable]
+        if len(pairs) != len(headers):
+            if reason := self._check(headers):
+                return Receipt(Stored.REFUSED, None, reason)
+            pairs = [(name, value) for name, value, _ in headers]
+        if stripped:
+            kept = [pair for pair in pairs[: len(letter.headers)] if pair[0] not in stripped]
+            pairs = kept + pairs[len(letter.headers) :]
+        partition = transfer.partition
+        if partition is not None and not 0 <= partition < known.partitions:
+            return Receipt(Stored.REFUSED, None, f"{known.name} has no partition {partition}")
+        return self._produce(producer, known.name, transfer, pairs, place)
+
+    def failures(self) -> dict[int, KafkaError]:
+        """Places whose letter the broker refused, so that the transaction can't be committed."""
+        return {
+            place: told
+            for place, told in self._reports.items()
+            if isinstance(told, KafkaError) and told.code() not in PURGED
+        }
+
+    def receipt(self, place: int) -> Receipt:
+        """The receipt of a committed letter; without its position where the report was lost."""
+        told = self._reports.get(place)
+        if told is None or isinstance(told, KafkaError):
+            return Receipt(Stored.STORED)
+        return Receipt(Stored.STORED, Offset(told.partition(), told.offset()))
+
+    def _produce(
+        self,
+        producer: Producer,
+        topic: str,
+        transfer: Transfer,
+        headers: WireHeaders,
+        place: int,
+    ) -> Receipt | None:
+        note = partial(self._note, place)
+        letter = transfer.letter
+        partition = ANY if transfer.partition is None else transfer.partition
+        time = transfer.timestamp or 0
+        while True:
+            try:
+                producer.produce(
+                    topic, letter.value, letter.key, partition, on_delivery=note, timestamp=time, headers=headers
+                )
+            except BufferError:
+                producer.poll(0.1)
+            except KafkaException as error:
+                inner = error_of(error)
+                if inner.fatal() or inner.txn_requires_abort() or inner.code() == KafkaError._STATE:
+                    raise
+                return refused(inner)
+            else:
+                return None
+
+    def _note(self, place: int, error: KafkaError | None, record: Record) -> None:
+        self._reports[place] = record if error is None else error
+
+    def _check(self, headers: Sequence[Header]) -> str:
+        if reason := unsendable(headers):
+            return reason
+        if len(self._sendable) > KNOWN_NAMES:
+            self._sendable.clear()
+        self._sendable.update(name for name, _, _ in headers)
+        return ""

@@ -1,0 +1,192 @@
+"""The state topic: what was handled in each dead-letter topic, and who holds it.
+
+One compacted topic of one partition, `<prefix>.state`. Records, as JSON with a version `v`:
+
+    key   <topic id>/<partition>/<segment>
+    value {"v":1,"watermark":118203,"bitmap":"...","run":...,"operator":...,"host":...,"time":ms,"plan":...}
+    key   <topic id>/holder
+    value {"v":1,"run":...,"operator":...,"host":...,"machine":...,"pid":...,"start":...,"since":ms,"time":ms,
+           "plan":...,"ended":false}
+
+`watermark` is the first offset of the segment that is not handled; `bitmap` covers the offsets from there on.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import orjson
+from confluent_kafka.admin import OffsetSpec
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.cursor import Cursor, drained
+from mqtui.brokers.kafka.marks import Marks
+from mqtui.brokers.kafka.offsets import collect, numbers
+from mqtui.brokers.kafka.presence import Presence
+from mqtui.domain.errors import BrokerTrouble, NotFound
+from mqtui.domain.redrive import Handled, Holder
+
+VERSION = 1
+LAPSES = 30.0
+"""Seconds after which a hold that was not renewed is over (K3)."""
+
+SETTLING = 45.0
+"""Seconds to wait for foreign transactions in the state topic: a killed run's is ended after 15 s, looked for every
+10 s (transaction.abort.timed.out.transaction.cleanup.interval.ms)."""
+
+
+def state_topic(prefix: str) -> str:
+    """The name of the state topic (C9)."""
+    return f"{prefix}.state"
+
+
+def transactional_id(prefix: str, identity: str) -> str:
+    """One id for each dead-letter topic, so that runs on one topic are serial (C9)."""
+    return f"{prefix}.{identity}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who writes a record: the run and the person behind it."""
+
+    run: str
+    operator: str
+    plan: str
+    presence: Presence
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRecord:
+    """Who holds a topic. Times are ms since the epoch."""
+
+    stamp: Stamp
+    since: int
+    time: int
+    ended: bool
+
+    def age(self, now: float | None = None) -> float:
+        """Seconds since it was renewed, by this machine's clock."""
+        return (time.time() if now is None else now) - self.time / 1000
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether it holds no more: it ended, was not renewed, or its process on this machine is gone."""
+        return self.ended or self.age() > LAPSES or self.stamp.presence.gone
+
+    def shown(self) -> Holder | None:
+        """The domain's holder; None once it ended."""
+        if self.ended:
+            return None
+        who = self.stamp.presence
+        return Holder(
+            self.stamp.run, self.stamp.operator, who.host, self.since, self.age(), self.lapsed, (who.pid, who.start)
+        )
+
+
+@dataclass(slots=True)
+class State:
+    """What the state topic says of one dead-letter topic."""
+
+    partitions: dict[int, Marks] = field(default_factory=dict)
+    holder: HolderRecord | None = None
+
+    def marks(self, partition: int) -> Marks:
+        """Marks of a partition, empty ones where nothing was handled."""
+        return self.partitions.setdefault(partition, Marks())
+
+    def written(self) -> None:
+        """The records of all changes are committed."""
+        for marks in self.partitions.values():
+            marks.touched.clear()
+
+    def handled(self, low: dict[int, int]) -> Handled:
+        """Watermark and offsets above it, for the partitions that begin at `low`."""
+        watermark = {number: self.marks(number).watermark(first) for number, first in low.items()}
+        above = {number: frozenset(self.marks(number).above(mark)) for number, mark in watermark.items()}
+        return Handled(watermark, {number: offsets for number, offsets in above.items() if offsets})
+
+
+def read_state(connection: Connection, identity: str, *, settled: bool) -> State:
+    """What is committed, read by a read_committed consumer in this thread (K1).
+
+    With `settled` up to the high watermark: records behind a transaction of another run in the same topic would be
+    missed at the last stable offset, so that transaction's end is waited for. Without, as far as can be read now.
+
+    Raises:
+        NotFound: there is no state topic.
+        TimedOut: a foreign transaction stayed open.
+    """
+    name = state_topic(connection.prefix)
+    admin, place = connection.admin(), [(name, 0)]
+    with connection.translating(f"reading {name}"):
+        first = numbers(collect(admin, place, OffsetSpec.earliest(), committed=False))
+        end = numbers(collect(admin, place, OffsetSpec.latest(), committed=not settled))
+    if not first or not end:
+        raise NotFound(f"There is no topic {name}", "It keeps what was handled; a redrive's plan creates it.")
+    cursor = Cursor(connection, "state", name, first, end, patience=SETTLING)
+    state = State()
+    head = f"{identity}/".encode()
+    for record in drained(cursor):
+        key, value = record.key(), record.value()
+        if key is not None and value is not None and key.startswith(head):
+            _take(state, key[len(head) :], value)
+    state.written()
+    return state
+
+
+def _take(state: State, key: bytes, value: bytes) -> None:
+    try:
+        told = orjson.loads(value)
+        if told["v"] > VERSION:
+            raise BrokerTrouble(
+                "The state topic was written by a newer mqtui", f"Its records have version {told['v']}.", "Upgrade."
+            )
+        if key == b"holder":
+            who = Presence(told["host"], told["machine"], told["pid"], told["start"])
+            stamp = Stamp(told["run"], told["operator"], told["plan"], who)
+            state.holder = HolderRecord(stamp, told["since"], told["time"], told["ended"])
+        else:
+            partition, segment = (int(part) for part in key.split(b"/"))
+            state.marks(partition).read(segment, told["watermark"], told["bitmap"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokerTrouble("A record of the state topic can't be read", f"key {key!r}: {error}") from error
+
+
+def records_of(identity: str, state: State, stamp: Stamp) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value for each segment that changed since its record was last committed."""
+    now = int(time.time() * 1000)
+    for partition, marks in state.partitions.items():
+        for segment in sorted(marks.touched):
+            watermark, bitmap = marks.written(segment)
+            value = {
+                "v": VERSION,
+                "watermark": watermark,
+                "bitmap": bitmap,
+                "run": stamp.run,
+                "operator": stamp.operator,
+                "host": stamp.presence.host,
+                "time": now,
+                "plan": stamp.plan,
+            }
+            yield f"{identity}/{partition}/{segment}".encode(), orjson.dumps(value)
+
+
+def holder_record(identity: str, stamp: Stamp, since: int, *, ended: bool) -> tuple[bytes, bytes]:
+    """Key and value that say who holds a topic from now on."""
+    who = stamp.presence
+    value = {
+        "v": VERSION,
+        "run": stamp.run,
+        "operator": stamp.operator,
+        "host": who.host,
+        "machine": who.machine,
+        "pid": who.pid,
+        "start": who.start,
+        "since": since,
+        "time": int(time.time() * 1000),
+        "plan": stamp.plan,
+        "ended": ended,
+    }
+    return f"{identity}/holder".encode(), orjson.dumps(value)

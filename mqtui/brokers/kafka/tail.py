@@ -1,0 +1,45 @@
+"""Following a topic from its end, in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, TopicPartition
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.cursor import HARMLESS
+from mqtui.brokers.kafka.errors import translate
+from mqtui.brokers.kafka.feed import Feed
+from mqtui.brokers.kafka.picking import batched
+from mqtui.brokers.kafka.records import Record, message
+from mqtui.brokers.port import Batch
+from mqtui.domain.resource import Ref
+
+LOOK = 0.2
+"""Seconds until a closed tail is noticed."""
+
+
+def follow(connection: Connection, ref: Ref, starts: Mapping[int, int], feed: Feed[Batch]) -> None:
+    """Hand over what arrives until nobody reads any more. Held back, librdkafka keeps at most 16 MiB."""
+    consumer = connection.consumer(
+        "tail", isolation_level="read_committed", fetch_wait_max_ms=100, queued_max_messages_kbytes=16_384
+    )
+    consumer.assign([TopicPartition(ref.name, number, first) for number, first in starts.items()])
+    try:
+        while not feed.closed.is_set():
+            records = [record for record in consumer.consume(500, LOOK) if _is_record(record, ref)]
+            for batch in batched(message(ref, record) for record in records):
+                if not feed.give(batch):
+                    return
+    finally:
+        consumer.close()
+
+
+def _is_record(record: Record, ref: Ref) -> bool:
+    error = record.error()
+    if error is None:
+        return True
+    code = error.code()
+    if code != KafkaError._PARTITION_EOF and code not in HARMLESS and not error.retriable():
+        raise translate(error, f"following {ref.name}")
+    return False

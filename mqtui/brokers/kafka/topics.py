@@ -1,0 +1,134 @@
+"""Topics as the broker describes them. Nothing here creates one (K9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, TopicCollection, Uuid
+from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, TopicDescription
+
+from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of
+from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
+from mqtui.domain.resource import Kind, Ref
+
+LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+"""Names a broker accepts (`org.apache.kafka.common.internals.Topic`)."""
+
+URL_SAFE = str.maketrans("+/", "-_")
+
+INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"})
+"""What Kafka itself keeps (`Topic.isInternal`, and the metadata log)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic that exists. `identity` is its id in Java's spelling; `rights` are what this principal may do with it."""
+
+    name: str
+    identity: str
+    partitions: tuple[int, ...]
+    replicas: int
+    in_sync: int
+    """Replicas in sync in the worst partition."""
+
+    rights: frozenset[AclOperation]
+
+
+def topic_name(ref: Ref) -> str:
+    """The name of a topic, safe to hand to the client library.
+
+    Raises:
+        NotFound: Kafka has no such kind, or no topic could be called that.
+    """
+    if ref.kind is not Kind.TOPIC:
+        raise NotFound(f"Kafka has no {ref}", "It has topics and groups.")
+    if not LEGAL.fullmatch(ref.name):
+        raise NotFound(
+            f"There is no topic {ref.name!r}",
+            "Topic names have 1 to 249 letters, digits, dots, hyphens and underscores.",
+        )
+    return ref.name
+
+
+async def describe(connection: Connection, name: str) -> Topic:
+    """One topic.
+
+    Raises:
+        NotFound: it does not exist.
+        NotAuthorised: Describe is missing.
+    """
+    admin = connection.admin()
+    asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
+    try:
+        return topic_of(await connection.ask(asked[name], f"looking at {name}"))
+    except NotFound as error:
+        raise missing(name) from error
+
+
+def described(connection: Connection, name: str) -> Topic:
+    """The same from a thread that may block."""
+    admin = connection.admin()
+    asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
+    try:
+        return topic_of(asked[name].result(ANSWER + 5))
+    except KafkaException as error:
+        raise refusal(connection, error, name) from error
+    except TimeoutError as error:
+        raise connection.health.verdict() or NotFound(f"No answer about {name}") from error
+
+
+def missing(name: str) -> NotFound:
+    """There is no such topic."""
+    return NotFound(f"There is no topic {name}", hint="`mqtui ls` shows the topics; a look never creates one.")
+
+
+def refusal(connection: Connection, error: KafkaException, name: str) -> MqtuiError:
+    """Why a topic could not be described."""
+    code = error_of(error).code()
+    if code in MISSING:
+        return missing(name)
+    if code in RIGHTS:
+        return NotAuthorised(f"The topic {name} may not be seen", error_of(error).str(), "Needed: Describe on it.")
+    return connection.translate(error, f"looking at {name}")
+
+
+def topic_of(told: TopicDescription) -> Topic:
+    """The broker's description in the adapter's words."""
+    return Topic(
+        told.name,
+        java_id(told.topic_id),
+        tuple(sorted(partition.id for partition in told.partitions)),
+        max((len(partition.replicas) for partition in told.partitions), default=0),
+        min((len(partition.isr) for partition in told.partitions), default=0),
+        frozenset(AclOperation(right.value) for right in told.authorized_operations or ()),
+    )
+
+
+def java_id(told: Uuid) -> str:
+    """A topic id as Kafka's own tools write it: base64 for URLs, without padding."""
+    return str(told).translate(URL_SAFE).rstrip("=")
+
+
+async def configs(connection: Connection, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+    """Effective configuration by topic; a topic whose configuration may not be read is left out."""
+    if not names:
+        return {}
+    admin = connection.admin()
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+
+    def collect() -> dict[str, dict[str, str]]:
+        found: dict[str, dict[str, str]] = {}
+        for resource, promise in admin.describe_configs(resources, request_timeout=ANSWER).items():
+            try:
+                entries = promise.result(ANSWER + 5)
+            except KafkaException as error:
+                if error_of(error).code() in MISSING or error_of(error).code() in RIGHTS:
+                    continue
+                raise
+            found[resource.name] = {entry.name: entry.value or "" for entry in entries.values()}
+        return found
+
+    return await connection.call("reading configurations", collect)

@@ -1,0 +1,106 @@
+"""What only kafka-python's admin client can ask: the release of the brokers, and the state of a transactional id.
+
+Both answers are extras: where they can't be had (a right, an option kafka-python does not know) they are None.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.port import Address
+
+Answer = TypeVar("Answer")
+PATIENCE_MS = 5_000
+
+log = logging.getLogger("kafka")
+log.addHandler(logging.NullHandler())
+log.propagate = False
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """What the coordinator says of a transactional id. `since` is ms since the epoch, -1 where none is open."""
+
+    allowed: bool
+    state: str = ""
+    since: int = -1
+
+    @property
+    def ongoing(self) -> bool:
+        """Whether a transaction is open."""
+        return self.state == "Ongoing"
+
+
+async def release(connection: Connection) -> str:
+    """The oldest release that speaks the brokers' protocol, such as "4.3"; "" where it can't be told."""
+
+    def version(admin: Any) -> str:
+        numbers = admin.get_broker_version_data(admin.describe_cluster()["brokers"][0]["broker_id"]).broker_version
+        return ".".join(str(number) for number in numbers)
+
+    return await connection.call("asking for the release", lambda: _ask(connection.address, version)) or ""
+
+
+async def transaction(connection: Connection, transactional_id: str) -> Transaction | None:
+    """The state of a transactional id, without opening a producer (K3). `allowed` is False without Describe on it."""
+    return await connection.call(
+        "asking for a transaction", lambda: _ask(connection.address, lambda admin: _described(admin, transactional_id))
+    )
+
+
+def _described(admin: Any, transactional_id: str) -> Transaction:
+    from kafka import errors
+
+    try:
+        told = admin.describe_transactions([transactional_id])[transactional_id]
+    except errors.TransactionalIdNotFoundError:
+        return Transaction(allowed=True)
+    except errors.TransactionalIdAuthorizationFailedError:
+        return Transaction(allowed=False)
+    return Transaction(allowed=True, state=told.state.value, since=told.transaction_start_time_ms)
+
+
+def _ask(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
+    from kafka.admin import KafkaAdminClient
+    from kafka.errors import KafkaError
+
+    try:
+        admin = KafkaAdminClient(**_config(address))
+    except (KafkaError, OSError, ValueError, AssertionError):
+        return None
+    try:
+        return question(admin)
+    except (KafkaError, OSError, ValueError, KeyError, IndexError):
+        return None
+    finally:
+        admin.close()
+
+
+def _config(address: Address) -> dict[str, Any]:
+    secure = {
+        (False, False): "PLAINTEXT",
+        (False, True): "SASL_PLAINTEXT",
+        (True, False): "SSL",
+        (True, True): "SASL_SSL",
+    }
+    options = address.options
+    config: dict[str, Any] = {
+        "bootstrap_servers": [f"{host}:{port}" for host, port in address.hosts],
+        "client_id": f"{address.prefix}-transactions",
+        "request_timeout_ms": PATIENCE_MS,
+        "bootstrap_timeout_ms": PATIENCE_MS,
+        "security_protocol": secure[address.tls, bool(address.user)],
+    }
+    if address.user:
+        config["sasl_mechanism"] = options.get("sasl.mechanism", options.get("sasl.mechanisms", "PLAIN"))
+        config["sasl_plain_username"], config["sasl_plain_password"] = address.user, address.secret
+    if address.tls:
+        config["ssl_cafile"] = options.get("ssl.ca.location")
+        config["ssl_certfile"] = options.get("ssl.certificate.location")
+        config["ssl_keyfile"] = options.get("ssl.key.location")
+        config["ssl_check_hostname"] = options.get("ssl.endpoint.identification.algorithm", "https") != "none"
+    return config

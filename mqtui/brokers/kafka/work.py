@@ -1,0 +1,144 @@
+"""The thread of a lease: it holds the source, reads letters ahead, moves them, and renews the hold while idle.
+
+One thread, so that at most one does Python work for each record; the waits for the broker are librdkafka's.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import TypeVar
+
+from confluent_kafka import KafkaException
+
+from mqtui.brokers.kafka.connection import Connection, log
+from mqtui.brokers.kafka.fencing import Hold
+from mqtui.brokers.kafka.letters import Letters
+from mqtui.brokers.kafka.moving import Mover
+from mqtui.brokers.kafka.presence import here
+from mqtui.brokers.kafka.state import Stamp
+from mqtui.brokers.kafka.threads import fulfil, promised, start
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Receipt, Source, Stored, Terms, Transfer
+
+Result = TypeVar("Result")
+IDLE = 0.5
+"""Seconds between two looks at the hold while nobody asks for anything."""
+
+
+class Work:
+    """Started by `begin`, ended by `end`; the other methods queue a job for the thread."""
+
+    def __init__(self, connection: Connection, source: Source, terms: Terms, batch_bytes: int) -> None:
+        self._connection = connection
+        self._source = source
+        self._terms = terms
+        self._stamp = Stamp(terms.run, terms.operator, terms.plan_hash, here())
+        self._hold = Hold(connection, source.identity, source.ref.name, self._stamp, batch_bytes)
+        self._letters: Letters | None = None
+        self._mover: Mover | None = None
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._ended: Future[None] = promised()
+        self._broken: MqtuiError | None = None
+        """What went wrong while nobody was waiting."""
+        self._moved = 0
+
+    def begin(self) -> Future[None]:
+        """Take hold of the source. Fails with Held, NotAuthorised and the like."""
+        opened: Future[None] = promised()
+        start("redrive", lambda: self._run(opened))
+        return opened
+
+    def take(self, size: int) -> Future[list[Message]]:
+        """The next letters; none at the end."""
+        return self._post(lambda: self._taken(size))
+
+    def move(self, batch: Sequence[Transfer]) -> Future[list[Receipt]]:
+        """Store letters and mark them handled."""
+        return self._post(lambda: self._counted(self._held_mover().move(batch)))
+
+    def settle(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
+        """Mark letters handled."""
+        return self._post(lambda: self._counted(self._held_mover().settle(letters)))
+
+    def drain(self) -> Future[None]:
+        """Read no more."""
+        return self._post(self._drained)
+
+    def end(self) -> Future[None]:
+        """Give up the hold and end the thread."""
+        self._jobs.put(None)
+        return self._ended
+
+    def _post(self, job: Callable[[], Result]) -> Future[Result]:
+        promise: Future[Result] = promised()
+        self._jobs.put(lambda: fulfil(promise, job))
+        return promise
+
+    def _run(self, opened: Future[None]) -> None:
+        fulfil(opened, self._open)
+        while (job := self._next()) is not None:
+            job()
+        fulfil(self._ended, self._close)
+
+    def _open(self) -> None:
+        terms = self._terms
+        state = self._hold.take(take_over=terms.take_over, resumed=terms.resumed)
+        self._letters = Letters(self._connection, self._source, state, terms.hand)
+        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp)
+
+    def _close(self) -> None:
+        if self._letters is not None:
+            self._letters.close()
+        if self._mover is None:
+            return
+        try:
+            self._hold.renew(ended=True)
+        except KafkaException as error:  # the hold lapses by itself after 30 s
+            log.warning("the end of run %s was not noted: %s", self._terms.run, error)
+
+    def _next(self) -> Callable[[], None] | None:
+        """The next job; while there is none, letters are read ahead and the hold is renewed."""
+        while True:
+            letters = self._letters
+            hungry = letters is not None and letters.hungry and self._broken is None
+            try:
+                return self._jobs.get(block=not hungry, timeout=None if hungry else IDLE)
+            except queue.Empty:
+                self._meanwhile(letters if hungry else None)
+
+    def _meanwhile(self, letters: Letters | None) -> None:
+        if self._mover is None or self._broken is not None:
+            return
+        try:
+            if letters is not None:
+                letters.fetch(0.05)
+            else:
+                self._hold.producer.poll(0)
+            self._mover.renew()
+        except MqtuiError as error:
+            self._broken = error
+
+    def _held_mover(self) -> Mover:
+        if self._broken is not None:
+            raise self._broken
+        if self._mover is None:
+            raise RuntimeError("the lease did not begin")
+        return self._mover
+
+    def _taken(self, size: int) -> list[Message]:
+        self._held_mover()
+        want = self._terms.want
+        if self._letters is None or (want is not None and self._moved >= want):
+            return []
+        return self._letters.take(size)
+
+    def _counted(self, receipts: list[Receipt]) -> list[Receipt]:
+        self._moved += sum([receipt.state is Stored.STORED for receipt in receipts])
+        return receipts
+
+    def _drained(self) -> None:
+        if self._letters is not None:
+            self._letters.drained = True
