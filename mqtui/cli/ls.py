@@ -8,7 +8,9 @@ from mqtui.cli import options
 from mqtui.cli.exits import DONE
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
+from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind
+from mqtui.domain.topology import NOT_ASKED
 
 
 @click.command()
@@ -27,11 +29,12 @@ def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None
 async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
     from mqtui.services.browse import destinations
     from mqtui.services.json_rows import destination_row
+    from mqtui.services.lag import with_backlog
     from mqtui.services.session import opened
 
     async with opened(target) as session:
         output.warn(session.warnings)
-        rows = await destinations(session.broker, kind, pattern)
+        rows = await with_backlog(session, await destinations(session.broker, kind, pattern))
     if output.json:
         for row in rows:
             output.json_line(destination_row(row))
@@ -39,9 +42,20 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     output.table(
         ("NAME", "KIND", "MESSAGES", "WAITING", "FACTS"),
         [
-            (row.ref.name, row.sort, row.messages, row.backlog, " ".join(f"{k}={v}" for k, v in row.facts.items()))
+            (
+                row.ref.name,
+                row.sort,
+                _asked(row.messages),
+                _asked(row.backlog),
+                " ".join(f"{k}={v}" for k, v in row.facts.items()),
+            )
             for row in rows
         ],
         right=(2, 3),
     )
     return DONE
+
+
+def _asked(figure: Figure) -> str:
+    """A figure; blank where nobody asked for it."""
+    return "" if figure is NOT_ASKED else str(figure)

@@ -50,7 +50,10 @@ class Found:
 
 
 async def find(session: Session, conventions: Conventions) -> Found:
-    """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message."""
+    """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
+
+    What only headers tell counts where nobody reads: a retry topic that its application empties is no dead end.
+    """
     rows = [row for row in await destinations(session.broker) if not row.internal]
     fed: dict[Ref, list[Ref]] = {}
     for row in rows:
@@ -67,9 +70,11 @@ async def find(session: Session, conventions: Conventions) -> Found:
             known[row.ref] = (tuple(ref for ref in origins if ref in names), "its name")
         elif row.messages.number != 0:
             unsure.append(row)
-    known |= await _sniffed(session, conventions, unsure[:SNIFFED])
     depths = {row.ref: row for row in rows}
-    places = [await _place(session, depths[ref], origins, told) for ref, (origins, told) in known.items()]
+    nameless = [depths[ref] for ref, (origins, _) in known.items() if not origins]
+    sniffed = await _sniffed(session, conventions, [*nameless, *unsure[:SNIFFED]])
+    places = [await _place(session, depths[ref], origins, told) for ref, (origins, told) in (known | sniffed).items()]
+    places = [place for place in places if place.ref in known or not place.readers]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
     return Found(tuple(places), max(0, len(unsure) - SNIFFED))
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import Figure, total
 from mqtui.domain.resource import Ref
-from mqtui.domain.topology import Group, GroupLag
+from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag
 from mqtui.services.session import Session
 
 
@@ -28,6 +29,25 @@ async def lag(session: Session, name: str = "") -> list[GroupLag]:
         if not refs:
             raise NotFound(f"No consumer group {name!r}", "", f"mqtui groups {session.target} lists them.")
     return [row async for row in session.broker.groups.lag(refs)]
+
+
+async def with_backlog(session: Session, rows: Sequence[Destination]) -> list[Destination]:
+    """The rows with what waits in each, where the broker's own list does not tell: the lag of its worst group."""
+    if all(row.backlog is not NOT_ASKED for row in rows):
+        return list(rows)
+    worst: dict[Ref, Figure] = {}
+    for group in await lag(session):
+        by_resource: dict[Ref, list[Figure]] = {}
+        for part in group.parts:
+            by_resource.setdefault(part.resource, []).append(part.lag)
+        for ref, figures in by_resource.items():
+            figure = total(figures)
+            known = worst.get(ref)
+            if known is None or (figure.number or 0) > (known.number or 0):
+                worst[ref] = figure
+    return [
+        replace(row, backlog=worst[row.ref]) if row.backlog is NOT_ASKED and row.ref in worst else row for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
