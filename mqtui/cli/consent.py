@@ -9,7 +9,7 @@ import click
 
 from mqtui.cli.output import Output
 from mqtui.domain.errors import NeedsConsent
-from mqtui.domain.plan import Plan, Severity
+from mqtui.domain.plan import CreateStateTopic, Plan, Severity
 from mqtui.domain.policy import Consent, Policy, check
 
 
@@ -38,6 +38,9 @@ def show(output: Output, plan: Plan) -> None:
         if names:
             shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
             say(f"  {label:<10} {shown}")
+    for step in plan.steps:
+        if isinstance(step, CreateStateTopic):
+            say(f"  {'creates':<10} the compacted topic {step.name}, which keeps what was handled")
     if plan.guarantee is not None:
         say(f"  {'promise':<10} {plan.guarantee.text}")
     for risk in plan.risks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ SNIFFED = 200
 """Destinations whose newest message is looked at for a convention's headers."""
 
 AT_ONCE = 4
+RETRY = re.compile(r".*-retry(-\d+)?")
+"""Names of retry topics (Spring Kafka, "Topic Naming"): their application empties them, they are no dead end."""
+
 OWN = "mqtui"
 """The convention of letters that were sent home: they are where they belong."""
 
@@ -52,7 +56,7 @@ class Found:
 async def find(session: Session, conventions: Conventions) -> Found:
     """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
 
-    What only headers tell counts where nobody reads: a retry topic that its application empties is no dead end.
+    What only headers tell counts where nobody reads.
     """
     rows = [row for row in await destinations(session.broker) if not row.internal]
     fed: dict[Ref, list[Ref]] = {}
@@ -68,7 +72,7 @@ async def find(session: Session, conventions: Conventions) -> Found:
         elif (named := conventions.by_name(session.broker.kind, row.ref.name)) is not None:
             origins = (Ref(row.ref.kind, named.origin),) if named.origin else ()
             known[row.ref] = (tuple(ref for ref in origins if ref in names), "its name")
-        elif row.messages.number != 0:
+        elif row.messages.number != 0 and not RETRY.fullmatch(row.ref.name):
             unsure.append(row)
     depths = {row.ref: row for row in rows}
     nameless = [depths[ref] for ref, (origins, _) in known.items() if not origins]
