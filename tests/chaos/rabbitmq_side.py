@@ -1,0 +1,86 @@
+"""RabbitMQ by pika: letters with the broker's own x-death header, read back by consuming both queues."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from mqtui.demo.shop.connections import amqp_connection
+from tests.chaos.amqp_wire import Filler
+from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in
+
+WAIT = 60.0
+SILENCE = 5.0
+BODY = b" " + b"a charge that was declined " * 6
+CLASSIC: dict[str, Any] = {}
+QUORUM: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 20}
+
+
+class RabbitMQSide:
+    """A work queue and its dead-letter queue of one type. A letter is in one of them; suspects may be in both."""
+
+    letters = 50_000
+    source_counts = True
+
+    def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] | None = None) -> None:
+        self.url = url
+        self.name = name
+        self._arguments = CLASSIC if arguments is None else arguments
+        self._connection = amqp_connection(url)
+        self._channel = self._connection.channel()
+
+    def fill(self, count: int) -> Scene:
+        stem = new_name()
+        scene = Scene(f"{stem}.dlq", stem, count)
+        back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": scene.dlq}
+        self._channel.queue_declare(scene.dlq, durable=True, arguments=self._arguments)
+        self._channel.queue_declare(scene.home, durable=True, arguments=self._arguments | back)
+        self.add(scene, range(count))
+        return scene
+
+    def add(self, scene: Scene, numbers: Iterable[int]) -> None:
+        before = self._depth(scene.dlq)
+        with Filler(self.url, scene.dlq, scene.home) as filler:
+            added = filler.send([(label(number), label(number) + BODY) for number in numbers])
+            self._await_depth(scene.dlq, before + added)
+
+    def moved(self, scene: Scene) -> int:
+        return self._depth(scene.home)
+
+    def truth(self, scene: Scene) -> Truth:
+        return Truth(self._drain(scene.home), self._drain(scene.dlq))
+
+    def drop(self, scene: Scene) -> None:
+        self._channel.queue_delete(scene.dlq)
+        self._channel.queue_delete(scene.home)
+
+    def suspect(self, words: str) -> int | None:
+        """`<queue> <message id> <fingerprint>`."""
+        return next((int(word) for word in words.split()[1:] if len(word) == 8 and word.isdecimal()), None)
+
+    def _depth(self, queue: str) -> int:
+        return self._channel.queue_declare(queue, passive=True).method.message_count or 0
+
+    def _await_depth(self, queue: str, count: int) -> None:
+        until = time.monotonic() + WAIT
+        while (depth := self._depth(queue)) < count:
+            assert time.monotonic() < until, f"{queue} has {depth} of {count} letters"
+
+    def _drain(self, queue: str) -> Counter[int]:
+        """Everything ready, by the number in message id and body. What a killed process had was given back before."""
+        values: list[bytes] = []
+        depth = self._depth(queue)
+        if depth == 0:
+            return Counter()
+        channel = self._connection.channel()
+        for method, properties, body in channel.consume(queue, auto_ack=True, inactivity_timeout=SILENCE):
+            if method is None or properties is None or body is None:
+                break
+            assert properties.message_id == body[:8].decode()
+            values.append(bytes(body))
+            if len(values) == depth:
+                break
+        channel.close()
+        return numbers_in(values)
