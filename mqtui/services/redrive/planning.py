@@ -16,7 +16,7 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, exact, unknown
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Source, Strength
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.browse import destinations, require
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.order import Order, figure_of
@@ -31,6 +31,19 @@ ACROSS = Guarantee(
     "at least once: another broker confirms each letter before it leaves the source; a crash may double letters in "
     "hand, and names them",
 )
+
+
+_BUNDLED = Guarantee(
+    Strength.AT_LEAST_ONCE,
+    "each is kept in a bundle on this machine before it is removed, for 14 days: put back brings it",
+)
+TAKEN_OUT = {
+    BrokerKind.KAFKA: Guarantee(
+        Strength.EXACTLY_ONCE, "each is marked handled in one transaction and stays in the topic: put back unmarks it"
+    ),
+    BrokerKind.RABBITMQ: _BUNDLED,
+    BrokerKind.REDIS: _BUNDLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,8 @@ async def make(
         targets = tuple(seen.targets) if seen else await origins(session, source.ref)
     plan = _plan(session, order, source, run, targets, seen, remote)
     plan = await session.broker.inspect(source, plan)
+    if order.verb is Verb.DISCARD:
+        plan = replace(plan, guarantee=TAKEN_OUT[session.broker.kind])
     delivery = None
     if remote is not None:
         plan = replace(plan, guarantee=ACROSS)
@@ -127,7 +142,7 @@ def _plan(
         facts=tuple(_facts(order, source, targets, seen, remote)),
         risks=tuple(_risks(order, targets, seen)),
         hash=plan_hash(order, source.identity, targets),
-        headers=_headers(seen, session),
+        headers=() if order.verb is Verb.DISCARD else _headers(seen),
         largest=seen.largest if seen else 0,
         oldest=seen.oldest if seen else None,
         keyless=seen.keyless if seen else 0,
@@ -202,7 +217,7 @@ def _selected(order: Order) -> list[tuple[str, object]]:
     return [(name, value) for name, value in named if value not in (None, "")]
 
 
-def _headers(seen: Preview | None, session: Session) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _headers(seen: Preview | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if seen is None:
         return (("add", NAMES),)
     return (("keep", tuple(seen.kept)), ("strip", tuple(seen.stripped)), ("add", seen.added))
