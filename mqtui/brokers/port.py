@@ -221,6 +221,23 @@ class AuditLog(Protocol):
         """How it ended."""
 
 
+class CountsSeen(Protocol):
+    """What earlier looks at RabbitMQ queues found: the least deliveries left of a message after it was given back."""
+
+    def get(self, queue: str) -> int | None:
+        """None where nothing is remembered. `queue` is cluster, vhost and name, joined by `/`."""
+
+    def set(self, queue: str, left: int | None) -> None:
+        """Remember; None forgets, since the queue was seen empty."""
+
+
+@runtime_checkable
+class RemembersCounts(Protocol):
+    """An adapter whose looks have a price (R3). The session puts `state/counts.py` here, else a process forgets."""
+
+    counts: CountsSeen
+
+
 @runtime_checkable
 class Permit(Protocol):
     """Leave to write, made in `guard.py` only."""

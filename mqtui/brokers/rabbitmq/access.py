@@ -1,0 +1,120 @@
+"""What every role of the adapter works with: the settings, the management API and short AMQP conversations."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mqtui.brokers.port import Address, CountsSeen
+from mqtui.brokers.rabbitmq import channel as amqp
+from mqtui.brokers.rabbitmq.channel import Channel, Link
+from mqtui.brokers.rabbitmq.io_thread import IoThread
+from mqtui.brokers.rabbitmq.limits import version_of
+from mqtui.brokers.rabbitmq.management import Management
+from mqtui.brokers.rabbitmq.options import Options, parameters, read
+from mqtui.domain.errors import NotFound
+from mqtui.domain.resource import name_bytes
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What the broker says of itself when a connection opens."""
+
+    version: str
+    cluster: str
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version to compare with."""
+        return version_of(self.version)
+
+
+class Seen:
+    """Deliveries left as last seen, for as long as this process lives. Stands in for `state/counts.py`."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, int] = {}
+
+    def get(self, queue: str) -> int | None:
+        """The least that was left of a message; None where nothing is remembered."""
+        return self._left.get(queue)
+
+    def set(self, queue: str, left: int | None) -> None:
+        """Remember, or with None forget."""
+        if left is None:
+            self._left.pop(queue, None)
+        else:
+            self._left[queue] = left
+
+
+class Access:
+    """One broker, one vhost, one user."""
+
+    def __init__(self, address: Address) -> None:
+        self.options: Options = read(address)
+        self.shown = address.shown
+        self.management = Management(self.options)
+        self.io = IoThread("mqtui-rabbitmq")
+        self.counts: CountsSeen = Seen()
+        self._parameters = parameters(self.options)
+        self._server: Server | None = None
+
+    @property
+    def vhost(self) -> str:
+        """The vhost."""
+        return self.options.vhost
+
+    @asynccontextmanager
+    async def link(self) -> AsyncIterator[Link]:
+        """A connection of one's own; only on the I/O thread."""
+        link = await self.connect()
+        try:
+            yield link
+        finally:
+            await link.close()
+
+    async def connect(self) -> Link:
+        """A connection to be closed by the caller; only on the I/O thread."""
+        link = await amqp.connect(self._parameters, self.shown)
+        self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
+        return link
+
+    async def ask(self, work: Callable[[Channel], Awaitable[Answer]]) -> Answer:
+        """A question on a throw-away channel; whatever the broker closes over it harms nobody else."""
+
+        async def there() -> Answer:
+            async with self.link() as link:
+                return await work(await link.channel())
+
+        return await self.io.call(there())
+
+    async def server(self) -> Server:
+        """Version and cluster name, asked once."""
+        if self._server is None:
+            await self.ask(_nothing)
+        if self._server is None:
+            raise RuntimeError("a connection opened without a greeting")
+        return self._server
+
+    async def declared(self, queue: str) -> tuple[int, int]:
+        """Ready messages and consumers of a queue, from the queue itself.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+        if not name_bytes(queue).isascii() and name_bytes(queue).decode(errors="replace") != queue:
+            raise NotFound(f"There is no queue {queue!r}", "Names of queues are UTF-8.")
+        return await self.ask(lambda channel: channel.declared(queue))
+
+    async def close(self) -> None:
+        """Close everything."""
+        await self.management.close()
+        await self.io.close()
+
+
+async def _nothing(_: Channel) -> None:
+    return

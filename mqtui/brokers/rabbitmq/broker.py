@@ -1,0 +1,87 @@
+"""One RabbitMQ to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import time
+
+from mqtui.brokers.port import Pending
+from mqtui.brokers.rabbitmq import checks, steps
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.catalog import RabbitCatalog
+from mqtui.brokers.rabbitmq.facts import queue_facts
+from mqtui.brokers.rabbitmq.groups import RabbitGroups
+from mqtui.brokers.rabbitmq.options import HINT
+from mqtui.brokers.rabbitmq.reader import RabbitReader
+from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.errors import Unsupported
+from mqtui.domain.figure import exact
+from mqtui.domain.plan import Plan
+from mqtui.domain.redrive import CountBound, Guarantee, Source, Strength
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+
+GUARANTEE = Guarantee(
+    Strength.AT_LEAST_ONCE,
+    "at least once: source, target and bundle together hold every letter, whenever the run is killed; a letter may be "
+    "there twice only where it was in hand at that moment, and those are named",
+)
+NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
+
+
+class RabbitBroker:
+    """Looks, and changes nothing."""
+
+    kind = BrokerKind.RABBITMQ
+    pending: Pending | None = None
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self.catalog = RabbitCatalog(access)
+        self.reader = RabbitReader(access)
+        self.groups = RabbitGroups(access)
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Whether the verb is offered, or the reason why not."""
+        if verb in NEED_MANAGEMENT and not self._access.management.given:
+            return no(f"{verb} needs the management API, and none was given", HINT)
+        sort = ""
+        if ref is not None and ref.kind is Kind.QUEUE and verb in steps.READING | steps.OF_STREAMS:
+            sort = (await queue_facts(self._access, ref.name)).sort
+        return steps.refusal(verb, ref, sort) or YES
+
+    async def snapshot(self, source: Ref) -> Source:
+        """How many messages are ready as of now, and who reads them.
+
+        Raises:
+            NotFound: there is no such queue.
+            Unsupported: it is a stream or an exchange, from which no single message can be removed.
+        """
+        support = steps.refusal(Verb.REDRIVE, source, "")
+        if support is None and source.kind is not Kind.QUEUE:
+            support = steps.NO_MESSAGES
+        if support is not None:
+            raise Unsupported(f"{source} can't be a source", support.reason, support.hint)
+        facts = await queue_facts(self._access, source.name)
+        if facts.sort == "stream":
+            raise Unsupported(f"{source} can't be a source", steps.NO_REMOVAL.reason, steps.NO_REMOVAL.hint)
+        at = int(time() * 1000)
+        readers = await self._readers(source.name) if facts.consumers else ()
+        if facts.consumers and not readers:
+            readers = (f"{facts.consumers} consumers",)
+        identity = f"{self._access.vhost}/{source.name}"
+        return Source(source, identity, CountBound(facts.ready, at), exact(facts.ready), readers=readers)
+
+    async def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The plan with room, routes, rights and readers looked at."""
+        return await checks.inspected(self._access, source, plan, self.guarantee(source.ref, ()))
+
+    def guarantee(self, source: Ref, targets: Sequence[Ref]) -> Guarantee:
+        """At least once, suspects named (C6)."""
+        return GUARANTEE
+
+    async def _readers(self, queue: str) -> tuple[str, ...]:
+        if not self._access.management.given:
+            return ()
+        rows = await self._access.management.consumers()
+        mine = [row for row in rows if row["queue"]["name"] == queue]
+        return tuple(f"{row['consumer_tag']}@{(row.get('channel_details') or {}).get('name', '?')}" for row in mine)

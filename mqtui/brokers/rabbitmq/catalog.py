@@ -1,0 +1,229 @@
+"""What there is: queues, streams and exchanges, by the management API; one queue also without it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
+from mqtui.brokers.rabbitmq.management import Row
+from mqtui.brokers.rabbitmq.options import HINT
+from mqtui.brokers.rabbitmq.policies import effective
+from mqtui.brokers.rabbitmq.routes import Routes, setting
+from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
+from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
+
+NAMES = "name,type,durable,auto_delete,exclusive,arguments,internal"
+TOTALS: Mapping[str, str | int] = {"disable_stats": "true", "enable_queue_totals": "true"}
+MANY = 2_000
+"""From this many queues on their depths are the sampled ones: asking each for its own costs the broker too much."""
+
+SAMPLED = "sampled by the management API, up to 5 s old"
+NO_FIGURE = unknown("the management API has no figure yet")
+
+
+class RabbitCatalog:
+    """Queues, streams and exchanges of one vhost."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def cluster(self) -> Cluster:
+        """Version, cluster name and alarms."""
+        server = await self._access.server()
+        facts = [("vhost", self._access.vhost), ("user", self._access.options.user)]
+        nodes = 1
+        if self._access.management.given:
+            overview = await self._access.management.get("overview", "overview")
+            me = await self._access.management.get("whoami", "user")
+            tags = me.get("tags", [])
+            facts.append(("tags", tags if isinstance(tags, str) else ", ".join(tags) or "none"))
+            facts.append(("erlang", str(overview.get("erlang_version", "?"))))
+            rows = await self._nodes()
+            nodes = max(1, len(rows))
+            facts += [("alarm", f"{row['name']}: {alarm}") for row in rows for alarm in alarms(row)]
+        return Cluster(BrokerKind.RABBITMQ, server.version, server.cluster, nodes, tuple(facts))
+
+    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+        """Names first, then the same rows with depths.
+
+        Raises:
+            Unsupported: no management API was given.
+        """
+        if not self._access.management.given:
+            raise Unsupported("A list of queues needs the management API", "AMQP itself has no list.", HINT)
+        types: dict[str, str] = {}
+        queues: list[Row] = []
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues", {"columns": NAMES}):
+            types |= {row["name"]: row.get("type", "classic") for row in page}
+            queues += page
+            yield Page(tuple(_queue(row, {}) for row in page))
+        exchanges: list[Row] = []
+        async for page in self._access.management.pages("exchanges/{vhost}", "list of exchanges", {"columns": NAMES}):
+            named = [row for row in page if row["name"]]
+            exchanges += named
+            yield Page(tuple(_exchange(row) for row in named))
+        totals = await self._totals() if len(queues) <= MANY else {}
+        routes = Routes(self._access.management, types)
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues"):
+            policies = await self._policies(page)
+            filled = [
+                _queue(row, totals, await routes.dead_letters(row, policies.get(row["name"])), policies[row["name"]])
+                for row in page
+            ]
+            yield Page(tuple(filled))
+        yield Page(tuple(_exchange(row) for row in exchanges))
+
+    async def detail(self, ref: Ref) -> Destination:
+        """One queue, stream or exchange. Without the management API a queue by a passive declaration only.
+
+        Raises:
+            NotFound: there is no such thing.
+            Unsupported: a stream, and no management API to tell it from a queue.
+        """
+        if ref.kind is Kind.EXCHANGE:
+            return await self._exchange(ref.name)
+        if ref.kind not in (Kind.QUEUE, Kind.STREAM):
+            raise NotFound(f"RabbitMQ has no {ref.kind}", ref.name)
+        facts = await queue_facts(self._access, ref.name)
+        if ref.kind is Kind.STREAM and facts.sort == UNKNOWN:
+            raise Unsupported(f"Nobody says whether {ref.name} is a stream", facts.why, HINT)
+        if ref.kind is Kind.STREAM and facts.sort != "stream":
+            raise NotFound(f"There is no stream {ref.name}", f"It is a {facts.sort} queue.")
+        return await self._detailed(facts)
+
+    async def _detailed(self, facts: Queue) -> Destination:
+        if facts.sort == UNKNOWN:
+            return Destination(
+                facts.ref,
+                UNKNOWN,
+                messages=unknown("unacknowledged messages are told by the management API only"),
+                backlog=exact(facts.ready),
+                size=unknown("told by the management API only"),
+                facts={"consumers": facts.consumers},
+            )
+        types = {facts.name: facts.sort}
+        exchange = facts.setting("dead-letter-exchange")
+        if exchange is not None:
+            async for page in self._access.management.pages(
+                "queues/{vhost}", "list of queues", {"columns": "name,type"}
+            ):
+                types |= {row["name"]: row.get("type", "classic") for row in page}
+        routes = Routes(self._access.management, types)
+        dead = await routes.dead_letters(facts.row, facts.policy)
+        unacknowledged = facts.row.get("messages_unacknowledged")
+        if facts.sort == "stream":
+            messages = about(facts.ready, "offsets of a stream, up to a second old")
+        elif unacknowledged or (unacknowledged is None and facts.consumers):
+            messages = about(facts.ready + (unacknowledged or 0), SAMPLED)
+        else:
+            messages = exact(facts.ready)
+        row = {**facts.row, "consumers": facts.consumers}
+        return _queue(row, {facts.name: (messages, exact(facts.ready))}, dead, facts.policy)
+
+    async def _exchange(self, name: str) -> Destination:
+        if not self._access.management.given:
+            await self._access.ask(lambda channel: channel.exchange_declared(name))
+            return Destination(Ref(Kind.EXCHANGE, name), UNKNOWN, messages=_HOLDS_NOTHING, backlog=_HOLDS_NOTHING)
+        row = await self._access.management.exchange(name)
+        return _exchange(row, await policy_of(self._access, row, queue=False))
+
+    async def _totals(self) -> dict[str, tuple[Figure, Figure]]:
+        """Messages and ready ones by queue, asked of the queues themselves; streams do not answer this."""
+        found: dict[str, tuple[Figure, Figure]] = {}
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues", TOTALS):
+            for row in page:
+                if isinstance(row.get("messages"), int) and isinstance(row.get("messages_ready"), int):
+                    found[row["name"]] = (exact(row["messages"]), exact(row["messages_ready"]))
+        return found
+
+    async def _policies(self, page: Sequence[Row]) -> dict[str, Mapping[str, Any] | None]:
+        told = {row["name"]: row.get("effective_policy_definition") for row in page}
+        if all(isinstance(policy, Mapping) for policy in told.values()):
+            return told
+        try:
+            own, operators = await self._access.management.policies()
+        except NotAuthorised:
+            return {name: policy if isinstance(policy, Mapping) else None for name, policy in told.items()}
+        for row in page:
+            if not isinstance(told[row["name"]], Mapping):
+                told[row["name"]] = effective(row, own, operators, queue=True)
+        return told
+
+    async def _nodes(self) -> Sequence[Row]:
+        try:
+            found: Sequence[Row] = await self._access.management.get(
+                "nodes", "nodes", {"columns": "name,mem_alarm,disk_free_alarm"}
+            )
+        except NotAuthorised:
+            return ()
+        return found
+
+
+_HOLDS_NOTHING = unknown("an exchange holds no messages")
+
+
+def alarms(node: Row) -> list[str]:
+    """The alarms of a node that stop publishers."""
+    named = (("mem_alarm", "memory"), ("disk_free_alarm", "disk space"))
+    return [text for key, text in named if node.get(key) is True]
+
+
+def _queue(
+    row: Row,
+    totals: Mapping[str, tuple[Figure, Figure]],
+    dead: tuple[Ref, ...] = (),
+    policy: Mapping[str, Any] | None = None,
+) -> Destination:
+    sort = str(row.get("type", "classic"))
+    messages, backlog = totals.get(row["name"], (_sampled(row, "messages"), _sampled(row, "messages_ready")))
+    facts: dict[str, str | int | bool | None] = {
+        "durable": row.get("durable"),
+        "auto_delete": row.get("auto_delete"),
+        "consumers": row.get("consumers"),
+        "policy": row.get("policy"),
+        "dead_letter_exchange": setting(row, policy, "dead-letter-exchange"),
+        "dead_letter_routing_key": setting(row, policy, "dead-letter-routing-key"),
+        "message_ttl": setting(row, policy, "message-ttl"),
+        "max_length": setting(row, policy, "max-length"),
+        "overflow": setting(row, policy, "overflow"),
+        "delivery_limit": setting(row, policy, "delivery-limit"),
+        "state": row.get("state"),
+    }
+    return Destination(
+        Ref(Kind.STREAM if sort == "stream" else Kind.QUEUE, row["name"]),
+        sort,
+        messages=messages,
+        backlog=unknown("each reader of a stream has its own place") if sort == "stream" else backlog,
+        size=_sampled(row, "message_bytes"),
+        internal=row["name"].startswith("amq."),
+        facts={name: value for name, value in facts.items() if value is not None},
+        dead_letters_to=dead,
+    )
+
+
+def _sampled(row: Row, key: str) -> Figure:
+    if isinstance(row.get(key), int):
+        return about(row[key], SAMPLED)
+    return NO_FIGURE if "node" in row else NOT_ASKED
+
+
+def _exchange(row: Row, policy: Mapping[str, Any] | None = None) -> Destination:
+    facts = {
+        "durable": row.get("durable"),
+        "auto_delete": row.get("auto_delete"),
+        "alternate_exchange": row.get("arguments", {}).get("alternate-exchange")
+        or (policy or {}).get("alternate-exchange"),
+    }
+    return Destination(
+        Ref(Kind.EXCHANGE, row["name"]),
+        str(row["type"]),
+        messages=_HOLDS_NOTHING,
+        backlog=_HOLDS_NOTHING,
+        size=_HOLDS_NOTHING,
+        internal=bool(row.get("internal")) or row["name"].startswith("amq."),
+        facts={name: value for name, value in facts.items() if value is not None},
+    )

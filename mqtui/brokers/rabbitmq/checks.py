@@ -1,0 +1,183 @@
+"""What may go wrong with a move, looked at before it starts (R7, R8, R5, R11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from mqtui.brokers.rabbitmq import probes, room
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.catalog import alarms
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
+from mqtui.brokers.rabbitmq.limits import Sort
+from mqtui.brokers.rabbitmq.routes import Routes, setting
+from mqtui.brokers.rabbitmq.taking import FEW
+from mqtui.domain.errors import CannotConnect, NotAuthorised, NotFound
+from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity
+from mqtui.domain.redrive import Guarantee, Source
+from mqtui.domain.resource import Kind, Ref
+
+REFUSE = Severity.REFUSE
+
+
+async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
+    """The plan with the guarantee and this broker's risks."""
+    facts = await queue_facts(access, source.ref.name)
+    risks = [*_of_source(source, facts, plan), *await _of_broker(access)]
+    targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
+    inspection = Inspection(access, source.ref, plan)
+    for target in dict.fromkeys(targets):
+        risks += await inspection.of(target)
+    risks += await _rights(access, source.ref.name, targets)
+    return replace(plan, guarantee=guarantee, risks=plan.risks + tuple(dict.fromkeys(risks)))
+
+
+def _of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
+    name, risks = source.ref.name, []
+    if source.readers or facts.consumers:
+        who = ", ".join(source.readers) or f"{facts.consumers} consumers"
+        risks.append(Risk("consumers", f"{name} is read by {who}: they take letters from this run", REFUSE))
+    if facts.setting("single-active-consumer"):
+        risks.append(Risk("single-active-consumer", f"{name} lets one consumer at a time read", REFUSE))
+    if facts.why:
+        risks.append(Risk("unchecked", f"arguments and policy of {name} can't be read: {facts.why}"))
+    limit = facts.limit
+    if limit.sort is Sort.NEVER:
+        risks.append(Risk("delivery-limit", f"{name} removes every letter that is returned: each is taken alone"))
+    elif limit.sort is Sort.KNOWN and (limit.number or 0) < FEW:
+        risks.append(Risk("delivery-limit", f"{name} allows {limit.number} deliveries: letters are taken one by one"))
+    elif limit.sort is Sort.KNOWN and any(not isinstance(step, Remove) for step in plan.steps):
+        risks.append(
+            Risk(
+                "spends",
+                f"a letter of {name} that is returned has spent 1 of {limit.number} deliveries; one found with none "
+                "left is saved to the tail",
+            )
+        )
+    if not limit.orders and facts.sort != UNKNOWN:
+        risks.append(Risk("order", f"letters of {name} that are returned go to its tail"))
+    return risks
+
+
+async def _of_broker(access: Access) -> list[Risk]:
+    if not access.management.given:
+        return []
+    try:
+        nodes = await access.management.get("nodes", "nodes", {"columns": "name,mem_alarm,disk_free_alarm"})
+    except (CannotConnect, NotAuthorised):
+        return []
+    told = [f"{node['name']} ({alarm})" for node in nodes for alarm in alarms(node)]
+    if not told:
+        return []
+    return [Risk("alarm", f"publishers are stopped by an alarm of {', '.join(told)}: the run waits until it ends")]
+
+
+async def _rights(access: Access, source: str, targets: Sequence[Ref]) -> list[Risk]:
+    exchanges = {target.name if target.kind is Kind.EXCHANGE else "" for target in targets}
+
+    async def there() -> list[Risk]:
+        risks: list[Risk] = []
+        async with access.link() as link:
+            asked = [probes.may_read(link, source), *(probes.may_write(link, name, "") for name in sorted(exchanges))]
+            for question in asked:
+                try:
+                    await question
+                except NotAuthorised as error:
+                    risks.append(Risk("rights", f"{error.title}. {error.hint}", REFUSE, final=True))
+                except NotFound:
+                    continue
+        return risks
+
+    return await access.io.call(there())
+
+
+class Inspection:
+    """Looks at the targets of one plan."""
+
+    def __init__(self, access: Access, source: Ref, plan: Plan) -> None:
+        self._access = access
+        self._source = source
+        self._plan = plan
+        self._types: dict[str, str] | None = None
+
+    async def of(self, target: Ref) -> list[Risk]:
+        """What speaks against a target."""
+        try:
+            if target.kind is Kind.EXCHANGE:
+                return await self._exchange(target.name)
+            facts = await queue_facts(self._access, target.name)
+        except NotFound as error:
+            return [Risk("target-missing", f"{target}: {error.title}", REFUSE, final=True)]
+        risks = room.of_queue(facts, self._plan)
+        if facts.sort not in (UNKNOWN, "stream"):
+            risks += await self._second_death(facts)
+        return risks
+
+    async def _exchange(self, name: str) -> list[Risk]:
+        if not self._access.management.given:
+            await self._access.ask(lambda channel: channel.exchange_declared(name))
+            return [room.unchecked(f"bindings and alternate exchange of {name}", "")]
+        row = await self._access.management.exchange(name)
+        risks: list[Risk] = []
+        if row.get("internal"):
+            risks.append(Risk("internal", f"nobody may publish to the internal exchange {name}", REFUSE, final=True))
+        if not row.get("durable", True):
+            risks.append(Risk("non-durable", f"exchange {name} does not survive a restart of the broker", REFUSE))
+        policy = await policy_of(self._access, row, queue=False)
+        alternate = row.get("arguments", {}).get("alternate-exchange") or (policy or {}).get("alternate-exchange")
+        if alternate:
+            text = f"what {name} can't route goes to {alternate} and counts as stored"
+            risks.append(Risk("alternate-exchange", text, REFUSE))
+        return risks + await self._bound(name)
+
+    async def _bound(self, exchange: str) -> list[Risk]:
+        routes = Routes(self._access.management, await self._queue_types())
+        reached = await routes.reached(exchange, None)
+        if not reached:
+            return [Risk("unroutable", f"nothing is bound to {exchange}: every letter would come back", REFUSE)]
+        risks: list[Risk] = []
+        failed = await self._failed_queues(routes)
+        if failed and not failed & set(reached):
+            names = ", ".join(sorted(ref.name for ref in failed))
+            text = f"{exchange} reaches none of the queues whose letters die into {self._source.name} ({names})"
+            risks.append(Risk("unroutable", text, REFUSE))
+        for ref in reached:
+            risks += room.of_queue(await queue_facts(self._access, ref.name), self._plan)
+        return risks
+
+    async def _failed_queues(self, routes: Routes) -> set[Ref]:
+        """The queues that dead-letter into the source."""
+        found: set[Ref] = set()
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues"):
+            for row in page:
+                policy = await policy_of(self._access, row, queue=True)
+                if setting(row, policy, "dead-letter-exchange") is None:
+                    continue
+                if self._source in await routes.dead_letters(row, policy):
+                    found.add(Ref(Kind.STREAM if row.get("type") == "stream" else Kind.QUEUE, row["name"]))
+        return found
+
+    async def _second_death(self, facts: Queue) -> list[Risk]:
+        """A letter sent straight to its queue dies with the queue's name as routing key: where does that lead?"""
+        exchange, key = facts.setting("dead-letter-exchange"), facts.setting("dead-letter-routing-key")
+        if exchange is None:
+            return [
+                Risk("no-dead-letters", f"{facts.name} has no dead-letter exchange: letters that fail again are lost")
+            ]
+        if key is not None or exchange == "":
+            return []
+        routes = Routes(self._access.management, await self._queue_types())
+        if await routes.reached(str(exchange), facts.name):
+            return []
+        text = (
+            f"letters that fail again in {facts.name} die with the key {facts.name!r}, which {exchange} does not route"
+        )
+        return [Risk("second-death", text)]
+
+    async def _queue_types(self) -> dict[str, str]:
+        if self._types is None:
+            self._types = {}
+            columns: dict[str, str | int] = {"columns": "name,type"}
+            async for page in self._access.management.pages("queues/{vhost}", "list of queues", columns):
+                self._types |= {row["name"]: row.get("type", "classic") for row in page}
+        return self._types

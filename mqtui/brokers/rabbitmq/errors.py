@@ -1,0 +1,117 @@
+"""What pika, sockets and httpx raise, in the words of `domain.errors`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import httpx
+from pika import exceptions as pika_errors
+from pika.adapters.utils import connection_workflow as workflow
+
+from mqtui.domain.errors import (
+    BrokerTrouble,
+    MqtuiError,
+    NotAuthenticated,
+    NotAuthorised,
+    NotFound,
+    Refused,
+    TimedOut,
+    TlsRefused,
+    Unreachable,
+    Unsupported,
+)
+
+ACCESS_REFUSED, NOT_FOUND, RESOURCE_LOCKED, PRECONDITION_FAILED = 403, 404, 405, 406
+NOT_ALLOWED, NOT_IMPLEMENTED = 530, 540
+
+
+def connecting(error: BaseException, where: str) -> MqtuiError:
+    """Why no conversation came about. `where` is the address as it is shown."""
+    cause = _root(error)
+    text = str(cause) or type(cause).__name__
+    if isinstance(cause, ssl.SSLError | ssl.CertificateError):
+        return TlsRefused(f"TLS with {where} was refused", text, "See the options tls.ca, tls.cert and tls.verify.")
+    if isinstance(cause, pika_errors.ProbableAuthenticationError | pika_errors.AuthenticationError):
+        return NotAuthenticated(f"{where} does not accept the login", "", "Check the name and the password.")
+    if isinstance(cause, pika_errors.ConnectionClosedByBroker):
+        return _refused_login(cause, where)
+    if isinstance(cause, pika_errors.ProbableAccessDeniedError) and "not found" in text:
+        return NotFound(f"There is no such vhost: {where}", text, "The path of the URL is the vhost.")
+    if isinstance(cause, pika_errors.ProbableAccessDeniedError):
+        return NotAuthorised(f"The vhost of {where} may not be used", text, "It needs any permission on that vhost.")
+    if isinstance(cause, pika_errors.ProtocolVersionMismatch | pika_errors.IncompatibleProtocolError):
+        return Unreachable(f"{where} does not speak AMQP 0-9-1", text, "TLS has a port of its own: amqps://, 5671.")
+    if isinstance(cause, socket.gaierror):
+        return Unreachable(f"No such host: {where}", text, "Check the URL.")
+    return Unreachable(f"{where} can't be reached", text, "Is the broker running, and is the port right?")
+
+
+def _refused_login(error: pika_errors.ConnectionClosedByBroker, where: str) -> MqtuiError:
+    if error.reply_code == ACCESS_REFUSED:
+        return NotAuthenticated(f"{where} does not accept the login", error.reply_text, "Check name and password.")
+    if error.reply_code == NOT_ALLOWED and "not found" in error.reply_text:
+        return NotFound(f"There is no such vhost on {where}", error.reply_text, "The path of the URL is the vhost.")
+    if error.reply_code == NOT_ALLOWED:
+        return NotAuthorised(f"The vhost of {where} may not be used", error.reply_text, "It needs a permission there.")
+    return BrokerTrouble(f"{where} closed the connection", f"{error.reply_code} {error.reply_text}")
+
+
+def talking(error: BaseException, doing: str, right: str = "") -> MqtuiError:
+    """What ended a channel or a connection while `doing`; `right` names what it needs, such as `read on queue work`."""
+    if isinstance(error, MqtuiError):
+        return error
+    if isinstance(error, pika_errors.ChannelClosedByBroker | pika_errors.ConnectionClosedByBroker):
+        code, text = error.reply_code, error.reply_text
+        if code == NOT_FOUND:
+            return NotFound(f"{doing}: there is no such thing", text)
+        if code == ACCESS_REFUSED:
+            needs = f"It needs the right to {right}." if right else "A permission of the vhost is missing."
+            return NotAuthorised(f"{doing} is not allowed", text, needs)
+        if code == RESOURCE_LOCKED:
+            return Refused(f"{doing}: it is exclusive to another connection", text)
+        if code == NOT_IMPLEMENTED:
+            return Unsupported(f"{doing}: the broker does not offer that", text)
+        return BrokerTrouble(f"{doing}: the broker refused", f"{code} {text}")
+    if isinstance(error, TimeoutError):
+        return TimedOut(f"{doing}: no answer in time")
+    text = str(error) or type(error).__name__
+    return BrokerTrouble(f"{doing}: the connection was lost", text, "The broker gives back what was in hand.")
+
+
+def management(error: httpx.HTTPError, where: str) -> MqtuiError:
+    """Why the management API gave no answer."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, httpx.TimeoutException):
+        return TimedOut(f"The management API at {where} does not answer", text)
+    if isinstance(error, httpx.ConnectError) and ("SSL" in text or "CERTIFICATE" in text.upper()):
+        return TlsRefused(f"TLS with the management API at {where} was refused", text, "See tls.ca and tls.verify.")
+    return Unreachable(f"The management API at {where} can't be reached", text, "Check the option management.")
+
+
+def answered(response: httpx.Response, what: str) -> MqtuiError:
+    """What a reply that is no success means."""
+    if response.status_code == 401:
+        return NotAuthenticated("The management API does not accept the login", what, "It needs the tag `management`.")
+    if response.status_code == 403:
+        return NotAuthorised(f"The management API does not show {what}", "", "The user needs a tag: see `whoami`.")
+    if response.status_code == 404:
+        return NotFound(f"There is no {what}")
+    return BrokerTrouble(f"The management API failed on {what}", f"{response.status_code} {response.text[:200]}")
+
+
+def _root(error: BaseException) -> BaseException:
+    """The innermost reason of a connection attempt; the last one where several hosts were tried."""
+    while True:
+        if isinstance(error, workflow.AMQPConnectionWorkflowFailed):
+            error = error.exceptions[-1]
+        elif isinstance(error, workflow.AMQPConnectorPhaseErrorBase):
+            error = error.exception
+        elif isinstance(error, pika_errors.AMQPConnectionError) and error.args and _nested(error.args[-1]):
+            error = error.args[-1]
+        else:
+            return error
+
+
+def _nested(thing: object) -> bool:
+    return isinstance(thing, BaseException)

@@ -1,0 +1,85 @@
+"""What is known of one queue before anything is done to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.limits import UNTOLD, Limit, limit_of
+from mqtui.brokers.rabbitmq.management import Row
+from mqtui.brokers.rabbitmq.options import HINT
+from mqtui.brokers.rabbitmq.policies import effective
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, NotAuthorised, NotFound, Unsupported
+from mqtui.domain.resource import Kind, Ref
+
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """A queue. `ready` and `consumers` come from the queue itself, the rest from the management API.
+
+    `sort` is `classic`, `quorum`, `stream` or `unknown`. `row` is empty and `why` says the reason where the API did not
+    answer; `policy` is the effective definition, None where it can't be read.
+    """
+
+    name: str
+    sort: str
+    ready: int
+    consumers: int
+    limit: Limit
+    row: Row
+    policy: Mapping[str, Any] | None
+    why: str = ""
+
+    @property
+    def ref(self) -> Ref:
+        """Its name and kind."""
+        return Ref(Kind.STREAM if self.sort == "stream" else Kind.QUEUE, self.name)
+
+    @property
+    def auto_delete(self) -> bool:
+        """Whether it may vanish with its last consumer; so taken where it can't be read."""
+        return bool(self.row.get("auto_delete", True))
+
+    def setting(self, name: str) -> Any:
+        """What argument or policy say of `name`; of two numbers the lower counts."""
+        given, ruled = self.row.get("arguments", {}).get(f"x-{name}"), (self.policy or {}).get(name)
+        if isinstance(given, int) and isinstance(ruled, int):
+            return min(given, ruled)
+        return ruled if given is None else given
+
+
+async def policy_of(access: Access, row: Row, *, queue: bool) -> Mapping[str, Any] | None:
+    """The effective policy of a queue or exchange; None where it can't be read."""
+    told = row.get("effective_policy_definition")
+    if queue and isinstance(told, Mapping):
+        return told
+    try:
+        own, operators = await access.management.policies()
+    except NotAuthorised:
+        return None
+    return effective(row, own, operators, queue=queue)
+
+
+async def queue_facts(access: Access, name: str) -> Queue:
+    """Ask the queue and the management API.
+
+    Raises:
+        NotFound: there is no such queue.
+        Refused: it is exclusive to another connection.
+    """
+    ready, consumers = await access.declared(name)
+    try:
+        row = await access.management.queue(name)
+    except (Unsupported, CannotConnect, NotAuthorised, NotFound, BrokerTrouble) as error:
+        return Queue(name, UNKNOWN, ready, consumers, UNTOLD, {}, None, _why(error))
+    policy = await policy_of(access, row, queue=True)
+    limit = limit_of(row, policy, (await access.server()).numbers)
+    return Queue(name, str(row.get("type", "classic")), ready, consumers, limit, row, policy)
+
+
+def _why(error: MqtuiError) -> str:
+    return HINT if isinstance(error, Unsupported) else f"{error.title} ({error.detail})"

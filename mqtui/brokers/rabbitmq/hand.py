@@ -1,0 +1,181 @@
+"""Letters in hand: taken from one queue, moved or removed, the rest given back; all on the I/O thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from mqtui.brokers.rabbitmq import probes
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.channel import Channel, Link
+from mqtui.brokers.rabbitmq.facts import Queue
+from mqtui.brokers.rabbitmq.outbox import Parcel, Word, parcel
+from mqtui.brokers.rabbitmq.publisher import Post
+from mqtui.brokers.rabbitmq.rescue import Rescuer
+from mqtui.brokers.rabbitmq.taking import Bounds, Taking
+from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
+from mqtui.domain.message import Delivery, Message
+from mqtui.domain.redrive import Receipt, Stored, Transfer
+
+SENT = Receipt(Stored.STORED)
+NOT_IN_HAND = Receipt(Stored.GONE, None, "not in hand")
+NOT_REMOVED = "stored; whether it was removed from the source is not known"
+LAST_WORDS = 30.0
+"""Seconds that confirms of what was sent are waited for at the end."""
+
+
+class Hand:
+    """One connection with one channel that takes, publishes and acknowledges (R10)."""
+
+    def __init__(self, access: Access, facts: Queue, link: Link, channel: Channel, bounds: Bounds) -> None:
+        self.taking = Taking(channel, facts, bounds)
+        self._link = link
+        self._channel = channel
+        self._post = Post(link, channel)
+        self._rescuer = Rescuer(link, facts.name, access.options.prefix)
+        self._costs = facts.limit.costs
+        self._allowed: dict[bytes, str] = {}
+
+    async def open(self) -> None:
+        """Turn on confirms; where letters may have to be saved, check the right to do so.
+
+        Raises:
+            NotAuthorised: the user may not publish to the default exchange.
+        """
+        await self._post.open()
+        if self._costs:
+            await self._rescuer.ready()
+
+    async def move(self, transfers: Sequence[Transfer]) -> list[Receipt]:
+        """Publish each letter and acknowledge those that were confirmed and not returned (R6)."""
+        receipts = [SENT] * len(transfers)
+        parcels: list[Parcel] = []
+        words: list[Word] = []
+        for place, transfer in enumerate(transfers):
+            tag = tag_of(transfer.letter)
+            if tag not in self.taking.open:
+                receipts[place] = NOT_IN_HAND
+                continue
+            try:
+                made = parcel(transfer.outgoing())
+            except BadInput as error:
+                receipts[place] = self._refuse(tag, Stored.REFUSED, str(error))
+                continue
+            refusal = await self._refusal(made)
+            if refusal:
+                receipts[place] = self._refuse(tag, Stored.REFUSED, refusal)
+                continue
+            parcels.append(made)
+            words.append(partial(self._word, receipts, place, tag))
+        await self._post.send(parcels, words)
+        if self.taking.last:
+            await self._save([tag_of(transfer.letter) for transfer in transfers])
+        return await self._removed(receipts)
+
+    async def settle(self, letters: Sequence[Message]) -> list[Receipt]:
+        """Acknowledge letters that are stored elsewhere."""
+        receipts = [SENT] * len(letters)
+        for place, message in enumerate(letters):
+            tag = tag_of(message)
+            if tag in self.taking.open:
+                self._stored(tag)
+            else:
+                receipts[place] = NOT_IN_HAND
+        return await self._removed(receipts)
+
+    async def keep(self, letters: Sequence[Message]) -> None:
+        """Hold letters back until the end; those with no delivery left are saved now."""
+        tags = [tag for tag in map(tag_of, letters) if tag in self.taking.open]
+        for tag in tags:
+            self.taking.hold(tag)
+        await self._save(tags)
+
+    async def leave(self) -> None:
+        """Finish what was sent, give the rest back in one go, in order, and close.
+
+        Raises:
+            BrokerTrouble: a letter with no delivery left could not be saved.
+        """
+        try:
+            await self._give_back()
+        finally:
+            await self._link.close()
+
+    async def _give_back(self) -> None:
+        trouble: MqtuiError | None = None
+        await self.taking.end()
+        try:
+            await asyncio.wait_for(self._post.outbox.quiet(), LAST_WORDS)
+        except TimeoutError:
+            trouble = BrokerTrouble("The broker did not confirm what was sent last")
+        if self._channel.failure is not None:
+            return
+        self.taking.acks.rest()
+        for tag in list(self.taking.last):
+            self.taking.open.discard(tag)
+            try:
+                await self._save((tag,))
+            except MqtuiError as error:
+                trouble = error
+        if self.taking.acks.unacknowledged:
+            await self._channel.give_back_all()
+        await self._channel.barrier()
+        await self._channel.close()
+        if trouble is not None:
+            raise trouble
+
+    def _word(self, receipts: list[Receipt], place: int, tag: int, state: Stored, reason: str) -> None:
+        if state is Stored.STORED:
+            self._stored(tag)
+        elif state is Stored.UNKNOWN:
+            receipts[place] = Receipt(state, None, reason)
+            self.taking.resolved(tag)
+        else:
+            receipts[place] = self._refuse(tag, state, reason)
+
+    def _stored(self, tag: int) -> None:
+        self.taking.acks.stored(tag)
+        self.taking.last.pop(tag, None)
+        self.taking.resolved(tag)
+
+    def _refuse(self, tag: int, state: Stored, reason: str) -> Receipt:
+        self.taking.hold(tag)
+        return Receipt(state, None, reason)
+
+    async def _removed(self, receipts: list[Receipt]) -> list[Receipt]:
+        """Wait until the broker took note of the acknowledgements; lost before: what was stored may come again."""
+        try:
+            while not self.taking.acks.rest():
+                await self._channel.barrier()
+            await self._channel.barrier()
+        except MqtuiError:
+            return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
+        return receipts
+
+    async def _refusal(self, made: Parcel) -> str:
+        """Why nothing may be sent to an exchange; asked once for each, since a refused publish closes the channel."""
+        known = self._allowed.get(made.exchange)
+        if known is None:
+            try:
+                await probes.may_write(self._link, made.exchange.decode(), made.routing_key.decode(errors="replace"))
+                known = ""
+            except MqtuiError as error:
+                known = f"{error.title}: {error.detail}"
+            self._allowed[made.exchange] = known
+        return known
+
+    async def _save(self, tags: Iterable[int]) -> None:
+        """Copy held letters with no delivery left to the tail of their queue; returned they would be gone."""
+        for tag in tags:
+            found = self.taking.last.get(tag)
+            if found is not None and tag not in self.taking.open and self._channel.failure is None:
+                del self.taking.last[tag]
+                properties, body = found
+                await self._rescuer.save(self._channel, tag, properties, body)
+                self.taking.acks.forget(tag)
+
+
+def tag_of(message: Message) -> int:
+    """The delivery tag of a letter."""
+    return message.position.tag if isinstance(message.position, Delivery) else 0

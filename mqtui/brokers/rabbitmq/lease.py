@@ -1,0 +1,96 @@
+"""Letters taken from one queue: the caller's side of a `Hand`, a batch a crossing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from mqtui.brokers.port import Batch
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.facts import Queue, queue_facts
+from mqtui.brokers.rabbitmq.hand import Hand
+from mqtui.brokers.rabbitmq.steps import NO_REMOVAL
+from mqtui.brokers.rabbitmq.taking import Bounds
+from mqtui.domain.errors import Refused, Unsupported
+from mqtui.domain.redrive import CountBound, Receipt, Source, Terms, Transfer
+
+
+class RabbitLease:
+    """Letters of one queue. At least once: what was in hand when the connection was lost may come again (C6)."""
+
+    def __init__(self, access: Access, hand: Hand) -> None:
+        self._access = access
+        self._hand = hand
+
+    async def batches(self, size: int) -> AsyncIterator[Batch]:
+        """Letters in order up to the snapshot, at most `size` and at most half a hand at once.
+
+        A letter with fewer than 3 deliveries left comes alone, and the next one when it was moved, settled or kept.
+
+        Raises:
+            BrokerTrouble: the connection was lost, or the queue was deleted.
+        """
+        while batch := await self._access.io.call(self._hand.taking.next(size)):
+            yield batch
+
+    async def drain(self) -> None:
+        """Take no more."""
+        await self._access.io.call(self._hand.taking.end())
+
+    async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Publish, wait for the confirms, acknowledge what was stored. What was refused stays."""
+        return await asyncio.shield(self._access.io.call(self._hand.move(batch)))
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """Acknowledge letters that are stored elsewhere, or are discarded."""
+        return await asyncio.shield(self._access.io.call(self._hand.settle(letters)))
+
+    async def keep(self, letters: Batch) -> None:
+        """Hold letters back; they are returned at the end, in order, by one `nack multiple`."""
+        await self._access.io.call(self._hand.keep(letters))
+
+
+@asynccontextmanager
+async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator[RabbitLease]:
+    """Take letters from a queue for a while. Leaving returns what is still in hand.
+
+    Raises:
+        Refused: the queue has consumers and `terms.shared` does not allow that.
+        Unsupported: the source is a stream.
+        NotAuthorised: a right is missing.
+    """
+    facts = await queue_facts(access, source.ref.name)
+    if facts.sort == "stream":
+        raise Unsupported(f"{source.ref} can't be a source", NO_REMOVAL.reason, NO_REMOVAL.hint)
+    if facts.consumers and not terms.shared:
+        raise Refused(
+            f"{source.ref} has consumers",
+            f"{facts.consumers} read it: they would take letters from this walk, and it from them",
+            "Stop them, or agree with --yes-shared.",
+        )
+    hand = await access.io.call(_opened(access, facts, bounds(source, terms)))
+    try:
+        yield RabbitLease(access, hand)
+    finally:
+        await asyncio.shield(access.io.call(hand.leave()))
+
+
+def bounds(source: Source, terms: Terms) -> Bounds:
+    """Where the walk ends (R8)."""
+    snapshot = source.bounds
+    if not isinstance(snapshot, CountBound):
+        raise TypeError(f"{source.ref} was not counted")
+    letters = snapshot.ready if terms.want is None else min(terms.want, snapshot.ready)
+    return Bounds(letters, max(1, terms.hand), terms.run, snapshot.at)
+
+
+async def _opened(access: Access, facts: Queue, limits: Bounds) -> Hand:
+    link = await access.connect()
+    try:
+        hand = Hand(access, facts, link, await link.channel(), limits)
+        await hand.open()
+    except BaseException:
+        await link.close()
+        raise
+    return hand

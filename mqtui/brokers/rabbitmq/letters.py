@@ -1,0 +1,92 @@
+"""From what pika delivers to a message."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from mqtui.brokers.rabbitmq.limits import FREE, Limit
+from mqtui.brokers.rabbitmq.properties import RawProperties, opened
+from mqtui.domain import field_table
+from mqtui.domain.message import Delivery, Envelope, Header, Message, Offset, Property
+from mqtui.domain.resource import Ref, name_text
+
+DELIVERY_COUNT = "x-delivery-count"
+STREAM_OFFSET = "x-stream-offset"
+RUN = "x-mqtui-run"
+STREAM_PARTITION = -1
+
+
+def letter(ref: Ref, method: Any, properties: RawProperties, body: bytes, limit: Limit) -> Message:
+    """A message lent by a queue."""
+    headers, named = opened(properties.encoded)
+    deliveries = None if limit is FREE else _deliveries(headers) if method.redelivered else 0
+    envelope = Envelope(
+        _text(method.exchange),
+        _text(method.routing_key),
+        method.redelivered,
+        named,
+        deliveries,
+        limit.left(deliveries),
+    )
+    return Message(ref, Delivery(method.delivery_tag), body, None, headers, _timestamp(named), (), envelope)
+
+
+def record(ref: Ref, method: Any, properties: RawProperties, body: bytes) -> Message:
+    """A message of a stream. Its offset becomes its position; the broker's header with it is left away."""
+    headers, named = opened(properties.encoded)
+    offset = next((_number(value, kind) for name, value, kind in headers if name == STREAM_OFFSET), 0)
+    own = tuple(header for header in headers if header[0] != STREAM_OFFSET)
+    envelope = Envelope(_text(method.exchange), _text(method.routing_key), False, named, None, FREE.left(None))
+    position = Offset(STREAM_PARTITION, offset)
+    return Message(ref, position, body, None, own, _timestamp(named), (), envelope)
+
+
+def death_time(value: bytes | None, kind: str) -> int | None:
+    """Seconds since the epoch of the latest death an `x-death` header tells; None where it tells none."""
+    return None if value is None or kind != "array" else _death(value)
+
+
+@lru_cache(maxsize=2048)
+def _death(value: bytes) -> int | None:
+    deaths = field_table.python(value, "array")
+    if not isinstance(deaths, list) or not deaths or not isinstance(deaths[0], dict):
+        return None
+    time = deaths[0].get("time")
+    return time if isinstance(time, int) else None
+
+
+def stops(message: Message, run: str, at: int) -> bool:
+    """Whether a walk ends before this letter (R8): it is of this run, or died after `at` (ms since the epoch)."""
+    for name, value, kind in message.headers:
+        if name == RUN and field_table.python(value, kind) == run:
+            return True
+        if name == "x-death":
+            died = death_time(value, kind)
+            if died is not None and died * 1000 > at:
+                return True
+    return False
+
+
+def _text(name: str | bytes) -> str:
+    """Pika gives names that are not UTF-8 as bytes."""
+    return name if isinstance(name, str) else name_text(name)
+
+
+def _deliveries(headers: tuple[Header, ...]) -> int | None:
+    for name, value, kind in headers:
+        if name == DELIVERY_COUNT:
+            return _number(value, kind)
+    return None
+
+
+def _number(value: bytes | None, kind: str) -> int:
+    number = field_table.python(value, kind)
+    return number if isinstance(number, int) else 0
+
+
+def _timestamp(properties: tuple[Property, ...]) -> int | None:
+    for name, value in properties:
+        if name == "timestamp":
+            return int(value) * 1000
+    return None

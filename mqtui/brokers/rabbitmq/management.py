@@ -1,0 +1,119 @@
+"""The management API over httpx: lists, arguments, policies, consumers.
+
+Names are percent-encoded, the vhost `/` too. Lists are paged by 500, the server's maximum. Figures in its replies are
+sampled every 5 s; with `disable_stats` and `enable_queue_totals` they are asked of the queues themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import orjson
+
+from mqtui.brokers.rabbitmq import errors
+from mqtui.brokers.rabbitmq.options import HINT, Options
+from mqtui.domain.errors import BrokerTrouble, Unsupported
+from mqtui.domain.resource import name_bytes
+
+Row = Mapping[str, Any]
+PAGE = 500
+
+
+def encoded(name: str) -> str:
+    """A name as one part of a path."""
+    return quote(name_bytes(name), safe="")
+
+
+class Management:
+    """One user's view of one vhost. Nothing is sent before the first question."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._client: httpx.AsyncClient | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is an API to ask."""
+        return bool(self._options.management)
+
+    async def get(self, path: str, what: str, parameters: Mapping[str, str | int] | None = None) -> Any:
+        """One reply; `{vhost}` in `path` is filled in, other names come encoded. `what` names it in errors.
+
+        Raises:
+            Unsupported: no API was given.
+            CannotConnect, NotAuthorised, NotFound, BrokerTrouble: as `errors.management` and `errors.answered`.
+        """
+        if not self.given:
+            raise Unsupported(f"Without the management API there is no {what}", "", HINT)
+        url = "/api/" + path.replace("{vhost}", encoded(self._options.vhost))
+        try:
+            response = await self._http().get(url, params=dict(parameters or {}))
+        except httpx.HTTPError as error:
+            raise errors.management(error, self._options.management) from error
+        if response.status_code != 200:
+            raise errors.answered(response, what)
+        try:
+            return orjson.loads(response.content)
+        except orjson.JSONDecodeError as error:
+            raise BrokerTrouble(f"{self._options.management} does not answer in JSON", str(error), HINT) from error
+
+    async def pages(
+        self, path: str, what: str, parameters: Mapping[str, str | int] | None = None
+    ) -> AsyncIterator[Sequence[Row]]:
+        """All rows of a list, a page at a time."""
+        number, last = 1, 1
+        while number <= last:
+            reply = await self.get(path, what, {**(parameters or {}), "page": number, "page_size": PAGE})
+            if isinstance(reply, list):
+                yield reply
+                return
+            last = int(reply["page_count"])
+            yield reply["items"]
+            number += 1
+
+    async def queue(self, name: str) -> Row:
+        """One queue with arguments, policy and sampled figures."""
+        found: Row = await self.get("queues/{vhost}/" + encoded(name), f"queue {name}")
+        return found
+
+    async def exchange(self, name: str) -> Row:
+        """One exchange with type, arguments and policy."""
+        found: Row = await self.get("exchanges/{vhost}/" + encoded(name), f"exchange {name}")
+        return found
+
+    async def bindings(self, exchange: str) -> Sequence[Row]:
+        """What an exchange sends on: rows with `destination`, `destination_type`, `routing_key` and `arguments`."""
+        path = "exchanges/{vhost}/" + encoded(exchange) + "/bindings/source"
+        found: Sequence[Row] = await self.get(path, f"bindings of exchange {exchange}")
+        return found
+
+    async def consumers(self) -> Sequence[Row]:
+        """All consumers of the vhost."""
+        found: Sequence[Row] = await self.get("consumers/{vhost}", "list of consumers")
+        return found
+
+    async def policies(self) -> tuple[Sequence[Row], Sequence[Row]]:
+        """Policies and operator policies of the vhost."""
+        own: Sequence[Row] = await self.get("policies/{vhost}", "list of policies")
+        operators: Sequence[Row] = await self.get("operator-policies/{vhost}", "list of operator policies")
+        return own, operators
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    def _http(self) -> httpx.AsyncClient:
+        if self._client is None:
+            tls = self._options.management_tls
+            self._client = httpx.AsyncClient(
+                base_url=self._options.management,
+                auth=self._options.management_login,
+                timeout=httpx.Timeout(self._options.timeout * 4, connect=self._options.timeout),
+                verify=tls if tls is not None else True,
+                trust_env=False,
+            )
+        return self._client

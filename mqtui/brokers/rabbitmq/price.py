@@ -1,0 +1,102 @@
+"""What a look at a queue costs (R3, R4, R5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.limits import Limit, Sort
+from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.message import Message
+from mqtui.domain.span import Price
+
+TO_THE_TAIL = "the peeked messages go to the tail"
+UNREAD = unknown("unknown until a message is read")
+
+
+async def identity(access: Access, name: str) -> str:
+    """What names a queue on this machine: cluster, vhost and name."""
+    return "/".join(((await access.server()).cluster, access.vhost, name))
+
+
+async def of(access: Access, facts: Queue) -> Price:
+    """The price of a look."""
+    key = await identity(access, facts.name)
+    if seen_empty(facts):
+        access.counts.set(key, None)
+    seen = access.counts.get(key)
+    return Price(
+        lends=True,
+        spends=facts.sort in ("quorum", UNKNOWN),
+        limit=_limit(facts.limit),
+        left=_left(facts.limit, seen),
+        text="; ".join(_sentences(facts, seen)),
+        refusal=_refusal(facts, seen),
+    )
+
+
+def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -> None:
+    """Keep the least that is left of the messages of a look, now that they were given back."""
+    for message in batch:
+        spare = limit.spare(message.envelope.deliveries if message.envelope else None)
+        if spare:
+            known = access.counts.get(key)
+            access.counts.set(key, spare - 1 if known is None else min(known, spare - 1))
+
+
+def seen_empty(facts: Queue) -> bool:
+    """Whether nothing is left of the messages an earlier look saw."""
+    return facts.ready == 0 and not facts.row.get("messages_unacknowledged")
+
+
+def _left(limit: Limit, seen: int | None) -> Figure:
+    if not limit.costs:
+        return limit.left(None)
+    return UNREAD if seen is None else about(seen, "as of the last look")
+
+
+def _limit(limit: Limit) -> Figure:
+    match limit.sort:
+        case Sort.KNOWN if limit.number is not None:
+            return exact(limit.number)
+        case Sort.NONE:
+            return unknown("the queue has none")
+        case Sort.NEVER:
+            return exact(0)
+        case _:
+            return unknown("arguments and policy can't be read")
+
+
+def _sentences(facts: Queue, seen: int | None) -> list[str]:
+    told: list[str] = []
+    match facts.limit.sort:
+        case Sort.KNOWN:
+            told.append(f"spends 1 of at most {facts.limit.number} deliveries of each message")
+            told.append("what is left is unknown until read" if seen is None else f"at the last look {seen} were left")
+        case Sort.UNTOLD:
+            told.append("may spend a delivery of each message: the limit can't be read, so 1 is taken as left")
+            told.append(facts.why or "the policy can't be read")
+        case Sort.NEVER:
+            told.append("the delivery limit is negative: this version removes a message that is returned")
+        case Sort.NONE:
+            told.append("lends the messages for a moment: consumers do not see them meanwhile")
+            told.append("they are marked as redelivered")
+    if not facts.limit.orders:
+        told.append(TO_THE_TAIL)
+    if facts.setting("message-ttl") is not None:
+        told.append("messages whose time has come expire when they are returned")
+    if facts.setting("delayed-retry-type") in ("all", "returned"):
+        told.append("returned messages are hidden for a while")
+    return told
+
+
+def _refusal(facts: Queue, seen: int | None) -> str:
+    if facts.limit.sort is Sort.NEVER:
+        return f"the delivery limit of {facts.name} is negative: no message survives being returned"
+    if seen is not None and seen <= 0 and facts.limit.costs:
+        return (
+            f"a message of {facts.name} has no delivery left: another look would remove it from the queue. "
+            "Looks are refused until the queue was seen empty"
+        )
+    return ""

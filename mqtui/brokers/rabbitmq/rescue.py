@@ -1,0 +1,108 @@
+"""Saving a message that arrived with no delivery left (R3).
+
+Returned it would be gone. It is copied to its own queue (default exchange, mandatory, confirmed) and then
+acknowledged: it stands at the tail and starts counting anew. Where its queue does not take it, it goes to a queue of
+ours, which is made for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from mqtui.brokers.rabbitmq import probes
+from mqtui.brokers.rabbitmq.channel import Channel, Link
+from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
+from mqtui.brokers.rabbitmq.outbox import Outbox, Parcel
+from mqtui.brokers.rabbitmq.properties import RawProperties, closed, opened
+from mqtui.domain.errors import BrokerTrouble
+from mqtui.domain.field_table import string
+from mqtui.domain.message import Header
+from mqtui.domain.redrive import Stored
+from mqtui.domain.resource import name_bytes
+
+PATIENCE = 5.0
+"""Seconds a full queue is given."""
+
+PAUSE = 0.2
+COUNTS = frozenset({DELIVERY_COUNT, "x-acquired-count"})
+KEPT_AS = {"CC": "x-mqtui-cc", "BCC": "x-mqtui-bcc"}
+"""Headers that would send further copies elsewhere, and the names under which the copy keeps them."""
+
+USER = "x-mqtui-user-id"
+"""Keeps the property `user_id`, which the broker accepts from its owner only."""
+
+
+class Rescuer:
+    """Copies messages on a channel beside the one that holds them."""
+
+    def __init__(self, link: Link, queue: str, prefix: str) -> None:
+        self._link = link
+        self._queue = queue
+        self._shelter = f"{prefix}.rescue.{queue}"
+        self._channel: Channel | None = None
+        self._box: Outbox | None = None
+
+    async def ready(self) -> None:
+        """Check the right to publish before the first message is taken.
+
+        Raises:
+            NotAuthorised: the user may not publish to the default exchange.
+        """
+        await probes.may_write(self._link, "", self._queue)
+        await self._open()
+
+    async def save(self, holder: Channel, tag: int, properties: RawProperties, body: bytes) -> None:
+        """Copy the message, then acknowledge it on `holder`.
+
+        Raises:
+            BrokerTrouble: its queue did not take it; it is then in a queue of ours, which the error names.
+        """
+        encoded = copied(properties)
+        deadline = monotonic() + PATIENCE
+        while True:
+            state, reason = await self._sent(self._queue, encoded, body)
+            if state is Stored.STORED:
+                holder.ack(tag, multiple=False)
+                return
+            if state is Stored.UNKNOWN or monotonic() > deadline:
+                break
+            await asyncio.sleep(PAUSE)
+        await self._shelter_it(holder, tag, encoded, body, reason)
+
+    async def _shelter_it(self, holder: Channel, tag: int, encoded: bytes, body: bytes, reason: str) -> None:
+        title = f"A message of {self._queue} has no delivery left and its queue does not take it back"
+        channel = await self._link.channel()
+        await channel.ask(
+            lambda back: channel.lane.queue_declare(self._shelter, durable=True, callback=back),
+            f"{title}; making {self._shelter}",
+            f"configure on queue {self._shelter}",
+        )
+        state, trouble = await self._sent(self._shelter, encoded, body)
+        if state is not Stored.STORED:
+            raise BrokerTrouble(title, f"{reason}; {self._shelter} does not take it either: {trouble}")
+        holder.ack(tag, multiple=False)
+        await holder.barrier()
+        raise BrokerTrouble(title, f"{reason}. It is now in {self._shelter}.", "Move it home with redrive.")
+
+    async def _sent(self, queue: str, encoded: bytes, body: bytes) -> tuple[Stored, str]:
+        box = await self._open()
+        heard: list[tuple[Stored, str]] = []
+        box.send(Parcel(b"", name_bytes(queue), encoded, body), lambda state, reason: heard.append((state, reason)))
+        await box.quiet()
+        return heard[0]
+
+    async def _open(self) -> Outbox:
+        if self._box is None or self._channel is None or self._channel.failure is not None:
+            self._channel = await self._link.channel()
+            self._box = Outbox(self._channel)
+            await self._box.start()
+        return self._box
+
+
+def copied(properties: RawProperties) -> bytes:
+    """The properties of the copy: all that came, but for counts and for what would send it elsewhere."""
+    headers, named = opened(properties.encoded)
+    kept: list[Header] = [(KEPT_AS.get(name, name), value, kind) for name, value, kind in headers if name not in COUNTS]
+    kept += [(USER, string(str(value)), "string") for name, value in named if name == "user_id"]
+    return closed(kept, [pair for pair in named if pair[0] != "user_id"])

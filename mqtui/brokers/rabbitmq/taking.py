@@ -1,0 +1,280 @@
+"""How letters come out of a queue within bounds (R2, R8, R9).
+
+A consumer takes them while more are left than it may hold; the last window, queues that vanish with their consumer,
+walks that hold letters back and letters with few deliveries left are taken by `basic.get`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from mqtui.brokers.rabbitmq import errors
+from mqtui.brokers.rabbitmq.acks import Acks
+from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.letters import letter, stops
+from mqtui.brokers.rabbitmq.properties import RawProperties
+from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
+from mqtui.domain.message import Message
+
+FEW = 3
+"""A letter with fewer deliveries left is taken alone."""
+
+SAMPLE = 5
+"""Letters taken by `basic.get` before a consumer starts, to learn their size."""
+
+WINDOW_BYTES = 64 * 1024 * 1024
+"""What a consumer may hold."""
+
+MOST = 2_000
+"""Letters a consumer may hold, whatever the terms say [more brings no more speed]."""
+
+BATCH = 1_000
+BATCH_BYTES = 1024 * 1024
+QUIET = 0.005
+"""Seconds without an arrival after which a batch is given as it is."""
+
+IDLE = 0.1
+"""Seconds without an arrival after which a consumer is taken to be at the end of the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where a walk ends: after `letters`; at one of `run`, or one that died after `at` (ms since the epoch).
+
+    `held` and `seconds` end a walk that keeps letters back; `hand` is how many may be out at once.
+    """
+
+    letters: int
+    hand: int
+    run: str
+    at: int
+    held: int = 10_000
+    seconds: float = 300.0
+
+
+class Taking:
+    """The letters of one queue on their way into hands; only on the I/O thread."""
+
+    def __init__(self, channel: Channel, facts: Queue, bounds: Bounds) -> None:
+        self.acks = Acks(channel, self._gate)
+        self.open: set[int] = set()
+        """Tags that were given out, or wait to be, and are neither removed nor kept."""
+
+        self.last: dict[int, tuple[RawProperties, bytes]] = {}
+        """Letters with no delivery left, by tag: they must not be returned."""
+
+        self._channel = channel
+        self._facts = facts
+        self._bounds = bounds
+        self._buffer: deque[Message] = deque()
+        self._news = asyncio.Event()
+        self._taken = self._bytes = self._asked = self._held = 0
+        self._few: set[int] = set()
+        self._consumer = ""
+        self._prefetch = self._consumable = 0
+        self._cancelling: asyncio.Task[None] | None = None
+        self._alone = facts.limit.costs and (facts.limit.spare(0) or 0) < FEW
+        self._over = bounds.letters <= 0
+        self._stopped = self._dry = False
+        self._kept_since: float | None = None
+        self._trouble: MqtuiError | None = None
+        channel.on_lost.append(lambda _: self._news.set())
+        channel.lane.add_on_cancel_callback(self._on_cancelled_by_broker)
+
+    async def next(self, size: int) -> list[Message]:
+        """The next letters in order; none at the end.
+
+        A letter with few deliveries left comes alone, and the next one when it was moved, settled or kept.
+
+        Raises:
+            BrokerTrouble: the connection was lost, or the queue was deleted.
+        """
+        size = max(1, min(size, BATCH, (self._bounds.hand + 1) // 2))
+        while True:
+            self._check()
+            if self._buffer and (not self._consumer or len(self._buffer) >= size):
+                return self._batch(size)
+            if self._consumer:
+                if not await self._wait(QUIET if self._buffer else IDLE) and await self._ran_dry():
+                    return self._batch(size)
+            elif self._cancelling is not None:
+                await asyncio.wait({self._cancelling})
+            elif self._over or self._taken >= self._bounds.letters:
+                return []
+            elif self._may_consume():
+                await self._consume()
+            else:
+                await self._get(size)
+
+    async def end(self) -> None:
+        """Take no more; what is there already is still given out."""
+        self._over = True
+        self._stop_consumer()
+        if self._cancelling is not None:
+            await asyncio.wait({self._cancelling})
+        while self._asked and self._channel.failure is None:
+            await self._wait(None)
+
+    def resolved(self, tag: int) -> None:
+        """That letter is out of hand: removed, or its fate is unknown."""
+        self.open.discard(tag)
+        self._news.set()
+
+    def hold(self, tag: int) -> None:
+        """That letter stays in the source: it is held until the end and returned with all others."""
+        self.open.discard(tag)
+        self._held += 1
+        if self._kept_since is None:
+            self._kept_since = monotonic()
+        if self._held >= self._bounds.held:
+            self._over = True
+        self._stop_consumer()
+        self._news.set()
+
+    def _gate(self, acknowledgements: int) -> bool:
+        """A consumer is ended before an acknowledgement would let it get more than the walk may take."""
+        if self._cancelling is not None and not self._cancelling.done():
+            return False
+        if not self._consumer or self.acks.sent + acknowledgements + self._prefetch <= self._consumable:
+            return True
+        self._stop_consumer()
+        return False
+
+    def _check(self) -> None:
+        if self._channel.failure is not None:
+            raise errors.talking(
+                self._channel.failure, f"Taking letters from {self._facts.name}", f"read on queue {self._facts.name}"
+            )
+        if self._trouble is not None:
+            raise self._trouble
+        if self._kept_since is not None and monotonic() - self._kept_since > self._bounds.seconds:
+            self._over = True
+            self._stop_consumer()
+
+    async def _wait(self, seconds: float | None) -> bool:
+        """Whether something happened in time."""
+        self._news.clear()
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def _ran_dry(self) -> bool:
+        """Nothing came for a while: give what is there, or go on by `basic.get`, which says when the queue is empty."""
+        if self._buffer:
+            return True
+        if self.acks.unacknowledged < self._prefetch:
+            self._dry = True
+            self._stop_consumer()
+        return False
+
+    def _may_consume(self) -> bool:
+        if self._alone or self._dry or self._held or self._taken < SAMPLE:
+            return False
+        if self._facts.sort == UNKNOWN or self._facts.auto_delete:
+            return False
+        return self._bounds.letters - self._taken > self._window()
+
+    def _window(self) -> int:
+        mean = max(1, self._bytes // max(1, self._taken))
+        return max(1, min(self._bounds.hand, MOST, WINDOW_BYTES // mean))
+
+    async def _consume(self) -> None:
+        """Start a consumer. It gets at most `prefetch` letters, and one more for each acknowledgement from now on."""
+        self._prefetch = self._window()
+        self._consumable = self.acks.sent + self._bounds.letters - self._taken
+        self._consumer = await self._channel.consume(self._facts.name, self._prefetch, self._came)
+
+    def _stop_consumer(self) -> None:
+        if self._consumer:
+            tag, self._consumer = self._consumer, ""
+            self._cancelling = asyncio.get_running_loop().create_task(self._cancel(tag))
+
+    async def _cancel(self, tag: str) -> None:
+        try:
+            await self._channel.cancel(tag)
+        except MqtuiError as error:
+            self._trouble = self._trouble or error
+        self._cancelling = None
+        self.acks.prefix()
+        self._news.set()
+
+    async def _get(self, size: int) -> None:
+        """Ask for letters without waiting between them; for one that is to be alone only when none is out."""
+        room = 1 - len(self.open) if self._alone else self._bounds.hand - len(self.open)
+        if room <= 0:
+            await self._wait(None)
+            return
+        if self._taken < SAMPLE:
+            size = SAMPLE
+        self._asked = min(size, room, self._bounds.letters - self._taken)
+        for _ in range(self._asked):
+            self._channel.request(self._facts.name, self._got)
+        self._dry = False
+        while self._asked:
+            await self._wait(None)
+            self._check()
+
+    def _got(self, method: Any, properties: RawProperties | None, body: bytes) -> None:
+        self._asked -= 1
+        if properties is None:
+            self._over = True
+            self._news.set()
+        else:
+            self._came(method, properties, body)
+
+    def _came(self, method: Any, properties: RawProperties, body: bytes) -> None:
+        tag = method.delivery_tag
+        self._taken += 1
+        self._bytes += len(properties.encoded) + len(body)
+        self.acks.took(tag)
+        self._news.set()
+        try:
+            message = letter(self._facts.ref, method, properties, body, self._facts.limit)
+        except BadInput as error:
+            self._trouble = error
+            return
+        spare = self._facts.limit.spare(message.envelope.deliveries if message.envelope else None)
+        if spare is not None and spare < FEW:
+            self._few.add(tag)
+            self._alone = True
+            self._stop_consumer()
+            if spare == 0:
+                self.last[tag] = (properties, body)
+        if self._stopped or stops(message, self._bounds.run, self._bounds.at):
+            self._over = self._stopped = True
+            self.hold(tag)
+            return
+        self.open.add(tag)
+        self._buffer.append(message)
+
+    def _batch(self, size: int) -> list[Message]:
+        batch: list[Message] = []
+        weight = 0
+        while self._buffer and len(batch) < size and weight < BATCH_BYTES:
+            alone = self._tag(self._buffer[0]) in self._few
+            if alone and batch:
+                break
+            message = self._buffer.popleft()
+            batch.append(message)
+            weight += message.size
+            if alone:
+                break
+        return batch
+
+    @staticmethod
+    def _tag(message: Message) -> int:
+        return getattr(message.position, "tag", 0)
+
+    def _on_cancelled_by_broker(self, _: Any) -> None:
+        self._consumer = ""
+        self._trouble = BrokerTrouble(
+            f"The broker ended the reading of {self._facts.name}", "The queue was deleted, or its node went away."
+        )
+        self._news.set()

@@ -1,0 +1,183 @@
+"""What the RabbitMQ tests share: queues of their own, a bare client beside the adapter, terms and transfers."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pika
+
+from mqtui.brokers.guard import GrantedPermit
+from mqtui.brokers.port import Address, Lease
+from mqtui.brokers.rabbitmq.client import RabbitAdapter, RabbitWriter, connect
+from mqtui.domain.capability import Verb
+from mqtui.domain.figure import exact
+from mqtui.domain.message import Message
+from mqtui.domain.plan import Deliver, Plan, Take
+from mqtui.domain.redrive import CountBound, Receipt, Selection, Source, Stored, Terms, Transfer
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.profiles.url import parse
+
+QUORUM: Mapping[str, Any] = {"x-queue-type": "quorum"}
+STREAM: Mapping[str, Any] = {"x-queue-type": "stream"}
+RUN = "0123456789abcdef0123456789abcdef"
+PATIENCE = 15.0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    """Wait for a condition with a deadline."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.02)
+
+
+class Rabbit:
+    """A bare client of the broker under test, and names nobody else uses."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.address: Address = parse(url)[0]
+        host, port = self.address.hosts[0]
+        self._parameters = pika.ConnectionParameters(host, port, heartbeat=0)
+        self.connection = pika.BlockingConnection(self._parameters)
+        self.channel = self.connection.channel()
+        self.channel.confirm_delivery()
+        self.management = httpx.Client(
+            base_url=self.address.options["management"] + "/api", auth=("guest", "guest"), trust_env=False, timeout=20
+        )
+        self._queues: list[str] = []
+        self._exchanges: list[str] = []
+        self._policies: list[str] = []
+
+    def name(self, stem: str = "q") -> str:
+        return f"test.{stem}.{secrets.token_hex(4)}"
+
+    def queue(self, arguments: Mapping[str, Any] | None = None, *, name: str = "", **flags: bool) -> str:
+        name = name or self.name()
+        self.channel.queue_declare(name, durable=flags.pop("durable", True), arguments=dict(arguments or {}), **flags)
+        self._queues.append(name)
+        return name
+
+    def exchange(self, sort: str = "direct", arguments: Mapping[str, Any] | None = None) -> str:
+        name = self.name("x")
+        self.channel.exchange_declare(name, sort, durable=True, arguments=dict(arguments or {}))
+        self._exchanges.append(name)
+        return name
+
+    def policy(self, pattern: str, definition: Mapping[str, Any], *, operator: bool = False) -> None:
+        name = self.name("policy")
+        path = f"/{'operator-policies' if operator else 'policies'}/%2F/{name}"
+        body = {"pattern": pattern, "definition": dict(definition), "apply-to": "queues"}
+        assert self.management.put(path, json=body).status_code in (201, 204)
+        self._policies.append(path)
+
+    def fill(self, queue: str, bodies: Sequence[bytes], **properties: Any) -> None:
+        for body in bodies:
+            self.publish("", queue, body, **properties)
+        until(lambda: self.ready(queue) >= len(bodies), f"{queue} holds them")
+
+    def publish(self, exchange: str, key: str, body: bytes, **properties: Any) -> None:
+        self.channel.basic_publish(exchange, key, body, pika.BasicProperties(delivery_mode=2, **properties))
+
+    def ready(self, queue: str) -> int:
+        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
+
+    def settled(self, queue: str, count: int) -> None:
+        until(lambda: self.ready(queue) == count, f"{queue} holds {count}, not {self.ready(queue)}")
+
+    def bodies(self, queue: str) -> list[bytes]:
+        """Everything ready, taken out."""
+        return [body for _, _, body in self.drain(queue)]
+
+    def drain(self, queue: str) -> list[tuple[Any, Any, bytes]]:
+        found = []
+        while True:
+            method, properties, body = self.channel.basic_get(queue, auto_ack=True)
+            if method is None or body is None:
+                return found
+            found.append((method, properties, body))
+
+    @contextmanager
+    def consumer(self, queue: str) -> Iterator[None]:
+        """Somebody who reads the queue and never acknowledges."""
+        with closing(pika.BlockingConnection(self._parameters)) as other:
+            channel = other.channel()
+            channel.basic_qos(prefetch_count=1)
+            channel.basic_consume(queue, lambda *_: None, consumer_tag="somebody")
+            yield
+
+    def close(self) -> None:
+        if self.connection.is_open:
+            for queue in self._queues:
+                self.connection.channel().queue_delete(queue)
+            for exchange in self._exchanges:
+                self.connection.channel().exchange_delete(exchange)
+            self.connection.close()
+        for path in self._policies:
+            self.management.delete(path)
+        self.management.close()
+
+    def row(self, queue: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.management.get(f"/queues/%2F/{quote(queue, safe='')}").json()
+        return found
+
+
+@asynccontextmanager
+async def adapter(address: Address) -> AsyncIterator[RabbitAdapter]:
+    opened = connect(address)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def without_management(address: Address) -> Address:
+    return replace(address, options={})
+
+
+def queue_ref(name: str) -> Ref:
+    return Ref(Kind.QUEUE, name)
+
+
+def plan_of(source: Source, *targets: Ref, count: int | None = None) -> Plan:
+    number = exact(count if count is not None else (source.count.number or 0))
+    steps = (Take(source, Selection()), *(Deliver(target, number) for target in targets))
+    return Plan("0" * 32, Verb.REDRIVE, "test", BrokerKind.RABBITMQ, steps, number)
+
+
+def writer(opened: RabbitAdapter) -> RabbitWriter:
+    source = Source(queue_ref(""), "", CountBound(0, 0), exact(0))
+    return opened.open_writer(GrantedPermit(plan_of(source)))
+
+
+def terms(hand: int = 100, want: int | None = None, *, run: str = RUN, shared: bool = False) -> Terms:
+    return Terms(run, "tester", "hash", hand, want, shared=shared)
+
+
+def homeward(letters: Sequence[Message], target: Ref, routing_key: str = "") -> list[Transfer]:
+    return [Transfer(letter, target, routing_key) for letter in letters]
+
+
+async def move_all(lease: Lease, target: Ref, size: int = 100) -> list[Receipt]:
+    receipts: list[Receipt] = []
+    async for batch in lease.batches(size):
+        receipts += await lease.move(homeward(list(batch), target))
+    return receipts
+
+
+def states(receipts: Sequence[Receipt]) -> list[Stored]:
+    return [receipt.state for receipt in receipts]
+
+
+async def borrowed(opened: RabbitAdapter, name: str, count: int) -> list[Message]:
+    found: list[Message] = []
+    async for batch in writer(opened).borrow(queue_ref(name), count):
+        found += batch
+    return found
