@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import click
 
 from mqtui.cli.output import Output
+from mqtui.cli.plan_lines import lines
 from mqtui.domain.errors import NeedsConsent
-from mqtui.domain.plan import CreateStateTopic, Plan, Severity
+from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
 
 
@@ -30,21 +31,8 @@ def show(output: Output, plan: Plan) -> None:
 
         output.json_line({"plan": plan_row(plan)})
         return
-    say = output.line
-    say(f"{plan.verb} on {plan.profile}, plan {plan.id[:4].upper()}: {plan.count} to do")
-    for label, text in plan.facts:
-        say(f"  {label:<10} {text}")
-    for label, names in plan.headers:
-        if names:
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-            say(f"  {label:<10} {shown}")
-    for step in plan.steps:
-        if isinstance(step, CreateStateTopic):
-            say(f"  {'creates':<10} the compacted topic {step.name}, which keeps what was handled")
-    if plan.guarantee is not None:
-        say(f"  {'promise':<10} {plan.guarantee.text}")
-    for risk in plan.risks:
-        say(f"  {'✗' if risk.severity is Severity.REFUSE else '▲'} {risk.name}: {risk.text}")
+    for line in lines(plan):
+        output.line(line)
 
 
 def ask(output: Output, plan: Plan, policy: Policy, agreed: Agreed) -> Consent | None:

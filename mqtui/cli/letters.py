@@ -17,7 +17,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, Refused, StorageFailed
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import BrokerKind, Named
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.ledger import Ledger
@@ -78,12 +78,29 @@ async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, 
         yield session, remote
 
 
+def _check(wish: Wish, session: Session, remote: Session | None) -> None:
+    """Let through the options that mean something on these brokers.
+
+    Raises:
+        BadInput: one does not; it is never accepted and ignored.
+    """
+    source, target = session.broker.kind, (remote or session).broker.kind
+    for option, given, kind in (
+        ("--partition", wish.selection.partition is not None, source),
+        ("--take-over", wish.take_over, source),
+        ("--keep-timestamp", wish.keep_timestamp, target),
+    ):
+        if given and kind is not BrokerKind.KAFKA:
+            raise BadInput(f"{option} means nothing on {kind}")
+    if remote is not None and wish.to is None:
+        raise BadInput("--to-target needs --to", "", "Name the destination on the other broker.")
+
+
 async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
     from mqtui.services.browse import find
     from mqtui.services.redrive.order import Order
 
-    if remote is not None and wish.to is None:
-        raise BadInput("--to-target needs --to", "", "Name the destination on the other broker.")
+    _check(wish, session, remote)
     source = (await find(session.broker, wish.dlq)).ref
     to = (await find((remote or session).broker, wish.to)).ref if wish.to is not None else None
     return Order(

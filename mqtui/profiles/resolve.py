@@ -63,7 +63,13 @@ def _resolved_url(url: str, kind: BrokerKind | None) -> Resolved:
     if not had_password and (address.user or "://:@" in url):
         address = replace(address, secret=secret_of_url(address))
     shown = written(address)
-    return Resolved(None, Policy(shown), (address,), shown, (SEEN_PASSWORD,) if had_password else ())
+    warnings = (SEEN_PASSWORD,) if had_password and not well_known(address) else ()
+    return Resolved(None, Policy(shown), (address,), shown, warnings)
+
+
+def well_known(address: Address) -> bool:
+    """Whether the password is no secret: RabbitMQ's `guest` (https://www.rabbitmq.com/docs/access-control)."""
+    return address.kind is BrokerKind.RABBITMQ and address.user == address.secret == "guest"
 
 
 def _kind(target: str, text: str) -> BrokerKind:

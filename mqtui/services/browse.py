@@ -64,6 +64,8 @@ class Look:
 
 async def look(session: Session, named: Named, count: int, start: Bound | None, partition: int | None) -> Look:
     """Find the destination and its price; nothing is read yet. Without a start: the newest, or a queue's head."""
+    if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
+        raise BadInput(f"--partition means nothing on {session.broker.kind}")
     destination = await find(session.broker, named)
     support = await session.broker.can(Verb.PEEK, destination.ref)
     if not support:

@@ -15,7 +15,7 @@ from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Price, Span
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import Look, destinations, spend_plan
@@ -58,7 +58,8 @@ async def find(session: Session, conventions: Conventions) -> Found:
 
     What only headers tell counts where nobody reads.
     """
-    rows = [row for row in await destinations(session.broker) if not row.internal]
+    everything = await destinations(session.broker)
+    rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE]
     fed: dict[Ref, list[Ref]] = {}
     for row in rows:
         for target in row.dead_letters_to:

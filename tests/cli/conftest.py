@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from mqtui.demo.session import DemoSession
+from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, ground_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +48,35 @@ def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
 
 @pytest.fixture
 def mqtui(tmp_path: Path) -> Mqtui:
-    """mqtui with folders of its own and a bundle key."""
+    """Mqtui with folders of its own and a bundle key."""
     return Mqtui(tmp_path, base64.urlsafe_b64encode(os.urandom(32)).decode())
+
+
+@pytest.fixture(params=list(BrokerKind))
+def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Ground for one test, on each broker in turn."""
+    yield from _ground(request, request.param)
+
+
+@pytest.fixture
+def kafka(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Ground on Kafka."""
+    yield from _ground(request, BrokerKind.KAFKA)
+
+
+@pytest.fixture
+def rabbitmq(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Ground on RabbitMQ."""
+    yield from _ground(request, BrokerKind.RABBITMQ)
+
+
+@pytest.fixture
+def redis(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Ground on Redis."""
+    yield from _ground(request, BrokerKind.REDIS)
+
+
+def _ground(request: pytest.FixtureRequest, kind: BrokerKind) -> Iterator[Ground]:
+    made = ground_of(kind, request.getfixturevalue(f"{kind}_url"))
+    yield made
+    made.world.close()

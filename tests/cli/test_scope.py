@@ -5,12 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mqtui import __version__
+from mqtui.cli import COMMANDS
 from tests.cli.driver import Mqtui
 
-VERBS = (
-    "demo ls peek tail publish groups lag pending claim ack dlq redrive discard runs audit profile completion".split()
-)
-LATER = "search rpc offsets purge export topology schema key doctor serve".split()
+VERBS = tuple(COMMANDS)
+LATER = ("search", "rpc", "offsets", "purge", "export", "topology", "schema", "key", "doctor", "serve")
 
 
 def test_bare_mqtui_prints_help(mqtui: Mqtui) -> None:

@@ -34,7 +34,7 @@ async def test_only_what_the_plan_names_changes(world: World, adapter: Adapter) 
     async with move.lease() as lease:
         async for batch in lease.batches(100):
             transfers = [replace(one, added=(ADDED,)) for one in move.transfers(batch, stripped=["x-strip"])]
-            assert {receipt.state for receipt in await lease.move(transfers)} == {Stored.STORED}
+            assert [receipt for receipt in await lease.move(transfers) if receipt.state is not Stored.STORED] == []
     as_field = world.kind is BrokerKind.REDIS
     assert world.contents(target) == [
         letter.without("x-strip").plus(ADDED[0], ADDED[1] or b"", as_field=as_field) for letter in letters

@@ -81,9 +81,9 @@ async def make(
     price = await session.broker.reader.price(source.ref, 1)
     stamps = Stamps((remote or session).broker.kind, run, operator(), now())
     seen: Preview | None = None
+    selector = Selector(order.selection, conventions)
     if not price.lends:
         router = Router(order, session.broker.kind, conventions, stamps, None)
-        selector = Selector(order.selection, conventions)
         seen = await preview(session.broker, source, selector, router, order.selection.limit)
         if order.selection.cause and not seen.chosen and not targets:
             raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
@@ -94,6 +94,7 @@ async def make(
     elif not targets:
         targets = tuple(seen.targets) if seen else await origins(session, source.ref)
     plan = _plan(session, order, source, run, targets, seen, remote)
+    plan = replace(plan, risks=(*plan.risks, *_not_tested(selector)))
     plan = await session.broker.inspect(source, plan)
     if order.verb is Verb.DISCARD:
         plan = replace(plan, guarantee=TAKEN_OUT[session.broker.kind])
@@ -221,6 +222,13 @@ def _headers(seen: Preview | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
     if seen is None:
         return (("add", NAMES),)
     return (("keep", tuple(seen.kept)), ("strip", tuple(seen.stripped)), ("add", seen.added))
+
+
+def _not_tested(selector: Selector) -> list[Risk]:
+    test = selector.where
+    if test is None or not test.failures:
+        return []
+    return [Risk("where", f"the jq program failed on {test.failures:,} letters, which stay: {test.failure}")]
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

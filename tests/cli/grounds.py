@@ -1,0 +1,167 @@
+"""Ground for one test on one broker: names of its own, filled and read by the broker's own client library.
+
+Letters say where they came from: on Kafka in Spring's headers, on Redis in fields, on RabbitMQ by the broker's own
+dead lettering. Each carries a number to be told apart by.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from urllib.parse import urlsplit
+
+import pika
+
+from mqtui.domain.resource import BrokerKind, Ref
+from tests.cli.driver import Done, Mqtui
+from tests.contract.world_kafka import KafkaWorld
+from tests.contract.world_rabbitmq import RabbitMQWorld
+from tests.contract.world_redis import RedisWorld
+from tests.contract.worlds import Letter, World
+
+DIED = {"bad": ("shop.Bad", "no amount"), "slow": ("shop.Slow", "no answer in 5001 ms")}
+OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at")
+
+
+class LetteringRabbitMQ(RabbitMQWorld):
+    """RabbitMQ whose own dead lettering fills the queues: `bad` letters are rejected, `slow` ones expire."""
+
+    def bind(self, origin: Ref, dlq: Ref) -> None:
+        """Make the origin anew, so that its dead letters go there."""
+        self._channel.queue_delete(origin.name)
+        wanted = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dlq.name}
+        self._channel.queue_declare(origin.name, durable=True, arguments=wanted)
+
+    def die(self, origin: Ref, dlq: Ref, letters: Sequence[Letter], cause: str) -> None:
+        """Let letters die in their origin, and wait until they lie where dead letters go."""
+        before = self.depth(dlq)
+        life = {"bad": None, "slow": "0"}[cause]
+        for letter in letters:
+            properties = pika.BasicProperties(
+                headers=dict(letter.headers), delivery_mode=2, message_id="m", priority=3, expiration=life
+            )
+            self._channel.basic_publish("", origin.name, letter.value or b"", properties, mandatory=True)
+        if cause == "bad":
+            for _ in letters:
+                method, _, _ = self._channel.basic_get(origin.name)
+            self._channel.basic_nack(method.delivery_tag or 0, multiple=True, requeue=False)
+        until(lambda: self.depth(dlq) == before + len(letters))
+
+    def depth(self, ref: Ref) -> int:
+        """Messages ready."""
+        return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
+
+
+WORLDS = {BrokerKind.KAFKA: KafkaWorld, BrokerKind.RABBITMQ: LetteringRabbitMQ, BrokerKind.REDIS: RedisWorld}
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A broker by its URL, and its world."""
+
+    kind: BrokerKind
+    url: str
+    world: World
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self.world.address.hosts[0][1]
+
+    @property
+    def redis(self) -> bool:
+        return self.kind is BrokerKind.REDIS
+
+    def pair(self, count: int, cause: str = "bad", *, partitions: int = 1) -> tuple[Ref, Ref]:
+        """A dead-letter destination with so many letters, and the destination they came from."""
+        origin = self.world.create("home", partitions=partitions)
+        dlq = self.world.create("dead", partitions=partitions)
+        if isinstance(self.world, LetteringRabbitMQ):
+            self.world.bind(origin, dlq)
+        self.fill(dlq, origin, range(count), cause)
+        return dlq, origin
+
+    def fill(self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0) -> None:
+        """Dead letters of one cause."""
+        letters = [self.dead(number, origin, cause) for number in numbers]
+        if isinstance(self.world, LetteringRabbitMQ):
+            self.world.die(origin, dlq, letters, cause)
+        else:
+            self.world.put(dlq, letters, partition=partition)
+
+    def dead(self, number: int, origin: Ref, cause: str = "bad") -> Letter:
+        """A dead letter that says where it came from and why it died."""
+        exception, message = DIED[cause]
+        name = origin.name.encode()
+        body = json.dumps({"number": number, "odd": bool(number % 2)}).encode()
+        if self.kind is BrokerKind.REDIS:
+            told = ((b"dlq_stream", name), (b"dlq_exception", exception.encode()), (b"dlq_reason", message.encode()))
+            return Letter(fields=((b"value", body), *told))
+        if self.kind is BrokerKind.KAFKA:
+            headers = (("kafka_dlt-original-topic", name), ("kafka_dlt-exception-fqcn", exception.encode()))
+            more = (("kafka_dlt-exception-message", message.encode()), ("kept", b"\xff\x00"))
+            return Letter(body, b"k%d" % (number % 5), headers + more)
+        return Letter(body, headers=(("kept", b"\xff\x00"),))
+
+    def numbers(self, ref: Ref) -> list[int]:
+        """The numbers of the letters in a destination, in order."""
+        return [json.loads(self.body(letter))["number"] for letter in self.world.contents(ref)]
+
+    def body(self, letter: Letter) -> bytes:
+        """The value, or the field of that name."""
+        return dict(letter.fields)[b"value"] if self.redis else letter.value or b""
+
+    def names(self, letter: Letter) -> list[str]:
+        """Names of its headers or fields."""
+        if self.redis:
+            return [name.decode("utf-8", "surrogateescape") for name, _ in letter.fields]
+        return [name for name, _ in letter.headers]
+
+    def unhandled(self, mqtui: Mqtui, dlq: Ref) -> int:
+        """Letters in the source that nobody handled. On Kafka a plan knows, elsewhere the source itself does."""
+        if self.kind is not BrokerKind.KAFKA:
+            return len(self.world.contents(dlq))
+        told = mqtui("discard", self.url, dlq.name, "--dry-run", "--json").ok().rows()[0]["plan"]["count"]
+        assert isinstance(told, int)
+        return told
+
+
+def until(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until a condition holds."""
+    deadline = monotonic() + seconds
+    pause = threading.Event()
+    while not holds():
+        assert monotonic() < deadline, "it did not come true in time"
+        pause.wait(0.02)
+
+
+def ground_of(kind: BrokerKind, url: str) -> Ground:
+    """Ground on a broker."""
+    return Ground(kind, url, WORLDS[kind](url))
+
+
+def profile(
+    mqtui: Mqtui, ground: Ground, name: str, *flags: str, options: Sequence[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """A profile of the ground's broker; the password, if any, comes from the environment."""
+    parts = urlsplit(ground.url)
+    mqtui.extra[f"MQTUI_SECRET_{name.upper()}"] = parts.password or ""
+    url = ground.url.replace(f":{parts.password}@", "@") if parts.password else ground.url
+    settings = [word for key, value in options for word in ("-o", f"{key}={value}")]
+    (row,) = mqtui("profile", "add", name, url, *flags, *settings, "--json").ok().rows()
+    return row
+
+
+def result(done: Done) -> dict[str, Any]:
+    """The result of a run: the last line."""
+    return done.rows()[-1]
+
+
+def everything(folder: Path) -> bytes:
+    """All bytes of all files below a folder."""
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())

@@ -1,0 +1,145 @@
+"""Letters go home from the command line, on each broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import OURS, Ground, result
+
+RESULT = [
+    *("run", "planned", "moved", "refused", "unknown", "skipped", "left"),
+    *("duplicates_suspected", "came_back", "seconds"),
+]
+COUNT = 7
+STRIPPED = {"kafka_dlt-original-topic", "kafka_dlt-exception-fqcn", "dlq_stream", "dlq_reason", "x-death"}
+
+
+def outcome(told: dict[str, Any]) -> dict[str, Any]:
+    """The figures that are not zero."""
+    return {name: told[name] for name in RESULT[1:7] if told[name]}
+
+
+def test_letters_go_home_as_planned(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(COUNT)
+    before = ground.world.fingerprint()
+    dry = mqtui("redrive", ground.url, dlq.name, "--dry-run", "--json").ok()
+    words = mqtui("redrive", ground.url, dlq.name, "--dry-run").ok().text.splitlines()
+    assert ground.world.fingerprint() == before
+    assert len(dry.rows()) == 1
+
+    done = mqtui("redrive", ground.url, dlq.name, "--yes", "--json").ok()
+    planned, told = done.rows()
+    dry_plan, plan = dry.rows()[0]["plan"], planned["plan"]
+    assert dry_plan.pop("plan") != plan["plan"]
+    assert plan.pop("plan") == told["run"]
+    assert dry_plan == plan
+    assert list(told) == RESULT
+    assert outcome(told) == {"planned": COUNT, "moved": COUNT}
+    assert told["duplicates_suspected"] == 0
+    assert told["came_back"] is None
+    assert any("at least once" in line or "exactly once" in line for line in words)
+
+    assert ground.numbers(origin) == list(range(COUNT))
+    assert ground.unhandled(mqtui, dlq) == 0
+    for letter in ground.world.contents(origin):
+        names = ground.names(letter)
+        assert not STRIPPED & set(names)
+        assert set(OURS) <= set(names) if not ground.redis else names == ["value"]
+        assert ground.redis or ("kept", b"\xff\x00") in letter.headers
+
+
+def test_a_run_prints_the_plan_a_dry_run_prints(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, _ = ground.pair(2)
+    dry = mqtui("redrive", ground.url, dlq.name, "--dry-run").ok().text.splitlines()
+    run = mqtui("redrive", ground.url, dlq.name, "--yes").ok().text.splitlines()
+    assert run[1 : len(dry)] == dry[1:]
+    assert run[0].partition(", plan ")[0] == dry[0].partition(", plan ")[0]
+    assert len(run) == len(dry) + 1
+    assert "2 of 2 moved" in run[-1]
+
+
+def test_one_cause_goes_home_and_the_others_stay(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(4)
+    ground.fill(dlq, origin, range(4, 7), "slow")
+    causes = mqtui("dlq", ground.url, dlq.name, "--json").ok().rows()
+    assert [row["count"] for row in causes] == [4, 3]
+    slow = causes[1]["cause_id"]
+    told = result(mqtui("redrive", ground.url, dlq.name, "--cause", slow, "--yes", "--json").ok())
+    assert told["moved"] == 3
+    assert ground.numbers(origin) == [4, 5, 6]
+    rest = mqtui("dlq", ground.url, dlq.name, "--json").ok().rows()
+    assert [row["count"] for row in rest] == [4]
+    assert slow not in str(rest)
+
+
+def test_an_unknown_cause_is_not_found(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(2)
+    done = mqtui("redrive", ground.url, dlq.name, "--cause", "00000000", "--yes", "--json")
+    if ground.kind is BrokerKind.RABBITMQ:
+        assert result(done.ok())["planned"] == 0
+    else:
+        done.refused(1)
+    assert ground.numbers(origin) == []
+
+
+def test_a_jq_program_and_a_limit_choose(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(COUNT)
+    odd = ".value.odd" if ground.redis else ".odd"
+    choose = ("--where", odd, "--limit", 2, "--yes", "--json")
+    told = result(mqtui("redrive", ground.url, dlq.name, *choose).ok())
+    assert outcome(told) == {"planned": 2, "moved": 2}
+    assert ground.numbers(origin) == [1, 3]
+    assert ground.unhandled(mqtui, dlq) == COUNT - 2
+    if ground.kind is BrokerKind.RABBITMQ:
+        assert ground.numbers(dlq) == [0, 2, 4, 5, 6]
+
+
+def test_times_choose(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(3)
+    assert result(mqtui("redrive", ground.url, dlq.name, "--until", "-1h", "--yes", "--json"))["planned"] == 0
+    told = result(mqtui("redrive", ground.url, dlq.name, "--from", "-1h", "--yes", "--json").ok())
+    assert told["moved"] == 3
+    assert ground.numbers(origin) == [0, 1, 2]
+
+
+def test_a_partition_chooses_on_kafka(mqtui: Mqtui, kafka: Ground) -> None:
+    dlq, origin = kafka.pair(2, partitions=2)
+    kafka.fill(dlq, origin, range(2, 5), partition=1)
+    told = result(mqtui("redrive", kafka.url, dlq.name, "--partition", 1, "--yes", "--json").ok())
+    assert told["moved"] == 3
+    assert sorted(kafka.numbers(origin)) == [2, 3, 4]
+    assert kafka.unhandled(mqtui, dlq) == 2
+
+
+def test_a_partition_means_nothing_elsewhere(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(2)
+    mqtui("redrive", redis.url, dlq.name, "--partition", 1, "--yes").refused(2, "partition")
+    assert redis.numbers(origin) == []
+
+
+def test_letters_go_where_they_are_sent(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(3)
+    other = ground.world.create("other")
+    assert result(mqtui("redrive", ground.url, dlq.name, "--to", other.name, "--yes", "--json").ok())["moved"] == 3
+    assert ground.numbers(other) == [0, 1, 2]
+    assert ground.numbers(origin) == []
+
+
+def test_a_target_that_is_not_there_is_not_made(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, _ = ground.pair(2)
+    before = ground.world.fingerprint()
+    gone = ground.world.name("gone")
+    mqtui("redrive", ground.url, dlq.name, "--to", gone, "--yes").refused(1, gone)
+    assert ground.world.fingerprint() == before
+    ground.world.remove(ground.world.ref(dlq.name))
+    mqtui("redrive", ground.url, dlq.name, "--yes").refused(1, dlq.name)
+
+
+def test_a_rate_is_kept(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(6)
+    told = result(mqtui("redrive", ground.url, dlq.name, "--rate", 4, "--yes", "--json").ok())
+    assert told["moved"] == 6
+    assert 0.4 < told["seconds"] < 8
+    assert ground.numbers(origin) == list(range(6))
