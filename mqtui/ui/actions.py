@@ -1,4 +1,4 @@
-"""The one registry of actions: bindings, hints, help, palette, menu, keymap file and the README's table come from it."""
+"""The one registry of actions: bindings, hints, help, palette, menu, keymap file and the README's table."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `width` is in cells; columns leave from the highest `priority` on; one that `grows` takes the rest."""
+    """One column. `width` is in cells; columns leave from the highest `priority` on; `grows` takes the rest."""
 
     key: str
     title: str
@@ -27,7 +27,9 @@ class Column:
 class Renderer(Protocol[Item_contra]):
     """How items of one kind stand in a list."""
 
-    columns: tuple[Column, ...]
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in their order."""
 
     def id(self, item: Item_contra) -> Hashable:
         """What names the item, whatever its figures are."""

@@ -224,6 +224,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     # -- keys
 
+    def can_perform(self, action_id: str) -> bool:
+        """Whether it is an action of lists."""
+        return action_id in self._doers()
+
     def perform(self, action_id: str) -> bool:
         """Do an action of lists; whether it is one."""
         doer = self._doers().get(action_id)

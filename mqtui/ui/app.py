@@ -1,0 +1,239 @@
+"""The console: wiring only. Places do the work, the workbench holds what is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from inspect import isawaitable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from mqtui.brokers.adapters import connect
+from mqtui.brokers.port import Connect
+from mqtui.domain.figure import total
+from mqtui.domain.policy import Environment, Policy
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.resolve import resolve
+from mqtui.state.paths import config_dir
+from mqtui.ui import keymap, theme, ways
+from mqtui.ui.glyphs import Glyphs, wanted
+from mqtui.ui.render.spark import spark
+from mqtui.ui.screens.place import Place
+from mqtui.ui.widgets.bars import Piece
+from mqtui.ui.workbench import Desk, Workbench
+
+TICK = 0.5
+"""Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
+
+TRAIL = 50
+
+
+class Console(App[None], inherit_bindings=False):
+    """The whole console. `start` is what it opens with: `(target, resource)`, or nothing for home."""
+
+    CSS_PATH = "styles/console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keymap.default().bindings(),
+        Binding("ctrl+q", "do('app.quit')", show=False, priority=True, id="app.quit_always"),
+        Binding("ctrl+c", "stop_reading", show=False, id="app.stop_reading"),
+    ]
+
+    def __init__(
+        self, start: tuple[str, str] = ("", ""), *, adapters: Connect = connect, ascii_only: bool = False
+    ) -> None:
+        self.themes = theme.load()
+        super().__init__()
+        self.start = start
+        self.glyphs = Glyphs(wanted(asked=ascii_only))
+        self.keymap = keymap.load(config_dir() / "keymap.toml")
+        self.bench = Workbench(self._figures_changed, adapters)
+        self.target = ""
+        """The target whose session is shown; "" at home."""
+
+        self._fresh = False
+        self._ways: dict[str, Callable[[], Any]] = {}
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The tokens, before a theme is chosen."""
+        return self.themes.known[theme.DEFAULT].textual().variables
+
+    # -- life
+
+    def on_mount(self) -> None:
+        """Themes, keys, the first place."""
+        for each in self.themes.known.values():
+            self.register_theme(each.textual())
+        self.theme = theme.DEFAULT
+        self.set_keymap({name: ",".join(keys) for name, keys in self.keymap.keys.items()})
+        for note in (*self.themes.notes, *self.keymap.notes):
+            self.bench.note(note, "warn")
+        self.set_interval(TICK, self._tick, name="figures")
+        self._ways = ways.ways(self)
+        self.call_later(self._ways["start"])
+
+    async def on_unmount(self) -> None:
+        """Give everything back."""
+        await self.bench.close()
+
+    def _figures_changed(self) -> None:
+        self._fresh = True
+
+    def _tick(self) -> None:
+        if self._fresh and isinstance(self.screen, Place):
+            self._fresh = False
+            self.screen.refresh_figures()
+            self.screen.draw_frame()
+
+    # -- what every place shows
+
+    @property
+    def desks(self) -> list[Desk]:
+        """The open brokers of the session that is shown; at home all of them."""
+        return self.bench.of(self.target) if self.target else list(self.bench.desks.values())
+
+    @property
+    def policy(self) -> Policy | None:
+        """What the shown profile allows; None at home or before it is open."""
+        for desk in self.desks:
+            if self.target and desk.session is not None:
+                return desk.session.policy
+        return None
+
+    def top_bar(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+        """Profile, environment, mode and links; backlog, letters, runs, clock."""
+        left = [Piece(f" {self.target or 'mqtui'} ", "text", bold=True)]
+        policy = self.policy
+        if policy is not None and policy.environment is not Environment.NONE:
+            left.append(
+                Piece(
+                    f" {policy.environment.upper()} ",
+                    "danger" if policy.environment is Environment.PROD else "warn",
+                    bold=True,
+                )
+            )
+        if policy is not None and (policy.read_only or policy.protected):
+            left.append(Piece(" read-only " if policy.read_only else " protected ", "warn"))
+        for desk in self.desks if self.target else ():
+            left.append(Piece(f" {desk.kind} {_link(desk)} ", _link_tone(desk), 3))
+        return tuple(left), self._badges()
+
+    def _badges(self) -> tuple[Piece, ...]:
+        seen = [desk.seen for desk in self.desks if desk.seen is not None]
+        waiting = total(row.backlog for each in seen for row in each.destinations if row.backlog.known)
+        letters = total(place.letters for each in seen for place in each.places)
+        trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]
+        clock = datetime.now().astimezone().strftime("%H:%M %Z")
+        return (
+            Piece(f" backlog {waiting} ", "muted", 2),
+            Piece(f"{spark(trend, 8, self.glyphs.bars)} ", "lag", 4),
+            Piece(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
+            Piece(f" ▸ {self.bench.active} ", "live" if self.bench.active else "muted", 0, "nav.view_5"),
+            Piece(f" {clock} ", "muted", 5),
+        )
+
+    def views(self) -> tuple[Piece, ...]:
+        """The views of a session, as numbers where there is little room."""
+        if not self.target:
+            return ()
+        names = ("dest", "groups", "dead", "", "runs", "audit")
+        pieces: list[Piece] = []
+        for number, name in enumerate(names, 1):
+            if name:
+                pieces.append(Piece(f" {number}", "accent", 0, f"nav.view_{number}"))
+                pieces.append(Piece(f" {name} ", "muted", 1, f"nav.view_{number}"))
+        return tuple(pieces)
+
+    # -- going
+
+    async def first(self) -> None:
+        """The first place: home, or straight to a target."""
+        await self.home()
+        if self.start[0]:
+            await self.enter_target(self.start[0])
+
+    async def home(self) -> None:
+        """All profiles."""
+        self.target = ""
+        await self.show(ways.place("home")())
+
+    async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
+        """The session of a target; each broker opens by itself."""
+        self.bench.open(target, kinds)
+        self.target = target
+        await self.show(ways.place("nav.view_1")())
+
+    async def enter_target(self, target: str) -> None:
+        """The session of a profile or a URL."""
+        resolved = await asyncio.to_thread(resolve, target)
+        await self.enter(target, [address.kind for address in resolved.addresses])
+
+    async def show(self, place: Place) -> None:
+        """Go to a place; the one before is kept as it is."""
+        await self.push_screen(place)
+
+    async def back(self) -> None:
+        """One step back; at the top it says so."""
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+        elif isinstance(self.screen, Place):
+            self.screen.line.why_not("this is home; q quits", "text")
+
+    def quit(self) -> None:
+        """Leave."""
+        self.exit()
+
+    # -- actions that work everywhere
+
+    @property
+    def everywhere(self) -> frozenset[str]:
+        """Ids of actions that need no place of their own."""
+        return frozenset(self._ways)
+
+    async def action_do(self, action_id: str) -> None:
+        """Do an action of the place that is shown."""
+        screen: Screen[Any] = self.screen
+        perform = getattr(screen, "perform", None)
+        if perform is not None:
+            await perform(action_id)
+
+    async def do_everywhere(self, action_id: str) -> None:
+        """Do an action that works everywhere."""
+        outcome = self._ways[action_id]()
+        if isawaitable(outcome):
+            await _awaited(outcome)
+
+    async def action_stop_reading(self) -> None:
+        """Ctrl+c: stop what is being read, never the console."""
+        if isinstance(self.screen, Place) and not self.screen.stop_reading():
+            self.screen.line.why_not("q quits")
+
+
+async def _awaited(outcome: Awaitable[object]) -> None:
+    await outcome
+
+
+def _link(desk: Desk) -> str:
+    seen = desk.seen
+    if desk.trouble is not None:
+        return "✗"
+    if seen is None or not seen.as_of:
+        return "✗ retry" if seen is not None and seen.trouble is not None else "·"
+    return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
+
+
+def _link_tone(desk: Desk) -> str:
+    failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
+    return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"
+
+
+def _backlog(desk: Desk) -> list[float]:
+    """The sum of what waited on a broker, by sample."""
+    if desk.seen is None:
+        return []
+    rows = [series.values(8) for (_, what), series in desk.seen.series.items() if what == "backlog"]
+    return [sum(value or 0 for value in column) for column in zip(*rows, strict=False)]

@@ -1,0 +1,132 @@
+"""Home: all profiles, or the first steps where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.domain.figure import Figure, total, unknown
+from mqtui.profiles.model import Profile
+from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+CLOSED = unknown("closed")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One profile and what is open of it."""
+
+    profile: Profile
+    desks: tuple[Desk, ...]
+
+    @property
+    def backlog(self) -> Figure:
+        """What waits on all its open brokers."""
+        rows = [row for desk in self.desks if desk.seen for row in desk.seen.destinations]
+        return total(row.backlog for row in rows if row.backlog.known) if rows else CLOSED
+
+    @property
+    def letters(self) -> Figure:
+        """Dead letters on all its open brokers."""
+        seen = [desk.seen for desk in self.desks if desk.seen and desk.seen.as_of]
+        return total(place.letters for each in seen for place in each.places) if seen else CLOSED
+
+
+class Profiles:
+    """How profiles stand in a list."""
+
+    columns = (
+        Column("name", "NAME", 14, grows=True),
+        Column("env", "ENV", 5),
+        Column("brokers", "BROKERS", 22, priority=3),
+        Column("mode", "MODE", 9, priority=2),
+        Column("link", "LINK", 10),
+        Column("backlog", "BACKLOG", 10, right=True),
+        Column("dead", "DEAD", 8, right=True),
+    )
+
+    def id(self, item: Entry) -> Hashable:
+        """The profile's name."""
+        return item.profile.name
+
+    def cells(self, item: Entry) -> Sequence[Cell]:
+        """A cell for each column."""
+        profile = item.profile
+        env = "" if profile.environment == "none" else profile.environment.upper()
+        mode = "read-only" if profile.read_only else "protected" if profile.protected else ""
+        return (
+            (profile.name, ""),
+            (env, "danger" if env == "PROD" else "warn" if env == "STAGE" else "ok"),
+            (", ".join(profile.brokers), "muted"),
+            (mode, "warn"),
+            _link(item),
+            (str(item.backlog), "muted"),
+            (str(item.letters), "dead"),
+        )
+
+    def sign(self, item: Entry) -> Cell:
+        """† dead letters, ✗ no link."""
+        if any(desk.trouble for desk in item.desks):
+            return "✗", "danger"
+        return ("†", "dead") if item.letters.number else (" ", "")
+
+    def trouble(self, item: Entry) -> int:
+        """Letters first, then lost links."""
+        return 2 if item.letters.number else 1 if any(desk.trouble for desk in item.desks) else 0
+
+    def text(self, item: Entry) -> str:
+        """Name, environment, brokers."""
+        return f"{item.profile.name} {item.profile.environment} {' '.join(item.profile.brokers)}"
+
+    def value(self, item: Entry, key: str) -> Any:
+        """What a column is ordered by."""
+        known = {"name": item.profile.name, "env": str(item.profile.environment), "link": _link(item)[0]}
+        return known.get(key, item.backlog.number if key == "backlog" else item.letters.number)
+
+
+def _link(item: Entry) -> Cell:
+    if not item.desks:
+        return "○ closed", "muted"
+    if any(desk.trouble for desk in item.desks):
+        return "✗ refused", "danger"
+    took = [desk.seen.took for desk in item.desks if desk.seen and desk.seen.as_of]
+    return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")
+
+
+class HomePlace(Listing[Entry]):
+    """All profiles."""
+
+    hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
+    empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[Entry] = RowTable(Profiles(), parted=False)
+        yield Pane(self.table, name="Profiles")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Home."""
+        return ("home",)
+
+    def items(self) -> list[Entry]:
+        """All profiles."""
+        return [Entry(profile, tuple(self.console.bench.of(profile.name))) for profile in self.console.bench.profiles()]
+
+    def sentence(self, item: Entry) -> str:
+        """Where it points."""
+        for desk in item.desks:
+            if desk.trouble is not None:
+                return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
+        return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        await self.console.enter(event.item.profile.name, event.item.profile.brokers)

@@ -1,0 +1,144 @@
+"""A place that is mainly one live list: filter, order, marks, the sentence, the six states."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import on
+
+from mqtui.domain.errors import BadInput
+from mqtui.ui.filters import compiled
+from mqtui.ui.render.figures import age
+from mqtui.ui.screens.place import Place, does
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+Item = TypeVar("Item")
+
+
+class Listing(Place, Generic[Item]):
+    """Subclasses make `table`, and give `items` and `sentence`."""
+
+    table: RowTable[Item]
+    empty: ClassVar[str] = "nothing here"
+    """What is said where there is nothing, with what was looked at."""
+
+    filtered = ""
+    """The filter that is kept."""
+
+    def items(self) -> list[Item]:
+        """What the list shows, from what is known now."""
+        return []
+
+    def sentence(self, item: Item) -> str:
+        """What matters about a row."""
+        return ""
+
+    def facts(self) -> str:
+        """What stands on the right of the rule."""
+        shown, there = self.table.lines.count, len(self.table.lines.items)
+        parts = [f"order {self.table.lines.order.column or 'trouble'}"]
+        parts.append(f"{shown:,} of {there:,}" if self.filtered else f"{there:,}")
+        hidden = self.table.lines.marks - set(self.table.lines.places)
+        if self.table.lines.marks:
+            marked = f"{len(self.table.lines.marks):,} marked"
+            parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
+        return " · ".join(parts)
+
+    def refresh_figures(self) -> None:
+        """Show what is known now; without a link the last known figures, dim."""
+        if not self.is_mounted:
+            return
+        self.table.show(self.items())
+        lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
+        self.table.stale = bool(lost)
+        self.draw_facts()
+        if lost and lost[0].seen is not None and lost[0].seen.trouble is not None:
+            seen = lost[0].seen
+            again = max(0, int(seen.retry_at - time()))
+            gone = age(time() - seen.lost_at)
+            self.line.tell(f"{lost[0].kind}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn")
+        elif not self.table.lines.items:
+            loading = any(
+                desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks
+            )
+            self.line.tell("reading …" if loading else self.empty)
+        elif not self.table.lines.count:
+            self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+
+    def draw_facts(self) -> None:
+        """The rule over the list."""
+        pane = next((each for each in self.query(Pane) if each.inner is self.table), None)
+        if pane is not None:
+            pane.title(pane.head.name_shown, self.facts())
+
+    @on(RowTable.Highlighted)
+    def _highlighted(self, event: RowTable.Highlighted) -> None:
+        if event.table is self.table:
+            item: Any = event.item
+            self.line.tell("" if item is None else self.sentence(item))
+            self.draw_hints()
+
+    @on(RowTable.MarksChanged)
+    def _marks_changed(self, event: RowTable.MarksChanged) -> None:
+        self.draw_facts()
+        self.draw_hints()
+
+    @does("list.filter")
+    async def filter(self) -> None:
+        """Ask for a filter; the list follows at every key."""
+        before = self.filtered
+        self.run_worker(self._ask_filter(before), exclusive=True, group="line", exit_on_error=False)
+
+    async def _ask_filter(self, before: str) -> None:
+        entered = await self.line.ask(
+            "/", value=before, changed=self._filter_by, beside="enter keeps it, esc clears it"
+        )
+        self._filter_by(entered or "")
+
+    def _filter_by(self, text: str) -> None:
+        try:
+            wanted = compiled(text, self.table.renderer)
+        except BadInput as error:
+            self.line.why_not(error.title)
+            return
+        self.filtered = text.strip()
+        self.table.only(wanted)
+        self.draw_facts()
+
+    @does("list.order")
+    def order(self) -> None:
+        """Order by the next column."""
+        column = self.table.next_order()
+        self.line.why_not(f"order: {column.title.lower() if column else 'trouble first'}", "text")
+        self.draw_facts()
+
+    @does("list.next")
+    def next_trouble(self) -> None:
+        """The next row that is wrong."""
+        if not self.table.next_trouble(1) and not (self.table.lines.count and self._first_trouble()):
+            self.line.why_not("nothing is wrong in this list", "ok")
+
+    @does("list.previous")
+    def previous_trouble(self) -> None:
+        """The one before."""
+        if not self.table.next_trouble(-1):
+            self.line.why_not("nothing is wrong before this row", "ok")
+
+    def _first_trouble(self) -> bool:
+        first = self.table.lines.at(self.table.lines.nearest(0, 1))
+        if first is None or not self.table.renderer.trouble(first):
+            return False
+        self.table.move_to(0)
+        return True
+
+    @does("nav.back")
+    async def back(self) -> None:
+        """A filter goes first, then the place."""
+        if self.line.leave():
+            return
+        if self.filtered:
+            self._filter_by("")
+            return
+        await self.console.back()
