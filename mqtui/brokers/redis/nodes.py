@@ -92,9 +92,9 @@ class Node:
     async def retire(self) -> None:
         """Close every connection, also those that others hold, and open no more."""
         self._keeping = False
-        self._idle = []
         for wire in list(self._made):
             await wire.close()
+        self._idle = []
 
 
 class Nodes:
