@@ -59,6 +59,15 @@ class Keeper:
 
         return await self._on_disk(write)
 
+    async def settled(self, marks: Sequence[Mark], dones: Sequence[Done]) -> None:
+        """Note what became of letters that an earlier process had in hand."""
+
+        def write() -> None:
+            self.runs.done(self.run, self.runs.in_hand(self.run, marks), dones)
+
+        if marks:
+            await self._on_disk(write)
+
     async def done(self, number: int, dones: Sequence[Done]) -> None:
         """Note what became of letters of a batch."""
         await self._on_disk(lambda: self.runs.done(self.run, number, dones))

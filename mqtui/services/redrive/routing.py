@@ -8,7 +8,7 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import home, origin
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Transfer
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.stamps import Stamps
 
@@ -33,6 +33,7 @@ class Router:
         self, order: Order, kind: BrokerKind, conventions: Conventions, stamps: Stamps, targets: frozenset[Ref] | None
     ) -> None:
         """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made."""
+        self.verb = order.verb
         self._to = order.to
         self._kind = kind
         self._keep_timestamp = order.keep_timestamp
@@ -48,8 +49,9 @@ class Router:
         routing_key = ""
         if self._to is not None:
             target = self._to
-            if letter.envelope is not None:
-                routing_key = letter.envelope.routing_key
+            if target.kind is Kind.EXCHANGE and letter.envelope is not None:
+                came_from = origin(letter, self._conventions)
+                routing_key = (came_from.routing_key if came_from else "") or letter.envelope.routing_key
         else:
             found = home(origin(letter, self._conventions), letter)
             if found is None:
