@@ -74,7 +74,9 @@ class Keeper:
 
     async def end(self, state: str, result: bytes) -> None:
         """Note the end, and let the disk go."""
-        await self._on_disk(lambda: self.runs.end(self.run, state, result))
-        if self.bundle is not None:
-            await self._on_disk(self.bundle.close)
-        self._disk.shutdown(wait=False)
+        try:
+            await self._on_disk(lambda: self.runs.end(self.run, state, result))
+        finally:
+            if self.bundle is not None:
+                await self._on_disk(self.bundle.close)
+            self._disk.shutdown(wait=False)

@@ -21,11 +21,17 @@ GONE = "not in the source any more after a crash"
 
 
 async def settle(
-    writer: BoundWriter, router: Router, ledger: Ledger, keeper: Keeper, kinds: tuple[BrokerKind, BrokerKind]
+    writer: BoundWriter,
+    router: Router,
+    ledger: Ledger,
+    keeper: Keeper,
+    kinds: tuple[BrokerKind, BrokerKind],
+    repeated: frozenset[str],
 ) -> None:
     """Send frail letters again, and write down that the others were moved. `kinds` are those of source and target.
 
     `writer` writes to the target. Each letter sent again is a suspect: it may have been stored before the process died.
+    So are `repeated` ones, which were in hand at several crashes.
     """
     frail = {mark[0]: mark for mark in ledger.not_met() if mark[2] == 0}
     if frail and keeper.bundle is not None and router.verb is not Verb.DISCARD:
@@ -34,7 +40,20 @@ async def settle(
     for mark in gone:
         ledger.settle(mark)
     ledger.add(Outcome.MOVED, len(gone))
-    await keeper.settled(gone, [(mark[0], Outcome.MOVED, "", GONE) for mark in gone])
+    twice = _named([mark[0] for mark in gone if mark[0] in repeated], keeper)
+    ledger.suspects += twice.values()
+    reasons = {name: PERHAPS_TWICE + text for name, text in twice.items()}
+    await keeper.settled(gone, [(mark[0], Outcome.MOVED, "", reasons.get(mark[0], GONE)) for mark in gone])
+
+
+def _named(names: list[str], keeper: Keeper) -> dict[str, str]:
+    """How those letters are named as suspects: by what the bundle has of them, else by the journal's name."""
+    found = dict.fromkeys(names, "")
+    if found and keeper.bundle is not None:
+        for name, letter in keeper.bundle.read():
+            if name in found:
+                found[name] = suspect(Name(name, fingerprint(letter), suspect=True), letter)
+    return {name: text or name for name, text in found.items()}
 
 
 async def _restore(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from mqtui.domain.capability import Verb
@@ -31,6 +32,7 @@ async def plan(
     """
     kept = read_recipe(record.plan)
     marks = runs.open_marks(record.id)
+    hands = Counter(mark[0] for _, hand in runs.open_hands(record.id) for mark in hand)
     if record.state == "done" and not marks:
         raise Refused(
             "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
@@ -48,8 +50,9 @@ async def plan(
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps)
     total = None if record.planned == UNPLANNED else record.planned
+    repeated = (name for name, number in hands.items() if number > 1)
     twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
-    return replace(planned, plan=rest), Before(total, counts, marks, twice)
+    return replace(planned, plan=rest), Before(total, counts, marks, twice, frozenset(repeated))
 
 
 def check(record: RunRecord) -> None:

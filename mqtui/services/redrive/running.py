@@ -47,6 +47,9 @@ class Before:
     suspects: Sequence[str] = ()
     """Names of letters that were moved and may be there twice."""
 
+    repeated: frozenset[str] = frozenset()
+    """Those of the open marks that were in hand at more than one crash."""
+
 
 UNPLANNED = -1
 """In the journal: how many letters were meant was not known before they were read."""
@@ -78,6 +81,7 @@ class Run:
         """Whether the journal knows of it, so that it can be resumed."""
         self._resumed = before is not None
         self._open_marks = before.open_marks if before else ()
+        self._repeated = before.repeated if before else frozenset()
         self._conventions = conventions
         self._progress = progress
         plan = planned.plan
@@ -154,6 +158,7 @@ class Run:
         stamps = Stamps(target_kind, planned.plan.id, operator(), now())
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
+        suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
         walk = Walk(
             order,
             router,
@@ -161,7 +166,7 @@ class Run:
             self.ledger,
             self._keeper,
             budget=self._budget(),
-            suspicious=strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD,
+            suspicious=suspicious,
             stop=self.stop,
             progress=self._progress,
         )
@@ -172,7 +177,8 @@ class Run:
         self._complete = not self.stop.is_set()
         if self._complete:
             kinds = (self.session.broker.kind, target_kind)
-            await settle(remote or writer, router, self.ledger, self._keeper, kinds)
+            repeated = self._repeated if suspicious else frozenset()
+            await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
 
     async def _prepare(self, writer: BoundWriter) -> None:
         """The plan's steps that come before the letters, such as the state topic."""
