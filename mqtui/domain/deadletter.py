@@ -142,7 +142,11 @@ def home(came_from: Origin | None, message: Message) -> Home | None:
 
 def way_home(message: Message, conventions: Conventions) -> Home | None:
     """The same as `home(origin(message, conventions), message)`, and reads nothing else: for moves at full speed."""
-    layout = conventions.layout(message)
+    return home_by(conventions.layout(message), message, conventions)
+
+
+def home_by(layout: Layout, message: Message, conventions: Conventions) -> Home | None:
+    """`way_home` of a message whose layout is known."""
     name = layout.read(message, "origin")
     lies_in = message.resource.name
     if not isinstance(name, str) or not name:

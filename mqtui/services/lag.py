@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mqtui.domain.errors import NotFound
-from mqtui.domain.figure import Figure, total
+from mqtui.domain.figure import Figure, Sort, total
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag
 from mqtui.services.session import Session
@@ -64,7 +64,7 @@ class Verdict:
 
 
 def judge(rows: Sequence[GroupLag], *, warn: int | None, fail: int | None) -> Verdict:
-    """Compare with limits. Unknown lag fails a `fail` check: it is never taken for zero (K14)."""
+    """Compare with limits. Unknown lag, in whole or in part, fails a `fail` check: it is never taken for zero (K14)."""
     failed: list[str] = []
     warned: list[str] = []
     for row in rows:
@@ -73,6 +73,8 @@ def judge(rows: Sequence[GroupLag], *, warn: int | None, fail: int | None) -> Ve
             (failed if fail is not None else warned).append(f"{row.group.name}: lag unknown: {row.total.why}")
         elif fail is not None and number >= fail:
             failed.append(f"{row.group.name}: lag {row.total} is {fail} or more")
+        elif row.total.sort is Sort.AT_LEAST:
+            (failed if fail is not None else warned).append(f"{row.group.name}: lag unknown in part: {row.total.why}")
         elif warn is not None and number >= warn:
             warned.append(f"{row.group.name}: lag {row.total} is {warn} or more")
     limited = warn is not None or fail is not None

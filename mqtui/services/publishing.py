@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -13,7 +14,7 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Plan, Send
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import Receipt
+from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.pace import Pace
 from mqtui.services.session import Session
@@ -52,10 +53,14 @@ async def publish(
         Refused, NeedsConsent: as the guard says.
     """
     pace = Pace(rate)
+    counts: Counter[Stored] = Counter()
     remaining = iter(messages)
     async with session.guard.writing(planned, consent) as writer, writer.publisher() as publisher:
         while chunk := list(islice(remaining, pace.batch(CHUNK))):
-            yield Sent(chunk, await publisher.send(chunk))
+            receipts = await publisher.send(chunk)
+            counts.update(receipt.state for receipt in receipts)
+            writer.result = ", ".join(f"{number} {state}" for state, number in counts.items())
+            yield Sent(chunk, receipts)
             await pace.after(len(chunk))
 
 

@@ -13,6 +13,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Outcome
 from mqtui.profiles.store import Store
+from mqtui.services.redrive.order import read_recipe
 from mqtui.services.redrive.resuming import DAY
 from mqtui.services.redrive.running import UNPLANNED
 from mqtui.state.runs import Done, RunRecord, Runs
@@ -23,6 +24,14 @@ Json = dict[str, Any]
 def state(record: RunRecord) -> str:
     """The state in a word; a run whose process is gone is `interrupted`."""
     return "interrupted" if record.interrupted else record.state
+
+
+def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
+    """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
+    if record.result is None or record.state == "running":
+        return dict(journal.counts(record.id))
+    told = msgspec.json.decode(record.result)
+    return {outcome.value: told[outcome] for outcome in Outcome if told[outcome]}
 
 
 def row(journal: Runs, record: RunRecord) -> Json:
@@ -41,7 +50,7 @@ def row(journal: Runs, record: RunRecord) -> Json:
         "started": record.started,
         "ended": record.ended,
         "planned": None if record.planned == UNPLANNED else record.planned,
-        "outcomes": dict(journal.counts(record.id)),
+        "outcomes": outcomes(journal, record),
         "in_hand": len(journal.open_marks(record.id)),
         "result": msgspec.json.decode(record.result) if record.result else None,
     }
@@ -54,7 +63,7 @@ def letter_row(done: Done) -> Json:
 
 def report(journal: Runs, record: RunRecord) -> str:
     """One paragraph for the ticket."""
-    counts = journal.counts(record.id)
+    counts = outcomes(journal, record)
     begun = datetime.fromtimestamp(record.started / 1000).astimezone()
     ended = datetime.fromtimestamp(record.ended / 1000).astimezone() if record.ended else None
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
@@ -78,18 +87,23 @@ def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str
             continue
         if record.started < since:
             others.append((record, "older than 24 h"))
-        elif _policy(record).protected:
+        elif any(_policy(target).protected for target in _targets(record)):
             others.append((record, "the profile is protected"))
         else:
             mine.append(record)
     return mine, others
 
 
-def _policy(record: RunRecord) -> Policy:
-    """The policy of a run's profile as it is now; that of a URL protects nothing."""
-    if "://" in record.target:
-        return Policy(record.profile)
+def _targets(record: RunRecord) -> list[str]:
+    """The brokers a run writes to: its own, and the one its letters cross over to."""
+    return [target for target in (record.target, read_recipe(record.plan).order.to_target) if target]
+
+
+def _policy(target: str) -> Policy:
+    """The policy of a target's profile as it is now; that of a URL protects nothing."""
+    if "://" in target:
+        return Policy(target)
     try:
-        return Store().find(record.target.partition("/")[0]).policy()
+        return Store().find(target.partition("/")[0]).policy()
     except MqtuiError:
-        return Policy(record.profile, protected=True)
+        return Policy(target, protected=True)

@@ -220,8 +220,8 @@ class Runs:
         return found
 
     def open_marks(self, run: str) -> Sequence[Mark]:
-        """The letters of `open_hands`, without their batches."""
-        return [mark for _, marks in self.open_hands(run) for mark in marks]
+        """The letters of `open_hands`, without their batches; each once, as it was last in hand."""
+        return list({mark[0]: mark for _, marks in self.open_hands(run) for mark in marks}.values())
 
     def outcomes(self, run: str) -> Iterator[Done]:
         """What became of each letter, in the order it was said; of one said twice only the last word."""

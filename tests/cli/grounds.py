@@ -12,17 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pika
+from confluent_kafka import Consumer, TopicPartition
 
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.cli.driver import Done, Mqtui
 from tests.contract.world_kafka import KafkaWorld
 from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.world_redis import RedisWorld
-from tests.contract.worlds import Letter, World
+from tests.contract.worlds import Letter
 
 DIED = {"bad": ("shop.Bad", "no amount"), "slow": ("shop.Slow", "no answer in 5001 ms")}
 OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui-at")
@@ -39,6 +40,8 @@ class LetteringRabbitMQ(RabbitMQWorld):
 
     def die(self, origin: Ref, dlq: Ref, letters: Sequence[Letter], cause: str) -> None:
         """Let letters die in their origin, and wait until they lie where dead letters go."""
+        if not letters:
+            return
         before = self.depth(dlq)
         life = {"bad": None, "slow": "0"}[cause]
         for letter in letters:
@@ -47,17 +50,54 @@ class LetteringRabbitMQ(RabbitMQWorld):
             )
             self._channel.basic_publish("", origin.name, letter.value or b"", properties, mandatory=True)
         if cause == "bad":
-            for _ in letters:
-                method, _, _ = self._channel.basic_get(origin.name)
-            self._channel.basic_nack(method.delivery_tag or 0, multiple=True, requeue=False)
+            tags = [self._get(origin) for _ in letters]
+            self._channel.basic_nack(tags[-1], multiple=True, requeue=False)
         until(lambda: self.depth(dlq) == before + len(letters))
+
+    def _get(self, ref: Ref) -> int:
+        method, _, _ = self._channel.basic_get(ref.name)
+        assert method is not None
+        return method.delivery_tag or 0
+
+    def contents(self, ref: Ref) -> list[Letter]:
+        """Taken on a channel of its own and given back in one go; header values as pika reads them."""
+        channel = self._connection.channel()
+        found: list[Letter] = []
+        tag = 0
+        while (got := channel.basic_get(ref.name))[0] is not None:
+            method, properties, body = got
+            assert method is not None
+            assert properties is not None
+            tag = method.delivery_tag or 0
+            headers: Any = tuple((properties.headers or {}).items())
+            found.append(Letter(cast("bytes", body), headers=headers))
+        if tag:
+            channel.basic_nack(tag, multiple=True, requeue=True)
+        channel.close()
+        return found
 
     def depth(self, ref: Ref) -> int:
         """Messages ready."""
         return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
 
 
-WORLDS = {BrokerKind.KAFKA: KafkaWorld, BrokerKind.RABBITMQ: LetteringRabbitMQ, BrokerKind.REDIS: RedisWorld}
+class CountingKafka(KafkaWorld):
+    """Kafka that says how far a topic has come, transaction markers included."""
+
+    def depth(self, ref: Ref) -> int:
+        """The end of partition 0."""
+        reader = Consumer(self._servers | {"group.id": self.prefix})
+        _, end = reader.get_watermark_offsets(TopicPartition(ref.name, 0), 20)
+        reader.close()
+        return end
+
+
+class CountingRedis(RedisWorld):
+    """Redis that says how long a stream is."""
+
+    def depth(self, ref: Ref) -> int:
+        """Entries of a stream."""
+        return int(self._call("XLEN", ref.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +106,7 @@ class Ground:
 
     kind: BrokerKind
     url: str
-    world: World
+    world: CountingKafka | LetteringRabbitMQ | CountingRedis
 
     @property
     def port(self) -> int:
@@ -142,7 +182,13 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 
 def ground_of(kind: BrokerKind, url: str) -> Ground:
     """Ground on a broker."""
-    return Ground(kind, url, WORLDS[kind](url))
+    match kind:
+        case BrokerKind.KAFKA:
+            return Ground(kind, url, CountingKafka(url))
+        case BrokerKind.RABBITMQ:
+            return Ground(kind, url, LetteringRabbitMQ(url))
+        case BrokerKind.REDIS:
+            return Ground(kind, url, CountingRedis(url))
 
 
 def profile(

@@ -19,7 +19,7 @@ from mqtui.brokers.rabbitmq.client import RabbitAdapter, RabbitWriter, connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Message
-from mqtui.domain.plan import Deliver, Plan, Take
+from mqtui.domain.plan import Deliver, Plan, Step, Take
 from mqtui.domain.redrive import CountBound, Receipt, Selection, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.url import parse
@@ -67,7 +67,8 @@ class Rabbit:
 
     def exchange(self, sort: str = "direct", arguments: Mapping[str, Any] | None = None) -> str:
         name = self.name("x")
-        self.channel.exchange_declare(name, sort, durable=True, arguments=dict(arguments or {}))
+        channel: Any = self.channel
+        channel.exchange_declare(name, sort, durable=True, arguments=dict(arguments or {}))
         self._exchanges.append(name)
         return name
 
@@ -87,7 +88,8 @@ class Rabbit:
         self.channel.basic_publish(exchange, key, body, pika.BasicProperties(delivery_mode=2, **properties))
 
     def ready(self, queue: str) -> int:
-        return int(self.channel.queue_declare(queue, passive=True).method.message_count)
+        answer: Any = self.channel.queue_declare(queue, passive=True)
+        return int(answer.method.message_count)
 
     def settled(self, queue: str, count: int) -> None:
         until(lambda: self.ready(queue) == count, f"{queue} holds {count}, not {self.ready(queue)}")
@@ -97,12 +99,11 @@ class Rabbit:
         return [body for _, _, body in self.drain(queue)]
 
     def drain(self, queue: str) -> list[tuple[Any, Any, bytes]]:
-        found = []
-        while True:
-            method, properties, body = self.channel.basic_get(queue, auto_ack=True)
-            if method is None or body is None:
-                return found
-            found.append((method, properties, body))
+        found: list[tuple[Any, Any, bytes]] = []
+        channel: Any = self.channel
+        while (got := channel.basic_get(queue, auto_ack=True))[0] is not None:
+            found.append(got)
+        return found
 
     @contextmanager
     def consumer(self, queue: str) -> Iterator[None]:
@@ -148,7 +149,7 @@ def queue_ref(name: str) -> Ref:
 
 def plan_of(source: Source, *targets: Ref, count: int | None = None) -> Plan:
     number = exact(count if count is not None else (source.count.number or 0))
-    steps = (Take(source, Selection()), *(Deliver(target, number) for target in targets))
+    steps: tuple[Step, ...] = (Take(source, Selection()), *(Deliver(target, number) for target in targets))
     return Plan("0" * 32, Verb.REDRIVE, "test", BrokerKind.RABBITMQ, steps, number)
 
 

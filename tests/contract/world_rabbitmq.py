@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 from urllib.parse import quote
 
@@ -80,7 +80,7 @@ class RabbitMQWorld:
             assert properties.message_id == "m"
             assert properties.priority == 3
             assert properties.delivery_mode == 2
-            found.append(Letter(cast("bytes", body), headers=tuple((properties.headers or {}).items())))
+            found.append(Letter(cast("bytes", body), headers=told(properties.headers)))
         if last:
             channel.basic_nack(last, multiple=True, requeue=True)
         channel.close()
@@ -127,3 +127,12 @@ class RabbitMQWorld:
                 self._channel.queue_delete(row["name"])
         self._management.close()
         self._connection.close()
+
+
+def told(headers: Mapping[str, object] | None) -> tuple[tuple[str, bytes | None], ...]:
+    """Headers as pika reads them: binary ones are bytes, strings text."""
+    found = []
+    for name, value in (headers or {}).items():
+        assert value is None or isinstance(value, str | bytes)
+        found.append((name, value.encode() if isinstance(value, str) else value))
+    return tuple(found)

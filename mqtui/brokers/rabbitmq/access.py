@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,6 +18,7 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.resource import name_bytes
 
 Answer = TypeVar("Answer")
+Ending = Callable[[], Coroutine[object, object, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,9 @@ class Access:
         self.management = Management(self.options)
         self.io = IoThread("mqtui-rabbitmq")
         self.counts: CountsSeen = Seen()
+        self.endings: set[Ending] = set()
+        """What gives back and closes whatever is still open; it runs on the I/O thread."""
+
         self._parameters = parameters(self.options)
         self._server: Server | None = None
 
@@ -111,7 +115,9 @@ class Access:
         return await self.ask(lambda channel: channel.declared(queue))
 
     async def close(self) -> None:
-        """Close everything."""
+        """Give back what is in hand and close everything."""
+        while self.endings:
+            await self.io.call(self.endings.pop()())
         await self.management.close()
         await self.io.close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
@@ -12,6 +13,9 @@ from mqtui.brokers.rabbitmq.letters import letter
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.streams import BATCH, BATCH_BYTES
 from mqtui.domain.message import Message
+
+SETTLING = 100
+"""Hundredths of a second a queue is given to count what was returned."""
 
 
 async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[list[Message], None]:
@@ -77,6 +81,14 @@ class Loan:
 
     async def give_back(self) -> None:
         """Return all that is held, in one go."""
-        if self._held and self._channel.failure is None:
-            self._held = 0
+        held, self._held = self._held, 0
+        if held and self._channel.failure is None:
             await self._channel.give_back_all()
+            await self._seen_back(held)
+
+    async def _seen_back(self, held: int) -> None:
+        """Wait until the queue counts them again: a quorum queue takes note a moment later."""
+        for _ in range(SETTLING):
+            if (await self._channel.declared(self._facts.name))[0] >= held:
+                return
+            await asyncio.sleep(0.01)

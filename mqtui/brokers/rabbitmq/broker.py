@@ -47,7 +47,8 @@ class RabbitBroker:
         sort = ""
         if ref is not None and ref.kind is Kind.QUEUE and verb in steps.READING | steps.OF_STREAMS:
             sort = (await queue_facts(self._access, ref.name)).sort
-        return steps.refusal(verb, ref, sort) or YES
+        refusal = steps.refusal(verb, ref, sort)
+        return YES if refusal is None else refusal
 
     async def snapshot(self, source: Ref) -> Source:
         """How many messages are ready as of now, and who reads them.

@@ -137,7 +137,8 @@ class RabbitCatalog:
         async for page in self._access.management.pages("queues/{vhost}", "list of queues", TOTALS):
             for row in page:
                 if isinstance(row.get("messages"), int) and isinstance(row.get("messages_ready"), int):
-                    found[row["name"]] = (exact(row["messages"]), exact(row["messages_ready"]))
+                    figure = exact if row.get("type") == "classic" else _noted
+                    found[row["name"]] = (figure(row["messages"]), figure(row["messages_ready"]))
         return found
 
     async def _policies(self, page: Sequence[Row]) -> dict[str, Mapping[str, Any] | None]:
@@ -203,6 +204,10 @@ def _queue(
         facts={name: value for name, value in facts.items() if value is not None},
         dead_letters_to=dead,
     )
+
+
+def _noted(number: int) -> Figure:
+    return about(number, "a quorum queue notes its counts a moment later")
 
 
 def _sampled(row: Row, key: str) -> Figure:

@@ -36,6 +36,8 @@ class Hand:
         self._rescuer = Rescuer(link, facts.name, access.options.prefix)
         self._costs = facts.limit.costs
         self._allowed: dict[bytes, str] = {}
+        self.left = False
+        """Whether everything was given back and the connection closed."""
 
     async def open(self) -> None:
         """Turn on confirms; where letters may have to be saved, check the right to do so.
@@ -97,6 +99,9 @@ class Hand:
         Raises:
             BrokerTrouble: a letter with no delivery left could not be saved.
         """
+        if self.left:
+            return
+        self.left = True
         try:
             await self._give_back()
         finally:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import TypeVar
 
+from mqtui.domain.errors import BrokerTrouble
+
 Answer = TypeVar("Answer")
 
 for _name in ("pika", "httpx", "httpcore"):
@@ -29,10 +31,15 @@ class IoThread:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._end: asyncio.Event | None = None
+        self._closed = False
 
     async def call(self, work: Coroutine[object, object, Answer]) -> Answer:
         """Run a coroutine over there and give its answer. Cancelling the call cancels the work."""
-        loop = self._running()
+        try:
+            loop = self._running()
+        except BrokerTrouble:
+            work.close()
+            raise
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
     async def iterate(self, make: Callable[[], AsyncGenerator[Answer, None]]) -> AsyncIterator[Answer]:
@@ -42,11 +49,13 @@ class IoThread:
             while found := await self.call(_next(generator)):
                 yield found[0]
         finally:
-            await asyncio.shield(self.call(_closed(generator)))
+            if not self._closed:
+                await asyncio.shield(self.call(_closed(generator)))
 
     async def close(self) -> None:
         """End the thread; what runs there is cancelled."""
         loop, thread, end = self._loop, self._thread, self._end
+        self._closed = True
         if loop is None or thread is None or end is None:
             return
         self._loop = None
@@ -54,6 +63,8 @@ class IoThread:
         await asyncio.to_thread(thread.join)
 
     def _running(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            raise BrokerTrouble("The connection was closed", "Nothing more can be asked of it.")
         if self._loop is None:
             ready = threading.Event()
             self._thread = threading.Thread(target=self._run, args=(ready,), name=self._name, daemon=True)

@@ -70,10 +70,13 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
             "Stop them, or agree with --yes-shared.",
         )
     hand = await access.io.call(_opened(access, facts, bounds(source, terms)))
+    access.endings.add(hand.leave)
     try:
         yield RabbitLease(access, hand)
     finally:
-        await asyncio.shield(access.io.call(hand.leave()))
+        if not hand.left:
+            await asyncio.shield(access.io.call(hand.leave()))
+        access.endings.discard(hand.leave)
 
 
 def bounds(source: Source, terms: Terms) -> Bounds:

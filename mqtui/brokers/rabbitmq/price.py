@@ -47,7 +47,7 @@ def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -
 
 def seen_empty(facts: Queue) -> bool:
     """Whether nothing is left of the messages an earlier look saw."""
-    return facts.ready == 0 and not facts.row.get("messages_unacknowledged")
+    return facts.ready == 0 and not facts.row.get("messages")
 
 
 def _left(limit: Limit, seen: int | None) -> Figure:

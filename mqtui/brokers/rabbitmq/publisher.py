@@ -98,10 +98,13 @@ class RabbitPublisher:
 async def publishing(access: Access) -> AsyncIterator[RabbitPublisher]:
     """A publisher with a connection of its own."""
     link, post = await access.io.call(_opened(access))
+    access.endings.add(link.close)
     try:
         yield RabbitPublisher(access, post)
     finally:
-        await asyncio.shield(access.io.call(link.close()))
+        if link.close in access.endings:
+            access.endings.discard(link.close)
+            await asyncio.shield(access.io.call(link.close()))
 
 
 async def _opened(access: Access) -> tuple[Link, Post]:

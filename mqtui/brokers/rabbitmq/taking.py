@@ -30,6 +30,9 @@ SAMPLE = 5
 WINDOW_BYTES = 64 * 1024 * 1024
 """What a consumer may hold."""
 
+SMALL = 200
+"""A hand up to this size is given as one batch; of a larger one a batch is half, so that taking and moving overlap."""
+
 MOST = 2_000
 """Letters a consumer may hold, whatever the terms say [more brings no more speed]."""
 
@@ -94,22 +97,21 @@ class Taking:
         Raises:
             BrokerTrouble: the connection was lost, or the queue was deleted.
         """
-        size = max(1, min(size, BATCH, (self._bounds.hand + 1) // 2))
+        hand = self._bounds.hand
+        size = max(1, min(size, BATCH, hand if hand <= SMALL else hand // 2))
         while True:
             self._check()
-            if self._buffer and (not self._consumer or len(self._buffer) >= size):
+            if self._ripe(size):
                 return self._batch(size)
             if self._consumer:
-                if not await self._wait(QUIET if self._buffer else IDLE) and await self._ran_dry():
+                if not await self._wait(QUIET if self._buffer else IDLE) and self._ran_dry():
                     return self._batch(size)
             elif self._cancelling is not None:
                 await asyncio.wait({self._cancelling})
-            elif self._over or self._taken >= self._bounds.letters:
-                return []
             elif self._may_consume():
                 await self._consume()
             else:
-                await self._get(size)
+                await self._get(size - len(self._buffer))
 
     async def end(self) -> None:
         """Take no more; what is there already is still given out."""
@@ -165,7 +167,17 @@ class Taking:
             return False
         return True
 
-    async def _ran_dry(self) -> bool:
+    def _ripe(self, size: int) -> bool:
+        """Whether a batch is ready, or nothing will come any more."""
+        if len(self._buffer) >= size or (self._buffer and self._tag(self._buffer[0]) in self._few):
+            return True
+        if self._consumer or self._cancelling is not None:
+            return False
+        if self._over or self._taken >= self._bounds.letters:
+            return True
+        return bool(self._buffer) and (self._alone or len(self.open) >= self._bounds.hand)
+
+    def _ran_dry(self) -> bool:
         """Nothing came for a while: give what is there, or go on by `basic.get`, which says when the queue is empty."""
         if self._buffer:
             return True
@@ -212,7 +224,7 @@ class Taking:
             await self._wait(None)
             return
         if self._taken < SAMPLE:
-            size = SAMPLE
+            size = min(size, SAMPLE)
         self._asked = min(size, room, self._bounds.letters - self._taken)
         for _ in range(self._asked):
             self._channel.request(self._facts.name, self._got)

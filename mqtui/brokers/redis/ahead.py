@@ -26,18 +26,31 @@ class ReadAhead:
         self._last = last
         self._stays = stays
         self._size = max(1, min(size, REPLY_ENTRIES))
+        self._pace = Pace(self._size)
         self._ready: asyncio.Queue[list[Message] | None] = asyncio.Queue()
+        self._reading: asyncio.Task[None] | None = None
         self._room = asyncio.Semaphore(BATCHES_AHEAD)
+
+    @property
+    def heaviest(self) -> int:
+        """Bytes of the largest letter read so far."""
+        return self._pace.heaviest
 
     async def batches(self) -> AsyncGenerator[Batch, None]:
         """The letters in order; an error of the reading is raised where its batch would be."""
-        reading = asyncio.create_task(self._read())
+        self._reading = asyncio.create_task(self._read())
         try:
             while (batch := await self._ready.get()) is not None:
                 self._room.release()
                 yield batch
-            await reading
+            await self._reading
         finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Read no more, even when whoever took the batches never came back for the next."""
+        reading, self._reading = self._reading, None
+        if reading is not None:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
@@ -61,7 +74,7 @@ class ReadAhead:
         self._ready.put_nowait(hand)
 
     async def _pages(self) -> AsyncIterator[tuple[list[Entry], int]]:
-        pace, start = Pace(self._size), self._first
+        pace, start = self._pace, self._first
         while start <= self._last:
             wanted = pace.count
             reply = await self._nodes.ask(

@@ -102,7 +102,7 @@ def not_connected(error: Exception, where: str) -> MqtuiError:
     hint = (
         "Does the port speak TLS? Then it is rediss://." if "losed" in str(error) else "Is it running, and reachable?"
     )
-    return Unreachable(f"Cannot reach Redis at {where}", str(error), hint)
+    return Unreachable(f"Cannot reach Redis at {where}", str(error) or "no answer in time", hint)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

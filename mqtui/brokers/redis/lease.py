@@ -13,7 +13,7 @@ from mqtui.brokers.redis.crossing import CrossMover
 from mqtui.brokers.redis.heavy import MOST_FIELDS, HeavyMover
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.marks import run_mark, stay_mark
-from mqtui.brokers.redis.moving import SlotMover, Way
+from mqtui.brokers.redis.moving import BATCH_BYTES, SlotMover, Way
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.releasing import Releaser
 from mqtui.brokers.redis.replies import entries, entry_id, sure
@@ -21,7 +21,7 @@ from mqtui.brokers.redis.rights import marking, prove, removing, storing
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.errors import NotFound
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import IdBounds, Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import IdBounds, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -47,6 +47,7 @@ class StreamLease:
         self._lines: list[Line] = [self._line]
         self._routes: dict[Ref, Route] = {}
         self._releaser = Releaser(nodes, self._line, source.ref, self._stays)
+        self._ahead: ReadAhead | None = None
         self._marked = False
         self._draining = False
         self._kept = 0
@@ -57,7 +58,7 @@ class StreamLease:
         """Open the connections and prove every right, before the first letter is touched (D4).
 
         Raises:
-            NotFound: the source is gone, or is no stream.
+            NotFound: the source is gone or no stream, or no target is there.
             NotAuthorised: a right is missing; it is named.
             CannotConnect, BrokerTrouble: no conversation, or no writes now.
         """
@@ -66,16 +67,27 @@ class StreamLease:
             await lease._prepare()
             yield lease
         finally:
-            for line in lease._lines:
-                await line.close()
+            await lease._close()
+
+    async def _close(self) -> None:
+        if self._ahead is not None:
+            await self._ahead.close()
+        for line in self._lines:
+            await line.close()
 
     async def _prepare(self) -> None:
         kind, marked = await self._nodes.pipe(self._key, [("TYPE", self._key), ("EXISTS", self._stays)])
         require_stream(kind, self._source.ref)
         await prove(self._line, removing(self._key, self._stays), self._source.ref.name)
         self._marked = marked == 1
+        missing: list[NotFound] = []
         for target in self._terms.targets:
-            await self._route(target)
+            try:
+                await self._route(target)
+            except NotFound as error:
+                missing.append(error)
+        if missing and len(missing) == len(self._terms.targets):
+            raise missing[0]
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Letters by id from the snapshot's first to its last; those under a mark were handled and are left out."""
@@ -83,7 +95,8 @@ class StreamLease:
         if not isinstance(bounds, IdBounds) or bounds.first is None or bounds.last is None:
             return
         stays = self._stays if self._marked else None
-        ahead = ReadAhead(self._nodes, self._source.ref, bounds.first, bounds.last, stays, size).batches()
+        self._ahead = ReadAhead(self._nodes, self._source.ref, bounds.first, bounds.last, stays, size)
+        ahead = self._ahead.batches()
         given = 0
         try:
             async for batch in ahead:
@@ -101,10 +114,9 @@ class StreamLease:
         self._draining = True
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """One receipt a letter; letters that go the same way keep their order.
+        """One receipt a letter; letters that go the same way keep their order. A missing target refuses its letters.
 
         Raises:
-            NotFound: a target does not exist; nothing was moved.
             NotAuthorised: a right is missing; nothing was moved.
             CannotConnect, BrokerTrouble: no conversation; nothing of the rest was moved.
         """
@@ -148,7 +160,10 @@ class StreamLease:
 
     async def _moved(self, letters: list[Message], way: Way) -> list[Receipt]:
         """Runs of usual letters together, those of very many fields one by one, in order."""
-        route = await self._route(way.target)
+        try:
+            route = await self._route(way.target)
+        except NotFound as missing:
+            return [Receipt(Stored.REFUSED, reason=missing.title)] * len(letters)
         receipts: list[Receipt] = []
         start = 0
         for index, letter in enumerate(letters):
@@ -161,9 +176,10 @@ class StreamLease:
     async def _light(self, route: Route, letters: list[Message], way: Way) -> list[Receipt]:
         if not letters:
             return []
-        mover = route.near or route.far
-        assert mover is not None
-        return await mover.move(letters, way)
+        if route.near is not None:
+            return await route.near.move(letters, way, self._ahead.heaviest if self._ahead else BATCH_BYTES)
+        assert route.far is not None
+        return await route.far.move(letters, way)
 
     async def _heavy(self, route: Route, letter: Message, way: Way) -> list[Receipt]:
         if route.far is None:

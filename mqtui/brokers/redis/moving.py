@@ -61,14 +61,16 @@ class SlotMover:
         self._stays = stays
         self._newest = newest
 
-    async def move(self, letters: Sequence[Message], way: Way) -> list[Receipt]:
-        """One receipt a letter. Letters are in order of id and hold at most 1,900 fields each.
+    async def move(self, letters: Sequence[Message], way: Way, heaviest: int) -> list[Receipt]:
+        """One receipt a letter. Letters hold at most 1,900 fields and `heaviest` bytes each.
 
         Raises:
             CannotConnect, BrokerTrouble: no conversation; nothing was moved.
             NotAuthorised: a right is missing; nothing was moved.
         """
-        chunks = list(chunked(letters))
+        if not in_order(letters):
+            return await self._sorted(letters, way, heaviest)
+        chunks = list(chunked(letters, heaviest))
         commands = [self._command(chunk, way) for chunk in chunks]
         try:
             answers, doubt = await self._line.stored(commands)
@@ -76,6 +78,13 @@ class SlotMover:
             return await self._again(chunks, commands, way, lost)
         receipts = self._receipts(chunks, answers, way)
         return [doubted(receipt, doubt) for receipt in receipts] if doubt else receipts
+
+    async def _sorted(self, letters: Sequence[Message], way: Way, heaviest: int) -> list[Receipt]:
+        """Move them by id, each once, and give the receipts in the order that was asked for."""
+        each = {letter.position: letter for letter in letters if isinstance(letter.position, EntryId)}
+        wanted = [each[position] for position in sorted(each)]
+        found = dict(zip(sorted(each), await self.move(wanted, way, heaviest), strict=True))
+        return [found[letter.position] for letter in letters if isinstance(letter.position, EntryId)]
 
     def _command(self, chunk: Sequence[Message], way: Way) -> Command:
         keys = (name_bytes(way.source.name), name_bytes(way.target.name), self._stays)
@@ -173,8 +182,9 @@ def outcome(word: bytes) -> Receipt:
 
 
 def doubted(receipt: Receipt, doubt: str) -> Receipt:
-    """A receipt that does not count yet, because the replicas do not have the letter."""
-    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if receipt.state is Stored.STORED else receipt
+    """A receipt that does not count yet where there is a doubt, such as replicas that do not have the letter."""
+    stored = receipt.state is Stored.STORED
+    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if doubt and stored else receipt
 
 
 def ids(letters: Sequence[Message]) -> list[bytes]:
@@ -182,17 +192,32 @@ def ids(letters: Sequence[Message]) -> list[bytes]:
     return [id_bytes(letter.position) for letter in letters if isinstance(letter.position, EntryId)]
 
 
-def chunked(letters: Sequence[Message]) -> Iterator[Sequence[Message]]:
-    """Letters in chunks of at most 500, 1 MB and 50,000 parts (D4)."""
+def in_order(letters: Sequence[Message]) -> bool:
+    """Whether each id is above the one before, as the scripts want it."""
+    last_ms = last_seq = -1
+    for letter in letters:
+        position = letter.position
+        if not isinstance(position, EntryId):
+            return False
+        ms, seq = position.ms, position.seq
+        if ms < last_ms or (ms == last_ms and seq <= last_seq):
+            return False
+        last_ms, last_seq = ms, seq
+    return True
+
+
+def chunked(letters: Sequence[Message], heaviest: int = BATCH_BYTES) -> Iterator[Sequence[Message]]:
+    """Letters in chunks of at most 500, 1 MB and 50,000 parts (D4); none is known to weigh more than `heaviest`."""
+    if heaviest * BATCH_LETTERS <= BATCH_BYTES:
+        for start in range(0, len(letters), BATCH_LETTERS):
+            yield letters[start : start + BATCH_LETTERS]
+        return
     start = size = parts = 0
     for index, letter in enumerate(letters):
-        inner = 0
-        for name, content in letter.fields:
-            inner += len(name) + len(content)
+        inner = letter.size
         width = 2 * len(letter.fields)
-        if index > start and (
-            size + inner > BATCH_BYTES or index - start == BATCH_LETTERS or parts + width > BATCH_PARTS
-        ):
+        full = index - start == BATCH_LETTERS or size + inner > BATCH_BYTES or parts + width > BATCH_PARTS
+        if full and index > start:
             yield letters[start:index]
             start, size, parts = index, 0, 0
         size += inner

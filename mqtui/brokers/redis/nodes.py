@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
+from weakref import WeakSet
 
 from redis.exceptions import RedisError
 
@@ -28,10 +29,20 @@ class Node:
     def __init__(self, fresh: Callable[[], Wire]) -> None:
         self._fresh = fresh
         self._idle: list[Wire] = []
+        self._made: WeakSet[Wire] = WeakSet()
+        self._keeping = True
 
     async def wire(self) -> Wire:
-        """A new connection of one's own, to be closed by whoever asked."""
-        return await self._fresh().open()
+        """A new connection of one's own, to be closed by whoever asked.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation, or the adapter was closed.
+        """
+        if not self._keeping:
+            raise Unreachable("The connection was closed", "The adapter was closed meanwhile.")
+        wire = await self._fresh().open()
+        self._made.add(wire)
+        return wire
 
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[Wire]:
@@ -40,7 +51,7 @@ class Node:
         kept = False
         try:
             yield wire
-            kept = wire.alive and len(self._idle) < IDLE_WIRES
+            kept = wire.alive and self._keeping and len(self._idle) < IDLE_WIRES
         finally:
             if kept:
                 self._idle.append(wire)
@@ -77,6 +88,13 @@ class Node:
         idle, self._idle = self._idle, []
         for wire in idle:
             await wire.close()
+
+    async def retire(self) -> None:
+        """Close every connection, also those that others hold, and open no more."""
+        self._keeping = False
+        for wire in list(self._made):
+            await wire.close()
+        self._idle = []
 
 
 class Nodes:
@@ -134,7 +152,7 @@ class Nodes:
     async def close(self) -> None:
         """Close every connection."""
         for node in self._known.values():
-            await node.close()
+            await node.retire()
 
     def _node(self, host: str, port: int) -> Node:
         at = (host, port)

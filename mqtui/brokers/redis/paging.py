@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.redis.replies import Entry, weight
+from mqtui.brokers.redis.replies import Entry, weights
 
 REPLY_BYTES = 1 << 20
 REPLY_ENTRIES = 1000
@@ -17,10 +17,16 @@ class Pace:
         self.count = min(FIRST, self._most)
         """What to ask for next."""
 
+        self.heaviest = 0
+        """Bytes of the largest entry so far."""
+
     def after(self, found: list[Entry]) -> int:
         """Learn from a reply; gives its bytes."""
-        size = weight(found)
-        if found:
-            fitting = REPLY_BYTES * len(found) // max(size, 1)
-            self.count = max(1, min(self.count * 2, fitting, self._most))
+        if not found:
+            return 0
+        each = weights(found)
+        size = sum(each)
+        self.heaviest = max(self.heaviest, *each)
+        fitting = REPLY_BYTES * len(found) // max(size, 1)
+        self.count = max(1, min(self.count * 2, fitting, self._most))
         return size

@@ -61,7 +61,7 @@ class StreamPending:
             raw = [id_bytes(one) for one in ids[start : start + LETTERS_TOGETHER]]
             for answer in await self._nodes.pipe(key, [("XRANGE", key, one, one) for one in raw]):
                 entry = entries(sure(answer, "XRANGE", stream.name))
-                found.append(message(stream, *entry[0]) if entry else None)
+                found.append(message(stream, entry[0]) if entry else None)
         return found
 
 

@@ -10,6 +10,7 @@ from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.doubt import found_in
 from mqtui.brokers.redis.errors import RepliesLost, answered, no_stream
 from mqtui.brokers.redis.line import Line
+from mqtui.brokers.redis.moving import doubted
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, entries, entry_id, flat_fields, sure, text
 from mqtui.brokers.redis.wire import Command
@@ -38,17 +39,27 @@ class StreamPublisher:
         """One receipt a message, in order; messages for one stream keep their order.
 
         Raises:
-            NotFound: a stream does not exist; nothing was sent to it.
+            NotFound: none of the streams exists; a single missing one refuses its messages.
             NotAuthorised: the right to XADD is missing; nothing was stored.
             CannotConnect, BrokerTrouble: no conversation; nothing was sent.
         """
         targets: dict[Ref, list[int]] = {}
         for index, outgoing in enumerate(batch):
             targets.setdefault(outgoing.target, []).append(index)
+        missing: dict[Ref, NotFound] = {}
         for target in targets:
-            await self._prepare(target)
+            try:
+                await self._prepare(target)
+            except NotFound as error:
+                missing[target] = error
+        if missing and len(missing) == len(targets):
+            raise next(iter(missing.values()))
         receipts = [NO_FIELDS] * len(batch)
         for target, indexes in targets.items():
+            if target in missing:
+                for index in indexes:
+                    receipts[index] = Receipt(Stored.REFUSED, reason=missing[target].title)
+                continue
             flat = {index: parts for index in indexes if (parts := parts_of(batch[index]))}
             for index, receipt in zip(flat, await self._send(target, list(flat.values())), strict=True):
                 receipts[index] = receipt
@@ -96,13 +107,12 @@ class StreamPublisher:
             return Receipt(Stored.REFUSED, reason=f"the stream {target.name} does not exist any more")
         position = entry_id(answer)
         self._newest[name_bytes(target.name)] = position
-        return Receipt(Stored.UNKNOWN if doubt else Stored.STORED, position, doubt)
+        return doubted(Receipt(Stored.STORED, position), doubt)
 
     async def _settled(self, line: Line, target: Ref, wanted: list[list[bytes]], lost: RepliesLost) -> list[Receipt]:
         """Replies are missing: what came counts, the rest is looked for in the stream."""
         key = name_bytes(target.name)
         sent = min(len(lost.replies), len(wanted))
-        doubt = "" if line.replicas == 0 else lost.title
         receipts = [self._receipt(target, answer, "") for answer in lost.replies[:sent]]
         try:
             over = await line.mend()
@@ -114,7 +124,7 @@ class StreamPublisher:
         receipts += [_found(place, sure_of_it=over and complete, why=lost.title) for place in places]
         for place in places:
             self._newest[key] = max(self._newest[key], place or self._newest[key])
-        return [_doubted(receipt, doubt) for receipt in receipts] if doubt else receipts
+        return [doubted(receipt, doubt) for receipt in receipts]
 
 
 def parts_of(outgoing: Outgoing) -> list[bytes]:
@@ -136,7 +146,3 @@ def _found(place: EntryId | None, *, sure_of_it: bool, why: str) -> Receipt:
     if place is not None:
         return Receipt(Stored.STORED, place)
     return Receipt(Stored.REFUSED, reason=NOT_STORED) if sure_of_it else Receipt(Stored.UNKNOWN, reason=why)
-
-
-def _doubted(receipt: Receipt, doubt: str) -> Receipt:
-    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if receipt.state is Stored.STORED else receipt

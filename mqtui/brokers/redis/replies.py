@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TypeAlias, cast
 
 from redis.exceptions import RedisError
@@ -75,22 +75,25 @@ def before(position: EntryId) -> EntryId:
     return EntryId(position.ms - 1, LAST_SEQ) if position.ms else position
 
 
-def message(ref: Ref, raw: bytes, flat: Sequence[bytes]) -> Message:
+def message(ref: Ref, entry: Entry) -> Message:
     """An entry as a message; its time is the id's milliseconds."""
-    ms, _, seq = raw.partition(b"-")
-    stamp = int(ms)
-    walk = iter(flat)
-    return Message(ref, EntryId(stamp, int(seq)), None, None, (), stamp, tuple(zip(walk, walk, strict=True)))
+    return messages(ref, (entry,))[0]
 
 
 def messages(ref: Ref, found: Iterable[Entry]) -> list[Message]:
     """Entries as messages."""
-    return [message(ref, raw, flat) for raw, flat in found]
+    made = []
+    for raw, flat in found:
+        ms, _, seq = raw.partition(b"-")
+        stamp = int(ms)
+        walk = iter(flat)
+        made.append(Message(ref, EntryId(stamp, int(seq)), None, None, (), stamp, tuple(zip(walk, walk, strict=True))))
+    return made
 
 
-def weight(found: Iterable[Entry]) -> int:
-    """Bytes of names and values together."""
-    return sum(sum(map(len, flat)) for _, flat in found)
+def weights(found: Iterable[Entry]) -> list[int]:
+    """Bytes of names and values of each entry."""
+    return [sum(map(len, flat)) for _, flat in found]
 
 
 def flat_fields(fields: Iterable[Field]) -> list[bytes]:

@@ -93,19 +93,19 @@ class Claiming:
         try:
             answers = await self.line.pipe(commands)
         except RepliesLost as lost:
-            return await self._looked_up(seen, lost)
+            return await self._looked_up([row[0] for row in seen], now, lost)
         return [bool(items(sure(answer, "XCLAIM", self._step.stream.name))) for answer in answers]
 
-    async def _looked_up(self, seen: Sequence[tuple[EntryId, int, int]], lost: RepliesLost) -> list[bool]:
-        """Replies are missing: an entry is claimed when it is the new consumer's and was touched since it was shown."""
+    async def _looked_up(self, wanted: Sequence[EntryId], sent: int, lost: RepliesLost) -> list[bool]:
+        """Replies are missing: an entry is claimed when the new consumer has it since `sent` (server time, ms)."""
         try:
             await self.line.mend()
-            owners = await self._owners([row[0] for row in seen])
+            owners = await self._owners(wanted)
+            now = server_time(sure((await self.line.pipe([("TIME",)]))[0], "TIME"))
         except (CannotConnect, BrokerTrouble) as error:
             raise ReplyLost("Whether the entries were reassigned is unknown", lost.detail, error.title) from lost
         return [
-            owner is not None and owner.consumer == self._step.consumer and owner.idle < idle
-            for owner, (_, idle, _) in zip(owners, seen, strict=True)
+            owner is not None and owner.consumer == self._step.consumer and owner.idle <= now - sent for owner in owners
         ]
 
     async def _reasons(self, missed: Sequence[EntryId]) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import redis.exceptions as redis_errors
+from hiredis import pack_command
 from redis.asyncio.connection import Connection, SSLConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -39,9 +40,14 @@ class Wire:
         """
         connect: Callable[[], Awaitable[None]] = self._connection.connect
         try:
-            await connect()
-        except redis_errors.RedisError as error:
+            async with asyncio.timeout(self._patience):
+                await connect()
+        except (redis_errors.RedisError, TimeoutError) as error:
+            await self.close()
             raise not_connected(error, self.where) from error
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     @property
@@ -68,7 +74,8 @@ class Wire:
         got: list[Answer] = []
         try:
             async with asyncio.timeout(patience or self._patience):
-                await self._connection.send_packed_command(self._connection.pack_commands(commands), check_health=False)
+                packed = [pack_command(cast("Any", tuple(command))) for command in commands]
+                await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
         except (redis_errors.BusyLoadingError, redis_errors.AuthenticationError) as error:
@@ -106,7 +113,7 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "username": (address.user or None) if login else None,
         "password": (address.secret or None) if login else None,
         "protocol": 2,
-        "socket_timeout": options.timeout,
+        "socket_timeout": None,  # with one, redis-py's send may swallow a cancellation (asyncio.wait_for before 3.12)
         "socket_connect_timeout": options.timeout,
         "socket_read_size": READ_SIZE,
         "retry": Retry(NoBackoff(), 0),

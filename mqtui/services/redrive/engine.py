@@ -13,7 +13,7 @@ from mqtui.brokers.port import Batch, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Stored, Transfer
+from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Transfer
 from mqtui.services.letters import Selector
 from mqtui.services.pace import Pace
 from mqtui.services.redrive.keeping import Keeper
@@ -24,6 +24,9 @@ from mqtui.services.redrive.routing import Lost, Router
 from mqtui.state.runs import Done, Mark
 
 BATCH = 5_000
+
+PERHAPS_TWICE = "perhaps twice: "
+"""How the journal's reason of a moved letter begins that may have been stored before a crash too; its name follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,12 @@ class Walk:
         self._stop = stop
         self._progress = progress
         self._pace = Pace(order.rate)
+        self._met_last = False
 
     async def through(self, lease: Lease, mover: Mover) -> None:
         """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
+        if self._budget == 0 and not self._ledger.awaits:
+            return
         moving: asyncio.Task[int] | None = None
         drained = False
         try:
@@ -75,12 +81,22 @@ class Walk:
                 if self._order.rate is not None and moving is not None:
                     await self._pace.after(await moving, self._stop)
                     moving = None
-                if not drained and (self._stop.is_set() or self._budget == 0):
+                if not drained and (self._stop.is_set() or self._enough(batch)):
                     drained = True
                     await lease.drain()
         finally:
             if moving is not None:
                 await moving
+
+    def _enough(self, batch: Batch) -> bool:
+        """Whether nothing more is wanted.
+
+        Letters in hand at a crash are looked for to the end, since their broker keeps no better record; but where a
+        return costs a delivery they come back to the head of the queue, so a batch that ends without one is the last.
+        """
+        if self._budget != 0:
+            return False
+        return not self._ledger.awaits or (bool(batch) and not self._met_last and _left(batch[-1]) >= 0)
 
     async def _take(self, lease: Lease, batch: Batch) -> Hand | None:
         """Choose, and write down what is chosen. The rest stays in the source."""
@@ -90,6 +106,7 @@ class Walk:
         lost: list[tuple[Name, str]] = []
         for letter in batch:
             name = self._ledger.name(letter)
+            self._met_last = name.suspect
             if not self._chosen(letter, name):
                 rest.append(letter)
                 continue
@@ -139,31 +156,33 @@ class Walk:
         return len(hand.transfers)
 
     async def _settle(self, hand: Hand, receipts: Sequence[Receipt]) -> None:
-        """Count and write down. A letter whose fate is unknown stays open in the journal: a resume asks again."""
+        """Count and write down. A letter whose fate is in doubt stays open in the journal: a resume asks again."""
         dones: list[Done] = []
         doubted: list[int] = []
         for place, receipt in enumerate(receipts):
             outcome = OUTCOMES[receipt.state]
-            if receipt.state is Stored.UNKNOWN:
+            reason = "" if outcome is Outcome.MOVED else receipt.reason
+            self._ledger.add(outcome, reason=reason)
+            name = hand.names[place]
+            twice = self._suspicious and name.suspect
+            if twice or outcome is Outcome.UNKNOWN:
                 doubted.append(place)
-                self._ledger.add(outcome, reason=receipt.reason)
+            if outcome is Outcome.UNKNOWN or (twice and outcome is Outcome.REFUSED):
                 continue
-            if receipt.state is not Stored.STORED:
-                self._ledger.add(outcome, reason=receipt.reason)
+            if twice and outcome is Outcome.MOVED:
+                reason = PERHAPS_TWICE + suspect(name, hand.transfers[place].letter)
             at = hand.transfers[place].target.name
             if receipt.position is not None:
                 at = f"{at} {receipt.position}"
-            dones.append((hand.names[place].text, outcome, at, receipt.reason))
-        self._ledger.add(Outcome.MOVED, sum(done[1] is Outcome.MOVED for done in dones))
+            dones.append((name.text, outcome, at, reason))
         self._suspect(hand, doubted)
-        if self._suspicious:
-            self._suspect(hand, [place for place, name in enumerate(hand.names) if name.suspect])
         await self._keeper.done(hand.number, dones)
         self._progress(self._ledger)
 
     def _suspect(self, hand: Hand, places: range | list[int]) -> None:
-        """Name letters that may be there twice."""
-        self._ledger.suspects += [suspect(hand.names[place], hand.transfers[place].letter) for place in places]
+        """Name letters that may be there twice, where the broker can't rule that out."""
+        if self._suspicious:
+            self._ledger.suspects += [suspect(hand.names[place], hand.transfers[place].letter) for place in places]
 
 
 def suspect(name: Name, letter: Message) -> str:

@@ -59,13 +59,24 @@ class Keeper:
 
         return await self._on_disk(write)
 
+    async def settled(self, marks: Sequence[Mark], dones: Sequence[Done]) -> None:
+        """Note what became of letters that an earlier process had in hand."""
+
+        def write() -> None:
+            self.runs.done(self.run, self.runs.in_hand(self.run, marks), dones)
+
+        if marks:
+            await self._on_disk(write)
+
     async def done(self, number: int, dones: Sequence[Done]) -> None:
         """Note what became of letters of a batch."""
         await self._on_disk(lambda: self.runs.done(self.run, number, dones))
 
     async def end(self, state: str, result: bytes) -> None:
         """Note the end, and let the disk go."""
-        await self._on_disk(lambda: self.runs.end(self.run, state, result))
-        if self.bundle is not None:
-            await self._on_disk(self.bundle.close)
-        self._disk.shutdown(wait=False)
+        try:
+            await self._on_disk(lambda: self.runs.end(self.run, state, result))
+        finally:
+            if self.bundle is not None:
+                await self._on_disk(self.bundle.close)
+            self._disk.shutdown(wait=False)

@@ -47,15 +47,21 @@ class Name:
 class Ledger:
     """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
 
-    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end.
+    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end,
+    `suspects` the names of those it may have doubled.
     """
 
     def __init__(
-        self, run: str, planned: int | None, before: Mapping[str, int] | None = None, open_marks: Iterable[Mark] = ()
+        self,
+        run: str,
+        planned: int | None,
+        before: Mapping[str, int] | None = None,
+        open_marks: Iterable[Mark] = (),
+        suspects: Iterable[str] = (),
     ) -> None:
         self.run = run
         self.planned = planned
-        self.suspects: list[str] = []
+        self.suspects: list[str] = [*suspects]
         self.reasons: Counter[str] = Counter()
         self._open: dict[str | bytes, list[Mark]] = {}
         for mark in open_marks:
@@ -81,7 +87,17 @@ class Ledger:
 
     def _met(self, key: str | bytes) -> Mark | None:
         waiting = self._open.get(key)
-        return waiting.pop(0) if waiting else None
+        if not waiting:
+            return None
+        mark = waiting.pop(0)
+        if not waiting:
+            del self._open[key]
+        return mark
+
+    @property
+    def awaits(self) -> bool:
+        """Whether letters that were in hand at the crash were not met yet."""
+        return bool(self._open)
 
     def add(self, outcome: Outcome, number: int = 1, reason: str = "") -> None:
         """Count letters."""
@@ -95,7 +111,10 @@ class Ledger:
 
     def settle(self, mark: Mark) -> None:
         """Take a letter that was not met off the list: something else was found out about it."""
-        self._open[mark[1] or mark[0]].remove(mark)
+        key = mark[1] or mark[0]
+        self._open[key].remove(mark)
+        if not self._open[key]:
+            del self._open[key]
 
     @property
     def counted(self) -> int:
@@ -109,8 +128,7 @@ class Ledger:
     def result(self, *, complete: bool) -> Result:
         """The sum. `complete` says that the source was walked to its end: what was not met was handled by others."""
         counts = Counter(self._counts)
-        gone = len(self.not_met())
-        counts[Outcome.MOVED if complete else Outcome.UNKNOWN] += gone
+        counts[Outcome.UNKNOWN] += len(self.not_met())
         tried = sum(counts.values())
         planned = tried if self.planned is None else max(self.planned, tried)
         counts[Outcome.SKIPPED if complete else Outcome.LEFT] += planned - tried

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 
 import msgspec
@@ -47,7 +48,7 @@ class Recipe:
 
 
 def recipe(order: Order, source: Source, targets: tuple[Ref, ...]) -> bytes:
-    """The journal's form of an order."""
+    """The journal's form of an order: JSON, in which bytes of names that are not UTF-8 are kept as surrogates."""
     bounds = source.bounds
     kept = Recipe(
         order,
@@ -57,12 +58,12 @@ def recipe(order: Order, source: Source, targets: tuple[Ref, ...]) -> bytes:
         bounds if isinstance(bounds, IdBounds) else None,
         bounds if isinstance(bounds, CountBound) else None,
     )
-    return msgspec.json.encode(kept)
+    return json.dumps(msgspec.to_builtins(kept, str_keys=True)).encode()
 
 
 def read_recipe(raw: bytes) -> Recipe:
     """The order and bounds a journal kept."""
-    return msgspec.json.decode(raw, type=Recipe)
+    return msgspec.convert(json.loads(raw), Recipe, strict=False)
 
 
 def narrowed(source: Source, kept: Recipe) -> Source:

@@ -8,23 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import msgspec
-
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import NotFound
+from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.figure import Figure, exact, unknown
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
-from mqtui.domain.redrive import Guarantee, Source, Strength
+from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.browse import destinations, require
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, figure_of
 from mqtui.services.redrive.preview import Preview, preview
+from mqtui.services.redrive.recalled import recalled
 from mqtui.services.redrive.routing import Router
 from mqtui.services.redrive.stamps import NAMES, Stamps
 from mqtui.services.session import Session
 from mqtui.state.process import operator
+from mqtui.state.runs import Runs
 
 ACROSS = Guarantee(
     Strength.AT_LEAST_ONCE,
@@ -58,6 +59,9 @@ class Planned:
     read: bool = True
     """Whether the letters could be read for nothing; if not, the count of a selection is known only when it ran."""
 
+    within: Guarantee | None = None
+    """What the source's broker promises for its own part: how it keeps in mind what was taken out."""
+
 
 async def make(
     session: Session,
@@ -73,19 +77,47 @@ async def make(
 
     Raises:
         NotFound: the source is not there, or no letter in it has the cause.
-        Refused: the verb is not offered, or no target can be known.
+        Unsupported: the verb is not offered.
+        BadInput: letters are to cross to another broker, and no destination there is named.
     """
+    if remote is not None and order.to is None:
+        raise BadInput("Another broker needs a destination", "", "Name it with --to.")
     await require(session.broker, order.verb, order.source)
     source = source or await session.broker.snapshot(order.source)
+    planned = await _made(session, order, conventions, remote, source, run, targets)
+    if _forgets(planned):
+        known = recalled(source, Runs())
+        if known != source:
+            planned = await _made(session, order, conventions, remote, known, run, targets)
+    return planned
+
+
+def _forgets(planned: Planned) -> bool:
+    """Whether the broker may not be asked to keep what was handled, so that only this machine's journal knows (K2)."""
+    weak = planned.within is not None and planned.within.strength is Strength.AT_LEAST_ONCE
+    return weak and isinstance(planned.source.bounds, OffsetBounds)
+
+
+async def _made(
+    session: Session,
+    order: Order,
+    conventions: Conventions,
+    remote: Session | None,
+    source: Source,
+    run: str,
+    targets: tuple[Ref, ...],
+) -> Planned:
+    resumes = bool(run)
     run = run or secrets.token_hex(16)
     price = await session.broker.reader.price(source.ref, 1)
     stamps = Stamps((remote or session).broker.kind, run, operator(), now())
     seen: Preview | None = None
     selector = Selector(order.selection, conventions)
+    homecoming = Homecoming(conventions)
     if not price.lends:
         router = Router(order, session.broker.kind, conventions, stamps, None)
-        seen = await preview(session.broker, source, selector, router, order.selection.limit)
-        if order.selection.cause and not seen.chosen and not targets:
+        seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
+        if order.selection.cause and not seen.chosen and not resumes:
             raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
     if order.verb is Verb.DISCARD:
         targets = ()
@@ -95,14 +127,18 @@ async def make(
         targets = tuple(seen.targets) if seen else await origins(session, source.ref)
     plan = _plan(session, order, source, run, targets, seen, remote)
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector)))
-    plan = await session.broker.inspect(source, plan)
+    named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
+    plan = await session.broker.inspect(source, replace(plan, hash=named))
+    if remote is None and order.verb is not Verb.DISCARD and (told := await homecoming.sentence(session.broker)):
+        plan = replace(plan, facts=(*plan.facts, ("partition", told)))
+    within = plan.guarantee
     if order.verb is Verb.DISCARD:
         plan = replace(plan, guarantee=TAKEN_OUT[session.broker.kind])
     delivery = None
     if remote is not None:
         plan = replace(plan, guarantee=ACROSS)
         delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
-    return Planned(order, plan, source, targets, delivery, seen is not None)
+    return Planned(order, plan, source, targets, delivery, seen is not None, within)
 
 
 async def origins(session: Session, source: Ref) -> tuple[Ref, ...]:
@@ -142,7 +178,6 @@ def _plan(
         count=count,
         facts=tuple(_facts(order, source, targets, seen, remote)),
         risks=tuple(_risks(order, targets, seen)),
-        hash=plan_hash(order, source.identity, targets),
         headers=() if order.verb is Verb.DISCARD else _headers(seen),
         largest=seen.largest if seen else 0,
         oldest=seen.oldest if seen else None,
@@ -169,10 +204,20 @@ def _delivery(remote: Session, plan: Plan, targets: tuple[Ref, ...]) -> Plan:
     )
 
 
-def plan_hash(order: Order, identity: str, targets: Sequence[Ref]) -> str:
-    """16 hex digits over source, targets, selection and verb; not over time, counts or ends (C9)."""
-    named = msgspec.json.encode([identity, sorted(map(str, targets)), order.selection, order.verb, order.to_target])
-    return hashlib.sha256(named).hexdigest()[:16]
+def plan_hash(order: Order, identity: str, targets: Sequence[Ref], stripped: Sequence[str]) -> str:
+    """16 hex digits over source, targets, selection, verb and strip list; not over time, counts or ends (C9)."""
+    names = sorted(map(str, targets))
+    told = repr((identity, names, order.selection, order.verb.value, order.to_target, tuple(stripped)))
+    return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+
+
+def strip_list(conventions: Conventions, kind: BrokerKind) -> list[str]:
+    """What the conventions of a broker leave behind, in words."""
+    return [
+        f"{one.name}: {sorted(one.strip_prefixes)} {sorted(one.strip_names)} {sorted(one.strip_fields)}"
+        for one in conventions.known
+        if kind in one.brokers
+    ]
 
 
 def _facts(

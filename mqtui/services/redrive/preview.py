@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from mqtui.brokers.port import Batch, Broker
-from mqtui.domain.message import Message, Offset
-from mqtui.domain.redrive import OffsetBounds, Source, Transfer
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
 from mqtui.domain.span import Span
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.routing import Lost, Router
 from mqtui.services.redrive.stamps import RUN, earlier
 
@@ -65,27 +66,31 @@ async def unhandled(broker: Broker, source: Source, partition: int | None = None
     if isinstance(source.bounds, OffsetBounds):
         after, ends = dict(source.bounds.first), dict(source.bounds.end)
     async for batch in broker.reader.read(source.ref, Span(partition=partition, after=after), limit=None):
-        if not ends:
-            yield batch
-            continue
         yield [letter for letter in batch if _is_open(letter, source, ends)]
 
 
 def _is_open(letter: Message, source: Source, ends: dict[int, int]) -> bool:
-    place = letter.position
-    if not isinstance(place, Offset):
-        return True
-    return place.offset < ends.get(place.partition, 0) and not source.handled.has(place.partition, place.offset)
+    place, bounds = letter.position, source.bounds
+    if isinstance(place, Offset):
+        return place.offset < ends.get(place.partition, 0) and not source.handled.has(place.partition, place.offset)
+    if isinstance(place, EntryId) and isinstance(bounds, IdBounds):
+        return bounds.last is not None and place <= bounds.last
+    return True
 
 
-async def preview(broker: Broker, source: Source, selector: Selector, router: Router, limit: int | None) -> Preview:
+async def preview(
+    broker: Broker, source: Source, selector: Selector, router: Router, limit: int | None, homecoming: Homecoming
+) -> Preview:
     """Read all letters of a source and count where the chosen ones go."""
     found = Preview()
     async for batch in unhandled(broker, source):
         for letter in batch:
             found.seen += 1
             if selector.accepts(letter):
-                found.note(letter, router.route(letter))
+                way = router.route(letter)
+                found.note(letter, way)
+                if isinstance(way, Transfer):
+                    homecoming.note(letter, way)
                 if limit is not None and found.chosen >= limit:
                     return found
     return found

@@ -14,33 +14,41 @@ from time import time
 
 import msgspec
 
+from mqtui.brokers.guard import BoundWriter
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import NotFound, Refused
+from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact
-from mqtui.domain.message import Message, Offset, Outgoing
+from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
-from mqtui.services.redrive.ledger import Ledger
+from mqtui.services.redrive.engine import suspect
+from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
+from mqtui.services.redrive.passing import TAKEN, passed
+from mqtui.services.redrive.returned import Earlier, end_of, met_again, named
 from mqtui.services.redrive.routing import BROKER_OWN
 from mqtui.services.session import Session
 from mqtui.state import bundles
 from mqtui.state.process import host, operator, process_start
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.runs import Done, RunRecord, Runs
 
 CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """A planned put back. `names` are the journal's names of the letters."""
+    """A planned put back. `names` are the journal's names of the letters.
+
+    `doubtful` are those of them that an earlier put back had in hand when it broke: they may be back already.
+    """
 
     plan: Plan
     of: RunRecord
     names: frozenset[str]
+    doubtful: frozenset[str] = frozenset()
 
 
 async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
@@ -48,32 +56,39 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
 
     Raises:
         NotFound: nothing of it was moved, or all of it was put back already.
-        Refused: its bundle is gone.
+        Refused: its bundle is gone, or it is a put back itself.
+        Held: the run, or a put back of it, is going on.
     """
-    done = {done[0]: done[2] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
-    for earlier in runs.list(limit=1_000):
-        if earlier.verb == Verb.PUT_BACK and earlier.plan == _of(record.id):
-            for name, outcome, _, _ in runs.outcomes(earlier.id):
-                if outcome == Outcome.MOVED:
-                    done.pop(name, None)
+    if record.verb == Verb.PUT_BACK:
+        raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
+    if record.state == "running" and not record.interrupted:
+        raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
+    moved = {done[0]: done[2] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    earlier = Earlier.of(record, runs)
+    back, doubtful = earlier.returned, earlier.doubtful
+    if doubtful and record.broker is BrokerKind.REDIS:
+        back |= await met_again(session, record, doubtful)
+    done = {name: at for name, at in moved.items() if name not in back}
     if not done:
         raise NotFound(
             f"Nothing to put back of run {runs.short(record.id)}", "Nothing was moved, or all of it is back."
         )
     facts = [("run", f"{runs.short(record.id)}: {record.verb} of {record.source.name}")]
-    source = await session.broker.snapshot(record.source)
+    risks: list[Risk] = []
     if record.broker is BrokerKind.KAFKA:
-        offsets = tuple(sorted(offset(name) for name in done))
-        step: Unmark | Send = Unmark(source.ref, record.id, offsets)
+        step: Unmark | Send = Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
         facts.append(("effect", f"{len(done):,} letters are marked unhandled again; nothing is produced"))
-        passed = await _passed(session, list(done.values()))
     else:
         if not bundles.exists(record.id):
             raise Refused("The bundle of that run is gone", "Bundles are kept for 14 days.")
         step = Send(record.source, exact(len(done)), "from the bundle")
         facts.append(("effect", f"{len(done):,} letters are published to the end of {record.source.name}"))
-        passed = ""
-    risks = () if record.verb == Verb.DISCARD else (Risk("doubles", passed or TAKEN),)
+    if record.verb != Verb.DISCARD:
+        risks.append(Risk("doubles", await passed(session, record, list(done.values())) or TAKEN))
+    unsure = frozenset(doubtful) & frozenset(done) if record.broker is BrokerKind.RABBITMQ else frozenset[str]()
+    if unsure:
+        text = f"{len(unsure):,} were in hand when an earlier put back broke: they may be back, and come twice"
+        risks.append(Risk("in-doubt", text))
     planned = Plan(
         id=secrets.token_hex(16),
         verb=Verb.PUT_BACK,
@@ -82,30 +97,9 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         steps=(step,),
         count=exact(len(done)),
         facts=tuple(facts),
-        risks=risks,
+        risks=tuple(risks),
     )
-    return PutBack(planned, record, frozenset(done))
-
-
-TAKEN = "the copies stay where they went: what was read there is read again when these go home"
-
-
-async def _passed(session: Session, places: list[str]) -> str:
-    """How many copies the readers of their topics have passed already (K11)."""
-    by_topic: dict[str, list[Offset]] = {}
-    for place in places:
-        topic, _, position = place.rpartition(" ")
-        if topic:
-            by_topic.setdefault(topic, []).append(offset(position))
-    told: list[str] = []
-    for topic, copies in by_topic.items():
-        ref = Ref(Kind.TOPIC, topic)
-        groups = [group.ref for group in await session.broker.groups.groups(ref)]
-        async for row in session.broker.groups.lag(groups):
-            read = {part.partition: int(part.committed) for part in row.parts if part.committed.isdigit()}
-            number = sum(copy.offset < read.get(copy.partition, 0) for copy in copies)
-            told.append(f"{row.group.name} has passed {number:,} of {len(copies):,} copies in {topic}")
-    return "; ".join(told)
+    return PutBack(planned, record, frozenset(done), unsure)
 
 
 async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
@@ -113,29 +107,53 @@ async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> 
 
     Raises:
         Refused, NeedsConsent: as the guard says.
+        MqtuiError: it broke on the way; what is not back yet can be put back by another one.
     """
-    planned, step = back.plan, back.plan.steps[0]
+    planned = back.plan
     ledger = Ledger(planned.id, len(back.names))
     async with session.guard.writing(planned, consent) as writer:
         runs.begin(_record(session, back))
-        if isinstance(step, Unmark):
-            done = await writer.apply(step)
-            ledger.add(Outcome.MOVED, done.done)
-            runs.done(planned.id, 0, [(name, Outcome.MOVED, "", "") for name in sorted(back.names)])
-        else:
-            async with writer.publisher() as publisher:
-                for chunk in _chunks(session, back):
-                    number = runs.in_hand(planned.id, [(name, b"", -1) for name, _ in chunk])
-                    receipts = await publisher.send([outgoing(letter) for _, letter in chunk])
-                    outcomes = [OUTCOMES[receipt.state] for receipt in receipts]
-                    for outcome, receipt in zip(outcomes, receipts, strict=True):
-                        ledger.add(outcome, reason=receipt.reason)
-                    told = [(name, outcome, "", "") for (name, _), outcome in zip(chunk, outcomes, strict=True)]
-                    runs.done(planned.id, number, told)
+        try:
+            if only_marks(planned):
+                await _unmark(writer, back, runs, ledger)
+            else:
+                await _publish(session, writer, back, runs, ledger)
+        except BaseException:
+            runs.end(planned.id, "failed", msgspec.json.encode(ledger.result(complete=False)))
+            raise
         result = ledger.result(complete=True)
         runs.end(planned.id, "done", msgspec.json.encode(result))
         writer.result = f"{result.moved} put back of run {runs.short(back.of.id)}"
     return result
+
+
+def only_marks(planned: Plan) -> bool:
+    """Whether letters are only marked, since their broker still has them (Kafka)."""
+    return isinstance(planned.steps[0], Unmark)
+
+
+async def _unmark(writer: BoundWriter, back: PutBack, runs: Runs, ledger: Ledger) -> None:
+    done = await writer.apply(back.plan.steps[0])
+    ledger.add(Outcome.MOVED, done.done)
+    runs.done(back.plan.id, 0, [(name, Outcome.MOVED, "", "") for name in sorted(back.names)])
+
+
+async def _publish(session: Session, writer: BoundWriter, back: PutBack, runs: Runs, ledger: Ledger) -> None:
+    """Publish the letters in chunks. One whose fate is unknown stays open in the journal."""
+    async with writer.publisher() as publisher:
+        for chunk in _chunks(session, back):
+            end = await end_of(session, back.of)
+            number = runs.in_hand(back.plan.id, [(name, end, -1) for name, _ in chunk])
+            receipts = await publisher.send([outgoing(letter) for _, letter in chunk])
+            told: list[Done] = []
+            for (name, letter), receipt in zip(chunk, receipts, strict=True):
+                outcome = OUTCOMES[receipt.state]
+                ledger.add(outcome, reason="" if outcome is Outcome.MOVED else receipt.reason)
+                if outcome is not Outcome.UNKNOWN:
+                    told.append((name, outcome, "", receipt.reason))
+                if name in back.doubtful:
+                    ledger.suspects.append(suspect(Name(name, fingerprint(letter), suspect=True), letter))
+            runs.done(back.plan.id, number, told)
 
 
 def _chunks(session: Session, back: PutBack) -> Iterator[list[tuple[str, Message]]]:
@@ -160,10 +178,6 @@ def outgoing(letter: Message) -> Outgoing:
     return Outgoing(letter.resource, letter.value, letter.key, headers, letter.fields, properties=kept)
 
 
-def _of(run: str) -> bytes:
-    return msgspec.json.encode({"putback": run})
-
-
 def _record(session: Session, back: PutBack) -> RunRecord:
     pid = os.getpid()
     return RunRecord(
@@ -173,7 +187,7 @@ def _record(session: Session, back: PutBack) -> RunRecord:
         target=session.target,
         source=back.of.source,
         broker=session.broker.kind,
-        plan=_of(back.of.id),
+        plan=named(back.of.id),
         plan_hash="",
         operator=operator(),
         host=host(),

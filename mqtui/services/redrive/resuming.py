@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 from mqtui.domain.capability import Verb
@@ -10,7 +11,7 @@ from mqtui.domain.errors import Held, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.engine import PERHAPS_TWICE
 from mqtui.services.redrive.order import narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
@@ -27,38 +28,41 @@ async def plan(
     """The rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
 
     Raises:
-        Refused: the source is another one under the same name.
+        Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
     """
     kept = read_recipe(record.plan)
+    marks = runs.open_marks(record.id)
+    hands = Counter(mark[0] for _, hand in runs.open_hands(record.id) for mark in hand)
+    if record.state == "done" and not marks:
+        raise Refused(
+            "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
+        )
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     planned = await make(session, kept.order, conventions, remote, source=source, run=record.id, targets=kept.targets)
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
-    marks = runs.open_marks(record.id)
     facts = [("resumes", f"run {runs.short(record.id)}: {sum(counts.values()):,} done, {len(marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
     frail = sum(mark[2] == 0 for mark in marks)
-    if frail and session.broker.kind is BrokerKind.RABBITMQ:
+    if frail and remote is None and kept.order.verb is Verb.REDRIVE:
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps)
     total = None if record.planned == UNPLANNED else record.planned
-    return replace(planned, plan=rest), Before(total, counts, marks)
+    repeated = (name for name, number in hands.items() if number > 1)
+    twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
+    return replace(planned, plan=rest), Before(total, counts, marks, twice, frozenset(repeated))
 
 
 def check(record: RunRecord) -> None:
     """Let through what can be resumed.
 
     Raises:
-        Refused: a put back is not resumed but asked for again; a run that was done has nothing left.
+        Refused: a put back is not resumed but asked for again.
         Held: its process still runs.
     """
     if record.verb == Verb.PUT_BACK:
         raise Refused("A put back is not resumed", "", "Ask for it again: letters that are back are not in its plan.")
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
-    if record.state == "done":
-        raise Refused(
-            "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
-        )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import home, origin
+from mqtui.domain.deadletter import home_by, origin
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Transfer
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.stamps import Stamps
 
@@ -33,6 +33,7 @@ class Router:
         self, order: Order, kind: BrokerKind, conventions: Conventions, stamps: Stamps, targets: frozenset[Ref] | None
     ) -> None:
         """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made."""
+        self.verb = order.verb
         self._to = order.to
         self._kind = kind
         self._keep_timestamp = order.keep_timestamp
@@ -42,35 +43,40 @@ class Router:
         self._ours = stamps.stripped | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
         self._dropped = DROPPED if kind is BrokerKind.RABBITMQ else frozenset()
         self._stripped: dict[frozenset[str], frozenset[str]] = {}
+        self._usual: Ref | None = None
+        """The target of the letter before: nearly always that of the next one too."""
 
     def route(self, letter: Message) -> Transfer | Lost:
         """The letter's way, or why it has none."""
         routing_key = ""
+        layout = self._conventions.layout(letter)
         if self._to is not None:
             target = self._to
-            if letter.envelope is not None:
-                routing_key = letter.envelope.routing_key
+            if target.kind is Kind.EXCHANGE and letter.envelope is not None:
+                came_from = origin(letter, self._conventions)
+                routing_key = (came_from.routing_key if came_from else "") or letter.envelope.routing_key
         else:
-            found = home(origin(letter, self._conventions), letter)
+            found = home_by(layout, letter, self._conventions)
             if found is None:
                 return Lost("nothing says where it came from")
             target, routing_key = found.ref, found.routing_key
-        if self._targets is not None and target not in self._targets:
-            return Lost(f"{target} is not in the plan")
+        if target is not self._usual:
+            if self._targets is not None and target not in self._targets:
+                return Lost(f"{target} is not in the plan")
+            self._usual = target
         return Transfer(
             letter,
             target,
             routing_key,
             None,
             letter.timestamp if self._keep_timestamp else None,
-            self._strips(letter),
+            self._strips(layout.stripped),
             self._stamps.of(letter),
             self._dropped,
         )
 
-    def _strips(self, letter: Message) -> frozenset[str]:
+    def _strips(self, told: frozenset[str]) -> frozenset[str]:
         """Names that stay behind: the convention's, and ours of an earlier run. One set for each layout."""
-        told = self._conventions.layout(letter).stripped
         known = self._stripped.get(told)
         if known is None:
             known = self._stripped[told] = told | self._ours

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import time
 
 import msgspec
@@ -28,7 +28,7 @@ from mqtui.services.redrive.ledger import Ledger
 from mqtui.services.redrive.movers import Across, Beside, Mover, Nowhere
 from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
-from mqtui.services.redrive.restore import restore
+from mqtui.services.redrive.restore import settle
 from mqtui.services.redrive.routing import Router
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.session import Session
@@ -44,6 +44,11 @@ class Before:
     planned: int | None
     counts: Mapping[str, int] = field(default_factory=dict)
     open_marks: Sequence[Mark] = ()
+    suspects: Sequence[str] = ()
+    """Names of letters that were moved and may be there twice."""
+
+    repeated: frozenset[str] = frozenset()
+    """Those of the open marks that were in hand at more than one crash."""
 
 
 UNPLANNED = -1
@@ -76,12 +81,14 @@ class Run:
         """Whether the journal knows of it, so that it can be resumed."""
         self._resumed = before is not None
         self._open_marks = before.open_marks if before else ()
+        self._repeated = before.repeated if before else frozenset()
         self._conventions = conventions
         self._progress = progress
         plan = planned.plan
         count = plan.count.number
         self._total = before.planned if before else None if count is None else int(count)
-        self.ledger = Ledger(plan.id, self._total, before.counts if before else {}, self._open_marks)
+        earlier = before or Before(self._total)
+        self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects)
         forgets = not isinstance(planned.source.bounds, OffsetBounds)
         self._bundle = Bundle(plan.id, bundle_key(session.profile)) if forgets else None
         self._keeper = Keeper(runs, plan.id, self._bundle)
@@ -94,9 +101,9 @@ class Run:
             Refused, NeedsConsent: as the guard says; nothing was written.
             MqtuiError: it broke on the way; `result()` tells how far it came, and the journal lets it be resumed.
         """
-        plan = self.planned.plan
+        permit = replace(self.planned.plan, guarantee=self.planned.within)
         async with AsyncExitStack() as stack:
-            writer = await stack.enter_async_context(self.session.guard.writing(plan, consent))
+            writer = await stack.enter_async_context(self.session.guard.writing(permit, consent))
             remote = None
             if self.remote is not None and self.planned.delivery is not None:
                 agreed = remote_consent or consent
@@ -151,6 +158,7 @@ class Run:
         stamps = Stamps(target_kind, planned.plan.id, operator(), now())
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
+        suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
         walk = Walk(
             order,
             router,
@@ -158,7 +166,7 @@ class Run:
             self.ledger,
             self._keeper,
             budget=self._budget(),
-            suspicious=strength is Strength.AT_LEAST_ONCE,
+            suspicious=suspicious,
             stop=self.stop,
             progress=self._progress,
         )
@@ -167,8 +175,10 @@ class Run:
             lease = await stack.enter_async_context(writer.lease(planned.source, self._terms()))
             await walk.through(lease, await self._mover(stack, lease, remote, target_kind))
         self._complete = not self.stop.is_set()
-        if self._complete and self._bundle is not None:
-            await restore(writer, router, self.ledger, self._bundle)
+        if self._complete:
+            kinds = (self.session.broker.kind, target_kind)
+            repeated = self._repeated if suspicious else frozenset()
+            await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
 
     async def _prepare(self, writer: BoundWriter) -> None:
         """The plan's steps that come before the letters, such as the state topic."""
@@ -188,22 +198,22 @@ class Run:
 
     def _budget(self) -> int | None:
         """Letters that may be chosen beside those of an earlier process, so that a resume keeps to what was planned."""
-        if self._total is None:
-            return self.planned.order.selection.limit
-        return max(0, self._total - self.ledger.counted - len(self._open_marks))
+        most = self.planned.order.selection.limit if self._total is None else self._total
+        return None if most is None else max(0, most - self.ledger.counted - len(self._open_marks))
 
     def _terms(self) -> Terms:
         order, plan = self.planned.order, self.planned.plan
+        hand = BATCH if order.rate is None else max(1, min(BATCH, int(order.rate)))
         want = None
         if order.selection.everything and self._total is not None:
             want = max(0, self._total - self.ledger.counted)
-        hand = BATCH if order.rate is None else max(1, min(BATCH, int(order.rate)))
+            hand = max(1, min(hand, want))
         return Terms(
             run=plan.id,
             operator=operator(),
             plan_hash=plan.hash,
             hand=hand,
-            want=want,
+            want=None if self._open_marks else want,
             targets=self.planned.targets,
             take_over=order.take_over,
             resumed=self._resumed,

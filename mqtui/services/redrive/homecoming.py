@@ -1,0 +1,52 @@
+"""Whether letters with a key would come back to the partition they came from (K6).
+
+They do not where their producer used another partitioner than Java's, or where the topic has grown since.
+"""
+
+from __future__ import annotations
+
+from mqtui.brokers.port import Broker
+from mqtui.domain.convention import Conventions
+from mqtui.domain.deadletter import origin
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.message import Message
+from mqtui.domain.partitioner import partition_for
+from mqtui.domain.redrive import Transfer
+from mqtui.domain.resource import Kind, Ref
+
+MOST = 1_000
+"""Letters that are compared."""
+
+
+class Homecoming:
+    """Compares the recorded partition with the one that the key leads to, for the first letters that have both."""
+
+    def __init__(self, conventions: Conventions) -> None:
+        self._conventions = conventions
+        self._seen: dict[Ref, list[tuple[bytes, int]]] = {}
+        self._compared = 0
+
+    def note(self, letter: Message, way: Transfer) -> None:
+        """Remember one letter on its way to the topic it came from."""
+        if self._compared >= MOST or letter.key is None or way.target.kind is not Kind.TOPIC:
+            return
+        came_from = origin(letter, self._conventions)
+        if came_from is None or came_from.partition is None or came_from.ref != way.target:
+            return
+        self._compared += 1
+        self._seen.setdefault(way.target, []).append((letter.key, came_from.partition))
+
+    async def sentence(self, broker: Broker) -> str:
+        """What to say about it; "" where all agree, or where the topics can't be asked."""
+        elsewhere = 0
+        for target, letters in self._seen.items():
+            try:
+                partitions = (await broker.catalog.detail(target)).partitions
+            except MqtuiError:
+                continue
+            if partitions:
+                elsewhere += sum(partition_for(key, partitions) != at for key, at in letters)
+        if not elsewhere:
+            return ""
+        of = f"the first {self._compared:,}" if self._compared >= MOST else f"{self._compared:,}"
+        return f"{elsewhere:,} of {of} letters would go to another partition than the one they came from"

@@ -1,0 +1,107 @@
+"""The journal of runs: what was done, going on after kill -9, and putting back."""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from typing import Any
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, result, until
+
+MANY = 3000
+RATE = 1500
+
+
+def test_the_journal_tells_what_was_done(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(3)
+    told = result(mqtui("redrive", ground.url, dlq.name, "--yes", "--json").ok())
+    (listed,) = mqtui("runs", "--json").ok().rows()
+    assert (listed["run"], listed["state"], listed["verb"]) == (told["run"], "done", "redrive")
+    assert (listed["source"], listed["planned"], listed["outcomes"]) == (dlq.name, 3, {"moved": 3})
+    assert {name: listed["result"][name] for name in ("planned", "moved")} == {"planned": 3, "moved": 3}
+    assert len(listed["short"]) >= 4
+    assert told["run"].startswith(listed["short"].lower())
+    *letters, summary = mqtui("runs", "show", listed["short"], "--json").ok().rows()
+    assert summary == listed
+    assert [letter["outcome"] for letter in letters] == ["moved"] * 3
+    assert all(letter["at"].startswith(origin.name) for letter in letters)
+    assert mqtui("runs", "report", told["run"], "--json").ok().rows() == [listed]
+    report = mqtui("runs", "report", told["run"]).ok().text
+    assert "3 letters of" in report
+    assert "3 moved" in report
+    table = mqtui("runs", "list").ok().text
+    assert listed["short"] in table
+    assert dlq.name in table
+    mqtui("runs", "show", "ffffffff").refused(1, "ffffffff")
+    mqtui("runs", "resume", listed["short"], "--yes").refused(4, "done")
+
+
+def test_what_is_put_back_goes_home_again(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(4)
+    run = result(mqtui("redrive", ground.url, dlq.name, "--yes", "--json").ok())["run"]
+    words = mqtui("runs", "putback", run, "--dry-run").ok().text
+    assert "doubles" in words
+    assert ground.unhandled(mqtui, dlq) == 0
+    mqtui("runs", "putback", run).refused(4, "--yes")
+    plan, told = mqtui("runs", "putback", run, "--yes", "--json").ok().rows()
+    assert plan["plan"]["verb"] == "putback"
+    assert (told["planned"], told["moved"]) == (4, 4)
+    assert ground.unhandled(mqtui, dlq) == 4
+    assert ground.numbers(dlq) == [0, 1, 2, 3]
+    mqtui("runs", "putback", run, "--yes").refused(1)
+    if ground.kind is BrokerKind.KAFKA:
+        again = result(mqtui("redrive", ground.url, dlq.name, "--yes", "--json").ok())
+        assert again["moved"] == 4
+        assert ground.numbers(origin) == [0, 1, 2, 3, 0, 1, 2, 3]
+
+
+def test_what_is_discarded_comes_back_whole(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(5)
+    before = ground.world.contents(dlq)
+    dry = mqtui("discard", ground.url, dlq.name, "--dry-run", "--json").ok().rows()
+    assert ground.world.contents(dlq) == before
+    plan, told = mqtui("discard", ground.url, dlq.name, "--yes", "--json").ok().rows()
+    assert {**dry[0]["plan"], "plan": ""} == {**plan["plan"], "plan": ""}
+    assert (told["planned"], told["moved"], told["left"]) == (5, 5, 0)
+    assert ground.unhandled(mqtui, dlq) == 0
+    assert ground.numbers(origin) == []
+    assert result(mqtui("runs", "putback", told["run"], "--yes", "--json").ok())["moved"] == 5
+    assert ground.unhandled(mqtui, dlq) == 5
+    assert ground.world.contents(dlq) == before
+
+
+def resumed(mqtui: Mqtui, *words: Any) -> dict[str, Any]:
+    told = result(mqtui("runs", "resume", *words, "--yes", "--json", within=120).ok())
+    assert told["left"] == told["refused"] == told["unknown"] == 0
+    return told
+
+
+def test_kill_9_then_resume_and_nothing_is_missing(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(0)
+    letters = [ground.dead(number, origin) for number in range(MANY)]
+    ground.world.put(dlq, letters)
+    to = ("--to", origin.name) if ground.kind is BrokerKind.RABBITMQ else ()
+    process = mqtui.start("redrive", ground.url, dlq.name, *to, "--rate", RATE, "--yes", "--json")
+    assert process.stdout is not None
+    process.stdout.readline()
+    until(lambda: ground.world.depth(origin) > MANY // 4)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+
+    (run,) = mqtui("runs", "--json").ok().rows()
+    assert run["state"] == "interrupted"
+    assert run["outcomes"].get("moved", 0) < MANY
+    told = resumed(mqtui)
+    assert told["run"] == run["run"]
+    assert told["planned"] == told["moved"] + told["skipped"] == MANY
+    seen = Counter(ground.numbers(origin))
+    assert set(seen) == set(range(MANY))
+    doubled = sum(seen.values()) - MANY
+    assert doubled <= told["duplicates_suspected"]
+    if ground.kind is not BrokerKind.RABBITMQ:
+        assert doubled == 0
+    assert ground.unhandled(mqtui, dlq) == 0
+    assert mqtui("runs", "--json").ok().rows()[0]["state"] == "done"
+    mqtui("runs", "resume").refused(1, "No interrupted run")

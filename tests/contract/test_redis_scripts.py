@@ -1,0 +1,189 @@
+"""D4: scripts do not roll back, so everything is checked first, and each id has an outcome."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+
+from mqtui.brokers.port import Adapter
+from mqtui.brokers.redis.client import connect
+from mqtui.brokers.redis.heavy import MOST_FIELDS
+from mqtui.brokers.redis.moving import BATCH_BYTES, BATCH_LETTERS, chunked
+from mqtui.domain.errors import NotAuthorised
+from mqtui.domain.message import EntryId, Field, Message
+from mqtui.domain.redrive import Stored
+from mqtui.domain.resource import Kind, Ref
+from tests.contract.asking import Move
+from tests.contract.redis_stage import Stage
+
+RIGHTS = "+@all -@dangerous +info"
+
+
+@pytest.fixture
+def stage(redis_url: str) -> Iterator[Stage]:
+    made = Stage(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
+    made = stage.adapter()
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize(
+    ("less", "named"),
+    [
+        ("-xdel", "XDEL"),
+        ("-xadd", "XADD"),
+        ("-eval", "EVAL"),
+        ("-xinfo", "XINFO"),
+        ("-xpending", "XPENDING"),
+        ("-sadd", "SADD"),
+        ("-expire", "EXPIRE"),
+    ],
+)
+async def test_d4_a_missing_right_copies_nothing(stage: Stage, less: str, named: str) -> None:
+    """D4: without XDEL a script would copy and not remove; the run is refused before its first XADD, by name."""
+    source, target = stage.stream("dlq", 3), stage.stream("home")
+    async with limited(stage, f"~* {RIGHTS} {less}") as adapter:
+        with pytest.raises(NotAuthorised, match=named):
+            await Move(adapter, source, target).all()
+    assert stage.rows(target) == []
+    assert stage.numbers(source) == [0, 1, 2]
+    assert [key for key in stage.client.scan_iter(f"{stage.prefix}*") if b"stays" in key] == []
+
+
+async def test_d4_a_key_without_right_copies_nothing(stage: Stage) -> None:
+    """D4: the same where a key pattern is missing, be it the one of the marks."""
+    source, target = stage.stream("dlq", 3), stage.stream("home")
+    async with limited(stage, f"~{source.name} ~{target.name} {RIGHTS}") as adapter:
+        with pytest.raises(NotAuthorised, match="key"):
+            await Move(adapter, source, target).all()
+    assert stage.rows(target) == []
+
+
+async def test_d4_the_plan_names_the_missing_right(stage: Stage) -> None:
+    """D4: where the server lets one ask (ACL DRYRUN), the plan refuses, for good."""
+    source, target = stage.stream("dlq", 3), stage.stream("home")
+    async with limited(stage, "~* +@all -xdel") as adapter:
+        _, plan = await Move(adapter, source, target).planned()
+    refused = [risk for risk in plan.risks if risk.name == "rights"]
+    assert [risk.final for risk in refused] == [True]
+    assert "XDEL" in refused[0].text
+
+
+async def test_d4_one_outcome_an_id(stage: Stage, adapter: Adapter) -> None:
+    """D4: what is gone meanwhile is told apart from what was moved, wherever it lay."""
+    source, target = stage.stream("dlq", 40), stage.stream("home")
+    move = Move(adapter, source, target)
+    gone = {0, 7, 8, 9, 25, 39}
+    async with move.lease() as lease:
+        letters = [letter async for some in lease.batches(100) for letter in some]
+        raw = [entry for entry, _ in stage.rows(source)]
+        stage.call("XDEL", source.name, *(raw[index] for index in gone))
+        receipts = await lease.move(move.transfers(letters))
+    assert {index for index, one in enumerate(receipts) if one.state is Stored.GONE} == gone
+    assert stage.numbers(target) == [number for number in range(40) if number not in gone]
+    assert stage.rows(source) == []
+
+
+async def test_d4_scattered_letters_are_found_among_many(stage: Stage, adapter: Adapter) -> None:
+    """D4: a selection of one in a hundred, in any order, each letter once."""
+    source, target = stage.stream("dlq", 3000), stage.stream("home")
+    move = Move(adapter, source, target)
+    async with move.lease() as lease:
+        letters = [letter async for some in lease.batches(1000) for letter in some]
+        chosen = letters[::100][::-1]
+        receipts = await lease.move(move.transfers(chosen))
+    assert {one.state for one in receipts} == {Stored.STORED}
+    assert stage.numbers(target) == list(range(0, 3000, 100))
+    assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in stage.rows(target)][::-1]
+    assert len(stage.rows(source)) == 2970
+
+
+@pytest.mark.parametrize("count", [MOST_FIELDS, MOST_FIELDS + 1, 2500, 4500])
+async def test_d4_letters_of_many_fields_come_home(stage: Stage, adapter: Adapter, count: int) -> None:
+    """D4: Lua hands at most some 3,900 fields to XADD; larger letters go by a transaction, in their place."""
+    fields = [(b"f%d" % (number % 1000), b"\xff%d" % number) for number in range(count - 1)]
+    source, target = stage.stream("dlq", 3), stage.stream("home")
+    for ref_fields in (fields, [(b"plain", b"1")]):
+        stage.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
+    expected = [fields for _, fields in stage.rows(source)]
+    receipts = await Move(adapter, source, target).all()
+    assert {one.state for one in receipts} == {Stored.STORED}
+    assert [fields for _, fields in stage.rows(target)] == expected
+    assert stage.rows(source) == []
+
+
+async def test_d4_many_fields_are_stripped_and_stay_where_needed(stage: Stage, adapter: Adapter) -> None:
+    """D4, D1: the transaction strips, adds and marks as the script does, and never moves twice."""
+    fields = [(b"f%d" % number, b"") for number in range(2500)]
+    source, target = stage.stream("dlq", 1, fields=fields), stage.stream("home")
+    stage.group(source, "slow")
+    move = Move(adapter, source, target)
+    async with move.lease() as lease:
+        (letter,) = [letter async for some in lease.batches(10) for letter in some]
+        transfer = replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
+        (first,), (again,) = await lease.move([transfer]), await lease.move([transfer])
+    assert (first.state, again.state) == (Stored.STORED, Stored.GONE)
+    assert [fields for _, fields in stage.rows(target)] == [((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))]
+    assert stage.numbers(source) == [0]
+
+
+async def test_d4_a_letter_that_loses_every_field_is_refused(stage: Stage, adapter: Adapter) -> None:
+    """D4: an entry without fields can't be; the letter stays."""
+    source, target = stage.stream("dlq", 2), stage.stream("home")
+    move = Move(adapter, source, target)
+    async with move.lease() as lease:
+        letters = [letter async for some in lease.batches(10) for letter in some]
+        receipts = await lease.move(move.transfers(letters, stripped=["n"]))
+    assert [one.state for one in receipts] == [Stored.REFUSED] * 2
+    assert stage.numbers(source) == [0, 1]
+
+
+async def test_d4_a_full_server_refuses_and_keeps(stage: Stage, adapter: Adapter) -> None:
+    """D4: XADD is refused (target of another type meanwhile): nothing is removed."""
+    source, target = stage.stream("dlq", 3), stage.stream("home")
+    move = Move(adapter, source, target)
+    async with move.lease() as lease:
+        letters = [letter async for some in lease.batches(10) for letter in some]
+        stage.client.delete(target.name)
+        stage.client.set(target.name, "text")
+        receipts = await lease.move(move.transfers(letters))
+    assert [one.state for one in receipts] == [Stored.REFUSED] * 3
+    assert all("no stream" in one.reason for one in receipts)
+    assert stage.numbers(source) == [0, 1, 2]
+
+
+def test_d4_a_batch_is_500_letters_and_1_mb() -> None:
+    """D4: at most 500 entries and 1 MB a call; one larger entry goes alone."""
+    small, large = letters_of(1200, 10), letters_of(5, 600_000)
+    assert [len(some) for some in chunked(small)] == [500, 500, 200]
+    assert [len(some) for some in chunked(small, heaviest=11)] == [500, 500, 200]
+    assert [len(some) for some in chunked(large)] == [1] * 5
+    assert max(sum(one.size for one in some) for some in chunked(letters_of(3000, 3000))) <= BATCH_BYTES
+    assert max(len(some) for some in chunked(small)) == BATCH_LETTERS
+
+
+def letters_of(count: int, size: int) -> Sequence[Message]:
+    fields: tuple[Field, ...] = ((b"a", b"x" * size),)
+    return [Message(Ref(Kind.STREAM, "s"), EntryId(1, number), None, fields=fields) for number in range(count)]
+
+
+@asynccontextmanager
+async def limited(stage: Stage, rights: str) -> AsyncIterator[Adapter]:
+    """An adapter of a user with these rights."""
+    user = f"user-{stage.prefix}"
+    stage.call("ACL", "SETUSER", user, "reset", "on", ">secret", *rights.split())
+    adapter = connect(replace(stage.address, user=user, secret="secret", prefix=stage.prefix))
+    try:
+        yield adapter
+    finally:
+        await adapter.close()
+        stage.call("ACL", "DELUSER", user)

@@ -1,0 +1,29 @@
+"""Own folders and a bundle key for each test, so that nothing asks a keyring."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.services.grounds import GROUNDS, Ground
+
+KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for variable in [name for name in os.environ if name.startswith("MQTUI_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("MQTUI_CONFIG_DIR", str(tmp_path / "config"))
+    monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("MQTUI_BUNDLE_KEY", KEY)
+    return tmp_path
+
+
+@pytest.fixture(params=GROUNDS)
+def ground(request: pytest.FixtureRequest) -> Ground:
+    """A broker with a dead-letter destination and the place its letters came from."""
+    made: Ground = request.param()
+    return made

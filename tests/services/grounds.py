@@ -1,0 +1,189 @@
+"""A small broker of each kind in memory: dead letters, and the place they came from. Letters are numbers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from mqtui.brokers.port import Adapter, Address
+from mqtui.domain.field_table import string
+from mqtui.domain.message import Header, Outgoing
+from mqtui.domain.resource import BrokerKind, Ref
+from tests.domain.dead import death, x_death
+from tests.memory import KafkaShelf, MemoryWorld, RabbitMQShelf, RedisShelf
+
+WHY = ("SchemaMismatch", "NoStock", "Timeout")
+
+
+class Ground(ABC):
+    """`put` fills the dead letters; letter n died of `WHY[n % 3]`. `home` and `left` read back what is where."""
+
+    kind: BrokerKind
+    url: str
+    shelf: KafkaShelf | RabbitMQShelf | RedisShelf
+    source: Ref
+    origin: Ref
+    doubles = False
+    """Whether a letter may come twice after a crash, named as a suspect."""
+
+    def __init__(self) -> None:
+        self.world = MemoryWorld()
+
+    def connect(self, address: Address) -> Adapter:
+        return self.world.connect(address)
+
+    @abstractmethod
+    def letter(self, number: int, origin: str = "") -> Outgoing:
+        """A dead letter."""
+
+    @abstractmethod
+    def values(self, ref: Ref) -> list[int]:
+        """All letters of a place, in order."""
+
+    @abstractmethod
+    def left(self) -> list[int]:
+        """Dead letters nobody has handled, in order."""
+
+    @abstractmethod
+    def make(self, name: str) -> Ref:
+        """Another destination."""
+
+    @abstractmethod
+    def unmake(self, ref: Ref) -> None:
+        """Delete a destination."""
+
+    def put(self, numbers: Iterable[int], origin: str = "") -> None:
+        for number in numbers:
+            self.world.clock.advance(1)
+            self.shelf.store(self.letter(number, origin))
+
+    def home(self) -> list[int]:
+        return self.values(self.origin)
+
+    def doubled(self) -> list[int]:
+        return [number for number, times in Counter(self.home()).items() if times > 1]
+
+
+class KafkaGround(Ground):
+    """Two partitions of dead letters in Spring's format; the marks, not the topic, say what is left."""
+
+    kind = BrokerKind.KAFKA
+    url = "kafka://memory:9092"
+    shelf: KafkaShelf
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shelf = self.world.kafka()
+        self.origin = self.shelf.make("orders", 3)
+        self.source = self.shelf.make("orders.DLQ", 2)
+
+    def letter(self, number: int, origin: str = "") -> Outgoing:
+        return Outgoing(
+            self.source, b"%d" % number, b"k%d" % number, self.headers(number, origin), partition=number % 2
+        )
+
+    def headers(self, number: int, origin: str = "") -> tuple[Header, ...]:
+        told: Sequence[tuple[str, bytes]] = (
+            ("app", b"1"),
+            ("kafka_dlt-exception-fqcn", f"shop.{WHY[number % 3]}".encode()),
+            ("kafka_dlt-exception-message", b"order %d" % number),
+            ("kafka_dlt-original-topic", (origin or self.origin.name).encode()),
+            ("kafka_dlt-original-partition", (number % 3).to_bytes(4, "big")),
+            ("kafka_dlt-original-offset", number.to_bytes(8, "big")),
+        )
+        return tuple((name, value, "") for name, value in told)
+
+    def values(self, ref: Ref) -> list[int]:
+        return [int(record.value or b"-1") for record in self.shelf.records(ref)]
+
+    def left(self) -> list[int]:
+        topic = self.shelf.topics[self.source.name]
+        handled = self.shelf.handled_in(topic)
+        return [
+            int(record.value or b"-1")
+            for number, partition in enumerate(topic.partitions)
+            for offset, record in enumerate(partition.records)
+            if not handled.has(number, offset)
+        ]
+
+    def make(self, name: str) -> Ref:
+        return self.shelf.make(name)
+
+    def unmake(self, ref: Ref) -> None:
+        self.shelf.remove(ref)
+
+
+class RabbitMQGround(Ground):
+    """A classic queue whose rejected messages lie in another."""
+
+    kind = BrokerKind.RABBITMQ
+    url = "amqp://memory:5672"
+    shelf: RabbitMQShelf
+    doubles = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shelf = self.world.rabbitmq()
+        self.origin = self.shelf.declare("work", dead_to="work.dlq")
+        self.source = self.shelf.declare("work.dlq")
+
+    def letter(self, number: int, origin: str = "") -> Outgoing:
+        died = x_death(death(origin or self.origin.name, "rejected"))
+        thrown = f"shop.{WHY[number % 3]}"
+        headers: tuple[Header, ...] = (
+            ("app", string("1"), "string"),
+            ("x-exception-message", string(f"order {number}"), "string"),
+            ("x-exception-fqcn", string(thrown), "string"),
+            died,
+        )
+        return Outgoing(self.source, b"%d" % number, headers=headers, properties=(("message_id", f"m{number}"),))
+
+    def values(self, ref: Ref) -> list[int]:
+        return [int(sent.value or b"-1") for sent in self.shelf.ready(ref)]
+
+    def left(self) -> list[int]:
+        return self.values(self.source)
+
+    def make(self, name: str) -> Ref:
+        return self.shelf.declare(name)
+
+    def unmake(self, ref: Ref) -> None:
+        self.shelf.remove(ref)
+
+
+class RedisGround(Ground):
+    """A stream and its dead letters, in one slot."""
+
+    kind = BrokerKind.REDIS
+    url = "redis://memory:6379"
+    shelf: RedisShelf
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shelf = self.world.redis()
+        self.origin = self.shelf.make("payments")
+        self.source = self.shelf.make("payments:dlq")
+
+    def letter(self, number: int, origin: str = "") -> Outgoing:
+        fields = (
+            (b"dlq_origin", (origin or self.origin.name).encode()),
+            (b"dlq_reason", f"{WHY[number % 3]}: order".encode()),
+            (b"value", b"%d" % number),
+        )
+        return Outgoing(self.source, fields=fields)
+
+    def values(self, ref: Ref) -> list[int]:
+        return [int(dict(fields)[b"value"]) for _, fields in self.shelf.entries(ref)]
+
+    def left(self) -> list[int]:
+        return self.values(self.source)
+
+    def make(self, name: str) -> Ref:
+        return self.shelf.make(name)
+
+    def unmake(self, ref: Ref) -> None:
+        self.shelf.remove(ref)
+
+
+GROUNDS = (KafkaGround, RabbitMQGround, RedisGround)

@@ -1,0 +1,179 @@
+"""An operator at a broker in memory: plans, runs, is killed, resumes and puts back, each in a process of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.plan import Result
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Ref
+from mqtui.services.conventions import known
+from mqtui.services.redrive import planning, putback, resuming
+from mqtui.services.redrive.ledger import Ledger
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.planning import Planned
+from mqtui.services.redrive.running import Before, Run
+from mqtui.services.session import Session, opened
+from mqtui.state.paths import state_dir
+from mqtui.state.runs import Done, Mark, RunRecord, Runs
+from tests.memory import Faults, Killed
+from tests.services.grounds import Ground
+
+YES = Consent(yes=True)
+
+
+class MortalRuns(Runs):
+    """A journal of a process that can be killed: after that nothing more is written."""
+
+    def __init__(self, faults: Sequence[Faults]) -> None:
+        super().__init__()
+        self._faults = faults
+        self._armed = [one for one in faults if one.die_after is not None or one.die_after_batches is not None]
+
+    def _alive(self) -> None:
+        if any(one.die_after is None and one.die_after_batches is None for one in self._armed):
+            raise Killed
+
+    def begin(self, record: RunRecord) -> None:
+        self._alive()
+        super().begin(record)
+
+    def in_hand(self, run: str, marks: Sequence[Mark]) -> int:
+        self._alive()
+        return super().in_hand(run, marks)
+
+    def done(self, run: str, number: int, dones: Sequence[Done]) -> None:
+        self._alive()
+        super().done(run, number, dones)
+
+    def end(self, run: str, state: str, result: bytes | None = None) -> None:
+        self._alive()
+        super().end(run, state, result)
+
+
+def bury() -> None:
+    """Let the processes of all running runs be gone: their ids are reused by processes that started at other times."""
+    with sqlite3.connect(state_dir() / "runs.sqlite") as database:
+        database.execute("UPDATE runs SET pid_start = 1 WHERE state = 'running'")
+    database.close()
+
+
+@dataclass(slots=True)
+class Operator:
+    """Works on one ground; `remote` is where letters cross over to."""
+
+    ground: Ground
+    remote: Ground | None = None
+    stop_at: int | None = None
+    """Stop the run once that many letters are counted."""
+
+    @property
+    def grounds(self) -> list[Ground]:
+        return [ground for ground in (self.ground, self.remote) if ground is not None]
+
+    def journal(self) -> Runs:
+        return MortalRuns([ground.shelf.faults for ground in self.grounds])
+
+    def order(
+        self, verb: Verb = Verb.REDRIVE, *, to: Ref | None = None, rate: float | None = None, **chosen: Any
+    ) -> Order:
+        target = self.remote.url if self.remote else ""
+        return Order(verb, self.ground.source, Selection(**chosen), to, target, rate)
+
+    async def sessions(self, stack: AsyncExitStack) -> tuple[Session, Session | None]:
+        session = await stack.enter_async_context(opened(self.ground.url, adapters=self.ground.connect))
+        if self.remote is None:
+            return session, None
+        return session, await stack.enter_async_context(opened(self.remote.url, adapters=self.remote.connect))
+
+    async def plan(self, order: Order | None = None) -> Planned:
+        """Only plan."""
+        async with AsyncExitStack() as stack:
+            session, remote = await self.sessions(stack)
+            return await planning.make(session, order or self.order(), known().conventions, remote)
+
+    async def run(self, order: Order | None = None, consent: Consent = YES) -> Result:
+        """Plan and run."""
+        async with AsyncExitStack() as stack:
+            session, remote = await self.sessions(stack)
+            planned = await planning.make(session, order or self.order(), known().conventions, remote)
+            return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
+
+    async def resume(self, name: str, consent: Consent = YES) -> Result:
+        """Take up a run."""
+        async with AsyncExitStack() as stack:
+            session, remote = await self.sessions(stack)
+            journal = self.journal()
+            record = journal.find(name)
+            resuming.check(record)
+            planned, before = await resuming.plan(session, record, journal, known().conventions, remote)
+            return await self._go(self._run(session, remote, planned, journal, before), consent)
+
+    async def put_back(self, name: str, consent: Consent = YES) -> Result:
+        """Put the letters of a run back."""
+        async with AsyncExitStack() as stack:
+            session, _ = await self.sessions(stack)
+            journal = self.journal()
+            back = await putback.plan(session, journal.find(name), journal)
+            return await putback.run(session, back, journal, consent)
+
+    async def killed(self, work: Callable[[], Any], after: int | None = None, batches: int | None = None) -> bool:
+        """Do something until the process is killed; False where it came to its end."""
+        faults = (self.remote or self.ground).shelf.faults
+        faults.die_after, faults.die_after_batches = after, batches
+        try:
+            await work()
+        except Killed:
+            bury()
+            return True
+        finally:
+            faults.die_after = faults.die_after_batches = None
+        return False
+
+    def _run(
+        self, session: Session, remote: Session | None, planned: Planned, journal: Runs, before: Before | None
+    ) -> Run:
+        return Run(
+            session, planned, known().conventions, journal, remote=remote, before=before, progress=self._progress
+        )
+
+    async def _go(self, run: Run, consent: Consent) -> Result:
+        self._current = run
+        return await run.go(consent)
+
+    _current: Run | None = None
+
+    def _progress(self, ledger: Ledger) -> None:
+        if self.stop_at is not None and self._current is not None and ledger.counted >= self.stop_at:
+            self._current.stop.set()
+
+    @property
+    def result(self) -> Result:
+        """The figures of the last run as of now."""
+        assert self._current is not None
+        return self._current.result()
+
+
+def last() -> RunRecord:
+    """The newest run of the journal."""
+    return max(Runs().list(), key=lambda record: record.started)
+
+
+def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """Let runs walk in batches of `size`."""
+    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", size)
+
+
+def whole(result: Result) -> Result:
+    """Itself, where the outcomes sum up to what was planned (C8)."""
+    parts = (result.moved, result.refused, result.unknown, result.skipped, result.left)
+    assert sum(parts) == result.planned, result
+    return result

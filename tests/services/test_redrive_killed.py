@@ -1,0 +1,237 @@
+"""Runs killed at every letter, and resumed: nothing lost, doubles only where the broker can't help it, and named (C6)."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BrokerTrouble
+from mqtui.domain.plan import Result
+from mqtui.domain.policy import Consent
+from mqtui.state.runs import Runs
+from tests.memory import Killed
+from tests.services.grounds import Ground, RabbitMQGround
+from tests.services.operator import Operator, bury, last, small_batches, whole
+
+COUNT = 11
+
+
+def named(result: Result, doubled: list[int]) -> bool:
+    """Whether each doubled letter is among the suspects (RabbitMQ names them by their message id)."""
+    return all(any(f"m{number} " in suspect for suspect in result.suspects) for number in doubled)
+
+
+def settled(ground: Ground, result: Result, wanted: list[int]) -> None:
+    """Every wanted letter is home, none is left, and the run says so."""
+    home = ground.home()
+    assert set(home) == set(wanted)
+    assert not set(ground.left()) & set(wanted)
+    assert ground.doubles or not ground.doubled()
+    assert named(result, ground.doubled())
+    assert whole(result).moved == result.planned == len(wanted)
+    record = last()
+    assert record.state == "done"
+    assert Runs().counts(record.id) == {"moved": len(wanted)}
+    assert Runs().open_marks(record.id) == []
+
+
+@pytest.mark.parametrize("after", range(1, COUNT + 1))
+@pytest.mark.parametrize("size", [3, 100])
+async def test_killed_at_any_letter_and_resumed(
+    ground: Ground, after: int, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, size)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, after)
+    record = last()
+    assert record.interrupted
+    settled(ground, await operator.resume(record.id), list(range(COUNT)))
+
+
+@pytest.mark.parametrize("batches", [1, 2, 4])
+async def test_killed_before_the_reply(ground: Ground, batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a batch is stored and removed, and nobody heard of it."""
+    small_batches(monkeypatch, 3)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, batches=batches)
+    result = await operator.resume(last().id)
+    settled(ground, result, list(range(COUNT)))
+    assert not ground.doubled()
+
+
+@pytest.mark.parametrize("first", [1, 4, 8])
+@pytest.mark.parametrize("second", [1, 2, 5])
+async def test_the_resume_is_killed_too(
+    ground: Ground, first: int, second: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, 3)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, first)
+    run = last().id
+    await operator.killed(lambda: operator.resume(run), second)
+    if last().state == "done":
+        return settled(ground, operator.result, list(range(COUNT)))
+    await operator.killed(lambda: operator.resume(run), batches=1)
+    if last().state != "done":
+        await operator.resume(run)
+    settled(ground, operator.result, list(range(COUNT)))
+
+
+@pytest.mark.parametrize("after", range(1, 6))
+async def test_a_limit_is_kept_over_kills(ground: Ground, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_batches(monkeypatch, 2)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(lambda: operator.run(operator.order(limit=5)), after)
+    run = last().id
+    await operator.killed(lambda: operator.resume(run), 1)
+    if last().state != "done":
+        await operator.resume(run)
+    result = whole(operator.result)
+    assert (result.planned, result.moved) == (5, 5)
+    assert len(set(ground.home())) == 5
+    assert sorted([*set(ground.home()), *ground.left()]) == list(range(COUNT))
+    assert named(result, ground.doubled())
+
+
+@pytest.mark.parametrize("after", [1, 2, 3])
+async def test_a_selection_and_its_limit_are_kept_over_kills(
+    ground: Ground, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_batches(monkeypatch, 2)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    where = '($m.value // ($m.fields | map(select(.[0] == "value"))[0][1]) | tonumber) % 2 == 1'
+    assert await operator.killed(lambda: operator.run(operator.order(where=where, limit=4)), after)
+    result = whole(await operator.resume(last().id))
+    assert result.moved == result.planned == 4
+    assert len(set(ground.home())) == 4
+    assert all(number % 2 for number in ground.home())
+    assert sorted([*set(ground.home()), *ground.left()]) == list(range(COUNT))
+    assert named(result, ground.doubled())
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+async def test_a_discard_is_killed_and_resumed(ground: Ground, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is stored, so the process is killed as it writes down that letters are in hand."""
+    small_batches(monkeypatch, 2)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    calls = 0
+    plain = Runs.done
+
+    def dying(self: Runs, run: str, number: int, dones: list[tuple[str, str, str, str]]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls >= after:
+            raise Killed
+        plain(self, run, number, dones)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "done", dying)
+        patch.setattr(Runs, "end", lambda *_: None)
+        with pytest.raises(Killed):
+            await operator.run(operator.order(Verb.DISCARD))
+    bury()
+    result = whole(await operator.resume(last().id))
+    assert (result.planned, result.moved, result.suspects) == (COUNT, COUNT, ())
+    assert ground.left() == [] == ground.home()
+    assert Runs().counts(last().id) == {"moved": COUNT}
+
+
+@pytest.mark.parametrize("after", range(1, COUNT + 1))
+async def test_a_broker_that_dies_on_the_way(ground: Ground, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    small_batches(monkeypatch, 4)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    ground.shelf.faults.break_after = after
+    with pytest.raises(BrokerTrouble):
+        await operator.run()
+    told = whole(operator.result)
+    assert (told.planned, last().state) == (COUNT, "failed")
+    assert told.moved <= len(set(ground.home())) <= told.moved + told.unknown
+    assert ground.doubles or told.suspects == ()
+    ground.shelf.faults.unreachable = False
+    settled(ground, await operator.resume(last().id), list(range(COUNT)))
+
+
+async def test_letters_that_came_later_are_not_in_a_resume(ground: Ground) -> None:
+    ground.put(range(6))
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, 3)
+    ground.put(range(100, 104))
+    result = whole(await operator.resume(last().id))
+    assert result.moved == 6
+    assert set(ground.home()) == set(range(6))
+    assert sorted(ground.left()) == list(range(100, 104))
+
+
+async def test_a_lost_reply_stays_open_and_a_resume_settles_it(ground: Ground) -> None:
+    ground.put(range(6))
+    operator = Operator(ground)
+    ground.shelf.faults.lose_replies = 2
+    result = whole(await operator.run())
+    assert (result.moved, result.unknown) == (4, 2)
+    record = last()
+    assert record.state == "done"
+    assert len(Runs().open_marks(record.id)) == 2
+    settled(ground, await operator.resume(record.id), list(range(6)))
+
+
+class Limited(RabbitMQGround):
+    """Dead letters that may be returned once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = self.shelf.declare("work.dlq", "quorum", limit=1)
+
+
+@pytest.mark.parametrize("after", range(1, 7))
+@pytest.mark.parametrize("spent", [0, 1])
+async def test_letters_with_no_delivery_left_are_restored_from_the_bundle(after: int, spent: int) -> None:
+    ground = Limited()
+    ground.put(range(6))
+    for item in ground.shelf.queues["work.dlq"].items:
+        item.deliveries = spent
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, after)
+    assert ground.left() == ([] if spent else list(range(after - 1, 6)))
+    settled(ground, await operator.resume(last().id), list(range(6)))
+
+
+async def test_a_restored_letter_that_is_refused_stays_open() -> None:
+    ground = Limited()
+    ground.put(range(2))
+    for item in ground.shelf.queues["work.dlq"].items:
+        item.deliveries = 1
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, 1)
+    ground.shelf.faults.max_size = 1
+    result = whole(await operator.resume(last().id))
+    assert (result.moved, result.refused) == (0, 2)
+    ground.shelf.faults.max_size = None
+    settled(ground, await operator.resume(last().id), [0, 1])
+
+
+async def test_limits_of_a_queue_are_not_spent_by_looking_for_suspects() -> None:
+    """R2: what was in hand comes back to the head, so a resume of a limited run reads no further."""
+    ground = RabbitMQGround()
+    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=20)
+    ground.put(range(50))
+    operator = Operator(ground)
+    assert await operator.killed(lambda: operator.run(operator.order(limit=6)), 4)
+    result = whole(await operator.resume(last().id))
+    assert result.moved == 6
+    assert sum(item.deliveries > 0 for item in ground.shelf.queues["work.dlq"].items) <= 6
+    assert set(ground.home()) == set(range(6))
+
+
+async def test_no_consent_changes_nothing(ground: Ground) -> None:
+    ground.put(range(3))
+    before = list(ground.shelf.events)
+    with pytest.raises(Exception, match="Nobody agreed"):
+        await Operator(ground).run(consent=Consent())
+    assert ground.shelf.events == before
