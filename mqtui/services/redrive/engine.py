@@ -53,6 +53,7 @@ class Walk:
         suspicious: bool,
         stop: asyncio.Event,
         progress: Callable[[Ledger], None],
+        stored: Callable[[Sequence[Transfer], Sequence[Receipt]], None],
     ) -> None:
         self._order = order
         self._router = router
@@ -63,6 +64,7 @@ class Walk:
         self._suspicious = suspicious
         self._stop = stop
         self._progress = progress
+        self._stored = stored
         self._pace = Pace(order.rate)
         self._met_last = False
 
@@ -152,6 +154,7 @@ class Walk:
             self._ledger.add(Outcome.UNKNOWN, len(hand.transfers))
             self._suspect(hand, range(len(hand.names)))
             raise
+        self._stored(hand.transfers, receipts)
         await self._settle(hand, receipts)
         return len(hand.transfers)
 
