@@ -12,6 +12,7 @@ from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.domain.dead import death, x_death
 from tests.memory import KafkaShelf, MemoryWorld, RabbitMQShelf, RedisShelf
+from tests.memory.clock import START
 
 WHY = ("SchemaMismatch", "NoStock", "Timeout")
 
@@ -36,6 +37,10 @@ class Ground(ABC):
     @abstractmethod
     def letter(self, number: int, origin: str = "") -> Outgoing:
         """A dead letter."""
+
+    def time(self, number: int) -> int:
+        """When letter n of a ground filled from 0 on died, in ms."""
+        return START + 1 + number
 
     @abstractmethod
     def values(self, ref: Ref) -> list[int]:
@@ -129,7 +134,7 @@ class RabbitMQGround(Ground):
         self.source = self.shelf.declare("work.dlq")
 
     def letter(self, number: int, origin: str = "") -> Outgoing:
-        died = x_death(death(origin or self.origin.name, "rejected"))
+        died = x_death(death(origin or self.origin.name, "rejected", seconds=self.time(number) // 1000))
         thrown = f"shop.{WHY[number % 3]}"
         headers: tuple[Header, ...] = (
             ("app", string("1"), "string"),
@@ -138,6 +143,9 @@ class RabbitMQGround(Ground):
             died,
         )
         return Outgoing(self.source, b"%d" % number, headers=headers, properties=(("message_id", f"m{number}"),))
+
+    def time(self, number: int) -> int:
+        return START + 1000 * number
 
     def values(self, ref: Ref) -> list[int]:
         return [int(sent.value or b"-1") for sent in self.shelf.ready(ref)]

@@ -107,6 +107,12 @@ class Operator:
             planned = await planning.make(session, order or self.order(), known().conventions, remote)
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
+    async def run_planned(self, planned: Planned, consent: Consent = YES) -> Result:
+        """Run what was planned before."""
+        async with AsyncExitStack() as stack:
+            session, remote = await self.sessions(stack)
+            return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
+
     async def resume(self, name: str, consent: Consent = YES) -> Result:
         """Take up a run."""
         async with AsyncExitStack() as stack:

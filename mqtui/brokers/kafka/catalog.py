@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.errors import said_of
+from mqtui.brokers.kafka.kafka_python import release
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
 from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, topic_name
-from mqtui.brokers.kafka.transactions import release
 from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Cluster, Destination, Page
@@ -113,6 +115,7 @@ def _with(row: Destination, messages: Figure) -> Destination:
 def count_of(first: Answers, end: Answers, name: str, partition: int) -> Figure:
     """Records of one partition: exact where it is empty, else an estimate, since offsets have gaps."""
     low, high = first.get((name, partition)), end.get((name, partition))
-    if not isinstance(low, int) or not isinstance(high, int):
-        return unknown(low if isinstance(low, str) else str(high or "not answered"))
-    return about(high - low, GAPS) if high > low else exact(0)
+    if isinstance(low, int) and isinstance(high, int):
+        return about(high - low, GAPS) if high > low else exact(0)
+    refused = next((answer for answer in (low, high) if isinstance(answer, KafkaError)), None)
+    return unknown(said_of(refused) if refused is not None else "not answered")

@@ -73,7 +73,7 @@ class Hold:
         until = time.monotonic() + OUTAGE
         while True:
             try:
-                self._refuse(read_state(self._connection, self._identity, settled=True).holder, resumed=False)
+                self._recognise(read_state(self._connection, self._identity, settled=True).holder)
                 self._open()
                 state = read_state(self._connection, self._identity, settled=True)
             except (BrokerTrouble, Unreachable):
@@ -158,6 +158,11 @@ class Hold:
         if stamp.run == self._stamp.run and (resumed or stamp.presence == self._stamp.presence):
             return
         raise held(self._name, holder)
+
+    def _recognise(self, holder: HolderRecord | None) -> None:
+        """Whether the last holder is still this very run: else it was taken over, even if that run has ended by now."""
+        if holder is not None and (holder.stamp.run, holder.stamp.presence) != (self._stamp.run, self._stamp.presence):
+            raise held(self._name, holder)
 
 
 def held(name: str, holder: HolderRecord) -> Held:

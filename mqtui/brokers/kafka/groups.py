@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
-from confluent_kafka import ConsumerGroupType, KafkaException
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.kafka_python import share_groups
 from mqtui.brokers.kafka.lag import committed, lags, state_of
 from mqtui.brokers.kafka.topics import topic_name
 from mqtui.domain.figure import unknown
@@ -18,6 +19,7 @@ from mqtui.domain.topology import Group, GroupLag, Member
 
 CHUNK = 200
 SHARE = "a share group: neither confluent-kafka nor kafka-python can describe one"
+SHARE_ONLY = unknown(SHARE)
 NO_PENDING = unknown("Kafka keeps no pending entries")
 
 
@@ -28,11 +30,10 @@ class KafkaGroups:
         self._connection = connection
 
     async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
-        """All groups, or those that have members or committed offsets on one topic."""
+        """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
         admin = self._connection.admin()
         listed = await self._connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
-        share = [one for one in listed.valid if one.type is ConsumerGroupType.UNKNOWN]
-        plain = [one for one in listed.valid if one.type is not ConsumerGroupType.UNKNOWN]
+        plain = listed.valid
         described = await self._connection.call("describing groups", lambda: _describe(admin, plain))
         names = [one.group_id for one in plain]
         offsets = await self._connection.call("asking for commits", lambda: committed(admin, names))
@@ -41,10 +42,14 @@ class KafkaGroups:
             told, commits = described[one.group_id], offsets[one.group_id]
             reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
             found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
-        found += [Group(Ref(Kind.GROUP, one.group_id), "share", state_of(one.state.name), why=SHARE) for one in share]
         if ref is not None:
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
+        else:
+            share = await share_groups(self._connection)
+            found += [
+                Group(Ref(Kind.GROUP, name), "share", state, pending=SHARE_ONLY, why=SHARE) for name, state in share
+            ]
         return sorted(found, key=lambda group: group.ref)
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:

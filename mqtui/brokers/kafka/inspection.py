@@ -9,9 +9,9 @@ from dataclasses import replace
 from confluent_kafka.admin import AclOperation
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.kafka_python import transaction
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
 from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
-from mqtui.brokers.kafka.transactions import transaction
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Holder, Source, Strength

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
 from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
@@ -96,11 +96,11 @@ def _lag(
     return GroupLag(ref, state, parts, _total(parts))
 
 
-def _part(place: Place, at: int | None, end: int | str | None) -> PartitionLag:
+def _part(place: Place, at: int | None, end: int | KafkaError | None) -> PartitionLag:
     resource = Ref(Kind.TOPIC, place[0])
     shown = "" if at is None else str(at)
     if not isinstance(end, int):
-        return PartitionLag(resource, place[1], shown, "", unknown(end or "the end is not known"))
+        return PartitionLag(resource, place[1], shown, "", unknown("not answered" if end is None else said_of(end)))
     if at is None:
         return PartitionLag(resource, place[1], shown, str(end), NEVER)
     if at > end:

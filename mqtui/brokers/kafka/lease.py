@@ -27,13 +27,13 @@ class KafkaLease:
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Letters nobody has handled, at most `size` and about 4 MB a batch; in order within each partition.
 
-        Ends at the snapshot's ends, after `drain`, or once `Terms.want` letters were moved.
+        Ends at the snapshot's ends, after `drain`, or once `Terms.want` letters were given and not kept back.
         """
         while batch := await finished(self._work.take(size)):
             yield batch
 
     async def drain(self) -> None:
-        """Read no more; what was read ahead is still given."""
+        """Give no more: nothing is lent, so what was read ahead stays in the topic."""
         await finished(self._work.drain())
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
@@ -45,7 +45,8 @@ class KafkaLease:
         return await finished(self._work.settle(letters))
 
     async def keep(self, letters: Batch) -> None:
-        """Nothing to do: letters stay in a topic, and are not marked."""
+        """They stay in the topic, unmarked, and others are given for them."""
+        await finished(self._work.keep(len(letters)))
 
 
 @asynccontextmanager

@@ -43,7 +43,7 @@ class Letters:
         return bool(self._open) and not self.drained and len(self._ready) < self._hand and self._bytes < MOST_BYTES
 
     def take(self, size: int) -> list[Message]:
-        """At most `size` letters; none at the end of the snapshot, or once drained and given out.
+        """At most `size` letters; none at the end of the snapshot, or once drained.
 
         Raises:
             MqtuiError: the broker refused or is gone.
@@ -54,6 +54,11 @@ class Letters:
         self._ready = self._ready[size:]
         self._bytes = sum([len(letter.value or b"") for letter in self._ready])
         return batch
+
+    def drain(self) -> None:
+        """Give no more: nothing is lent, so what was read ahead simply stays in the topic."""
+        self.drained = True
+        self._ready = []
 
     def fetch(self, wait: float) -> None:
         """Read some ahead."""

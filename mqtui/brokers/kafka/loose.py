@@ -25,7 +25,7 @@ class LooseLease:
         self._source = source
         self._terms = terms
         self._publisher = publisher
-        self._moved = 0
+        self._given = 0
         self._drained = False
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
@@ -35,9 +35,11 @@ class LooseLease:
         want = self._terms.want
         try:
             async for batch in feed.items():
-                yield batch
-                if self._drained or (want is not None and self._moved >= want):
+                if self._drained or (want is not None and self._given >= want):
                     return
+                wanted = batch if want is None else batch[: want - self._given]
+                self._given += len(wanted)
+                yield wanted
         finally:
             feed.close()
 
@@ -47,17 +49,15 @@ class LooseLease:
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Store each, confirmed by the broker."""
-        receipts = await self._publisher.send([transfer.outgoing() for transfer in batch])
-        self._moved += sum(receipt.state is Stored.STORED for receipt in receipts)
-        return receipts
+        return await self._publisher.send([transfer.outgoing() for transfer in batch])
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Nothing can be marked at the broker; the caller's journal keeps it."""
-        self._moved += len(letters)
         return [Receipt(Stored.STORED)] * len(letters)
 
     async def keep(self, letters: Batch) -> None:
-        """Nothing to do: letters stay in a topic."""
+        """They stay in the topic, and others are given for them."""
+        self._given -= len(letters)
 
     def _read(self, size: int, feed: Feed[Batch]) -> None:
         known = State()

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
@@ -23,7 +23,7 @@ NOBODY = -1
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
-Answers: TypeAlias = Mapping[Place, int | str]
+Answers: TypeAlias = Mapping[Place, int | KafkaError]
 """An offset, or why there is none."""
 
 
@@ -41,14 +41,33 @@ async def ask_offsets(
 
 
 def collect(admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool) -> Answers:
-    """The same from a thread that may block."""
+    """The same from a thread that may block.
+
+    A topic that was asked for while it was missing stays without leaders in librdkafka's memory after it was created;
+    listing all topics clears that, and the question is repeated once.
+    """
+    found = _collect(admin, places, spec, committed=committed)
+    forgotten = [place for place, answer in found.items() if isinstance(answer, KafkaError) and _leaderless(answer)]
+    if forgotten:
+        admin.list_topics(timeout=ANSWER)
+        found.update(_collect(admin, forgotten, spec, committed=committed))
+    return found
+
+
+def _leaderless(answer: KafkaError) -> bool:
+    return bool(answer.code() == KafkaError._NOENT)
+
+
+def _collect(
+    admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
+) -> dict[Place, int | KafkaError]:
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
     promises = {}
     remaining = iter(places)
     while chunk := list(itertools.islice(remaining, CHUNK)):
         asked = {TopicPartition(topic, partition): spec for topic, partition in chunk}
         promises.update(admin.list_offsets(asked, isolation_level=level, request_timeout=ANSWER))
-    found: dict[Place, int | str] = {}
+    found: dict[Place, int | KafkaError] = {}
     for place, promise in promises.items():
         try:
             found[place.topic, place.partition] = promise.result(ANSWER + 5).offset
@@ -56,7 +75,7 @@ def collect(admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, co
             inner = error_of(error)
             if inner.code() in AWAY or inner.code() in SLOW:
                 raise
-            found[place.topic, place.partition] = inner.str()
+            found[place.topic, place.partition] = inner
     return found
 
 

@@ -9,6 +9,7 @@ from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.feed import Feed
 from mqtui.brokers.kafka.offsets import NOBODY, ask_offsets, numbers
 from mqtui.brokers.kafka.picking import Pick, pick
@@ -48,8 +49,8 @@ async def ends_of(connection: Connection, ref: Ref, partition: int | None = None
     high = await ask_offsets(connection, places, OffsetSpec.latest())
     for answers in (first, stable, high):
         for (_, number), answer in answers.items():
-            if isinstance(answer, str):
-                raise BrokerTrouble(f"Partition {number} of {topic.name} gives no offsets", answer)
+            if not isinstance(answer, int):
+                raise BrokerTrouble(f"Partition {number} of {topic.name} gives no offsets", said_of(answer))
     return Ends(numbers(first), numbers(stable), numbers(high))
 
 

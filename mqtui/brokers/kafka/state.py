@@ -18,14 +18,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import orjson
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.cursor import Cursor, drained
+from mqtui.brokers.kafka.errors import translate
 from mqtui.brokers.kafka.marks import Marks
 from mqtui.brokers.kafka.offsets import collect, numbers
 from mqtui.brokers.kafka.presence import Presence
-from mqtui.domain.errors import BrokerTrouble, NotFound
+from mqtui.brokers.kafka.topics import described
+from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import Handled, Holder
 
 VERSION = 1
@@ -119,13 +122,15 @@ def read_state(connection: Connection, identity: str, *, settled: bool) -> State
         TimedOut: a foreign transaction stayed open.
     """
     name = state_topic(connection.prefix)
+    described(connection, name)
     admin, place = connection.admin(), [(name, 0)]
     with connection.translating(f"reading {name}"):
-        first = numbers(collect(admin, place, OffsetSpec.earliest(), committed=False))
-        end = numbers(collect(admin, place, OffsetSpec.latest(), committed=not settled))
-    if not first or not end:
-        raise NotFound(f"There is no topic {name}", "It keeps what was handled; a redrive's plan creates it.")
-    cursor = Cursor(connection, "state", name, first, end, patience=SETTLING)
+        first = collect(admin, place, OffsetSpec.earliest(), committed=False)
+        end = collect(admin, place, OffsetSpec.latest(), committed=not settled)
+    for answer in (first[name, 0], end[name, 0]):
+        if isinstance(answer, KafkaError):
+            raise translate(answer, f"reading {name}")
+    cursor = Cursor(connection, "state", name, numbers(first), numbers(end), patience=SETTLING)
     state = State()
     head = f"{identity}/".encode()
     for record in drained(cursor):

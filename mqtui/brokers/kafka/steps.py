@@ -7,17 +7,18 @@ import time
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import NewTopic, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of
 from mqtui.brokers.kafka.fencing import Hold
+from mqtui.brokers.kafka.offsets import Answers, ask_offsets, numbers
 from mqtui.brokers.kafka.presence import here, person
 from mqtui.brokers.kafka.publisher import BATCH_BYTES
 from mqtui.brokers.kafka.state import Stamp, records_of, state_topic
 from mqtui.brokers.kafka.threads import apart, finished
 from mqtui.brokers.kafka.topics import Topic, describe, topic_name
-from mqtui.domain.errors import NotFound, TimedOut, Unsupported
+from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
 
@@ -55,10 +56,10 @@ async def _create(connection: Connection, name: str) -> StepResult:
     promise = admin.create_topics([topic], operation_timeout=ANSWER, request_timeout=ANSWER)[name]
     notes: tuple[str, ...] = ()
     try:
-        await connection.ask(promise, f"creating {name}")
+        await asyncio.wrap_future(promise)
     except KafkaException as error:
         if error_of(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise
+            raise connection.translate(error, f"creating {name}") from error
         notes = (f"{name} was there already",)
     await _seen(connection, name)
     return StepResult(1, 1, notes)
@@ -67,14 +68,13 @@ async def _create(connection: Connection, name: str) -> StepResult:
 async def _seen(connection: Connection, name: str) -> None:
     """Wait until the brokers know a new topic and its leader."""
     until = time.monotonic() + ANSWER
+    ends: Answers = {}
     while time.monotonic() < until:
-        try:
-            if (await describe(connection, name)).in_sync:
-                return
-        except NotFound:
-            pass
+        ends = await ask_offsets(connection, [(name, 0)], OffsetSpec.latest())
+        if numbers(ends):
+            return
         await asyncio.sleep(0.05)
-    raise TimedOut(f"{name} was created and does not appear")
+    raise TimedOut(f"{name} was created and does not appear", str(ends[name, 0]))
 
 
 def _unmark(connection: Connection, topic: Topic, stamp: Stamp, run: str, offsets: Sequence[Offset]) -> StepResult:

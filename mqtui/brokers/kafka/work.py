@@ -21,7 +21,7 @@ from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
 Result = TypeVar("Result")
 IDLE = 0.5
@@ -43,7 +43,8 @@ class Work:
         self._ended: Future[None] = promised()
         self._broken: MqtuiError | None = None
         """What went wrong while nobody was waiting."""
-        self._moved = 0
+        self._given = 0
+        """Letters given out and not kept back."""
 
     def begin(self) -> Future[None]:
         """Take hold of the source. Fails with Held, NotAuthorised and the like."""
@@ -57,11 +58,15 @@ class Work:
 
     def move(self, batch: Sequence[Transfer]) -> Future[list[Receipt]]:
         """Store letters and mark them handled."""
-        return self._post(lambda: self._counted(self._held_mover().move(batch)))
+        return self._post(lambda: self._held_mover().move(batch))
 
     def settle(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
         """Mark letters handled."""
-        return self._post(lambda: self._counted(self._held_mover().settle(letters)))
+        return self._post(lambda: self._held_mover().settle(letters))
+
+    def keep(self, count: int) -> Future[None]:
+        """So many of the letters given out stay in the source."""
+        return self._post(lambda: self._kept(count))
 
     def drain(self) -> Future[None]:
         """Read no more."""
@@ -131,14 +136,17 @@ class Work:
     def _taken(self, size: int) -> list[Message]:
         self._held_mover()
         want = self._terms.want
-        if self._letters is None or (want is not None and self._moved >= want):
+        if want is not None:
+            size = min(size, want - self._given)
+        if self._letters is None or size <= 0:
             return []
-        return self._letters.take(size)
+        batch = self._letters.take(size)
+        self._given += len(batch)
+        return batch
 
-    def _counted(self, receipts: list[Receipt]) -> list[Receipt]:
-        self._moved += sum([receipt.state is Stored.STORED for receipt in receipts])
-        return receipts
+    def _kept(self, count: int) -> None:
+        self._given -= count
 
     def _drained(self) -> None:
         if self._letters is not None:
-            self._letters.drained = True
+            self._letters.drain()

@@ -11,7 +11,7 @@ from mqtui.brokers.redis.moving import Way, chunked, doubted, ids, outcomes
 from mqtui.brokers.redis.releasing import Releaser
 from mqtui.brokers.redis.scripts import STORE, call
 from mqtui.brokers.redis.wire import Command
-from mqtui.domain.errors import BrokerTrouble, CannotConnect
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import name_bytes
@@ -47,7 +47,7 @@ class CrossMover:
             return receipts
         try:
             ends = await self._releaser.release([letters[index] for index in places])
-        except (CannotConnect, BrokerTrouble) as error:
+        except MqtuiError as error:
             ends = [Receipt(Stored.UNKNOWN, reason=f"stored, but not removed: {error.title}")] * len(places)
         for index, end in zip(places, ends, strict=True):
             kept = receipts[index]

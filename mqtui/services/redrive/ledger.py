@@ -140,7 +140,12 @@ class Ledger:
             unknown=counts[Outcome.UNKNOWN],
             skipped=counts[Outcome.SKIPPED],
             left=counts[Outcome.LEFT],
-            suspects=tuple(self.suspects),
+            suspects=tuple(map(_written, self.suspects)),
             seconds=round(monotonic() - self._started, 3),
-            reasons=tuple(self.reasons.most_common()),
+            reasons=tuple((_written(reason), number) for reason, number in self.reasons.most_common()),
         )
+
+
+def _written(text: str) -> str:
+    """Text that any file or terminal takes: bytes of a name that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,6 +1,6 @@
-"""What only kafka-python's admin client can ask: the release of the brokers, and the state of a transactional id.
+"""What only kafka-python's admin client can ask: the brokers' release, a transactional id's state, share groups' names.
 
-Both answers are extras: where they can't be had (a right, an option kafka-python does not know) they are None.
+The answers are extras: where they can't be had (a right, an option kafka-python does not know) they are None.
 """
 
 from __future__ import annotations
@@ -50,6 +50,16 @@ async def transaction(connection: Connection, transactional_id: str) -> Transact
     return await connection.call(
         "asking for a transaction", lambda: _ask(connection.address, lambda admin: _described(admin, transactional_id))
     )
+
+
+async def share_groups(connection: Connection) -> list[tuple[str, str]]:
+    """Names and states of share groups (K16)."""
+
+    def listed(admin: Any) -> list[tuple[str, str]]:
+        rows = admin.list_groups()
+        return [(row["group_id"], row["group_state"]) for row in rows if row.get("group_type") == "share"]
+
+    return await connection.call("listing share groups", lambda: _ask(connection.address, listed)) or []
 
 
 def _described(admin: Any, transactional_id: str) -> Transaction:
