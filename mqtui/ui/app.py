@@ -21,6 +21,7 @@ from mqtui.profiles.resolve import resolve
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme, ways
 from mqtui.ui.glyphs import Glyphs, wanted
+from mqtui.ui.openings import Openings
 from mqtui.ui.render.spark import spark
 from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.bars import Piece
@@ -52,6 +53,7 @@ class Console(App[None], inherit_bindings=False):
         self.glyphs = Glyphs(wanted(asked=ascii_only))
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.bench = Workbench(self._figures_changed, adapters)
+        self.go = Openings(self)
         self.target = ""
         """The target whose session is shown; "" at home."""
 
@@ -132,7 +134,7 @@ class Console(App[None], inherit_bindings=False):
             Piece(f" backlog {waiting} ", "muted", 2),
             Piece(f"{spark(trend, 8, self.glyphs.bars)} ", "lag", 4),
             Piece(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
-            Piece(f" ▸ {self.bench.active} ", "live" if self.bench.active else "muted", 0, "nav.view_5"),
+            Piece(f" ▸ {len(self.bench.active)} ", "live" if self.bench.active else "muted", 0, "nav.view_5"),
             Piece(f" {clock} ", "muted", 5),
         )
 
@@ -176,12 +178,26 @@ class Console(App[None], inherit_bindings=False):
         """Go to a place; the one before is kept as it is."""
         await self.push_screen(place)
 
+    async def instead(self, place: Place) -> None:
+        """Go to a place that takes the place of this one: back leads past it."""
+        await self.switch_screen(place)
+
     async def back(self) -> None:
         """One step back; at the top it says so."""
         if len(self.screen_stack) > 2:
             self.pop_screen()
         elif isinstance(self.screen, Place):
             self.screen.line.why_not("this is home; q quits", "text")
+
+    def say_in_line(self, text: str, tone: str = "warn") -> None:
+        """Answer a key in the line of the place that is shown."""
+        if isinstance(self.screen, Place):
+            self.screen.line.why_not(text, tone)
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy, and say which way it went."""
+        self.copy_to_clipboard(text)
+        self.say_in_line(f"copied {what}", "ok")
 
     def quit(self) -> None:
         """Leave."""

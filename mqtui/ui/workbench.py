@@ -20,6 +20,7 @@ from mqtui.profiles.store import Store
 from mqtui.services.conventions import known
 from mqtui.services.session import Session, opened
 from mqtui.services.watch import Seen, Watch
+from mqtui.ui.flight import Flight
 
 
 @dataclass(slots=True)
@@ -56,8 +57,8 @@ class Workbench:
     def __init__(self, changed: Callable[[], None], adapters: Connect = connect) -> None:
         self.desks: dict[tuple[str, BrokerKind], Desk] = {}
         self.notes: list[Note] = []
-        self.active = 0
-        """Runs that are under way."""
+        self.flights: list[Flight] = []
+        """Runs of this console, the newest last."""
 
         self._changed = changed
         self._adapters = adapters
@@ -69,6 +70,15 @@ class Workbench:
             BadInput: the file has a mistake.
         """
         return list(Store().list())
+
+    @property
+    def active(self) -> list[Flight]:
+        """Runs that are under way."""
+        return [flight for flight in self.flights if flight.active]
+
+    def fly(self, flight: Flight) -> None:
+        """Take note of a run."""
+        self.flights.append(flight)
 
     def note(self, text: str, tone: str = "text") -> None:
         """Keep a note."""
@@ -111,7 +121,11 @@ class Workbench:
         return [desk for (name, _), desk in self.desks.items() if name == target]
 
     async def close(self) -> None:
-        """Close everything."""
+        """Close everything; runs finish their hand first."""
+        for flight in self.active:
+            flight.stop()
+        for flight in self.flights:
+            await flight.over()
         tasks = [task for desk in self.desks.values() for task in desk._tasks]
         for desk in self.desks.values():
             desk._stop.set()

@@ -9,7 +9,7 @@ import orjson
 from mqtui.domain.deadletter import Death
 from mqtui.domain.message import EntryId, Message
 from mqtui.services.decoding import decoded
-from mqtui.ui.widgets.paper import Text
+from mqtui.ui.render.text import Text
 
 LONGEST = 200
 """Lines of a value that are shown."""

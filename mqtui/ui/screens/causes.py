@@ -200,7 +200,7 @@ class CausesPlace(Listing[CauseLine]):
                 return "there are no letters here"
             if 1 < len(self.table.lines.marks) < len(self.table.lines.items):
                 return "one cause at a time, or all of them"
-            return self.console.why_no_write(self.desk.target, self.desk.kind, action)
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
         return reason
 
     def title_of(self, action: Action) -> str:
@@ -224,13 +224,15 @@ class CausesPlace(Listing[CauseLine]):
         chosen = self.table.chosen()
         every = len(chosen) == len(self.table.lines.items)
         selection = Selection() if every else Selection(cause=chosen[0].cause.id)
-        await self.console.review(self.desk.target, self.desk.kind, Order(verb, self.ref, selection))
+        await self.console.go.review(self.desk.target, self.desk.kind, Order(verb, self.ref, selection))
 
     @does("thing.pair")
     async def pair(self) -> None:
         """The origin."""
         if self.letters.origins:
-            await self.console.open_destination(self.desk.kind, self.letters.origins[0], letters=False)
+            await self.console.go.destination(
+                self.desk.kind, self.letters.origins[0], letters=False, target=self.desk.target
+            )
         else:
             self.line.why_not("nothing says where these letters came from")
 
@@ -238,4 +240,4 @@ class CausesPlace(Listing[CauseLine]):
     async def _opened(self, event: RowTable.Opened) -> None:
         case = self.book.cases.get(event.item.cause.id)
         if case is not None:
-            await self.console.open_case(self.desk, self.letters, event.item.cause, case)
+            await self.console.go.case(self.desk, self.letters, event.item.cause, case)

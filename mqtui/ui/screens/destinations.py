@@ -59,4 +59,4 @@ class DestinationsPlace(Listing[Line]):
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
         line: Any = event.item
-        await self.console.open_destination(line.broker, line.destination.ref, letters=line.letters is not None)
+        await self.console.go.destination(line.broker, line.destination.ref, letters=line.letters is not None)

@@ -50,12 +50,12 @@ class RadarPlace(Listing[RadarLine]):
             item = self.table.current
             if item is None or not item.place.letters.number:
                 return "there are no letters here"
-            return self.console.why_no_write(item.target, item.broker, action)
+            return self.console.go.why_no_write(item.target, item.broker, action)
         return reason
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
-        await self.console.open_letters(event.item.target, event.item.broker, event.item.place)
+        await self.console.go.letters(event.item.target, event.item.broker, event.item.place)
 
     @does("letters.redrive")
     async def redrive(self) -> None:
@@ -71,7 +71,7 @@ class RadarPlace(Listing[RadarLine]):
         item = self.table.current
         if item is not None:
             order = Order(verb, item.place.ref, Selection())
-            await self.console.review(item.target, item.broker, order)
+            await self.console.go.review(item.target, item.broker, order)
 
     @does("thing.pair")
     async def pair(self) -> None:
@@ -80,7 +80,7 @@ class RadarPlace(Listing[RadarLine]):
         if item is None or not item.place.origins:
             self.line.why_not("nothing says where these letters came from")
             return
-        await self.console.open_destination(item.broker, item.place.origins[0], letters=False)
+        await self.console.go.destination(item.broker, item.place.origins[0], letters=False, target=item.target)
 
 
 def _lines(desk: Desk) -> list[RadarLine]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from rich.segment import Segment
 from textual.geometry import Size
@@ -11,13 +10,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.text import Text, folded
 from mqtui.ui.widgets import tones
-
-Run: TypeAlias = tuple[str, str]
-"""Text and tone."""
-
-Text: TypeAlias = Sequence[Run]
-"""One line."""
 
 
 class Paper(ScrollView, can_focus=True):
@@ -80,26 +74,3 @@ class Paper(ScrollView, can_focus=True):
         "nav.top": -1e6,
         "nav.bottom": 1e6,
     }
-
-
-def folded(line: Text, width: int) -> list[Text]:
-    """A line in parts that fit, later parts a little to the right."""
-    parts: list[Text] = []
-    current: list[Run] = []
-    room = width
-    for text, tone in line:
-        rest = text
-        while len(rest) > room:
-            cut = rest.rfind(" ", 0, room + 1)
-            if cut <= 0:
-                cut = room if room == width or not current else 0
-            if cut:
-                current.append((rest[:cut], tone))
-            parts.append(current)
-            rest = rest[cut:].lstrip(" ")
-            current, room = [("    ", "")], width - 4
-        if rest:
-            current.append((rest, tone))
-            room -= len(rest)
-    parts.append(current)
-    return parts
