@@ -90,6 +90,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.lines: Lines[Item] = Lines(renderer, parted)
         self.glyphs = Glyphs()
         self._range_from: int | None = None
+        self._touched = False
+        """Whether a person moved the cursor: until then it stays on the worst row."""
+
         self._tones = tones.Tones({}, colour=False)
 
     # -- what is shown
@@ -139,8 +142,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         above = self.cursor - self.scroll_offset.y
         change()
         self.virtual_size = Size(self.size.width, len(self.lines.shown))
-        place = self.lines.places.get(name) if name is not None else None
-        found = self.lines.nearest(max(self.cursor, 0), 1) if place is None else place
+        place = self.lines.places.get(name) if name is not None and self._touched else None
+        start = max(self.cursor, 0) if self._touched else 0
+        found = self.lines.nearest(start, 1) if place is None else place
         moved = found != self.cursor
         self.cursor = found
         if moved and place is not None:
@@ -157,6 +161,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         place = self.lines.nearest(line, step)
         if place < 0:
             return
+        self._touched = True
         self.cursor = place
         height = max(1, self.scrollable_content_region.height)
         top = self.scroll_offset.y
