@@ -12,24 +12,28 @@ Text: TypeAlias = Sequence[Run]
 """One line."""
 
 
+INDENT = "    "
+
+
 def folded(line: Text, width: int) -> list[Text]:
-    """A line in parts that fit, later parts a little to the right."""
+    """A line in parts that fit, later parts a little to the right. `width` is 10 at least."""
     parts: list[Text] = []
     current: list[Run] = []
-    room = width
+    room, fresh = width, True
     for text, tone in line:
         rest = text
         while len(rest) > room:
             cut = rest.rfind(" ", 0, room + 1)
             if cut <= 0:
-                cut = room if room == width or not current else 0
+                cut = room if fresh else 0
             if cut:
                 current.append((rest[:cut], tone))
             parts.append(current)
             rest = rest[cut:].lstrip(" ")
-            current, room = [("    ", "")], width - 4
+            current, room, fresh = [(INDENT, "")], width - len(INDENT), True
         if rest:
             current.append((rest, tone))
             room -= len(rest)
+            fresh = False
     parts.append(current)
     return parts
