@@ -50,6 +50,9 @@ class KafkaWorld:
     def create(self, stem: str = "work", *, partitions: int = 1) -> Ref:
         name = self.name(stem)
         self._admin.create_topics([NewTopic(name, partitions, 1)])[name].result(WAIT)
+        until = time.monotonic() + WAIT
+        while name not in self._admin.list_topics(timeout=WAIT).topics:  # the broker follows its controller
+            assert time.monotonic() < until, f"{name} does not appear"
         return self.ref(name)
 
     def remove(self, ref: Ref) -> None:
