@@ -58,6 +58,13 @@ def compose(command: Command) -> Command:
     return command
 
 
+OF_ONE_MESSAGE = (
+    *("key", "headers", "value", "fernet", "partition"),
+    *("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
+)
+"""What JSON lines say themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What is to be published, as typed."""
@@ -90,10 +97,10 @@ class Wish:
         Raises:
             BadInput: there is nothing to read, or an option of a single message was given.
         """
-        if self.key or self.headers or self.value is not None or self.fernet:
-            raise BadInput(
-                "JSON lines bring their own keys, values and headers", "", "Leave -k, -H, --value, --fernet away."
-            )
+        alone = [name for name in OF_ONE_MESSAGE if getattr(self, name) not in (None, ())]
+        if alone:
+            named = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in alone)
+            raise BadInput("JSON lines bring their own keys, values and headers", "", f"Leave {named} away.")
         if self.source is not None:
             yield from self.source
         elif self.body_file is not None:
@@ -106,9 +113,8 @@ class Wish:
         """The one message.
 
         Raises:
-            BadInput: an option is another broker's, or there is no value.
+            BadInput: there is no value, or more than one.
         """
-        self._check(broker)
         body = self._body()
         if broker is BrokerKind.REDIS:
             fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in self.headers))
@@ -121,7 +127,12 @@ class Wish:
         route = self.routing_key if self.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
         return replace(made, headers=typed, routing_key=route, properties=self._properties())
 
-    def _check(self, broker: BrokerKind) -> None:
+    def check(self, broker: BrokerKind) -> None:
+        """Let through what means something on this broker.
+
+        Raises:
+            BadInput: an option is another broker's.
+        """
         amqp = ("exchange", "routing_key", "priority", "ttl", "correlation_id", "reply_to")
         foreign = {
             BrokerKind.KAFKA: amqp,

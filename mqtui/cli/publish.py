@@ -58,6 +58,7 @@ async def _publish(output: Output, target: str, resource: Named | None, wanted: 
 
     async with opened(target) as session:
         output.warn(session.warnings)
+        wanted.check(session.broker.kind)
         to = await _target(session, resource, wanted)
         count = unknown("as many lines as come") if wanted.jsonl else exact(1)
         planned = plan(session, [to], count, wanted.facts())

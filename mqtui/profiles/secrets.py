@@ -34,7 +34,7 @@ def secret_of(profile: Profile, kind: BrokerKind) -> str:
         if variable in os.environ:
             return os.environ[variable]
     if not profile.secret:
-        return ""
+        return GUEST if profile.address(kind).user == GUEST and kind is BrokerKind.RABBITMQ else ""
     found = from_source(profile.secret, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
     if found is None:
         raise NotAuthenticated(

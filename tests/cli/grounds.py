@@ -32,6 +32,13 @@ OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-count", "x-mqtui-by", "x-mqtui
 class LetteringRabbitMQ(RabbitMQWorld):
     """RabbitMQ whose own dead lettering fills the queues: `bad` letters are rejected, `slow` ones expire."""
 
+    def quorum(self, limit: int) -> Ref:
+        """A quorum queue with a delivery limit."""
+        ref = self.ref(self.name("quorum"))
+        wanted = {"x-queue-type": "quorum", "x-delivery-limit": limit}
+        self._channel.queue_declare(ref.name, durable=True, arguments=wanted)
+        return ref
+
     def bind(self, origin: Ref, dlq: Ref) -> None:
         """Make the origin anew, so that its dead letters go there."""
         self._channel.queue_delete(origin.name)
@@ -125,6 +132,11 @@ class Ground:
             self.world.bind(origin, dlq)
         self.fill(dlq, origin, range(count), cause)
         return dlq, origin
+
+    def quorum(self, limit: int) -> Ref:
+        """A quorum queue whose messages may be delivered so often."""
+        assert isinstance(self.world, LetteringRabbitMQ)
+        return self.world.quorum(limit)
 
     def fill(self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0) -> None:
         """Dead letters of one cause."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import cast
 
@@ -49,6 +50,9 @@ class KafkaWorld:
     def create(self, stem: str = "work", *, partitions: int = 1) -> Ref:
         name = self.name(stem)
         self._admin.create_topics([NewTopic(name, partitions, 1)])[name].result(WAIT)
+        until = time.monotonic() + WAIT
+        while name not in self._admin.list_topics(timeout=WAIT).topics:  # the broker follows its controller
+            assert time.monotonic() < until, f"{name} does not appear"
         return self.ref(name)
 
     def remove(self, ref: Ref) -> None:
@@ -108,8 +112,13 @@ class KafkaWorld:
 
     def consume(self, ref: Ref, group: str, count: int) -> None:
         name = f"{self.prefix}.{group}"
-        places = [TopicPartition(ref.name, 0, count)]
-        self._admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(name, places)])[name].result(WAIT)
+        wanted = [ConsumerGroupTopicPartitions(name, [TopicPartition(ref.name, 0, count)])]
+        until = time.monotonic() + WAIT
+        while True:  # a broker whose coordinator still loads answers well and commits nothing
+            told = self._admin.alter_consumer_group_offsets(wanted)[name].result(WAIT)
+            if all(place.error is None for place in told.topic_partitions):
+                return
+            assert time.monotonic() < until, told.topic_partitions
 
     def letter(self, number: int) -> Letter:
         return keyed_letter(number)

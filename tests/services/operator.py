@@ -75,6 +75,10 @@ class Operator:
     stop_at: int | None = None
     """Stop the run once that many letters are counted."""
 
+    target: str = ""
+    remote_target: str = ""
+    """Profiles instead of the grounds' URLs."""
+
     @property
     def grounds(self) -> list[Ground]:
         return [ground for ground in (self.ground, self.remote) if ground is not None]
@@ -85,14 +89,15 @@ class Operator:
     def order(
         self, verb: Verb = Verb.REDRIVE, *, to: Ref | None = None, rate: float | None = None, **chosen: Any
     ) -> Order:
-        target = self.remote.url if self.remote else ""
+        target = (self.remote_target or self.remote.url) if self.remote else ""
         return Order(verb, self.ground.source, Selection(**chosen), to, target, rate)
 
     async def sessions(self, stack: AsyncExitStack) -> tuple[Session, Session | None]:
-        session = await stack.enter_async_context(opened(self.ground.url, adapters=self.ground.connect))
+        session = await stack.enter_async_context(opened(self.target or self.ground.url, adapters=self.ground.connect))
         if self.remote is None:
             return session, None
-        return session, await stack.enter_async_context(opened(self.remote.url, adapters=self.remote.connect))
+        far = self.remote_target or self.remote.url
+        return session, await stack.enter_async_context(opened(far, adapters=self.remote.connect))
 
     async def plan(self, order: Order | None = None) -> Planned:
         """Only plan."""

@@ -1,4 +1,4 @@
-"""Runs killed at every letter, and resumed: nothing lost, doubles only where the broker can't help it, and named (C6)."""
+"""Runs killed at every letter and resumed: nothing lost, doubles only where the broker can't help it, named (C6)."""
 
 from __future__ import annotations
 

@@ -96,9 +96,9 @@ async def test_a_jq_program(ground: Ground) -> None:
 
 async def test_a_program_or_a_cause_that_cannot_be_read(ground: Ground) -> None:
     operator = Operator(ground)
-    for chosen in ({"where": "]["}, {"cause": "abc"}):
+    for order in (operator.order(where="]["), operator.order(cause="abc")):
         with pytest.raises(BadInput):
-            await operator.plan(operator.order(**chosen))
+            await operator.plan(order)
 
 
 async def test_times(ground: Ground) -> None:

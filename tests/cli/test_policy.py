@@ -1,0 +1,171 @@
+"""Read-only and protected profiles, and who is asked."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from time import monotonic
+
+import pytest
+
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import CountingRedis, Ground, profile
+
+GROUP = "workers"
+
+
+def writes(ground: Ground, dlq: str, home: str) -> list[tuple[str, ...]]:
+    """Every verb that writes, as it would be called."""
+    listed: list[tuple[str, ...]] = [
+        ("publish", "{}", home, "--value", "x"),
+        ("redrive", "{}", dlq),
+        ("redrive", "{}", dlq, "--to", home, "--limit", "1"),
+        ("discard", "{}", dlq),
+    ]
+    if ground.redis:
+        listed += [
+            ("claim", "{}", dlq, GROUP, "--to", "alive", "--min-idle", "0s", "--all"),
+            ("ack", "{}", dlq, GROUP, "--all"),
+        ]
+    return listed
+
+
+def test_a_read_only_profile_writes_nothing(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(3)
+    if isinstance(ground.world, CountingRedis):
+        ground.world.strand(dlq, GROUP, "dead", 2)
+    run = mqtui("redrive", ground.url, dlq.name, "--limit", 1, "--yes", "--json").ok().rows()[-1]["run"]
+    profile(mqtui, ground, "looking", "--read-only")
+    before = ground.world.fingerprint(), ground.world.contents(dlq), ground.world.contents(origin)
+    for words in writes(ground, dlq.name, origin.name):
+        named = [word.replace("{}", "looking") for word in words]
+        mqtui(*named, "--yes", "--confirm", "looking").refused(4, "read-only")
+        assert mqtui(*named, "--dry-run").ok().text
+    mqtui("peek", "looking", dlq.name).ok()
+    mqtui("dlq", "looking", dlq.name).ok()
+    assert (ground.world.fingerprint(), ground.world.contents(dlq), ground.world.contents(origin)) == before
+    assert mqtui("runs", "report", run).ok()
+    assert "looking" not in {row["profile"] for row in mqtui("audit", "--json").ok().rows()}
+
+
+def test_a_run_of_a_profile_that_became_read_only_is_not_put_back(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(2)
+    profile(mqtui, ground, "later")
+    run = mqtui("redrive", "later", dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
+    mqtui("profile", "remove", "later", "--confirm", "later").ok()
+    profile(mqtui, ground, "later", "--read-only")
+    mqtui("runs", "putback", run, "--yes").refused(4, "read-only")
+    assert ground.unhandled(mqtui, dlq) == 0
+    assert ground.numbers(origin) == [0, 1]
+
+
+def test_a_protected_profile_wants_its_name(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = ground.pair(2)
+    profile(mqtui, ground, "prod", "--protected", "--environment", "prod")
+    for words in (("--yes",), ("--yes", "--confirm", "production"), ()):
+        refused = mqtui("redrive", "prod", dlq.name, *words).refused(4, "prod is protected", "--confirm prod")
+        assert dlq.name in refused.text
+    assert ground.numbers(origin) == []
+    mqtui("publish", "prod", origin.name, "--value", "x", "--yes").refused(4, "prod is protected")
+    assert mqtui("redrive", "prod", dlq.name, "--confirm", "prod", "--json").ok().rows()[-1]["moved"] == 2
+
+
+def test_a_paid_look_at_a_protected_profile_wants_its_price_agreed(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    ref = rabbitmq.quorum(limit=3)
+    name = ref.name
+    rabbitmq.world.put(ref, [rabbitmq.dead(1, ref)])
+    profile(mqtui, rabbitmq, "prod", "--protected")
+    mqtui("peek", "prod", name).refused(4, "--yes-spend")
+    assert len(mqtui("peek", "prod", name, "--yes-spend", "--json").ok().rows()) == 1
+    profile(mqtui, rabbitmq, "looking", "--read-only")
+    mqtui("peek", "looking", name, "--yes-spend").refused(4, "read-only")
+    profile(mqtui, rabbitmq, "spending", "--read-only", options=[("allow", "spend")])
+    assert len(mqtui("peek", "spending", name, "--json").ok().rows()) == 1
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_without_a_terminal_a_write_prints_its_plan_and_is_refused(
+    mqtui: Mqtui, ground: Ground, extra: tuple[str, ...]
+) -> None:
+    dlq, origin = ground.pair(2)
+    refused = mqtui("redrive", ground.url, dlq.name, *extra).refused(4, "--yes")
+    assert dlq.name in refused.text
+    assert ground.numbers(origin) == []
+
+
+class Terminal:
+    """A command on a terminal of its own."""
+
+    def __init__(self, mqtui: Mqtui, *words: object) -> None:
+        self._end, inner = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mqtui", *map(str, words)],
+            env=mqtui.environment(),
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            start_new_session=True,
+        )
+        os.close(inner)
+        self.shown = ""
+
+    def wait_for(self, text: str, seconds: float = 20) -> None:
+        """Read until the screen shows a text."""
+        deadline = monotonic() + seconds
+        while text not in self.shown:
+            assert monotonic() < deadline, self.shown
+            if select.select([self._end], [], [], 0.1)[0]:
+                self.shown += os.read(self._end, 65536).decode()
+
+    def type(self, text: str) -> None:
+        os.write(self._end, text.encode())
+
+    def end(self) -> int:
+        """The exit code."""
+        code = self.process.wait(30)
+        os.close(self._end)
+        return code
+
+
+def test_on_a_terminal_the_plan_is_asked_for(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(2)
+    no = Terminal(mqtui, "redrive", redis.url, dlq.name)
+    no.wait_for("Do it?")
+    assert dlq.name in no.shown
+    no.type("n\n")
+    assert no.end() == 4
+    assert redis.numbers(origin) == []
+    yes = Terminal(mqtui, "redrive", redis.url, dlq.name)
+    yes.wait_for("Do it?")
+    yes.type("y\n")
+    yes.wait_for("2 of 2 moved")
+    assert yes.end() == 0
+    assert redis.numbers(origin) == [0, 1]
+
+
+def test_on_a_terminal_a_protected_profile_asks_for_its_name(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(2)
+    profile(mqtui, redis, "prod", "--protected")
+    wrong = Terminal(mqtui, "redrive", "prod", dlq.name, "--yes")
+    wrong.wait_for("Type prod to go on")
+    wrong.type("prd\n")
+    assert wrong.end() == 4
+    assert redis.numbers(origin) == []
+    right = Terminal(mqtui, "redrive", "prod", dlq.name)
+    right.wait_for("Type prod to go on")
+    right.type("prod\n")
+    right.wait_for("2 of 2 moved")
+    assert right.end() == 0
+
+
+def test_ctrl_c_at_the_question_changes_nothing(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(2)
+    asked = Terminal(mqtui, "redrive", redis.url, dlq.name)
+    asked.wait_for("Do it?")
+    asked.process.send_signal(2)
+    assert asked.end() == 130
+    assert "Traceback" not in asked.shown
+    assert redis.numbers(origin) == []

@@ -1,0 +1,179 @@
+"""Publishing one message: every flag, and what the broker says of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+import pytest
+from cryptography.fernet import Fernet
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground
+
+
+def declared(ground: Ground, exchange: str, queue: str, key: str) -> None:
+    """A direct exchange with one queue bound by one key, made by the management API."""
+    address = ground.world.address
+    with httpx.Client(base_url=address.options["management"], auth=(address.user, address.secret)) as api:
+        api.put(f"/api/exchanges/%2F/{exchange}", json={"type": "direct", "auto_delete": True}).raise_for_status()
+        api.post(f"/api/bindings/%2F/e/{exchange}/q/{queue}", json={"routing_key": key}).raise_for_status()
+
+
+def newest(mqtui: Mqtui, ground: Ground, name: str) -> dict[str, Any]:
+    """The only message of a destination."""
+    (row,) = mqtui("peek", ground.url, name, "--json").ok().rows()
+    return row
+
+
+def test_value_headers_and_idempotency_key(mqtui: Mqtui, ground: Ground) -> None:
+    ref = ground.world.create("to")
+    words = ("--value", "grün", "-H", "a=1", "-H", "a=2=3", "--idempotency-key", "v-7", "--yes", "--json")
+    key = ("-k", "u7", "--partition", "0") if ground.kind is BrokerKind.KAFKA else ()
+    plan, told = mqtui("publish", ground.url, ref.name, *words, *key).ok().rows()
+    assert plan["plan"]["count"] == 1
+    assert (told["resource"], told["state"]) == (ref.name, "stored")
+    row = newest(mqtui, ground, ref.name)
+    pairs = [("a", "1"), ("a", "2=3")]
+    if ground.redis:
+        assert row["fields"] == [["value", "grün"], ["a", "1"], ["a", "2=3"], ["idempotency-key", "v-7"]]
+        assert told["position"] == row["id"]
+        return
+    assert row["value"] == "grün"
+    if ground.kind is BrokerKind.KAFKA:
+        assert row["key"] == "u7"
+        assert [tuple(header) for header in row["headers"]] == [*pairs, ("idempotency-key", "v-7")]
+        assert told["position"] == row["position"] == "0/0"
+    else:
+        assert [tuple(header) for header in row["headers"]] == [(*pair, "string") for pair in pairs]
+        assert row["properties"]["message_id"] == "v-7"
+        assert row["properties"]["delivery_mode"] == 2
+
+
+def test_the_same_message_gets_the_same_automatic_key(mqtui: Mqtui, redis: Ground) -> None:
+    ref = redis.world.create("to")
+    for _ in range(2):
+        mqtui("publish", redis.url, ref.name, "--value", "x", "--idempotency-key", "auto", "--yes").ok()
+    mqtui("publish", redis.url, ref.name, "--value", "y", "--idempotency-key", "auto", "--yes").ok()
+    one, two, other = (dict(letter.fields)[b"idempotency-key"] for letter in redis.world.contents(ref))
+    assert one == two != other
+
+
+def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, ground: Ground, tmp_path: Path) -> None:
+    ref = ground.world.create("to")
+    file = tmp_path / "body"
+    file.write_bytes(bytes(range(256)))
+    key = Fernet.generate_key()
+    mqtui.extra["MQTUI_KEY_ORDERS_V2"] = key.decode()
+    mqtui("publish", ground.url, ref.name, "--file", file, "--yes").ok()
+    mqtui("publish", ground.url, ref.name, "-", "--yes", given=b"piped\n").ok()
+    mqtui("publish", ground.url, ref.name, "--value", "secret", "--fernet", "orders-v2", "--yes").ok()
+    plain, piped, sealed = (ground.body(letter) for letter in ground.world.contents(ref))
+    assert plain == bytes(range(256))
+    assert piped == b"piped\n"
+    assert Fernet(key).decrypt(sealed) == b"secret"
+    told = mqtui("publish", ground.url, ref.name, "--value", "secret", "--fernet", "unknown", "--yes").refused(1)
+    assert "unknown" in told.err
+    mqtui.extra["MQTUI_KEY_BAD"] = "no key at all"
+    refused = mqtui("publish", ground.url, ref.name, "--value", "x", "--fernet", "bad", "--yes").refused(4)
+    assert "no key at all" not in refused.err
+    assert len(ground.world.contents(ref)) == 3
+
+
+def test_amqp_flags_and_an_exchange(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    ref = rabbitmq.world.create("to")
+    exchange = rabbitmq.world.name("x")
+    declared(rabbitmq, exchange, ref.name, "paid")
+    words = ["--exchange", exchange, "--routing-key", "paid", "--priority", 5, "--ttl", 600_000]
+    words += ["--correlation-id", "c", "--reply-to", "answers", "--value", "x", "--yes", "--json"]
+    told = mqtui("publish", rabbitmq.url, *words).ok().rows()[-1]
+    assert told["state"] == "stored"
+    row = newest(mqtui, rabbitmq, ref.name)
+    assert (row["exchange"], row["routing_key"]) == (exchange, "paid")
+    wanted = {"priority": 5, "expiration": "600000", "correlation_id": "c", "reply_to": "answers"}
+    assert wanted.items() <= row["properties"].items()
+
+    lost = mqtui(
+        "publish", rabbitmq.url, "--exchange", exchange, "--routing-key", "no", "--value", "x", "--yes", "--json"
+    )
+    assert lost.code == 1
+    assert lost.rows()[-1]["state"] == "returned"
+    assert lost.rows()[-1]["reason"]
+    said = mqtui("publish", rabbitmq.url, f"x:{exchange}", "--routing-key", "no", "--value", "x", "--yes")
+    assert said.code == 1
+    assert "0 of 1" in said.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "named"),
+    [
+        (BrokerKind.KAFKA, ("--exchange", "x", "--routing-key", "r"), "--exchange"),
+        (BrokerKind.KAFKA, ("--ttl", "5"), "--ttl"),
+        (BrokerKind.KAFKA, ("--priority", "5"), "--priority"),
+        (BrokerKind.RABBITMQ, ("-k", "k"), "--key"),
+        (BrokerKind.RABBITMQ, ("--partition", "0"), "--partition"),
+        (BrokerKind.REDIS, ("-k", "k"), "--key"),
+        (BrokerKind.REDIS, ("--reply-to", "q"), "--reply-to"),
+        (BrokerKind.REDIS, ("--partition", "0"), "--partition"),
+    ],
+)
+def test_a_flag_of_another_broker_is_a_usage_error(
+    mqtui: Mqtui, request: pytest.FixtureRequest, kind: BrokerKind, flags: tuple[str, ...], named: str
+) -> None:
+    ground: Ground = request.getfixturevalue(kind)
+    ref = ground.world.create("to")
+    mqtui("publish", ground.url, ref.name, *flags, "--value", "x", "--yes").refused(2, named)
+    assert ground.world.contents(ref) == []
+
+
+def test_usage(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
+    ref = redis.world.create("to")
+    mqtui("publish", redis.url, ref.name, "--yes").refused(2, "--value")
+    mqtui("publish", redis.url, ref.name, "--value", "x", "-", "--yes", given=b"y").refused(2, "One value")
+    mqtui("publish", redis.url, ref.name, "--file", tmp_path / "gone", "--yes").refused(2, "gone")
+    mqtui("publish", redis.url, ref.name, "--jsonl", "--yes").refused(2, "JSON lines")
+    for flag in ("--value", "-H", "--fernet"):
+        words = (flag, "a=b", "--jsonl", "-", "--yes")
+        mqtui("publish", redis.url, ref.name, *words, given=b"").refused(2, "JSON lines")
+    mqtui("publish", redis.url, "--value", "x", "--yes").refused(2, "where")
+    dry = mqtui("publish", redis.url, ref.name, "--value", "x", "--dry-run").ok()
+    assert ref.name in dry.text
+    assert redis.world.contents(ref) == []
+
+
+def test_a_rate_is_kept(mqtui: Mqtui, ground: Ground) -> None:
+    ref = ground.world.create("to")
+    lines = b"".join(json.dumps({"value": str(number)}).encode() + b"\n" for number in range(40))
+    began = monotonic()
+    done = mqtui("publish", ground.url, ref.name, "--jsonl", "-", "--rate", 25, "--yes", given=lines).ok()
+    assert monotonic() - began > 0.6
+    assert "40 of 40" in done.text
+    assert [ground.body(letter) for letter in ground.world.contents(ref)] == [b"%d" % number for number in range(40)]
+
+
+def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: Ground) -> None:
+    ref = kafka.world.create("to")
+    body = b"x" * 2_000_000
+    done = mqtui("publish", kafka.url, ref.name, "-", "--yes", "--json", given=body)
+    assert done.code == 1
+    assert done.rows()[-1]["state"] == "refused"
+    assert "large" in done.rows()[-1]["reason"].lower()
+    assert kafka.world.contents(ref) == []
+
+
+@pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
+def test_twenty_megabytes(mqtui: Mqtui, request: pytest.FixtureRequest, kind: str) -> None:
+    ground: Ground = request.getfixturevalue(kind)
+    dlq, origin = ground.world.create("dead"), ground.world.create("home")
+    body = bytes(range(256)) * 80_000
+    mqtui("publish", ground.url, dlq.name, "-", "--yes", given=body).ok()
+    (row,) = mqtui("peek", ground.url, dlq.name, "--json").ok().rows()
+    assert row["size"] >= len(body)
+    assert len(mqtui("peek", ground.url, dlq.name).ok().text) < 1_000
+    assert mqtui("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 1
+    assert [ground.body(letter) for letter in ground.world.contents(origin)] == [body]
+    assert ground.world.contents(dlq) == []

@@ -1,0 +1,234 @@
+"""Looking at Redis: names, spans, lag that is never made up, following over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+import pytest
+
+from mqtui.brokers.port import Adapter, Batch
+from mqtui.brokers.redis.groups import group_ref
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
+from mqtui.domain.figure import Figure, at_least, exact
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.resource import Kind, Ref, name_text
+from mqtui.domain.span import At, Edge, Since, Span
+from mqtui.domain.topology import GroupLag
+from tests.brokers import Brokers
+from tests.contract.asking import listed, read
+from tests.contract.redis_stage import Stage, own_server
+from tests.contract.test_redis_scripts import limited
+
+
+@pytest.fixture
+def stage(redis_url: str) -> Iterator[Stage]:
+    made = Stage(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
+    made = stage.adapter()
+    yield made
+    await made.close()
+
+
+def numbers(found: Sequence[Message]) -> list[int]:
+    return [int(one.fields[0][1]) for one in found]
+
+
+async def lags(adapter: Adapter, *groups: Ref) -> list[GroupLag]:
+    return [row async for row in adapter.broker.groups.lag(groups)]
+
+
+async def test_names_are_bytes(stage: Stage, adapter: Adapter) -> None:
+    """A name that is not UTF-8 is listed, read and described; so are group and consumer names."""
+    raw = stage.prefix.encode() + b":\xff\xfe \xf0\x9f\x9b\x92"
+    stage.call("XADD", raw, "*", b"\xff", b"\xfe")
+    stage.call("XGROUP", "CREATE", raw, b"g\xff", "0")
+    stage.call("XREADGROUP", "GROUP", b"g\xff", b"c\xfe", "STREAMS", raw, ">")
+    ref = Ref(Kind.STREAM, name_text(raw))
+    assert ref in await listed(adapter)
+    (message,) = await read(adapter, ref)
+    assert message.fields == ((b"\xff", b"\xfe"),)
+    (group,) = await adapter.broker.groups.groups(ref)
+    assert (group.ref, group.members[0].name) == (group_ref(ref, name_text(b"g\xff")), name_text(b"c\xfe"))
+    assert (await lags(adapter, group.ref))[0].total == exact(0)
+
+
+async def test_a_key_of_another_type_is_no_stream(stage: Stage, adapter: Adapter) -> None:
+    """The words say what the key holds; it is not listed."""
+    name = stage.name("text")
+    stage.client.set(name, "value")
+    ref = Ref(Kind.STREAM, name)
+    for look in (adapter.broker.catalog.detail(ref), adapter.broker.snapshot(ref), read(adapter, ref)):
+        with pytest.raises(NotFound, match="holds a string"):
+            await look
+    with pytest.raises(NotFound):
+        await adapter.broker.groups.groups(ref)
+    assert ref not in await listed(adapter)
+
+
+async def test_spans(stage: Stage, adapter: Adapter) -> None:
+    """Oldest, newest, from an id, from a time, until a time; bounded by the end as of now."""
+    name = stage.name("work")
+    for number in range(10):
+        stage.call("XADD", name, f"{1000 + number * 10}-{number}", "n", number)
+    ref = Ref(Kind.STREAM, name)
+    assert numbers(await read(adapter, ref, limit=3)) == [0, 1, 2]
+    assert numbers(await read(adapter, ref, Span(Edge.NEWEST), limit=3)) == [7, 8, 9]
+    assert numbers(await read(adapter, ref, Span(At(EntryId(1040, 4))))) == [4, 5, 6, 7, 8, 9]
+    assert numbers(await read(adapter, ref, Span(At(EntryId(1040, 5))), limit=1)) == [5]
+    assert numbers(await read(adapter, ref, Span(Since(1051)))) == [6, 7, 8, 9]
+    assert numbers(await read(adapter, ref, Span(until=1030))) == [0, 1, 2]
+    assert numbers(await read(adapter, ref, Span(Edge.NEWEST, until=1030), limit=2)) == [1, 2]
+    assert [one.timestamp for one in await read(adapter, ref, limit=2)] == [1000, 1010]
+    assert await read(adapter, ref, Span(until=0)) == []
+    for span in (Span(At(Offset(0, 1))), Span(partition=1)):
+        with pytest.raises(BadInput):
+            await read(adapter, ref, span)
+
+
+async def test_the_newest_of_many(stage: Stage, adapter: Adapter) -> None:
+    """More than one batch holds: the last ones, oldest first."""
+    ref = stage.stream("work", 3000)
+    assert numbers(await read(adapter, ref, Span(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
+
+
+async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
+    """At most 1,000 messages or about 1 MiB a batch, whatever entries weigh."""
+    many, large = stage.stream("many", 3000), stage.stream("large", 60, fields=[(b"v", b"x" * 100_000)])
+    for ref, count in ((many, 3000), (large, 60)):
+        batches: list[Batch] = [some async for some in adapter.broker.reader.read(ref, Span(), limit=None)]
+        assert numbers([one for some in batches for one in some]) == list(range(count))
+        assert max(map(len, batches)) <= REPLY_ENTRIES
+        assert max(sum(one.size for one in some) for some in batches) <= REPLY_BYTES + 100_100
+
+
+async def test_lag_without_the_servers_figure_is_counted(stage: Stage, adapter: Adapter) -> None:
+    """Nil lag (group set to an arbitrary id): counted up to 1,000, then a bound; never 0."""
+    ref = stage.stream("work", 1500)
+    rows = stage.rows(ref)
+    for group, start in (("near", 1400), ("far", 99), ("done", 1499)):
+        stage.call("XGROUP", "CREATE", ref.name, group, rows[start][0])
+        stage.call("XGROUP", "SETID", ref.name, group, rows[start][0])
+    expected: dict[str, Figure] = {"near": exact(99), "far": at_least(1000), "done": exact(0)}
+    for group, wanted in expected.items():
+        (row,) = await lags(adapter, group_ref(ref, group))
+        assert (row.total.number, row.total.sort) == (wanted.number, wanted.sort)
+        assert (row.parts[0].committed, row.parts[0].end) == (
+            rows[{"near": 1400, "far": 99, "done": 1499}[group]][0].decode(),
+            rows[-1][0].decode(),
+        )
+    found = await listed(adapter)
+    assert found[ref].backlog.number == 1000
+    assert (await lags(adapter, group_ref(ref, "none")))[0].total.number is None
+
+
+async def test_a_deleted_entry_makes_lag_counted(stage: Stage, adapter: Adapter) -> None:
+    """Entries deleted between: the server gives no figure, counting does."""
+    ref = stage.stream("work", 10)
+    stage.group(ref, "g", take=2)
+    stage.call("XDEL", ref.name, stage.rows(ref)[5][0])
+    assert (await lags(adapter, group_ref(ref, "g")))[0].total == exact(7)
+
+
+async def test_groups_with_slashes_are_told_apart(stage: Stage, adapter: Adapter) -> None:
+    """`a/b` of stream `s` and `b` of stream `s/a` have the same words: the longest stream that fits is meant."""
+    base = stage.name("s")
+    plain, nested = stage.stream("s", 3, name=base), stage.stream("s", 2, name=f"{base}/a")
+    stage.group(plain, "a/b")
+    assert (await lags(adapter, group_ref(plain, "a/b")))[0].total == exact(3)
+    stage.group(nested, "b")
+    assert (await lags(adapter, group_ref(nested, "b")))[0].total == exact(2)
+    names = {group.ref.name for group in await adapter.broker.groups.groups() if group.ref.name.startswith(base)}
+    assert names == {f"{base}/a/b"}
+
+
+async def test_a_search_has_a_budget(stage: Stage) -> None:
+    """SCAN stops at `scan-keys`; the last page of names says that there is more."""
+    pipe = stage.client.pipeline(transaction=False)
+    for number in range(6000):
+        pipe.set(f"{stage.prefix}:k{number}", "")
+    pipe.execute()
+    adapter = stage.adapter(options={"scan-keys": "2000"})
+    pages = [page async for page in adapter.broker.catalog.destinations()]
+    await adapter.close()
+    assert any(page.cursor for page in pages)
+
+
+async def test_a_row_without_rights_says_so(stage: Stage) -> None:
+    """A stream this user may not read is listed with unknown figures and the reason."""
+    ref = stage.stream("secret", 3)
+    async with limited(stage, "~none +@all") as adapter:
+        row = (await listed(adapter))[ref]
+        assert row.messages.number is None and "key" in row.messages.why
+        with pytest.raises(NotAuthorised):
+            await read(adapter, ref)
+
+
+async def test_a_follower_outlives_a_restart(brokers: Brokers) -> None:
+    """Tail goes on after the last entry it gave, on a new connection, when the server comes back."""
+    with own_server(brokers) as (name, stage):
+        ref = stage.stream("work", 3)
+        adapter = stage.adapter()
+        tail = aiter(adapter.broker.reader.tail(ref))
+        first = asyncio.ensure_future(anext(tail))
+        got: list[int] = []
+        while not first.done():
+            stage.call("XADD", ref.name, "*", "n", 3)
+            await asyncio.wait({first}, timeout=0.05)
+        got += numbers(await first)
+        assert set(got) == {3}
+        await asyncio.to_thread(brokers.servers.kill, name)
+        later = asyncio.ensure_future(anext(tail))
+        await asyncio.to_thread(brokers.servers.restart, name)
+        stage.call("XADD", ref.name, "*", "n", 4)
+        while 4 not in got:
+            got += numbers(await asyncio.wait_for(later, 20))
+            later = asyncio.ensure_future(anext(tail))
+        later.cancel()
+        await asyncio.gather(later, return_exceptions=True)
+        await adapter.close()
+        assert got.count(4) == 1
+
+
+async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
+    """A look has no price to pay; a partition or an exchange is no thing of Redis."""
+    ref = stage.stream("work", 1)
+    assert not await adapter.broker.can(Verb.SPEND)
+    assert not await adapter.broker.can(Verb.PEEK, Ref(Kind.EXCHANGE, "x"))
+    for verb in (Verb.LIST, Verb.PEEK, Verb.TAIL, Verb.REDRIVE, Verb.CLAIM, Verb.DISCARD, Verb.PUT_BACK):
+        assert await adapter.broker.can(verb, ref)
+    assert (await adapter.broker.reader.price(ref, 10)).text == "free"
+    with pytest.raises(NotFound):
+        await adapter.broker.catalog.detail(Ref(Kind.QUEUE, ref.name))
+
+
+@pytest.mark.parametrize(
+    ("variant", "options", "error"),
+    [
+        ("ring", {}, BadInput),
+        ("", {"no-such": "1"}, BadInput),
+        ("", {"wait-ms": "soon"}, BadInput),
+        ("", {"tls-verify": "maybe"}, BadInput),
+    ],
+)
+def test_an_address_that_can_not_be(
+    stage: Stage, variant: str, options: dict[str, str], error: type[MqtuiError]
+) -> None:
+    with pytest.raises(error):
+        stage.adapter(variant=variant, options=options)
+
+
+async def test_borrowing_is_not_offered(stage: Stage, adapter: Adapter) -> None:
+    from mqtui.brokers.guard import GrantedPermit
+    from tests.contract.asking import a_plan
+
+    ref = stage.stream("work", 1)
+    with pytest.raises(Unsupported):
+        adapter.open_writer(GrantedPermit(a_plan(adapter, Verb.SPEND))).borrow(ref, 1)

@@ -1,0 +1,181 @@
+"""D6: min-idle is a lock only when it moves with time; what pending entries, claims and acknowledgements tell."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from mqtui.brokers.port import Adapter, Pending
+from mqtui.brokers.redis.steps import lock
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import NotFound
+from mqtui.domain.message import EntryId
+from mqtui.domain.plan import Acknowledge, Claim, Step, StepResult
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import PendingEntry
+from tests.contract.asking import a_plan, eventually, writing
+from tests.contract.redis_stage import Stage
+
+
+@pytest.fixture
+def stage(redis_url: str) -> Iterator[Stage]:
+    made = Stage(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
+    made = stage.adapter()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def listed(adapter: Adapter) -> Pending:
+    assert adapter.broker.pending is not None
+    return adapter.broker.pending
+
+
+async def apply(adapter: Adapter, verb: Verb, step: Step) -> StepResult:
+    async with writing(adapter, a_plan(adapter, verb, step)) as writer:
+        return await writer.apply(step)
+
+
+def claim_of(ref: Ref, entries: tuple[PendingEntry, ...], to: str = "alive", min_idle: int = 0) -> Claim:
+    return Claim(ref, "g", to, min_idle, tuple((one.id, one.idle, one.read_at) for one in entries))
+
+
+def owners(stage: Stage, ref: Ref) -> list[str]:
+    rows: Any = stage.client.xpending_range(ref.name, "g", "-", "+", 100)
+    return [row["consumer"].decode() for row in rows]
+
+
+async def long_idle(listed: Pending, ref: Ref, milliseconds: int) -> tuple[PendingEntry, ...]:
+    """The entries, once nobody has touched them for that long."""
+    found: tuple[PendingEntry, ...] = ()
+
+    async def idle() -> bool:
+        nonlocal found
+        found = (await listed.entries(ref, "g")).items
+        return all(one.idle >= milliseconds for one in found)
+
+    await eventually(idle, "the entries are idle")
+    return found
+
+
+def test_d6_the_lock_moves_with_time() -> None:
+    """D6: max(asked, shown idle + time since it was read - 50 ms)."""
+    assert lock(0, 3_000, 10_000, 14_000) == 6_950
+    assert lock(9_000, 3_000, 10_000, 14_000) == 9_000
+    assert lock(0, 10, 10_000, 10_000) == 0
+
+
+async def test_d6_work_somebody_touched_meanwhile_is_not_stolen(
+    stage: Stage, adapter: Adapter, listed: Pending
+) -> None:
+    """D6: the entry was idle when it was shown, and long enough by now, but its consumer touched it in between."""
+    ref = stage.stream("work", 3)
+    ids = stage.group(ref, "g", take=3, consumer="dead")
+    shown = await long_idle(listed, ref, 300)
+    stage.client.xclaim(ref.name, "g", "dead", 0, [ids[1]], justid=True)
+    result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
+    assert (result.asked, result.done) == (3, 2)
+    assert owners(stage, ref) == ["alive", "dead", "alive"]
+    assert any(ids[1].decode() in note and "dead has it" in note for note in result.notes)
+
+
+async def test_d6_a_second_operator_takes_nothing(stage: Stage, adapter: Adapter, listed: Pending) -> None:
+    """D6: two saw the same list; the second one's "as shown" is stale. [Measured: it stole the work.]"""
+    ref = stage.stream("work", 2)
+    stage.group(ref, "g", take=2, consumer="dead")
+    shown = await long_idle(listed, ref, 200)
+    assert (await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "mine"))).done == 2
+
+    async def older_than_shown() -> bool:
+        return all(
+            one.idle > entry.idle for one, entry in zip((await listed.entries(ref, "g")).items, shown, strict=True)
+        )
+
+    await eventually(older_than_shown, "the claimed entries are idle for as long as was shown")
+    late = await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "yours"))
+    assert late.done == 0
+    assert owners(stage, ref) == ["mine", "mine"]
+
+
+async def test_a_claim_does_not_count_as_a_delivery(stage: Stage, adapter: Adapter, listed: Pending) -> None:
+    """JUSTID: deliveries stay; a consumer that was not there is told."""
+    ref = stage.stream("work", 2)
+    stage.group(ref, "g", take=2, consumer="dead")
+    result = await apply(adapter, Verb.CLAIM, claim_of(ref, (await listed.entries(ref, "g")).items))
+    assert (result.done, len(result.ids)) == (2, 2)
+    assert [one.deliveries for one in (await listed.entries(ref, "g", consumer="alive")).items] == [1, 1]
+    assert any("alive was no consumer" in note for note in result.notes)
+
+
+async def test_a_claim_says_what_it_could_not_take(stage: Stage, adapter: Adapter, listed: Pending) -> None:
+    """Acknowledged meanwhile, or deleted from the stream: each has its note."""
+    ref = stage.stream("work", 3)
+    ids = stage.group(ref, "g", take=3, consumer="dead")
+    shown = (await listed.entries(ref, "g")).items
+    stage.call("XACK", ref.name, "g", ids[0])
+    stage.call("XDEL", ref.name, ids[1])
+    result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
+    assert result.ids == (ids[2].decode(),)
+    told = "\n".join(result.notes)
+    assert f"{ids[0].decode()}: acknowledged" in told
+    assert f"{ids[1].decode()}: deleted from the stream" in told
+
+
+async def test_an_acknowledgement_counts(stage: Stage, adapter: Adapter) -> None:
+    ref = stage.stream("work", 3)
+    ids = stage.group(ref, "g", take=2, consumer="dead")
+    wanted = tuple(EntryId(*map(int, raw.decode().split("-"))) for raw in ids)
+    result = await apply(adapter, Verb.ACK, Acknowledge(ref, "g", (*wanted, EntryId(1, 1))))
+    assert (result.asked, result.done, result.notes) == (3, 2, ("1-1: was not pending",))
+    assert stage.numbers(ref) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("verb", [Verb.CLAIM, Verb.ACK])
+async def test_a_group_that_is_not_there_is_not_found(stage: Stage, adapter: Adapter, verb: Verb) -> None:
+    ref = stage.stream("work", 1)
+    step = Claim(ref, "no", "c", 0, ((EntryId(1, 1), 1, 1),)) if verb is Verb.CLAIM else Acknowledge(ref, "no", ())
+    with pytest.raises(NotFound):
+        await apply(adapter, verb, step)
+    assert stage.call("XINFO", "GROUPS", ref.name) == []
+
+
+async def test_pending_entries_come_in_pages(stage: Stage, listed: Pending) -> None:
+    """Pages by id, none twice; by consumer; by idle time; with the server's time."""
+    ref = stage.stream("work", 25)
+    stage.group(ref, "g", take=20, consumer="one")
+    stage.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", ref.name, ">")
+    found: list[PendingEntry] = []
+    cursor = None
+    while True:
+        page = await listed.entries(ref, "g", cursor=cursor, limit=10)
+        found += page.items
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert [str(one.id).encode() for one in found] == [raw for raw, _ in stage.rows(ref)]
+    assert len((await listed.entries(ref, "g", consumer="other")).items) == 5
+    assert (await listed.entries(ref, "g", min_idle=3_600_000)).items == ()
+    seconds, micros = stage.client.time()
+    assert abs(found[0].read_at - (seconds * 1000 + micros // 1000)) < 60_000
+    with pytest.raises(NotFound):
+        await listed.entries(ref, "no")
+
+
+async def test_letters_of_pending_entries(stage: Stage, listed: Pending) -> None:
+    """The entries themselves; None where one was deleted."""
+    ref = stage.stream("work", 250)
+    ids = stage.group(ref, "g", take=250)
+    stage.call("XDEL", ref.name, ids[100])
+    wanted = [EntryId(*map(int, raw.decode().split("-"))) for raw in ids]
+    letters = await listed.letters(ref, wanted)
+    assert [letter is None for letter in letters] == [number == 100 for number in range(250)]
+    assert [letter.position for letter in letters if letter] == wanted[:100] + wanted[101:]
+    assert await listed.letters(Ref(Kind.STREAM, stage.name("none")), wanted[:1]) == [None]
