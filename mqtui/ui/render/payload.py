@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from rich.cells import cell_len, chop_cells
@@ -217,7 +218,7 @@ class Rows:
             cuts = [0]
             for piece in chop_cells(text, width):
                 cuts.append(cuts[-1] + len(piece))
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in pairwise(cuts):
             self._lines.append(number)
             self._starts.append(start)
             self._ends.append(end)
