@@ -64,11 +64,11 @@ class Openings:
         if desk is not None:
             await self._console.show(loaded("review", "ReviewPlace")(desk, order))
 
-    async def launch(self, place: RunPlace) -> None:
-        """Start a run, in the place of its review."""
+    def launch(self, place: RunPlace) -> None:
+        """Start a run, in the place of its review; later, since the review's own worker ends with it."""
         self._console.bench.fly(place.flight)
         place.flight.start()
-        await self._console.instead(place)
+        self._console.call_later(self._console.instead, place)
 
     async def put_back(self, desk: Desk, run: str) -> None:
         """The plan of a put back."""

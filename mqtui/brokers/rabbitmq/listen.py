@@ -1,6 +1,6 @@
-"""Hearing what dies again: a private queue with the dead-letter queue's own bindings (R9). The queue itself is not touched.
+"""Hearing what dies again: a private queue with the dead-letter queue's own bindings (R9).
 
-What dies is published to an exchange; every queue bound there gets its own copy.
+The dead-letter queue is not touched: what dies is published to an exchange, and every queue bound there gets a copy.
 """
 
 from __future__ import annotations

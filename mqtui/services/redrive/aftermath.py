@@ -72,9 +72,9 @@ class Verdict:
         stayed = f"did not come back in {self.seconds:.0f}s"
         if self.passed is None:
             return f"{letters} {stayed}; {self.why or 'no reader can be asked'}."
-        moving = [reader.group for reader in self.readers if not reader.still]
-        if self.passed == self.moved and moving:
-            return f"{letters} passed {', '.join(moving)} and {stayed}."
+        through = [reader.group for reader in self.readers if not reader.waiting]
+        if self.passed == self.moved and through:
+            return f"{letters} passed {', '.join(through)} and {stayed}."
         return f"{self.passed:,} of {self.moved:,} passed their readers, and {letters.lower()} {stayed}."
 
 
@@ -82,14 +82,20 @@ class Verdict:
 class Copies:
     """What a run stored, by target."""
 
+    conventions: Conventions
     of: dict[Ref, list[Position]] = field(default_factory=dict)
     stored: int = 0
+    failed_in: set[str] = field(default_factory=set)
+    """Groups that the letters say they failed in: these have to pass them now."""
 
     def note(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Take the receipts of a batch."""
         for transfer, receipt in zip(transfers, receipts, strict=True):
             if receipt.state is Stored.STORED:
                 self.stored += 1
+                group = self.conventions.layout(transfer.letter).read_last(transfer.letter, "group")
+                if isinstance(group, str) and group:
+                    self.failed_in.add(group)
                 if receipt.position is not None:
                     self.of.setdefault(transfer.target, []).append(receipt.position)
 
@@ -99,7 +105,7 @@ class Aftermath:
 
     def __init__(self, session: Session, target: Session, source: Source, run: str, conventions: Conventions) -> None:
         """`target` is the session of the broker the copies went to."""
-        self.copies = Copies()
+        self.copies = Copies(conventions)
         self._session = session
         self._target = target
         self._source = source
@@ -178,7 +184,7 @@ class Aftermath:
                 readers += await self._readers(target)
         except MqtuiError as error:
             why = error.title
-        asked = [reader for reader in readers if not reader.still]
+        asked = self._asked(readers)
         passed: int | None = None
         if asked and not why:
             by_target: Counter[Ref] = Counter({target: len(places) for target, places in self.copies.of.items()})
@@ -189,6 +195,11 @@ class Aftermath:
             why = "no live reader keeps a position that could be compared"
         back = tuple(self._back.values())
         return Verdict(self.copies.stored, passed, len(back), seconds, tuple(readers), back[:100], self._perhaps, why)
+
+    def _asked(self, readers: Sequence[Reader]) -> list[Reader]:
+        """The readers that count: the groups the letters failed in, else all that somebody is in."""
+        failed = [reader for reader in readers if reader.group in self.copies.failed_in]
+        return failed or [reader for reader in readers if not reader.still]
 
     async def _readers(self, target: Ref) -> list[Reader]:
         broker = self._target.broker

@@ -161,7 +161,7 @@ class ReviewPlace(Place):
             typed = policy.profile
         stages = Stages() if self.whole or self.order.verb is Verb.DISCARD else Stages(FIRST, STOP_AT, WATCH)
         consent = Consent(yes=True, typed=typed)
-        await self.console.go.launch(RunPlace(self.desk, planned, stages, consent))
+        self.console.go.launch(RunPlace(self.desk, planned, stages, consent))
 
     @does("thing.copy")
     def copy_command(self) -> None:
