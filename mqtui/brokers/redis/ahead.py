@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.nodes import Nodes, patiently
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
-from mqtui.brokers.redis.replies import Entry, after, entries, entry_id, id_bytes, messages
+from mqtui.brokers.redis.replies import Entry, Reply, after, entries, entry_id, id_bytes, messages
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -76,18 +77,18 @@ class ReadAhead:
             self._ready.put_nowait(None)
 
     async def _page(self, start: EntryId, count: int) -> list[Entry]:
-        command = ("XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", count)
-        reply = await patiently(
-            lambda: self._nodes.ask(self._key, *command, name=self._ref.name), self._nodes.options.reconnect
-        )
+        reply = await self._asked("XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", count)
         return entries(reply)
 
     async def _unmarked(self, found: list[Entry]) -> list[Entry]:
         """What no run has handled: entries that had to stay carry a mark."""
         if self._stays is None:
             return found
-        command = ("SMISMEMBER", self._stays, *(raw for raw, _ in found))
-        reply = await patiently(lambda: self._nodes.ask(self._key, *command), self._nodes.options.reconnect)
+        reply = await self._asked("SMISMEMBER", self._stays, *(raw for raw, _ in found))
         return [
             entry for entry, marked in zip(found, reply if isinstance(reply, list) else [], strict=True) if not marked
         ]
+
+    async def _asked(self, *command: bytes | str | int) -> Reply:
+        question = partial(self._nodes.ask, self._key, *command, name=self._ref.name)
+        return await patiently(question, self._nodes.options.reconnect)
