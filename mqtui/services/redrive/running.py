@@ -22,6 +22,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, Walk
 from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.ledger import Ledger
@@ -111,7 +112,8 @@ class Run:
             await self._begin()
             self.begun = True
             try:
-                await self._walk(writer, remote)
+                with seldom_collecting():
+                    await self._walk(writer, remote)
             except BaseException:
                 await self._keeper.end("failed", self._told())
                 raise
