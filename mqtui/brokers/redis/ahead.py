@@ -8,7 +8,7 @@ from functools import partial
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.nodes import Nodes, patiently
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import Entry, Reply, after, entries, entry_id, id_bytes, messages
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes
@@ -62,19 +62,29 @@ class ReadAhead:
             while not short and start <= self._last:
                 wanted = min(self._pace.count, self._size - len(hand))
                 found = await self._page(start, wanted)
-                size += self._pace.after(found)
+                weight = self._pace.after(found)
                 short = len(found) < wanted
                 if found:
                     start = after(entry_id(found[-1][0]))
-                    hand += messages(self._ref, await self._unmarked(found))
-                if hand and (short or len(hand) == self._size or size >= REPLY_BYTES):
-                    await self._room.acquire()
-                    self._ready.put_nowait(hand)
+                if hand and size + weight > REPLY_BYTES:
+                    await self._give(hand)
                     hand, size = [], 0
-            if hand:
-                self._ready.put_nowait(hand)
+                *full, last = portions(await self._unmarked(found)) or [[]]
+                for part in full:
+                    await self._give(messages(self._ref, part))
+                hand += messages(self._ref, last)
+                size += weight
+                if len(hand) == self._size:
+                    await self._give(hand)
+                    hand, size = [], 0
+            await self._give(hand)
         finally:
             self._ready.put_nowait(None)
+
+    async def _give(self, hand: list[Message]) -> None:
+        if hand:
+            await self._room.acquire()
+            self._ready.put_nowait(hand)
 
     async def _page(self, start: EntryId, count: int) -> list[Entry]:
         reply = await self._asked("XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", count)

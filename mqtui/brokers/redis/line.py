@@ -43,7 +43,7 @@ class Line:
 
     async def _opened(self) -> Wire:
         await self.close()
-        if self._known:
+        if self._known or self._nodes.fallible:
             await self._nodes.forget()
         wire = await (await self._nodes.of(self._key)).wire()
         try:

@@ -23,6 +23,8 @@ Given = TypeVar("Given")
 PAUSE = 0.1
 ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
 IDLE_WIRES = 4
+TRUSTED = 5.0
+"""Seconds for which the sentinels' word is taken."""
 
 
 class Node:
@@ -169,6 +171,7 @@ class Sentinel(Nodes):
     def __init__(self, address: Address, options: Options) -> None:
         super().__init__(address, options)
         self._primary: tuple[str, int] | None = None
+        self._until = 0.0
 
     @property
     def fallible(self) -> bool:
@@ -176,9 +179,10 @@ class Sentinel(Nodes):
         return True
 
     async def of(self, key: bytes) -> Node:
-        """The primary of now."""
-        if self._primary is None:
+        """The primary of now; the old one may go on answering after a failover, so it is asked for again."""
+        if self._primary is None or monotonic() > self._until:
             self._primary = await self._discovered()
+            self._until = monotonic() + TRUSTED
         return self._node(*self._primary)
 
     async def forget(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.catalog import require_stream, stream_key
 from mqtui.brokers.redis.nodes import Nodes, patiently
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import (
     Entry,
     after,
@@ -94,9 +94,9 @@ class StreamReader:
             reply = await self._nodes.ask(key, "XRANGE", key, id_bytes(start), id_bytes(end), "COUNT", wanted)
             found = entries(reply)
             pace.after(found)
-            if found:
-                yield found
-                start = after(entry_id(found[-1][0]))
+            for part in portions(found):
+                yield part
+                start = after(entry_id(part[-1][0]))
             if left is not None:
                 left -= len(found)
             if len(found) < wanted:
@@ -145,9 +145,9 @@ class StreamReader:
         try:
             while True:
                 found = await following.next(last)
-                if found:
-                    last = entry_id(found[-1][0])
-                    yield messages(ref, found)
+                for part in portions(found):
+                    last = entry_id(part[-1][0])
+                    yield messages(ref, part)
         finally:
             await following.close()
 
