@@ -1,7 +1,7 @@
 """Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
 
 While one batch moves, the next is written down, the one after it is chosen, and the one before is settled. Batches move
-one after the other, so order is kept; at most two are in hand.
+one after the other, so order is kept; at most three are in hand.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from mqtui.services.redrive.routing import Lost, Router
 from mqtui.state.runs import Done, Mark
 
 BATCH = 5_000
-STEPS = 2
+STEPS = 3
 """Batches in hand at once."""
 
 PERHAPS_TWICE = "perhaps twice: "
