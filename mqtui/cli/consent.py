@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import click
 
 from mqtui.cli.output import Output
-from mqtui.services.plan_lines import lines
 from mqtui.domain.errors import NeedsConsent
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
+from mqtui.services.plan_lines import lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +55,22 @@ def ask(output: Output, plan: Plan, policy: Policy, agreed: Agreed) -> Consent |
     except NeedsConsent:
         if output.json or not (sys.stdin.isatty() and sys.stderr.isatty()) or agreed.typed:
             raise
-    if policy.protected:
-        typed = click.prompt(f"Type {policy.profile} to go on", default="", show_default=False, err=True)
-        return Consent(yes=agreed.yes, typed=typed, allowed=agreed.allowed)
-    if not click.confirm("Do it?", default=False, err=True):
-        raise NeedsConsent("Nothing was changed", "The plan was not agreed to.")
-    return Consent(yes=True, typed=agreed.typed, allowed=agreed.allowed)
+    with _interruptible():
+        if policy.protected:
+            typed = click.prompt(f"Type {policy.profile} to go on", default="", show_default=False, err=True)
+            return Consent(yes=agreed.yes, typed=typed, allowed=agreed.allowed)
+        if not click.confirm("Do it?", default=False, err=True):
+            raise NeedsConsent("Nothing was changed", "The plan was not agreed to.")
+        return Consent(yes=True, typed=agreed.typed, allowed=agreed.allowed)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let ctrl+c end a question: the event loop's own handler would wait for the answer first."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except click.Abort as abort:
+        raise KeyboardInterrupt from abort
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -225,7 +225,7 @@ def row(each: Profile) -> dict[str, Any]:
         "deny": sorted(each.deny),
         "prefix": each.prefix,
         "secret": shown_source(each.secret) if each.secret else None,
-        "brokers": {kind: {"url": end.url, "options": dict(end.options)} for kind, end in each.brokers.items()},
+        "brokers": {kind.value: {"url": end.url, "options": dict(end.options)} for kind, end in each.brokers.items()},
     }
 
 

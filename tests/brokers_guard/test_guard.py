@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from mqtui.domain.plan import Acknowledge, Borrow, Deliver, Plan, Remove, Risk, 
 from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.state import audit as state_audit
 from tests.memory import MemoryWorld, RabbitMQShelf, RedisShelf
 
 AGREED = Consent(yes=True)
@@ -250,3 +252,27 @@ async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None
                 writer.borrow(ref, count)
         assert [message.value async for batch in writer.borrow(queue, 5) for message in batch] == [b"1"]
     assert len(shelf.ready(queue)) == 1
+
+
+async def test_the_line_is_on_disk_when_the_first_byte_leaves(tmp_path: Path) -> None:
+    """With the audit of this machine itself: another process could read the line before anything is stored."""
+    shop = opened()
+    audit = state_audit.Audit(tmp_path / "audit.jsonl", ["mqtui", "publish"])
+    guard = Guard(shop.world.connect(shop.shelf.address), OPEN, audit)
+    plan = shop.publishing()
+    async with guard.writing(plan, AGREED) as writer, writer.publisher() as publisher:
+        (begun,) = state_audit.Audit(tmp_path / "audit.jsonl").entries()
+        assert (begun.event, begun.run, begun.verb, begun.on) == ("begin", plan.id, "publish", ("stream:work",))
+        assert shop.shelf.entries(shop.work) == []
+        await publisher.send([shop.message()])
+    assert [entry.event for entry in audit.entries()] == ["begin", "end"]
+    assert audit.verify() is None
+
+
+async def test_a_full_disk_stops_the_write_before_it_begins() -> None:
+    shop = opened()
+    guard = Guard(shop.world.connect(shop.shelf.address), OPEN, state_audit.Audit(Path("/dev/full"), ["mqtui"]))
+    with pytest.raises(StorageFailed):
+        async with guard.writing(shop.publishing(), AGREED):
+            pytest.fail("a writer was given")
+    assert shop.shelf.events == []

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pika
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.cimpl import NewTopic
 
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.cli.driver import Done, Mqtui
@@ -91,6 +92,13 @@ class LetteringRabbitMQ(RabbitMQWorld):
 class CountingKafka(KafkaWorld):
     """Kafka that says how far a topic has come, transaction markers included."""
 
+    def small(self, size: int) -> Ref:
+        """A topic whose records may be so large at most."""
+        name = self.name("small")
+        topic = NewTopic(name, 1, 1, config={"max.message.bytes": str(size)})
+        self._admin.create_topics([topic])[name].result(20)
+        return self.ref(name)
+
     def depth(self, ref: Ref) -> int:
         """The end of partition 0."""
         reader = Consumer(self._servers | {"group.id": self.prefix})
@@ -137,6 +145,11 @@ class Ground:
         """A quorum queue whose messages may be delivered so often."""
         assert isinstance(self.world, LetteringRabbitMQ)
         return self.world.quorum(limit)
+
+    def small(self, size: int) -> Ref:
+        """A topic whose records may be so large at most."""
+        assert isinstance(self.world, CountingKafka)
+        return self.world.small(size)
 
     def fill(self, dlq: Ref, origin: Ref, numbers: range, cause: str = "bad", *, partition: int = 0) -> None:
         """Dead letters of one cause."""

@@ -114,6 +114,17 @@ class Rabbit:
             channel.basic_consume(queue, lambda *_: None, consumer_tag="somebody")
             yield
 
+    @contextmanager
+    def user(self, *, configure: str = ".*", write: str = ".*", read: str = ".*") -> Iterator[Address]:
+        """The address of a user with these rights on the vhost."""
+        name = self.name("user")
+        put = self.management.put
+        assert put(f"/users/{name}", json={"password": "secret", "tags": "management,policymaker"}).is_success
+        rights = {"configure": configure, "write": write, "read": read}
+        assert put(f"/permissions/%2F/{name}", json=rights).is_success
+        yield replace(self.address, user=name, secret="secret")
+        self.management.delete(f"/users/{name}")
+
     def close(self) -> None:
         if self.connection.is_open:
             for queue in self._queues:

@@ -73,10 +73,12 @@ async def adapter(pair: Pair) -> AsyncIterator[Adapter]:
     await made.close()
 
 
-async def test_d3_moved_means_that_the_replica_has_it(pair: Pair, adapter: Adapter) -> None:
+async def test_d3_moved_means_that_the_replica_has_it(pair: Pair) -> None:
     """D3: by default one replica must have the letter, where there is any."""
     source, target = pair.primary.stream("dlq", 20), pair.primary.stream("home")
-    receipts = await Move(adapter, source, target).all()
+    patient = pair.primary.adapter(options={"wait-ms": "20000"})
+    receipts = await Move(patient, source, target).all()
+    await patient.close()
     assert {receipt.state for receipt in receipts} == {Stored.STORED}
     assert pair.replica.numbers(target) == list(range(20))
 

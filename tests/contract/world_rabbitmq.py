@@ -16,7 +16,7 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from tests.contract.worlds import Letter, Traits, address_of, header_letter, new_prefix
 
-ENOUGH = 100_000
+WAIT = 10.0
 
 
 class RabbitMQWorld:
@@ -36,7 +36,6 @@ class RabbitMQWorld:
             pika.ConnectionParameters(host, port, self.address.path, login, heartbeat=0)
         )
         self._channel = self._connection.channel()
-        self._channel.confirm_delivery()
         self._management = httpx.Client(
             base_url=self.address.options["management"], auth=(self.address.user, self.address.secret)
         )
@@ -63,33 +62,37 @@ class RabbitMQWorld:
 
     def put(self, ref: Ref, letters: Sequence[Letter], *, partition: int = 0) -> None:
         for letter in letters:
-            headers = {name: None if value is None else value for name, value in letter.headers}
-            properties = pika.BasicProperties(headers=headers or None, delivery_mode=2, message_id="m", priority=3)
-            self._channel.basic_publish("", ref.name, letter.value or b"", properties, mandatory=True)
+            properties = pika.BasicProperties(
+                headers=dict(letter.headers) or None, delivery_mode=2, message_id="m", priority=3
+            )
+            self._channel.basic_publish("", ref.name, letter.value or b"", properties)
+        self._ready(ref)
+
+    def _ready(self, ref: Ref) -> int:
+        """How many messages wait. The answer comes after everything that was sent before on the channel."""
+        return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
 
     def contents(self, ref: Ref) -> list[Letter]:
         """Taken on a channel of its own and given back in one go, so that the order stays."""
+        waiting = self._ready(ref)
+        if not waiting:
+            return []
         channel = self._connection.channel()
         found: list[Letter] = []
-        last = 0
-        for _ in range(ENOUGH):
-            method, properties, body = channel.basic_get(ref.name)
-            if method is None or properties is None:
-                break
-            last = method.delivery_tag or 0
-            assert properties.message_id == "m"
-            assert properties.priority == 3
-            assert properties.delivery_mode == 2
+        for method, properties, body in channel.consume(ref.name, inactivity_timeout=WAIT):
+            assert method and properties, f"{ref} has {waiting} messages and gave {len(found)}"
+            assert (properties.message_id, properties.priority, properties.delivery_mode) == ("m", 3, 2)
             found.append(Letter(cast("bytes", body), headers=told(properties.headers)))
-        if last:
-            channel.basic_nack(last, multiple=True, requeue=True)
+            if len(found) == waiting:
+                channel.basic_nack(method.delivery_tag or 0, multiple=True, requeue=True)
+                break
         channel.close()
         return found
 
     def fingerprint(self) -> object:
         reply = self._management.get(f"/api/queues/{quote(self.address.path, safe='')}", params={"columns": "name"})
         names = sorted(row["name"] for row in reply.raise_for_status().json() if row["name"].startswith(self.prefix))
-        return [(name, self._channel.queue_declare(name, passive=True).method.message_count) for name in names]
+        return [(name, self._ready(self.ref(name))) for name in names]
 
     def consume(self, ref: Ref, group: str, count: int) -> None:
         for _ in range(count):

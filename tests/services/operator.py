@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -44,7 +44,8 @@ class MortalRuns(Runs):
 
     def begin(self, record: RunRecord) -> None:
         self._alive()
-        super().begin(record)
+        newest = max((known.started for known in self.list()), default=0)
+        super().begin(replace(record, started=max(record.started, newest + 1)))
 
     def in_hand(self, run: str, marks: Sequence[Mark]) -> int:
         self._alive()
@@ -165,6 +166,12 @@ class Operator:
     def _progress(self, ledger: Ledger) -> None:
         if self.stop_at is not None and self._current is not None and ledger.counted >= self.stop_at:
             self._current.stop.set()
+
+    @property
+    def planned(self) -> Planned:
+        """The plan of the last run."""
+        assert self._current is not None
+        return self._current.planned
 
     @property
     def result(self) -> Result:

@@ -10,7 +10,7 @@ from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.state.runs import Runs
 from tests.memory import Killed
-from tests.services.grounds import Ground, RabbitMQGround
+from tests.services.grounds import Ground, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, small_batches, whole
 
 COUNT = 11
@@ -235,3 +235,41 @@ async def test_no_consent_changes_nothing(ground: Ground) -> None:
     with pytest.raises(Exception, match="Nobody agreed"):
         await Operator(ground).run(consent=Consent())
     assert ground.shelf.events == before
+
+
+async def test_what_a_queue_dropped_is_restored_on_the_other_broker() -> None:
+    ground, remote = Limited(), RedisGround()
+    ground.put(range(4))
+    for item in ground.shelf.queues["work.dlq"].items:
+        item.deliveries = 1
+    operator = Operator(ground, remote)
+    assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin)), 2)
+    assert ground.left() == []
+    result = whole(await operator.resume(last().id))
+    assert result.moved == 4
+    assert set(remote.home()) == set(range(4))
+    assert ground.home() == []
+    assert {suspect.split()[1] for suspect in result.suspects} == {"m0", "m1", "m2", "m3"}
+
+
+async def test_a_discarded_letter_is_not_restored() -> None:
+    """It was to go, and its queue dropped it: it is gone, and in the bundle."""
+    ground = Limited()
+    ground.put(range(3))
+    for item in ground.shelf.queues["work.dlq"].items:
+        item.deliveries = 1
+    operator = Operator(ground)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runs, "done", died)
+        patch.setattr(Runs, "end", died)
+        with pytest.raises(Killed):
+            await operator.run(operator.order(Verb.DISCARD))
+    bury()
+    result = whole(await operator.resume(last().id))
+    assert (result.moved, result.suspects) == (3, ())
+    assert ground.home() == ground.left() == []
+    assert whole(await operator.put_back(last().id)).moved == 3
+
+
+def died(*_: object) -> None:
+    raise Killed

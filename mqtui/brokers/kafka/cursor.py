@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import RIGHTS, translate
@@ -62,19 +62,13 @@ class Cursor:
         Raises:
             MqtuiError: the broker refused, or nothing at all came for `patience` seconds.
         """
-        if not self.open:
-            return []
-        got: list[Record] = list(self._consumer.consume(count, wait))
-        if not got:
-            self._check()
-            return got
-        self._news = time.monotonic()
+        got = self.raw(count, wait)
         ends = self._ends
         kept: list[Record] = []
         last: dict[int, int] = {}
         for record in got:
             if record.error() is not None:
-                self._event(record)
+                self.event(record)
                 continue
             number, offset = record.partition(), record.offset()
             if offset < ends[number]:
@@ -87,6 +81,17 @@ class Cursor:
                 self.enough(number)
         return kept
 
+    def raw(self, count: int, wait: float) -> list[Record]:
+        """What arrives, events and records at or past the ends included. Raises as `take`."""
+        if not self.open:
+            return []
+        got = arrived(self._consumer, count, wait)
+        if got:
+            self._news = time.monotonic()
+        else:
+            self._check()
+        return got
+
     def close(self) -> None:
         """Let go."""
         self._consumer.close()
@@ -97,7 +102,8 @@ class Cursor:
             self.open.discard(number)
             self._consumer.pause([TopicPartition(self.topic, number)])
 
-    def _event(self, record: Record) -> None:
+    def event(self, record: Record) -> None:
+        """Take note of what is not a record. Raises as `take`."""
         error = record.error()
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
@@ -113,6 +119,12 @@ class Cursor:
         if time.monotonic() - self._news > self._patience:
             where = ", ".join(f"{self.topic}/{number}" for number in sorted(self.open))
             raise TimedOut(f"Nothing came from {self.topic}", f"for {self._patience:.0f} s from {where}", "Try again.")
+
+
+def arrived(consumer: Consumer, count: int, wait: float) -> list[Record]:
+    """Up to `count` records and events as soon as there is one: `consume` alone waits until it has them all."""
+    first = consumer.poll(wait)
+    return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
 
 
 def drained(cursor: Cursor, count: int = 500) -> Iterable[Record]:

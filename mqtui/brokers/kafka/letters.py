@@ -61,24 +61,38 @@ class Letters:
         self._ready = []
 
     def fetch(self, wait: float) -> None:
-        """Read some ahead."""
-        state, ref, expected, ready = self._state, self._ref, self._next, self._ready
-        for record in self._cursor.take(AT_ONCE, wait):
-            number, offset = record.partition(), record.offset()
-            due = expected[number]
-            if offset != due:
-                if offset < due:
-                    continue
-                state.marks(number).add(due, offset)
-            expected[number] = offset + 1
-            if number in self._mixed and state.marks(number).has(offset):
+        """Read some ahead. One loop, because everything in it is paid for each letter."""
+        cursor, ref, expected, ends, mixed = self._cursor, self._ref, self._next, self._ends, self._mixed
+        add, size = self._ready.append, 0
+        for record in cursor.raw(AT_ONCE, wait):
+            if record.error() is not None:
+                cursor.event(record)
                 continue
-            letter = message(ref, record)
-            ready.append(letter)
-            self._bytes += len(letter.value or b"")
-        for number in self._open - self._cursor.open:
-            state.marks(number).add(expected[number], self._ends[number])
-        self._open = set(self._cursor.open)
+            number, offset = record.partition(), record.offset()
+            if offset != expected[number] and not self._jumps(number, offset):
+                continue
+            expected[number] = offset + 1
+            if offset + 1 >= ends[number]:
+                cursor.enough(number)
+            if number in mixed and self._state.marks(number).has(offset):
+                continue
+            add(message(ref, record, number, offset))
+            size += len(record)
+        self._bytes += size
+        for number in self._open - cursor.open:
+            self._state.marks(number).add(expected[number], ends[number])
+        self._open = set(cursor.open)
+
+    def _jumps(self, number: int, offset: int) -> bool:
+        """Whether a letter after a gap is wanted. The gap is handled: nobody will ever read what was there."""
+        due, end = self._next[number], self._ends[number]
+        if offset < due:
+            return False
+        self._state.marks(number).add(due, min(offset, end))
+        self._next[number] = min(offset, end)
+        if offset >= end:
+            self._cursor.enough(number)
+        return offset < end
 
     def close(self) -> None:
         """Read no more."""

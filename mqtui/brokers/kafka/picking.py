@@ -79,7 +79,7 @@ def _forward(
     try:
         while cursor.open:
             for record in cursor.take(500, 0.2):
-                found = message(ref, record)
+                found = message(ref, record, record.partition(), record.offset())
                 if everything or wants(found):
                     yield found
     finally:
@@ -93,7 +93,7 @@ def _oldest(connection: Connection, chosen: Pick, limit: int) -> Iterator[Messag
     try:
         while cursor.open:
             for record in cursor.take(500, 0.2):
-                found = message(chosen.ref, record)
+                found = message(chosen.ref, record, record.partition(), record.offset())
                 queue = queues[record.partition()]
                 if len(queue) < limit and chosen.wants(found):
                     queue.append(found)

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from mqtui.domain.message import Header, Message, Offset
+from mqtui.brokers.kafka.swift import swift_message, swift_offset
+from mqtui.domain.message import Header, Message
 from mqtui.domain.resource import Ref
 
 Record: TypeAlias = Any
@@ -19,26 +20,18 @@ UNREADABLE: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
 WireHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
-def message(ref: Ref, record: Record) -> Message:
-    """One record."""
+def message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
+    """One record, from that place."""
     kind, time = record.timestamp()
-    return Message(
-        ref,
-        Offset(record.partition(), record.offset()),
-        record.value(),
-        record.key(),
-        headers_of(record),
-        None if kind == TIMESTAMP_NOT_AVAILABLE else time,
-    )
-
-
-def headers_of(record: Record) -> tuple[Header, ...]:
-    """Headers in order, duplicates included."""
     try:
         headers = record.headers()
     except SystemError:  # a header name that is not UTF-8; the cause is confluent-kafka's UnicodeDecodeError
-        return (UNREADABLE,)
-    return tuple([(name, value, "") for name, value in headers]) if headers else ()
+        kept: tuple[Header, ...] = (UNREADABLE,)
+    else:
+        kept = tuple([(name, value, "") for name, value in headers]) if headers else ()
+    if kind == TIMESTAMP_NOT_AVAILABLE:
+        time = None
+    return swift_message(ref, swift_offset(partition, offset), record.value(), record.key(), kept, time)
 
 
 def unsendable(headers: Iterable[Header]) -> str:

@@ -12,8 +12,9 @@ from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import error_of
 from mqtui.brokers.kafka.publisher import ANY, refused
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
+from mqtui.brokers.kafka.swift import stored
 from mqtui.brokers.kafka.topics import described, topic_name
-from mqtui.domain.message import Header, Offset
+from mqtui.domain.message import Header
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 from mqtui.domain.resource import Ref
 
@@ -36,6 +37,9 @@ class Outbox:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._targets: dict[Ref, Target] = {}
+        self._last: Ref | None = None
+        self._known = Target("", 0)
+        """The target of the last letter; most have the same."""
         self._sendable: set[str] = set()
         """Header names known to be fit for the client library."""
         self._reports: dict[int, Record | KafkaError] = {}
@@ -57,21 +61,46 @@ class Outbox:
 
     def send(self, producer: Producer, place: int, transfer: Transfer) -> Receipt | None:
         """Hand over one letter, whose target is known; a receipt where it is refused at once."""
-        letter, known = transfer.letter, self._targets[transfer.target]
-        headers = letter.headers + transfer.added if transfer.added else letter.headers
-        sendable, stripped = self._sendable, transfer.stripped
+        letter, known = transfer.letter, self._known
+        if transfer.target is not self._last:
+            self._last, known = transfer.target, self._targets[transfer.target]
+            self._known = known
+        headers: Sequence[Header] = letter.headers
+        if stripped := transfer.stripped:
+            headers = [header for header in headers if header[0] not in stripped]
+        if transfer.added:
+            headers = [*headers, *transfer.added]
+        sendable = self._sendable
         pairs: WireHeaders = [(name, value) for name, value, _ in headers if name in sendable]
         if len(pairs) != len(headers):
             if reason := self._check(headers):
                 return Receipt(Stored.REFUSED, None, reason)
             pairs = [(name, value) for name, value, _ in headers]
-        if stripped:
-            kept = [pair for pair in pairs[: len(letter.headers)] if pair[0] not in stripped]
-            pairs = kept + pairs[len(letter.headers) :]
         partition = transfer.partition
-        if partition is not None and not 0 <= partition < known.partitions:
+        if partition is None:
+            partition = ANY
+        elif not 0 <= partition < known.partitions:
             return Receipt(Stored.REFUSED, None, f"{known.name} has no partition {partition}")
-        return self._produce(producer, known.name, transfer, pairs, place)
+        while True:
+            try:
+                producer.produce(
+                    known.name,
+                    letter.value,
+                    letter.key,
+                    partition,
+                    on_delivery=partial(self._note, place),
+                    timestamp=transfer.timestamp or 0,
+                    headers=pairs,
+                )
+            except BufferError:
+                producer.poll(0.1)
+            except KafkaException as error:
+                inner = error_of(error)
+                if inner.fatal() or inner.txn_requires_abort() or inner.code() == KafkaError._STATE:
+                    raise
+                return refused(inner)
+            else:
+                return None
 
     def failures(self) -> dict[int, KafkaError]:
         """Places whose letter the broker refused, so that the transaction can't be committed."""
@@ -86,34 +115,7 @@ class Outbox:
         told = self._reports.get(place)
         if told is None or isinstance(told, KafkaError):
             return Receipt(Stored.STORED)
-        return Receipt(Stored.STORED, Offset(told.partition(), told.offset()))
-
-    def _produce(
-        self,
-        producer: Producer,
-        topic: str,
-        transfer: Transfer,
-        headers: WireHeaders,
-        place: int,
-    ) -> Receipt | None:
-        note = partial(self._note, place)
-        letter = transfer.letter
-        partition = ANY if transfer.partition is None else transfer.partition
-        time = transfer.timestamp or 0
-        while True:
-            try:
-                producer.produce(
-                    topic, letter.value, letter.key, partition, on_delivery=note, timestamp=time, headers=headers
-                )
-            except BufferError:
-                producer.poll(0.1)
-            except KafkaException as error:
-                inner = error_of(error)
-                if inner.fatal() or inner.txn_requires_abort() or inner.code() == KafkaError._STATE:
-                    raise
-                return refused(inner)
-            else:
-                return None
+        return stored(told.partition(), told.offset())
 
     def _note(self, place: int, error: KafkaError | None, record: Record) -> None:
         self._reports[place] = record if error is None else error

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from confluent_kafka import KafkaError, TopicPartition
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.cursor import HARMLESS
+from mqtui.brokers.kafka.cursor import HARMLESS, arrived
 from mqtui.brokers.kafka.errors import translate
 from mqtui.brokers.kafka.feed import Feed
 from mqtui.brokers.kafka.picking import batched
@@ -38,8 +38,8 @@ def follow(connection: Connection, ref: Ref, starts: Mapping[int, int], feed: Fe
     consumer.assign([TopicPartition(ref.name, number, first) for number, first in starts.items()])
     try:
         while not feed.closed.is_set():
-            records = [record for record in consumer.consume(500, LOOK) if _is_record(record, ref)]
-            for batch in batched(message(ref, record) for record in records):
+            records = [record for record in arrived(consumer, 500, LOOK) if _is_record(record, ref)]
+            for batch in batched(message(ref, record, record.partition(), record.offset()) for record in records):
                 if not feed.give(batch):
                     return
     finally:

@@ -68,11 +68,11 @@ class Loan:
         got = await self._channel.get(self._facts.name)
         if got is None:
             return None
-        method, properties, body = got
-        message = letter(self._facts.ref, method, properties, body, self._facts.limit)
+        given, properties, body = got
+        message = letter(self._facts.ref, given, properties, body, self._facts.limit)
         spare = self._facts.limit.spare(message.envelope.deliveries if message.envelope else None)
         if spare == 0:
-            await self._rescuer.save(self._channel, method.delivery_tag, properties, body)
+            await self._rescuer.save(self._channel, given.delivery_tag, properties, body)
             await self._channel.barrier()
             return message
         self._held += 1

@@ -16,12 +16,17 @@ from pika import exceptions as pika_errors
 from pika import spec
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel as PikaChannel
+from pika.frame import decode_frame
 
-from mqtui.brokers.rabbitmq import errors
-from mqtui.brokers.rabbitmq.properties import RawProperties
+from mqtui.brokers.rabbitmq import errors, frames
+from mqtui.brokers.rabbitmq.frames import Assembler, Given
 
-Arrival = Callable[[Any, RawProperties, bytes], None]
-"""Called with the method (deliver, get-ok), the properties and the body."""
+Arrival = Callable[[Given, bytes, bytes], None]
+"""Called with what the broker says of a message, its encoded properties and its body."""
+
+Got = tuple[Given, bytes, bytes]
+Answered = Callable[[Got | None], None]
+"""Called with the message that was asked for, or with None where the queue is empty."""
 
 ANSWER = 30.0
 """Seconds an answer may take."""
@@ -34,16 +39,10 @@ class _Lane(PikaChannel):
     """A channel that hands on whatever arrives."""
 
     on_delivery: Arrival
-    on_got: Callable[[Any, RawProperties | None, bytes], None]
-
-    def _on_deliver(self, method_frame: Any, header_frame: Any, body: bytes) -> None:
-        self.on_delivery(method_frame.method, header_frame.properties, body)
-
-    def _on_getok(self, method_frame: Any, header_frame: Any, body: bytes) -> None:
-        self.on_got(method_frame.method, header_frame.properties, body)
+    on_got: Answered
 
     def _on_getempty(self, method_frame: Any) -> None:
-        self.on_got(None, None, b"")
+        self.on_got(None)
 
     def ask_for(self, queue: str) -> None:
         """Send one `basic.get`."""
@@ -51,13 +50,47 @@ class _Lane(PikaChannel):
 
 
 class _Wire(AsyncioConnection):
-    """A connection that sends what is due in one turn of the loop in one go [pika: one system call a frame]."""
+    """A connection that sends what is due in one turn of the loop in one go [pika: one system call a frame].
+
+    Delivered messages are put together here and handed to their channel; pika sees all other frames.
+    """
 
     _due: list[bytes]
     _due_size = 0
+    _assembler: Assembler | None = None
 
     def _create_channel(self, channel_number: int, on_open_callback: Any) -> PikaChannel:
         return _Lane(self, channel_number, on_open_callback)
+
+    def _on_data_available(self, data_in: bytes) -> None:
+        wire = cast("Any", self)
+        if not self.is_open:
+            wire_class = cast("Any", super())
+            wire_class._on_data_available(data_in)
+            return
+        if self._assembler is None:
+            self._assembler = Assembler(self._arrived)
+        buffer, wire._frame_buffer = wire._frame_buffer + data_in, b""
+        at, end = 0, len(buffer)
+        while end - at > frames.HEAD.size:
+            kind, number, size = frames.HEAD.unpack_from(buffer, at)
+            stop = at + frames.HEAD.size + size + 1
+            if stop > end:
+                break
+            if not self._assembler.takes(kind, number, buffer[at + frames.HEAD.size : stop - 1]):
+                wire._process_frame(decode_frame(buffer[at:stop])[1])
+            at = stop
+        wire._frame_buffer = buffer[at:]
+        wire.bytes_received += at
+
+    def _arrived(self, number: int, given: Given, properties: bytes, body: bytes) -> None:
+        lane = cast("Any", self)._channels.get(number)
+        if lane is None:
+            return
+        if given.asked:
+            lane.on_got((given, properties, body))
+        else:
+            lane.on_delivery(given, properties, body)
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         if not self._due_size:
@@ -88,7 +121,7 @@ class Channel:
         """Called once when the channel is closed, by whomever."""
 
         self._waiting: set[asyncio.Future[Any]] = set()
-        self._gets: deque[Callable[[Any, RawProperties | None, bytes], None]] = deque()
+        self._gets: deque[Answered] = deque()
         self._prefetch = 1
         lane.on_got = self._on_got
         lane.add_on_close_callback(self._on_close)
@@ -162,17 +195,15 @@ class Channel:
         """End a consumer; what arrives before the answer is still handed on."""
         await self.ask(lambda back: self.lane.basic_cancel(tag, callback=back), "Ending a consumer")
 
-    async def get(self, queue: str) -> tuple[Any, RawProperties, bytes] | None:
+    async def get(self, queue: str) -> Got | None:
         """One message, to be acknowledged; None where the queue is empty."""
+        found: Got | None = await self.ask(
+            lambda back: self.request(queue, back), f"Reading queue {queue}", f"read on queue {queue}"
+        )
+        return found
 
-        def send(back: Callable[[Any], None]) -> None:
-            self.request(queue, lambda method, properties, body: back((method, properties, body)))
-
-        method, properties, body = await self.ask(send, f"Reading queue {queue}", f"read on queue {queue}")
-        return None if method is None else (method, properties, body)
-
-    def request(self, queue: str, got: Callable[[Any, RawProperties | None, bytes], None]) -> None:
-        """Ask for one message without waiting; `got` is called with it, or with None where the queue is empty."""
+    def request(self, queue: str, got: Answered) -> None:
+        """Ask for one message without waiting."""
         self._gets.append(got)
         self.lane.ask_for(queue)
 
@@ -183,8 +214,11 @@ class Channel:
 
     def publish(self, exchange: bytes, routing_key: bytes, properties: bytes, body: bytes) -> None:
         """Send one message, mandatory."""
-        lane = cast("Any", self.lane)
-        lane.basic_publish(exchange, routing_key, body, RawProperties(properties), mandatory=True)
+        if not self.lane.is_open:
+            raise pika_errors.ChannelWrongStateError("Channel is closed.")
+        wire = cast("Any", self.lane.connection)
+        number, most = self.lane.channel_number, wire._body_max_length
+        wire._output_marshaled_frames(frames.publish(number, exchange, routing_key, properties, body, most))
 
     def ack(self, tag: int, *, multiple: bool) -> None:
         """Acknowledge a delivery, or all up to it."""
@@ -209,8 +243,8 @@ class Channel:
         self.lane.close()
         await asyncio.wait_for(closed, ANSWER)
 
-    def _on_got(self, method: Any, properties: RawProperties | None, body: bytes) -> None:
-        self._gets.popleft()(method, properties, body)
+    def _on_got(self, got: Got | None) -> None:
+        self._gets.popleft()(got)
 
     def _on_close(self, _: Any, reason: BaseException) -> None:
         self.failure = reason

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from mqtui.brokers.rabbitmq import probes
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.facts import Queue
@@ -14,7 +13,7 @@ from mqtui.brokers.rabbitmq.outbox import Parcel, Word, parcel
 from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.taking import Bounds, Taking
-from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
+from mqtui.domain.errors import BrokerTrouble, MqtuiError
 from mqtui.domain.message import Delivery, Message
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 
@@ -35,7 +34,6 @@ class Hand:
         self._post = Post(link, channel)
         self._rescuer = Rescuer(link, facts.name, access.options.prefix)
         self._costs = facts.limit.costs
-        self._allowed: dict[bytes, str] = {}
         self.left = False
         """Whether everything was given back and the connection closed."""
 
@@ -61,12 +59,9 @@ class Hand:
                 continue
             try:
                 made = parcel(transfer.outgoing())
-            except BadInput as error:
-                receipts[place] = self._refuse(tag, Stored.REFUSED, str(error))
-                continue
-            refusal = await self._refusal(made)
-            if refusal:
-                receipts[place] = self._refuse(tag, Stored.REFUSED, refusal)
+                await self._post.allow(made)
+            except MqtuiError as error:
+                receipts[place] = self._refuse(tag, Stored.REFUSED, f"{error.title} {error.detail}".rstrip())
                 continue
             parcels.append(made)
             words.append(partial(self._word, receipts, place, tag))
@@ -157,18 +152,6 @@ class Hand:
         except MqtuiError:
             return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
         return receipts
-
-    async def _refusal(self, made: Parcel) -> str:
-        """Why nothing may be sent to an exchange; asked once for each, since a refused publish closes the channel."""
-        known = self._allowed.get(made.exchange)
-        if known is None:
-            try:
-                await probes.may_write(self._link, made.exchange.decode(), made.routing_key.decode(errors="replace"))
-                known = ""
-            except MqtuiError as error:
-                known = f"{error.title}: {error.detail}"
-            self._allowed[made.exchange] = known
-        return known
 
     async def _save(self, tags: Iterable[int]) -> None:
         """Copy held letters with no delivery left to the tail of their queue; returned they would be gone."""

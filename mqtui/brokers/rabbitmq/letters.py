@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
+from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.limits import FREE, Limit
-from mqtui.brokers.rabbitmq.properties import RawProperties, opened
+from mqtui.brokers.rabbitmq.properties import opened
 from mqtui.domain import field_table
 from mqtui.domain.message import Delivery, Envelope, Header, Message, Offset, Property
-from mqtui.domain.resource import Ref, name_text
+from mqtui.domain.resource import Ref
 
 DELIVERY_COUNT = "x-delivery-count"
 STREAM_OFFSET = "x-stream-offset"
@@ -17,27 +17,25 @@ RUN = "x-mqtui-run"
 STREAM_PARTITION = -1
 
 
-def letter(ref: Ref, method: Any, properties: RawProperties, body: bytes, limit: Limit) -> Message:
-    """A message lent by a queue."""
-    headers, named = opened(properties.encoded)
-    deliveries = None if limit is FREE else _deliveries(headers) if method.redelivered else 0
-    envelope = Envelope(
-        _text(method.exchange),
-        _text(method.routing_key),
-        method.redelivered,
-        named,
-        deliveries,
-        limit.left(deliveries),
-    )
-    return Message(ref, Delivery(method.delivery_tag), body, None, headers, _timestamp(named), (), envelope)
+def letter(ref: Ref, given: Given, properties: bytes, body: bytes, limit: Limit) -> Message:
+    """A message lent by a queue.
+
+    Raises:
+        BadInput: its properties can't be read.
+    """
+    headers, named = opened(properties)
+    deliveries = None if limit is FREE else _deliveries(headers) if given.redelivered else 0
+    left = limit.left(deliveries)
+    envelope = Envelope(given.exchange, given.routing_key, given.redelivered, named, deliveries, left)
+    return Message(ref, Delivery(given.delivery_tag), body, None, headers, _timestamp(named), (), envelope)
 
 
-def record(ref: Ref, method: Any, properties: RawProperties, body: bytes) -> Message:
+def record(ref: Ref, given: Given, properties: bytes, body: bytes) -> Message:
     """A message of a stream. Its offset becomes its position; the broker's header with it is left away."""
-    headers, named = opened(properties.encoded)
+    headers, named = opened(properties)
     offset = next((_number(value, kind) for name, value, kind in headers if name == STREAM_OFFSET), 0)
     own = tuple(header for header in headers if header[0] != STREAM_OFFSET)
-    envelope = Envelope(_text(method.exchange), _text(method.routing_key), False, named, None, FREE.left(None))
+    envelope = Envelope(given.exchange, given.routing_key, False, named, None, FREE.left(None))
     position = Offset(STREAM_PARTITION, offset)
     return Message(ref, position, body, None, own, _timestamp(named), (), envelope)
 
@@ -66,11 +64,6 @@ def stops(message: Message, run: str, at: int) -> bool:
             if died is not None and died * 1000 > at:
                 return True
     return False
-
-
-def _text(name: str | bytes) -> str:
-    """Pika gives names that are not UTF-8 as bytes."""
-    return name if isinstance(name, str) else name_text(name)
 
 
 def _deliveries(headers: tuple[Header, ...]) -> int | None:

@@ -74,6 +74,7 @@ def _sentences(facts: Queue, seen: int | None) -> list[str]:
         case Sort.KNOWN:
             told.append(f"spends 1 of at most {facts.limit.number} deliveries of each message")
             told.append("what is left is unknown until read" if seen is None else f"at the last look {seen} were left")
+            told.append("messages that were returned before may change places among themselves")
         case Sort.UNTOLD:
             told.append("may spend a delivery of each message: the limit can't be read, so 1 is taken as left")
             told.append(facts.why or "the policy can't be read")

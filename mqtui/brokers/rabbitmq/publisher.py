@@ -6,11 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from mqtui.brokers.rabbitmq import probes
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.outbox import Outbox, Parcel, Word, parcel
+from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.resource import name_text
 
 WINDOW = 16 * 1024 * 1024
 """Bytes on their way at once."""
@@ -31,10 +34,27 @@ class Post:
         self._link = link
         self.channel = channel
         self.outbox = Outbox(channel)
+        self._allowed: dict[bytes, MqtuiError | None] = {}
 
     async def open(self) -> None:
         """Turn on confirms."""
         await self.outbox.start()
+
+    async def allow(self, item: Parcel) -> None:
+        """Check exchange and right before the first message to an exchange: a refused publish closes the channel.
+
+        Raises:
+            NotFound, NotAuthorised: that message must not be sent on this channel.
+        """
+        if item.exchange not in self._allowed:
+            try:
+                await probes.may_write(self._link, name_text(item.exchange), name_text(item.routing_key))
+                self._allowed[item.exchange] = None
+            except (NotFound, NotAuthorised) as error:
+                self._allowed[item.exchange] = error
+        known = self._allowed[item.exchange]
+        if known is not None:
+            raise known
 
     async def send(self, parcels: Sequence[Parcel], words: Sequence[Word]) -> None:
         """Send all, and wait until each has the broker's word."""
@@ -76,11 +96,14 @@ class RabbitPublisher:
 
         Raises:
             BadInput: a header or property can't be written; nothing was sent.
+            NotFound, NotAuthorised: an exchange is missing, or a right on it; nothing was sent.
         """
         parcels = [parcel(outgoing) for outgoing in batch]
         return await asyncio.shield(self._access.io.call(self._send(parcels)))
 
     async def _send(self, parcels: Sequence[Parcel]) -> Sequence[Receipt]:
+        for item in parcels:
+            await self._post.allow(item)
         receipts = [SENT] * len(parcels)
 
         def noted(place: int) -> Word:

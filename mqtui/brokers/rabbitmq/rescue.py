@@ -14,7 +14,7 @@ from mqtui.brokers.rabbitmq import probes
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
 from mqtui.brokers.rabbitmq.outbox import Outbox, Parcel
-from mqtui.brokers.rabbitmq.properties import RawProperties, closed, opened
+from mqtui.brokers.rabbitmq.properties import closed, opened
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header
@@ -52,7 +52,7 @@ class Rescuer:
         await probes.may_write(self._link, "", self._queue)
         await self._open()
 
-    async def save(self, holder: Channel, tag: int, properties: RawProperties, body: bytes) -> None:
+    async def save(self, holder: Channel, tag: int, properties: bytes, body: bytes) -> None:
         """Copy the message, then acknowledge it on `holder`.
 
         Raises:
@@ -100,9 +100,9 @@ class Rescuer:
         return self._box
 
 
-def copied(properties: RawProperties) -> bytes:
+def copied(properties: bytes) -> bytes:
     """The properties of the copy: all that came, but for counts and for what would send it elsewhere."""
-    headers, named = opened(properties.encoded)
+    headers, named = opened(properties)
     kept: list[Header] = [(KEPT_AS.get(name, name), value, kind) for name, value, kind in headers if name not in COUNTS]
     kept += [(USER, string(str(value)), "string") for name, value in named if name == "user_id"]
     return closed(kept, [pair for pair in named if pair[0] != "user_id"])

@@ -17,9 +17,9 @@ from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.access import Access
-from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.channel import Channel, Got
+from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.letters import record
-from mqtui.brokers.rabbitmq.properties import RawProperties
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Ref
 
@@ -55,7 +55,7 @@ class Inflow:
     def __init__(self, channel: Channel, ref: Ref) -> None:
         self._channel = channel
         self._ref = ref
-        self._arrived: deque[tuple[Any, RawProperties, bytes]] = deque()
+        self._arrived: deque[Got] = deque()
         self._news = asyncio.Event()
         channel.on_lost.append(lambda _: self._news.set())
 
@@ -63,8 +63,8 @@ class Inflow:
         """Start the consumer."""
         await self._channel.consume(self._ref.name, CREDIT, self._came, {"x-stream-offset": argument})
 
-    def _came(self, method: Any, properties: RawProperties, body: bytes) -> None:
-        self._arrived.append((method, properties, body))
+    def _came(self, given: Given, properties: bytes, body: bytes) -> None:
+        self._arrived.append((given, properties, body))
         self._news.set()
 
     async def wait(self, seconds: float | None) -> bool:
@@ -94,9 +94,9 @@ class Inflow:
         batch: list[Message] = []
         size = tag = 0
         while self._arrived and len(batch) < BATCH and size < BATCH_BYTES:
-            method, properties, body = self._arrived.popleft()
-            tag = method.delivery_tag
-            message = record(self._ref, method, properties, body)
+            given, properties, body = self._arrived.popleft()
+            tag = given.delivery_tag
+            message = record(self._ref, given, properties, body)
             size += message.size
             batch.append(message)
         if tag:

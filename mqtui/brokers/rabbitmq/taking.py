@@ -14,10 +14,10 @@ from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.acks import Acks
-from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.channel import Channel, Got
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.letters import letter, stops
-from mqtui.brokers.rabbitmq.properties import RawProperties
 from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
 from mqtui.domain.message import Message
 
@@ -68,13 +68,15 @@ class Taking:
         self.open: set[int] = set()
         """Tags that were given out, or wait to be, and are neither removed nor kept."""
 
-        self.last: dict[int, tuple[RawProperties, bytes]] = {}
+        self.last: dict[int, tuple[bytes, bytes]] = {}
         """Letters with no delivery left, by tag: they must not be returned."""
 
         self._channel = channel
         self._facts = facts
         self._bounds = bounds
-        self._buffer: deque[Message] = deque()
+        self._buffer: deque[tuple[Message, int]] = deque()
+        """Letters with their weight in bytes."""
+
         self._news = asyncio.Event()
         self._taken = self._bytes = self._asked = self._held = 0
         self._few: set[int] = set()
@@ -169,7 +171,7 @@ class Taking:
 
     def _ripe(self, size: int) -> bool:
         """Whether a batch is ready, or nothing will come any more."""
-        if len(self._buffer) >= size or (self._buffer and self._tag(self._buffer[0]) in self._few):
+        if len(self._buffer) >= size or (self._buffer and self._first_alone()):
             return True
         if self._consumer or self._cancelling is not None:
             return False
@@ -233,22 +235,23 @@ class Taking:
             await self._wait(None)
             self._check()
 
-    def _got(self, method: Any, properties: RawProperties | None, body: bytes) -> None:
+    def _got(self, got: Got | None) -> None:
         self._asked -= 1
-        if properties is None:
+        if got is None:
             self._over = True
             self._news.set()
         else:
-            self._came(method, properties, body)
+            self._came(*got)
 
-    def _came(self, method: Any, properties: RawProperties, body: bytes) -> None:
-        tag = method.delivery_tag
+    def _came(self, given: Given, properties: bytes, body: bytes) -> None:
+        tag = given.delivery_tag
         self._taken += 1
-        self._bytes += len(properties.encoded) + len(body)
+        weight = len(properties) + len(body)
+        self._bytes += weight
         self.acks.took(tag)
         self._news.set()
         try:
-            message = letter(self._facts.ref, method, properties, body, self._facts.limit)
+            message = letter(self._facts.ref, given, properties, body, self._facts.limit)
         except BadInput as error:
             self._trouble = error
             return
@@ -264,25 +267,24 @@ class Taking:
             self.hold(tag)
             return
         self.open.add(tag)
-        self._buffer.append(message)
+        self._buffer.append((message, weight))
 
     def _batch(self, size: int) -> list[Message]:
         batch: list[Message] = []
         weight = 0
         while self._buffer and len(batch) < size and weight < BATCH_BYTES:
-            alone = self._tag(self._buffer[0]) in self._few
+            alone = self._first_alone()
             if alone and batch:
                 break
-            message = self._buffer.popleft()
+            message, size_of_it = self._buffer.popleft()
             batch.append(message)
-            weight += message.size
+            weight += size_of_it
             if alone:
                 break
         return batch
 
-    @staticmethod
-    def _tag(message: Message) -> int:
-        return getattr(message.position, "tag", 0)
+    def _first_alone(self) -> bool:
+        return bool(self._few) and getattr(self._buffer[0][0].position, "tag", 0) in self._few
 
     def _on_cancelled_by_broker(self, _: Any) -> None:
         self._consumer = ""

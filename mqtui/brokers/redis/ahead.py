@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
+from functools import partial
 
 from mqtui.brokers.port import Batch
-from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
-from mqtui.brokers.redis.replies import Entry, after, entries, entry_id, id_bytes, messages
+from mqtui.brokers.redis.nodes import Nodes, patiently
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
+from mqtui.brokers.redis.replies import Entry, Reply, after, entries, entry_id, id_bytes, messages
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -55,47 +56,49 @@ class ReadAhead:
             await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self) -> None:
-        hand: list[Message] = []
-        size = 0
+        """Fill batches up to their size in letters or bytes, page by page."""
+        start, hand, size, short = self._first, list[Message](), 0, False
         try:
-            async for found, weight in self._pages():
-                if hand and (size + weight > REPLY_BYTES or len(hand) + len(found) > self._size):
+            while not short and start <= self._last:
+                wanted = min(self._pace.count, self._size - len(hand))
+                found = await self._page(start, wanted)
+                weight = self._pace.after(found)
+                short = len(found) < wanted
+                if found:
+                    start = after(entry_id(found[-1][0]))
+                if hand and size + weight > REPLY_BYTES:
                     await self._give(hand)
                     hand, size = [], 0
-                hand = hand + messages(self._ref, found)
+                *full, last = portions(await self._unmarked(found)) or [[]]
+                for part in full:
+                    await self._give(messages(self._ref, part))
+                hand += messages(self._ref, last)
                 size += weight
-            if hand:
-                await self._give(hand)
+                if len(hand) == self._size:
+                    await self._give(hand)
+                    hand, size = [], 0
+            await self._give(hand)
         finally:
             self._ready.put_nowait(None)
 
     async def _give(self, hand: list[Message]) -> None:
-        await self._room.acquire()
-        self._ready.put_nowait(hand)
+        if hand:
+            await self._room.acquire()
+            self._ready.put_nowait(hand)
 
-    async def _pages(self) -> AsyncIterator[tuple[list[Entry], int]]:
-        pace, start = self._pace, self._first
-        while start <= self._last:
-            wanted = pace.count
-            reply = await self._nodes.ask(
-                self._key, "XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", wanted
-            )
-            found = entries(reply)
-            weight = pace.after(found)
-            short = len(found) < wanted
-            if found:
-                start = after(entry_id(found[-1][0]))
-                found = await self._unmarked(found)
-            if found:
-                yield found, weight
-            if short:
-                return
+    async def _page(self, start: EntryId, count: int) -> list[Entry]:
+        reply = await self._asked("XRANGE", self._key, id_bytes(start), id_bytes(self._last), "COUNT", count)
+        return entries(reply)
 
     async def _unmarked(self, found: list[Entry]) -> list[Entry]:
         """What no run has handled: entries that had to stay carry a mark."""
         if self._stays is None:
             return found
-        reply = await self._nodes.ask(self._key, "SMISMEMBER", self._stays, *(raw for raw, _ in found))
+        reply = await self._asked("SMISMEMBER", self._stays, *(raw for raw, _ in found))
         return [
             entry for entry, marked in zip(found, reply if isinstance(reply, list) else [], strict=True) if not marked
         ]
+
+    async def _asked(self, *command: bytes | str | int) -> Reply:
+        question = partial(self._nodes.ask, self._key, *command, name=self._ref.name)
+        return await patiently(question, self._nodes.options.reconnect)

@@ -8,13 +8,11 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.nodes import Nodes, elsewhere
+from mqtui.brokers.redis.nodes import PAUSE, Nodes, not_now, patiently
 from mqtui.brokers.redis.replies import Answer, items, number
 from mqtui.brokers.redis.server import told_by, version_of
 from mqtui.brokers.redis.wire import Command, Wire
-from mqtui.domain.errors import BrokerTrouble, CannotConnect
 
-PAUSE = 0.1
 WAITAOF_SINCE = (7, 2, 0)
 
 
@@ -25,6 +23,7 @@ class Line:
         self._nodes = nodes
         self._key = key
         self._wire: Wire | None = None
+        self._known = False
         self._client = 0
         self._run = ""
         self._fsyncs = False
@@ -32,39 +31,57 @@ class Line:
         """How many replicas a write must reach."""
 
     async def ready(self) -> Wire:
-        """The open connection, made when it is not there.
+        """The open connection, made when it is not there; a server that was there once may stay away for a while.
 
         Raises:
             CannotConnect, BrokerTrouble: no conversation; nothing was sent.
         """
         if self._wire is None or not self._wire.alive:
-            await self.close()
-            wire = await (await self._nodes.of(self._key)).wire()
-            self._wire = wire
-            client = (await wire.pipe([("CLIENT", "ID")]))[0]
-            self._client = client if isinstance(client, int) else 0
-            lines = await told_by(wire, "server", "replication", "persistence")
-            self._run = lines.get("run_id", "")
-            self._fsyncs = lines.get("aof_enabled") == "1" and version_of(lines) >= WAITAOF_SINCE
-            wanted = self._nodes.options.wait_replicas
-            self.replicas = min(1, int(lines.get("connected_slaves", "0"))) if wanted is None else wanted
+            patience = self._nodes.options.reconnect if self._known else 0
+            self._wire = await patiently(self._opened, patience)
         return self._wire
 
-    async def pipe(self, commands: Sequence[Command], *, extra: float = 0) -> list[Answer]:
-        """The answers to several commands; `extra` seconds are given beside the usual patience.
+    async def _opened(self) -> Wire:
+        await self.close()
+        if self._known or self._nodes.fallible:
+            await self._nodes.forget()
+        wire = await (await self._nodes.of(self._key)).wire()
+        try:
+            client = (await wire.pipe([("CLIENT", "ID")]))[0]
+            lines = await told_by(wire, "server", "replication", "persistence")
+        except BaseException:
+            await wire.close()
+            raise
+        self._known = True
+        self._client = client if isinstance(client, int) else 0
+        self._run = lines.get("run_id", "")
+        self._fsyncs = lines.get("aof_enabled") == "1" and version_of(lines) >= WAITAOF_SINCE
+        wanted = self._nodes.options.wait_replicas
+        self.replicas = min(1, int(lines.get("connected_slaves", "0"))) if wanted is None else wanted
+        return wire
+
+    async def pipe(self, commands: Sequence[Command]) -> list[Answer]:
+        """The answers to several commands.
 
         Raises:
             CannotConnect, BrokerTrouble: no conversation; nothing was sent.
             RepliesLost: it broke after something was sent. `mend` comes next.
         """
-        wire = await self.ready()
-        answers = await wire.pipe(commands, patience=self._nodes.options.timeout + extra)
-        if any(map(elsewhere, answers)):
+        return await self._piped(commands, ())
+
+    async def _piped(self, commands: Sequence[Command], waits: Sequence[Command]) -> list[Answer]:
+        """Send; while the server does nothing of it (loading, moved, down), find the right one and send again."""
+        patience = self._nodes.options.timeout + (self._nodes.options.wait if waits else 0)
+        deadline = monotonic() + self._nodes.options.reconnect
+        while True:
+            answers = await (await self.ready()).pipe([*commands, *waits], patience=patience)
+            refused = [not_now(answer) for answer in answers[: len(commands)]]
+            if not any(refused):
+                return answers
             await self.close()
-            await self._nodes.forget()
-            if all(map(elsewhere, answers)):
-                return await (await self.ready()).pipe(commands, patience=self._nodes.options.timeout + extra)
-        return answers
+            if not all(refused) or monotonic() > deadline:
+                return answers
+            await asyncio.sleep(PAUSE)
 
     async def stored(self, commands: Sequence[Command], *, synced: bool = False) -> tuple[list[Answer], str]:
         """As `pipe`, and why the writes can't be relied on: empty when the replicas have them.
@@ -72,8 +89,7 @@ class Line:
         `synced` also asks for the append-only file, where this server has WAITAOF.
         """
         await self.ready()
-        waits = self._waits(synced=synced)
-        answers = await self.pipe([*commands, *waits], extra=self._nodes.options.wait)
+        answers = await self._piped(commands, self._waits(synced=synced))
         return answers[: len(commands)], self._missing(answers[len(commands) :])
 
     async def settled(self) -> str:
@@ -105,17 +121,7 @@ class Line:
         """
         client, run = self._client, self._run
         await self.close()
-        deadline = monotonic() + self._nodes.options.reconnect
-        while True:
-            await self._nodes.forget()
-            try:
-                wire = await self.ready()
-                break
-            except (CannotConnect, BrokerTrouble):
-                await self.close()
-                if monotonic() > deadline:
-                    raise
-            await asyncio.sleep(PAUSE)
+        wire = await self.ready()
         if run and run != self._run:
             return True
         if not client or not run:

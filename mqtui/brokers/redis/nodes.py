@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import TypeVar
 from weakref import WeakSet
 
@@ -19,8 +20,11 @@ from mqtui.brokers.redis.wire import Command, Wire, primary_by, wire_to
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, Unreachable
 
 Given = TypeVar("Given")
+PAUSE = 0.1
 ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
 IDLE_WIRES = 4
+TRUSTED = 5.0
+"""Seconds for which the sentinels' word is taken."""
 
 
 class Node:
@@ -39,7 +43,7 @@ class Node:
             CannotConnect, BrokerTrouble: no conversation, or the adapter was closed.
         """
         if not self._keeping:
-            raise Unreachable("The connection was closed", "The adapter was closed meanwhile.")
+            raise CannotConnect("The connection was closed", "The adapter was closed meanwhile.")
         wire = await self._fresh().open()
         self._made.add(wire)
         return wire
@@ -167,6 +171,7 @@ class Sentinel(Nodes):
     def __init__(self, address: Address, options: Options) -> None:
         super().__init__(address, options)
         self._primary: tuple[str, int] | None = None
+        self._until = 0.0
 
     @property
     def fallible(self) -> bool:
@@ -174,9 +179,10 @@ class Sentinel(Nodes):
         return True
 
     async def of(self, key: bytes) -> Node:
-        """The primary of now."""
-        if self._primary is None:
+        """The primary of now; the old one may go on answering after a failover, so it is asked for again."""
+        if self._primary is None or monotonic() > self._until:
             self._primary = await self._discovered()
+            self._until = monotonic() + TRUSTED
         return self._node(*self._primary)
 
     async def forget(self) -> None:
@@ -269,9 +275,30 @@ def _range(part: list[Reply], asked: str) -> tuple[int, int, tuple[str, int]]:
     return number(part[0]), number(part[1]), (text(at[0]) or asked, number(at[1]))
 
 
+def not_now(answer: Answer) -> bool:
+    """Whether a refusal says that this server did nothing and another, or a later moment, is meant."""
+    return isinstance(answer, RedisError) and code_of(answer) in (*ELSEWHERE, "LOADING", "TRYAGAIN")
+
+
 def elsewhere(answer: Answer) -> bool:
     """Whether a refusal says that another server is meant."""
     return isinstance(answer, RedisError) and code_of(answer) in ELSEWHERE
+
+
+async def patiently(question: Callable[[], Awaitable[Given]], seconds: float) -> Given:
+    """Ask again while the server is away or can't serve; a failover or a restart takes a while.
+
+    Raises:
+        Unreachable, BrokerTrouble: it stayed so for that long.
+    """
+    deadline = monotonic() + seconds
+    while True:
+        try:
+            return await question()
+        except (Unreachable, BrokerTrouble):
+            if monotonic() > deadline:
+                raise
+        await asyncio.sleep(PAUSE)
 
 
 def nodes_of(address: Address, options: Options) -> Nodes:

@@ -30,3 +30,19 @@ class Pace:
         fitting = REPLY_BYTES * len(found) // max(size, 1)
         self.count = max(1, min(self.count * 2, fitting, self._most))
         return size
+
+
+def portions(found: list[Entry]) -> list[list[Entry]]:
+    """Entries in parts of at most 1 MiB each; one that is larger is alone."""
+    sizes = weights(found)
+    if sum(sizes) <= REPLY_BYTES:
+        return [found] if found else []
+    parts: list[list[Entry]] = [[]]
+    room = REPLY_BYTES
+    for entry, size in zip(found, sizes, strict=True):
+        if size > room and parts[-1]:
+            parts.append([])
+            room = REPLY_BYTES
+        parts[-1].append(entry)
+        room -= size
+    return parts

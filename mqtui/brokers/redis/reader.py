@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
-from time import monotonic
-
-from redis.exceptions import RedisError
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.catalog import require_stream, stream_key
-from mqtui.brokers.redis.errors import RepliesLost
-from mqtui.brokers.redis.nodes import Nodes, elsewhere
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace
+from mqtui.brokers.redis.nodes import Nodes, patiently
+from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import (
     Entry,
     after,
@@ -26,16 +21,15 @@ from mqtui.brokers.redis.replies import (
     sure,
 )
 from mqtui.brokers.redis.wire import Wire
-from mqtui.domain.errors import BadInput, BrokerTrouble, CannotConnect
+from mqtui.domain.errors import BadInput, BrokerTrouble
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId
-from mqtui.domain.resource import Ref
+from mqtui.domain.resource import Ref, name_text
 from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
 START = EntryId(0, 0)
 BLOCK_MS = 2000
 FOLLOWED_ENTRIES = 500
-PAUSE = 0.1
 
 
 class StreamReader:
@@ -100,9 +94,9 @@ class StreamReader:
             reply = await self._nodes.ask(key, "XRANGE", key, id_bytes(start), id_bytes(end), "COUNT", wanted)
             found = entries(reply)
             pace.after(found)
-            if found:
-                yield found
-                start = after(entry_id(found[-1][0]))
+            for part in portions(found):
+                yield part
+                start = after(entry_id(part[-1][0]))
             if left is not None:
                 left -= len(found)
             if len(found) < wanted:
@@ -154,9 +148,9 @@ class StreamReader:
         try:
             while True:
                 found = await following.next(last)
-                if found:
-                    last = entry_id(found[-1][0])
-                    yield messages(ref, found)
+                for part in portions(found):
+                    last = entry_id(part[-1][0])
+                    yield messages(ref, part)
         finally:
             await following.close()
 
@@ -171,26 +165,19 @@ class Following:
 
     async def next(self, last: EntryId) -> list[Entry]:
         """What came after an id; empty after 2 s of silence."""
-        deadline = monotonic() + self._nodes.options.reconnect
-        while True:
-            try:
-                return await self._read(last)
-            except (RepliesLost, CannotConnect, BrokerTrouble):
-                await self.close()
-                await self._nodes.forget()
-                if monotonic() > deadline:
-                    raise
-            await asyncio.sleep(PAUSE)
+        return await patiently(lambda: self._read(last), self._nodes.options.reconnect)
 
     async def _read(self, last: EntryId) -> list[Entry]:
         if self._wire is None:
             self._wire = await (await self._nodes.of(self._key)).wire()
         command = ("XREAD", "COUNT", FOLLOWED_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", self._key, id_bytes(last))
         patience = BLOCK_MS / 1000 + self._nodes.options.timeout
-        answer = (await self._wire.pipe([command], patience=patience))[0]
-        if isinstance(answer, RedisError) and elsewhere(answer):
-            raise BrokerTrouble("The stream has moved to another node", str(answer))
-        streams = items(sure(answer, "XREAD", self._key.decode("utf-8", "replace")))
+        try:
+            streams = items(await self._wire.ask(*command, name=name_text(self._key), patience=patience))
+        except BrokerTrouble:
+            await self.close()
+            await self._nodes.forget()
+            raise
         return entries(items(streams[0])[1]) if streams else []
 
     async def close(self) -> None:

@@ -10,8 +10,8 @@ from mqtui.brokers.redis.errors import RepliesLost, answered
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.marks import LIFE_S
 from mqtui.brokers.redis.moving import GONE, HANDLED, STAYS, chunked, ids
-from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Answer
+from mqtui.brokers.redis.nodes import Nodes, not_now, patiently
+from mqtui.brokers.redis.replies import Answer, sure
 from mqtui.brokers.redis.scripts import PRESENT, RELEASE, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
@@ -41,9 +41,20 @@ class Releaser:
         """Why a letter can't be taken: gone, or handled before; None where it is there."""
         found: list[Receipt | None] = []
         questions = [call(PRESENT, self._keys, *ids(chunk)) for chunk in chunked(letters)]
-        for answer in await self._nodes.pipe(self._keys[0], questions) if questions else []:
+        for answer in await self._asked(questions) if questions else []:
             found += [{0: GONE, 2: HANDLED}.get(said) for said in self._numbers(answer)]
         return found
+
+    async def _asked(self, questions: Sequence[Command]) -> list[Answer]:
+        """The answers, once the server serves the slot again."""
+
+        async def asked() -> list[Answer]:
+            answers = await self._nodes.pipe(self._keys[0], questions)
+            for answer in filter(not_now, answers):
+                sure(answer, "EVAL", self._source.name)
+            return answers
+
+        return await patiently(asked, self._nodes.options.reconnect)
 
     async def release(self, letters: Sequence[Message]) -> list[Receipt]:
         """One receipt a letter: removed, or it stays under a mark, or it was gone.

@@ -1,7 +1,8 @@
 """A message of one broker in the shape of another.
 
 Key, value and header bytes go over as they are where the other broker has a place for them. AMQP's typed headers become
-text, a Redis entry with more than the field `value` becomes a JSON object, and its way back is the same.
+text, and its properties stay behind. A Redis entry of the field `value` alone is that value; another becomes a JSON
+object, or an array of pairs where a name comes twice or is not UTF-8.
 """
 
 from __future__ import annotations
@@ -39,6 +40,21 @@ def cross(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing
     return message
 
 
+def told(source: BrokerKind, target: BrokerKind) -> str:
+    """What a plan says of letters that cross over; "" where they keep their shape."""
+    if source is target:
+        return ""
+    words = {
+        BrokerKind.RABBITMQ: "typed headers become text, AMQP properties stay behind",
+        BrokerKind.REDIS: "an entry with more fields than `value` becomes JSON",
+    }
+    places = {
+        BrokerKind.RABBITMQ: "a key becomes the header `key`",
+        BrokerKind.REDIS: "key, value and headers become fields",
+    }
+    return "; ".join(filter(None, (words.get(source, ""), places.get(target, ""))))
+
+
 def _untyped(value: bytes | None, kind: str) -> bytes | None:
     """A typed header's value as text; strings keep their bytes."""
     read = python(value, kind)
@@ -52,8 +68,10 @@ def _untyped(value: bytes | None, kind: str) -> bytes | None:
 def _from_fields(message: Outgoing) -> Outgoing:
     if [name for name, _ in message.fields] == [VALUE]:
         return replace(message, value=message.fields[0][1], fields=())
-    pairs = {name_text(name): _text(value) for name, value in message.fields}
-    return replace(message, value=orjson.dumps(pairs), fields=())
+    pairs = [(_text(name), _text(value)) for name, value in message.fields]
+    names = {name for name, _ in pairs if isinstance(name, str)}
+    whole = dict(pairs) if len(names) == len(pairs) else pairs
+    return replace(message, value=orjson.dumps(whole), fields=())
 
 
 def _text(value: bytes) -> str | dict[str, str]:

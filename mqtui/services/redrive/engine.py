@@ -1,11 +1,13 @@
 """Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
 
-While one batch moves, the next is read, chosen and written down.
+While one batch moves, the next is written down, the one after it is chosen, and the one before is settled. Batches move
+one after the other, so order is kept; at most three are in hand.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,8 @@ from mqtui.services.redrive.routing import Lost, Router
 from mqtui.state.runs import Done, Mark
 
 BATCH = 5_000
+STEPS = 3
+"""Batches in hand at once."""
 
 PERHAPS_TWICE = "perhaps twice: "
 """How the journal's reason of a moved letter begins that may have been stored before a crash too; its name follows."""
@@ -31,11 +35,10 @@ PERHAPS_TWICE = "perhaps twice: "
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """Letters that are written down and about to be moved; `number` is the journal's."""
+    """Letters that are to be moved."""
 
-    number: int
-    names: tuple[Name, ...]
-    transfers: tuple[Transfer, ...]
+    names: Sequence[Name]
+    transfers: Sequence[Transfer]
 
 
 class Walk:
@@ -72,23 +75,48 @@ class Walk:
         """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
         if self._budget == 0 and not self._ledger.awaits:
             return
-        moving: asyncio.Task[int] | None = None
+        steps: deque[asyncio.Task[int]] = deque()
+        turn: asyncio.Future[bool] | None = None
         drained = False
         try:
             async for batch in lease.batches(self._pace.batch(BATCH)):
-                hand = await self._take(lease, batch)
-                if moving is not None:
-                    await moving
-                moving = asyncio.create_task(self._move(hand, mover)) if hand is not None else None
-                if self._order.rate is not None and moving is not None:
-                    await self._pace.after(await moving, self._stop)
-                    moving = None
+                hand = await self._choose(lease, batch)
+                if len(steps) == STEPS:
+                    await steps.popleft()
+                if hand is not None:
+                    before, turn = turn, asyncio.get_running_loop().create_future()
+                    steps.append(asyncio.create_task(self._step(hand, mover, before, turn)))
+                    if self._order.rate is not None:
+                        await self._pace.after(await steps.pop(), self._stop)
                 if not drained and (self._stop.is_set() or self._enough(batch)):
                     drained = True
                     await lease.drain()
         finally:
-            if moving is not None:
-                await moving
+            ends = await asyncio.gather(*steps, return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+
+    async def _step(
+        self, hand: Hand, mover: Mover, before: asyncio.Future[bool] | None, after: asyncio.Future[bool]
+    ) -> int:
+        """Write down, move when the step before has moved, settle; how many were tried. None are once a step failed."""
+        moved = False
+        try:
+            letters = [transfer.letter for transfer in hand.transfers]
+            marks: list[Mark] = [
+                (name.text, name.print, _left(letter)) for name, letter in zip(hand.names, letters, strict=True)
+            ]
+            number = await self._keeper.take(marks, letters)
+            if before is not None and not await before:
+                return 0
+            receipts = await self._move(hand, mover)
+            self._stored(hand.transfers, receipts)
+            moved = True
+        finally:
+            after.set_result(moved)
+        await self._settle(hand, number, receipts)
+        return len(receipts)
 
     def _enough(self, batch: Batch) -> bool:
         """Whether nothing more is wanted.
@@ -100,8 +128,8 @@ class Walk:
             return False
         return not self._ledger.awaits or (bool(batch) and not self._met_last and _left(batch[-1]) >= 0)
 
-    async def _take(self, lease: Lease, batch: Batch) -> Hand | None:
-        """Choose, and write down what is chosen. The rest stays in the source."""
+    async def _choose(self, lease: Lease, batch: Batch) -> Hand | None:
+        """What is to be moved of a batch. The rest stays in the source."""
         names: list[Name] = []
         transfers: list[Transfer] = []
         rest: list[Message] = []
@@ -125,13 +153,7 @@ class Walk:
             self._ledger.add(Outcome.REFUSED, reason=reason)
         if lost:
             await self._keeper.done(0, [(name.text, Outcome.REFUSED, "", reason) for name, reason in lost])
-        if not transfers:
-            return None
-        marks: list[Mark] = [
-            (name.text, name.print, _left(transfer.letter)) for name, transfer in zip(names, transfers, strict=True)
-        ]
-        number = await self._keeper.take(marks, [transfer.letter for transfer in transfers])
-        return Hand(number, tuple(names), tuple(transfers))
+        return Hand(names, transfers) if transfers else None
 
     def _chosen(self, letter: Message, name: Name) -> bool:
         if name.suspect:
@@ -147,18 +169,15 @@ class Walk:
             return Transfer(letter, letter.resource)
         return self._router.route(letter)
 
-    async def _move(self, hand: Hand, mover: Mover) -> int:
+    async def _move(self, hand: Hand, mover: Mover) -> Sequence[Receipt]:
         try:
-            receipts = await mover(hand.transfers)
+            return await mover(hand.transfers)
         except MqtuiError:
             self._ledger.add(Outcome.UNKNOWN, len(hand.transfers))
             self._suspect(hand, range(len(hand.names)))
             raise
-        self._stored(hand.transfers, receipts)
-        await self._settle(hand, receipts)
-        return len(hand.transfers)
 
-    async def _settle(self, hand: Hand, receipts: Sequence[Receipt]) -> None:
+    async def _settle(self, hand: Hand, number: int, receipts: Sequence[Receipt]) -> None:
         """Count and write down. A letter whose fate is in doubt stays open in the journal: a resume asks again."""
         dones: list[Done] = []
         doubted: list[int] = []
@@ -179,7 +198,7 @@ class Walk:
                 at = f"{at} {receipt.position}"
             dones.append((name.text, outcome, at, reason))
         self._suspect(hand, doubted)
-        await self._keeper.done(hand.number, dones)
+        await self._keeper.done(number, dones)
         self._progress(self._ledger)
 
     def _suspect(self, hand: Hand, places: range | list[int]) -> None:

@@ -17,6 +17,7 @@ from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.browse import destinations, require
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, figure_of
 from mqtui.services.redrive.preview import Preview, preview
@@ -129,8 +130,8 @@ async def _made(
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector)))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
-    if remote is None and order.verb is not Verb.DISCARD and (told := await homecoming.sentence(session.broker)):
-        plan = replace(plan, facts=(*plan.facts, ("partition", told)))
+    if remote is None and order.verb is not Verb.DISCARD and (words := await homecoming.sentence(session.broker)):
+        plan = replace(plan, facts=(*plan.facts, ("partition", words)))
     within = plan.guarantee
     if order.verb is Verb.DISCARD:
         plan = replace(plan, guarantee=TAKEN_OUT[session.broker.kind])
@@ -176,7 +177,7 @@ def _plan(
         broker=session.broker.kind,
         steps=tuple(steps),
         count=count,
-        facts=tuple(_facts(order, source, targets, seen, remote)),
+        facts=tuple(_facts(order, source, targets, seen, session.broker.kind, remote)),
         risks=tuple(_risks(order, targets, seen)),
         headers=() if order.verb is Verb.DISCARD else _headers(seen),
         largest=seen.largest if seen else 0,
@@ -221,7 +222,12 @@ def strip_list(conventions: Conventions, kind: BrokerKind) -> list[str]:
 
 
 def _facts(
-    order: Order, source: Source, targets: Sequence[Ref], seen: Preview | None, remote: Session | None
+    order: Order,
+    source: Source,
+    targets: Sequence[Ref],
+    seen: Preview | None,
+    here: BrokerKind,
+    remote: Session | None,
 ) -> list[tuple[str, str]]:
     facts = [("from", f"{source.ref.name}, {source.count} letters as of now; later ones are not in the plan")]
     if order.verb is Verb.DISCARD:
@@ -230,6 +236,8 @@ def _facts(
         where = f" on {order.to_target}" if remote else ""
         named = ", ".join(f"{ref.name} {seen.targets[ref]:,}" if seen else ref.name for ref in targets)
         facts.append(("to", (named or "nobody knows where") + where))
+    if remote is not None and (shape := told(here, remote.broker.kind)):
+        facts.append(("shape", shape))
     chosen = [f"{name} {value}" for name, value in _selected(order)]
     if chosen:
         facts.append(("selected", ", ".join(chosen)))

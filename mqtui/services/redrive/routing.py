@@ -40,7 +40,7 @@ class Router:
         self._conventions = conventions
         self._stamps = stamps
         self._targets = targets
-        self._ours = stamps.stripped | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
+        self._ours = stamps.stripped(kind) | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
         self._dropped = DROPPED if kind is BrokerKind.RABBITMQ else frozenset()
         self._stripped: dict[frozenset[str], frozenset[str]] = {}
         self._usual: Ref | None = None

@@ -23,6 +23,7 @@ from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.aftermath import Aftermath, Verdict
+from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, Walk
 from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.ledger import Ledger
@@ -59,6 +60,10 @@ UNPLANNED = -1
 
 def quiet(_: Ledger) -> None:
     """Tell nobody."""
+
+
+def forget(_: object, __: object) -> None:
+    """Keep no record of where copies went: nothing watches them."""
 
 
 class Run:
@@ -121,7 +126,8 @@ class Run:
             await self._begin()
             self.begun = True
             try:
-                await self._walk(writer, remote)
+                with seldom_collecting():
+                    await self._walk(writer, remote)
             except BaseException:
                 await self._keeper.end("failed", self._told())
                 raise
@@ -198,7 +204,7 @@ class Run:
                 suspicious=suspicious,
                 stop=self.stop,
                 progress=self._progress,
-                stored=self.aftermath.copies.note,
+                stored=self.aftermath.copies.note if self.stages.watched else forget,
             )
             async with AsyncExitStack() as stack:
                 lease = await stack.enter_async_context(writer.lease(self.planned.source, self._terms(size)))

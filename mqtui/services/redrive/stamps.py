@@ -55,10 +55,14 @@ class Stamps:
             write = self._encoding.text
             self._same = (write(RUN, run), write(BY, operator), write(AT, at))
 
-    @property
-    def stripped(self) -> frozenset[str]:
-        """Our headers of an earlier run: the new ones take their place. The origin is written once and stays."""
-        return OURS if self._encoding else frozenset()
+    def stripped(self, source: BrokerKind) -> frozenset[str]:
+        """Our headers of an earlier run: the new ones take their place. The origin is written once and stays.
+
+        Where none are written, those of another broker stay behind: every field belongs to the application.
+        """
+        if self._encoding:
+            return OURS
+        return frozenset() if source is BrokerKind.REDIS else frozenset(NAMES)
 
     def of(self, letter: Message) -> tuple[Header, ...]:
         """The headers to add to this letter."""

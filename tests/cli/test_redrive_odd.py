@@ -1,0 +1,179 @@
+"""Redrives that go elsewhere, are refused in part, are planned before, or meet another one."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import OURS, Ground, ground_of, result, until
+from tests.contract.worlds import Letter
+
+
+@pytest.mark.parametrize(("source", "target"), [("kafka", "redis"), ("rabbitmq", "kafka"), ("redis", "rabbitmq")])
+def test_letters_cross_to_another_broker(
+    mqtui: Mqtui, request: pytest.FixtureRequest, source: str, target: str
+) -> None:
+    one: Ground = request.getfixturevalue(source)
+    other = ground_of(BrokerKind(target), request.getfixturevalue(f"{target}_url"))
+    dlq, origin = one.pair(3)
+    ref = other.world.create("over")
+    mqtui("redrive", one.url, dlq.name, "--to-target", other.url, "--yes").refused(2, "--to")
+    words = ("redrive", one.url, dlq.name, "--to", ref.name, "--to-target", other.url)
+    dry = mqtui(*words, "--dry-run", "--json").ok().rows()
+    assert [row["plan"]["verb"] for row in dry] == ["publish", "redrive"]
+    assert dry[0]["plan"]["broker"] == target
+    assert dry[1]["plan"]["guarantee"]["strength"] == "at least once"
+    assert one.unhandled(mqtui, dlq) == 3
+    *plans, told = mqtui(*words, "--yes", "--json").ok().rows()
+    assert [{**row["plan"], "plan": ""} for row in plans] == [{**row["plan"], "plan": ""} for row in dry]
+    assert {row["plan"]["plan"] for row in plans} == {told["run"]}
+    assert (told["moved"], told["duplicates_suspected"]) == (3, 0)
+    if source == "redis":
+        assert [json.loads(letter.value or b"")["value"] for letter in other.world.contents(ref)] == [
+            json.dumps({"number": number, "odd": bool(number % 2)}) for number in range(3)
+        ]
+    else:
+        assert other.numbers(ref) == [0, 1, 2]
+    assert one.unhandled(mqtui, dlq) == 0
+    assert one.numbers(origin) == []
+    begun = [row for row in mqtui("audit", "--json").ok().rows() if row["event"] == "begin"]
+    assert {row["run"] for row in begun} == {told["run"]}
+    assert sorted(row["verb"] for row in begun) == ["publish", "redrive"]
+    back = mqtui("runs", "putback", told["run"], "--yes", "--json")
+    assert result(back.ok())["moved"] == 3
+    assert one.unhandled(mqtui, dlq) == 3
+    other.world.close()
+
+
+def test_a_letter_that_is_too_large_stays(mqtui: Mqtui, kafka: Ground) -> None:
+    dlq, _ = kafka.pair(2)
+    small = kafka.small(1_500)
+    kafka.world.put(dlq, [Letter(b'{"number": 9, "pad": "' + bytes(65 + i % 26 for i in range(5_000)) + b'"}')])
+    done = mqtui("redrive", kafka.url, dlq.name, "--to", small.name, "--yes", "--json")
+    assert done.code in (1, 4), done.err
+    if done.code == 4:
+        risk = done.rows()[0]["plan"]["risks"]
+        named = [risk["name"] for risk in risk if risk["severity"] == "refuse"]
+        done = mqtui(
+            "redrive",
+            kafka.url,
+            dlq.name,
+            "--to",
+            small.name,
+            "--yes",
+            "--json",
+            *(f"--allow={name}" for name in named),
+        )
+        assert done.code == 1, done.err
+    told = result(done)
+    assert (told["planned"], told["moved"], told["refused"]) == (3, 2, 1)
+    assert kafka.numbers(small) == [0, 1]
+    assert kafka.unhandled(mqtui, dlq) == 1
+    rows = mqtui("runs", "show", told["run"], "--json").ok().rows()
+    (refused,) = [row for row in rows if row.get("outcome") == "refused"]
+    assert "large" in refused["reason"].lower()
+
+
+def test_a_letter_that_no_queue_takes_stays(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    dlq, _ = rabbitmq.pair(2)
+    before = rabbitmq.world.contents(dlq)
+    done = mqtui("redrive", rabbitmq.url, dlq.name, "--to", "x:amq.direct", "--yes", "--json")
+    if done.code == 4:
+        named = [risk["name"] for risk in done.rows()[0]["plan"]["risks"] if risk["severity"] == "refuse"]
+        allowed = [f"--allow={name}" for name in named]
+        done = mqtui("redrive", rabbitmq.url, dlq.name, "--to", "x:amq.direct", "--yes", "--json", *allowed)
+    assert done.code == 1, done.err
+    told = result(done)
+    assert (told["planned"], told["moved"], told["refused"]) == (2, 0, 2)
+    assert rabbitmq.world.contents(dlq) == before
+
+
+def test_a_saved_plan_is_the_one_that_runs(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
+    ground = redis
+    dlq, origin = ground.pair(3)
+    file = tmp_path / "plan.json"
+    words = ("redrive", ground.url, dlq.name, "--plan", file)
+    plan = mqtui(*words, "--dry-run", "--json").ok().rows()[0]["plan"]
+    assert json.loads(file.read_text()) == plan
+    mqtui(*words, "--limit", 1, "--yes").refused(4, "not the one that was saved")
+    other = ground.world.create("other")
+    mqtui(*words, "--to", other.name, "--yes").refused(4, "not the one that was saved")
+    assert ground.numbers(origin) == []
+    assert result(mqtui(*words, "--yes", "--json").ok())["moved"] == 3
+    file.write_text("no plan")
+    mqtui(*words, "--yes").refused(2, "holds no plan")
+    mqtui("redrive", ground.url, dlq.name, "--plan", tmp_path / "gone.json", "--yes").refused(2, "gone.json")
+
+
+def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path: Path) -> None:
+    dlq, origin = kafka.pair(40)
+    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 4, "--yes", "--json")
+    until(lambda: kafka.world.depth(origin) > 0)
+    colleague = Mqtui(tmp_path / "colleague", mqtui.bundle_key)
+    colleague.folder.mkdir()
+    held = colleague("redrive", kafka.url, dlq.name, "--yes").refused(4)
+    for word in ("root" if "root" in held.err else "held", "--take-over"):
+        assert word in held.err, held.err
+    told = result(colleague("redrive", kafka.url, dlq.name, "--take-over", "--yes", "--json").ok())
+    out, err = first.communicate(timeout=60)
+    assert first.returncode in (1, 4), err
+    assert b"Traceback" not in err
+    assert sorted(kafka.numbers(origin)) == list(range(40))
+    lost = json.loads(out.splitlines()[-1])
+    assert lost["moved"] + told["moved"] == 40
+    assert b"resume" in err or b"taken over" in err
+
+
+@pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
+def test_two_redrives_at_once_share_the_letters(
+    mqtui: Mqtui, request: pytest.FixtureRequest, kind: str, tmp_path: Path
+) -> None:
+    ground: Ground = request.getfixturevalue(kind)
+    dlq, origin = ground.world.create("dead"), ground.world.create("home")
+    ground.world.put(dlq, [ground.dead(number, origin) for number in range(60)])
+    words = ("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json")
+    first = mqtui.start(*words, "--rate", 20)
+    until(lambda: ground.world.depth(origin) > 0)
+    colleague = Mqtui(tmp_path / "colleague", mqtui.bundle_key)
+    colleague.folder.mkdir()
+    second = colleague(*words, *(("--yes-shared",) if kind == "rabbitmq" else ()))
+    out, err = first.communicate(timeout=60)
+    assert b"Traceback" not in err
+    assert sorted(ground.numbers(origin)) == list(range(60))
+    assert result(second)["moved"] + json.loads(out.splitlines()[-1])["moved"] == 60
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_asked_to_stop_finishes_its_hand(mqtui: Mqtui, ground: Ground, number: signal.Signals) -> None:
+    dlq, origin = ground.pair(30)
+    running = mqtui.start("redrive", ground.url, dlq.name, "--rate", 5, "--yes", "--json")
+    until(lambda: ground.world.depth(origin) > 0)
+    running.send_signal(number)
+    out, err = running.communicate(timeout=30)
+    assert running.returncode == 1, err
+    told = json.loads(out.splitlines()[-1])
+    assert 0 < told["moved"] < 30
+    assert told["moved"] + told["left"] == 30
+    assert ground.numbers(origin) == list(range(told["moved"]))
+    assert ground.unhandled(mqtui, dlq) == told["left"]
+    assert mqtui("runs", "--json").ok().rows()[0]["state"] == "stopped"
+    assert result(mqtui("runs", "resume", told["run"], "--yes", "--json").ok())["moved"] == 30
+    assert ground.numbers(origin) == list(range(30))
+
+
+def test_our_headers_of_an_earlier_run_are_replaced(mqtui: Mqtui, kafka: Ground) -> None:
+    dlq, origin = kafka.pair(1)
+    mqtui("redrive", kafka.url, dlq.name, "--yes").ok()
+    again = kafka.world.create("again")
+    mqtui("redrive", kafka.url, origin.name, "--to", again.name, "--yes").ok()
+    (letter,) = kafka.world.contents(again)
+    names = [name for name, _ in letter.headers]
+    assert sorted(name for name in names if name.startswith("x-mqtui")) == sorted(OURS)
+    told = dict(letter.headers)
+    assert told["x-mqtui-count"] == b"2"
+    assert json.loads(told["x-mqtui-origin"] or b"")["resource"] == dlq.name

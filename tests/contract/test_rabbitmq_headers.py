@@ -1,0 +1,204 @@
+"""R1: properties and header tables of RabbitMQ messages, byte for byte through a look, a move and a publish."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from mqtui.brokers.rabbitmq.properties import RawProperties, closed, opened
+from mqtui.domain.errors import BadInput
+from mqtui.domain.field_table import int64, plain, raw, string
+from mqtui.domain.message import Header, Outgoing
+from mqtui.domain.redrive import Stored
+from tests.contract.rabbitmq_support import (
+    QUORUM,
+    Rabbit,
+    adapter,
+    borrowed,
+    homeward,
+    move_all,
+    queue_ref,
+    terms,
+    writer,
+)
+
+EVERY_TYPE = b"".join(
+    (
+        b"\x04boolt\x01",
+        b"\x04int8b\xfe",
+        b"\x05uint8B\xfe",
+        b"\x05int16s\x80\x01",
+        b"\x06uint16u\x80\x01",
+        b"\x05int32I\x80\x00\x00\x01",
+        b"\x06uint32i\x80\x00\x00\x01",
+        b"\x05int64l\x80\x00\x00\x00\x00\x00\x00\x01",
+        b"\x05floatf" + struct.pack(">f", 1.75),
+        b"\x06doubled" + struct.pack(">d", 1.1),
+        b"\x07decimalD\x02\x00\x00\x01\x3a",
+        b"\x06stringS\x00\x00\x00\x03abc",
+        b"\x06not-u8S\x00\x00\x00\x02\xff\xfe",
+        b"\x05arrayA\x00\x00\x00\x05s\x00\x07t\x00",
+        b"\x04timeT\x00\x00\x00\x00\x65\x00\x00\x00",
+        b"\x05tableF\x00\x00\x00\x05\x01as\x00\x01",
+        b"\x04voidV",
+        b"\x06binaryx\x00\x00\x00\x02\x00\xff",
+        b"\x03twos\x00\x01",
+        b"\x03twos\x00\x02",
+        b"\x02\xff\xfet\x00",
+    )
+)
+PROPERTIES = (("content_type", "a/b"), ("delivery_mode", 2), ("priority", 3), ("timestamp", 7), ("app_id", "größe"))
+
+
+def table() -> bytes:
+    """A header table with every type, duplicates and a name that is not UTF-8, as encoded properties."""
+    flags = 1 << 15 | 1 << 13 | 1 << 12 | 1 << 11 | 1 << 6 | 1 << 3
+    return (
+        struct.pack(">H", flags)
+        + b"\x03a/b"
+        + struct.pack(">I", len(EVERY_TYPE))
+        + EVERY_TYPE
+        + b"\x02\x03"
+        + struct.pack(">Q", 7)
+        + b"\x07"
+        + "größe".encode()
+    )
+
+
+@pytest.fixture
+def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
+    opened_client = Rabbit(rabbitmq_url)
+    yield opened_client
+    opened_client.close()
+
+
+def put(rabbit: Rabbit, queue: str, encoded: bytes, body: bytes = b"\x00\xff") -> None:
+    rabbit.channel.basic_publish("", queue, body, RawProperties(encoded))
+
+
+def taken(rabbit: Rabbit, queue: str) -> tuple[bytes, bytes]:
+    """Encoded properties and body of the only message, as the broker sends them."""
+    ((_, properties, body),) = rabbit.drain(queue)
+    assert isinstance(properties, RawProperties)
+    return properties.encoded, body
+
+
+def test_properties_are_read_and_written_without_a_change() -> None:
+    headers, named = opened(table())
+    assert len(headers) == 21
+    assert named == PROPERTIES
+    assert closed(headers, named) == table()
+
+
+def test_received_properties_look_like_pikas() -> None:
+    """Code that reads a received message with pika sees what pika would have decoded."""
+    properties = RawProperties().decode(closed((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1))))
+    assert properties.headers == {"n": 5}
+    assert (properties.message_id, properties.priority, properties.content_type) == ("m", 1, None)
+    assert not hasattr(properties, "nonsense")
+
+
+@pytest.mark.parametrize(
+    "pair", [("headers", "x"), ("nonsense", "x"), ("priority", 256), ("type", 1), ("type", "x" * 256)]
+)
+def test_a_property_that_can_not_be_sent_is_bad_input(pair: tuple[str, str | int]) -> None:
+    with pytest.raises(BadInput):
+        closed((), (pair,))
+
+
+async def test_a_look_tells_every_type(rabbit: Rabbit) -> None:
+    """R1: peek, classic queue."""
+    queue = rabbit.queue()
+    put(rabbit, queue, table())
+    async with adapter(rabbit.address) as broker:
+        (message,) = await borrowed(broker, queue, 5)
+    assert message.headers == opened(table())[0]
+    assert message.envelope is not None
+    assert message.envelope.properties == PROPERTIES
+    assert message.timestamp == 7000
+    told = {name: plain(value, kind) for name, value, kind in message.headers}
+    assert (told["double"], told["float"], told["int16"]) == (1.1, 1.75, -32767)
+    assert taken(rabbit, queue) == (table(), b"\x00\xff")
+
+
+async def moved(rabbit: Rabbit, source: str, target: str) -> None:
+    """Move the only letter; the count that a quorum queue adds stays behind, as in every run."""
+    put(rabbit, source, table())
+    rabbit.settled(source, 1)
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        async with writer(broker).lease(snapshot, terms()) as lease:
+            async for batch in lease.batches(10):
+                counts = frozenset({"x-delivery-count"})
+                transfers = [replace(each, stripped=counts) for each in homeward(list(batch), queue_ref(target))]
+                assert [receipt.state for receipt in await lease.move(transfers)] == [Stored.STORED]
+
+
+async def test_a_move_changes_no_byte(rabbit: Rabbit) -> None:
+    """R1: redrive of an untouched letter."""
+    source, target = rabbit.queue(), rabbit.queue()
+    await moved(rabbit, source, target)
+    assert taken(rabbit, target) == (table(), b"\x00\xff")
+
+
+async def test_a_move_from_a_quorum_queue_changes_no_field(rabbit: Rabbit) -> None:
+    """R1: 3.10.8 itself sorts the table when it adds its count; each field keeps its bytes and type."""
+    source, target = rabbit.queue(QUORUM), rabbit.queue()
+    await moved(rabbit, source, target)
+    encoded, body = taken(rabbit, target)
+    headers, named = opened(encoded)
+    assert sorted(headers) == sorted(opened(table())[0])
+    assert (named, body) == (PROPERTIES, b"\x00\xff")
+
+
+async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) -> None:
+    """R1: each other field keeps its bytes, type and place; ours stand behind; a dropped property is gone."""
+    source, target = rabbit.queue(), rabbit.queue()
+    put(rabbit, source, table())
+    ours: Header = ("x-mqtui-run", string("run"), "string")
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        async with writer(broker).lease(snapshot, terms()) as lease:
+            async for batch in lease.batches(10):
+                (transfer,) = homeward(list(batch), queue_ref(target))
+                changed = replace(
+                    transfer, stripped=frozenset({"two", "\udcff\udcfe"}), added=(ours,), dropped=frozenset({"app_id"})
+                )
+                await lease.move([changed])
+    headers, named = opened(taken(rabbit, target)[0])
+    assert headers == (*opened(table())[0][:-3], ours)
+    assert named == PROPERTIES[:-1]
+
+
+async def test_export_and_publish_change_no_byte(rabbit: Rabbit) -> None:
+    """R1, C1: what a look tells, as JSON and back, is published as it was."""
+    source, target = rabbit.queue(), rabbit.queue()
+    put(rabbit, source, table())
+    async with adapter(rabbit.address) as broker:
+        (message,) = await borrowed(broker, source, 1)
+        assert message.envelope is not None
+        again = tuple((name, raw(plain(value, kind), kind), kind) for name, value, kind in message.headers)
+        outgoing = Outgoing(queue_ref(target), message.value, headers=again, properties=message.envelope.properties)
+        async with writer(broker).publisher() as publisher:
+            assert [receipt.state for receipt in await publisher.send([outgoing])] == [Stored.STORED]
+    assert taken(rabbit, target) == (table(), b"\x00\xff")
+
+
+async def test_a_thousand_headers_and_twenty_megabytes_move(rabbit: Rabbit) -> None:
+    """A record with 1,000 headers and one of 20 MB come home as they were."""
+    source, target = rabbit.queue(), rabbit.queue()
+    headers = tuple((f"header-{number}", int64(number), "int64") for number in range(1000))
+    big = bytes(range(256)) * (80 * 1024)
+    put(rabbit, source, closed(headers, (("delivery_mode", 2),)))
+    put(rabbit, source, closed((), (("delivery_mode", 1),)), big)
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        async with writer(broker).lease(snapshot, terms()) as lease:
+            receipts = await move_all(lease, queue_ref(target))
+    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 2
+    first, second = rabbit.drain(target)
+    assert opened(first[1].encoded) == (headers, (("delivery_mode", 2),))
+    assert (opened(second[1].encoded)[1], second[2] == big) == ((("delivery_mode", 1),), True)

@@ -1,0 +1,215 @@
+"""Finding destinations, looking at messages, and what a look costs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput, NeedsConsent, NotFound, Refused, Unsupported
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
+from mqtui.domain.span import At, Bound, Edge, Since
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.services import browse
+from mqtui.services.session import Session, opened
+from mqtui.state.audit import Audit
+from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
+
+NOBODY = Consent()
+
+
+@pytest.fixture
+async def session(ground: Ground) -> AsyncIterator[Session]:
+    async with opened(ground.url, adapters=ground.connect) as one:
+        yield one
+
+
+async def seen(session: Session, look: browse.Look, consent: Consent = NOBODY) -> list[Message]:
+    return [message async for batch in browse.peek(session, look, consent) for message in batch]
+
+
+def number(message: Message) -> int:
+    return int(message.value if message.value is not None else dict(message.fields)[b"value"])
+
+
+async def test_find_by_name(ground: Ground, session: Session) -> None:
+    assert (await browse.find(session.broker, Named(ground.origin.name))).ref == ground.origin
+    assert (await browse.find(session.broker, Named(ground.origin.name, ground.origin.kind))).ref == ground.origin
+    for missing in (Named("nowhere"), Named("nowhere", ground.origin.kind)):
+        with pytest.raises(NotFound):
+            await browse.find(session.broker, missing)
+
+
+async def test_an_exchange_is_found_where_no_queue_has_the_name() -> None:
+    ground = RabbitMQGround()
+    exchange = ground.shelf.exchange("work")
+    ground.shelf.exchange("only")
+    async with opened(ground.url, adapters=ground.connect) as session:
+        assert (await browse.find(session.broker, Named("work"))).ref.kind is Kind.QUEUE
+        assert (await browse.find(session.broker, Named("work", Kind.EXCHANGE))).ref == exchange
+        assert (await browse.find(session.broker, Named("only"))).ref.kind is Kind.EXCHANGE
+
+
+async def test_destinations_by_kind_and_name(ground: Ground, session: Session) -> None:
+    ground.put(range(3))
+    rows = await browse.destinations(session.broker)
+    assert [row.ref for row in rows] == sorted([ground.origin, ground.source])
+    assert {row.ref: row.messages.number for row in rows}[ground.source] == 3
+    assert [row.ref for row in await browse.destinations(session.broker, pattern="*[dD][lL][qQ]")] == [ground.source]
+    assert await browse.destinations(session.broker, kind=Kind.GROUP) == []
+
+
+async def test_internal_ones_come_last() -> None:
+    ground = KafkaGround()
+    ground.make("__consumer_offsets")
+    ground.make("zebra")
+    async with opened(ground.url, adapters=ground.connect) as session:
+        rows = await browse.destinations(session.broker)
+    assert [row.ref.name for row in rows] == ["orders", "orders.DLQ", "zebra", "__consumer_offsets"]
+
+
+async def test_a_look_without_a_start(ground: Ground, session: Session) -> None:
+    """The newest messages, or a queue's head."""
+    ground.put(range(9))
+    look = await browse.look(session, Named(ground.source.name), 3, None, None)
+    found = [number(message) for message in await seen(session, look)]
+    assert found == ([0, 1, 2] if look.price.lends else [6, 7, 8])
+    assert sorted(ground.left()) == list(range(9))
+
+
+@pytest.mark.parametrize("ground", [KafkaGround, RedisGround])
+async def test_looks_from_a_place_or_a_time(ground: type[Ground]) -> None:
+    made = ground()
+    made.put(range(8))
+    place: At = At(Offset(1, 2)) if made.kind is BrokerKind.KAFKA else At(EntryId(made.time(5), 0))
+    starts: list[tuple[Bound, list[int]]] = [
+        (Edge.OLDEST, [0, 2, 4] if made.kind is BrokerKind.KAFKA else [0, 1, 2]),
+        (place, [5, 7] if made.kind is BrokerKind.KAFKA else [5, 6, 7]),
+        (Since(made.time(6)), [6, 7]),
+    ]
+    async with opened(made.url, adapters=made.connect) as session:
+        for start, expected in starts:
+            look = await browse.look(session, Named(made.source.name), 3, start, None)
+            assert [number(message) for message in await seen(session, look)] == expected
+            assert made.shelf.events.count(("opened", "x")) == 0
+
+
+async def test_one_partition() -> None:
+    ground = KafkaGround()
+    ground.put(range(6))
+    async with opened(ground.url, adapters=ground.connect) as session:
+        look = await browse.look(session, Named("orders.DLQ"), 9, Edge.OLDEST, 1)
+        assert [number(message) for message in await seen(session, look)] == [1, 3, 5]
+
+
+async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
+    wrong: list[Bound] = [At(EntryId(1, 0)) if ground.kind is not BrokerKind.REDIS else At(Offset(0, 1))]
+    if ground.kind is BrokerKind.KAFKA:
+        wrong.append(At(Offset(-1, 5)))
+    if ground.kind is BrokerKind.RABBITMQ:
+        wrong += [Edge.NEWEST, Since(5)]
+    for start in wrong:
+        with pytest.raises(BadInput):
+            await browse.look(session, Named(ground.source.name), 1, start, None)
+    if ground.kind is not BrokerKind.KAFKA:
+        with pytest.raises(BadInput):
+            await browse.look(session, Named(ground.source.name), 1, None, 0)
+    with pytest.raises(NotFound):
+        await browse.look(session, Named("nowhere"), 1, None, None)
+    ground.shelf.faults.denied = {Verb.PEEK}
+    with pytest.raises(Unsupported):
+        await browse.look(session, Named(ground.source.name), 1, None, None)
+
+
+async def test_free_looks_ask_nobody_and_write_nothing() -> None:
+    ground = KafkaGround()
+    ground.put(range(3))
+    before = list(ground.shelf.events)
+    async with opened(ground.url, adapters=ground.connect) as session:
+        await seen(session, await browse.look(session, Named("orders.DLQ"), 3, None, None))
+    assert ground.shelf.events == before
+    assert not Audit().path.exists()
+
+
+def limited() -> RabbitMQGround:
+    ground = RabbitMQGround()
+    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=3)
+    ground.put(range(4))
+    return ground
+
+
+async def test_a_paid_look_is_planned_and_noted() -> None:
+    ground = limited()
+    async with opened(ground.url, adapters=ground.connect) as session:
+        look = await browse.look(session, Named("work.dlq"), 2, None, None)
+        assert look.price.spends
+        assert dict(browse.spend_plan(session, look).facts)["price"] == look.price.text
+        assert [number(message) for message in await seen(session, look)] == [0, 1]
+    assert [entry.verb for entry in Audit().entries()] == ["spend", "spend"]
+    assert ground.left() == [0, 1, 2, 3]
+
+
+async def test_the_last_delivery_is_never_spent() -> None:
+    """R3: at 1 left reading stops, and no consent overrides that."""
+    ground = limited()
+    async with opened(ground.url, adapters=ground.connect) as session:
+        reads = []
+        for _ in range(3):
+            reads.append(len(await seen(session, await browse.look(session, Named("work.dlq"), 4, None, None))))
+        assert reads == [4, 4, 1]
+        with pytest.raises(Refused):
+            await seen(session, await browse.look(session, Named("work.dlq"), 4, None, None), Consent(spend=True))
+    assert ground.left() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "consent", "reads"),
+    [
+        ({"protected": True}, Consent(), False),
+        ({"protected": True}, Consent(yes=True), False),
+        ({"protected": True}, Consent(spend=True), True),
+        ({"read_only": True}, Consent(spend=True), False),
+        ({"read_only": True, "allow": frozenset({"spend"})}, Consent(), True),
+    ],
+)
+async def test_profiles_and_prices(allowed: dict[str, bool], consent: Consent, reads: bool) -> None:
+    ground = limited()
+    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))  # type: ignore[arg-type]
+    async with opened("shop", adapters=ground.connect) as session:
+        look = await browse.look(session, Named("work.dlq"), 2, None, None)
+        if reads:
+            assert len(await seen(session, look, consent)) == 2
+            return
+        with pytest.raises(NeedsConsent if "protected" in allowed else Refused):
+            await seen(session, look, consent)
+    assert all(item.deliveries == 0 for item in ground.shelf.queues["work.dlq"].items)
+
+
+async def test_follow(ground: Ground, session: Session) -> None:
+    ground.put(range(2))
+    tail = browse.follow(session, Named(ground.source.name), None)
+    if ground.kind is BrokerKind.RABBITMQ:
+        with pytest.raises(Unsupported):
+            await anext(tail)
+        return
+    async with aclosing(tail):
+        arriving = asyncio.ensure_future(anext(tail))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        ground.put([7])
+        assert [number(message) for message in await asyncio.wait_for(arriving, 5)] == [7]
+
+
+async def test_require(session: Session, ground: Ground) -> None:
+    await browse.require(session.broker, Verb.REDRIVE, ground.source)
+    ground.shelf.faults.denied = {Verb.REDRIVE}
+    with pytest.raises(Unsupported) as found:
+        await browse.require(session.broker, Verb.REDRIVE)
+    assert found.value.hint == "Grant it."
+    assert Ref(Kind.TOPIC, "t") != ground.source

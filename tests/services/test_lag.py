@@ -1,0 +1,90 @@
+"""Groups and their lag; unknown is never zero (K14)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import Figure, about, at_least, exact, unknown
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import GroupLag
+from mqtui.services import lag
+from mqtui.services.session import Session, opened
+from tests.services.grounds import KafkaGround, RedisGround
+
+
+@pytest.fixture
+def kafka() -> KafkaGround:
+    ground = KafkaGround()
+    ground.put(range(10))
+    ground.shelf.commit("slow", ground.source, 0, 1)
+    ground.shelf.commit("slow", ground.source, 1, 5)
+    ground.shelf.commit("fast", ground.source, 0, 5)
+    return ground
+
+
+@pytest.fixture
+async def session(kafka: KafkaGround) -> AsyncIterator[Session]:
+    async with opened(kafka.url, adapters=kafka.connect) as one:
+        yield one
+
+
+async def test_groups_by_name(kafka: KafkaGround, session: Session) -> None:
+    assert [group.ref.name for group in await lag.groups(session)] == ["fast", "slow"]
+    assert len(await lag.groups(session, kafka.source)) == 2
+    assert await lag.groups(session, kafka.origin) == []
+
+
+async def test_lag_of_one_or_all(session: Session) -> None:
+    assert {row.group.name: row.total.number for row in await lag.lag(session)} == {"slow": 4, "fast": 0}
+    (slow,) = await lag.lag(session, "slow")
+    assert {part.partition: part.lag.number for part in slow.parts} == {0: 4, 1: 0}
+    with pytest.raises(NotFound, match="nobody"):
+        await lag.lag(session, "nobody")
+
+
+async def test_streams_name_groups_by_stream_too() -> None:
+    ground = RedisGround()
+    ground.put(range(4))
+    ground.shelf.group(ground.source, "billing")
+    async with opened(ground.url, adapters=ground.connect) as session:
+        (row,) = await lag.lag(session, "billing")
+    assert row.total == exact(4)
+
+
+def row(name: str, total: Figure) -> GroupLag:
+    return GroupLag(Ref(Kind.GROUP, name), "Stable", (), total)
+
+
+@pytest.mark.parametrize(
+    ("total", "warn", "fail", "failed", "warned"),
+    [
+        (exact(9), None, 10, 0, 0),
+        (exact(10), None, 10, 1, 0),
+        (exact(10), 5, 20, 0, 1),
+        (exact(30), 5, 20, 1, 0),
+        (exact(0), 0, None, 0, 1),
+        (about(12, "sampled"), None, 10, 1, 0),
+        (unknown("no committed offset"), None, 10, 1, 0),
+        (unknown("no committed offset"), 5, None, 0, 1),
+        (unknown("no committed offset"), None, None, 0, 0),
+        (at_least(3, "a partition is unknown"), None, 10, 1, 0),
+        (at_least(30, "a partition is unknown"), None, 10, 1, 0),
+        (at_least(3, "a partition is unknown"), 10, None, 0, 1),
+        (at_least(3, "a partition is unknown"), None, None, 0, 0),
+    ],
+)
+def test_verdicts(total: Figure, warn: int | None, fail: int | None, failed: int, warned: int) -> None:
+    verdict = lag.judge([row("billing", total)], warn=warn, fail=fail)
+    assert (len(verdict.failed), len(verdict.warned)) == (failed, warned)
+    for sentence in (*verdict.failed, *verdict.warned):
+        assert sentence.startswith("billing: lag ")
+        assert total.why in sentence or total.number is not None
+
+
+def test_a_verdict_names_each_group() -> None:
+    rows = [row("a", exact(5)), row("b", unknown("no committed offset")), row("c", exact(50))]
+    verdict = lag.judge(rows, warn=None, fail=50)
+    assert verdict.failed == ("b: lag unknown: no committed offset", "c: lag 50 is 50 or more")

@@ -1,0 +1,129 @@
+"""Pending entries of Redis: listed, claimed from a consumer that is gone, acknowledged (D6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import NeedsConsent, NotFound, Unsupported
+from mqtui.domain.figure import exact
+from mqtui.domain.message import EntryId
+from mqtui.domain.plan import Acknowledge, Claim
+from mqtui.domain.policy import Consent
+from mqtui.services import pending
+from mqtui.services.session import Session, opened
+from mqtui.state.audit import Audit
+from tests.services.grounds import KafkaGround, RabbitMQGround, RedisGround
+from tests.services.operator import YES
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def redis() -> RedisGround:
+    """Five entries with a consumer that is gone, then two with one that lives."""
+    ground = RedisGround()
+    ground.put(range(7))
+    ground.shelf.group(ground.source, "billing")
+    ground.shelf.deliver(ground.source, "billing", "gone", 5)
+    ground.world.clock.advance(10 * MINUTE)
+    ground.shelf.deliver(ground.source, "billing", "alive", 2)
+    ground.world.clock.advance(1_000)
+    return ground
+
+
+@pytest.fixture
+async def session(redis: RedisGround) -> AsyncIterator[Session]:
+    async with opened(redis.url, adapters=redis.connect) as one:
+        yield one
+
+
+def owners(redis: RedisGround) -> list[str]:
+    rows = redis.shelf.streams[redis.source.name].groups["billing"].rows
+    return [row.consumer for _, row in sorted(rows.items())]
+
+
+async def test_entries_page_by_page(redis: RedisGround, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "PAGE", 2)
+    found = [entry async for entry in pending.entries(session, redis.source, "billing")]
+    assert [entry.consumer for entry in found] == ["gone"] * 5 + ["alive"] * 2
+    assert [entry.id for entry in found] == sorted(entry.id for entry in found)
+    idle = [entry async for entry in pending.entries(session, redis.source, "billing", min_idle=MINUTE)]
+    assert len(idle) == 5
+    mine = [entry async for entry in pending.entries(session, redis.source, "billing", consumer="alive")]
+    assert len(mine) == 2
+
+
+async def test_chosen_by_id_or_all(redis: RedisGround, session: Session) -> None:
+    every = await pending.chosen(session, redis.source, "billing", [])
+    ids = [every[1].id, every[3].id]
+    assert [entry.id for entry in await pending.chosen(session, redis.source, "billing", ids)] == ids
+    with pytest.raises(NotFound, match="9-9"):
+        await pending.chosen(session, redis.source, "billing", [every[0].id, EntryId(9, 9)])
+    with pytest.raises(NotFound):
+        await pending.chosen(session, redis.source, "billing", [every[5].id], min_idle=MINUTE)
+    with pytest.raises(NotFound, match="Nothing pending"):
+        await pending.chosen(session, redis.source, "billing", [], min_idle=99 * MINUTE)
+    with pytest.raises(NotFound):
+        await pending.chosen(session, redis.source, "nobody", [])
+
+
+async def test_a_claim(redis: RedisGround, session: Session) -> None:
+    found = await pending.chosen(session, redis.source, "billing", [], min_idle=MINUTE)
+    plan = pending.claim_plan(session, redis.source, "billing", "alive", MINUTE, found)
+    (step,) = plan.steps
+    assert isinstance(step, Claim)
+    assert (step.consumer, step.min_idle, len(step.seen)) == ("alive", MINUTE, 5)
+    assert step.seen[0] == (found[0].id, found[0].idle, found[0].read_at)
+    assert (plan.verb, plan.count) == (Verb.CLAIM, exact(5))
+    assert dict(plan.facts)["from"].startswith("gone in group billing")
+    with pytest.raises(NeedsConsent):
+        await pending.run(session, plan, Consent())
+    assert owners(redis) == ["gone"] * 5 + ["alive"] * 2
+    result = await pending.run(session, plan, YES)
+    assert (result.asked, result.done, result.notes) == (5, 5, ())
+    assert owners(redis) == ["alive"] * 7
+    assert [entry.verb for entry in Audit().entries()] == ["claim", "claim"]
+
+
+async def test_a_second_operator_gets_nothing(redis: RedisGround, session: Session) -> None:
+    """D6: what somebody touched since it was shown stays where it is."""
+    found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
+    one = pending.claim_plan(session, redis.source, "billing", "one", 0, found)
+    two = pending.claim_plan(session, redis.source, "billing", "two", 0, found)
+    assert (await pending.run(session, one, YES)).done == 5
+    redis.world.clock.advance(5 * MINUTE)
+    late = await pending.run(session, two, YES)
+    assert (late.done, len(late.notes)) == (0, 5)
+    assert owners(redis) == ["one"] * 5 + ["alive"] * 2
+
+
+async def test_an_acknowledgement(redis: RedisGround, session: Session) -> None:
+    found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
+    plan = pending.ack_plan(session, redis.source, "billing", found[:3])
+    assert plan.steps == (Acknowledge(redis.source, "billing", tuple(entry.id for entry in found[:3])),)
+    assert "the entries stay in the stream" in dict(plan.facts)["effect"]
+    result = await pending.run(session, plan, YES)
+    assert (result.asked, result.done) == (3, 3)
+    assert owners(redis) == ["gone"] * 2 + ["alive"] * 2
+    assert redis.left() == list(range(7))
+    assert (await pending.run(session, plan, YES)).done == 0
+
+
+async def test_rights_are_asked_for(redis: RedisGround, session: Session) -> None:
+    redis.shelf.faults.denied = {Verb.PENDING}
+    with pytest.raises(Unsupported) as found:
+        await pending.chosen(session, redis.source, "billing", [])
+    assert found.value.hint == "Grant it."
+
+
+@pytest.mark.parametrize("made", [KafkaGround, RabbitMQGround])
+async def test_others_have_no_such_list(made: type[KafkaGround | RabbitMQGround]) -> None:
+    ground = made()
+    async with opened(ground.url, adapters=ground.connect) as session:
+        for verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
+            with pytest.raises(Unsupported) as found:
+                await pending.role(session, verb)
+            assert "list of pending" in found.value.detail

@@ -1,0 +1,117 @@
+"""Publishing: a receipt for each message, an audit line, and keys against doing it twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mqtui.domain.errors import NeedsConsent, Refused
+from mqtui.domain.figure import exact, unknown
+from mqtui.domain.message import Outgoing
+from mqtui.domain.plan import Send
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services import publishing
+from mqtui.services.session import opened
+from mqtui.state.audit import Audit
+from tests.services.grounds import Ground, RedisGround
+from tests.services.operator import YES
+
+
+def messages(ground: Ground, count: int) -> list[Outgoing]:
+    return [replace(ground.letter(number), target=ground.origin, partition=None) for number in range(count)]
+
+
+async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) -> list[Receipt]:
+    async with opened(ground.url, adapters=ground.connect) as session:
+        plan = publishing.plan(session, [ground.origin], unknown("from a pipe"), [("from", "a pipe")])
+        assert (plan.steps, dict(plan.facts)) == ((Send(ground.origin, plan.count),), {"from": "a pipe"})
+        receipts: list[Receipt] = []
+        async for chunk in publishing.publish(session, plan, consent, iter(sent)):
+            assert len(chunk.messages) == len(chunk.receipts)
+            receipts += chunk.receipts
+        return receipts
+
+
+async def test_all_are_stored_in_order(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "CHUNK", 4)
+    receipts = await publish(ground, messages(ground, 10))
+    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 10
+    assert sorted(ground.home()) == list(range(10))
+    assert [entry.result for entry in Audit().entries()] == ["", "10 stored"]
+
+
+async def test_what_is_refused_or_unknown_is_told(ground: Ground) -> None:
+    large = messages(ground, 1)[0]
+    grown = tuple((name, value + b" " * 900) for name, value in large.fields)
+    large = replace(large, value=None if grown else b" " * 900, fields=grown)
+    ground.shelf.faults.max_size = 800
+    ground.shelf.faults.lose_replies = 1
+    receipts = await publish(ground, [*messages(ground, 2), large])
+    assert [receipt.state for receipt in receipts] == [Stored.UNKNOWN, Stored.STORED, Stored.REFUSED]
+    assert Audit().entries()[-1].result == "1 unknown, 1 stored, 1 refused"
+
+
+async def test_only_where_the_plan_says(ground: Ground) -> None:
+    with pytest.raises(Refused):
+        await publish(ground, [ground.letter(1)])
+    with pytest.raises(NeedsConsent):
+        await publish(ground, messages(ground, 1), Consent())
+    assert ground.home() == [] == ground.left()
+
+
+async def test_a_consumer_that_stops_early_leaves_a_line(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "CHUNK", 2)
+    async with opened(ground.url, adapters=ground.connect) as session:
+        plan = publishing.plan(session, [ground.origin], exact(6))
+        sending = publishing.publish(session, plan, YES, messages(ground, 6))
+        await anext(sending)
+        await sending.aclose()
+    assert sorted(ground.home()) == [0, 1]
+    assert Audit().entries()[-1].result.startswith("interrupted")
+
+
+def test_idempotency_keys() -> None:
+    topic = Outgoing(Ref(Kind.TOPIC, "t"), b"v", b"k", (("h", b"1", ""),))
+    keyed = publishing.with_idempotency_key(topic, BrokerKind.KAFKA, "mine")
+    assert keyed.headers == (("h", b"1", ""), ("idempotency-key", b"mine", ""))
+    queue = Outgoing(Ref(Kind.QUEUE, "q"), b"v", properties=(("priority", 3), ("message_id", "old")))
+    assert publishing.with_idempotency_key(queue, BrokerKind.RABBITMQ, "mine").properties == (
+        ("priority", 3),
+        ("message_id", "mine"),
+    )
+    entry = Outgoing(Ref(Kind.STREAM, "s"), fields=((b"a", b"1"),))
+    assert publishing.with_idempotency_key(entry, BrokerKind.REDIS, "mine").fields == (
+        (b"a", b"1"),
+        (b"idempotency-key", b"mine"),
+    )
+
+
+def test_automatic_keys_tell_messages_apart() -> None:
+    ref = Ref(Kind.QUEUE, "q")
+
+    def key(**parts: object) -> object:
+        message = Outgoing(ref, **parts)  # type: ignore[arg-type]
+        return dict(publishing.with_idempotency_key(message, BrokerKind.RABBITMQ, "auto").properties)["message_id"]
+
+    same = key(value=b"v", key=b"k")
+    assert key(value=b"v", key=b"k") == same
+    others = [
+        key(value=b"v"),
+        key(value=b"kv"),
+        key(value=b"k", key=b"v"),
+        key(fields=((b"a", b"b"),)),
+        key(fields=((b"ab", b""),)),
+    ]
+    assert len({same, *others}) == 6
+    assert isinstance(same, str) and len(same) == 32
+
+
+async def test_a_stream_that_is_not_there_is_not_made() -> None:
+    ground = RedisGround()
+    ground.unmake(ground.origin)
+    (receipt,) = await publish(ground, messages(ground, 1))
+    assert receipt.state is Stored.REFUSED
+    assert ground.origin.name not in ground.shelf.streams

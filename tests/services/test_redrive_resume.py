@@ -1,0 +1,180 @@
+"""Which runs are taken up, and which are not (C4)."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from time import time
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import Held, NeedsConsent, Refused
+from mqtui.domain.policy import Consent
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.services.redrive.order import read_recipe
+from mqtui.services.runs import resumable
+from mqtui.state.paths import state_dir
+from mqtui.state.process import host
+from mqtui.state.runs import Runs
+from tests.services.grounds import Ground, KafkaGround, RabbitMQGround
+from tests.services.operator import Operator, last, whole
+
+DAY = 24 * 3_600_000
+
+
+def altered(column: str, value: object) -> None:
+    """Change all runs in the journal."""
+    with sqlite3.connect(state_dir() / "runs.sqlite") as database:
+        database.execute(f"UPDATE runs SET {column} = ?", (value,))
+    database.close()
+
+
+async def interrupted(ground: Ground, target: str = "") -> Operator:
+    ground.put(range(5))
+    operator = Operator(ground, target=target)
+    typed = Consent(yes=True, typed=target)
+    assert await operator.killed(lambda: operator.run(consent=typed), 3)
+    return operator
+
+
+async def test_an_interrupted_run_of_today_is_taken_up(ground: Ground) -> None:
+    await interrupted(ground)
+    mine, others = resumable(Runs())
+    assert ([record.id for record in mine], others) == ([last().id], [])
+
+
+async def test_an_old_one_must_be_named(ground: Ground) -> None:
+    operator = await interrupted(ground)
+    altered("started", int(time() * 1000) - DAY - 1000)
+    mine, others = resumable(Runs())
+    assert mine == []
+    assert [(record.id, why) for record, why in others] == [(last().id, "older than 24 h")]
+    assert whole(await operator.resume(last().id[:4])).moved == 5
+
+
+async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Ground) -> None:
+    Store().add(Profile("prod", {ground.kind: Endpoint(ground.url)}, protected=True))
+    operator = await interrupted(ground, "prod")
+    mine, others = resumable(Runs())
+    assert mine == []
+    assert [why for _, why in others] == ["the profile is protected"]
+    with pytest.raises(NeedsConsent):
+        await operator.resume(last().id)
+    assert whole(await operator.resume(last().id, Consent(typed="prod"))).moved == 5
+
+
+async def test_a_profile_that_is_gone_counts_as_protected(ground: Ground) -> None:
+    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}))
+    await interrupted(ground, "shop")
+    assert len(resumable(Runs())[0]) == 1
+    Store().remove("shop")
+    assert [why for _, why in resumable(Runs())[1]] == ["the profile is protected"]
+
+
+async def test_the_far_side_is_looked_at_too() -> None:
+    ground, remote = KafkaGround(), RabbitMQGround()
+    Store().add(Profile("far", {remote.kind: Endpoint(remote.url)}, protected=True))
+    ground.put(range(4))
+    operator = Operator(ground, remote, remote_target="far")
+    agreed = Consent(yes=True, typed="far")
+    assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin), agreed), 2)
+    assert [why for _, why in resumable(Runs())[1]] == ["the profile is protected"]
+
+
+async def test_a_put_back_is_not_resumed(ground: Ground) -> None:
+    ground.put(range(3))
+    operator = Operator(ground)
+    run = (await operator.run()).run
+    await operator.killed(lambda: operator.put_back(run), 1)
+    assert resumable(Runs()) == ([], [])
+    with pytest.raises(Refused, match="put back"):
+        await operator.resume(last().id)
+
+
+async def test_a_run_that_is_done_has_nothing_left(ground: Ground) -> None:
+    ground.put(range(3))
+    operator = Operator(ground)
+    await operator.run()
+    with pytest.raises(Refused, match="done"):
+        await operator.resume(last().id)
+    assert resumable(Runs()) == ([], [])
+
+
+async def test_a_run_whose_process_lives_is_held(ground: Ground) -> None:
+    operator = await interrupted(ground)
+    altered("pid_start", None)
+    assert resumable(Runs()) == ([], [])
+    with pytest.raises(Held):
+        await operator.resume(last().id)
+
+
+async def test_a_run_of_another_host_is_held(ground: Ground) -> None:
+    operator = await interrupted(ground)
+    altered("host", f"not-{host()}")
+    assert resumable(Runs()) == ([], [])
+    with pytest.raises(Held):
+        await operator.resume(last().id)
+    assert len(set(ground.home())) < 5
+
+
+async def test_two_resumes_at_once(ground: Ground) -> None:
+    """Only one process can make a run its own."""
+    await interrupted(ground)
+    first, second = Runs(), Runs()
+    run = last().id
+    first.take_up(run, 1, 1)
+    altered("pid_start", None)
+    with pytest.raises(Held):
+        second.take_up(run, 2, 2)
+
+
+async def test_a_source_made_again_under_its_name_is_refused() -> None:
+    ground = KafkaGround()
+    operator = await interrupted(ground)
+    ground.unmake(ground.source)
+    ground.shelf.make(ground.source.name, 2)
+    ground.put(range(5))
+    with pytest.raises(Refused, match="not the one"):
+        await operator.resume(last().id)
+    assert ground.left() == [0, 2, 4, 1, 3]
+
+
+async def test_refused_letters_are_tried_again_by_a_resume(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", 2)
+    ground.put(range(8))
+    operator = Operator(ground, stop_at=4)
+    ground.shelf.faults.max_size = 1
+    told = whole(await operator.run())
+    assert (told.moved, last().state) == (0, "stopped")
+    assert told.refused >= 4
+    ground.shelf.faults.max_size = None
+    result = whole(await Operator(ground).resume(last().id))
+    assert (result.planned, result.moved) == (8, 8)
+    assert sorted(ground.home()) == list(range(8))
+
+
+async def test_a_discard_of_a_cause_is_resumed_when_all_of_it_is_gone(ground: Ground) -> None:
+    """Nothing has the cause any more: that is no reason to refuse the rest of the run."""
+    ground.put(range(4))
+    operator = Operator(ground)
+    run = (await operator.run(operator.order(Verb.DISCARD))).run
+    journal = Runs()
+    kept = journal.find(run)
+    plan = kept.plan.replace(b'"cause": ""', b'"cause": "abcdef"')
+    assert read_recipe(plan).order.selection.cause == "abcdef"
+    journal.begin(replace(kept, id="b" * 32, plan=plan, state="stopped", ended=1, result=None))
+    result = whole(await operator.resume("b" * 32))
+    assert (result.planned, result.skipped) == (4, 4)
+
+
+async def test_the_plan_of_a_resume_says_so(ground: Ground) -> None:
+    operator = await interrupted(ground)
+    record = last()
+    assert record.planned == 5
+    result = whole(await operator.resume(record.id))
+    label, text = operator.planned.plan.facts[0]
+    assert label == "resumes"
+    assert Runs().short(record.id) in text
+    assert (result.run, operator.planned.plan.hash) == (record.id, record.plan_hash)

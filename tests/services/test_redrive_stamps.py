@@ -1,0 +1,104 @@
+"""The marks a letter carries home: the origin once, the rest anew at each redrive; none on Redis."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from mqtui.domain.field_table import int64, python, string
+from mqtui.domain.message import Delivery, EntryId, Header, Message, Offset
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.stamps import AT, BY, COUNT, NAMES, ORIGIN, RUN, Stamps, earlier
+from mqtui.state.process import operator
+from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
+from tests.services.operator import Operator
+
+
+def sent_home(ground: KafkaGround | RabbitMQGround) -> tuple[Header, ...]:
+    """Headers of the newest letter at home."""
+    if isinstance(ground, KafkaGround):
+        return max(ground.shelf.records(ground.origin), key=lambda record: record.timestamp or 0).headers
+    return ground.shelf.ready(ground.origin)[-1].headers
+
+
+def read(headers: tuple[Header, ...]) -> dict[str, object]:
+    """Our marks, each there once, as text or number."""
+    ours = [header for header in headers if header[0] in NAMES]
+    assert len({name for name, _, _ in ours}) == len(ours)
+    return {name: python(value, kind) if kind else (value or b"").decode() for name, value, kind in ours}
+
+
+async def twice(ground: KafkaGround | RabbitMQGround) -> tuple[dict[str, object], dict[str, object], str, str]:
+    """A letter goes home, dies again and goes home again."""
+    ground.put([5])
+    runner = Operator(ground)
+    first = (await runner.run()).run
+    headers = sent_home(ground)
+    dead = ground.letter(5)
+    ground.world.clock.advance(10)
+    ground.shelf.store(replace(dead, headers=headers + tuple(h for h in dead.headers if h[0] != "app")))
+    ground.world.clock.advance(10)
+    second = (await runner.run()).run
+    return read(headers), read(sent_home(ground)), first, second
+
+
+async def test_kafka() -> None:
+    ground = KafkaGround()
+    one, two, first, second = await twice(ground)
+    assert json.loads(str(one[ORIGIN])) == {
+        "v": 1,
+        "resource": "orders.DLQ",
+        "position": "1/0",
+        "time": ground.time(0),
+    }
+    assert two[ORIGIN] == one[ORIGIN]
+    assert (one[RUN], two[RUN]) == (first, second)
+    assert (one[COUNT], two[COUNT]) == ("1", "2")
+    assert one[BY] == two[BY] == operator()
+    assert str(one[AT]).endswith("+00:00")
+
+
+async def test_rabbitmq() -> None:
+    ground = RabbitMQGround()
+    one, two, first, second = await twice(ground)
+    told = json.loads(str(one[ORIGIN]))
+    assert (told["v"], told["resource"], told["exchange"], told["routing_key"]) == (1, "work.dlq", "", "work.dlq")
+    assert "position" not in told
+    assert two[ORIGIN] == one[ORIGIN]
+    assert (one[RUN], two[RUN]) == (first, second)
+    assert (one[COUNT], two[COUNT]) == (1, 2)
+    assert {kind for name, _, kind in sent_home(ground) if name in NAMES} == {"string", "int64"}
+
+
+async def test_what_the_application_wrote_keeps_its_bytes(ground: Ground) -> None:
+    ground.put([5])
+    await Operator(ground).run()
+    if isinstance(ground, RedisGround):
+        assert [fields for _, fields in ground.shelf.entries(ground.origin)] == [((b"value", b"5"),)]
+        return
+    assert isinstance(ground, KafkaGround | RabbitMQGround)
+    kept = [header for header in sent_home(ground) if header[0] not in NAMES]
+    assert kept == [header for header in ground.letter(5).headers if header[0] == "app"]
+
+
+def test_counts_that_cannot_be_read_are_none() -> None:
+    letter = Message(Ref(Kind.TOPIC, "t"), Offset(0, 0), b"")
+    counts: list[tuple[Header, int]] = [
+        ((COUNT, b"3", ""), 3),
+        ((COUNT, b"many", ""), 0),
+        ((COUNT, None, ""), 0),
+        ((COUNT, int64(4), "int64"), 4),
+        ((COUNT, string("7"), "string"), 7),
+        (("other", b"3", ""), 0),
+    ]
+    for header, number in counts:
+        assert earlier(replace(letter, headers=(header,))) == number
+
+
+def test_what_stays_behind() -> None:
+    kafka, redis = (Stamps(kind, "r", "me", "now") for kind in (BrokerKind.KAFKA, BrokerKind.REDIS))
+    assert kafka.stripped(BrokerKind.KAFKA) == {RUN, COUNT, BY, AT}
+    assert redis.stripped(BrokerKind.REDIS) == frozenset()
+    assert redis.stripped(BrokerKind.KAFKA) == frozenset(NAMES)
+    for place in (Delivery(1), EntryId(1, 2)):
+        assert redis.of(Message(Ref(Kind.STREAM, "s"), place, None)) == ()

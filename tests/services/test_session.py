@@ -1,0 +1,113 @@
+"""Opening a target: a URL or a profile, one broker, one gate."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtui.brokers.port import Adapter, Address
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput, NotFound, Unreachable
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.services.session import opened
+from mqtui.state.counts import CountsSeen
+from tests.memory import MemoryWorld
+from tests.memory.roles import MemoryAdapter
+from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
+
+
+async def test_a_url(ground: Ground) -> None:
+    async with opened(ground.url, adapters=ground.connect) as session:
+        assert session.broker.kind is ground.kind
+        assert (session.profile, session.warnings) == (None, ())
+        assert session.policy.permits(Verb.REDRIVE)
+        async with opened(session.target, adapters=ground.connect) as again:
+            assert again.address == session.address
+
+
+async def test_a_password_in_a_url_warns_and_is_not_shown() -> None:
+    ground = RabbitMQGround()
+    async with opened("amqp://joe:hush@memory:5672", adapters=ground.connect) as session:
+        assert session.address.secret == "hush"
+        assert len(session.warnings) == 1
+        assert "hush" not in repr(session) + session.target + session.policy.profile
+
+
+async def test_nothing_connects_before_the_first_question(ground: Ground) -> None:
+    ground.shelf.faults.unreachable = True
+    async with opened(ground.url, adapters=ground.connect) as session:
+        with pytest.raises(Unreachable):
+            await session.broker.catalog.cluster()
+
+
+async def test_a_profile() -> None:
+    ground = KafkaGround()
+    kafka = Endpoint(ground.url)
+    Store().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
+    async with opened("shop", adapters=ground.connect) as session:
+        assert (session.target, session.policy.profile, session.address.prefix) == ("shop", "shop", "ours")
+        assert not session.policy.permits(Verb.PUBLISH)
+
+
+async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
+    world = MemoryWorld()
+    Store().add(
+        Profile("all", {BrokerKind.KAFKA: Endpoint(KafkaGround.url), BrokerKind.REDIS: Endpoint(RedisGround.url)})
+    )
+    with pytest.raises(BadInput) as found:
+        async with opened("all", adapters=world.connect):
+            pass
+    assert "all/kafka, all/redis" in found.value.hint
+    for session in (
+        opened("all/redis", adapters=world.connect),
+        opened("all", BrokerKind.REDIS, adapters=world.connect),
+    ):
+        async with session as one:
+            assert (one.target, one.broker.kind) == ("all/redis", BrokerKind.REDIS)
+
+
+@pytest.mark.parametrize(("target", "error"), [("nobody", NotFound), ("http://x", BadInput), ("redrive", NotFound)])
+async def test_what_is_no_target(target: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        async with opened(target, adapters=MemoryWorld().connect):
+            pass
+
+
+async def test_an_adapter_is_closed_whatever_happens(ground: Ground) -> None:
+    closed: list[bool] = []
+
+    def connect(address: Address) -> Adapter:
+        adapter = ground.world.connect(address)
+
+        async def close() -> None:
+            closed.append(True)
+
+        adapter.close = close  # type: ignore[method-assign]
+        return adapter
+
+    with pytest.raises(ZeroDivisionError):
+        async with opened(ground.url, adapters=connect):
+            raise ZeroDivisionError
+    assert closed == [True]
+
+
+async def test_looks_with_a_price_are_remembered_on_this_machine() -> None:
+    ground = RabbitMQGround()
+
+    class Remembering(MemoryAdapter):
+        counts: object = None
+
+    def connect(address: Address) -> Adapter:
+        adapter = ground.world.connect(address)
+        adapter.__class__ = Remembering
+        return adapter
+
+    made: list[Adapter] = []
+
+    def noted(address: Address) -> Adapter:
+        made.append(connect(address))
+        return made[-1]
+
+    async with opened(ground.url, adapters=noted):
+        assert isinstance(made[0].counts, CountsSeen)  # type: ignore[attr-defined]
