@@ -9,7 +9,6 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.access import Access
@@ -17,7 +16,6 @@ from mqtui.brokers.rabbitmq.channel import Channel
 from mqtui.brokers.rabbitmq.letters import letter
 from mqtui.brokers.rabbitmq.limits import FREE
 from mqtui.brokers.rabbitmq.management import Row
-from mqtui.brokers.rabbitmq.properties import RawProperties
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
@@ -100,10 +98,10 @@ class Ears:
         self._news = asyncio.Event()
         channel.on_lost.append(lambda _: self._news.set())
 
-    def heard(self, method: Any, properties: RawProperties, body: bytes) -> None:
+    def heard(self, given: Given, properties: bytes, body: bytes) -> None:
         """One message came."""
-        self._heard.append(letter(self._ref, method, properties, body, FREE))
-        self._channel.ack(method.delivery_tag, multiple=False)
+        self._heard.append(letter(self._ref, given, properties, body, FREE))
+        self._channel.ack(given.delivery_tag, multiple=False)
         self._news.set()
 
     async def next(self) -> list[Message]:

@@ -72,7 +72,7 @@ class DetailPane(Vertical):
         self.look: Look | None = None
         self._conventions = conventions
         self._listed: Sequence[Header] = ()
-        self._name = ""
+        self._titled = ""
 
     def compose(self) -> ComposeResult:
         """Rule, caption, value, rule, headers."""
@@ -100,9 +100,9 @@ class DetailPane(Vertical):
 
     def show(self, message: Message | None, name: str) -> None:
         """Show a message; the same one stays as it is."""
-        if message is self.message and name == self._name:
+        if message is self.message and name == self._titled:
             return
-        self.message, self._name = message, name
+        self.message, self._titled = message, name
         self.draw()
 
     def draw(self) -> None:
@@ -148,7 +148,7 @@ class DetailPane(Vertical):
 
     def _draw_rule(self) -> None:
         faces = "  ".join(f"▸{face}" if face == self.face else f" {face}" for face in FACES)
-        self.head.name_shown, self.head.facts = clean(self._name), faces if self.message is not None else ""
+        self.head.name_shown, self.head.facts = clean(self._titled), faces if self.message is not None else ""
         what = "fields" if self.message is not None and self.message.fields else "headers"
         self.headers_head.name_shown = f"{what} {len(self._listed)}"
         self.headers_head.display = bool(self._listed) and self.face != "report"
