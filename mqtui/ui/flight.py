@@ -12,9 +12,10 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
+from mqtui.services.redrive.order import Stages
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before, Run
-from mqtui.services.redrive.staging import Between, Stages
+from mqtui.services.redrive.staging import Between
 from mqtui.services.session import Session
 from mqtui.state.runs import Runs
 
@@ -27,7 +28,6 @@ class Flight:
 
     session: Session
     planned: Planned
-    stages: Stages
     consent: Consent
     changed: Callable[[], None]
     before: Before | None = None
@@ -50,7 +50,6 @@ class Flight:
             known().conventions,
             journal,
             before=self.before,
-            stages=self.stages,
             gate=self._ask,
             progress=self._moved,
         )
@@ -85,6 +84,11 @@ class Flight:
         finally:
             self.between = None
             self._answer = None
+
+    @property
+    def stages(self) -> Stages:
+        """First a few, then more."""
+        return self.planned.order.stages
 
     @property
     def active(self) -> bool:

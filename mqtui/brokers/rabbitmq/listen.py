@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.letters import letter
 from mqtui.brokers.rabbitmq.limits import FREE
 from mqtui.brokers.rabbitmq.management import Row

@@ -40,7 +40,8 @@ async def plan(
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
-    planned = await make(session, kept.order, conventions, remote, source=source, run=record.id, targets=kept.targets)
+    order = replace(kept.order, stages=replace(kept.order.stages, first=()))
+    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
     facts = [("resumes", f"run {runs.short(record.id)}: {sum(counts.values()):,} done, {len(marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]

@@ -32,7 +32,7 @@ from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
 from mqtui.services.redrive.restore import settle
 from mqtui.services.redrive.routing import Router
-from mqtui.services.redrive.staging import ALL_AT_ONCE, Between, Gate, Stages, by_itself
+from mqtui.services.redrive.staging import Between, Gate, by_itself
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.session import Session
 from mqtui.state.bundles import Bundle
@@ -78,14 +78,13 @@ class Run:
         *,
         remote: Session | None = None,
         before: Before | None = None,
-        stages: Stages = ALL_AT_ONCE,
         gate: Gate = by_itself,
         progress: Callable[[Ledger], None] = quiet,
     ) -> None:
         self.session = session
         self.planned = planned
         self.remote = remote
-        self.stages = stages
+        self.stages = planned.order.stages
         self.verdict: Verdict | None = None
         """What the last watch found; None where nothing was watched."""
 

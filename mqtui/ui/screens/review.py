@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -13,9 +14,8 @@ from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
 from mqtui.services.plan_lines import lines
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.planning import Planned, make
-from mqtui.services.redrive.staging import Stages
 from mqtui.ui.actions import Action
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
@@ -24,9 +24,8 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
-FIRST = (1, 10)
-WATCH = 60.0
-STOP_AT = 0.05
+CAREFUL = Stages((1, 10), stop_at=0.05, watch=60.0)
+AT_ONCE = Stages((), stop_at=0.05, watch=60.0)
 
 
 class ReviewPlace(Place):
@@ -37,7 +36,7 @@ class ReviewPlace(Place):
     def __init__(self, desk: Desk, order: Order) -> None:
         super().__init__()
         self.desk = desk
-        self.order = order
+        self.order = order if order.verb is Verb.DISCARD else replace(order, stages=CAREFUL)
         self.planned: Planned | None = None
         self.whole = False
         """Whether it starts with all letters instead of one."""
@@ -94,10 +93,8 @@ class ReviewPlace(Place):
         if self.order.verb is Verb.DISCARD:
             return [[("[ Discard all ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
         start, other = ("all at once", "one letter") if self.whole else ("1", "all at once")
-        stages = "" if self.whole else f"then {FIRST[1]}, then the rest; "
         return [
-            [("first ", "muted"), (start, "accent"), (f"  {stages}ctrl+r: {other}", "muted")],
-            [(f"stop if more than {STOP_AT:.0%} come back within {WATCH:.0f}s; it asks after the first", "muted")],
+            [("it asks after each stage; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
             [(f"[ Start with {start} ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")],
         ]
 
@@ -131,9 +128,12 @@ class ReviewPlace(Place):
     @does("form.review")
     def other_way(self) -> None:
         """Start with one letter, or with all."""
+        if self.order.verb is Verb.DISCARD:
+            self.line.why_not("a discard is done at once")
+            return
         self.whole = not self.whole
-        if self.planned is not None:
-            self.draw_plan()
+        self.order = replace(self.order, stages=AT_ONCE if self.whole else CAREFUL)
+        self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     @does("nav.open")
     def start(self) -> None:
@@ -159,9 +159,7 @@ class ReviewPlace(Place):
                 self.line.tell(f"that was not {wanted}: nothing happened", "warn")
                 return
             typed = policy.profile
-        stages = Stages() if self.whole or self.order.verb is Verb.DISCARD else Stages(FIRST, STOP_AT, WATCH)
-        consent = Consent(yes=True, typed=typed)
-        self.console.go.launch(RunPlace(self.desk, planned, stages, consent))
+        self.console.go.launch(RunPlace(self.desk, planned, Consent(yes=True, typed=typed)))
 
     @does("thing.copy")
     def copy_command(self) -> None:
@@ -176,7 +174,7 @@ class ReviewPlace(Place):
             if value:
                 words += [name, str(value)]
         if self.order.verb is Verb.REDRIVE and not self.whole:
-            words += ["--canary", ",".join(map(str, FIRST)), "--stop-at", f"{STOP_AT:.0%}", "--watch", f"{WATCH:.0f}s"]
+            words += ["--canary", ",".join(map(str, CAREFUL.first)), "--watch", f"{CAREFUL.watch:.0f}s"]
         return " ".join(words)
 
 

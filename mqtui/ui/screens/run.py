@@ -12,7 +12,6 @@ from mqtui.domain.policy import Consent
 from mqtui.services.redrive.aftermath import Verdict
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before
-from mqtui.services.redrive.staging import Stages
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
@@ -31,13 +30,11 @@ class RunPlace(Place):
 
     hinted = ("nav.open", "nav.back", "thing.copy", "run.stop", "run.restore")
 
-    def __init__(
-        self, desk: Desk, planned: Planned, stages: Stages, consent: Consent, before: Before | None = None
-    ) -> None:
+    def __init__(self, desk: Desk, planned: Planned, consent: Consent, before: Before | None = None) -> None:
         super().__init__()
         assert desk.session is not None
         self.desk = desk
-        self.flight = Flight(desk.session, planned, stages, consent, self._news, before)
+        self.flight = Flight(desk.session, planned, consent, self._news, before)
         self._fresh = True
 
     def body(self) -> Iterable[Widget]:
