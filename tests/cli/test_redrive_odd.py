@@ -30,12 +30,7 @@ def test_letters_cross_to_another_broker(mqtui: Mqtui, ground_on: GroundOn, sour
     assert [{**row["plan"], "plan": ""} for row in plans] == [{**row["plan"], "plan": ""} for row in dry]
     assert {row["plan"]["plan"] for row in plans} == {told["run"]}
     assert (told["moved"], told["duplicates_suspected"]) == (3, 0)
-    if source == "redis":
-        assert [json.loads(letter.value or b"")["value"] for letter in other.world.contents(ref)] == [
-            json.dumps({"number": number, "odd": bool(number % 2)}) for number in range(3)
-        ]
-    else:
-        assert other.numbers(ref) == [0, 1, 2]
+    assert other.numbers(ref) == [0, 1, 2]
     assert one.unhandled(mqtui, dlq) == 0
     assert one.numbers(origin) == []
     begun = [row for row in mqtui("audit", "--json").ok().rows() if row["event"] == "begin"]
@@ -107,8 +102,8 @@ def test_a_saved_plan_is_the_one_that_runs(mqtui: Mqtui, redis: Ground, tmp_path
 
 
 def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path: Path) -> None:
-    dlq, origin = kafka.pair(40)
-    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 4, "--yes", "--json")
+    dlq, origin = kafka.pair(600)
+    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 10, "--yes", "--json")
     until(lambda: kafka.world.depth(origin) > 0)
     colleague = Mqtui(tmp_path / "colleague", mqtui.bundle_key)
     colleague.folder.mkdir()
@@ -117,11 +112,11 @@ def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path
     assert "--take-over" in held.err
     told = result(colleague("redrive", kafka.url, dlq.name, "--take-over", "--yes", "--json").ok())
     out, err = first.communicate(timeout=60)
-    assert first.returncode in (1, 4), err
+    assert first.returncode == 4, err
     assert b"Traceback" not in err
-    assert sorted(kafka.numbers(origin)) == list(range(40))
+    assert sorted(kafka.numbers(origin)) == list(range(600))
     lost = json.loads(out.splitlines()[-1])
-    assert lost["moved"] + told["moved"] == 40
+    assert lost["moved"] + told["moved"] == 600
     assert b"held by another run" in err
 
 
