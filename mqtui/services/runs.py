@@ -13,6 +13,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Outcome
 from mqtui.profiles.store import Store
+from mqtui.services.jsonlines import shown_name
 from mqtui.services.redrive.order import read_recipe
 from mqtui.services.redrive.resuming import DAY
 from mqtui.services.redrive.running import UNPLANNED
@@ -42,7 +43,7 @@ def row(journal: Runs, record: RunRecord) -> Json:
         "verb": record.verb,
         "profile": record.profile,
         "target": record.target,
-        "source": record.source.name,
+        "source": shown_name(record.source.name),
         "broker": record.broker,
         "state": state(record),
         "operator": record.operator,
@@ -72,9 +73,10 @@ def report(journal: Runs, record: RunRecord) -> str:
         parts.append(f"{doubtful:,} in hand when it ended")
     span = begun.strftime("%Y-%m-%d %H:%M:%S") + (ended.strftime("-%H:%M:%S") if ended else "")
     planned = "letters" if record.planned == UNPLANNED else f"{record.planned:,} letters"
+    source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
-    return f"{what}: {planned} of {record.source.name}, {who}: {', '.join(parts) or 'nothing moved'}"
+    return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}"
 
 
 def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +57,19 @@ def mqtui(tmp_path: Path) -> Mqtui:
 def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
     """Ground for one test, on each broker in turn."""
     yield from _ground(request, request.param)
+
+
+@pytest.fixture
+def ground_on(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Ground]]:
+    """Ground on the broker of a kind."""
+    with ExitStack() as stack:
+
+        def made(kind: str) -> Ground:
+            ground = ground_of(BrokerKind(kind), request.getfixturevalue(f"{kind}_url"))
+            stack.callback(ground.world.close)
+            return ground
+
+        yield made
 
 
 @pytest.fixture

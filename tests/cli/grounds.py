@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 from urllib.parse import urlsplit
 
 import pika
@@ -214,6 +214,9 @@ def ground_of(kind: BrokerKind, url: str) -> Ground:
             return Ground(kind, url, LetteringRabbitMQ(url))
         case BrokerKind.REDIS:
             return Ground(kind, url, CountingRedis(url))
+
+
+GroundOn: TypeAlias = Callable[[str], Ground]
 
 
 def profile(

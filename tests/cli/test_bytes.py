@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import Ref
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.grounds import Ground, GroundOn
 from tests.contract.worlds import Letter
 
 PLACES = {"resource", "position", "offset", "id", "timestamp"}
@@ -114,8 +114,8 @@ def test_names_that_are_not_utf8_on_redis(mqtui: Mqtui, redis: Ground) -> None:
 
 
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
-def test_names_with_spaces_and_emoji(mqtui: Mqtui, request: pytest.FixtureRequest, kind: str) -> None:
-    ground = ground_of(BrokerKind(kind), request.getfixturevalue(f"{kind}_url"))
+def test_names_with_spaces_and_emoji(mqtui: Mqtui, ground_on: GroundOn, kind: str) -> None:
+    ground = ground_on(kind)
     dlq, origin = ground.world.create("tot ☠ café"), ground.world.create("heim 🏠 x/y?&#%")
     ground.world.put(dlq, [ground.dead(number, origin) for number in range(2)])
     assert mqtui("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json").ok().rows()[-1]["moved"] == 2
@@ -123,12 +123,11 @@ def test_names_with_spaces_and_emoji(mqtui: Mqtui, request: pytest.FixtureReques
     seen = mqtui("peek", ground.url, origin.name, "--from", "oldest", "--json").ok().rows()
     assert {row["resource"] for row in seen} == {origin.name}
     assert origin.name in mqtui("ls", ground.url, "--filter", f"{ground.world.prefix}*").ok().text
-    ground.world.close()
 
 
 @pytest.mark.parametrize(("source", "target"), [("kafka", "rabbitmq"), ("rabbitmq", "redis"), ("rabbitmq", "kafka")])
-def test_values_cross_over(mqtui: Mqtui, request: pytest.FixtureRequest, source: str, target: str) -> None:
-    one, other = (ground_of(BrokerKind(kind), request.getfixturevalue(f"{kind}_url")) for kind in (source, target))
+def test_values_cross_over(mqtui: Mqtui, ground_on: GroundOn, source: str, target: str) -> None:
+    one, other = ground_on(source), ground_on(target)
     values = [bytes(range(256)), b"", "größe 🧵".encode(), b'{"a":1.10}']
     sent, ref = one.world.create("from"), other.world.create("to")
     one.world.put(sent, [Letter(value, headers=(("kept", b"\xff"),)) for value in values])
@@ -136,8 +135,6 @@ def test_values_cross_over(mqtui: Mqtui, request: pytest.FixtureRequest, source:
     letters = other.world.contents(ref)
     assert [other.body(letter) for letter in letters] == values
     assert all("kept" in other.names(letter) for letter in letters)
-    for ground in (one, other):
-        ground.world.close()
 
 
 def test_a_bad_line_is_named_and_the_rest_is_not_sent(mqtui: Mqtui, ground: Ground) -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import signal
 from pathlib import Path
 
 import pytest
 
-from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import OURS, Ground, ground_of, result, until
+from tests.cli.grounds import OURS, Ground, GroundOn, result, until
 from tests.contract.worlds import Letter
 
 
 @pytest.mark.parametrize(("source", "target"), [("kafka", "redis"), ("rabbitmq", "kafka"), ("redis", "rabbitmq")])
-def test_letters_cross_to_another_broker(
-    mqtui: Mqtui, request: pytest.FixtureRequest, source: str, target: str
-) -> None:
-    one: Ground = request.getfixturevalue(source)
-    other = ground_of(BrokerKind(target), request.getfixturevalue(f"{target}_url"))
+def test_letters_cross_to_another_broker(mqtui: Mqtui, ground_on: GroundOn, source: str, target: str) -> None:
+    one, other = ground_on(source), ground_on(target)
     dlq, origin = one.pair(3)
     ref = other.world.create("over")
     mqtui("redrive", one.url, dlq.name, "--to-target", other.url, "--yes").refused(2, "--to")
@@ -33,12 +30,7 @@ def test_letters_cross_to_another_broker(
     assert [{**row["plan"], "plan": ""} for row in plans] == [{**row["plan"], "plan": ""} for row in dry]
     assert {row["plan"]["plan"] for row in plans} == {told["run"]}
     assert (told["moved"], told["duplicates_suspected"]) == (3, 0)
-    if source == "redis":
-        assert [json.loads(letter.value or b"")["value"] for letter in other.world.contents(ref)] == [
-            json.dumps({"number": number, "odd": bool(number % 2)}) for number in range(3)
-        ]
-    else:
-        assert other.numbers(ref) == [0, 1, 2]
+    assert other.numbers(ref) == [0, 1, 2]
     assert one.unhandled(mqtui, dlq) == 0
     assert one.numbers(origin) == []
     begun = [row for row in mqtui("audit", "--json").ok().rows() if row["event"] == "begin"]
@@ -47,7 +39,6 @@ def test_letters_cross_to_another_broker(
     back = mqtui("runs", "putback", told["run"], "--yes", "--json")
     assert result(back.ok())["moved"] == 3
     assert one.unhandled(mqtui, dlq) == 3
-    other.world.close()
 
 
 def test_a_letter_that_is_too_large_stays(mqtui: Mqtui, kafka: Ground) -> None:
@@ -111,29 +102,27 @@ def test_a_saved_plan_is_the_one_that_runs(mqtui: Mqtui, redis: Ground, tmp_path
 
 
 def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path: Path) -> None:
-    dlq, origin = kafka.pair(40)
-    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 4, "--yes", "--json")
+    dlq, origin = kafka.pair(600)
+    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 10, "--yes", "--json")
     until(lambda: kafka.world.depth(origin) > 0)
     colleague = Mqtui(tmp_path / "colleague", mqtui.bundle_key)
     colleague.folder.mkdir()
     held = colleague("redrive", kafka.url, dlq.name, "--yes").refused(4)
-    for word in ("root" if "root" in held.err else "held", "--take-over"):
-        assert word in held.err, held.err
+    assert getpass.getuser() in held.err
+    assert "--take-over" in held.err
     told = result(colleague("redrive", kafka.url, dlq.name, "--take-over", "--yes", "--json").ok())
     out, err = first.communicate(timeout=60)
-    assert first.returncode in (1, 4), err
+    assert first.returncode == 4, err
     assert b"Traceback" not in err
-    assert sorted(kafka.numbers(origin)) == list(range(40))
+    assert sorted(kafka.numbers(origin)) == list(range(600))
     lost = json.loads(out.splitlines()[-1])
-    assert lost["moved"] + told["moved"] == 40
-    assert b"resume" in err or b"taken over" in err
+    assert lost["moved"] + told["moved"] == 600
+    assert b"held by another run" in err
 
 
 @pytest.mark.parametrize("kind", ["rabbitmq", "redis"])
-def test_two_redrives_at_once_share_the_letters(
-    mqtui: Mqtui, request: pytest.FixtureRequest, kind: str, tmp_path: Path
-) -> None:
-    ground: Ground = request.getfixturevalue(kind)
+def test_two_redrives_at_once_share_the_letters(mqtui: Mqtui, ground_on: GroundOn, kind: str, tmp_path: Path) -> None:
+    ground = ground_on(kind)
     dlq, origin = ground.world.create("dead"), ground.world.create("home")
     ground.world.put(dlq, [ground.dead(number, origin) for number in range(60)])
     words = ("redrive", ground.url, dlq.name, "--to", origin.name, "--yes", "--json")

@@ -215,7 +215,7 @@ async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
         ("ring", {}, BadInput),
         ("", {"no-such": "1"}, BadInput),
         ("", {"wait-ms": "soon"}, BadInput),
-        ("", {"tls-verify": "maybe"}, BadInput),
+        ("", {"tls.verify": "maybe"}, BadInput),
     ],
 )
 def test_an_address_that_can_not_be(

@@ -22,6 +22,7 @@ from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Take
 from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection, Stored, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.collecting import seldom_collecting
 from tests.contract.asking import Notes
 from tests.contract.worlds import address_of
 
@@ -63,36 +64,7 @@ class Bench:
 
     def bare(self) -> float:
         """Records a second of a loop without any safety."""
-        target = self.topic("bare")
-        consumer = Consumer(
-            self._servers | {"group.id": target, "enable.auto.commit": False, "isolation.level": "read_committed"}
-        )
-        consumer.assign([TopicPartition(self.source, number, 0) for number in range(PARTITIONS)])
-        producer = Producer(self._servers | {"transactional.id": target, "partitioner": "murmur2_random"})
-        producer.init_transactions(WAIT)
-        failed: list[KafkaError] = []
-
-        def told(error: KafkaError | None, _: object) -> None:
-            if error is not None:
-                failed.append(error)
-
-        done = 0
-        began = time.perf_counter()
-        while done < self.count:
-            producer.begin_transaction()
-            open_until = min(self.count, done + HAND)
-            while done < open_until:
-                producer.poll(0)
-                record = consumer.poll(WAIT)
-                assert record is not None
-                assert record.error() is None
-                producer.produce(target, record.value(), record.key(), headers=record.headers(), on_delivery=told)
-                done += 1
-            producer.commit_transaction(WAIT)
-        seconds = time.perf_counter() - began
-        consumer.close()
-        assert not failed
-        return self.count / seconds
+        return self.count / bare(self._servers, self.source, self.topic("bare"), self.count, PARTITIONS)
 
     async def ours(self) -> float:
         """Letters a second of a lease, from its first batch to its last receipt."""
@@ -116,13 +88,47 @@ class Bench:
                     await writer.apply(step)
             async with writer.lease(taken, terms) as lease:
                 began = time.perf_counter()
-                async for batch in lease.batches(HAND):
-                    receipts = await lease.move([Transfer(letter, target) for letter in batch])
-                    done += sum(receipt.state is Stored.STORED for receipt in receipts)
+                with seldom_collecting():
+                    async for batch in lease.batches(HAND):
+                        receipts = await lease.move([Transfer(letter, target) for letter in batch])
+                        done += sum([receipt.state is Stored.STORED for receipt in receipts])
                 seconds = time.perf_counter() - began
         await adapter.close()
         assert done == self.count
         return self.count / seconds
+
+
+def bare(servers: dict[str, Any], source: str, target: str, count: int, partitions: int) -> float:
+    """Seconds of a loop without any safety over `count` records of a topic."""
+    consumer = Consumer(
+        servers | {"group.id": target, "enable.auto.commit": False, "isolation.level": "read_committed"}
+    )
+    consumer.assign([TopicPartition(source, number, 0) for number in range(partitions)])
+    producer = Producer(servers | {"transactional.id": target, "partitioner": "murmur2_random"})
+    producer.init_transactions(WAIT)
+    failed: list[KafkaError] = []
+
+    def told(error: KafkaError | None, _: object) -> None:
+        if error is not None:
+            failed.append(error)
+
+    done = 0
+    began = time.perf_counter()
+    while done < count:
+        producer.begin_transaction()
+        open_until = min(count, done + HAND)
+        while done < open_until:
+            producer.poll(0)
+            record = consumer.poll(WAIT)
+            assert record is not None
+            assert record.error() is None
+            producer.produce(target, record.value(), record.key(), headers=record.headers(), on_delivery=told)
+            done += 1
+        producer.commit_transaction(WAIT)
+    seconds = time.perf_counter() - began
+    consumer.close()
+    assert not failed
+    return seconds
 
 
 def ratio(url: str, count: int) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -242,11 +243,11 @@ async def test_sources_that_cannot_be(ground: Ground) -> None:
     ],
 )
 async def test_profiles_that_forbid_it_change_nothing(
-    ground: Ground, allowed: dict[str, bool], consent: Consent, error: type[Refused]
+    ground: Ground, allowed: dict[str, Any], consent: Consent, error: type[Refused]
 ) -> None:
     """C5: nothing on the server, nothing in the journal; a protected profile takes its name, and then it runs."""
     ground.put(range(3))
-    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))  # type: ignore[arg-type]
+    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
     before = list(ground.shelf.events)
     operator = Operator(ground, target="shop")
     for order in (operator.order(), operator.order(Verb.DISCARD)):

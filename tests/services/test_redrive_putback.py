@@ -18,6 +18,7 @@ from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
 from tests.memory import Killed
+from tests.memory.kafka_shelf import place
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, whole
 from tests.services.test_redrive_killed import named
@@ -34,7 +35,7 @@ def contents(ground: Ground) -> list[object]:
         return [
             (record.position, record.value, record.key, record.headers)
             for record in ground.shelf.records(ground.source)
-            if not handled.has(record.position.partition, record.position.offset)  # type: ignore[union-attr]
+            if not handled.has(*place(record))
         ]
     if isinstance(ground, RabbitMQGround):
         return [(sent.value, sent.headers, sent.properties) for sent in ground.shelf.ready(ground.source)]
@@ -197,7 +198,7 @@ async def test_the_plan_tells_who_passed_the_copies() -> None:
     run = (await operator.run()).run
     for partition in range(3):
         ground.shelf.commit("billing", ground.origin, partition, 1)
-    copies = len({record.position.partition for record in ground.shelf.records(ground.origin)})  # type: ignore[union-attr]
+    copies = len({place(record)[0] for record in ground.shelf.records(ground.origin)})
     (risk,) = (await planned(operator, run)).plan.risks
     assert risk.text == f"billing has passed {copies} of 6 copies in orders"
     ground.unmake(ground.origin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.brokers.port import Adapter, Address
+from mqtui.brokers.port import Adapter, Address, RemembersCounts
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Unreachable
 from mqtui.domain.resource import BrokerKind
@@ -74,40 +74,29 @@ async def test_what_is_no_target(target: str, error: type[Exception]) -> None:
             pass
 
 
-async def test_an_adapter_is_closed_whatever_happens(ground: Ground) -> None:
-    closed: list[bool] = []
+async def test_an_adapter_is_closed_whatever_happens(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
 
-    def connect(address: Address) -> Adapter:
-        adapter = ground.world.connect(address)
+    async def close(adapter: MemoryAdapter) -> None:
+        closed.append(adapter.broker.kind)
 
-        async def close() -> None:
-            closed.append(True)
-
-        adapter.close = close  # type: ignore[method-assign]
-        return adapter
-
+    monkeypatch.setattr(MemoryAdapter, "close", close)
     with pytest.raises(ZeroDivisionError):
-        async with opened(ground.url, adapters=connect):
+        async with opened(ground.url, adapters=ground.connect):
             raise ZeroDivisionError
-    assert closed == [True]
+    assert closed == [ground.kind]
 
 
-async def test_looks_with_a_price_are_remembered_on_this_machine() -> None:
+async def test_looks_with_a_price_are_remembered_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     ground = RabbitMQGround()
-
-    class Remembering(MemoryAdapter):
-        counts: object = None
-
-    def connect(address: Address) -> Adapter:
-        adapter = ground.world.connect(address)
-        adapter.__class__ = Remembering
-        return adapter
-
     made: list[Adapter] = []
 
-    def noted(address: Address) -> Adapter:
-        made.append(connect(address))
+    def connect(address: Address) -> Adapter:
+        made.append(ground.connect(address))
         return made[-1]
 
-    async with opened(ground.url, adapters=noted):
-        assert isinstance(made[0].counts, CountsSeen)  # type: ignore[attr-defined]
+    monkeypatch.setattr(MemoryAdapter, "counts", None, raising=False)
+    async with opened(ground.url, adapters=connect):
+        (adapter,) = made
+        assert isinstance(adapter, RemembersCounts)
+        assert isinstance(adapter.counts, CountsSeen)

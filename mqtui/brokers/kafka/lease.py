@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
-from mqtui.brokers.kafka.memory import seldom_collected
 from mqtui.brokers.kafka.publisher import batch_bytes, publishing, size_limits
 from mqtui.brokers.kafka.threads import finished
 from mqtui.brokers.kafka.topics import describe, topic_name
@@ -70,10 +69,9 @@ async def leasing(connection: Connection, plan: Plan, source: Source, terms: Ter
         return
     names = [target.name for target in terms.targets if target.kind is Kind.TOPIC]
     work = Work(connection, source, terms, batch_bytes(await size_limits(connection, names)))
-    with seldom_collected():
-        opened = work.begin()
-        try:
-            await finished(opened)
-            yield KafkaLease(work)
-        finally:
-            await finished(work.end())
+    opened = work.begin()
+    try:
+        await finished(opened)
+        yield KafkaLease(work)
+    finally:
+        await finished(work.end())

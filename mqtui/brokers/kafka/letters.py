@@ -69,10 +69,14 @@ class Letters:
                 cursor.event(record)
                 continue
             number, offset = record.partition(), record.offset()
+            end = ends[number]
+            if offset >= end:
+                cursor.enough(number)
+                continue
             if offset != expected[number] and not self._jumps(number, offset):
                 continue
             expected[number] = offset + 1
-            if offset + 1 >= ends[number]:
+            if offset + 1 == end:
                 cursor.enough(number)
             if number in mixed and self._state.marks(number).has(offset):
                 continue
@@ -85,14 +89,11 @@ class Letters:
 
     def _jumps(self, number: int, offset: int) -> bool:
         """Whether a letter after a gap is wanted. The gap is handled: nobody will ever read what was there."""
-        due, end = self._next[number], self._ends[number]
+        due = self._next[number]
         if offset < due:
             return False
-        self._state.marks(number).add(due, min(offset, end))
-        self._next[number] = min(offset, end)
-        if offset >= end:
-            self._cursor.enough(number)
-        return offset < end
+        self._state.marks(number).add(due, offset)
+        return True
 
     def close(self) -> None:
         """Read no more."""

@@ -13,7 +13,7 @@ from mqtui.brokers.rabbitmq.limits import Sort
 from mqtui.brokers.rabbitmq.routes import Routes, setting
 from mqtui.brokers.rabbitmq.taking import FEW
 from mqtui.domain.errors import CannotConnect, NotAuthorised, NotFound
-from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity
+from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
 
@@ -21,14 +21,16 @@ REFUSE = Severity.REFUSE
 
 
 async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
-    """The plan with the guarantee and this broker's risks."""
-    facts = await queue_facts(access, source.ref.name)
-    risks = [*_of_source(source, facts, plan), *await _of_broker(access)]
+    """The plan with the guarantee and this broker's risks. Without a Take the letters come from another broker."""
+    takes = any(isinstance(step, Take) for step in plan.steps)
+    risks = await _of_broker(access)
+    if takes:
+        risks += _of_source(source, await queue_facts(access, source.ref.name), plan)
     targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
     inspection = Inspection(access, source.ref, plan)
     for target in dict.fromkeys(targets):
         risks += await inspection.of(target)
-    risks += await _rights(access, source.ref.name, targets)
+    risks += await _rights(access, source.ref.name if takes else None, targets)
     return replace(plan, guarantee=guarantee, risks=plan.risks + tuple(dict.fromkeys(risks)))
 
 
@@ -72,13 +74,15 @@ async def _of_broker(access: Access) -> list[Risk]:
     return [Risk("alarm", f"publishers are stopped by an alarm of {', '.join(told)}: the run waits until it ends")]
 
 
-async def _rights(access: Access, source: str, targets: Sequence[Ref]) -> list[Risk]:
+async def _rights(access: Access, source: str | None, targets: Sequence[Ref]) -> list[Risk]:
     exchanges = {target.name if target.kind is Kind.EXCHANGE else "" for target in targets}
 
     async def there() -> list[Risk]:
         risks: list[Risk] = []
         async with access.link() as link:
-            asked = [probes.may_read(link, source), *(probes.may_write(link, name, "") for name in sorted(exchanges))]
+            asked = [probes.may_write(link, name, "") for name in sorted(exchanges)]
+            if source is not None:
+                asked.insert(0, probes.may_read(link, source))
             for question in asked:
                 try:
                     await question

@@ -14,7 +14,7 @@ from mqtui.brokers.redis.rights import marking, missing, removing, storing
 from mqtui.brokers.redis.server import persistence, told
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.errors import NotAuthorised, NotFound
-from mqtui.domain.plan import Deliver, Plan, Risk, Severity
+from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source, Strength
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -50,6 +50,8 @@ class StreamChecks:
             NotFound: the source is gone.
             CannotConnect, BrokerTrouble: no conversation.
         """
+        if not any(isinstance(step, Take) for step in plan.steps):
+            return await self._of_delivery(source, plan)
         targets = [step.target for step in plan.steps if isinstance(step, Deliver)]
         risks: list[Risk] = []
         for target in targets:
@@ -59,6 +61,16 @@ class StreamChecks:
         for key in dict.fromkeys((stream_key(source.ref), *(name_bytes(target.name) for target in targets))):
             risks += await self._of_server(key)
         return replace(plan, guarantee=self.guarantee(source, targets), risks=(*plan.risks, *dict.fromkeys(risks)))
+
+    async def _of_delivery(self, source: Source, plan: Plan) -> Plan:
+        """The plan of letters that come from another broker; the source is not here."""
+        risks: list[Risk] = []
+        for target in dict.fromkeys(step.target for step in plan.steps if isinstance(step, Send)):
+            key = stream_key(target)
+            risks += await self._of_target(source, target)
+            risks += _named(await missing(await self._nodes.of(key), storing(key)))
+            risks += await self._of_server(key)
+        return replace(plan, risks=(*plan.risks, *dict.fromkeys(risks)))
 
     def _crosses(self, source: Source, target: Ref) -> bool:
         return self._nodes.clustered and slot(name_bytes(source.ref.name)) != slot(name_bytes(target.name))
@@ -103,10 +115,7 @@ class StreamChecks:
             needed = [*storing(goal, mark), *marking(mark)] if self._crosses(source, target) else storing(goal)
             more = await missing(await self._nodes.of(goal), needed)
             lacking = None if lacking is None or more is None else lacking + more
-        if lacking is None:
-            return [Risk("rights", "rights can't be asked here (ACL DRYRUN); the run tries them before it copies")]
-        texts = dict.fromkeys(f"{one.title}: {one.hint}" for one in lacking)
-        return [Risk("rights", text, Severity.REFUSE, final=True) for text in texts]
+        return _named(lacking)
 
     async def _of_server(self, key: bytes) -> list[Risk]:
         node = await self._nodes.of(key)
@@ -119,6 +128,13 @@ class StreamChecks:
             *_of_persistence(await persistence(node, lines)),
             *_of_memory(lines),
         ]
+
+
+def _named(lacking: list[NotAuthorised] | None) -> list[Risk]:
+    if lacking is None:
+        return [Risk("rights", "rights can't be asked here (ACL DRYRUN); the run tries them before it copies")]
+    texts = dict.fromkeys(f"{one.title}: {one.hint}" for one in lacking)
+    return [Risk("rights", text, Severity.REFUSE, final=True) for text in texts]
 
 
 def _of_role(lines: dict[str, str], wanted: int | None) -> list[Risk]:

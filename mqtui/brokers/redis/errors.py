@@ -94,7 +94,8 @@ def not_connected(error: Exception, where: str) -> MqtuiError:
     """Why there is no conversation with a server."""
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLError):
-            return TlsRefused(f"No TLS with {where}", str(cause), "Check --tls options and that the port speaks TLS.")
+            hint = "See the options tls.ca, tls.cert and tls.verify; does the port speak TLS?"
+            return TlsRefused(f"No TLS with {where}", str(cause), hint)
     if isinstance(error, redis_errors.BusyLoadingError):
         return answered(error)
     if isinstance(error, redis_errors.AuthenticationError | redis_errors.ResponseError):

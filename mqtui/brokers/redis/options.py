@@ -38,8 +38,8 @@ class Options:
     tls_ca: str = ""
     tls_cert: str = ""
     tls_key: str = ""
+    tls_server_name: str = ""
     tls_verify: bool = True
-    tls_hostname: bool = True
 
 
 NAMES = (
@@ -50,11 +50,11 @@ NAMES = (
     "timeout-ms",
     "reconnect-ms",
     "scan-keys",
-    "tls-ca",
-    "tls-cert",
-    "tls-key",
-    "tls-verify",
-    "tls-hostname",
+    "tls.ca",
+    "tls.cert",
+    "tls.key",
+    "tls.server-name",
+    "tls.verify",
 )
 
 
@@ -77,11 +77,11 @@ def read(given: Mapping[str, str]) -> Options:
         timeout=_seconds(given, "timeout-ms", plain.timeout),
         reconnect=_seconds(given, "reconnect-ms", plain.reconnect),
         scan_keys=_number("scan-keys", given.get("scan-keys", str(plain.scan_keys))),
-        tls_ca=given.get("tls-ca", ""),
-        tls_cert=given.get("tls-cert", ""),
-        tls_key=given.get("tls-key", ""),
-        tls_verify=_flag(given, "tls-verify", unless=plain.tls_verify),
-        tls_hostname=_flag(given, "tls-hostname", unless=plain.tls_hostname),
+        tls_ca=given.get("tls.ca", ""),
+        tls_cert=given.get("tls.cert", ""),
+        tls_key=given.get("tls.key", ""),
+        tls_server_name=given.get("tls.server-name", ""),
+        tls_verify=_flag(given, "tls.verify", unless=plain.tls_verify),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import redis.exceptions as redis_errors
@@ -103,6 +103,18 @@ class Wire:
         await self._connection.disconnect(nowait=not self.alive)
 
 
+class NamedConnection(SSLConnection):
+    """TLS to a server whose certificate has another name than its address."""
+
+    def __init__(self, server_name: str, **named: Any) -> None:
+        super().__init__(**named)
+        self._server_name = server_name
+
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        arguments: dict[str, Any] = dict(super()._connection_arguments())
+        return arguments | {"server_hostname": self._server_name} if self._server_name else arguments
+
+
 def wire_to(address: Address, options: Options, host: str, port: int, *, sentinel: bool = False) -> Wire:
     """A wire that is not open yet. Sentinels know no database, and no login unless told."""
     login = not sentinel or options.sentinel_login
@@ -126,9 +138,9 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "ssl_certfile": options.tls_cert or None,
         "ssl_keyfile": options.tls_key or None,
         "ssl_cert_reqs": "required" if options.tls_verify else "none",
-        "ssl_check_hostname": options.tls_verify and options.tls_hostname,
+        "ssl_check_hostname": options.tls_verify,
     }
-    return Wire(SSLConnection(**named), where, options.timeout)
+    return Wire(NamedConnection(options.tls_server_name, **named), where, options.timeout)
 
 
 def database(address: Address) -> int:

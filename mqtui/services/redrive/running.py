@@ -267,7 +267,7 @@ class Run:
             plan_hash=plan.hash,
             hand=hand,
             want=None if self._open_marks else want,
-            targets=self.planned.targets,
+            targets=() if self.remote is not None else self.planned.targets,
             take_over=order.take_over,
             resumed=self._resumed,
             shared=order.shared,

@@ -1,0 +1,62 @@
+"""How fast the whole engine moves letters: a plan, then its run with journal, bundle and audit, as `mqtui redrive`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Named
+from mqtui.services.browse import find
+from mqtui.services.conventions import known
+from mqtui.services.redrive.ledger import Ledger
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.planning import make
+from mqtui.services.redrive.running import Run
+from mqtui.services.session import opened
+from mqtui.state.runs import Runs
+from tests.chaos.killing import KEY
+from tests.chaos.scenes import Scene
+
+
+@contextmanager
+def own_desk() -> Iterator[Path]:
+    """Folders of its own for journal, bundle and audit."""
+    with TemporaryDirectory(prefix="mqtui-perf-") as folder, pytest.MonkeyPatch.context() as environment:
+        for name in ("STATE", "CONFIG", "CACHE"):
+            environment.setenv(f"MQTUI_{name}_DIR", str(Path(folder, name.lower())))
+        environment.setenv("MQTUI_BUNDLE_KEY", KEY)
+        yield Path(folder)
+
+
+async def rate(url: str, scene: Scene) -> float:
+    """Letters a second, from the first batch that is settled to the last one.
+
+    The plan was made before, as an operator reads it before he agrees, and the lease is open: a bare loop is not timed
+    while it connects either.
+    """
+    conventions = known().conventions
+    seen: list[tuple[float, int]] = []
+
+    def progress(ledger: Ledger) -> None:
+        seen.append((perf_counter(), ledger.counted))
+
+    with own_desk():
+        async with opened(url) as session:
+            source = (await find(session.broker, Named(scene.dlq))).ref
+            planned = await make(session, Order(Verb.REDRIVE, source), conventions)
+            journal = Runs()
+            try:
+                result = await Run(session, planned, conventions, journal, progress=progress).go(Consent(yes=True))
+            finally:
+                journal.close()
+    assert result.moved == result.planned == scene.letters, result
+    (began, first), (ended, last) = seen[0], seen[-1]
+    assert last == scene.letters > first, seen
+    return (last - first) / (ended - began)

@@ -1,0 +1,147 @@
+"""Where dead letters lie, and what they died of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mqtui.domain.errors import NeedsConsent, NotFound, Refused
+from mqtui.domain.message import Outgoing
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.services import deadletters
+from mqtui.services.conventions import known
+from mqtui.services.session import opened
+from mqtui.state.audit import Audit
+from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
+from tests.services.operator import Operator
+
+NOBODY = Consent()
+
+
+async def found(ground: Ground) -> dict[str, deadletters.Place]:
+    async with opened(ground.url, adapters=ground.connect) as session:
+        places = (await deadletters.find(session, known().conventions)).places
+    return {place.ref.name: place for place in places}
+
+
+async def causes_of(ground: Ground, consent: Consent = NOBODY, target: str = "") -> dict[str, int]:
+    async with opened(target or ground.url, adapters=ground.connect) as session:
+        price = await session.broker.reader.price(ground.source, 1)
+        rows = await deadletters.causes(session, ground.source, price, known().conventions, consent)
+    return {row.text: row.count for row in rows}
+
+
+async def test_places_with_dead_letters(ground: Ground) -> None:
+    ground.put(range(5))
+    before = list(ground.shelf.events)
+    places = await found(ground)
+    assert list(places) == [ground.source.name]
+    (place,) = places.values()
+    assert (place.letters.number, place.origins) == (5, (ground.origin,))
+    assert "broker" in place.told_by if ground.doubles else place.told_by == "its name"
+    assert ground.shelf.events == before
+
+
+async def test_letters_that_were_handled_do_not_count(ground: Ground) -> None:
+    ground.put(range(5))
+    operator = Operator(ground)
+    await operator.run(operator.order(limit=3))
+    assert (await found(ground))[ground.source.name].letters.number == 2
+
+
+async def test_headers_tell_where_no_name_does() -> None:
+    ground = KafkaGround()
+    ground.source = ground.make("parked")
+    ground.shelf.store(replace(ground.letter(1), partition=0))
+    ground.shelf.store(Outgoing(ground.make("plain"), b"1"))
+    ground.make("empty")
+    places = await found(ground)
+    assert set(places) == {"orders.DLQ", "parked"}
+    assert places["parked"].origins == (ground.origin,)
+    assert places["parked"].told_by == "spring headers"
+
+
+async def test_what_is_read_or_sent_home_is_no_place_of_dead_letters() -> None:
+    """Headers alone count where nobody reads; letters that went home carry ours."""
+    ground = KafkaGround()
+    ground.put(range(3))
+    await Operator(ground).run()
+    read = ground.make("orders-again")
+    ground.shelf.store(replace(ground.letter(1), target=read, partition=0))
+    ground.shelf.commit("billing", read, 0, 0)
+    ground.shelf.store(replace(ground.letter(1), target=ground.make("orders-retry-0"), partition=0))
+    assert set(await found(ground)) == {"orders.DLQ"}
+
+
+async def test_queues_are_not_sniffed_and_exchanges_hold_nothing() -> None:
+    ground = RabbitMQGround()
+    ground.shelf.exchange("work.dlx")
+    ground.shelf.exchange("dead-letters")
+    ground.shelf.store(replace(ground.letter(1), target=ground.make("plain")))
+    ground.make("parked.dlq")
+    places = await found(ground)
+    assert set(places) == {"work.dlq", "parked.dlq"}
+    assert all(not item.redelivered for queue in ground.shelf.queues.values() for item in queue.items)
+
+
+async def test_the_fullest_first() -> None:
+    ground = RedisGround()
+    for name, count in (("a:dlq", 2), ("b:dlq", 5), ("c:dlq", 2)):
+        ground.source = ground.make(name)
+        ground.put(range(count))
+    assert list(await found(ground)) == ["b:dlq", "a:dlq", "c:dlq", "payments:dlq"]
+
+
+async def test_destinations_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadletters, "SNIFFED", 2)
+    ground = RedisGround()
+    for number in range(5):
+        ground.shelf.store(Outgoing(ground.make(f"s{number}"), fields=((b"a", b"1"),)))
+    async with opened(ground.url, adapters=ground.connect) as session:
+        told = await deadletters.find(session, known().conventions)
+    assert told.not_looked_into == 3
+
+
+async def test_causes(ground: Ground) -> None:
+    ground.put(range(7))
+    rows = await causes_of(ground)
+    assert sorted(rows.values()) == [2, 2, 3]
+    assert next(text for text, count in rows.items() if count == 3).startswith("SchemaMismatch: order")
+    assert sorted(ground.left()) == list(range(7))
+
+
+async def test_causes_of_an_empty_place(ground: Ground) -> None:
+    assert await causes_of(ground) == {}
+
+
+async def test_causes_leave_out_what_was_handled(ground: Ground) -> None:
+    ground.put(range(6))
+    operator = Operator(ground)
+    await operator.run(operator.order(limit=4))
+    assert sum((await causes_of(ground)).values()) == 2
+
+
+async def test_causes_of_a_queue_have_a_price() -> None:
+    """R3: the look is planned, noted, agreed to where the profile is protected, and refused at 1 left."""
+    ground = RabbitMQGround()
+    ground.source = ground.shelf.declare("work.dlq", "quorum", limit=2)
+    ground.put(range(4))
+    Store().add(Profile("shop", {BrokerKind.RABBITMQ: Endpoint(ground.url)}, protected=True))
+    with pytest.raises(NeedsConsent):
+        await causes_of(ground, target="shop")
+    assert sum((await causes_of(ground, Consent(spend=True), "shop")).values()) == 4
+    assert Audit().entries()[-1].verb == "spend"
+    assert sum((await causes_of(ground)).values()) == 1
+    with pytest.raises(Refused):
+        await causes_of(ground, Consent(spend=True))
+    assert ground.left() == [0, 1, 2, 3]
+
+
+async def test_no_such_place(ground: Ground) -> None:
+    ground.source = Ref(Kind(ground.source.kind), "nowhere")
+    with pytest.raises(NotFound):
+        await causes_of(ground)
