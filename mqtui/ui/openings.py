@@ -15,6 +15,7 @@ from mqtui.ui.workbench import Desk
 
 if TYPE_CHECKING:
     from mqtui.ui.app import Console
+    from mqtui.ui.render.groups import GroupLine
     from mqtui.ui.screens.run import RunPlace
 
 
@@ -57,6 +58,12 @@ class Openings:
     async def case(self, desk: Desk, place: Letters, cause: Cause, case: Case) -> None:
         """The letters of one cause."""
         await loaded("letter", "open_case")(self._console, desk, place, cause, case)
+
+    async def pending(self, line: GroupLine, target: str = "") -> None:
+        """Consumers and pending entries of a Redis group."""
+        desk = self.desk(target, line.broker)
+        if desk is not None:
+            await self._console.show(loaded("pending", "PendingPlace")(desk, line))
 
     async def review(self, target: str, broker: BrokerKind, order: Order) -> None:
         """The plan of a redrive or a discard."""

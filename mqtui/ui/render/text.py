@@ -37,3 +37,17 @@ def folded(line: Text, width: int) -> list[Text]:
             fresh = False
     parts.append(current)
     return parts
+
+
+BRIEF = 80
+"""Bytes of a value that are shown in a row."""
+
+
+def brief(raw: bytes) -> str:
+    """The beginning of a value on one line; hex where it is no text."""
+    head = raw[:BRIEF]
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode() if error.start >= BRIEF - 4 else head[:24].hex(" ")
+    return "".join(sign if sign.isprintable() else "␀" if sign == "\0" else " " for sign in text)
