@@ -29,8 +29,10 @@ class Flight:
     session: Session
     planned: Planned
     consent: Consent
-    changed: Callable[[], None]
+    changed: Callable[[], None] = lambda: None
     before: Before | None = None
+    remote: Session | None = None
+    remote_consent: Consent | None = None
     between: Between | None = None
     result: Result | None = None
     trouble: MqtuiError | None = None
@@ -49,6 +51,7 @@ class Flight:
             self.planned,
             known().conventions,
             journal,
+            remote=self.remote,
             before=self.before,
             gate=self._ask,
             progress=self._moved,
@@ -57,7 +60,7 @@ class Flight:
 
     async def _fly(self, run: Run, journal: Runs) -> None:
         try:
-            self.result = await run.go(self.consent)
+            self.result = await run.go(self.consent, self.remote_consent)
         except MqtuiError as error:
             self.trouble = error
             self.result = run.result()
@@ -84,6 +87,17 @@ class Flight:
         finally:
             self.between = None
             self._answer = None
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.planned.plan.id
+
+    def words(self) -> str:
+        """What it does and how far it is: `redrive 7F3A of orders.DLQ, 11 of 19`."""
+        told = self.figures()
+        done = "" if told is None else f", {told.planned - told.left:,} of {told.planned:,}"
+        return f"{self.planned.plan.verb} {self.id[:4].upper()} of {self.planned.source.ref.name}{done}"
 
     @property
     def stages(self) -> Stages:

@@ -17,6 +17,7 @@ from mqtui.services.plan_lines import lines
 from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.ui.actions import Action
+from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.screens.run import RunPlace
@@ -159,7 +160,8 @@ class ReviewPlace(Place):
                 self.line.tell(f"that was not {wanted}: nothing happened", "warn")
                 return
             typed = policy.profile
-        self.console.go.launch(RunPlace(self.desk, planned, Consent(yes=True, typed=typed)))
+        flight = Flight(session, planned, Consent(yes=True, typed=typed))
+        self.console.go.launch(RunPlace(self.desk, flight))
 
     @does("thing.copy")
     def copy_command(self) -> None:
@@ -169,7 +171,7 @@ class ReviewPlace(Place):
     def command(self) -> str:
         """The equivalent command line."""
         wanted = self.order.selection
-        words = ["mqtui", self.order.verb.value, self.desk.target, self.order.source.name]
+        words = ["mqtui", self.order.verb.value, self.desk.url or self.desk.target, self.order.source.name]
         for name, value in (("--cause", wanted.cause), ("--where", wanted.where), ("--limit", wanted.limit)):
             if value:
                 words += [name, str(value)]

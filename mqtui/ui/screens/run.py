@@ -8,10 +8,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from mqtui.domain.plan import Result
-from mqtui.domain.policy import Consent
 from mqtui.services.redrive.aftermath import Verdict
-from mqtui.services.redrive.planning import Planned
-from mqtui.services.redrive.running import Before
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
@@ -30,11 +27,12 @@ class RunPlace(Place):
 
     hinted = ("nav.open", "nav.back", "thing.copy", "run.stop", "run.restore")
 
-    def __init__(self, desk: Desk, planned: Planned, consent: Consent, before: Before | None = None) -> None:
+    def __init__(self, desk: Desk, flight: Flight) -> None:
+        """Show a flight: a new one, or one that was left."""
         super().__init__()
-        assert desk.session is not None
         self.desk = desk
-        self.flight = Flight(desk.session, planned, consent, self._news, before)
+        self.flight = flight
+        flight.changed = self._news
         self._fresh = True
 
     def body(self) -> Iterable[Widget]:
