@@ -23,6 +23,9 @@ OURS = "x-mqtui-"
 NAMES = 34
 """Cells of a name at most; a longer one stands alone on its line."""
 
+WORDS = 10
+"""Cells of the word that says what becomes of a header."""
+
 MOST_BYTES = 16
 NUMBERS = {4: "int32", 8: "int64"}
 NUMERIC = frozenset({"int32", "int64", "int"})
@@ -126,7 +129,7 @@ def _bytes(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of a header: its sign against the original, and the word at its end."""
+    """What becomes of a header: its sign against the original, and a word of at most `WORDS` cells."""
 
     sign: str = " "
     tone: str = ""
@@ -134,7 +137,7 @@ class Fate:
 
 
 def laid_out(shown: Sequence[Header], fates: Sequence[Fate] = (), *, unfolded: bool = False) -> Lines:
-    """Headers as lines: sign, name, value, bytes, type. A value of several lines shows its first, unless unfolded."""
+    """Headers as lines: sign and fate, name, value, bytes, type; of a value of several lines the first, unless unfolded."""
     width = min(NAMES, max((len(each.name) for each in shown), default=0))
     lines: list[list[Cell]] = []
     for number, each in enumerate(shown):
@@ -144,14 +147,12 @@ def laid_out(shown: Sequence[Header], fates: Sequence[Fate] = (), *, unfolded: b
 
 def _lines(each: Header, fate: Fate | None, width: int, *, unfolded: bool) -> Iterator[list[Cell]]:
     first, *further = each.value.split("\n")
-    lead: list[Cell] = [(f"{fate.sign} ", fate.tone)] if fate else []
+    lead: list[Cell] = [(f"{fate.sign} ", fate.tone), (f"{fate.word:<{WORDS}}", fate.tone)] if fate else []
     tail: list[Cell] = []
     if each.raw:
         tail.append((f"   {each.raw}", "muted"))
     if each.kind:
         tail.append((f"   {each.kind}", "muted"))
-    if fate and fate.word:
-        tail.append((f"   {fate.word}", fate.tone or "muted"))
     if further and not unfolded:
         tail.append((f"   … {len(further):,} more lines (w)", "muted"))
     name = clean(each.name)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mqtui.codecs import fernet, gzipped
 from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.watch import Seen
 from mqtui.ui.render import figures
@@ -34,6 +35,9 @@ class Messages:
 
     def __init__(self, broker: BrokerKind) -> None:
         self.times = TIMES[0]
+        self.handled = Handled()
+        """Letters that earlier runs handled (Kafka keeps them)."""
+
         self._broker = broker
         self._at = 15 if broker is BrokerKind.REDIS else 8
         self._key = 8 if broker is BrokerKind.KAFKA else 0
@@ -91,8 +95,15 @@ class Messages:
         return self.times
 
     def sign(self, item: Message) -> Cell:
-        """`?` where the value is neither text nor a known layer."""
+        """`?` where the value is neither text nor a known layer, `✓` on letters that were handled."""
+        if self.is_handled(item):
+            return "✓", "ok"
         return ("?", "muted") if self.trouble(item) else (" ", "")
+
+    def is_handled(self, item: Message) -> bool:
+        """Whether an earlier run handled the letter."""
+        place = item.position
+        return isinstance(place, Offset) and place.partition >= 0 and self.handled.has(place.partition, place.offset)
 
     def trouble(self, item: Message) -> int:
         """1 where the value can't be read."""
@@ -208,7 +219,7 @@ def passing(seen: Seen | None, ref: Ref, item: Message) -> str:
             behind = _behind(part.committed, item)
             if behind is not None:
                 (passed if not behind else standing).append(
-                    name if not behind else f"{name} stands at {_place(part.committed, item)}"
+                    name if not behind else f"{name} is at {_place(part.committed, item)}"
                 )
     told = [f"{', '.join(passed)} passed it"] if passed else []
     return " · ".join([*told, *standing])

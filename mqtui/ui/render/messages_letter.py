@@ -10,11 +10,10 @@ from difflib import unified_diff
 from mqtui.domain.deadletter import Death, Origin, Parted
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.stack_trace import CAUSED_BY, is_library
-from mqtui.ui.render import figures
 from mqtui.ui.render.headers import Fate, Header
 from mqtui.ui.render.messages import beginning, readable_key
 from mqtui.ui.render.payload import Document, Lines, clean
-from mqtui.ui.render.payload_forms import looked
+from mqtui.ui.render.payload_forms import looked, value_size
 from mqtui.ui.render.rows import Cell
 
 COMPARED = 3_000
@@ -61,7 +60,8 @@ def stack_lines(trace: str, *, unfolded: bool) -> list[list[Cell]]:
         lines.append(_folded(hidden))
     causes = trace.count(CAUSED_BY)
     if causes:
-        lines.append([(f"  … it wraps {causes} more exceptions (w)", "muted")])
+        more = "exception around it" if causes == 1 else "exceptions around it"
+        lines.append([(f"  … {causes} {more} (w)", "muted")])
     return lines
 
 
@@ -133,7 +133,7 @@ def original_lines(found: Original, letter: Message) -> Lines:
     lines: list[list[Cell]] = [
         [
             ("value identical" if same else "the values differ", "ok" if same else "warn"),
-            (f", {figures.size(found.message.size)} {look.codec}", "muted"),
+            (f", {value_size(found.message)} {look.codec}", "muted"),
         ]
     ]
     for word, message in (("before", found.before), ("after", found.after)):
@@ -203,7 +203,7 @@ def _fate(each: Header, parted: Parted, known: dict[str, list[bytes | None]] | N
     else:
         sign = " " if each.stored in known[each.name] else "≈"
     if each.ours:
-        return Fate(sign, "accent", "ours, written anew")
+        return Fate(sign, "accent", "ours")
     if each.name in parted.stripped:
         return Fate(sign, "muted", "stripped")
     return Fate(sign, "ok", "kept")

@@ -7,11 +7,12 @@ from typing import Any
 
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import Message
+from mqtui.domain.redrive import Handled
 from mqtui.domain.span import Price
 from mqtui.domain.topology import Destination
 from mqtui.services.watch import Seen
 from mqtui.ui.render import figures
-from mqtui.ui.render.messages import Messages, beginning, routing
+from mqtui.ui.render.messages import TIMES, Messages, beginning, routing
 from mqtui.ui.render.payload import clean
 from mqtui.ui.render.rows import Cell, Column
 
@@ -31,7 +32,8 @@ class Peeked(Messages):
     """How lent messages stand in a list: AT LEFT ROUTING VALUE SIZE. `limit` is the queue's, where it has one."""
 
     def __init__(self, price: Price) -> None:
-        self.times = "local"
+        self.times = TIMES[0]
+        self.handled = Handled()
         self.price = price
         self.columns = (
             Column("at", "AT", 4, right=True),

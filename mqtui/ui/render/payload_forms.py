@@ -12,6 +12,7 @@ from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Attempt, Decoded, Keys
 from mqtui.domain.message import EntryId, Message
 from mqtui.services.decoding import LARGE, decoded, opened
+from mqtui.ui.render.figures import size
 from mqtui.ui.render.payload import Base64, Document, Hex, Lines, Text
 from mqtui.ui.render.payload_json import Json
 from mqtui.ui.render.rows import Cell
@@ -109,6 +110,11 @@ def report(look: Look, message: Message) -> Lines:
     lines.append([("headers  ", "muted"), (f"{len(message.headers):,}", "")])
     lines.append([("in all   ", "muted"), (f"{message.size:,} bytes", "")])
     return Lines(lines)
+
+
+def value_size(message: Message) -> str:
+    """How large the value is, or the fields."""
+    return size(sum(len(name) + len(content) for name, content in message.fields) + len(message.value or b""))
 
 
 def _bytes(value: bytes | None) -> str:

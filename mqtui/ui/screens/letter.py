@@ -19,7 +19,7 @@ from mqtui.ui.render import messages_letter as render
 from mqtui.ui.render.headers import Fate, Header, headers, laid_out, properties
 from mqtui.ui.render.messages_letter import Original
 from mqtui.ui.render.payload import Document, Lines
-from mqtui.ui.render.payload_forms import FORMS, is_large, looked
+from mqtui.ui.render.payload_forms import FORMS, is_large, looked, value_size
 from mqtui.ui.screens import letter_original
 from mqtui.ui.screens.letter_verbs import order_of
 from mqtui.ui.screens.messages_copy import Copier
@@ -132,7 +132,7 @@ class LetterPlace(Place):
         death = describe(letter, self.conventions)
         trace = self.conventions.layout(letter).read_last(letter, "stack")
         attempt = f" · attempt {death.attempts}" if death.attempts is not None else ""
-        of = f"{self.total:,}" if self.total == len(self.letters) else f"{len(self.letters):,} read of {self.total:,}"
+        of = f"{self.total:,}" if self.total == len(self.letters) else f"{len(self.letters):,}, {self.total:,} in all"
         self.cause.title(f"Letter {self.at + 1:,} of {of}", f"{self.ref.name} {letter.position}{attempt}")
         lines = render.cause_lines(death, trace if isinstance(trace, str) else "", unfolded=self.unfolded)
         _view(self.cause).show(lines)
@@ -155,7 +155,7 @@ class LetterPlace(Place):
         found = render.fates(own, strip(letter, self.conventions), there)
         lost = list(render.missing(own, there)) if there is not None else []
         told = [*own, *lost, *properties(letter)]
-        signs = [*found, *(Fate("−", "danger", "not in the letter") for _ in lost)]
+        signs = [*found, *(Fate("−", "danger", "lost") for _ in lost)]
         signs += [Fate() for _ in range(len(told) - len(signs))]
         what = "fields" if letter.fields else "headers"
         self.headers.title(f"{what} against the original" if there is not None else what, render.counted(found))
@@ -269,7 +269,10 @@ class LetterPlace(Place):
     def unfold(self) -> None:
         """Library frames and long values, or no longer."""
         self.unfolded = not self.unfolded
-        _view(self.value).turn_wrap()
+        for pane in (self.cause, self.headers):
+            _view(pane).wrap = self.unfolded
+        for pane in (self.value, self.beside):
+            _view(pane).turn_wrap()
         self.draw_cause()
         self.draw_headers()
 
@@ -320,7 +323,7 @@ def value_of(letter: Message, original: Message | None, form: str) -> tuple[tupl
     """The rule (name, facts) and the lines of a letter's value, or of its difference to the original's."""
     look = looked(letter, form)
     if original is None:
-        return ("value", f"{look.codec} · {letter.size:,} B"), look.document
+        return ("value", f"{value_size(letter)} {look.codec}"), look.document
     lines: Lines = render.difference(looked(original, form).document, look.document)
     return ("letter (+) against its original (−)", look.codec), lines
 

@@ -13,6 +13,7 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import At
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages import passing, sentence
+from mqtui.ui.render.messages_letter import origin_text
 from mqtui.ui.screens.letter import LetterPlace
 from mqtui.ui.screens.letter_verbs import order_of
 from mqtui.ui.screens.message_detail import MessageListing
@@ -41,8 +42,12 @@ async def open_messages(console: Console, desk: Desk, ref: Ref, position: Positi
     if ref.kind is Kind.EXCHANGE:
         console.say_in_line(f"{ref.name} is an exchange: it keeps no messages")
         return
-    lends = ref.kind is Kind.QUEUE and (await desk.session.broker.reader.price(ref, 1)).lends
-    await console.show(PeekPlace(desk, ref) if lends else MessagesPlace(desk, ref, position))
+    if ref.kind is Kind.QUEUE and (await desk.session.broker.reader.price(ref, 1)).lends:
+        await console.show(PeekPlace(desk, ref))
+    elif desk.seen is not None and any(place.ref == ref for place in desk.seen.places):
+        await console.show(LettersPlace(desk, ref, position))
+    else:
+        await console.show(MessagesPlace(desk, ref, position))
 
 
 class MessagesPlace(MessageListing):
@@ -54,21 +59,19 @@ class MessagesPlace(MessageListing):
         "read.follow",
         "read.hold",
         "view.detail",
+        "message.publish",
+        "thing.edit",
         "view.decode",
         "view.wrap",
         "thing.copy",
-        "thing.pair",
         "thing.export",
-        "letters.redrive",
-        "message.publish",
-        "thing.delete",
     )
 
     def __init__(self, desk: Desk, ref: Ref, position: Position | None = None) -> None:
         super().__init__(desk, ref)
         self.position = position
         self.reading: Reading | None = None
-        self.loading = False
+        self.busy = False
 
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
@@ -99,7 +102,7 @@ class MessagesPlace(MessageListing):
         late = self.set_timer(LATE, self._say_reading, name="late")
         before = table.current
         fresh: list[Message] = []
-        self.loading = True
+        self.busy = True
         try:
             async for batch in reading.read():
                 fresh += batch
@@ -111,7 +114,7 @@ class MessagesPlace(MessageListing):
             return
         finally:
             late.stop()
-            self.loading = False
+            self.busy = False
         if not self.is_attached:
             return
         if before is not None:
@@ -121,7 +124,7 @@ class MessagesPlace(MessageListing):
         self._finished(before)
 
     def _say_reading(self) -> None:
-        if self.loading and not self.table.lines.items:
+        if self.busy and not self.table.lines.items:
             self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
 
     def _finished(self, before: Message | None) -> None:
@@ -239,41 +242,88 @@ class MessagesPlace(MessageListing):
         return " · ".join(parts)
 
     def sentence(self, item: Message) -> str:
-        """Who has read past it; of a letter what it died of."""
-        groups = passing(self.desk.seen, self.ref, item)
-        if not self.holds_letters:
-            return sentence(item, groups)
-        death = describe(item, self.conventions)
-        return f"{item.position}: {death.text}" + (f" · {groups}" if groups else "")
+        """Who has read past it."""
+        return sentence(item, passing(self.desk.seen, self.ref, item))
 
-    @property
-    def holds_letters(self) -> bool:
-        """Whether this is a place of dead letters."""
-        seen = self.desk.seen
-        return seen is not None and any(place.ref == self.ref for place in seen.places)
+    # -- keys
+
+    def obstacle(self, action: Action) -> str | None:
+        """Only what is followed is held."""
+        if action.id == "read.hold" and not self.table.following:
+            return "nothing is followed: t follows the end"
+        if action.id == "thing.pair":
+            return f"{self.ref.name} holds no dead letters: its messages have no pair"
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """What the key does now."""
+        if action.id == "read.hold":
+            return "go on" if self.table.held else "hold"
+        if action.id == "read.follow":
+            return "stop" if self.table.following else "follow"
+        return super().title_of(action)
+
+
+class LettersPlace(MessagesPlace):
+    """Dead letters in the order they lie, those that were handled already with a sign."""
+
+    hinted = (
+        "nav.open",
+        "list.filter",
+        "list.mark",
+        "letters.redrive",
+        "thing.delete",
+        "view.detail",
+        "thing.pair",
+        "view.decode",
+        "view.wrap",
+        "thing.copy",
+        "read.follow",
+    )
+
+    def on_mount(self) -> None:
+        """Ask which letters were handled by earlier runs."""
+        super().on_mount()
+        self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
+
+    async def _ask_handled(self) -> None:
+        if self.desk.session is None:
+            return
+        try:
+            source = await self.desk.session.broker.snapshot(self.ref)
+        except MqtuiError as error:
+            self.line.why_not(f"which letters were handled is not known: {error.title}")
+            return
+        self.table.messages.handled = source.handled
+        self.table.refresh()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Dead letters, and whose."""
+        return ("Dead letters", self.ref.name)
+
+    def sentence(self, item: Message) -> str:
+        """What it died of, and from where."""
+        death = describe(item, self.conventions)
+        parts = [f"{item.position}: {death.text}"]
+        if death.origin is not None:
+            parts.append(f"from {origin_text(death.origin)}")
+        if self.table.messages.is_handled(item):
+            parts.append("handled: an earlier run sent it home or discarded it")
+        return " · ".join(parts)
 
     async def open_message(self, item: Message) -> None:
-        """A letter with its original; of other messages the detail."""
-        if not self.holds_letters:
-            await super().open_message(item)
-            return
+        """A letter with its original."""
         shown = [each for each in self.table.lines.shown if isinstance(each, Message)]
         await self.console.show(LetterPlace(self.desk, self.ref, shown, self.table.cursor))
 
-    # -- verbs
-
     def obstacle(self, action: Action) -> str | None:
-        """Only letters are redriven; only what is followed is held."""
-        if action.id == "read.hold" and not self.table.following:
-            return "nothing is followed: t follows the end"
+        """A CAPITAL needs letters and leave."""
+        if action.id == "thing.pair":
+            return None
         if action.id in ("letters.redrive", "thing.delete"):
-            if not self.holds_letters:
-                return f"{self.ref.name} holds no dead letters"
             if self.table.current is None:
                 return "there are no letters here"
             return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
-        if action.id == "thing.pair" and not self.holds_letters:
-            return f"{self.ref.name} holds no dead letters: its messages have no pair"
         return super().obstacle(action)
 
     def title_of(self, action: Action) -> str:
@@ -286,10 +336,6 @@ class MessagesPlace(MessageListing):
                 return f"discard {count} marked" if count else "discard this one"
             case "thing.pair":
                 return "its original"
-            case "read.hold":
-                return "go on" if self.table.held else "hold"
-            case "read.follow":
-                return "stop" if self.table.following else "follow"
         return super().title_of(action)
 
     @does("thing.pair")

@@ -270,6 +270,10 @@ class MessageList(RowTable[Message]):
     def move_to(self, line: int, step: int = 1) -> None:
         """Put the cursor on a line; off the last one a list that follows is held."""
         super().move_to(line, step)
+        height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
+        seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
+        if seen != top:
+            self.scroll_to(y=seen, animate=False, immediate=True, force=True)
         if self.following and not self.held and self.cursor < len(self.lines.shown) - 1:
             self.hold(still=True)
 
