@@ -14,16 +14,19 @@ from textual.screen import Screen
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Connect
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import total
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import resolve
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme, ways
+from mqtui.ui.coach import Coach
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.openings import Openings
 from mqtui.ui.render.spark import spark
 from mqtui.ui.screens.place import Place
+from mqtui.ui.supply import Supply
 from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk, Workbench
 
@@ -45,15 +48,25 @@ class Console(App[None], inherit_bindings=False):
     ]
 
     def __init__(
-        self, start: tuple[str, str] = ("", ""), *, adapters: Connect = connect, ascii_only: bool = False
+        self,
+        start: tuple[str, str] = ("", ""),
+        *,
+        adapters: Connect = connect,
+        ascii_only: bool = False,
+        supply: Supply | None = None,
     ) -> None:
         self.themes = theme.load()
         super().__init__()
         self.start = start
+        self.supply = supply
+        self.starting: dict[str, str] = {}
+        """What brokers that are not up yet are doing."""
+
         self.glyphs = Glyphs(wanted(asked=ascii_only))
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.bench = Workbench(self._figures_changed, adapters)
         self.go = Openings(self)
+        self.coach = Coach()
         self.target = ""
         """The target whose session is shown; "" at home."""
 
@@ -155,8 +168,20 @@ class Console(App[None], inherit_bindings=False):
     async def first(self) -> None:
         """The first place: home, or straight to a target."""
         await self.home()
-        if self.start[0]:
-            await self.enter_target(self.start[0])
+        if self.supply is not None:
+            self.run_worker(self.receive(self.supply), exit_on_error=False, name="supply")
+        elif self.start[0]:
+            self.run_worker(self.straight_to(*self.start), exit_on_error=False, name="start")
+
+    async def straight_to(self, target: str, resource: str) -> None:
+        """A target, and one of its resources where one is named."""
+        try:
+            await self.enter_target(target)
+            if resource:
+                await self.go.named(target, resource)
+        except MqtuiError as error:
+            if isinstance(self.screen, Place):
+                self.screen.say(error)
 
     async def home(self) -> None:
         """All profiles."""
@@ -168,6 +193,24 @@ class Console(App[None], inherit_bindings=False):
         self.bench.open(target, kinds)
         self.target = target
         await self.show(ways.place("nav.view_1")())
+
+    async def receive(self, supply: Supply) -> None:
+        """The session of brokers that are brought while it is shown, each as soon as it is up."""
+        self.target = supply.name
+        self.coach.away = False
+        await self.show(ways.place("nav.view_1")())
+        stages: dict[str, str] = {}
+        async for brought in supply.news():
+            stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
+            if brought.url:
+                self.bench.open(supply.name, [brought.kind], brought.url)
+                stages.pop(brought.kind)
+            elif brought.trouble:
+                self.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
+            if stages and isinstance(self.screen, Place) and not self.coach.line(type(self.screen).__name__):
+                self.screen.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
+            self.starting = dict(stages)
+            self._figures_changed()
 
     async def enter_target(self, target: str) -> None:
         """The session of a profile or a URL."""
@@ -188,6 +231,15 @@ class Console(App[None], inherit_bindings=False):
             self.pop_screen()
         elif isinstance(self.screen, Place):
             self.screen.line.why_not("this is home; q quits", "text")
+
+    def leave_coach(self) -> bool:
+        """Send the coach away; whether it was there."""
+        if not self.coach.leave():
+            return False
+        if isinstance(self.screen, Place):
+            self.screen.draw_frame()
+            self.screen.refresh_figures()
+        return True
 
     def say_in_line(self, text: str, tone: str = "warn") -> None:
         """Answer a key in the line of the place that is shown."""

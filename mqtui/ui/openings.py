@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mqtui.domain.cause import Cause
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.errors import NotFound
+from mqtui.domain.resource import BrokerKind, Ref, parse
+from mqtui.services.browse import find
 from mqtui.services.casebook import Case
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.redrive.order import Order
@@ -48,6 +51,32 @@ class Openings:
             await self.letters(desk.target, broker, place)
             return
         await loaded("messages", "open_messages")(self._console, desk, ref)
+
+    async def named(self, target: str, resource: str) -> None:
+        """A resource by its name, as the command line takes it; letters by cause where it holds dead ones.
+
+        Raises:
+            NotFound: no open broker has it.
+        """
+        wanted = parse(resource)
+        missing = NotFound(f"No {resource!r} on {target}")
+        for desk in self._console.bench.of(target):
+            for _ in range(100):
+                if desk.session is not None or desk.trouble is not None:
+                    break
+                await asyncio.sleep(0.1)
+            if desk.session is None:
+                continue
+            try:
+                found = await find(desk.session.broker, wanted)
+            except NotFound as error:
+                missing = error
+                continue
+            while desk.seen is not None and not desk.seen.as_of and desk.seen.trouble is None:
+                await asyncio.sleep(0.1)
+            await self.destination(desk.kind, found.ref, letters=True, target=target)
+            return
+        raise missing
 
     async def letters(self, target: str, broker: BrokerKind, place: Letters) -> None:
         """Letters by cause."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import time
+from typing import Protocol
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Connect
@@ -20,7 +21,6 @@ from mqtui.profiles.store import Store
 from mqtui.services.conventions import known
 from mqtui.services.session import Session, opened
 from mqtui.services.watch import Seen, Watch
-from mqtui.ui.flight import Flight
 
 
 @dataclass(slots=True)
@@ -29,6 +29,9 @@ class Desk:
 
     target: str
     kind: BrokerKind
+    url: str = ""
+    """What is opened, where it is not the target itself."""
+
     session: Session | None = None
     watch: Watch | None = None
     trouble: MqtuiError | None = None
@@ -40,6 +43,27 @@ class Desk:
     def seen(self) -> Seen | None:
         """The newest figures."""
         return self.watch.seen if self.watch else None
+
+
+class Underway(Protocol):
+    """A run, or a put back, that goes on while its place is left."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still under way."""
+
+    def words(self) -> str:
+        """What it does and how far it is."""
+
+    def stop(self) -> None:
+        """Finish the hand and leave the rest."""
+
+    async def over(self) -> None:
+        """Wait for its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +81,7 @@ class Workbench:
     def __init__(self, changed: Callable[[], None], adapters: Connect = connect) -> None:
         self.desks: dict[tuple[str, BrokerKind], Desk] = {}
         self.notes: list[Note] = []
-        self.flights: list[Flight] = []
+        self.flights: list[Underway] = []
         """Runs of this console, the newest last."""
 
         self._changed = changed
@@ -72,11 +96,11 @@ class Workbench:
         return list(Store().list())
 
     @property
-    def active(self) -> list[Flight]:
+    def active(self) -> list[Underway]:
         """Runs that are under way."""
         return [flight for flight in self.flights if flight.active]
 
-    def fly(self, flight: Flight) -> None:
+    def fly(self, flight: Underway) -> None:
         """Take note of a run."""
         self.flights.append(flight)
 
@@ -85,13 +109,13 @@ class Workbench:
         self.notes.append(Note(time(), text, tone))
         del self.notes[:-200]
 
-    def open(self, target: str, kinds: Iterable[BrokerKind]) -> list[Desk]:
+    def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[Desk]:
         """Open brokers of a target side by side; each is usable as soon as it is up."""
         desks = []
         for kind in kinds:
             desk = self.desks.get((target, kind))
             if desk is None:
-                desk = self.desks[target, kind] = Desk(target, kind)
+                desk = self.desks[target, kind] = Desk(target, kind, url)
                 desk.opening = True
                 desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {target} {kind}"))
             desks.append(desk)
@@ -100,7 +124,9 @@ class Workbench:
     async def _keep_open(self, desk: Desk) -> None:
         try:
             async with AsyncExitStack() as stack:
-                desk.session = await stack.enter_async_context(opened(desk.target, desk.kind, adapters=self._adapters))
+                desk.session = await stack.enter_async_context(
+                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters)
+                )
                 desk.watch = Watch(desk.session, known().conventions, self._changed)
                 desk.opening = False
                 watching = asyncio.create_task(desk.watch.forever(), name=f"watch {desk.target} {desk.kind}")

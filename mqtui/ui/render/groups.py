@@ -163,8 +163,8 @@ class Parts:
 
     columns = (
         Column("p", "P", 4, right=True),
-        Column("committed", "COMMITTED", 10, right=True),
-        Column("end", "END", 10, right=True, priority=2),
+        Column("committed", "COMMITTED", 15, right=True),
+        Column("end", "END", 15, right=True, priority=2),
         Column("lag", "LAG", 9, right=True),
         Column("member", "MEMBER", 10, priority=3, grows=True),
     )

@@ -63,7 +63,8 @@ class Listing(Place, Generic[Item]):
             loading = any(
                 desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks
             )
-            self.line.tell("reading …" if loading else self.empty)
+            starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
+            self.line.tell(starting or ("reading …" if loading else self.empty))
         elif not self.table.lines.count:
             self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
 
@@ -136,7 +137,7 @@ class Listing(Place, Generic[Item]):
     @does("nav.back")
     async def back(self) -> None:
         """A filter goes first, then the place."""
-        if self.line.leave():
+        if self.line.leave() or self.console.leave_coach():
             return
         if self.filtered:
             self._filter_by("")

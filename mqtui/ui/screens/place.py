@@ -101,6 +101,7 @@ class Place(Screen[None]):
         """Top bar, crumbs and hints."""
         if not self.is_mounted:
             return
+        self.line.coach = self.console.coach.line(type(self).__name__)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
         way = self.crumbs()
         crumbs = [Piece(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [Piece(" ")]

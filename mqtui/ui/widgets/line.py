@@ -51,12 +51,15 @@ class Line(Horizontal):
     Line.-asking > #said { display: none; }
     Line.-asking > #asked, Line.-asking > Entry, Line.-asking > #beside { display: block; }
     Line > .-danger { color: $danger; } Line > .-warn { color: $warn; } Line > .-ok { color: $ok; }
-    Line > .-price { color: $price; } Line > .-dead { color: $dead; } Line > .-text { color: $text; }
+    Line > .-live { color: $live; } Line > .-price { color: $price; } Line > .-dead { color: $dead; } Line > .-text { color: $text; }
     """
 
     def __init__(self) -> None:
         super().__init__(id="line")
         self.glyphs = Glyphs()
+        self.coach = ""
+        """What stands instead of the sentence, for who sees the console for the first time."""
+
         self._asking: Asking | None = None
         self._sentence = ("", "")
 
@@ -75,12 +78,16 @@ class Line(Horizontal):
     def tell(self, text: str, tone: str = "") -> None:
         """The sentence on the row under the cursor; it stays."""
         self._sentence = (text, tone)
-        self._show(text, tone)
+        self._show(*self._standing)
+
+    @property
+    def _standing(self) -> tuple[str, str]:
+        return (self.coach, "live") if self.coach else self._sentence
 
     def why_not(self, text: str, tone: str = "warn") -> None:
         """An answer to a key; the sentence comes back after a while."""
         self._show(text, tone)
-        self.set_timer(LONG, lambda: self._show(*self._sentence), name="why-not")
+        self.set_timer(LONG, lambda: self._show(*self._standing), name="why-not")
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)
