@@ -137,7 +137,7 @@ class Fate:
 
 
 def laid_out(shown: Sequence[Header], fates: Sequence[Fate] = (), *, unfolded: bool = False) -> Lines:
-    """Headers as lines: sign and fate, name, value, bytes, type; of a value of several lines the first, unless unfolded."""
+    """Headers as lines: sign and fate, name, value, bytes, type; long values fold to one line."""
     width = min(NAMES, max((len(each.name) for each in shown), default=0))
     lines: list[list[Cell]] = []
     for number, each in enumerate(shown):
