@@ -70,6 +70,9 @@ class Watch:
         self.session = session
         self.seen = Seen()
         self.away = False
+        self.looked = asyncio.Event()
+        """Set after the first look, however it ended."""
+
         self._conventions = conventions
         self._changed = changed
         self._now = asyncio.Event()
@@ -78,6 +81,7 @@ class Watch:
         """Look until cancelled."""
         while True:
             pause = await self.once()
+            self.looked.set()
             self._changed()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._now.wait(), pause)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -61,19 +60,15 @@ class Openings:
         wanted = parse(resource)
         missing = NotFound(f"No {resource!r} on {target}")
         for desk in self._console.bench.of(target):
-            for _ in range(100):
-                if desk.session is not None or desk.trouble is not None:
-                    break
-                await asyncio.sleep(0.1)
-            if desk.session is None:
+            await desk.settled.wait()
+            if desk.session is None or desk.watch is None:
                 continue
             try:
                 found = await find(desk.session.broker, wanted)
             except NotFound as error:
                 missing = error
                 continue
-            while desk.seen is not None and not desk.seen.as_of and desk.seen.trouble is None:
-                await asyncio.sleep(0.1)
+            await desk.watch.looked.wait()
             await self.destination(desk.kind, found.ref, letters=True, target=target)
             return
         raise missing

@@ -36,6 +36,9 @@ class Desk:
     watch: Watch | None = None
     trouble: MqtuiError | None = None
     opening: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is open, or will not be."""
+
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -129,6 +132,7 @@ class Workbench:
                 )
                 desk.watch = Watch(desk.session, known().conventions, self._changed)
                 desk.opening = False
+                desk.settled.set()
                 watching = asyncio.create_task(desk.watch.forever(), name=f"watch {desk.target} {desk.kind}")
                 try:
                     await desk._stop.wait()
@@ -138,6 +142,7 @@ class Workbench:
         except MqtuiError as error:
             desk.trouble = error
             desk.opening = False
+            desk.settled.set()
             self._changed()
         finally:
             desk.session = desk.watch = None

@@ -51,7 +51,8 @@ class Line(Horizontal):
     Line.-asking > #said { display: none; }
     Line.-asking > #asked, Line.-asking > Entry, Line.-asking > #beside { display: block; }
     Line > .-danger { color: $danger; } Line > .-warn { color: $warn; } Line > .-ok { color: $ok; }
-    Line > .-live { color: $live; } Line > .-price { color: $price; } Line > .-dead { color: $dead; } Line > .-text { color: $text; }
+    Line > .-live { color: $live; } Line > .-price { color: $price; } Line > .-dead { color: $dead; }
+    Line > .-text { color: $text; }
     """
 
     def __init__(self) -> None:
