@@ -165,6 +165,7 @@ async def test_letters_that_came_later_are_not_in_a_resume(ground: Ground) -> No
     ground.put(range(100, 104))
     result = whole(await operator.resume(last().id))
     assert result.moved == 6
+    assert operator.planned.plan.count.number in (3, 6)
     assert set(ground.home()) == set(range(6))
     assert sorted(ground.left()) == list(range(100, 104))
 
@@ -214,6 +215,37 @@ async def test_a_restored_letter_that_is_refused_stays_open() -> None:
     assert (result.moved, result.refused) == (0, 2)
     ground.shelf.faults.max_size = None
     settled(ground, await operator.resume(last().id), [0, 1])
+
+
+async def test_suspects_are_kept_in_mind_over_a_second_kill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first resume settled its suspects and wrote so down; the second one still names them."""
+    small_batches(monkeypatch, 3)
+    ground = RabbitMQGround()
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(lambda: operator.run(operator.order(rate=1000)), 2)
+    run = last().id
+    assert await operator.killed(lambda: operator.resume(run), 5)
+    assert Runs().counts(run) == {"moved": 3}
+    settled(ground, await operator.resume(run), list(range(COUNT)))
+    assert ground.doubled() == [1, 5]
+
+
+async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
+    """A quorum queue without a limit gives them back so: a resume of a limited run walks on, which costs nothing."""
+    ground = RabbitMQGround()
+    ground.put(range(20))
+    operator = Operator(ground)
+    assert await operator.killed(lambda: operator.run(operator.order(limit=5)), 3)
+    items = ground.shelf.queues["work.dlq"].items
+    for item in items[:3]:
+        item.seat = ground.shelf.next_seat()
+    items.sort()
+    assert ground.left()[-3:] == [2, 3, 4]
+    result = whole(await operator.resume(last().id))
+    assert (result.planned, result.moved) == (5, 5)
+    assert set(ground.home()) == {0, 1, 2, 3, 4}
+    assert ground.left() == list(range(5, 20))
 
 
 async def test_limits_of_a_queue_are_not_spent_by_looking_for_suspects() -> None:

@@ -101,7 +101,7 @@ def said_of(error: KafkaError) -> str:
 
 def unreachable(said: str) -> CannotConnect:
     """Nobody answers. A listener of the other kind drops the connection, which librdkafka words as a protocol doubt."""
-    if "security.protocol" in said:
+    if "security.protocol" in said or "SSL_HANDSHAKE" in said:
         return TlsRefused(
             "The broker dropped the connection",
             said,

@@ -17,6 +17,7 @@ from mqtui.brokers.kafka.state import (
     Stamp,
     State,
     holder_record,
+    read_holder,
     read_state,
     state_topic,
     transactional_id,
@@ -53,7 +54,7 @@ class Hold:
             Held: another run holds the topic.
             NotAuthorised: a right on the transactional id or the state topic is missing.
         """
-        before = read_state(self._connection, self._identity, settled=True).holder
+        before = read_holder(self._connection, self._identity)
         if not take_over:
             self._refuse(before, resumed=resumed)
         self._open()
@@ -73,7 +74,7 @@ class Hold:
         until = time.monotonic() + OUTAGE
         while True:
             try:
-                self._recognise(read_state(self._connection, self._identity, settled=True).holder)
+                self._recognise(read_holder(self._connection, self._identity))
                 self._open()
                 state = read_state(self._connection, self._identity, settled=True)
             except (BrokerTrouble, Unreachable):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
 from mqtui.brokers.kafka.reader import Ends, ends_of
-from mqtui.brokers.kafka.state import State, read_state
+from mqtui.brokers.kafka.state import HolderRecord, State, read_holder, read_state
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact
@@ -24,7 +25,7 @@ async def snapshot(connection: Connection, ref: Ref) -> Source:
     """
     topic = await describe(connection, topic_name(ref))
     known = await ends_of(connection, ref)
-    state = await state_of(connection, topic.identity)
+    state, holder = await asyncio.gather(state_of(connection, topic.identity), holder_of(connection, topic.identity))
     handled = state.handled(dict(known.first))
     first = {number: min(mark, known.end[number]) for number, mark in handled.watermark.items()}
     groups = await KafkaGroups(connection).groups(ref)
@@ -34,7 +35,7 @@ async def snapshot(connection: Connection, ref: Ref) -> Source:
         OffsetBounds(first, known.end),
         _count(known, first, state),
         handled,
-        state.holder.shown() if state.holder is not None else None,
+        holder.shown() if holder is not None else None,
         tuple(group.ref.name for group in groups),
     )
 
@@ -45,6 +46,14 @@ async def state_of(connection: Connection, identity: str) -> State:
         return await connection.call("reading the state", lambda: read_state(connection, identity, settled=False))
     except (NotFound, NotAuthorised):
         return State()
+
+
+async def holder_of(connection: Connection, identity: str) -> HolderRecord | None:
+    """Who holds the topic, as far as that may be read."""
+    try:
+        return await connection.call("reading the holder", lambda: read_holder(connection, identity))
+    except (NotFound, NotAuthorised):
+        return None
 
 
 def _count(known: Ends, first: Mapping[int, int], state: State) -> Figure:

@@ -32,6 +32,7 @@ from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import Handled, Holder
 
 VERSION = 1
+HOLDER = b"holder"
 LAPSES = 30.0
 """Seconds after which a hold that was not renewed is over (K3)."""
 
@@ -121,24 +122,47 @@ def read_state(connection: Connection, identity: str, *, settled: bool) -> State
         NotFound: there is no state topic.
         TimedOut: a foreign transaction stayed open.
     """
+    state = State()
+    for key, value in _records(connection, identity, whole=settled, committed=True):
+        _take(state, key, value)
+    state.written()
+    return state
+
+
+def read_holder(connection: Connection, identity: str) -> HolderRecord | None:
+    """Who last said that they hold the topic, committed or not.
+
+    Not waiting for open transactions: a killed run's own would hide its record for 25 s, and another run's could hide
+    a holder that has just begun.
+
+    Raises:
+        NotFound: there is no state topic.
+    """
+    state = State()
+    for key, value in _records(connection, identity, whole=True, committed=False):
+        if key == HOLDER:
+            _take(state, key, value)
+    return state.holder
+
+
+def _records(connection: Connection, identity: str, *, whole: bool, committed: bool) -> Iterator[tuple[bytes, bytes]]:
+    """What the state topic says of one topic, up to the high watermark (`whole`) or the last stable offset."""
     name = state_topic(connection.prefix)
     described(connection, name)
     admin, place = connection.admin(), [(name, 0)]
     with connection.translating(f"reading {name}"):
         first = collect(admin, place, OffsetSpec.earliest(), committed=False)
-        end = collect(admin, place, OffsetSpec.latest(), committed=not settled)
+        end = collect(admin, place, OffsetSpec.latest(), committed=not whole)
     for answer in (first[name, 0], end[name, 0]):
         if isinstance(answer, KafkaError):
             raise translate(answer, f"reading {name}")
-    cursor = Cursor(connection, "state", name, numbers(first), numbers(end), patience=SETTLING)
-    state = State()
+    starts, ends = numbers(first), numbers(end)
+    cursor = Cursor(connection, "state", name, starts, ends, committed=committed, patience=SETTLING)
     head = f"{identity}/".encode()
     for record in drained(cursor):
         key, value = record.key(), record.value()
         if key is not None and value is not None and key.startswith(head):
-            _take(state, key[len(head) :], value)
-    state.written()
-    return state
+            yield key[len(head) :], value
 
 
 def _take(state: State, key: bytes, value: bytes) -> None:
@@ -148,7 +172,7 @@ def _take(state: State, key: bytes, value: bytes) -> None:
             raise BrokerTrouble(
                 "The state topic was written by a newer mqtui", f"Its records have version {told['v']}.", "Upgrade."
             )
-        if key == b"holder":
+        if key == HOLDER:
             who = Presence(told["host"], told["machine"], told["pid"], told["start"])
             stamp = Stamp(told["run"], told["operator"], told["plan"], who)
             state.holder = HolderRecord(stamp, told["since"], told["time"], told["ended"])

@@ -100,9 +100,11 @@ def not_connected(error: Exception, where: str) -> MqtuiError:
         return answered(error)
     if isinstance(error, redis_errors.AuthenticationError | redis_errors.ResponseError):
         return answered(error, "AUTH")
-    hint = (
-        "Does the port speak TLS? Then it is rediss://." if "losed" in str(error) else "Is it running, and reachable?"
-    )
+    hint = "Is it running, and reachable?"
+    if "losed" in str(error):
+        hint = "Does the port speak TLS? Then it is rediss://."
+    elif not str(error):
+        hint += " A port without TLS says nothing to rediss://."
     return Unreachable(f"Cannot reach Redis at {where}", str(error) or "no answer in time", hint)
 
 

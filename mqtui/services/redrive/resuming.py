@@ -41,8 +41,11 @@ async def plan(
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     order = replace(kept.order, stages=replace(kept.order.stages, first=()))
-    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
+    total = None if record.planned == UNPLANNED else record.planned
+    if total is not None and (source.count.number or 0) > total - sum(counts.values()):
+        source = replace(source, count=exact(total - sum(counts.values())))
+    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
     facts = [("resumes", f"run {runs.short(record.id)}: {sum(counts.values()):,} done, {len(marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
@@ -50,7 +53,6 @@ async def plan(
     if frail and remote is None and kept.order.verb is Verb.REDRIVE:
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps)
-    total = None if record.planned == UNPLANNED else record.planned
     repeated = (name for name, number in hands.items() if number > 1)
     twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
     return replace(planned, plan=rest), Before(total, counts, marks, twice, frozenset(repeated))

@@ -1,0 +1,243 @@
+"""Who holds a dead-letter topic, and how a hold is taken over, lost and found again (K3, K4)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from mqtui.brokers.kafka import moving
+from mqtui.brokers.kafka.state import transactional_id
+from mqtui.brokers.port import Adapter
+from mqtui.domain.errors import Held
+from mqtui.domain.plan import Severity
+from tests.contract.asking import eventually
+from tests.contract.kafka_stage import Run, Stage, mover, told, until
+
+
+@pytest.fixture
+def stage(kafka_url: str) -> Iterator[Stage]:
+    made = Stage(kafka_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
+    made = stage.adapter()
+    yield made
+    await made.close()
+
+
+def foreign(**changed: Any) -> dict[str, Any]:
+    """A holder record from another machine, renewed just now."""
+    now = int(time.time() * 1000)
+    record = {
+        "v": 1,
+        "run": uuid.uuid4().hex,
+        "operator": "grace",
+        "host": "far-away",
+        "machine": "another boot",
+        "pid": 1,
+        "start": 1,
+        "since": now - 60_000,
+        "time": now,
+        "plan": "hash",
+        "ended": False,
+    }
+    return record | changed
+
+
+async def test_a_held_topic_is_refused_and_the_holder_named(stage: Stage, adapter: Adapter) -> None:
+    """K3: who, where, since when; and the plan already says so."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    stage.fill(source, 10)
+    other = stage.adapter()
+    async with Run(adapter, source, target, operator="ada").lease():
+        second = Run(other, source, target, operator="grace")
+        _, plan = await second.planned()
+        (held,) = [risk for risk in plan.risks if risk.name == "held"]
+        assert held.severity is Severity.REFUSE
+        assert not held.final
+        assert "ada" in held.text
+        with pytest.raises(Held) as refused:
+            async with second.lease():
+                pytest.fail("two runs hold one topic")
+    assert "ada" in refused.value.detail
+    assert "since" in refused.value.detail
+    assert "--take-over" in refused.value.hint
+    assert len(await second.all()) == 10
+    await other.close()
+
+
+async def test_planning_does_not_disturb_the_holder(stage: Stage, adapter: Adapter) -> None:
+    """K3: snapshot, inspect and a refused run open no transactional producer, so the run goes on unharmed."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 30)
+    other = stage.adapter()
+    run = Run(adapter, source, target)
+    async with run.lease() as lease:
+        before = describe(stage, source, adapter, await identity(adapter, run))
+        async for batch in lease.batches(10):
+            await Run(other, source, target).planned()
+            with pytest.raises(Held):
+                await Run(other, source, target).all()
+            await lease.move(run.transfers(batch))
+        assert describe(stage, source, adapter, await identity(adapter, run)).producer_epoch == before.producer_epoch
+    await other.close()
+    assert stage.values(target) == values
+
+
+async def identity(adapter: Adapter, run: Run) -> str:
+    return (await adapter.broker.snapshot(run.source)).identity
+
+
+def describe(stage: Stage, source: object, adapter: object, topic_id: str) -> Any:
+    """What the coordinator says of the topic's transactional id."""
+    name = transactional_id(stage.prefix, topic_id)
+    admin = KafkaAdminClient(bootstrap_servers=stage.servers["bootstrap.servers"])
+    try:
+        return admin.describe_transactions([name])[name]
+    finally:
+        admin.close()
+
+
+async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> None:
+    """K3, K4: after --take-over the old run gets Held, and each letter is moved once."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 40)
+    other = stage.adapter()
+    first = Run(adapter, source, target, operator="ada")
+    with pytest.raises(Held) as refused:
+        async with first.lease() as lease:
+            batches = aiter(lease.batches(10))
+            await lease.move(first.transfers(await anext(batches)))
+            doomed = await anext(batches)
+            async with Run(other, source, target, operator="grace", take_over=True).lease() as new:
+                rest = [letter async for batch in new.batches(100) for letter in batch]
+                await new.move(first.transfers(rest))
+                await lease.move(first.transfers(doomed))
+    assert "grace" in refused.value.detail
+    await other.close()
+    assert stage.values(target) == values
+
+
+async def test_our_own_timeout_is_no_take_over(stage: Stage, adapter: Adapter) -> None:
+    """K4: fenced while the record still names us, the run goes on with a new producer and doubles nothing."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 60)
+    run = Run(adapter, source, target)
+    async with run.lease() as lease:
+        name = transactional_id(stage.prefix, await identity(adapter, run))
+        async for batch in lease.batches(20):
+            stage.producer(transactional_id=name).init_transactions(30)
+            await lease.move(run.transfers(batch))
+    assert stage.values(target) == values
+    assert (await adapter.broker.snapshot(source)).holder is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "holds"),
+    [
+        ({}, True),
+        ({"ended": True}, False),
+        ({"time": int(time.time() * 1000) - 31_000}, False),
+        ({"time": int(time.time() * 1000) + 3_600_000}, True),
+    ],
+    ids=["fresh", "ended", "old", "from a clock ahead"],
+)
+async def test_what_counts_as_held(stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool) -> None:
+    """K3: a record without `ended`, at most 30 s old."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    await Run(adapter, source, target).all()
+    stage.fill(source, 3)
+    topic_id = (await adapter.broker.snapshot(source)).identity
+    record = foreign(**changed)
+    if "time" in changed:
+        record["time"] = int(time.time() * 1000) + (3_600_000 if holds else -31_000)
+    stage.write_state(f"{topic_id}/holder", record)
+    holder = (await adapter.broker.snapshot(source)).holder
+    if record["ended"]:
+        assert holder is None
+    else:
+        assert holder is not None
+        assert (holder.operator, holder.host, holder.stale) == ("grace", "far-away", not holds)
+    if not holds:
+        assert len(await Run(adapter, source, target).all()) == 3
+        return
+    with pytest.raises(Held):
+        await Run(adapter, source, target).all()
+    resumed = Run(adapter, source, target, run=record["run"], resumed=True)
+    assert len(await resumed.all()) == 3
+
+
+async def test_a_killed_process_of_this_machine_holds_nothing(stage: Stage, adapter: Adapter) -> None:
+    """K3, C8: its process is gone, so nobody waits 30 s; a live one holds."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 200)
+    with mover(stage, source, target, uuid.uuid4().hex, size=10, hang=4) as process:
+        assert told(process, "open")
+        with pytest.raises(Held):
+            await Run(adapter, source, target).all()
+    began = time.monotonic()
+    await Run(adapter, source, target).all()
+    assert time.monotonic() - began < 15
+    assert Counter(stage.values(target)) == Counter(values)
+
+
+async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K3: also while nothing is moved, in a transaction of its own."""
+    monkeypatch.setattr(moving, "RENEW", 0.2)
+    source, target = stage.topic("dlq"), stage.topic("home")
+    stage.fill(source, 1)
+    run = Run(adapter, source, target)
+    async with run.lease():
+        topic_id = await identity(adapter, run)
+
+        def renewed() -> int:
+            return int(stage.state_records()[f"{topic_id}/holder"]["time"])
+
+        first = await asyncio.to_thread(renewed)
+
+        async def later() -> bool:
+            return await asyncio.to_thread(renewed) > first
+
+        await eventually(later, "the holder record is written again")
+
+
+async def test_transactions_are_short(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K4: a batch is split into transactions of at most so many letters; the coordinator would end them after 15 s."""
+    monkeypatch.setattr(moving, "MOST_LETTERS", 10)
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 35)
+    run = Run(adapter, source, target)
+    async with run.lease() as lease:
+        (batch,) = [batch async for batch in lease.batches(100)]
+        assert len(await lease.move(run.transfers(batch))) == 35
+        told = describe(stage, source, adapter, await identity(adapter, run))
+        assert told.transaction_timeout_ms == 15_000
+        assert told.state.value != "Ongoing"
+    assert stage.values(target) == values
+    assert stage.ends(target) == {0: 35 + 4}
+
+
+@pytest.mark.chaos
+async def test_an_open_transaction_of_a_killed_run_ends(stage: Stage) -> None:
+    """K4: killed with a transaction open, the target is read to its end again after 15 s and the coordinator's look.
+
+    The coordinator looks for overdue transactions every 10 s.
+    """
+    source, target = stage.topic("dlq"), stage.topic("home")
+    stage.fill(source, 100)
+    with mover(stage, source, target, uuid.uuid4().hex, size=25, hang=4) as process:
+        assert told(process, "open")
+    later = stage.fill(target, 1, first=999)
+    seconds = until(lambda: stage.values(target)[-1:] == later, 30, "the target is free")
+    assert seconds < 27
+    assert len(stage.values(target)) == 50 + 1
