@@ -16,6 +16,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.workbench import Desk
 
 if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
     from mqtui.ui.app import Console
     from mqtui.ui.render.groups import GroupLine
     from mqtui.ui.screens.run import RunPlace
@@ -88,6 +89,14 @@ class Openings:
         desk = self.desk(target, line.broker)
         if desk is not None:
             await self._console.show(loaded("pending", "PendingPlace")(desk, line))
+
+    async def publish(self, desk: Desk, ref: Ref) -> None:
+        """A form for one message."""
+        await self._console.show(loaded("publish", "PublishPlace")(desk, ref))
+
+    async def profile(self, profile: Profile | None = None) -> None:
+        """The form of a profile, or of a new one."""
+        await self._console.show(loaded("profile_form", "ProfileForm")(profile))
 
     async def review(self, target: str, broker: BrokerKind, order: Order) -> None:
         """The plan of a redrive or a discard."""

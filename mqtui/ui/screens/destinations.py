@@ -8,6 +8,9 @@ from typing import Any
 from textual import on
 from textual.widget import Widget
 
+from mqtui.domain.capability import Verb
+from mqtui.domain.redrive import Selection
+from mqtui.services.redrive.order import Order
 from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
@@ -55,6 +58,24 @@ class DestinationsPlace(Listing[Line]):
         refs = item.letters.origins if item.letters else tuple(place.ref for place in item.dead)
         if not any(self.table.go_to((item.broker, ref)) for ref in refs):
             self.line.why_not(f"{item.destination.ref.name} has no pair")
+
+    @does("message.publish")
+    async def publish(self) -> None:
+        """A form for one message."""
+        item = self.table.current
+        desk = None if item is None else self.console.go.desk("", item.broker)
+        if item is not None and desk is not None:
+            await self.console.go.publish(desk, item.destination.ref)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of all letters of the row."""
+        item = self.table.current
+        if item is None or item.letters is None:
+            self.line.why_not("this row holds no dead letters: n walks to one that does")
+            return
+        order = Order(Verb.REDRIVE, item.destination.ref, Selection())
+        await self.console.go.review(self.console.target, item.broker, order)
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +12,13 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.figure import Figure, total, unknown
+from mqtui.profiles import secrets
 from mqtui.profiles.model import Profile
+from mqtui.profiles.store import Store
+from mqtui.profiles.vault import NoKeyring
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
@@ -127,6 +133,44 @@ class HomePlace(Listing[Entry]):
                 return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
         return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
 
+    @does("thing.create")
+    async def create(self) -> None:
+        """A new profile."""
+        await self.console.go.profile()
+
+    @does("thing.edit")
+    async def edit(self) -> None:
+        """The profile under the cursor."""
+        if self.table.current is not None:
+            await self.console.go.profile(self.table.current.profile)
+
+    @does("thing.delete")
+    def remove(self) -> None:
+        """Remove the profile under the cursor; its name is typed."""
+        self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _remove(self) -> None:
+        item = self.table.current
+        if item is None:
+            return
+        name = item.profile.name
+        entered = await self.line.ask(f"type {name} to remove the profile and its secrets", pastes=False)
+        if entered is None or entered.strip() != name:
+            self.line.tell("nothing happened", "text")
+            return
+        await asyncio.to_thread(forget, name)
+        self.refresh_figures()
+
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
         await self.console.enter(event.item.profile.name, event.item.profile.brokers)
+
+
+def forget(name: str) -> None:
+    """Remove a profile and, where there is a keyring, its secrets."""
+    store = Store()
+    kept = store.find(name).secret == "keyring"
+    store.remove(name)
+    if kept:
+        with suppress(NoKeyring):
+            secrets.forget(name)
