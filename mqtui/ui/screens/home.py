@@ -145,7 +145,7 @@ class HomePlace(Listing[Entry]):
             await self.console.go.profile(self.table.current.profile)
 
     @does("thing.delete")
-    def remove(self) -> None:
+    def remove_profile(self) -> None:
         """Remove the profile under the cursor; its name is typed."""
         self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
 
