@@ -128,7 +128,7 @@ class BoundLease:
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """As the lease's own, for the plan's targets."""
-        only(self._targets, {transfer.target for transfer in batch})
+        only(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
         return await self._lease.move(batch)
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:

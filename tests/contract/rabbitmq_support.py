@@ -114,6 +114,19 @@ class Rabbit:
             channel.basic_consume(queue, lambda *_: None, consumer_tag="somebody")
             yield
 
+    def cut(self, queue: str) -> None:
+        """Close the connections that consume from a queue, as an operator or a network would."""
+        names: list[str] = []
+
+        def found() -> bool:
+            rows = self.management.get("/consumers/%2F").json()
+            names[:] = [row["channel_details"]["connection_name"] for row in rows if row["queue"]["name"] == queue]
+            return bool(names)
+
+        until(found, f"somebody consumes from {queue}")
+        for name in names:
+            self.management.delete(f"/connections/{quote(name, safe='')}")
+
     @contextmanager
     def user(self, *, configure: str = ".*", write: str = ".*", read: str = ".*") -> Iterator[Address]:
         """The address of a user with these rights on the vhost."""

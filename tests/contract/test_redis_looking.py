@@ -8,12 +8,14 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 import pytest
 
 from mqtui.brokers.port import Adapter, Batch
+from mqtui.brokers.redis.building import messages, stored
 from mqtui.brokers.redis.groups import group_ref
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import Figure, at_least, exact
 from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Kind, Ref, name_text
 from mqtui.domain.span import At, Edge, Since, Span
 from mqtui.domain.topology import GroupLag
@@ -97,6 +99,21 @@ async def test_the_newest_of_many(stage: Stage, adapter: Adapter) -> None:
     """More than one batch holds: the last ones, oldest first."""
     ref = stage.stream("work", 3000)
     assert numbers(await read(adapter, ref, Span(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
+
+
+def test_built_in_bulk_is_built_right() -> None:
+    """Messages and receipts whose slots are filled directly are those that the constructors make, in every field."""
+    ref = Ref(Kind.STREAM, "s")
+    made = messages(ref, [(b"17-3", [b"a", b"1", b"a", b""]), (b"18-0", [])])
+    fields = ((b"a", b"1"), (b"a", b""))
+    assert made == [
+        Message(ref, EntryId(17, 3), None, timestamp=17, fields=fields),
+        Message(ref, EntryId(18, 0), None, timestamp=18),
+    ]
+    assert stored([b"5-0", b"5-1", b"6-0"]) == [
+        Receipt(Stored.STORED, EntryId(ms, seq)) for ms, seq in ((5, 0), (5, 1), (6, 0))
+    ]
+    assert all(repr(one) for one in (*made, *stored([b"5-0"])))
 
 
 async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:

@@ -161,6 +161,20 @@ async def test_d4_a_full_server_refuses_and_keeps(stage: Stage, adapter: Adapter
     assert stage.numbers(source) == [0, 1, 2]
 
 
+async def test_lease_batches_are_full_in_order_and_bounded(stage: Stage, adapter: Adapter) -> None:
+    """A batch has as many letters as were asked for, or 4 MiB of them; none is out of order, whatever they weigh."""
+    light, mixed, home = stage.stream("light", 2500), stage.stream("mixed"), stage.stream("home")
+    for number in range(60):
+        stage.call("XADD", mixed.name, "*", "n", number, "v", b"x" * (900_000 if number % 7 == 6 else 10))
+    async with Move(adapter, light, home).lease() as lease:
+        assert [len(some) async for some in lease.batches(2000)] == [2000, 500]
+    async with Move(adapter, mixed, home).lease() as lease:
+        batches = [some async for some in lease.batches(2000)]
+    assert [int(one.fields[0][1]) for some in batches for one in some] == list(range(60))
+    assert len(batches) > 1
+    assert max(sum(one.size for one in some) for some in batches) <= 4 << 20
+
+
 def test_d4_a_batch_is_500_letters_and_1_mb() -> None:
     """D4: at most 500 entries and 1 MB a call; one larger entry goes alone."""
     small, large = letters_of(1200, 10), letters_of(5, 600_000)

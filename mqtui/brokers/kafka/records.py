@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import methodcaller
 from typing import Any, TypeAlias
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
@@ -17,6 +18,10 @@ Record: TypeAlias = Any
 UNREADABLE: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
 """Stands for all headers of a record with a header name that is not UTF-8: confluent-kafka can't hand those out."""
 
+_headers = methodcaller("headers")
+"""For a header name that is not UTF-8 confluent-kafka returns a broken list and leaves an exception pending. A call
+from byte code does not look at that and dies of the list; this one does, and raises SystemError."""
+
 WireHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
@@ -24,7 +29,7 @@ def message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
     """One record, from that place."""
     kind, time = record.timestamp()
     try:
-        headers = record.headers()
+        headers = _headers(record)
     except SystemError:  # a header name that is not UTF-8; the cause is confluent-kafka's UnicodeDecodeError
         kept: tuple[Header, ...] = (UNREADABLE,)
     else:

@@ -1,27 +1,54 @@
-"""Acknowledging what was stored (R6)."""
+"""Acknowledging what was stored (R6), and giving back the rest in order (R5).
+
+Quorum queues want care [3.10.8, each shown by a test]: their client in the broker holds commands back while 32 wait to
+be applied, and what it holds is lost with the channel; and it returns what one `nack multiple` covers consumer by
+consumer, `basic.get` first, and more than 32 messages at once in no order at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 
 from mqtui.brokers.rabbitmq.channel import Channel
 
 Gate = Callable[[int], bool]
 """Whether so many acknowledgements may be sent now: each lets a consumer get another letter (R2)."""
 
+AT_ONCE = 16
+"""Commands for a quorum queue that may wait to be applied."""
+
+PACE = 0.005
+"""Seconds between acknowledgements of a quorum queue; at least twice its latency between many single ones."""
+
+RETURNED = 32
+"""Messages a quorum queue returns in order: it keeps them in a map, and a larger one has no order."""
+
+SETTLING = 100
+"""Hundredths of a second a queue is given to count what was returned."""
+
 
 class Acks:
     """Delivery tags of one channel in order; `ack multiple` covers stored letters with nothing else before them."""
 
-    def __init__(self, channel: Channel, gate: Gate) -> None:
+    def __init__(self, channel: Channel, queue: str, gate: Gate, *, quorum: bool) -> None:
         self._channel = channel
+        self._queue = queue
         self._gate = gate
+        self._quorum = quorum
         self._order: deque[int] = deque()
         self._stored: set[int] = set()
         self._gone: set[int] = set()
+        self._turns: list[int] = []
+        self._newest = 0
         self._due = False
+        self._resting = asyncio.Lock()
+        self.latency = 0.0
+        """Seconds the queue needed for a `basic.get`, as last seen."""
+
         self.sent = 0
         """Acknowledgements sent so far."""
 
@@ -33,13 +60,24 @@ class Acks:
     def took(self, tag: int) -> None:
         """A delivery came."""
         self._order.append(tag)
+        self._newest = tag
+
+    def turn(self) -> None:
+        """From here on deliveries come another way: by a consumer, or by `basic.get`."""
+        self._turns.append(self._newest)
+
+    def out_since_turn(self) -> int:
+        """Unacknowledged letters that came the present way."""
+        first = self._turns[-1] if self._turns else 0
+        return sum(tag > first and tag not in self._gone for tag in self._order)
 
     def stored(self, tag: int) -> None:
-        """That letter is safe elsewhere; its turn comes with the loop's next one."""
+        """That letter is safe elsewhere; it is acknowledged with others a moment later."""
         self._stored.add(tag)
         if not self._due:
             self._due = True
-            asyncio.get_running_loop().call_soon(self.prefix)
+            loop = asyncio.get_running_loop()
+            loop.call_later(PACE, self.prefix) if self._quorum else loop.call_soon(self.prefix)
 
     def prefix(self) -> None:
         """Acknowledge the stored letters at the front in one go."""
@@ -65,24 +103,62 @@ class Acks:
             self.sent += 1
         self._channel.ack(last, multiple=True)
 
-    def rest(self) -> bool:
-        """Acknowledge every stored letter, those behind a held one singly; False where the gate is shut."""
-        self.prefix()
-        if not self._stored:
-            return True
-        if self._channel.failure is not None or not self._gate(len(self._stored)):
-            return False
-        for tag in sorted(self._stored):
-            self.single(tag)
-        self._stored.clear()
-        return True
+    async def rest(self) -> None:
+        """Acknowledge every stored letter, those behind a held one singly; wait until the broker took note.
 
-    def single(self, tag: int) -> None:
-        """Acknowledge one letter whatever stands before it."""
-        self._channel.ack(tag, multiple=False)
-        self.forget(tag)
-        self.sent += 1
+        Raises:
+            BrokerTrouble: the channel was lost; which of them were acknowledged is not known.
+        """
+        async with self._resting:
+            self.prefix()
+            while self._stored and not self._gate(len(self._stored)):
+                await self._channel.barrier()
+                self.prefix()
+            left = sorted(self._stored)
+            self._stored.clear()
+            for start in range(0, len(left), AT_ONCE):
+                for tag in left[start : start + AT_ONCE]:
+                    self._single(tag)
+                if self._quorum:
+                    await self._channel.barrier()
+                    await asyncio.sleep(max(PACE, 2 * self.latency))
+            await self._channel.barrier()
 
     def forget(self, tag: int) -> None:
-        """That letter is acknowledged already."""
+        """That letter was acknowledged by somebody else."""
         self._gone.add(tag)
+
+    async def give_back(self) -> None:
+        """Return everything unacknowledged, in order, and wait until the queue counts it.
+
+        Raises:
+            BrokerTrouble: the channel was lost; the broker returns it all.
+        """
+        left = [tag for tag in self._order if tag not in self._gone]
+        self._order.clear()
+        self._gone.clear()
+        if not left:
+            return
+        ready = (await self._channel.declared(self._queue))[0]
+        for tags in self._portions(left) if self._quorum else [left]:
+            self._channel.give_back(tags[-1])
+            ready += len(tags)
+            await self._counted(ready)
+
+    def _portions(self, left: Sequence[int]) -> Iterator[Sequence[int]]:
+        for _, turn in groupby(left, lambda tag: bisect_left(self._turns, tag)):
+            tags = list(turn)
+            for start in range(0, len(tags), RETURNED):
+                yield tags[start : start + RETURNED]
+
+    async def _counted(self, ready: int) -> None:
+        """Wait until the queue has so many ready messages; where others take them meanwhile, not for long."""
+        for _ in range(SETTLING):
+            if (await self._channel.declared(self._queue))[0] >= ready:
+                return
+            await asyncio.sleep(0.01)
+
+    def _single(self, tag: int) -> None:
+        self._channel.ack(tag, multiple=False)
+        self._gone.add(tag)
+        self.sent += 1

@@ -1,12 +1,12 @@
-"""The paid look at a queue (R3, R5): read one by one, given back in one go, rescued where no delivery is left."""
+"""The paid look at a queue (R3, R5): read one by one, given back in order, rescued where no delivery is left."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
 from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.acks import Acks
 from mqtui.brokers.rabbitmq.channel import Channel
 from mqtui.brokers.rabbitmq.facts import Queue
 from mqtui.brokers.rabbitmq.letters import letter
@@ -14,14 +14,11 @@ from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.streams import BATCH, BATCH_BYTES
 from mqtui.domain.message import Message
 
-SETTLING = 100
-"""Hundredths of a second a queue is given to count what was returned."""
-
 
 async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[list[Message], None]:
     """Up to `count` messages from the head, in batches.
 
-    Runs on the I/O thread. However it ends, what was taken goes back by one `nack multiple`.
+    Runs on the I/O thread. However it ends, what was taken goes back, in order.
 
     Raises:
         NotAuthorised: no right to read, or to put a message back that has no delivery left.
@@ -58,7 +55,7 @@ class Loan:
         self._facts = facts
         self._channel = channel
         self._rescuer = rescuer
-        self._held = 0
+        self._acks = Acks(channel, facts.name, lambda _: True, quorum=facts.sort != "classic")
         self._over = False
 
     async def take(self) -> Message | None:
@@ -75,20 +72,11 @@ class Loan:
             await self._rescuer.save(self._channel, given.delivery_tag, properties, body)
             await self._channel.barrier()
             return message
-        self._held += 1
+        self._acks.took(given.delivery_tag)
         self._over = spare == 1
         return message
 
     async def give_back(self) -> None:
-        """Return all that is held, in one go."""
-        held, self._held = self._held, 0
-        if held and self._channel.failure is None:
-            await self._channel.give_back_all()
-            await self._seen_back(held)
-
-    async def _seen_back(self, held: int) -> None:
-        """Wait until the queue counts them again: a quorum queue takes note a moment later."""
-        for _ in range(SETTLING):
-            if (await self._channel.declared(self._facts.name))[0] >= held:
-                return
-            await asyncio.sleep(0.01)
+        """Return all that is held, in order."""
+        if self._channel.failure is None:
+            await self._acks.give_back()

@@ -224,10 +224,9 @@ class Channel:
         """Acknowledge a delivery, or all up to it."""
         self.lane.basic_ack(tag, multiple)
 
-    async def give_back_all(self) -> None:
-        """Return everything unacknowledged in one go, in order (R5), and wait until the broker took note."""
-        self.lane.basic_nack(0, multiple=True, requeue=True)
-        await self.barrier()
+    def give_back(self, tag: int) -> None:
+        """Return all that is unacknowledged up to a delivery that is unacknowledged itself."""
+        self.lane.basic_nack(tag, multiple=True, requeue=True)
 
     async def close(self) -> None:
         """Close it; whatever is unacknowledged goes back to its queue, and that counts as a return."""

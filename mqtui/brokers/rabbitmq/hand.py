@@ -111,15 +111,14 @@ class Hand:
             trouble = BrokerTrouble("The broker did not confirm what was sent last")
         if self._channel.failure is not None:
             return
-        self.taking.acks.rest()
+        await self.taking.acks.rest()
         for tag in list(self.taking.last):
             self.taking.open.discard(tag)
             try:
                 await self._save((tag,))
             except MqtuiError as error:
                 trouble = error
-        if self.taking.acks.unacknowledged:
-            await self._channel.give_back_all()
+        await self.taking.acks.give_back()
         await self._channel.barrier()
         await self._channel.close()
         if trouble is not None:
@@ -146,9 +145,7 @@ class Hand:
     async def _removed(self, receipts: list[Receipt]) -> list[Receipt]:
         """Wait until the broker took note of the acknowledgements; lost before: what was stored may come again."""
         try:
-            while not self.taking.acks.rest():
-                await self._channel.barrier()
-            await self._channel.barrier()
+            await self.taking.acks.rest()
         except MqtuiError:
             return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
         return receipts

@@ -47,7 +47,7 @@ class RabbitLease:
         return await asyncio.shield(self._access.io.call(self._hand.settle(letters)))
 
     async def keep(self, letters: Batch) -> None:
-        """Hold letters back; they are returned at the end, in order, by one `nack multiple`."""
+        """Hold letters back; they are returned at the end, in order."""
         await self._access.io.call(self._hand.keep(letters))
 
 

@@ -41,6 +41,9 @@ BATCH_BYTES = 1024 * 1024
 QUIET = 0.005
 """Seconds without an arrival after which a batch is given as it is."""
 
+LATE, QUIET_TURNS = 0.01, 5
+"""Seconds between two looks whether more comes for a consumer, and looks without an arrival that say no."""
+
 IDLE = 0.1
 """Seconds without an arrival after which a consumer is taken to be at the end of the queue."""
 
@@ -64,7 +67,7 @@ class Taking:
     """The letters of one queue on their way into hands; only on the I/O thread."""
 
     def __init__(self, channel: Channel, facts: Queue, bounds: Bounds) -> None:
-        self.acks = Acks(channel, self._gate)
+        self.acks = Acks(channel, facts.name, self._gate, quorum=facts.sort != "classic")
         self.open: set[int] = set()
         """Tags that were given out, or wait to be, and are neither removed nor kept."""
 
@@ -201,6 +204,7 @@ class Taking:
 
     async def _consume(self) -> None:
         """Start a consumer. It gets at most `prefetch` letters, and one more for each acknowledgement from now on."""
+        self.acks.turn()
         self._prefetch = self._window()
         self._consumable = self.acks.sent + self._bounds.letters - self._taken
         self._consumer = await self._channel.consume(self._facts.name, self._prefetch, self._came)
@@ -212,12 +216,26 @@ class Taking:
 
     async def _cancel(self, tag: str) -> None:
         try:
+            await self._filled()
             await self._channel.cancel(tag)
         except MqtuiError as error:
             self._trouble = self._trouble or error
         self._cancelling = None
+        self.acks.turn()
         self.acks.prefix()
         self._news.set()
+
+    async def _filled(self) -> None:
+        """Wait until nothing is on its way to the consumer: all it may have is there, or the queue has no more.
+
+        What is on its way when a consumer of a quorum queue ends, the broker itself returns, and that counts [3.10.8].
+        """
+        quiet = 0
+        while self._facts.sort == "quorum" and quiet < QUIET_TURNS and self.acks.out_since_turn() < self._prefetch:
+            before = self._taken
+            await self._channel.barrier()
+            await asyncio.sleep(LATE)
+            quiet = quiet + 1 if self._taken == before else 0
 
     async def _get(self, size: int) -> None:
         """Ask for letters without waiting between them; for one that is to be alone only when none is out."""
@@ -231,9 +249,12 @@ class Taking:
         for _ in range(self._asked):
             self._channel.request(self._facts.name, self._got)
         self._dry = False
+        asked = monotonic()
         while self._asked:
             await self._wait(None)
             self._check()
+            if asked:
+                self.acks.latency, asked = monotonic() - asked, 0.0
 
     def _got(self, got: Got | None) -> None:
         self._asked -= 1

@@ -7,13 +7,15 @@ from collections.abc import AsyncGenerator
 from functools import partial
 
 from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.building import Entry, messages
 from mqtui.brokers.redis.nodes import Nodes, patiently
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
-from mqtui.brokers.redis.replies import Entry, Reply, after, entries, entry_id, id_bytes, messages
+from mqtui.brokers.redis.paging import REPLY_BYTES, Pace, portions
+from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes
 
 BATCHES_AHEAD = 3
+BATCH_BYTES = 4 * REPLY_BYTES
 
 
 class ReadAhead:
@@ -26,7 +28,7 @@ class ReadAhead:
         self._first = first
         self._last = last
         self._stays = stays
-        self._size = max(1, min(size, REPLY_ENTRIES))
+        self._size = max(1, size)
         self._pace = Pace(self._size)
         self._ready: asyncio.Queue[list[Message] | None] = asyncio.Queue()
         self._reading: asyncio.Task[None] | None = None
@@ -66,10 +68,10 @@ class ReadAhead:
                 short = len(found) < wanted
                 if found:
                     start = after(entry_id(found[-1][0]))
-                if hand and size + weight > REPLY_BYTES:
+                if hand and size + weight > BATCH_BYTES:
                     await self._give(hand)
                     hand, size = [], 0
-                *full, last = portions(await self._unmarked(found)) or [[]]
+                *full, last = portions(await self._unmarked(found), BATCH_BYTES) or [[]]
                 for part in full:
                     await self._give(messages(self._ref, part))
                 hand += messages(self._ref, last)

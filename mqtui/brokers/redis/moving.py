@@ -8,6 +8,7 @@ from typing import cast
 
 from redis.exceptions import RedisError
 
+from mqtui.brokers.redis.building import stored
 from mqtui.brokers.redis.doubt import found_in
 from mqtui.brokers.redis.errors import RepliesLost, answered, code_of
 from mqtui.brokers.redis.line import Line
@@ -154,14 +155,7 @@ def outcomes(answer: Answer, count: int, way: Way) -> list[Receipt]:
     special, *said = cast("tuple[int, *tuple[bytes, ...]]", answer)
     if special:
         return [outcome(one) for one in said]
-    last, stamp, stored = b"", 0, Stored.STORED
-    receipts = []
-    for raw in said:
-        ms, _, seq = raw.partition(b"-")
-        if ms != last:
-            last, stamp = ms, int(ms)
-        receipts.append(Receipt(stored, EntryId(stamp, int(seq))))
-    return receipts
+    return stored(said)
 
 
 def outcome(word: bytes) -> Receipt:
@@ -183,8 +177,8 @@ def outcome(word: bytes) -> Receipt:
 
 def doubted(receipt: Receipt, doubt: str) -> Receipt:
     """A receipt that does not count yet where there is a doubt, such as replicas that do not have the letter."""
-    stored = receipt.state is Stored.STORED
-    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if doubt and stored else receipt
+    doubtful = doubt and receipt.state is Stored.STORED
+    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if doubtful else receipt
 
 
 def ids(letters: Sequence[Message]) -> list[bytes]:

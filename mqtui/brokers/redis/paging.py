@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.redis.replies import Entry, weights
+from mqtui.brokers.redis.building import Entry
+from mqtui.brokers.redis.replies import weights
 
 REPLY_BYTES = 1 << 20
 REPLY_ENTRIES = 1000
@@ -32,17 +33,17 @@ class Pace:
         return size
 
 
-def portions(found: list[Entry]) -> list[list[Entry]]:
-    """Entries in parts of at most 1 MiB each; one that is larger is alone."""
+def portions(found: list[Entry], most: int = REPLY_BYTES) -> list[list[Entry]]:
+    """Entries in parts of at most so many bytes each, by default 1 MiB; one that is larger is alone."""
     sizes = weights(found)
-    if sum(sizes) <= REPLY_BYTES:
+    if sum(sizes) <= most:
         return [found] if found else []
     parts: list[list[Entry]] = [[]]
-    room = REPLY_BYTES
+    room = most
     for entry, size in zip(found, sizes, strict=True):
         if size > room and parts[-1]:
             parts.append([])
-            room = REPLY_BYTES
+            room = most
         parts[-1].append(entry)
         room -= size
     return parts

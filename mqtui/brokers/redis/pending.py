@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mqtui.brokers.redis.building import messages
 from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes, items, message, number, sure
+from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes, items, number, sure
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes, name_text
@@ -61,7 +62,7 @@ class StreamPending:
             raw = [id_bytes(one) for one in ids[start : start + LETTERS_TOGETHER]]
             for answer in await self._nodes.pipe(key, [("XRANGE", key, one, one) for one in raw]):
                 entry = entries(sure(answer, "XRANGE", stream.name))
-                found.append(message(stream, entry[0]) if entry else None)
+                found.append(messages(stream, entry)[0] if entry else None)
         return found
 
 

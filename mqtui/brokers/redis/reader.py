@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from mqtui.brokers.port import Batch
+from mqtui.brokers.redis.building import Entry, messages
 from mqtui.brokers.redis.catalog import require_stream, stream_key
 from mqtui.brokers.redis.nodes import Nodes, patiently
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import (
-    Entry,
     after,
     before,
     entries,
     entry_id,
     id_bytes,
     items,
-    messages,
     number,
     sure,
 )

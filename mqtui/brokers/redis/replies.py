@@ -7,14 +7,12 @@ from typing import TypeAlias, cast
 
 from redis.exceptions import RedisError
 
+from mqtui.brokers.redis.building import Entry
 from mqtui.brokers.redis.errors import answered
-from mqtui.domain.message import EntryId, Field, Message
-from mqtui.domain.resource import Ref
+from mqtui.domain.message import EntryId, Field
 
 Reply: TypeAlias = "int | bytes | list[Reply] | None"
 Answer: TypeAlias = "Reply | RedisError"
-Entry: TypeAlias = tuple[bytes, list[bytes]]
-"""Id and flat list of names and values, as XRANGE and XCLAIM give it."""
 
 LAST_SEQ = 2**64 - 1
 
@@ -73,22 +71,6 @@ def before(position: EntryId) -> EntryId:
     if position.seq:
         return EntryId(position.ms, position.seq - 1)
     return EntryId(position.ms - 1, LAST_SEQ) if position.ms else position
-
-
-def message(ref: Ref, entry: Entry) -> Message:
-    """An entry as a message; its time is the id's milliseconds."""
-    return messages(ref, (entry,))[0]
-
-
-def messages(ref: Ref, found: Iterable[Entry]) -> list[Message]:
-    """Entries as messages."""
-    made = []
-    for raw, flat in found:
-        ms, _, seq = raw.partition(b"-")
-        stamp = int(ms)
-        walk = iter(flat)
-        made.append(Message(ref, EntryId(stamp, int(seq)), None, None, (), stamp, tuple(zip(walk, walk, strict=True))))
-    return made
 
 
 def weights(found: Iterable[Entry]) -> list[int]:

@@ -181,22 +181,27 @@ class Walk:
         """Count and write down. A letter whose fate is in doubt stays open in the journal: a resume asks again."""
         dones: list[Done] = []
         doubted: list[int] = []
-        for place, receipt in enumerate(receipts):
+        moved = 0
+        for place, (name, transfer, receipt) in enumerate(zip(hand.names, hand.transfers, receipts, strict=True)):
             outcome = OUTCOMES[receipt.state]
+            at = transfer.target.name
+            if receipt.position is not None:
+                at = f"{at} {receipt.position}"
+            twice = self._suspicious and name.suspect
+            if outcome is Outcome.MOVED and not twice:
+                moved += 1
+                dones.append((name.text, outcome, at, ""))
+                continue
             reason = "" if outcome is Outcome.MOVED else receipt.reason
             self._ledger.add(outcome, reason=reason)
-            name = hand.names[place]
-            twice = self._suspicious and name.suspect
             if twice or outcome is Outcome.UNKNOWN:
                 doubted.append(place)
             if outcome is Outcome.UNKNOWN or (twice and outcome is Outcome.REFUSED):
                 continue
             if twice and outcome is Outcome.MOVED:
-                reason = PERHAPS_TWICE + suspect(name, hand.transfers[place].letter)
-            at = hand.transfers[place].target.name
-            if receipt.position is not None:
-                at = f"{at} {receipt.position}"
+                reason = PERHAPS_TWICE + suspect(name, transfer.letter)
             dones.append((name.text, outcome, at, reason))
+        self._ledger.add(Outcome.MOVED, moved)
         self._suspect(hand, doubted)
         await self._keeper.done(number, dones)
         self._progress(self._ledger)

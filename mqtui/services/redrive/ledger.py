@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from secrets import token_hex
 from time import monotonic
+from typing import NamedTuple
 
 from mqtui.domain.message import Delivery, Message
 from mqtui.domain.plan import Result
@@ -34,8 +34,7 @@ def fingerprint(letter: Message) -> bytes:
     return digest.digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """How the journal knows a letter. `print` is the fingerprint of one that a queue only lends, else empty."""
 
     text: str
@@ -75,9 +74,9 @@ class Ledger:
 
     def name(self, letter: Message) -> Name:
         """The name of a letter: its position, or one of our own where the broker gives none; kept over a crash."""
-        if not isinstance(letter.position, Delivery):
+        if type(letter.position) is not Delivery:
             text = str(letter.position)
-            return Name(text, b"", bool(self._open) and self._met(text) is not None)
+            return Name(text, b"", self._met(text) is not None if self._open else False)
         trace = fingerprint(letter)
         known = self._met(trace)
         if known is not None:

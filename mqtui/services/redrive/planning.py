@@ -134,12 +134,19 @@ async def _made(
         plan = replace(plan, facts=(*plan.facts, ("partition", words)))
     within = plan.guarantee
     if order.verb is Verb.DISCARD:
-        plan = replace(plan, guarantee=TAKEN_OUT[session.broker.kind])
+        plan = replace(plan, guarantee=_taken_out(session.broker.kind, within))
     delivery = None
     if remote is not None:
         plan = replace(plan, guarantee=ACROSS)
         delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
     return Planned(order, plan, source, targets, delivery, seen is not None, within)
+
+
+def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
+    """What a discard promises. Without the rights to mark letters at a Kafka broker, only this machine remembers them."""
+    if kind is BrokerKind.KAFKA and within is not None and within.strength is Strength.AT_LEAST_ONCE:
+        return Guarantee(Strength.AT_LEAST_ONCE, "each is marked handled in the journal of this machine only")
+    return TAKEN_OUT[kind]
 
 
 async def origins(session: Session, source: Ref) -> tuple[Ref, ...]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqtui.domain.convention import Conventions
+from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.deadletter import home_by, origin
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.stamps import Stamps
+from mqtui.services.redrive.stamps import NAMES, Stamps
 
 DROPPED = frozenset({"user_id", "expiration"})
 """AMQP properties that stay behind: `user_id` must be the sender's own, an expiration would kill the letter again."""
@@ -42,14 +42,20 @@ class Router:
         self._targets = targets
         self._ours = stamps.stripped(kind) | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
         self._dropped = DROPPED if kind is BrokerKind.RABBITMQ else frozenset()
-        self._stripped: dict[frozenset[str], frozenset[str]] = {}
+        self._layout: Layout | None = None
+        """Of the letter before, and what follows from it: nearly always that of the next one too."""
+
+        self._strips: frozenset[str] = frozenset()
+        self._mark = stamps.of
         self._usual: Ref | None = None
-        """The target of the letter before: nearly always that of the next one too."""
+        """The target of the letter before."""
 
     def route(self, letter: Message) -> Transfer | Lost:
         """The letter's way, or why it has none."""
         routing_key = ""
         layout = self._conventions.layout(letter)
+        if layout is not self._layout:
+            self._learn(layout)
         if self._to is not None:
             target = self._to
             if target.kind is Kind.EXCHANGE and letter.envelope is not None:
@@ -70,14 +76,14 @@ class Router:
             routing_key,
             None,
             letter.timestamp if self._keep_timestamp else None,
-            self._strips(layout.stripped),
-            self._stamps.of(letter),
+            self._strips,
+            self._mark(letter),
             self._dropped,
         )
 
-    def _strips(self, told: frozenset[str]) -> frozenset[str]:
-        """Names that stay behind: the convention's, and ours of an earlier run. One set for each layout."""
-        known = self._stripped.get(told)
-        if known is None:
-            known = self._stripped[told] = told | self._ours
-        return known
+    def _learn(self, layout: Layout) -> None:
+        """What stays behind, the convention's and ours of an earlier run, and how such letters are marked."""
+        self._layout = layout
+        self._strips = layout.stripped | self._ours
+        fresh = layout.stripped.isdisjoint(NAMES) and not set(NAMES).intersection(layout.kept)
+        self._mark = self._stamps.of_fresh if fresh else self._stamps.of

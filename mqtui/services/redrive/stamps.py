@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mqtui.domain.field_table import int64, python, string
 from mqtui.domain.message import Delivery, Header, Message
@@ -51,9 +52,11 @@ class Stamps:
     def __init__(self, kind: BrokerKind, run: str, operator: str, at: str) -> None:
         self._encoding = ENCODINGS.get(kind)
         self._same: tuple[Header, ...] = ()
+        self._first: tuple[Header, ...] = ()
         if self._encoding:
             write = self._encoding.text
             self._same = (write(RUN, run), write(BY, operator), write(AT, at))
+            self._first = (*self._same, self._encoding.number(COUNT, 1))
 
     def stripped(self, source: BrokerKind) -> frozenset[str]:
         """Our headers of an earlier run: the new ones take their place. The origin is written once and stays.
@@ -73,6 +76,12 @@ class Stamps:
             return (*self._same, count)
         return (self._encoding.text(ORIGIN, origin(letter)), *self._same, count)
 
+    def of_fresh(self, letter: Message) -> tuple[Header, ...]:
+        """The same for a letter that bears none of our headers: at full speed."""
+        if self._encoding is None:
+            return ()
+        return (self._encoding.text(ORIGIN, origin(letter)), *self._first)
+
 
 def earlier(letter: Message) -> int:
     """How often this letter was sent home before."""
@@ -87,12 +96,19 @@ def earlier(letter: Message) -> int:
 
 def origin(letter: Message) -> str:
     """Where the letter lay: JSON with a version `v` (C9); `time` is the letter's own, in ms since the epoch (K7)."""
-    told: dict[str, object] = {"v": 1, "resource": letter.resource.name}
-    if not isinstance(letter.position, Delivery):
-        told["position"] = str(letter.position)
+    position, around = letter.position, letter.envelope
+    told = _place(letter.resource.name, around.exchange, around.routing_key) if around else _place(letter.resource.name)
+    if type(position) is not Delivery:
+        told = f'{told},"position":"{position}"'
     if letter.timestamp is not None:
-        told["time"] = letter.timestamp
-    if letter.envelope is not None:
-        told["exchange"] = letter.envelope.exchange
-        told["routing_key"] = letter.envelope.routing_key
-    return json.dumps(told, ensure_ascii=True, separators=(",", ":"))
+        told = f'{told},"time":{letter.timestamp}'
+    return told + "}"
+
+
+@lru_cache(maxsize=1024)
+def _place(resource: str, exchange: str | None = None, routing_key: str | None = None) -> str:
+    """How the JSON begins: what letters of one place have in common."""
+    told: dict[str, object] = {"v": 1, "resource": resource}
+    if exchange is not None:
+        told |= {"exchange": exchange, "routing_key": routing_key}
+    return json.dumps(told, ensure_ascii=True, separators=(",", ":"))[:-1]
