@@ -25,7 +25,7 @@ NOTHING_FREE = (
     "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the",
     "tail, confirmed, then let go.",
 )
-LENT = ("A message is lent for a moment and put back in its place: consumers do not see it meanwhile.",)
+LENT = ("A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up.",)
 
 
 class Peeked(Messages):
@@ -108,6 +108,12 @@ def now_left(item: Message, *, rescued: bool) -> Figure:
     if left.number is None or rescued:
         return left
     return Figure(max(0, left.number - 1), left.sort, left.why)
+
+
+def price_words(price: Price) -> str:
+    """The price in a few words, for the line."""
+    first = price.text.split("; ")[0]
+    return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
 
 
 def price_lines(price: Price) -> list[list[Cell]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
+from textual.events import Key
 from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
@@ -224,6 +225,10 @@ class LetterPlace(Place):
                 return "previous"
         return super().title_of(action)
 
+    def on_key(self, event: Key) -> None:
+        """The two keys of a copy."""
+        self.copier.hear(event, self.copied)
+
     async def _do(self, action_id: str) -> None:
         view = self.focused
         if not isinstance(view, PayloadView) or action_id in self._doers or not view.perform(action_id):
@@ -283,11 +288,16 @@ class LetterPlace(Place):
         self.line.why_not(f"value as {self.form}", "text")
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 
+    @property
+    def copied(self) -> Message:
+        """What is copied: the letter, or the original where the focus is there."""
+        original = self.original.message
+        return original if original is not None and _view(self.beside).has_focus else self.letter
+
     @does("thing.copy")
     def copy_part(self) -> None:
-        """Copy a part of the letter, or of the original where the focus is there."""
-        original = self.original.message
-        self.copier.ask_part(original if original is not None and _view(self.beside).has_focus else self.letter)
+        """Copy a part of it."""
+        self.copier.ask_part(self.copied)
 
     @does("thing.export")
     def export(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from textual import on
 from textual.containers import Horizontal
+from textual.events import Key
 from textual.widget import Widget
 
 from mqtui.domain.message import Message
@@ -119,7 +120,8 @@ class MessageListing(Listing[Message]):
         if not self.detail_shown:
             return
         item = self.table.current
-        self.detail.show(item, "" if item is None else f"{self.ref.name} {item.position}")
+        place = str(item.position).removeprefix("delivery ") if item is not None else ""
+        self.detail.show(item, f"{self.ref.name} {place}".rstrip())
 
     @on(RowTable.Highlighted)
     def _show_detail(self, event: RowTable.Highlighted) -> None:
@@ -159,6 +161,10 @@ class MessageListing(Listing[Message]):
     def focused_view(self) -> PayloadView | None:
         """The text with the focus."""
         return self.focused if isinstance(self.focused, PayloadView) else None
+
+    def on_key(self, event: Key) -> None:
+        """The two keys of a copy."""
+        self.copier.hear(event, self.table.current)
 
     async def _do(self, action_id: str) -> None:
         view = self.focused_view

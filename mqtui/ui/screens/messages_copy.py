@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from textual.events import Key
+
 from mqtui.codecs.binary import to_base64
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.message import Delivery, Message, Offset
@@ -27,7 +29,7 @@ PARTS = {
     "r": "reference",
     "c": "command",
 }
-ASKED = " · ".join(f"{key} {part}" for key, part in PARTS.items())
+ASKED = "copy  " + " · ".join(f"{key} {part}" for key, part in PARTS.items()) + " · esc nothing"
 
 
 class Copier:
@@ -37,37 +39,44 @@ class Copier:
         self._place = place
         self._target = target
         self._ref = ref
+        self._asked: Message | None = None
 
     def ask_part(self, message: Message | None) -> None:
-        """Ask which part to copy, by one more key."""
+        """Ask which part to copy: the next key says it."""
         if message is None:
             self._place.line.why_not("there is no message to copy")
             return
-        self._place.run_worker(self._copy(message), exclusive=True, group="line", exit_on_error=False)
+        self._asked = message
+        self._place.line.why_not(ASKED, "accent")
 
-    async def _copy(self, message: Message) -> None:
-        line = self._place.line
-        typed = ""
-
-        def heard(text: str) -> None:
-            nonlocal typed
-            typed = text[:1]
-            line.leave()
-
-        entered = await line.ask("copy", beside=f"{ASKED} · esc", changed=heard)
-        part = PARTS.get((typed or entered or "").lower())
-        if part is None:
-            line.why_not("nothing copied", "text")
+    def hear(self, event: Key, message: Message | None) -> None:
+        """A key on its way to the console. The two keys of a copy are taken here, however fast they are typed."""
+        if self._asked is not None:
+            chosen, self._asked = self._asked, None
+            part = PARTS.get(event.character or "")
+            if part is None:
+                self._place.line.why_not("nothing copied", "text")
+            else:
+                copying = self._copy(chosen, part)
+                self._place.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
+        elif event.key in self._place.console.keymap.keys["thing.copy"]:
+            self.ask_part(message)
+        else:
             return
+        event.stop()
+        event.prevent_default()
+
+    async def _copy(self, message: Message, part: str) -> None:
+        line = self._place.line
         text = part_of(message, part, self._target, self._ref)
         if text is None:
             line.why_not(f"the message has no {part}")
             return
         way = await clipboard.copy(text, self._place.console.copy_to_clipboard)
-        failed = way.startswith("not ")
-        line.why_not(
-            f"{part}: {way}" if failed else f"{part} copied {way}, {len(text):,} signs", "warn" if failed else "ok"
-        )
+        if way.startswith("not "):
+            line.why_not(f"{part} {way}")
+        else:
+            line.why_not(f"{part} copied {way}, {len(text):,} signs", "ok")
 
     def ask_file(self, messages: Sequence[Message]) -> None:
         """Ask for the file of an export."""

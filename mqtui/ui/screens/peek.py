@@ -21,7 +21,7 @@ from mqtui.domain.topology import Destination
 from mqtui.services import browse
 from mqtui.services.browse import Look
 from mqtui.ui.actions import Action
-from mqtui.ui.render.messages_peek import FEW, Peeked, facts, price_lines
+from mqtui.ui.render.messages_peek import FEW, Peeked, facts, price_lines, price_words
 from mqtui.ui.screens.letter import LetterPlace
 from mqtui.ui.screens.message_detail import MessageListing
 from mqtui.ui.screens.place import does
@@ -42,7 +42,6 @@ class PeekPlace(MessageListing):
         "view.detail",
         "view.decode",
         "thing.copy",
-        "letters.redrive",
         "message.publish",
     )
 
@@ -103,9 +102,9 @@ class PeekPlace(MessageListing):
             self.offer = None
             self.line.tell(refusal, "danger")
         elif self.offer is not None:
-            price, ready = self.offer.price, self.ready
-            words = price.text.split("; ")[0] if price.spends else "nothing; messages are lent for a moment"
-            self.line.tell(f"PRICE {words}      enter read {min(FEW, ready)}   a read all {ready:,}   esc no", "price")
+            words = price_words(self.offer.price)
+            answers = f"enter read {min(FEW, self.ready)}   a read all {self.ready:,}   esc no"
+            self.line.tell(f"{words}      {answers}", "price")
         self.draw_facts()
         self.draw_hints()
 

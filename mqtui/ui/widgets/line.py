@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
+from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from mqtui.ui.glyphs import Glyphs
@@ -63,6 +64,7 @@ class Line(Horizontal):
 
         self._asking: Asking | None = None
         self._sentence = ("", "")
+        self._answer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """What is said, the question, the field, and what stands beside it."""
@@ -88,7 +90,9 @@ class Line(Horizontal):
     def why_not(self, text: str, tone: str = "warn") -> None:
         """An answer to a key; the sentence comes back after a while."""
         self._show(text, tone)
-        self.set_timer(LONG, lambda: self._show(*self._standing), name="why-not")
+        if self._answer is not None:
+            self._answer.stop()
+        self._answer = self.set_timer(LONG, lambda: self._show(*self._standing), name="why-not")
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)

@@ -149,8 +149,7 @@ class DetailPane(Vertical):
     def _draw_rule(self) -> None:
         faces = "  ".join(f"▸{face}" if face == self.face else f" {face}" for face in FACES)
         self.head.name_shown, self.head.facts = clean(self._titled), faces if self.message is not None else ""
-        what = "fields" if self.message is not None and self.message.fields else "headers"
-        self.headers_head.name_shown = f"{what} {len(self._listed)}"
+        self.headers_head.name_shown = counted(self.message, len(self._listed))
         self.headers_head.display = bool(self._listed) and self.face != "report"
         self.headers.display = bool(self._listed) and self.face != "report"
 
@@ -190,6 +189,14 @@ def caption(message: Message, look: Look, form: str) -> str:
     if form != "auto":
         parts.append(f"as {form}, i for another way")
     return " · ".join(parts)
+
+
+def counted(message: Message | None, listed: int) -> str:
+    """`headers 3`, `fields 4`, or `headers 3, properties 8` of what is listed."""
+    if message is None or message.fields:
+        return f"fields {listed}"
+    own = len(message.headers)
+    return f"headers {own}, properties {listed - own}" if listed > own else f"headers {own}"
 
 
 def iso(stamp: int) -> str:
