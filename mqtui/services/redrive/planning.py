@@ -143,7 +143,7 @@ async def _made(
 
 
 def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
-    """What a discard promises. Without the rights to mark letters at a Kafka broker, only this machine remembers them."""
+    """What a discard promises. Without the rights to mark letters at Kafka, only this machine remembers them."""
     if kind is BrokerKind.KAFKA and within is not None and within.strength is Strength.AT_LEAST_ONCE:
         return Guarantee(Strength.AT_LEAST_ONCE, "each is marked handled in the journal of this machine only")
     return TAKEN_OUT[kind]
