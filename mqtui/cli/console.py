@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from mqtui.cli.exits import DONE
 from mqtui.cli.output import current
 from mqtui.cli.running import guarded
 from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind
 
 if TYPE_CHECKING:
     from mqtui.ui.supply import Supply
@@ -36,5 +38,12 @@ def show(target: str = "", resource: str = "", supply: Supply | None = None) -> 
     ascii_only = bool(click.get_current_context().find_root().obj)
     from mqtui.ui.app import Console
 
-    Console((target, resource), ascii_only=ascii_only, supply=supply).run()
+    with contextlib.ExitStack() as stack:
+
+        def demo() -> Supply:
+            from mqtui.cli.demo_supply import DemoSupply
+
+            return stack.enter_context(DemoSupply([kind.value for kind in BrokerKind]))
+
+        Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo).run()
     return DONE

@@ -25,8 +25,10 @@ from mqtui.ui.coach import Coach
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.openings import Openings
 from mqtui.ui.render.spark import spark
+from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.supply import Supply
+from mqtui.ui.trail import Trail
 from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk, Workbench
 
@@ -54,11 +56,13 @@ class Console(App[None], inherit_bindings=False):
         adapters: Connect = connect,
         ascii_only: bool = False,
         supply: Supply | None = None,
+        demo: Callable[[], Supply] | None = None,
     ) -> None:
         self.themes = theme.load()
         super().__init__()
         self.start = start
         self.supply = supply
+        self.demo = demo
         self.starting: dict[str, str] = {}
         """What brokers that are not up yet are doing."""
 
@@ -66,6 +70,8 @@ class Console(App[None], inherit_bindings=False):
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.bench = Workbench(self._figures_changed, adapters)
         self.go = Openings(self)
+        self.trail = Trail(self)
+        self.toasts = Toasts(self)
         self.coach = Coach()
         self.target = ""
         """The target whose session is shown; "" at home."""
@@ -89,7 +95,7 @@ class Console(App[None], inherit_bindings=False):
             self.bench.note(note, "warn")
         self.set_interval(TICK, self._tick, name="figures")
         self._ways = ways.ways(self)
-        self.call_later(self._ways["start"])
+        self.call_later(self._ways["first"])
 
     async def on_unmount(self) -> None:
         """Give everything back."""
@@ -184,9 +190,20 @@ class Console(App[None], inherit_bindings=False):
                 self.screen.say(error)
 
     async def home(self) -> None:
-        """All profiles."""
+        """All profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(ways.place("home")())
+        try:
+            any_profile = bool(self.bench.profiles())
+        except MqtuiError:
+            any_profile = True
+        await self.show(ways.place("home" if any_profile else "start")())
+
+    def start_demo(self) -> None:
+        """Brokers with a failing shop, where the command line brought the way to make them."""
+        if self.demo is None:
+            self.say_in_line("leave with q and call: mqtui demo", "text")
+            return
+        self.run_worker(self.receive(self.demo()), exit_on_error=False, name="supply")
 
     async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
         """The session of a target; each broker opens by itself."""
@@ -219,7 +236,7 @@ class Console(App[None], inherit_bindings=False):
 
     async def show(self, place: Place) -> None:
         """Go to a place; the one before is kept as it is."""
-        await self.push_screen(place)
+        await self.trail.forward(place)
 
     async def instead(self, place: Place) -> None:
         """Go to a place that takes the place of this one: back leads past it."""
@@ -227,10 +244,8 @@ class Console(App[None], inherit_bindings=False):
 
     async def back(self) -> None:
         """One step back; at the top it says so."""
-        if len(self.screen_stack) > 2:
-            self.pop_screen()
-        elif isinstance(self.screen, Place):
-            self.screen.line.why_not("this is home; q quits", "text")
+        if not self.trail.back():
+            self.say_in_line("this is home; q quits", "text")
 
     def leave_coach(self) -> bool:
         """Send the coach away; whether it was there."""
@@ -250,10 +265,6 @@ class Console(App[None], inherit_bindings=False):
         """Copy, and say which way it went."""
         self.copy_to_clipboard(text)
         self.say_in_line(f"copied {what}", "ok")
-
-    def quit(self) -> None:
-        """Leave."""
-        self.exit()
 
     # -- actions that work everywhere
 
