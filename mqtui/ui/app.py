@@ -95,7 +95,7 @@ class Console(App[None], inherit_bindings=False):
             self.bench.note(note, "warn")
         self.set_interval(TICK, self._tick, name="figures")
         self._ways = ways.ways(self)
-        self.call_later(self._ways["first"])
+        self.call_later(self._ways["start"])
 
     async def on_unmount(self) -> None:
         """Give everything back."""

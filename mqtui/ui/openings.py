@@ -13,7 +13,7 @@ from mqtui.services.casebook import Case
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
-from mqtui.ui.workbench import Desk
+from mqtui.ui.workbench import Desk, Underway
 
 if TYPE_CHECKING:
     from mqtui.profiles.model import Profile
@@ -106,9 +106,14 @@ class Openings:
 
     def launch(self, place: RunPlace) -> None:
         """Start a run, in the place of its review; later, since the review's own worker ends with it."""
-        self._console.bench.fly(place.flight)
-        place.flight.start()
+        self.take_off(place.flight)
         self._console.call_later(self._console.instead, place)
+
+    def take_off(self, flight: Underway) -> None:
+        """Start a run, or a put back; its end is told wherever one is then."""
+        self._console.bench.fly(flight)
+        flight.start()
+        self._console.run_worker(loaded("notes_ended", "told_at_its_end")(self._console, flight), exit_on_error=False)
 
     async def put_back(self, desk: Desk, run: str) -> None:
         """The plan of a put back."""

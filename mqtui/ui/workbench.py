@@ -62,6 +62,9 @@ class Underway(Protocol):
     def words(self) -> str:
         """What it does and how far it is."""
 
+    def start(self) -> None:
+        """Begin."""
+
     def stop(self) -> None:
         """Finish the hand and leave the rest."""
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.ui import ways
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.widgets.bars import Bar, Piece
 from mqtui.ui.widgets.line import Line
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from mqtui.ui.app import Console
 
 Doer = TypeVar("Doer", bound=Callable[..., Any])
+RIGHT = 3
+"""The right button of a mouse."""
 
 
 def does(*action_ids: str) -> Callable[[Doer], Doer]:
@@ -138,12 +141,21 @@ class Place(Screen[None]):
         """Why the action can't be done here and now; None where it can."""
         if action.later:
             return f"{action.title}: {action.later}"
-        if action.id in self._doers or action.id in self.console.everywhere:
+        if action.id in self._doers:
             return None
+        if action.id in self.console.everywhere:
+            return ways.why_not(self.console, action.id)
         table = self.focused_table
         if table is not None and table.can_perform(action.id):
             return None
         return f"{self.console.keymap.shown(action.id)} does nothing here: it works on {action.where}"
+
+    def offers(self, action: Action) -> bool:
+        """Whether the action has to do with this place, possible now or not."""
+        if action.id in self._doers or action.id in self.hinted or action.id in self.console.everywhere:
+            return True
+        table = self.focused_table
+        return table is not None and table.can_perform(action.id)
 
     @property
     def focused_table(self) -> RowTable[Any] | None:
@@ -182,6 +194,12 @@ class Place(Screen[None]):
     def say(self, error: MqtuiError) -> None:
         """An error in its own place: what happened and what to do."""
         self.line.why_not(" ".join(part for part in (f"✗ {error.title}.", error.detail, error.hint) if part), "danger")
+
+    async def on_click(self, event: events.Click) -> None:
+        """The right button opens the menu of the row it is on."""
+        if event.button == RIGHT:
+            event.stop()
+            await self.perform("app.menu")
 
     @on(Bar.Pressed)
     async def _pressed(self, event: Bar.Pressed) -> None:

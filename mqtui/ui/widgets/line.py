@@ -24,6 +24,7 @@ class Asking:
 
     answer: asyncio.Future[str | None]
     changed: Callable[[str], None] | None
+    complete: Callable[[str], str] | None = None
 
 
 class Entry(Input):
@@ -107,10 +108,14 @@ class Line(Horizontal):
         beside: str = "",
         changed: Callable[[str], None] | None = None,
         pastes: bool = True,
+        complete: Callable[[str], str] | None = None,
     ) -> str | None:
-        """Ask, and wait for what is entered; None where it was left by esc. `changed` hears every key."""
+        """Ask, and wait for what is entered; None where it was left by esc.
+
+        `changed` hears every key; `complete` gives what tab makes of what was typed.
+        """
         self.leave()
-        asking = Asking(asyncio.get_running_loop().create_future(), changed)
+        asking = Asking(asyncio.get_running_loop().create_future(), changed, complete)
         self._asking = asking
         entry = self.query_one(Entry)
         self.query_one("#asked", Static).update(self.glyphs(label))
@@ -129,6 +134,10 @@ class Line(Horizontal):
                 self.set_class(False, "-asking")
                 if before is not None and before is not entry and before.is_attached:
                     before.focus()
+
+    def aside(self, text: str) -> None:
+        """Say something beside the field of the open question."""
+        self.query_one("#beside", Static).update(self.glyphs(text))
 
     def leave(self) -> bool:
         """Leave the question; whether there was one."""
@@ -151,7 +160,13 @@ class Line(Horizontal):
             self._asking.answer.set_result(event.value)
 
     def on_key(self, event: events.Key) -> None:
-        """Esc leaves the question."""
+        """Esc leaves the question, tab completes what was typed."""
         if event.key == "escape" and self.leave():
             event.stop()
             event.prevent_default()
+        elif event.key == "tab" and self._asking is not None and self._asking.complete is not None:
+            event.stop()
+            event.prevent_default()
+            entry = self.query_one(Entry)
+            entry.value = self._asking.complete(entry.value)
+            entry.cursor_position = len(entry.value)

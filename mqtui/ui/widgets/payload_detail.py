@@ -187,7 +187,7 @@ def caption(message: Message, look: Look, form: str) -> str:
     parts = [] if stamp is None else [iso(stamp)]
     parts += [figures.size(message.size), look.codec]
     if form != "auto":
-        parts.append(f"as {form}, i for another way")
+        parts.append("i: another way")
     return " · ".join(parts)
 
 
