@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 PLACES = {
     "home": ("mqtui.ui.screens.home", "HomePlace"),
+    "start": ("mqtui.ui.screens.start", "StartPlace"),
     "nav.view_1": ("mqtui.ui.screens.destinations", "DestinationsPlace"),
     "nav.view_2": ("mqtui.ui.screens.groups", "GroupsPlace"),
     "nav.view_3": ("mqtui.ui.screens.radar", "RadarPlace"),
