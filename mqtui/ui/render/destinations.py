@@ -17,6 +17,7 @@ from mqtui.ui.render import figures
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.render.spark import spark
 
+LETTERS_WEIGH = 1_000_000
 STILL = 3
 """Looks at which a backlog has to have grown before its reader is said to stand still."""
 
@@ -98,7 +99,7 @@ class Destinations:
     def trouble(self, item: Line) -> int:
         """Letters first, then backlog that nobody reads."""
         if item.letters is not None and item.letters.letters.number:
-            return 2
+            return LETTERS_WEIGH + int(item.letters.letters.number)
         return 1 if item.stuck else 0
 
     def text(self, item: Line) -> str:

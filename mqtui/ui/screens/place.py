@@ -40,6 +40,9 @@ def does(*action_ids: str) -> Callable[[Doer], Doer]:
 class Place(Screen[None]):
     """One place. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `does`."""
 
+    HORIZONTAL_BREAKPOINTS = ((0, "-narrow"), (100, "-normal"), (140, "-wide"))
+    VERTICAL_BREAKPOINTS = ((0, "-tiny"), (10, "-short"), (20, "-tall"))
+
     hinted: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
 
@@ -136,6 +139,19 @@ class Place(Screen[None]):
         return action.title
 
     # -- what it does
+
+    @does("view.detail")
+    def detail(self) -> None:
+        """Where there is room for one pane only: the detail instead of the list, and back."""
+        if not self.query(".beside"):
+            self.line.why_not("there is no detail here")
+            return
+        self.toggle_class("-detail")
+        shown = self.query(".beside" if self.has_class("-detail") else "Pane")
+        for widget in shown.first().query("*"):
+            if widget.can_focus:
+                widget.focus()
+                return
 
     def obstacle(self, action: Action) -> str | None:
         """Why the action can't be done here and now; None where it can."""
