@@ -40,8 +40,8 @@ def does(*action_ids: str) -> Callable[[Doer], Doer]:
 class Place(Screen[None]):
     """One place. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `does`."""
 
-    HORIZONTAL_BREAKPOINTS = ((0, "-narrow"), (100, "-normal"), (140, "-wide"))
-    VERTICAL_BREAKPOINTS = ((0, "-tiny"), (10, "-short"), (20, "-tall"))
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - Textual's own form
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (20, "-tall")]  # noqa: RUF012 - Textual's own form
 
     hinted: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
@@ -50,12 +50,13 @@ class Place(Screen[None]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._doers = dict(cls._doers)
-        for name, member in vars(cls).items():
-            for action_id in getattr(member, "action_ids", ()):
-                if action_id not in BY_ID:
-                    raise ValueError(f"{cls.__name__}.{name} does {action_id}, which is no action")
-                cls._doers[action_id] = name
+        cls._doers = {}
+        for kind in reversed(cls.__mro__):
+            for name, member in vars(kind).items():
+                for action_id in getattr(member, "action_ids", ()):
+                    if action_id not in BY_ID:
+                        raise ValueError(f"{cls.__name__}.{name} does {action_id}, which is no action")
+                    cls._doers[action_id] = name
 
     # -- what it shows
 

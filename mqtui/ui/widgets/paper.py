@@ -33,7 +33,7 @@ class Paper(ScrollView, can_focus=True):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        width = max(10, self.scrollable_content_region.width - 1)
+        width = max(10, self.size.width - 2)
         self._drawn = [part for line in self._lines for part in folded(line, width)]
         self.virtual_size = Size(self.size.width, len(self._drawn))
         self.refresh()
