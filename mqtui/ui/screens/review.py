@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import ClassVar
 
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -32,7 +33,7 @@ AT_ONCE = Stages((), stop_at=0.05, watch=60.0)
 class ReviewPlace(Place):
     """The plan of a redrive or a discard, and the way to start it."""
 
-    hinted = ("nav.open", "form.review", "thing.copy", "nav.back")
+    hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "nav.back")
 
     def __init__(self, desk: Desk, order: Order) -> None:
         super().__init__()
