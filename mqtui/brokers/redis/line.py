@@ -71,7 +71,7 @@ class Line:
 
     async def _piped(self, commands: Sequence[Command], waits: Sequence[Command]) -> list[Answer]:
         """Send; while the server does nothing of it (loading, moved, down), find the right one and send again."""
-        patience = self._nodes.options.timeout + (self._nodes.options.wait if waits else 0)
+        patience = self._nodes.options.reply + (self._nodes.options.wait if waits else 0)
         deadline = monotonic() + self._nodes.options.reconnect
         while True:
             answers = await (await self.ready()).pipe([*commands, *waits], patience=patience)
