@@ -8,7 +8,7 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.nodes import PAUSE, Nodes, not_now, patiently
+from mqtui.brokers.redis.nodes import PAUSE, Nodes, misled, not_now, patiently
 from mqtui.brokers.redis.replies import Answer, items, number
 from mqtui.brokers.redis.server import told_by, version_of
 from mqtui.brokers.redis.wire import Command, Wire
@@ -79,7 +79,8 @@ class Line:
             if not any(refused):
                 return answers
             await self.close()
-            if not all(refused) or monotonic() > deadline:
+            hopeless = not self._nodes.fallible and any(map(misled, answers))
+            if hopeless or not all(refused) or monotonic() > deadline:
                 return answers
             await asyncio.sleep(PAUSE)
 

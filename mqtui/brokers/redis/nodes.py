@@ -21,6 +21,7 @@ from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedO
 
 Given = TypeVar("Given")
 PAUSE = 0.1
+LATER = ("LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN")
 ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
 IDLE_WIRES = 4
 TRUSTED = 5.0
@@ -124,7 +125,7 @@ class Nodes:
 
     async def forget(self) -> None:
         """What was known of the servers may be out of date: find them anew."""
-        for node in self._known.values():
+        for node in list(self._known.values()):
             await node.close()
 
     async def ask(self, key: bytes, *command: bytes | str | int, name: str = "") -> Reply:
@@ -174,7 +175,7 @@ class Nodes:
 
     async def close(self) -> None:
         """Close every connection."""
-        for node in self._known.values():
+        for node in list(self._known.values()):
             await node.retire()
 
     def _node(self, host: str, port: int) -> Node:
@@ -299,9 +300,14 @@ def moved(answer: Answer) -> bool:
     return isinstance(answer, RedisError) and code_of(answer) in ("MOVED", "ASK")
 
 
+def misled(answer: Answer) -> bool:
+    """Whether a refusal says that the address is the wrong one: a replica's, or one node's of a cluster."""
+    return isinstance(answer, RedisError) and code_of(answer) in ("MOVED", "READONLY")
+
+
 def not_now(answer: Answer) -> bool:
     """Whether a refusal says that this server did nothing and another, or a later moment, is meant."""
-    return isinstance(answer, RedisError) and code_of(answer) in (*ELSEWHERE, "LOADING", "TRYAGAIN")
+    return isinstance(answer, RedisError) and code_of(answer) in (*ELSEWHERE, *LATER)
 
 
 def elsewhere(answer: Answer) -> bool:
