@@ -57,6 +57,7 @@ class Stage:
         self._made += 1
         name = f"{self.prefix}.{stem}{self._made}"
         self.admin.create_topics([NewTopic(name, partitions, 1, config=dict(config or {}))])[name].result(WAIT)
+        until(lambda: name in self.names(), WAIT, f"{name} is known to the broker")
         return Ref(Kind.TOPIC, name)
 
     def producer(self, **config: Any) -> Producer:
@@ -225,5 +226,5 @@ def until(condition: Callable[[], bool], patience: float, what: str) -> float:
     began = time.monotonic()
     while not condition():
         assert time.monotonic() - began < patience, f"not within {patience:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.02)
     return time.monotonic() - began

@@ -80,8 +80,10 @@ class Rabbit:
         self._policies.append(path)
 
     def fill(self, queue: str, bodies: Sequence[bytes], **properties: Any) -> None:
-        for body in bodies:
-            self.publish("", queue, body, **properties)
+        marked = pika.BasicProperties(delivery_mode=2, **properties)
+        with closing(self.connection.channel()) as channel:
+            for body in bodies:
+                channel.basic_publish("", queue, body, marked)
         until(lambda: self.ready(queue) >= len(bodies), f"{queue} holds them")
 
     def publish(self, exchange: str, key: str, body: bytes, **properties: Any) -> None:
@@ -124,6 +126,19 @@ class Rabbit:
             return bool(names)
 
         until(found, f"somebody consumes from {queue}")
+        for name in names:
+            self.management.delete(f"/connections/{quote(name, safe='')}")
+
+    def cut_all(self) -> None:
+        """Close every connection of mqtui, as an operator or a network would."""
+        names: list[str] = []
+
+        def found() -> bool:
+            rows = self.management.get("/connections").json()
+            names[:] = [row["name"] for row in rows if row.get("client_properties", {}).get("product") == "mqtui"]
+            return bool(names)
+
+        until(found, "somebody is connected")
         for name in names:
             self.management.delete(f"/connections/{quote(name, safe='')}")
 

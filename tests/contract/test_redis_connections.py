@@ -21,10 +21,13 @@ from cryptography.x509.oid import NameOID
 from mqtui.brokers.redis.client import connect
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.servers.redis import find_server
-from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, TlsRefused, Unreachable
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
+from mqtui.domain.figure import exact
+from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Stored
 from tests.brokers import Brokers
-from tests.contract.asking import eventually, publish, read
+from tests.contract.asking import a_plan, eventually, publish, read, writing
 from tests.contract.redis_stage import Stage, own_server
 from tests.contract.test_redis_lost_replies import entry
 
@@ -107,6 +110,27 @@ async def test_logins(brokers: Brokers) -> None:
             with pytest.raises(NotAuthenticated):
                 await read(adapter, ref)
             await adapter.close()
+
+
+async def test_a_frozen_server_is_told_in_time(brokers: Brokers) -> None:
+    """No answer in time: a look changes nothing and says so; what was published then is unknown, never guessed."""
+    with own_server(brokers) as (name, stage):
+        ref = stage.stream("work", 1)
+        haste = {"reply-ms": "300", "reconnect-ms": "300", "timeout-ms": "300"}
+        looking, adapter = stage.adapter(options=haste), stage.adapter(options=haste)
+        assert len(await read(looking, ref)) == 1
+        publishing = a_plan(adapter, Verb.PUBLISH, Send(ref, exact(2)))
+        async with writing(adapter, publishing) as writer, writer.publisher() as publisher:
+            assert [one.state for one in await publisher.send([entry(ref, 1)])] == [Stored.STORED]
+            brokers.servers.pause(name)
+            states = set[Stored]()
+            while Stored.UNKNOWN not in states:
+                states = {one.state for one in await publisher.send([entry(ref, 2)])}
+        with pytest.raises(TimedOut):
+            await read(looking, ref)
+        await adapter.close()
+        await looking.close()
+        brokers.servers.resume(name)
 
 
 @pytest.fixture

@@ -140,5 +140,7 @@ async def test_d3_a_replica_takes_no_writes(pair: Pair) -> None:
     await eventually(copied, "the replica has the letter")
     on_replica = pair.replica.adapter()
     _, plan = await Move(on_replica, source, target).planned()
+    (receipt,) = await publish(on_replica, [entry(source, 1)])
     await on_replica.close()
+    assert receipt.state is Stored.REFUSED and "replica" in receipt.reason
     assert [risk.final for risk in plan.risks if risk.name == "replica"] == [True]

@@ -51,6 +51,11 @@ class KafkaWorld:
         name = self.name(stem)
         self._admin.create_topics([NewTopic(name, partitions, 1)])[name].result(WAIT)
         until = time.monotonic() + WAIT
+        while (
+            name not in self._admin.list_topics(timeout=WAIT).topics
+        ):  # the controller knows it before the broker does
+            assert time.monotonic() < until, f"{name} does not appear"
+        until = time.monotonic() + WAIT
         while name not in self._admin.list_topics(timeout=WAIT).topics:  # the broker follows its controller
             assert time.monotonic() < until, f"{name} does not appear"
         return self.ref(name)

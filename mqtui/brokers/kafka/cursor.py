@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import RIGHTS, translate
+from mqtui.brokers.kafka.errors import RIGHTS, topic_right, translate
 from mqtui.brokers.kafka.records import Record
 from mqtui.domain.errors import TimedOut
 
@@ -110,7 +110,9 @@ class Cursor:
             number, offset = record.partition(), record.offset()
             if offset >= self._ends.get(number, 0):
                 self.enough(number)
-        elif code not in HARMLESS and (code in RIGHTS or not error.retriable()):
+        elif code in RIGHTS and code not in HARMLESS:
+            raise topic_right(error, "Read", self.topic)
+        elif code not in HARMLESS and not error.retriable():
             raise translate(error, f"reading {self.topic}")
 
     def _check(self) -> None:

@@ -31,7 +31,7 @@ RIGHTS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "a right on the topic",
     KafkaError._UNKNOWN_GROUP: "a right on the group",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "Describe or Read on the group",
-    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a right on the cluster",
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED: "a right on the cluster (to write: IdempotentWrite, or Write on a topic)",
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Write and Describe on the TransactionalId",
     KafkaError.DELEGATION_TOKEN_AUTHORIZATION_FAILED: "Describe on the delegation token",
 }
@@ -69,6 +69,20 @@ def error_of(error: KafkaException | KafkaError) -> KafkaError:
     return inner
 
 
+def underlying(error: KafkaException | SystemError) -> KafkaException:
+    """The exception behind a call of a producer.
+
+    A fatal error is raised by poll, flush and commit; delivery reports that are called with it pending turn it into a
+    SystemError [confluent-kafka 2.16.1].
+    """
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, KafkaException):
+            return found
+        found = found.__cause__ or found.__context__
+    raise error
+
+
 def translate(error: KafkaException | KafkaError, doing: str) -> MqtuiError:
     """The domain's error for librdkafka's; `doing` is what was tried, as in "reading orders"."""
     inner = error_of(error)
@@ -92,6 +106,13 @@ def translate(error: KafkaException | KafkaError, doing: str) -> MqtuiError:
     if code in TOO_LARGE:
         return BrokerTrouble(f"Too large: {doing}", said, "The topic's max.message.bytes is the limit.")
     return BrokerTrouble(f"The broker answered with an error while {doing}", said)
+
+
+def topic_right(error: KafkaError, right: str, name: str) -> NotAuthorised:
+    """A right on one topic is missing."""
+    return NotAuthorised(
+        f"The topic {name} is closed to this user", said_of(error), f"Needed: {right} on topic {name}."
+    )
 
 
 def said_of(error: KafkaError) -> str:

@@ -31,6 +31,7 @@ OUTAGE = 60.0
 """Seconds a run waits for a broker that went away."""
 
 STEP = 5.0
+PAUSE = 0.5
 
 
 class Hold:
@@ -80,7 +81,7 @@ class Hold:
             except (BrokerTrouble, Unreachable):
                 if time.monotonic() > until:
                     raise
-                self.producer.poll(0.5)
+                time.sleep(PAUSE)
                 continue
             self.renewed = 0.0
             return state

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import KafkaError, KafkaException
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate
+from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate, underlying
 from mqtui.brokers.kafka.fencing import Hold, lost
 from mqtui.brokers.kafka.publisher import refused
 from mqtui.brokers.kafka.sending import Outbox
@@ -72,8 +72,9 @@ class Mover:
             return
         try:
             self._hold.renew(ended=False)
-        except KafkaException as error:
-            self._failed(error, [], [])
+        except (KafkaException, SystemError) as error:
+            self._sent = []
+            self._failed(underlying(error), [], [])
 
     def _settled(self, letters: Sequence[Message], transfers: Sequence[Transfer] | None) -> list[Receipt]:
         receipts: list[Receipt | None] = [None] * len(letters)
@@ -114,8 +115,8 @@ class Mover:
             self._mark(letters)
             self._write()
             self._hold.commit()
-        except KafkaException as error:
-            return self._failed(error, letters, receipts)
+        except (KafkaException, SystemError) as error:
+            return self._failed(underlying(error), letters, receipts)
         self._state.written()
         if transfers is None:
             for place in self._sent:
@@ -179,9 +180,9 @@ class Mover:
         if inner.txn_requires_abort() and not inner.fatal():
             try:
                 self._hold.abort()
-            except KafkaException as again:
-                if not lost(again):
-                    raise translate(again, "aborting a transaction") from again
+            except (KafkaException, SystemError) as again:
+                if not lost(underlying(again)):
+                    raise translate(underlying(again), "aborting a transaction") from again
             else:
                 return self._undone(inner, letters)
         elif not lost(error):

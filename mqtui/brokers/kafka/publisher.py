@@ -12,7 +12,7 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import SLOW, TOO_LARGE, error_of, said_of
+from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.threads import finished, fulfil, promised, start
 from mqtui.brokers.kafka.topics import configs, described, topic_name
@@ -43,31 +43,35 @@ async def size_limits(connection: Connection, names: Sequence[str]) -> dict[str,
     return {name: int(config["max.message.bytes"]) for name, config in told.items() if config.get("max.message.bytes")}
 
 
+LATE = Receipt(Stored.UNKNOWN, None, "the broker did not answer in time")
+
+
 class Reports:
     """Delivery reports of one batch, by place."""
 
     def __init__(self, count: int) -> None:
         self.receipts: list[Receipt | None] = [None] * count
+        self._told: dict[int, Record | KafkaError] = {}
 
     def note(self, place: int, error: KafkaError | None, record: Record) -> None:
-        """A delivery report."""
-        if error is None:
-            self.receipts[place] = Receipt(Stored.STORED, Offset(record.partition(), record.offset()))
-        else:
-            self.receipts[place] = refused(error)
+        """A delivery report. It is only kept: it may be called with an exception pending."""
+        self._told[place] = record if error is None else error
 
     def all(self) -> list[Receipt]:
         """One receipt a message; where no report came the outcome is unknown."""
-        return [
-            receipt or Receipt(Stored.UNKNOWN, None, "the broker did not answer in time") for receipt in self.receipts
-        ]
+        for place, told in self._told.items():
+            if isinstance(told, KafkaError):
+                self.receipts[place] = refused(told)
+            else:
+                self.receipts[place] = Receipt(Stored.STORED, Offset(told.partition(), told.offset()))
+        return [receipt or LATE for receipt in self.receipts]
 
 
 def refused(error: KafkaError) -> Receipt:
     """The receipt for a message the broker or the library did not take."""
     code = error.code()
     if code in SLOW:
-        return Receipt(Stored.UNKNOWN, None, "the broker did not answer in time")
+        return LATE
     if code in TOO_LARGE:
         return Receipt(Stored.REFUSED, None, "larger than the topic's max.message.bytes")
     return Receipt(Stored.REFUSED, None, said_of(error))
@@ -125,8 +129,15 @@ class KafkaPublisher:
             try:
                 return self._jobs.get(timeout=1.0)
             except queue.Empty:
-                if self._producer is not None:
-                    self._producer.poll(0)
+                self._idle()
+
+    def _idle(self) -> None:
+        if self._producer is None:
+            return
+        try:
+            self._producer.poll(0)
+        except KafkaException:  # a fatal error: the next batch gets another producer
+            self._producer = None
 
     def _fitting(self) -> Producer:
         """A producer whose batches suit every target known so far."""
@@ -145,16 +156,22 @@ class KafkaPublisher:
     def _sent(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         producer = self._fitting()
         reports = Reports(len(batch))
-        for place, outgoing in enumerate(batch):
-            if reason := unsendable(outgoing.headers):
-                reports.receipts[place] = Receipt(Stored.REFUSED, None, reason)
-                continue
-            error = _produce(producer, outgoing, partial(reports.note, place))
-            if error is not None:
-                reports.receipts[place] = refused(error)
-        until = time.monotonic() + DELIVERY_MS / 1000 + 5
-        while len(producer) and time.monotonic() < until:
-            producer.flush(0.5)
+        try:
+            for place, outgoing in enumerate(batch):
+                if reason := unsendable(outgoing.headers):
+                    reports.receipts[place] = Receipt(Stored.REFUSED, None, reason)
+                    continue
+                error = _produce(producer, outgoing, partial(reports.note, place))
+                if error is not None:
+                    reports.receipts[place] = refused(error)
+            until = time.monotonic() + DELIVERY_MS / 1000 + 5
+            while len(producer) and time.monotonic() < until:
+                producer.flush(0.5)
+        except (KafkaException, SystemError) as fatal:
+            self._producer = None
+            inner = error_of(underlying(fatal))
+            if inner.code() in RIGHTS:
+                raise translate(inner, "publishing") from fatal
         return reports.all()
 
 

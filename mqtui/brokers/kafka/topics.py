@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, TopicDescription
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
-from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of
+from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, topic_right
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.resource import Kind, Ref
 
@@ -64,8 +64,9 @@ async def describe(connection: Connection, name: str) -> Topic:
     asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
     try:
         return topic_of(await connection.ask(asked[name], f"looking at {name}"))
-    except NotFound as error:
-        raise missing(name) from error
+    except (NotFound, NotAuthorised) as error:
+        cause = error.__cause__
+        raise (refusal(connection, cause, name) if isinstance(cause, KafkaException) else error) from cause
 
 
 def described(connection: Connection, name: str) -> Topic:
@@ -91,7 +92,7 @@ def refusal(connection: Connection, error: KafkaException, name: str) -> MqtuiEr
     if code in MISSING:
         return missing(name)
     if code in RIGHTS:
-        return NotAuthorised(f"The topic {name} may not be seen", error_of(error).str(), "Needed: Describe on it.")
+        return topic_right(error_of(error), "Describe", name)
     return connection.translate(error, f"looking at {name}")
 
 

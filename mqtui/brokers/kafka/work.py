@@ -19,7 +19,6 @@ from mqtui.brokers.kafka.moving import Mover
 from mqtui.brokers.kafka.presence import here
 from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
-from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
@@ -41,7 +40,7 @@ class Work:
         self._mover: Mover | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ended: Future[None] = promised()
-        self._broken: MqtuiError | None = None
+        self._broken: Exception | None = None
         """What went wrong while nobody was waiting."""
         self._given = 0
         """Letters given out and not kept back."""
@@ -101,7 +100,7 @@ class Work:
             return
         try:
             self._hold.renew(ended=True)
-        except KafkaException as error:  # the hold lapses by itself after 30 s
+        except (KafkaException, SystemError) as error:  # the hold lapses by itself after 30 s
             log.warning("the end of run %s was not noted: %s", self._terms.run, error)
 
     def _next(self) -> Callable[[], None] | None:
@@ -120,10 +119,8 @@ class Work:
         try:
             if letters is not None:
                 letters.fetch(0.05)
-            else:
-                self._hold.producer.poll(0)
             self._mover.renew()
-        except MqtuiError as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the next job, whatever it is
             self._broken = error
 
     def _held_mover(self) -> Mover:

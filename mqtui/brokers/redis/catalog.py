@@ -115,11 +115,9 @@ class StreamCatalog:
         return [row for row in rows if row is not None]
 
     async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
-        """XLEN and XINFO GROUPS of each, together where one server holds them all."""
+        """XLEN and XINFO GROUPS of each."""
         keys = [name_bytes(ref.name) for ref in refs]
-        if self._nodes.clustered:
-            return list(await asyncio.gather(*(self._nodes.pipe(key, _depth(key)) for key in keys)))
-        answers = await self._nodes.pipe(b"", [command for key in keys for command in _depth(key)])
+        answers = await self._nodes.scatter([(key, command) for key in keys for command in _depth(key)])
         return [answers[start : start + 2] for start in range(0, len(answers), 2)]
 
     async def _row(self, ref: Ref, answers: list[Answer]) -> Destination | None:

@@ -40,11 +40,14 @@ TROUBLE = {
 
 
 class RepliesLost(ReplyLost):
-    """The connection broke before all replies came. `replies` are those that did, in order."""
+    """The connection broke before all replies came. `replies` are those that did, in order; `late`: time was up."""
 
-    def __init__(self, title: str, detail: str = "", hint: str = "", replies: Sequence[Any] = ()) -> None:
+    def __init__(
+        self, title: str, detail: str = "", hint: str = "", replies: Sequence[Any] = (), *, late: bool = False
+    ) -> None:
         super().__init__(title, detail, hint)
         self.replies = replies
+        self.late = late
 
 
 def code_of(error: redis_errors.RedisError) -> str:

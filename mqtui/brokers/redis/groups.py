@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 
 from redis.exceptions import RedisError
@@ -11,13 +10,13 @@ from mqtui.brokers.redis.catalog import StreamCatalog, stream_key
 from mqtui.brokers.redis.errors import answered
 from mqtui.brokers.redis.lagging import Standing, behind, standing
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, text
+from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag
 
-ASKED_TOGETHER = 32
+ASKED_TOGETHER = 200
 
 
 class StreamGroups:
@@ -28,7 +27,7 @@ class StreamGroups:
         self._catalog = catalog
 
     async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
-        """The groups of one stream, or of all that SCAN finds.
+        """The groups of one stream, or of all that SCAN finds and this user may read.
 
         `state` is `empty` without consumers, else `members`: Redis itself has no word for it. `idle` is the time since
         a consumer last asked, `inactive` since it last got something (Redis 7.2 and later).
@@ -37,12 +36,14 @@ class StreamGroups:
             NotFound: there is no such stream.
         """
         if ref is not None:
-            return await self._of(ref)
+            told = await self._told([ref])
+            return await self._with_members([(ref, items(sure(told[0], "XINFO GROUPS", ref.name)))])
         found: list[Group] = []
         async for refs, _ in self._catalog.names():
             for start in range(0, len(refs), ASKED_TOGETHER):
-                for groups in await asyncio.gather(*(self._still(one) for one in refs[start : start + ASKED_TOGETHER])):
-                    found += groups
+                some = refs[start : start + ASKED_TOGETHER]
+                rows = zip(some, await self._told(some), strict=True)
+                found += await self._with_members([(one, items(told)) for one, told in rows if isinstance(told, list)])
         return found
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
@@ -50,20 +51,15 @@ class StreamGroups:
         for ref in groups:
             yield await self._lag(ref)
 
-    async def _still(self, ref: Ref) -> Sequence[Group]:
-        """As `_of`, but a stream that is gone meanwhile has none, and one without rights says so."""
-        try:
-            return await self._of(ref)
-        except NotFound:
-            return ()
+    async def _told(self, refs: Sequence[Ref]) -> list[Answer]:
+        keys = [stream_key(ref) for ref in refs]
+        return await self._nodes.scatter([(key, ("XINFO", "GROUPS", key)) for key in keys])
 
-    async def _of(self, ref: Ref) -> Sequence[Group]:
-        key = stream_key(ref)
-        told = items(await self._nodes.ask(key, "XINFO", "GROUPS", key, name=ref.name))
-        standings = [standing(group) for group in told]
-        questions = [("XINFO", "CONSUMERS", key, name_bytes(one.name)) for one in standings]
-        answers = await self._nodes.pipe(key, questions) if questions else []
-        return [_group(ref, one, answer) for one, answer in zip(standings, answers, strict=True)]
+    async def _with_members(self, rows: Sequence[tuple[Ref, list[Reply]]]) -> list[Group]:
+        each = [(ref, standing(group)) for ref, groups in rows for group in groups]
+        keys = [(name_bytes(ref.name), name_bytes(one.name)) for ref, one in each]
+        answers = await self._nodes.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
+        return [_group(ref, one, answer) for (ref, one), answer in zip(each, answers, strict=True)]
 
     async def _lag(self, ref: Ref) -> GroupLag:
         for stream, name in splits(ref):

@@ -8,7 +8,7 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.nodes import PAUSE, Nodes, not_now, patiently
+from mqtui.brokers.redis.nodes import PAUSE, Nodes, misled, not_now, patiently
 from mqtui.brokers.redis.replies import Answer, items, number
 from mqtui.brokers.redis.server import told_by, version_of
 from mqtui.brokers.redis.wire import Command, Wire
@@ -71,7 +71,7 @@ class Line:
 
     async def _piped(self, commands: Sequence[Command], waits: Sequence[Command]) -> list[Answer]:
         """Send; while the server does nothing of it (loading, moved, down), find the right one and send again."""
-        patience = self._nodes.options.timeout + (self._nodes.options.wait if waits else 0)
+        patience = self._nodes.options.reply + (self._nodes.options.wait if waits else 0)
         deadline = monotonic() + self._nodes.options.reconnect
         while True:
             answers = await (await self.ready()).pipe([*commands, *waits], patience=patience)
@@ -79,7 +79,8 @@ class Line:
             if not any(refused):
                 return answers
             await self.close()
-            if not all(refused) or monotonic() > deadline:
+            hopeless = not self._nodes.fallible and any(map(misled, answers))
+            if hopeless or not all(refused) or monotonic() > deadline:
                 return answers
             await asyncio.sleep(PAUSE)
 

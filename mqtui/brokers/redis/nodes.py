@@ -17,10 +17,11 @@ from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, sure, text
 from mqtui.brokers.redis.slots import slot
 from mqtui.brokers.redis.wire import Command, Wire, primary_by, wire_to
-from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, Unreachable
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut, Unreachable
 
 Given = TypeVar("Given")
 PAUSE = 0.1
+LATER = ("LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN")
 ELSEWHERE = ("MOVED", "READONLY", "CLUSTERDOWN", "MASTERDOWN")
 IDLE_WIRES = 4
 TRUSTED = 5.0
@@ -67,11 +68,14 @@ class Node:
 
         Raises:
             CannotConnect, BrokerTrouble: no conversation, or it broke twice.
+            TimedOut: no answer in time.
         """
         try:
             async with self.borrowed() as wire:
                 return await wire.pipe(commands, patience=patience)
-        except RepliesLost:
+        except RepliesLost as lost:
+            if lost.late:
+                raise TimedOut("Redis did not answer in time", lost.title, "It is busy, or frozen.") from lost
             await self.close()
         try:
             async with self.borrowed() as wire:
@@ -121,7 +125,7 @@ class Nodes:
 
     async def forget(self) -> None:
         """What was known of the servers may be out of date: find them anew."""
-        for node in self._known.values():
+        for node in list(self._known.values()):
             await node.close()
 
     async def ask(self, key: bytes, *command: bytes | str | int, name: str = "") -> Reply:
@@ -135,7 +139,23 @@ class Nodes:
     async def _pipe(self, key: bytes, commands: Sequence[Command]) -> list[Answer]:
         return await (await self.of(key)).pipe(commands)
 
-    async def moving(self, question: Callable[[], Awaitable[Given]], moved: Callable[[Given], bool]) -> Given:
+    async def scatter(self, questions: Sequence[tuple[bytes, Command]]) -> list[Answer]:
+        """The replies to questions about many keys, in order; each node is asked once for all of its keys."""
+        shares: dict[Node, list[int]] = {}
+        for index, (key, _) in enumerate(questions):
+            shares.setdefault(await self.of(key), []).append(index)
+        answers: list[Answer] = [None] * len(questions)
+
+        async def ask(node: Node, share: list[int]) -> None:
+            told = await node.pipe([questions[index][1] for index in share])
+            for index, answer in zip(share, told, strict=True):
+                key, command = questions[index]
+                answers[index] = (await self.pipe(key, [command]))[0] if moved(answer) else answer
+
+        await asyncio.gather(*(ask(node, share) for node, share in shares.items()))
+        return answers
+
+    async def moving(self, question: Callable[[], Awaitable[Given]], wrong: Callable[[Given], bool]) -> Given:
         """Ask; where the server is gone or says that it is the wrong one, find the servers anew and ask once more."""
         try:
             given = await question()
@@ -143,7 +163,7 @@ class Nodes:
             if not self.fallible:
                 raise
         else:
-            if not (self.fallible and moved(given)):
+            if not (self.fallible and wrong(given)):
                 return given
         await self.forget()
         return await question()
@@ -155,7 +175,7 @@ class Nodes:
 
     async def close(self) -> None:
         """Close every connection."""
-        for node in self._known.values():
+        for node in list(self._known.values()):
             await node.retire()
 
     def _node(self, host: str, port: int) -> Node:
@@ -275,9 +295,19 @@ def _range(part: list[Reply], asked: str) -> tuple[int, int, tuple[str, int]]:
     return number(part[0]), number(part[1]), (text(at[0]) or asked, number(at[1]))
 
 
+def moved(answer: Answer) -> bool:
+    """Whether a refusal says that another node has the key."""
+    return isinstance(answer, RedisError) and code_of(answer) in ("MOVED", "ASK")
+
+
+def misled(answer: Answer) -> bool:
+    """Whether a refusal says that the address is the wrong one: a replica's, or one node's of a cluster."""
+    return isinstance(answer, RedisError) and code_of(answer) in ("MOVED", "READONLY")
+
+
 def not_now(answer: Answer) -> bool:
     """Whether a refusal says that this server did nothing and another, or a later moment, is meant."""
-    return isinstance(answer, RedisError) and code_of(answer) in (*ELSEWHERE, "LOADING", "TRYAGAIN")
+    return isinstance(answer, RedisError) and code_of(answer) in (*ELSEWHERE, *LATER)
 
 
 def elsewhere(answer: Answer) -> bool:

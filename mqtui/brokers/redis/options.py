@@ -27,7 +27,10 @@ class Options:
     """How long a write may take to reach them (`wait-ms`)."""
 
     timeout: float = 5.0
-    """How long a connection or a reply may take (`timeout-ms`)."""
+    """How long connecting and logging in may take (`timeout-ms`)."""
+
+    reply: float = 15.0
+    """How long a reply may take (`reply-ms`)."""
 
     reconnect: float = 5.0
     """How long a broken conversation is tried again before its outcome stays unknown (`reconnect-ms`)."""
@@ -48,6 +51,7 @@ NAMES = (
     "wait-replicas",
     "wait-ms",
     "timeout-ms",
+    "reply-ms",
     "reconnect-ms",
     "scan-keys",
     "tls.ca",
@@ -75,6 +79,7 @@ def read(given: Mapping[str, str]) -> Options:
         wait_replicas=None if replicas == "auto" else _number("wait-replicas", replicas),
         wait=_seconds(given, "wait-ms", plain.wait),
         timeout=_seconds(given, "timeout-ms", plain.timeout),
+        reply=_seconds(given, "reply-ms", plain.reply),
         reconnect=_seconds(given, "reconnect-ms", plain.reconnect),
         scan_keys=_number("scan-keys", given.get("scan-keys", str(plain.scan_keys))),
         tls_ca=given.get("tls.ca", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from redis.exceptions import RedisError
 
@@ -23,6 +23,7 @@ NEW_STREAM = "new stream"
 """A plan's Send with this note may create its stream."""
 
 NO_FIELDS = Receipt(Stored.REFUSED, reason="an entry needs at least one field")
+SHARE_BYTES = 4_000_000
 NOT_STORED = "the connection broke before it was stored"
 
 
@@ -61,7 +62,8 @@ class StreamPublisher:
                     receipts[index] = Receipt(Stored.REFUSED, reason=missing[target].title)
                 continue
             flat = {index: parts for index in indexes if (parts := parts_of(batch[index]))}
-            for index, receipt in zip(flat, await self._send(target, list(flat.values())), strict=True):
+            told = [one for some in together(flat.values()) for one in await self._send(target, some)]
+            for index, receipt in zip(flat, told, strict=True):
                 receipts[index] = receipt
         return receipts
 
@@ -125,6 +127,21 @@ class StreamPublisher:
         for place in places:
             self._newest[key] = max(self._newest[key], place or self._newest[key])
         return [doubted(receipt, doubt) for receipt in receipts]
+
+
+def together(each: Iterable[list[bytes]]) -> Iterator[list[list[bytes]]]:
+    """Entries in shares of at most 4 MB, each of which is sent at once; a larger one is alone."""
+    share: list[list[bytes]] = []
+    room = SHARE_BYTES
+    for parts in each:
+        size = sum(map(len, parts))
+        if share and size > room:
+            yield share
+            share, room = [], SHARE_BYTES
+        share.append(parts)
+        room -= size
+    if share:
+        yield share
 
 
 def parts_of(outgoing: Outgoing) -> list[bytes]:

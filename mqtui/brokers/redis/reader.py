@@ -170,7 +170,7 @@ class Following:
         if self._wire is None:
             self._wire = await (await self._nodes.of(self._key)).wire()
         command = ("XREAD", "COUNT", FOLLOWED_ENTRIES, "BLOCK", BLOCK_MS, "STREAMS", self._key, id_bytes(last))
-        patience = BLOCK_MS / 1000 + self._nodes.options.timeout
+        patience = BLOCK_MS / 1000 + self._nodes.options.reply
         try:
             streams = items(await self._wire.ask(*command, name=name_text(self._key), patience=patience))
         except BrokerTrouble:

@@ -21,15 +21,18 @@ from mqtui.domain.errors import BadInput
 
 Command: TypeAlias = Sequence[bytes | str | int]
 READ_SIZE = 1 << 18
+SLOWEST = 1_000_000
+"""Bytes a second that sending may be slow as, before the patience for the reply begins."""
 
 
 class Wire:
     """A conversation. Replies come in the order of the commands; a broken wire stays broken."""
 
-    def __init__(self, connection: Connection, where: str, patience: float) -> None:
+    def __init__(self, connection: Connection, where: str, options: Options) -> None:
         self.where = where
         self._connection = connection
-        self._patience = patience
+        self._patience = options.reply
+        self._greeting = options.timeout
 
     async def open(self) -> Wire:
         """Connect and log in.
@@ -40,7 +43,7 @@ class Wire:
         """
         connect: Callable[[], Awaitable[None]] = self._connection.connect
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._greeting):
                 await connect()
         except (redis_errors.RedisError, TimeoutError) as error:
             await self.close()
@@ -72,9 +75,10 @@ class Wire:
             RepliesLost: the connection broke, or the replies did not come within `patience` seconds.
         """
         got: list[Answer] = []
+        packed = [pack_command(cast("Any", tuple(command))) for command in commands]
+        patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
         try:
-            async with asyncio.timeout(patience or self._patience):
-                packed = [pack_command(cast("Any", tuple(command))) for command in commands]
+            async with asyncio.timeout(patience):
                 await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
@@ -83,7 +87,7 @@ class Wire:
         except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as error:
             raise self._lost(str(error), got) from error
         except TimeoutError as error:
-            raise self._lost("no reply in time", got) from error
+            raise self._lost(f"no reply within {patience:.1f} s", got, late=True) from error
         return got
 
     async def _answer(self) -> Answer:
@@ -93,10 +97,9 @@ class Wire:
             return error
         return reply
 
-    def _lost(self, why: str, got: list[Answer]) -> RepliesLost:
-        return RepliesLost(
-            f"The connection to {self.where} broke", why, "What was sent may have been done.", tuple(got)
-        )
+    def _lost(self, why: str, got: list[Answer], *, late: bool = False) -> RepliesLost:
+        hint = "What was sent may have been done."
+        return RepliesLost(f"The connection to {self.where} broke", why, hint, tuple(got), late=late)
 
     async def close(self) -> None:
         """End the conversation."""
@@ -132,7 +135,7 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
     }
     where = f"{host}:{port}"
     if not address.tls:
-        return Wire(Connection(**named), where, options.timeout)
+        return Wire(Connection(**named), where, options)
     named |= {
         "ssl_ca_certs": options.tls_ca or None,
         "ssl_certfile": options.tls_cert or None,
@@ -140,7 +143,7 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "ssl_cert_reqs": "required" if options.tls_verify else "none",
         "ssl_check_hostname": options.tls_verify,
     }
-    return Wire(NamedConnection(options.tls_server_name, **named), where, options.timeout)
+    return Wire(NamedConnection(options.tls_server_name, **named), where, options)
 
 
 def database(address: Address) -> int:
