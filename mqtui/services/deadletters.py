@@ -12,8 +12,8 @@ from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
-from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import Figure
+from mqtui.domain.errors import CannotConnect, MqtuiError
+from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Price, Span
@@ -59,7 +59,7 @@ async def find(session: Session, conventions: Conventions) -> Found:
     What only headers tell counts where nobody reads.
     """
     everything = await destinations(session.broker)
-    rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE]
+    rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
     fed: dict[Ref, list[Ref]] = {}
     for row in rows:
         for target in row.dead_letters_to:
@@ -84,8 +84,19 @@ async def find(session: Session, conventions: Conventions) -> Found:
     return Found(tuple(places), max(0, len(unsure) - SNIFFED))
 
 
+def _private(row: Destination) -> bool:
+    """A queue that only the connection which declared it may read (RabbitMQ)."""
+    return bool(row.facts.get("exclusive"))
+
+
 async def _place(session: Session, row: Destination, origins: tuple[Ref, ...], told: str) -> Place:
-    source = await session.broker.snapshot(row.ref)
+    """A place with its letters; where they can't be counted the row stays, with the reason."""
+    try:
+        source = await session.broker.snapshot(row.ref)
+    except CannotConnect:
+        raise
+    except MqtuiError as error:
+        return Place(row.ref, unknown(error.title), origins, told)
     return Place(row.ref, source.count, origins, told, source.readers)
 
 

@@ -184,6 +184,7 @@ def _queue(
     facts: dict[str, str | int | bool | None] = {
         "durable": row.get("durable"),
         "auto_delete": row.get("auto_delete"),
+        "exclusive": True if row.get("exclusive") else None,
         "consumers": row.get("consumers"),
         "policy": row.get("policy"),
         "dead_letter_exchange": setting(row, policy, "dead-letter-exchange"),
