@@ -156,8 +156,10 @@ class Aftermath:
         if place is not None and place in set(self.copies.of.get(came_from.ref, ())):
             self._back[str(place)] = f"{letter.resource.name} {letter.position}"
 
-    async def watch(self, seconds: float, tell: Callable[[Verdict], None], stop: asyncio.Event) -> Verdict:
-        """Look until all readers have passed and nothing came back for a while, the time is over, or the stop."""
+    async def watch(self, seconds: float, most: float, tell: Callable[[Verdict], None], stop: asyncio.Event) -> Verdict:
+        """Look until all readers have passed and nothing came back for a while, too many came back (more than the
+        share `most`), the time is over, or the stop.
+        """
         began = monotonic()
         quiet_since = began
         verdict = await self.verdict(0.0)
@@ -167,7 +169,7 @@ class Aftermath:
             tell(verdict)
             if verdict.came_back or verdict.passed is None or verdict.passed < verdict.moved:
                 quiet_since = monotonic()
-            if past >= seconds or monotonic() - quiet_since >= min(SETTLED, seconds):
+            if verdict.share > most or past >= seconds or monotonic() - quiet_since >= min(SETTLED, seconds):
                 return verdict
             try:
                 await asyncio.wait_for(stop.wait(), min(LOOK, max(0.05, seconds - past)))

@@ -219,7 +219,7 @@ class Run:
     async def _look_after(self, stage: int, left: int | None, *, last: bool) -> None:
         """Watch what was moved so far, and ask whether to go on; no: the rest stays."""
         if self.stages.watched and self.aftermath.copies.stored:
-            self.verdict = await self.aftermath.watch(self.stages.watch, self._watched, self.stop)
+            self.verdict = await self.aftermath.watch(self.stages.watch, self.stages.stop_at, self._watched, self.stop)
         too_many = self.verdict is not None and self.verdict.share > self.stages.stop_at
         between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many)
         if not last and not self.stop.is_set() and not await self._gate(between):

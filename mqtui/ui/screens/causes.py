@@ -24,6 +24,7 @@ from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.actions import Action
 from mqtui.ui.render.causes import CauseLine, Causes, by_minute
 from mqtui.ui.render.sample import sample_lines
+from mqtui.ui.render.text import Text
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
@@ -117,9 +118,9 @@ class CausesPlace(Listing[CauseLine]):
         if price.refusal:
             self.line.tell(price.refusal, "price")
             return False
-        answer = await self.line.ask(
-            f"PRICE {price.text}", beside=f"enter or a read all {count:,} · esc no", changed=None, pastes=False
-        )
+        self.paper.write(priced(price, count))
+        self.beside.title("Price", f"{count:,} ready")
+        answer = await self.line.ask(f"PRICE read all {count:,}", beside="enter pays and reads · esc no", pastes=False)
         if answer is None:
             self.line.tell("not read: nothing was spent; r asks again", "price")
             return False
@@ -241,3 +242,14 @@ class CausesPlace(Listing[CauseLine]):
         case = self.book.cases.get(event.item.cause.id)
         if case is not None:
             await self.console.go.case(self.desk, self.letters, event.item.cause, case)
+
+
+def priced(price: Price, count: int) -> list[Text]:
+    """What a look costs, in words (R3)."""
+    return [
+        [("There is no free look here: a message is lent once and put back in its place.", "price")],
+        [],
+        [(price.text, "")],
+        [],
+        [(f"enter reads all {count:,} by cause; esc has cost nothing.", "muted")],
+    ]

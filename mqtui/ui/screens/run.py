@@ -96,10 +96,12 @@ class RunPlace(Place):
     def lines(self, told: Result) -> list[Text]:
         """Bar, outcomes, verdict, readers, reasons, suspects."""
         done = told.moved + told.refused + told.skipped + told.unknown
-        full = round(BAR * done / told.planned) if told.planned else 0
+        known = self.flight.run is None or self.flight.run.ledger.planned is not None or not self.flight.active
+        of = f"{told.planned:,}" if known else "?"
+        full = round(BAR * done / told.planned) if told.planned and known else 0
         rate = figures.rate(self.flight.rate()) if self.flight.active and not self.flight.waits else ""
         lines: list[Text] = [
-            [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {told.planned:,}  {rate}", "")],
+            [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
             _outcomes(told, self.verdict),
         ]

@@ -46,7 +46,7 @@ class Line(Horizontal):
     DEFAULT_CSS = """
     Line { height: 1; background: $raised; }
     Line > #said { width: 1fr; padding: 0 1; color: $muted; }
-    Line > #asked { width: auto; padding: 0 1; color: $accent; display: none; }
+    Line > #asked { width: auto; max-width: 60%; height: 1; padding: 0 1; color: $accent; display: none; }
     Line > Entry { height: 1; border: none; padding: 0; background: $raised; width: 1fr; display: none; }
     Line > Entry:focus { border: none; }
     Line > #beside { width: auto; padding: 0 1; color: $muted; display: none; }
