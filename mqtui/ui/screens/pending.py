@@ -16,6 +16,7 @@ from mqtui.domain.topology import Member, PendingEntry
 from mqtui.services import pending
 from mqtui.services.plan_lines import lines
 from mqtui.ui.actions import Action
+from mqtui.ui.render import figures
 from mqtui.ui.render.groups import Consumers, GroupLine, PendingEntries, PendingLine, is_stuck, stream_of
 from mqtui.ui.render.text import brief
 from mqtui.ui.screens.listing import Listing
@@ -105,7 +106,7 @@ class PendingPlace(Listing[PendingLine]):
     def sentence(self, item: PendingLine) -> str:
         """What the entry is."""
         entry = item.entry
-        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {entry.idle:,} ms"
+        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {figures.age(entry.idle / 1000, units=2)}"
 
     @on(RowTable.Highlighted, "#consumers")
     def _consumer_changed(self, event: RowTable.Highlighted) -> None:
@@ -200,7 +201,7 @@ class PendingPlace(Listing[PendingLine]):
         to = await self.line.ask(
             f"reassign {len(found):,} to",
             value=fewest.name if fewest else "",
-            beside=f"only if idle for {idle:,} ms and since · enter shows the plan · esc no",
+            beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
         )
         if not to or not to.strip():
             self.line.tell("nothing happened", "text")
