@@ -106,7 +106,8 @@ class PendingPlace(Listing[PendingLine]):
     def sentence(self, item: PendingLine) -> str:
         """What the entry is."""
         entry = item.entry
-        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {figures.age(entry.idle / 1000, units=2)}"
+        idle = figures.age(entry.idle / 1000, units=2)
+        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {idle}"
 
     @on(RowTable.Highlighted, "#consumers")
     def _consumer_changed(self, event: RowTable.Highlighted) -> None:
