@@ -57,9 +57,9 @@ class MessageListing(Listing[Message]):
         """List and detail."""
         self.table: MessageList = MessageList(self.renderer())
         self.list_pane = Pane(self.table, name=self.ref.name, id="messages")
-        self.detail = DetailPane(self.conventions, id="detail")
-        self.detail.add_class("beside")
-        yield Horizontal(self.list_pane, self.detail)
+        self.detail_pane = DetailPane(self.conventions, id="detail")
+        self.detail_pane.add_class("beside")
+        yield Horizontal(self.list_pane, self.detail_pane)
 
     def crumbs(self) -> tuple[str, ...]:
         """Destinations, and which."""
@@ -102,12 +102,12 @@ class MessageListing(Listing[Message]):
 
     def place_panes(self) -> None:
         """Show the panes there is room for; the focus stays on something that is shown."""
-        self.list_pane.display, self.detail.display = self.list_shown, self.detail_shown
-        self.detail.set_class(self.list_shown, "beside")
+        self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
+        self.detail_pane.set_class(self.list_shown, "beside")
         if self.list_shown and not self.detail_shown:
             self.table.focus()
         elif not self.list_shown and not isinstance(self.focused, PayloadView):
-            self.detail.focus_content()
+            self.detail_pane.focus_content()
         self.draw_detail()
 
     def on_resize(self) -> None:
@@ -121,7 +121,7 @@ class MessageListing(Listing[Message]):
             return
         item = self.table.current
         place = str(item.position).removeprefix("delivery ") if item is not None else ""
-        self.detail.show(item, f"{self.ref.name} {place}".rstrip())
+        self.detail_pane.show(item, f"{self.ref.name} {place}".rstrip())
 
     @on(RowTable.Highlighted)
     def _show_detail(self, event: RowTable.Highlighted) -> None:
@@ -142,7 +142,7 @@ class MessageListing(Listing[Message]):
         self.detail_open = True
         self.full = ""
         self.place_panes()
-        self.detail.focus_content()
+        self.detail_pane.focus_content()
 
     # -- keys
 
@@ -152,6 +152,8 @@ class MessageListing(Listing[Message]):
             return "messages stand in the order they lie in"
         if action.id == "thing.edit":
             return "edit: not in this version"
+        if action.id == "message.publish":
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
         view = self.focused_view
         if view is not None and action.id not in self._doers and view.can_perform(action.id):
             return None
@@ -172,7 +174,7 @@ class MessageListing(Listing[Message]):
             await super()._do(action_id)
 
     @does("view.detail")
-    def turn_detail(self) -> None:
+    def detail(self) -> None:
         """The detail, or no detail."""
         shown = self.detail_shown
         self.full = ""
@@ -188,12 +190,12 @@ class MessageListing(Listing[Message]):
     @does("view.wrap")
     def wrap(self) -> None:
         """Wrap the value and unfold headers."""
-        self.line.why_not("wrapped" if self.detail.turn_wrap() else "not wrapped", "text")
+        self.line.why_not("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
 
     @does("view.decode")
     def decode_as(self) -> None:
         """Look at the value another way."""
-        self.line.why_not(f"value as {self.detail.turn_form()}", "text")
+        self.line.why_not(f"value as {self.detail_pane.turn_form()}", "text")
 
     @does("view.time")
     def turn_times(self) -> None:
@@ -213,15 +215,20 @@ class MessageListing(Listing[Message]):
         shown = [item for item in lines.shown if isinstance(item, Message)]
         self.copier.ask_file(self.table.chosen() if lines.marks else shown)
 
+    @does("message.publish")
+    async def publish(self) -> None:
+        """A form for a message to send here."""
+        await self.console.go.publish(self.desk, self.ref)
+
     @does("nav.next_tab")
     def next_face(self) -> None:
         """Value, headers, report."""
-        self.detail.turn_face(1)
+        self.detail_pane.turn_face(1)
 
     @does("nav.previous_tab")
     def previous_face(self) -> None:
         """Report, headers, value."""
-        self.detail.turn_face(-1)
+        self.detail_pane.turn_face(-1)
 
     @does("nav.next_item")
     def next_message(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
@@ -18,6 +19,8 @@ NEWEST = 1_000
 """Messages read at first; each wish for older ones reads ten times as many."""
 
 MOST = 100_000
+SETTLING = (0.3, 0.7, 2.0, 5.0)
+"""Seconds between looks for what came while following began: nothing tells when it has begun."""
 
 
 class Reading:
@@ -65,15 +68,23 @@ class Reading:
             Unsupported: the destination can't be followed.
             MqtuiError: the link is lost; following again goes on where it was.
         """
-        async for batch in self._missed():
-            yield batch
-        first = True
         async with aclosing(browse.follow(self.session, self._named, None)) as batches:
-            async for batch in batches:
-                if first:
-                    first = False
+            coming = asyncio.ensure_future(anext(batches))
+            try:
+                for pause in SETTLING:
                     async for missed in self._missed():
                         yield missed
+                    if (await asyncio.wait((coming,), timeout=pause))[0]:
+                        break
+                first = await coming
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            async for missed in self._missed():
+                yield missed
+            if fresh := self._new(first):
+                yield fresh
+            async for batch in batches:
                 if fresh := self._new(batch):
                     yield fresh
 
