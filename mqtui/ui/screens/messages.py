@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.deadletter import describe, origin
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import Message, Offset, Position
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import At
+from mqtui.domain.span import At, Bound, Edge, Since
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages import passing, sentence
 from mqtui.ui.render.messages_letter import origin_text
@@ -35,7 +35,11 @@ BEFORE = 20
 """Offsets shown before one that was asked for."""
 
 
-async def open_messages(console: Console, desk: Desk, ref: Ref, position: Position | None = None) -> None:
+Start: TypeAlias = Position | Edge | Since
+"""Where messages are shown from: around a position, the oldest, or from a time on."""
+
+
+async def open_messages(console: Console, desk: Desk, ref: Ref, position: Start | None = None) -> None:
     """The messages of a destination; of a queue that lends them, its price first."""
     if desk.session is None:
         return
@@ -67,9 +71,10 @@ class MessagesPlace(MessageListing):
         "thing.export",
     )
 
-    def __init__(self, desk: Desk, ref: Ref, position: Position | None = None) -> None:
+    def __init__(self, desk: Desk, ref: Ref, position: Start | None = None) -> None:
         super().__init__(desk, ref)
-        self.position = position
+        self.start = position if isinstance(position, Edge | Since) else None
+        self.position = None if isinstance(position, Edge | Since) else position
         self.reading: Reading | None = None
         self.busy = False
 
@@ -77,7 +82,7 @@ class MessagesPlace(MessageListing):
         """Read the newest, or around the position."""
         super().on_mount()
         if self.desk.session is not None:
-            start = None
+            start: Bound | None = self.start
             if self.position is not None:
                 place = self.position
                 if isinstance(place, Offset):

@@ -175,6 +175,11 @@ class Place(Screen[None]):
         return table is not None and table.can_perform(action.id)
 
     @property
+    def does_itself(self) -> tuple[str, ...]:
+        """Ids of the actions it does by methods of its own."""
+        return tuple(self._doers)
+
+    @property
     def focused_table(self) -> RowTable[Any] | None:
         """The list with the focus, else the first."""
         if isinstance(self.focused, RowTable):

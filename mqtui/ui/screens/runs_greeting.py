@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.ui.screens.home import HomePlace
 from mqtui.ui.screens.place import Place
 from mqtui.ui.screens.runs_journal import greeting
 
@@ -25,7 +24,7 @@ async def greet(console: Console) -> None:
     if not text or not console.is_running:
         return
     place = console.screen
-    if isinstance(place, HomePlace):
+    if isinstance(place, Place) and not console.target:
         console.bench.note(text, "danger")
         place.call_after_refresh(place.line.tell, text, "danger")
     else:
