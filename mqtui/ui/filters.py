@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,6 +11,9 @@ from mqtui.domain.times import duration
 from mqtui.ui.render.rows import Renderer
 
 Item = TypeVar("Item")
+WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
+"""A word; what is in double quotes keeps its blanks."""
+
 COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
 SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
@@ -23,11 +25,8 @@ def compiled(text: str, renderer: Renderer[Item]) -> Callable[[Item], bool] | No
     Raises:
         BadInput: a regex or a number can't be read.
     """
-    try:
-        words = shlex.split(text, posix=True) if text.count('"') % 2 == 0 else text.replace('"', "").split()
-    except ValueError:
-        words = text.split()
-    tests = [_test(word, renderer) for word in words if word not in ("!", "~")]
+    words = (word.replace('"', "") for word in WORD.findall(text))
+    tests = [_test(word, renderer) for word in words if word not in ("", "!", "~")]
     if not tests:
         return None
     return lambda item: all(test(item) for test in tests)
