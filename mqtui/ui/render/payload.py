@@ -203,7 +203,7 @@ class Rows:
 
     def grow(self, lines: int) -> None:
         """Lay out so many further lines."""
-        if not self.document.done and self._wrapped + lines > len(self.document):
+        if not self.document.done and (not self._width or self._wrapped + lines > len(self.document)):
             self.document.grow(lines)
         if self._width:
             for number in range(self._wrapped, min(self._wrapped + lines, len(self.document))):

@@ -99,7 +99,6 @@ class LetterPlace(Place):
 
     def on_mount(self) -> None:
         """Draw the first letter."""
-        super().on_mount()
         for view in self.query(PayloadView):
             view.glyphs = self.console.glyphs
         self.place_panes()
@@ -155,8 +154,8 @@ class LetterPlace(Place):
         there = headers(original, self.conventions) if original is not None else None
         found = render.fates(own, strip(letter, self.conventions), there)
         lost = list(render.missing(own, there)) if there is not None else []
-        told = [*own, *lost, *properties(letter)]
-        signs = [*found, *(Fate("−", "danger", "lost") for _ in lost)]
+        told = [*lost, *own, *properties(letter)]
+        signs = [*(Fate("−", "danger", "lost") for _ in lost), *found]
         signs += [Fate() for _ in range(len(told) - len(signs))]
         what = "fields" if letter.fields else "headers"
         self.headers.title(f"{what} against the original" if there is not None else what, render.counted(found))

@@ -67,7 +67,6 @@ class MessageListing(Listing[Message]):
 
     def on_mount(self) -> None:
         """Put the focus on the list."""
-        super().on_mount()
         self.place_panes()
         self.table.focus()
 

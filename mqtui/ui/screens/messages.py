@@ -80,7 +80,6 @@ class MessagesPlace(MessageListing):
 
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
-        super().on_mount()
         if self.desk.session is not None:
             start: Bound | None = self.start
             if self.position is not None:
@@ -288,7 +287,6 @@ class LettersPlace(MessagesPlace):
 
     def on_mount(self) -> None:
         """Ask which letters were handled by earlier runs."""
-        super().on_mount()
         self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
 
     async def _ask_handled(self) -> None:

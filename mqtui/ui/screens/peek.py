@@ -68,7 +68,6 @@ class PeekPlace(MessageListing):
 
     def on_mount(self) -> None:
         """Ask what a look costs; that is free."""
-        super().on_mount()
         self.ask_price()
 
     # -- the price
