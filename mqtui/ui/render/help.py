@@ -35,7 +35,7 @@ class Keys:
     """Key, title and what it does; dim ones say why."""
 
     columns: tuple[Column, ...] = (
-        Column("key", "KEY", 7),
+        Column("key", "KEY", 9),
         Column("title", "", 13),
         Column("help", "", 12, grows=True, priority=2),
     )
@@ -74,7 +74,7 @@ class Finds(Keys):
         Column("sort", "", 8),
         Column("title", "", 20, grows=True),
         Column("help", "", 34, priority=2),
-        Column("key", "", 7),
+        Column("key", "", 9),
     )
 
     def cells(self, item: Offer) -> Sequence[Cell]:

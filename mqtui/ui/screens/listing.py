@@ -78,7 +78,8 @@ class Listing(Place, Generic[Item]):
     def _highlighted(self, event: RowTable.Highlighted) -> None:
         if event.table is self.table:
             item: Any = event.item
-            self.line.tell("" if item is None else self.sentence(item))
+            if item is not None:
+                self.line.tell(self.sentence(item))
             self.draw_hints()
 
     @on(RowTable.MarksChanged)

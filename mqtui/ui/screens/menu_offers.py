@@ -19,16 +19,21 @@ def offer(place: Place, action: Action) -> Offer:
         help=action.help,
         do=lambda: place.perform(action.id),
         key=place.console.keymap.shown(action.id),
-        sort="key",
-        reason=place.obstacle(action) or "",
+        sort="look",
+        reason=action.later or place.obstacle(action) or "",
         changes=action.changes,
     )
 
 
 def offers(place: Place) -> list[Offer]:
-    """All that has to do with the place, in the registry's order; what later versions bring comes last."""
-    here = [action for action in ACTIONS if place.offers(action)]
-    now = [action for action in here if not action.later]
+    """All that has to do with the place: first what its hints show, then its own, then what works everywhere.
+
+    What later versions bring comes last.
+    """
+    own = [BY_ID[name] for name in dict.fromkeys((*place.hinted, *place.does_itself))]
+    everywhere = [action for action in ACTIONS if place.offers(action) and action not in own]
+    here = [*own, *everywhere]
+    now = sorted((action for action in here if not action.later), key=lambda action: action.id in MOVES)
     later = [action for action in ACTIONS if action.later and (action in here or action.changes)]
     return [offer(place, action) for action in (*now, *later)]
 

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.render.help import Finds, Offer
 from mqtui.ui.screens.menu_float import Float
-from mqtui.ui.screens.menu_offers import offers
+from mqtui.ui.screens.menu_offers import MOVES, offers
 from mqtui.ui.screens.palette_rank import ranked
 from mqtui.ui.screens.palette_things import places, runs, sessions, themes, things
 from mqtui.ui.screens.place import Place
@@ -62,7 +62,7 @@ class Palette(Float):
     def on_mount(self) -> None:
         """What is at hand now, then what the journal and the brokers hold."""
         self.offered = list(self.only) or [
-            *offers(self.place),
+            *(offer for offer in offers(self.place) if offer.id not in MOVES),
             *places(self.console),
             *sessions(self.console),
             *themes(self.console),

@@ -65,7 +65,7 @@ def _start(desk: Desk, known: Known, at: Bound) -> Position | Edge | Since | Non
             if partition < 0 and known.broker is BrokerKind.KAFKA:
                 row = next((row for row in desk.seen.destinations if row.ref == known.ref), None) if desk.seen else None
                 if row is None or row.partitions != 1:
-                    raise BadInput(f"Which partition of {name}?", "", f"Write {name}@4/{offset}.")
+                    raise BadInput(f"{name} has several partitions", "", f"Write {name}@4/{offset}.")
                 return Offset(0, offset)
             return Offset(partition, offset)
         case At(position):

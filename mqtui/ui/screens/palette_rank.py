@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
+SCATTERED = 3
 
 
 def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> list[Item]:
-    """The items whose text has all words of the query: begun by it, then at a word's start, inside, then scattered.
+    """The items whose text has all words of the query: begun by it, then at a word's start, then inside.
+
+    Where nothing fits so, those that have its letters in their order, scattered.
 
     Textual's own matcher tries every way to scatter the letters, which takes seconds on one long name.
     """
@@ -21,6 +24,8 @@ def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> li
         score = _score(text(item).lower(), words)
         if score is not None:
             found.append((score, place, item))
+    if any(score[0] < SCATTERED for score, _, _ in found):
+        found = [each for each in found if each[0][0] < SCATTERED]
     found.sort(key=lambda each: each[:2])
     return [item for _, _, item in found]
 
@@ -49,4 +54,4 @@ def _fit(text: str, word: str) -> tuple[int, int] | None:
     begin = end = text.find(word[0])
     for letter in word[1:]:
         end = text.find(letter, end + 1) if end >= 0 else -1
-    return (3, end - begin) if begin >= 0 and end >= 0 else None
+    return (SCATTERED, end - begin) if begin >= 0 and end >= 0 else None

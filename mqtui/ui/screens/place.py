@@ -101,12 +101,20 @@ class Place(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Shown again: figures may be others."""
+        if not self.stands:
+            return
         self.draw_frame()
         self.refresh_figures()
+        self.draw_toasts()
+
+    @property
+    def stands(self) -> bool:
+        """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
+        return self.is_mounted and bool(self.query(Line))
 
     def draw_frame(self) -> None:
         """Top bar, crumbs and hints."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         self.line.coach = self.console.coach.line(type(self).__name__)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
@@ -116,6 +124,11 @@ class Place(Screen[None]):
         bar.left = (*crumbs, Piece(way[-1] if way else "", "text", bold=True))
         bar.right = self.console.views()
         self.draw_hints()
+
+    def draw_toasts(self) -> None:
+        """What happened elsewhere, in the corner for a while."""
+        if self.is_mounted:
+            self.console.toasts.draw(self)
 
     def draw_hints(self) -> None:
         """The keys of this place; dim where they can't be pressed now."""
