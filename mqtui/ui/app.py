@@ -20,7 +20,7 @@ from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import resolve
 from mqtui.state.paths import config_dir
-from mqtui.ui import keymap, theme, ways
+from mqtui.ui import clipboard, keymap, theme, ways
 from mqtui.ui.coach import Coach
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.openings import Openings
@@ -105,7 +105,7 @@ class Console(App[None], inherit_bindings=False):
         self._fresh = True
 
     def _tick(self) -> None:
-        if self._fresh and isinstance(self.screen, Place):
+        if self._fresh and isinstance(self.screen, Place) and self.screen.stands:
             self._fresh = False
             self.screen.refresh_figures()
             self.screen.draw_frame()
@@ -263,8 +263,8 @@ class Console(App[None], inherit_bindings=False):
 
     def copy(self, text: str, what: str) -> None:
         """Copy, and say which way it went."""
-        self.copy_to_clipboard(text)
-        self.say_in_line(f"copied {what}", "ok")
+        copying = clipboard.told(text, what, self.copy_to_clipboard, self.say_in_line)
+        self.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
 
     # -- actions that work everywhere
 

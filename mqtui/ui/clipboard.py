@@ -44,6 +44,15 @@ async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
     return "by the terminal (OSC 52)"
 
 
+async def told(text: str, what: str, by_terminal: Callable[[str], None], say: Callable[[str, str], None]) -> None:
+    """Copy, and say which way it went: `say` takes the words and their tone."""
+    way = await copy(text, by_terminal)
+    if way.startswith("not "):
+        say(f"{what} {way}", "warn")
+    else:
+        say(f"{what} copied {way}, {len(text):,} signs", "ok")
+
+
 async def _piped(command: list[str], raw: bytes) -> bool:
     """Whether the program took it. xclip stays behind with the text, so nothing of it is read."""
     try:

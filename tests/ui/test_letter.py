@@ -9,7 +9,8 @@ import pytest
 from mqtui.domain.message import Header
 from mqtui.domain.resource import Ref
 from mqtui.ui.screens.letter import LetterPlace
-from mqtui.ui.screens.messages import LettersPlace, MessagesPlace
+from mqtui.ui.screens.letter_list import LettersPlace
+from mqtui.ui.screens.messages import MessagesPlace
 from tests.domain.dead import TRACE, WRAPPER
 from tests.memory import KafkaShelf, MemoryWorld
 from tests.ui.messages_stage import NARROW, Stage, message, opened

@@ -298,6 +298,11 @@ class LetterPlace(Place):
         """Copy a part of it."""
         self.copier.ask_part(self.copied)
 
+    @does("form.editor")
+    def open_editor(self) -> None:
+        """Look at the value in the user's editor."""
+        self.copier.open_editor(self.copied)
+
     @does("thing.export")
     def export(self) -> None:
         """Write the letters that are walked through into a file."""

@@ -207,6 +207,11 @@ class MessageListing(Listing[Message]):
         """Copy a part of the message under the cursor."""
         self.copier.ask_part(self.table.current)
 
+    @does("form.editor")
+    def open_editor(self) -> None:
+        """Look at the value in the user's editor."""
+        self.copier.open_editor(self.table.current)
+
     @does("thing.export")
     def export(self) -> None:
         """Write the marked messages, else all shown, into a file."""

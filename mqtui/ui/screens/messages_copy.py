@@ -18,6 +18,7 @@ from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
 from mqtui.services.jsonlines import to_json
 from mqtui.ui import clipboard
+from mqtui.ui.external import edited
 from mqtui.ui.render.headers import headers
 from mqtui.ui.screens.place import Place
 
@@ -72,11 +73,17 @@ class Copier:
         if text is None:
             line.why_not(f"the message has no {part}")
             return
-        way = await clipboard.copy(text, self._place.console.copy_to_clipboard)
-        if way.startswith("not "):
-            line.why_not(f"{part} {way}")
+        await clipboard.told(text, part, self._place.console.copy_to_clipboard, line.why_not)
+
+    def open_editor(self, message: Message | None) -> None:
+        """Look at the value in the user's editor. What is changed there changes nothing."""
+        text = part_of(message, "value", self._target, self._ref) if message is not None else None
+        if text is None:
+            self._place.line.why_not("there is no value to look at")
+        elif edited(self._place.console, text, ".json") is None:
+            self._place.line.why_not("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
         else:
-            line.why_not(f"{part} copied {way}, {len(text):,} signs", "ok")
+            self._place.line.why_not("what was changed in the editor changed no message", "text")
 
     def ask_file(self, messages: Sequence[Message]) -> None:
         """Ask for the file of an export."""

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events, on
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -221,6 +222,13 @@ class Place(Screen[None]):
         if table is not None and table.perform(action_id):
             return
         await self.console.do_everywhere(action_id)
+
+    def action_copy_text(self) -> None:
+        """Ctrl+c copies what was dragged over; where nothing was, it does what else it does."""
+        selected = self.get_selected_text()
+        if selected is None:
+            raise SkipAction
+        self.console.copy(selected, "the selection")
 
     def stop_reading(self) -> bool:
         """Stop what is being read; whether something was."""
