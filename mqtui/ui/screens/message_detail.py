@@ -46,6 +46,9 @@ class MessageListing(Listing[Message]):
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: as the terminal's width has it."""
 
+        self.lost = False
+        """Whether the last read failed."""
+
         self.full = ""
         """`list` or `detail` where that pane is shown alone."""
 
@@ -75,7 +78,7 @@ class MessageListing(Listing[Message]):
         if not self.is_mounted:
             return
         seen = self.desk.seen
-        self.table.stale = seen is not None and seen.trouble is not None
+        self.table.stale = self.lost or (seen is not None and seen.trouble is not None)
         self.draw_facts()
 
     # -- panes

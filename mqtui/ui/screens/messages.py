@@ -129,6 +129,8 @@ class MessagesPlace(MessageListing):
             self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
 
     def _finished(self, before: Message | None) -> None:
+        self.lost = False
+        self.refresh_figures()
         table, wanted = self.table, before.position if before is not None else self.position
         if not table.lines.items:
             self.say_in_place(f"no messages: {self.ref.name} is empty", "t follows what arrives")
@@ -144,8 +146,9 @@ class MessagesPlace(MessageListing):
         """Say in place what went wrong; what was read stays, dim."""
         if not self.is_attached:
             return
+        self.lost = True
+        self.refresh_figures()
         if self.table.lines.items:
-            self.table.stale = True
             self.say(error)
         else:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r reads again")
@@ -176,12 +179,13 @@ class MessagesPlace(MessageListing):
             while True:
                 try:
                     async for batch in reading.follow():
-                        tries, table.stale = 0, False
+                        tries, self.lost = 0, False
                         await table.take(batch)
                 except (BrokerTrouble, CannotConnect) as error:
                     pause = RETRIES[min(tries, len(RETRIES) - 1)]
                     tries += 1
-                    table.stale = True
+                    self.lost = True
+                    self.refresh_figures()
                     self.line.tell(f"lost: {error.title} · try {tries} in {pause:.0f}s", "warn")
                     await asyncio.sleep(pause)
         except MqtuiError as error:
