@@ -13,7 +13,7 @@ from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import OffsetBounds, Source
 
-AT_ONCE = 1_000
+AT_ONCE = 5_000
 MOST_BYTES = 4_000_000
 """Bytes of one batch; one letter may be larger (K4)."""
 
