@@ -57,7 +57,7 @@ class Side(Protocol):
     """Whether a letter in the source is safe and one in both places a double: not where handled ones stay (Kafka)."""
 
     mortal: bool
-    """Whether letters have no delivery left: the broker drops the one that was just lent to a process that dies (R3)."""
+    """Whether letters have no delivery left: the broker drops the one just lent to a process that dies (R3)."""
 
     def fill(self, count: int) -> Scene:
         """Make a new dead-letter destination with letters that tell where they came from."""

@@ -1,7 +1,7 @@
 """Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
 
 While one batch moves, the next is written down and the one before is settled. Batches move one after the other, so
-order is kept. What is lent is written down at once: a crash before that costs a letter without a delivery left its life.
+order is kept. What is lent is written down at once: a crash before that costs a letter with no delivery left its life.
 """
 
 from __future__ import annotations
