@@ -19,10 +19,12 @@ from mqtui.brokers.kafka.moving import Mover
 from mqtui.brokers.kafka.presence import here
 from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
+from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
 Result = TypeVar("Result")
+AWAY = (BrokerTrouble, CannotConnect)
 IDLE = 0.5
 """Seconds between two looks at the hold while nobody asks for anything."""
 
@@ -41,7 +43,7 @@ class Work:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ended: Future[None] = promised()
         self._broken: Exception | None = None
-        """What went wrong while nobody was waiting."""
+        """What went wrong while nobody was waiting, or why the broker is taken for gone."""
         self._given = 0
         """Letters given out and not kept back."""
 
@@ -57,11 +59,11 @@ class Work:
 
     def move(self, batch: Sequence[Transfer]) -> Future[list[Receipt]]:
         """Store letters and mark them handled."""
-        return self._post(lambda: self._held_mover().move(batch))
+        return self._post(lambda: self._tried(lambda mover: mover.move(batch)))
 
     def settle(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
         """Mark letters handled."""
-        return self._post(lambda: self._held_mover().settle(letters))
+        return self._post(lambda: self._tried(lambda mover: mover.settle(letters)))
 
     def keep(self, count: int) -> Future[None]:
         """So many of the letters given out stay in the source."""
@@ -96,7 +98,7 @@ class Work:
     def _close(self) -> None:
         if self._letters is not None:
             self._letters.close()
-        if self._mover is None:
+        if self._mover is None or isinstance(self._broken, AWAY):
             return
         try:
             self._hold.renew(ended=True)
@@ -129,6 +131,15 @@ class Work:
         if self._mover is None:
             raise RuntimeError("the lease did not begin")
         return self._mover
+
+    def _tried(self, work: Callable[[Mover], list[Receipt]]) -> list[Receipt]:
+        """Do it. Once no broker answers, what is still queued fails at once instead of waiting for it again."""
+        mover = self._held_mover()
+        try:
+            return work(mover)
+        except AWAY as error:
+            self._broken = error
+            raise
 
     def _taken(self, size: int) -> list[Message]:
         self._held_mover()
