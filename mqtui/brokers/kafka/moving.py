@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -37,12 +37,22 @@ RENEW = 10.0
 class Mover:
     """Moves and settles letters under a hold. Used by one thread."""
 
-    def __init__(self, connection: Connection, identity: str, hold: Hold, state: State, stamp: Stamp) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        identity: str,
+        hold: Hold,
+        state: State,
+        stamp: Stamp,
+        meanwhile: Callable[[], None],
+    ) -> None:
         self._connection = connection
         self._identity = identity
         self._hold = hold
         self._state = state
         self._stamp = stamp
+        self._meanwhile = meanwhile
+        """What to do while librdkafka sends: it must not raise, nor use the producer."""
         self._outbox = Outbox(connection)
         self._topic = state_topic(connection.prefix)
         self._sent: list[int] = []
@@ -113,6 +123,7 @@ class Mover:
                 self._sent = list(group[:MOST_LETTERS])
             else:
                 self._send(transfers, group, receipts)
+            self._meanwhile()
             self._mark(letters)
             self._write()
             self._hold.commit()

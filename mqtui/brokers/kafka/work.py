@@ -25,6 +25,9 @@ from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
 Result = TypeVar("Result")
 AWAY = (BrokerTrouble, CannotConnect)
+AHEAD = 0.1
+"""Seconds of reading ahead in an open transaction."""
+
 IDLE = 0.5
 """Seconds between two looks at the hold while nobody asks for anything."""
 
@@ -93,7 +96,7 @@ class Work:
         terms = self._terms
         state = self._hold.take(take_over=terms.take_over, resumed=terms.resumed)
         self._letters = Letters(self._connection, self._source, state, terms.hand)
-        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp)
+        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp, self._ahead)
 
     def _close(self) -> None:
         if self._letters is not None:
@@ -122,6 +125,15 @@ class Work:
             if letters is not None:
                 letters.fetch(0.05)
             self._mover.renew()
+        except Exception as error:  # noqa: BLE001 - raised again by the next job, whatever it is
+            self._broken = error
+
+    def _ahead(self) -> None:
+        """Read ahead while librdkafka sends what is in the transaction."""
+        if self._letters is None or self._broken is not None:
+            return
+        try:
+            self._letters.ahead(AHEAD)
         except Exception as error:  # noqa: BLE001 - raised again by the next job, whatever it is
             self._broken = error
 
