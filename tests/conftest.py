@@ -7,6 +7,11 @@ import pytest
 from tests.brokers import Brokers
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are called by their argument: sealed ones differ in every process, and workers have to agree on names."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def brokers() -> Iterator[Brokers]:
     """The brokers of this run, and what starts further ones."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.chaos.killing import KEY, Desk, Told
+from tests.chaos.killing import KEY, Desk, Journal, Told
 from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge
 
 LATER = 10
@@ -31,6 +31,18 @@ class Case:
     told_wrong: int
     verdict: Verdict
     trouble: str = ""
+    may_lose: int = 0
+    """Letters that nobody could have kept: one for each process that was killed, where letters are mortal."""
+
+    @property
+    def kept(self) -> bool:
+        """Whether nothing was lost, nobody doubled but named suspects, and no letter moved that was not planned.
+
+        A letter that is lost leaves its place in the count to a later one (R8).
+        """
+        verdict = self.verdict
+        safe = verdict.lost <= self.may_lose and verdict.strangers <= verdict.lost
+        return safe and verdict.doubled == verdict.among_suspects and self.told_wrong <= verdict.lost
 
 
 @dataclass(slots=True)
@@ -51,91 +63,106 @@ class Row:
     @property
     def broken(self) -> list[Case]:
         """Runs that did not keep what C6 promises, or whose figures are wrong."""
-        return [case for case in self.cases if case.trouble or not kept(case.verdict) or case.told_wrong]
+        return [case for case in self.cases if case.trouble or not case.kept]
 
 
-def kept(verdict: Verdict) -> bool:
-    """Whether a run lost nothing, doubled nobody but named suspects, and moved no letter it did not plan."""
-    return not verdict.lost and verdict.doubled == verdict.among_suspects and not verdict.strangers
+def campaign(side: Side, runs: int, letters: int, seed: int, *, skip: float = 0.0) -> Iterator[Row]:
+    """The same row again after each run. Instants are spread evenly over a run's length, one at random in each part.
 
-
-def campaign(side: Side, runs: int, letters: int, seed: int) -> Iterator[Row]:
-    """The same row again after each run. Instants are spread evenly over a run's length, one at random in each part."""
+    `skip` is how much of the time before the first letter is left out: a short form would kill nothing but plans.
+    """
     dice = random.Random(f"{seed} {side.name}")
-    row = Row(side.name, letters, unkilled(side, letters))
+    whole = unkilled(side, letters)
+    assert whole.result is not None
+    start = skip * max(0.0, whole.seconds - whole.result["seconds"])
+    row = Row(side.name, letters, whole.seconds)
     parts = [(part + dice.random()) / runs for part in range(runs)]
     dice.shuffle(parts)
     for number, part in enumerate(parts, 1):
-        late = dice.random() * row.length if number % RESUME_KILLED_EVERY == 0 else None
-        row.cases.append(killed_run(side, letters, part * row.length, late))
+        instant = start + part * (row.length - start)
+        late = start + dice.random() * (row.length - start) if number % RESUME_KILLED_EVERY == 0 else None
+        row.cases.append(killed_run(side, row, instant, late))
         yield row
 
 
-def unkilled(side: Side, letters: int) -> float:
-    """How many seconds a whole run takes; it moves every letter."""
+def unkilled(side: Side, letters: int) -> Told:
+    """A whole run; it moves every letter."""
     scene = side.fill(letters)
     with Desk() as desk:
         told = desk.redrive(side.url, scene.dlq)
     assert told.code == 0 and told.result and told.result["moved"] == letters, told
     verdict = judge(side, scene, side.truth(scene), (), frozenset())
-    assert kept(verdict) and not verdict.doubled and not verdict.left, verdict
+    assert verdict == Verdict(0, 0, 0, 0, 0), verdict
     side.drop(scene)
-    return told.seconds
+    return told
 
 
-def killed_run(side: Side, letters: int, instant: float, resume_instant: float | None) -> Case:
+def killed_run(side: Side, row: Row, instant: float, resume_instant: float | None) -> Case:
     """Kill one run at that instant, and its first resume too where it has one; then let it end, and read the truth.
 
-    A run that ended before its instant is done again, to be killed a little earlier.
+    A run that was quicker than the row's and ended before its instant is done again, to be killed in proportion.
     """
+    length = row.length
     while True:
-        scene = side.fill(letters)
+        scene = side.fill(row.letters)
         with Desk() as desk:
-            if desk.redrive(side.url, scene.dlq, kill_after=instant).killed:
-                case = _resumed(side, scene, desk, instant, resume_instant)
+            told = desk.redrive(side.url, scene.dlq, kill_after=instant * length / row.length)
+            if told.killed:
+                case = _resumed(side, scene, desk, instant * length / row.length, resume_instant)
                 side.drop(scene)
                 return case
         side.drop(scene)
-        instant *= EARLIER
+        length = min(length * EARLIER, told.seconds)
 
 
 def _resumed(side: Side, scene: Scene, desk: Desk, instant: float, resume_instant: float | None) -> Case:
     moved = side.moved(scene)
     side.add(scene, range(scene.letters, scene.letters + LATER))
-    runs = desk.runs()
-    if not runs:
+    before = desk.journal()
+    if before is None:
         assert moved == 0
         scene = replace(scene, letters=scene.letters + LATER)
         tellings = [desk.redrive(side.url, scene.dlq)]
     else:
         tellings = _resumes(desk, resume_instant)
-    last = tellings[-1]
-    named = [suspect for told in tellings for suspect in told.suspects]
+    after = desk.journal()
+    result = after.result if after else {}
+    named = {suspect for told in tellings for suspect in told.suspects} | set(result.get("suspects", ()))
     numbers = [number for number in map(side.suspect, named) if number is not None]
     truth = side.truth(scene)
     verdict = judge(side, scene, truth, numbers, bundled(desk.bundles, KEY.encode()))
-    result = last.result or {}
     home = sum(number < scene.letters for number in truth.home)
     return Case(
         instant=instant,
-        begun=bool(runs),
+        begun=before is not None,
         moved=moved,
-        in_hand=runs[0]["in_hand"] if runs else 0,
+        in_hand=before.in_hand if before else 0,
         resumes_killed=sum(told.killed for told in tellings),
         suspects=len(named),
         unknown=result.get("unknown", 0),
         told_wrong=abs(result.get("moved", 0) - home),
         verdict=verdict,
-        trouble="" if last.code == 0 else f"exit {last.code}: {last.stderr.strip()[-600:]}",
+        trouble=_trouble(after, tellings),
+        may_lose=1 + sum(told.killed for told in tellings) if side.mortal else 0,
     )
 
 
 def _resumes(desk: Desk, kill_first: float | None) -> list[Told]:
-    """Resume until one process ends by itself."""
+    """Resume until the journal says how it ended: a process may be killed when all that is left is to say so."""
     tellings: list[Told] = []
-    while len(tellings) < RESUMES:
-        told = desk.resume(kill_after=None if tellings else kill_first)
-        tellings.append(told)
-        if not told.killed:
-            break
+    while _runs(desk) and len(tellings) < RESUMES:
+        tellings.append(desk.resume(kill_after=None if tellings else kill_first))
     return tellings
+
+
+def _runs(desk: Desk) -> bool:
+    journal = desk.journal()
+    return journal is not None and journal.state == "running"
+
+
+def _trouble(journal: Journal | None, tellings: Sequence[Told]) -> str:
+    """Why the last process did not end the run as it should; "" where it did."""
+    last = tellings[-1] if tellings else Told(0, 0.0)
+    if journal is not None and journal.state == "done" and (last.killed or last.code == 0):
+        return ""
+    return f"{journal.state if journal else 'no run'}, exit {last.code}: {last.stderr.strip()[-600:]}"

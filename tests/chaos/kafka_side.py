@@ -27,6 +27,7 @@ class KafkaSide:
     name = "kafka"
     letters = 50_000
     source_counts = False
+    mortal = False
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -74,6 +75,9 @@ class KafkaSide:
     def drop(self, scene: Scene) -> None:
         for gone in self._admin.delete_topics([scene.dlq, scene.home]).values():
             gone.result(WAIT)
+
+    def close(self) -> None:
+        self._producer.flush(WAIT)
 
     def suspect(self, words: str) -> int | None:
         return None

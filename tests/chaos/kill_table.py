@@ -10,22 +10,26 @@ import argparse
 import secrets
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from time import monotonic
 
 from mqtui.demo.servers import Servers
 from tests.chaos.campaign import Case, Row, campaign
 from tests.chaos.kafka_side import KafkaSide
-from tests.chaos.rabbitmq_side import QUORUM, RabbitMQSide
+from tests.chaos.rabbitmq_side import FRAIL, QUORUM, RabbitMQSide
 from tests.chaos.redis_side import RedisSide
 from tests.chaos.scenes import Side
 
-SERVERS = {"kafka": "kafka", "rabbitmq": "rabbitmq", "quorum": "rabbitmq", "redis": "redis"}
+SERVERS = {"kafka": "kafka", "rabbitmq": "rabbitmq", "quorum": "rabbitmq", "frail": "rabbitmq", "redis": "redis"}
 SIDES: dict[str, Callable[[str], Side]] = {
     "kafka": KafkaSide,
     "rabbitmq": RabbitMQSide,
     "quorum": lambda url: RabbitMQSide(url, "quorum", QUORUM),
+    "frail": lambda url: RabbitMQSide(url, "frail", FRAIL, returns=1),
     "redis": RedisSide,
 }
+"""`quorum` is a pair of quorum queues with a limit of 20; `frail` one whose letters have no delivery left: take 500."""
+
 USUAL = ("kafka", "rabbitmq", "redis")
 COLUMNS: Sequence[tuple[str, Callable[[Row], object]]] = (
     ("broker", lambda row: row.broker),
@@ -78,10 +82,9 @@ def main() -> int:
         names = asked.broker or USUAL
         urls = servers.start_all(sorted({SERVERS[name] for name in names}))
         for name in names:
-            for number, row in enumerate(
-                campaign(SIDES[name](urls[SERVERS[name]]), asked.runs, asked.letters, asked.seed), 1
-            ):
-                print(told(number, asked.runs, row, row.cases[-1]), file=sys.stderr, flush=True)
+            with closing(SIDES[name](urls[SERVERS[name]])) as side:
+                for number, row in enumerate(campaign(side, asked.runs, asked.letters, asked.seed), 1):
+                    print(told(number, asked.runs, row, row.cases[-1]), file=sys.stderr, flush=True)
             rows.append(row)
     print(table(rows))
     print(f"seed {asked.seed}, {monotonic() - began:.0f} s")

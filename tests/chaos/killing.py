@@ -17,6 +17,8 @@ from typing import Any, Self
 
 import orjson
 
+from mqtui.state.runs import Runs
+
 ROOT = Path(__file__).parents[2]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 PATIENCE = 300.0
@@ -45,6 +47,15 @@ class Told:
     def suspects(self) -> list[str]:
         """Letters it named as perhaps doubled."""
         return [row["suspect"] for row in self.rows if "suspect" in row]
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """A run as its machine wrote it down: letters whose fate is open, `running` or how it ended, its figures then."""
+
+    in_hand: int
+    state: str
+    result: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -79,11 +90,22 @@ class Desk:
         """`mqtui runs resume` of whatever was interrupted."""
         return self._run(["runs", "resume", "--yes", "--json"], kill_after)
 
-    def runs(self) -> list[dict[str, Any]]:
-        """What `mqtui runs list` says."""
-        told = self._run(["runs", "list", "--json"], None)
-        assert told.code == 0, told.stderr
-        return list(told.rows)
+    def journal(self) -> Journal | None:
+        """What the journal says of the only run, None where none has begun. Read from a copy: it stays as it was."""
+        if not (self.state / "runs.sqlite").exists():
+            return None
+        copy = self.folder / "copy"
+        shutil.copytree(self.state, copy)
+        runs = Runs(copy / "runs.sqlite")
+        try:
+            known = runs.list()
+            if not known:
+                return None
+            result = orjson.loads(known[0].result) if known[0].result else {}
+            return Journal(len(runs.open_marks(known[0].id)), known[0].state, result)
+        finally:
+            runs.close()
+            shutil.rmtree(copy)
 
     def _run(self, words: Sequence[str], kill_after: float | None) -> Told:
         own = {"MQTUI_STATE_DIR": str(self.state), "MQTUI_CONFIG_DIR": str(self.folder / "config")}

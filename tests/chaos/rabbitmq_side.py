@@ -16,6 +16,7 @@ SILENCE = 5.0
 BODY = b" " + b"a charge that was declined " * 6
 CLASSIC: dict[str, Any] = {}
 QUORUM: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 20}
+FRAIL: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 1}
 
 
 class RabbitMQSide:
@@ -24,10 +25,13 @@ class RabbitMQSide:
     letters = 50_000
     source_counts = True
 
-    def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] | None = None) -> None:
+    def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] = CLASSIC, returns: int = 0) -> None:
+        """`arguments` are those of both queues; every letter was delivered and returned `returns` times before."""
         self.url = url
         self.name = name
-        self._arguments = CLASSIC if arguments is None else arguments
+        self._arguments = arguments
+        self._returns = returns
+        self.mortal = returns > 0
         self._connection = amqp_connection(url)
         self._channel = self._connection.channel()
 
@@ -38,6 +42,8 @@ class RabbitMQSide:
         self._channel.queue_declare(scene.dlq, durable=True, arguments=self._arguments)
         self._channel.queue_declare(scene.home, durable=True, arguments=self._arguments | back)
         self.add(scene, range(count))
+        for _ in range(self._returns):
+            self._return_all(scene.dlq, count)
         return scene
 
     def add(self, scene: Scene, numbers: Iterable[int]) -> None:
@@ -56,9 +62,22 @@ class RabbitMQSide:
         self._channel.queue_delete(scene.dlq)
         self._channel.queue_delete(scene.home)
 
+    def close(self) -> None:
+        self._connection.close()
+
     def suspect(self, words: str) -> int | None:
         """`<queue> <message id> <fingerprint>`."""
         return next((int(word) for word in words.split()[1:] if len(word) == 8 and word.isdecimal()), None)
+
+    def _return_all(self, queue: str, count: int) -> None:
+        """Take every letter and give it back: one delivery of each is spent."""
+        channel = self._connection.channel()
+        for _ in range(count):
+            method, _, _ = channel.basic_get(queue)
+            assert method is not None, f"{queue} holds less than {count} letters"
+        channel.basic_nack(count, multiple=True, requeue=True)
+        channel.close()
+        self._await_depth(queue, count)
 
     def _depth(self, queue: str) -> int:
         return self._channel.queue_declare(queue, passive=True).method.message_count or 0

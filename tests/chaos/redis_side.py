@@ -30,6 +30,7 @@ class RedisSide:
     name = "redis"
     letters = 50_000
     source_counts = True
+    mortal = False
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -55,6 +56,9 @@ class RedisSide:
 
     def drop(self, scene: Scene) -> None:
         self._client.delete(scene.dlq, scene.home)
+
+    def close(self) -> None:
+        self._client.close()
 
     def suspect(self, words: str) -> int | None:
         return None

@@ -56,6 +56,9 @@ class Side(Protocol):
     source_counts: bool
     """Whether a letter in the source is safe and one in both places a double: not where handled ones stay (Kafka)."""
 
+    mortal: bool
+    """Whether letters have no delivery left: the broker drops the one just lent to a process that dies (R3)."""
+
     def fill(self, count: int) -> Scene:
         """Make a new dead-letter destination with letters that tell where they came from."""
 
@@ -70,6 +73,9 @@ class Side(Protocol):
 
     def drop(self, scene: Scene) -> None:
         """Delete both."""
+
+    def close(self) -> None:
+        """Let go of the broker."""
 
     def suspect(self, words: str) -> int | None:
         """The number of the letter that a line of suspicion names, or None where that can't be told."""

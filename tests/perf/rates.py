@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -81,16 +82,16 @@ RACES = {
 def race(name: str, url: str, count: int, pairs: int) -> list[Pair]:
     """Both loops in turn, each on letters of its own."""
     run = RACES[name]
-    side = run.side(url)
     found: list[Pair] = []
-    for _ in range(pairs):
-        scene = side.fill(count)
-        bare = count / run.bare(url, scene)
-        side.drop(scene)
-        scene = side.fill(count)
-        ours = asyncio.run(engine.rate(url, scene))
-        side.drop(scene)
-        found.append(Pair(ours, bare))
+    with closing(run.side(url)) as side:
+        for _ in range(pairs):
+            scene = side.fill(count)
+            bare = count / run.bare(url, scene)
+            side.drop(scene)
+            scene = side.fill(count)
+            ours = asyncio.run(engine.rate(url, scene))
+            side.drop(scene)
+            found.append(Pair(ours, bare))
     return found
 
 

@@ -124,9 +124,15 @@ class Cursor:
 
 
 def arrived(consumer: Consumer, count: int, wait: float) -> list[Record]:
-    """Up to `count` records and events as soon as there is one: `consume` alone waits until it has them all."""
+    """Up to `count` records and events as soon as there is one: `consume` with a wait waits until it has them all.
+
+    What is there is taken in one call, because each call gives the interpreter away and may get it back 5 ms later.
+    """
+    got: list[Record] = list(consumer.consume(count, 0))
+    if got:
+        return got
     first = consumer.poll(wait)
-    return [] if first is None else [first, *consumer.consume(count - 1, 0)] if count > 1 else [first]
+    return [] if first is None else [first, *consumer.consume(count, 0)]
 
 
 def drained(cursor: Cursor, count: int = 500) -> Iterable[Record]:

@@ -27,7 +27,7 @@ from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
 TRANSACTION_MS = 15_000
 """How long the coordinator leaves a transaction of a dead run open (K4)."""
 
-OUTAGE = 60.0
+OUTAGE = 30.0
 """Seconds a run waits for a broker that went away."""
 
 STEP = 5.0

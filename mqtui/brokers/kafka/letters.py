@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection import Connection
@@ -14,6 +16,8 @@ from mqtui.domain.message import Message
 from mqtui.domain.redrive import OffsetBounds, Source
 
 AT_ONCE = 1_000
+"""Records taken from librdkafka at once [5,000 leave the processor's caches: 7 µs a letter instead of 3.5]."""
+
 MOST_BYTES = 4_000_000
 """Bytes of one batch; one letter may be larger (K4)."""
 
@@ -60,11 +64,18 @@ class Letters:
         self.drained = True
         self._ready = []
 
-    def fetch(self, wait: float) -> None:
-        """Read some ahead. One loop, because everything in it is paid for each letter."""
+    def ahead(self, seconds: float) -> None:
+        """Read ahead what has arrived, for about so long at most."""
+        until = time.monotonic() + seconds
+        while self.hungry and self.fetch(0) and time.monotonic() < until:
+            pass
+
+    def fetch(self, wait: float) -> bool:
+        """Read some ahead; whether anything came. One loop, because everything in it is paid for each letter."""
         cursor, ref, expected, ends, mixed = self._cursor, self._ref, self._next, self._ends, self._mixed
         add, size = self._ready.append, 0
-        for record in cursor.raw(AT_ONCE, wait):
+        arrived = cursor.raw(AT_ONCE, wait)
+        for record in arrived:
             if record.error() is not None:
                 cursor.event(record)
                 continue
@@ -86,6 +97,7 @@ class Letters:
         for number in self._open - cursor.open:
             self._state.marks(number).add(expected[number], ends[number])
         self._open = set(cursor.open)
+        return bool(arrived)
 
     def _jumps(self, number: int, offset: int) -> bool:
         """Whether a letter after a gap is wanted. The gap is handled: nobody will ever read what was there."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -24,7 +24,8 @@ MOST_SECONDS = 0.7
 """Of producing; with its commit a transaction stays open for about a second at most (K4)."""
 
 LOOK = 256
-"""Letters between two looks at the clock and at delivery reports."""
+"""Letters between two looks at the clock. Delivery reports wait for the commit: each poll gives the interpreter away,
+and another busy thread keeps it for 5 ms."""
 
 TRIES = 5
 """Transactions in a row that may fail without any letter being settled."""
@@ -36,12 +37,22 @@ RENEW = 10.0
 class Mover:
     """Moves and settles letters under a hold. Used by one thread."""
 
-    def __init__(self, connection: Connection, identity: str, hold: Hold, state: State, stamp: Stamp) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        identity: str,
+        hold: Hold,
+        state: State,
+        stamp: Stamp,
+        meanwhile: Callable[[], None],
+    ) -> None:
         self._connection = connection
         self._identity = identity
         self._hold = hold
         self._state = state
         self._stamp = stamp
+        self._meanwhile = meanwhile
+        """What to do while librdkafka sends: it must not raise, nor use the producer."""
         self._outbox = Outbox(connection)
         self._topic = state_topic(connection.prefix)
         self._sent: list[int] = []
@@ -112,6 +123,7 @@ class Mover:
                 self._sent = list(group[:MOST_LETTERS])
             else:
                 self._send(transfers, group, receipts)
+            self._meanwhile()
             self._mark(letters)
             self._write()
             self._hold.commit()
@@ -131,10 +143,8 @@ class Mover:
         weight, until = 0, time.monotonic() + MOST_SECONDS
         for count, place in enumerate(group):
             transfer = transfers[place]
-            if count % LOOK == 0 and count:
-                producer.poll(0)
-                if time.monotonic() > until:
-                    return
+            if count % LOOK == 0 and count and time.monotonic() > until:
+                return
             refusal = send(producer, place, transfer)
             if refusal is None:
                 sent.append(place)

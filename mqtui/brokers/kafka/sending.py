@@ -9,7 +9,7 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import error_of
+from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
 from mqtui.brokers.kafka.publisher import ANY, refused
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.swift import stored
@@ -21,6 +21,9 @@ from mqtui.domain.resource import Ref
 KNOWN_NAMES = 10_000
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._INVALID_DIFFERENT_RECORD})
 """What an aborted transaction says of letters that had nothing wrong with them."""
+
+BLAMELESS = PURGED | SLOW | AWAY
+"""Nor has a letter anything wrong with it that no broker was there for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ class Outbox:
         return {
             place: told
             for place, told in self._reports.items()
-            if isinstance(told, KafkaError) and told.code() not in PURGED
+            if isinstance(told, KafkaError) and told.code() not in BLAMELESS
         }
 
     def receipt(self, place: int) -> Receipt:

@@ -19,10 +19,15 @@ from mqtui.brokers.kafka.moving import Mover
 from mqtui.brokers.kafka.presence import here
 from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
+from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
 Result = TypeVar("Result")
+AWAY = (BrokerTrouble, CannotConnect)
+AHEAD = 0.1
+"""Seconds of reading ahead in an open transaction."""
+
 IDLE = 0.5
 """Seconds between two looks at the hold while nobody asks for anything."""
 
@@ -41,7 +46,7 @@ class Work:
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._ended: Future[None] = promised()
         self._broken: Exception | None = None
-        """What went wrong while nobody was waiting."""
+        """What went wrong while nobody was waiting, or why the broker is taken for gone."""
         self._given = 0
         """Letters given out and not kept back."""
 
@@ -57,11 +62,11 @@ class Work:
 
     def move(self, batch: Sequence[Transfer]) -> Future[list[Receipt]]:
         """Store letters and mark them handled."""
-        return self._post(lambda: self._held_mover().move(batch))
+        return self._post(lambda: self._tried(lambda mover: mover.move(batch)))
 
     def settle(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
         """Mark letters handled."""
-        return self._post(lambda: self._held_mover().settle(letters))
+        return self._post(lambda: self._tried(lambda mover: mover.settle(letters)))
 
     def keep(self, count: int) -> Future[None]:
         """So many of the letters given out stay in the source."""
@@ -91,12 +96,12 @@ class Work:
         terms = self._terms
         state = self._hold.take(take_over=terms.take_over, resumed=terms.resumed)
         self._letters = Letters(self._connection, self._source, state, terms.hand)
-        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp)
+        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp, self._ahead)
 
     def _close(self) -> None:
         if self._letters is not None:
             self._letters.close()
-        if self._mover is None:
+        if self._mover is None or isinstance(self._broken, AWAY):
             return
         try:
             self._hold.renew(ended=True)
@@ -123,12 +128,30 @@ class Work:
         except Exception as error:  # noqa: BLE001 - raised again by the next job, whatever it is
             self._broken = error
 
+    def _ahead(self) -> None:
+        """Read ahead while librdkafka sends what is in the transaction."""
+        if self._letters is None or self._broken is not None:
+            return
+        try:
+            self._letters.ahead(AHEAD)
+        except Exception as error:  # noqa: BLE001 - raised again by the next job, whatever it is
+            self._broken = error
+
     def _held_mover(self) -> Mover:
         if self._broken is not None:
             raise self._broken
         if self._mover is None:
             raise RuntimeError("the lease did not begin")
         return self._mover
+
+    def _tried(self, work: Callable[[Mover], list[Receipt]]) -> list[Receipt]:
+        """Do it. Once no broker answers, what is still queued fails at once instead of waiting for it again."""
+        mover = self._held_mover()
+        try:
+            return work(mover)
+        except AWAY as error:
+            self._broken = error
+            raise
 
     def _taken(self, size: int) -> list[Message]:
         self._held_mover()

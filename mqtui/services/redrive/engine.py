@@ -1,7 +1,7 @@
 """Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
 
-While one batch moves, the next is written down, the one after it is chosen, and the one before is settled. Batches move
-one after the other, so order is kept; at most three are in hand.
+While one batch moves, the next is written down and the one before is settled. Batches move one after the other, so
+order is kept. What is lent is written down at once: a crash before that costs a letter with no delivery left its life.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ class Walk:
         try:
             async for batch in lease.batches(self._pace.batch(BATCH)):
                 hand = await self._choose(lease, batch)
-                if len(steps) == STEPS:
-                    await steps.popleft()
                 if hand is not None:
                     before, turn = turn, asyncio.get_running_loop().create_future()
                     steps.append(asyncio.create_task(self._step(hand, mover, before, turn)))
                     if self._order.rate is not None:
                         await self._pace.after(await steps.pop(), self._stop)
+                if len(steps) == STEPS:
+                    await steps.popleft()
                 if not drained and (self._stop.is_set() or self._enough(batch)):
                     drained = True
                     await lease.drain()
