@@ -23,6 +23,7 @@ from textual.worker import Worker, WorkerState
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.app import Console
 from mqtui.ui.screens.place import Place
+from mqtui.ui.widgets.line import Line
 from mqtui.ui.widgets.row_table import RowTable
 
 PATIENCE = 10.0
@@ -131,7 +132,7 @@ class User:
     def on_some_row(self, words: str, within: float = PATIENCE) -> Self:
         """Wait until some row of the list has these words."""
         return self.until(
-            lambda: any(words in self.row_at(line) for line in range(len(self.table.lines.shown))),
+            lambda: any(words in row for row in self.rows),
             f"has a row of {words!r}",
             within,
         )
@@ -183,6 +184,13 @@ class User:
             return ""
         return self.row_at(self.table.cursor)
 
+    @property
+    def rows(self) -> list[str]:
+        """All rows of the list as they are drawn; none where there is no list yet."""
+        if not isinstance(self.console.screen, Place) or self.place.focused_table is None:
+            return []
+        return [self.row_at(line) for line in range(len(self.table.lines.shown))]
+
     def row_at(self, line: int) -> str:
         """A row of the list as it is drawn, also where it is scrolled away."""
         table = self.table
@@ -193,8 +201,9 @@ class User:
     @property
     def line(self) -> str:
         """What the line shows now."""
-        region = self.place.line.region
-        return self.picture.splitlines()[region.y] if region.height else ""
+        found = self.console.screen.query(Line)
+        region = found.first().region if found else None
+        return self.picture.splitlines()[region.y] if region is not None and region.height else ""
 
     @property
     def picture(self) -> str:

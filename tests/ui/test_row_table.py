@@ -7,11 +7,12 @@ from collections.abc import Callable
 from time import perf_counter
 
 import pytest
+from rich.cells import cell_len
 from textual.events import MouseScrollDown
 
 from mqtui.domain.errors import BadInput
 from mqtui.ui.filters import compiled
-from mqtui.ui.render.rows import aligned, fitted
+from mqtui.ui.render.rows import LEAST, aligned, fitted
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.bench import Bench, Thing, Things, bench, things
 
@@ -257,23 +258,49 @@ def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_columns_leave_from_the_highest_priority_on() -> None:
-    for width, names in ((80, "name size note more"), (49, "name size note"), (33, "name size"), (5, "name")):
+    for width, names in ((80, "name size note more"), (49, "name size note"), (33, "name size"), (8, "name")):
         shown = [column.key for _, column, _ in fitted(Things.columns, width)]
         assert shown == names.split()
 
 
-@pytest.mark.parametrize("width", range(1, 120))
-def test_columns_never_need_more_than_there_is(width: int) -> None:
+@pytest.mark.parametrize("width", range(LEAST, 120))
+def test_columns_need_exactly_what_there_is(width: int) -> None:
+    """The name takes what is over, and gives way where it is too little."""
     shown = fitted(Things.columns, width)
-    needed = sum(each for _, _, each in shown) + 2 * (len(shown) - 1)
-    assert needed <= max(width, Things.columns[0].width)
-    if width >= Things.columns[0].width:
-        assert needed == width, "the column that grows takes the rest"
+    assert sum(each for _, _, each in shown) + 2 * (len(shown) - 1) == width
+    assert all(each >= LEAST for _, _, each in shown)
 
 
 def test_names_give_way_with_an_ellipsis() -> None:
     assert aligned("a long name", 6, right=False) == "a lon…"
     assert aligned("12", 6, right=True) == "    12"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("57,312", 6, "57,312"),
+        ("57,312", 5, "57312"),
+        ("59,999", 4, " 59k"),
+        ("9,999,999", 8, " 9999999"),
+        ("9,999,999", 6, "  9.9M"),
+        ("≥ 1,000", 6, "≥1,000"),
+        ("≥ 12,345,678", 7, " ≥12.3M"),
+        ("12,345,678,901", 5, "12.3G"),
+        ("14.1 KiB", 6, "     …"),
+        ("118,203", 2, " …"),
+    ],
+)
+def test_figures_are_never_cut(text: str, width: int, shown: str) -> None:
+    """A figure gets a shorter form, rounded down; where none fits it says that it does not."""
+    assert aligned(text, width, right=True) == shown
+
+
+def test_wide_signs_take_two_cells() -> None:
+    """A name in Chinese or with combining signs does not push the columns behind it."""
+    for name in ("订单支付", "订单", "e\u0301te\u0301", "añb", "👷 worker"):
+        for width in (3, 6, 9):
+            assert cell_len(aligned(name, width, right=False)) == width, (name, width)
 
 
 # -- mouse

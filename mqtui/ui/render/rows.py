@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
+
+from rich.cells import cell_len, set_cell_size
 
 Cell: TypeAlias = tuple[str, str]
 """Text and tone; the tone "" is plain text."""
@@ -54,24 +57,66 @@ Fitted: TypeAlias = tuple[tuple[int, Column, int], ...]
 """Place in the row, column and width of each column that is drawn."""
 
 GAP = 2
+LEAST = 6
+"""Cells below which a name or a figure is not drawn."""
+
+SCALES = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
+FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
 
 
 def fitted(columns: Sequence[Column], width: int) -> Fitted:
-    """The columns that have room, with their widths, in their own order."""
+    """The columns that have room, with their widths, in their own order.
+
+    Columns of a higher priority than 1 leave before a name gives way; those of priority 1 after it.
+    """
     kept = list(enumerate(columns))
     while len(kept) > 1 and _needed(kept) > width:
-        last = max(kept, key=lambda pair: (pair[1].priority, pair[0]))
+        last = max(kept, key=_leaves)
+        if last[1].priority <= 1 and _needed(kept, least=True) <= width:
+            break
         kept.remove(last)
-    spare = max(0, width - _needed(kept))
-    return tuple((place, column, column.width + (spare if column.grows else 0)) for place, column in kept)
+    spare = width - _needed(kept)
+    widths: dict[int, int] = {}
+    for place, column in sorted(kept, key=lambda pair: not pair[1].grows):
+        given = spare if column.grows or spare < 0 else 0
+        widths[place] = max(_least(column), column.width + given)
+        spare -= widths[place] - column.width
+    return tuple((place, column, widths[place]) for place, column in kept)
 
 
-def _needed(kept: Sequence[tuple[int, Column]]) -> int:
-    return sum(column.width for _, column in kept) + GAP * max(0, len(kept) - 1)
+def _leaves(pair: tuple[int, Column]) -> tuple[int, bool, int]:
+    """What leaves first: the highest priority, then text, then the rightmost."""
+    place, column = pair
+    return column.priority, not (column.right or column.grows), place
+
+
+def _least(column: Column) -> int:
+    return min(column.width, LEAST) if column.grows or column.right else column.width
+
+
+def _needed(kept: Sequence[tuple[int, Column]], *, least: bool = False) -> int:
+    widths = (_least(column) if least else column.width for _, column in kept)
+    return sum(widths) + GAP * max(0, len(kept) - 1)
 
 
 def aligned(text: str, width: int, *, right: bool) -> str:
-    """Text in its cell: figures are never cut, names give way with an ellipsis."""
-    if len(text) > width:
-        text = text[:width] if right else f"{text[: max(0, width - 1)]}…"
-    return text.rjust(width) if right else text.ljust(width)
+    """Text in its cell: figures get a shorter form and are never cut, names give way with an ellipsis."""
+    length = len(text) if text.isascii() else cell_len(text)
+    if length > width:
+        text = shorter(text, width) if right else f"{set_cell_size(text, max(0, width - 1))}…"
+        length = cell_len(text)
+    blank = " " * (width - length)
+    return blank + text if right else text + blank
+
+
+def shorter(text: str, width: int) -> str:
+    """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits."""
+    found = FIGURE.fullmatch(text.strip())
+    if found is None:
+        return "…"
+    sign, number = found[1].strip(), int(found[2].replace(",", ""))
+    forms = [f"{sign}{number:,}", f"{sign}{number}"]
+    for scale, unit in SCALES:
+        if number >= scale:
+            forms += [f"{sign}{number * 10 // scale / 10:.1f}{unit}", f"{sign}{number // scale}{unit}"]
+    return next((form for form in forms if len(form) <= width), "…")

@@ -56,7 +56,8 @@ class Bar(Widget):
             if not loose:
                 break
             gone = max(loose, key=lambda piece: piece.priority)
-            (left if gone in left else right).remove(gone)
+            left = [piece for piece in left if not _together(piece, gone)]
+            right = [piece for piece in right if not _together(piece, gone)]
         return left, right
 
     def render_line(self, y: int) -> Strip:
@@ -87,6 +88,11 @@ class Bar(Widget):
             if start <= event.x < end:
                 self.post_message(self.Pressed(action))
                 return
+
+
+def _together(piece: Piece, gone: Piece) -> bool:
+    """A key leaves with its word."""
+    return piece is gone or (bool(gone.action) and (piece.action, piece.priority) == (gone.action, gone.priority))
 
 
 def _length(pieces: Sequence[Piece]) -> int:

@@ -163,14 +163,15 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             return
         self._touched = True
         self.cursor = place
-        height = max(1, self.scrollable_content_region.height)
-        top = self.scroll_offset.y
-        if place < top:
-            self.scroll_to(y=place, animate=False, immediate=True)
-        elif place >= top + height:
-            self.scroll_to(y=place - height + 1, animate=False, immediate=True)
+        self._into_sight()
         self.refresh()
         self.post_message(self.Highlighted(self, self.current))
+
+    def _into_sight(self) -> None:
+        height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
+        seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
+        if seen != top:
+            self.scroll_to(y=seen, animate=False, immediate=True, force=True)
 
     def move_by(self, lines: int) -> None:
         """Move the cursor."""
@@ -275,8 +276,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.refresh()
 
     def on_resize(self) -> None:
-        """Columns come and go with the room."""
+        """Columns come and go with the room; the cursor stays in sight."""
         self.virtual_size = Size(self.size.width, len(self.lines.shown))
+        self._into_sight()
 
     @property
     def fitted(self) -> Fitted:
