@@ -22,7 +22,7 @@ async def find(session: Session, origin: Origin | None, seen: Seen | None) -> Or
     if origin is None:
         return Original(None, why="nothing tells where it came from")
     if session.broker.kind is BrokerKind.RABBITMQ:
-        return Original(origin, why="gone: RabbitMQ keeps no copy of what a queue gave away")
+        return Original(origin, why="gone: a queue keeps no copy")
     place = _place(origin)
     if place is None:
         return Original(origin, why="the letter does not say at which place it was")
