@@ -206,7 +206,7 @@ def _url(text: str, found: re.Match[str], now: datetime) -> Goal:
 
 
 def resolve(thing: Thing, known: Iterable[Known], here: str) -> list[Spot]:
-    """The known things of that name; where the session `here` has one, only its own.
+    """The known things of that name; where the session `here` has one, only its own. Groups come last.
 
     `orders-4@118203` is the thing of that whole name, else partition 4 of `orders`.
     """
@@ -214,6 +214,7 @@ def resolve(thing: Thing, known: Iterable[Known], here: str) -> list[Spot]:
     found = [Spot(each, thing.at) for each in candidates if each.ref.name == thing.named.name]
     if not found:
         found = _in_partition(thing, candidates)
+    found = [spot for spot in found if spot.known.ref.kind is not Kind.GROUP] or found
     own = [spot for spot in found if spot.known.target == here]
     return own or found
 

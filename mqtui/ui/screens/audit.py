@@ -64,6 +64,7 @@ class AuditPlace(Listing[AuditLine]):
         super().__init__()
         self.known: AuditRead | None = None
         self.wanted = number
+        self.missing = ""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
@@ -88,17 +89,18 @@ class AuditPlace(Listing[AuditLine]):
         try:
             known = await asyncio.to_thread(read)
         except MqtuiError as error:
-            self.say(error)
+            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
             return
         if not self.is_attached:
             return
-        self.known = known
+        self.known, self.missing = known, ""
         self.refresh_figures()
-        if known.broken is not None:
-            self.line.tell(f"✗ the audit was changed: line {known.broken} does not fit the one before it", "danger")
-        if self.wanted is not None and not self._go_to(self.wanted):
-            self.line.why_not(f"there is no line {self.wanted} in the audit")
-        self.wanted = None
+        wanted, self.wanted = self.wanted, None
+        if wanted is not None and not self._go_to(wanted):
+            self.missing = f"there is no line {wanted} in the audit · "
+        item = self.table.current
+        if item is not None:
+            self.line.tell(self.sentence(item), "warn" if self.missing else "")
 
     def _go_to(self, number: int) -> bool:
         """Put the cursor on a change by the number of its first or last line."""
@@ -136,8 +138,11 @@ class AuditPlace(Listing[AuditLine]):
         return f"{chain} · {rest}"
 
     def sentence(self, item: AuditLine) -> str:
-        """The equivalent command."""
-        return f"{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
+        """The equivalent command; where the chain is broken that comes first."""
+        told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
+        if self.known is None or self.known.broken is None:
+            return told
+        return f"✗ the audit was changed: line {self.known.broken} does not fit the one before it · {told}"
 
     def command(self, item: AuditLine) -> str:
         """The equivalent command."""

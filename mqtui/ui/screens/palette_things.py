@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import BY_ID
 from mqtui.ui.goto import Known, Spot
 from mqtui.ui.render.help import Offer
@@ -29,8 +30,9 @@ def _of(desk: Desk) -> list[Known]:
     seen, session = desk.seen, desk.session
     if seen is None or session is None:
         return []
+    own_groups = desk.kind is not BrokerKind.RABBITMQ  # there they are the consumers of a queue, under its name
     hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
-    refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups]
+    refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups if own_groups]
     return [Known(desk.target, desk.kind, ref, hosts) for ref in refs]
 
 

@@ -49,6 +49,9 @@ class RunsPlace(Listing[RunLine]):
         self.read = RunsRead()
         self.known: list[RunLine] = []
         self.fresh = False
+        self.trouble = ""
+        """Why the journal can't be read; the list is then the last known one."""
+
         self.table: RowTable[RunLine] = RowTable(RunRows(), parted=False)
         yield Pane(self.table, name="Runs of this machine")
 
@@ -80,10 +83,10 @@ class RunsPlace(Listing[RunLine]):
         try:
             known = await asyncio.to_thread(self.read.lines)
         except MqtuiError as error:
-            self.say(error)
-            return
+            self.trouble = f"✗ {error.title}. {error.detail}"
+        else:
+            self.known, self.fresh, self.trouble = known, True, ""
         if self.is_attached:
-            self.known, self.fresh = known, True
             self.refresh_figures()
 
     # -- showing
@@ -93,12 +96,15 @@ class RunsPlace(Listing[RunLine]):
         if not self.is_mounted:
             return
         if not self.fresh:
-            self.line.tell("reading the journal …")
+            self.line.tell(self.trouble or "reading the journal …", "danger" if self.trouble else "")
             return
+        self.table.stale = bool(self.trouble)
         self.table.lines.pinned = {flight.id for flight in self.console.bench.active}
         self.table.show(self.items())
         self.draw_facts()
-        if not self.table.lines.items:
+        if self.trouble:
+            self.line.tell(self.trouble, "danger")
+        elif not self.table.lines.items:
             self.line.tell(self.empty)
         elif not self.table.lines.count:
             self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")

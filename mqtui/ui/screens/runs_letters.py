@@ -59,7 +59,7 @@ class RunLettersPlace(Listing[Done]):
         try:
             known, letters = await asyncio.to_thread(letters_of, self.run)
         except MqtuiError as error:
-            self.say(error)
+            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
             return
         if self.is_attached:
             self.known, self.letters, self.run = known, letters, known.id

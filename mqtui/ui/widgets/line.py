@@ -80,8 +80,15 @@ class Line(Horizontal):
         return self._asking is not None
 
     def tell(self, text: str, tone: str = "") -> None:
-        """The sentence on the row under the cursor; it stays."""
-        self._sentence = (text, tone)
+        """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""
+        again, self._sentence = (text, tone) == self._sentence, (text, tone)
+        if not (again and self._answer is not None):
+            self._stand()
+
+    def _stand(self) -> None:
+        if self._answer is not None:
+            self._answer.stop()
+            self._answer = None
         self._show(*self._standing)
 
     @property
@@ -93,7 +100,7 @@ class Line(Horizontal):
         self._show(text, tone)
         if self._answer is not None:
             self._answer.stop()
-        self._answer = self.set_timer(LONG, lambda: self._show(*self._standing), name="why-not")
+        self._answer = self.set_timer(LONG, self._stand, name="why-not")
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)
@@ -122,10 +129,11 @@ class Line(Horizontal):
         self.query_one("#beside", Static).update(self.glyphs(beside))
         self.set_class(True, "-asking")
         entry.pastes = pastes
-        entry.value = value
+        with entry.prevent(Input.Changed):  # what stands there at first was not typed
+            entry.value = value
         entry.cursor_position = len(value)
         before = self.screen.focused
-        entry.focus()
+        self.screen.set_focus(entry)
         try:
             return await asking.answer
         finally:
@@ -133,7 +141,7 @@ class Line(Horizontal):
                 self._asking = None
                 self.set_class(False, "-asking")
                 if before is not None and before is not entry and before.is_attached:
-                    before.focus()
+                    before.screen.set_focus(before)
 
     def aside(self, text: str) -> None:
         """Say something beside the field of the open question."""
