@@ -31,7 +31,7 @@ class Float(ModalScreen[None]):
     Float > #float { background: $surface; border: solid $accent; border-title-color: $accent;
                      border-subtitle-color: $muted; width: 90%; height: 80%; }
     Float.-ascii > #float { border: ascii $accent; }
-    Float #told { height: 1; padding: 0 1; color: $muted; background: $raised; }
+    Float #told { height: 1; width: 1fr; padding: 0 1; color: $muted; background: $raised; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(binding.key, f"app.{binding.action}", show=False, id=binding.id)
@@ -79,7 +79,7 @@ class Float(ModalScreen[None]):
 
     def tell(self, text: str) -> None:
         """Say something in the box's own line."""
-        self.query_one("#told", Static).update(self.console.glyphs(text))
+        self.query_one("#told", Static).update(self.console.glyphs(text), layout=False)
 
     @property
     def table(self) -> RowTable[Offer]:

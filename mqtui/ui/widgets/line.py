@@ -104,7 +104,7 @@ class Line(Horizontal):
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)
-        said.update(self.glyphs(text))
+        said.update(self.glyphs(text), layout=False)
         said.set_classes(f"-{tone}" if tone else "")
 
     async def ask(
