@@ -127,8 +127,10 @@ async def test_a_run_under_way_stands_on_top_and_is_shown_again(runs_ground: Run
         assert user.place.flight is flight
         await user.presses("5").is_at("RunsPlace").on_row("under way").presses("U")
         await user.reads_in_line("S stops it").presses("S").until(lambda: not user.console.bench.active, "stops it")
-        await user.on_row("stopped")
-    assert runs_ground.left > 0
+        await user.on_row("stopped").reads_in_line("(stopped)").until(lambda: runs_ground.left > 0, "leaves some")
+        await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_line("type shop")
+        await user.types("shop").presses("enter").is_at("RunPlace").sees(f"moved {LETTERS}")
+    assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
     assert not interrupted()
 
 

@@ -47,9 +47,15 @@ class RunLine:
         return self.state == "interrupted"
 
     @property
-    def resumable(self) -> bool:
-        """Whether it can be taken up again: a put back is asked for anew."""
-        return self.interrupted and self.verb != Verb.PUT_BACK
+    def waits(self) -> bool:
+        """Whether it broke and waits to be taken up again: a put back is asked for anew."""
+        broke = self.interrupted or (self.state == "failed" and self.unfinished)
+        return broke and self.verb != Verb.PUT_BACK
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether letters are left or in doubt, as far as that is known."""
+        return self.left is None or self.left > 0 or self.in_hand > 0
 
     @property
     def counted(self) -> int | None:
@@ -128,7 +134,7 @@ def sentence(item: RunLine) -> str:
     """What matters about a run."""
     if item.flies:
         return f"{item.verb} {item.short} is under way here: enter shows it"
-    if item.resumable:
+    if item.waits:
         return f"{stopped(item)}: enter resumes · d its letters"
     if item.interrupted:
         return f"put back {item.short} broke: U on its run asks for it again"
@@ -142,6 +148,15 @@ def stopped(item: RunLine) -> str:
     hand = f", {item.in_hand:,} were in hand" if item.in_hand else ""
     safe = ", nothing is missing" if item.safe else ", and its bundle is gone"
     return f"Run {item.short} stopped{where}{of}{hand}{safe}"
+
+
+def no_resume(item: RunLine) -> str | None:
+    """Why it can't be taken up again; None where it can."""
+    if item.verb == Verb.PUT_BACK:
+        return "a put back is not resumed: U on its run asks for it again"
+    if item.state == "running":
+        return f"it is under way: {item.operator} on {item.host}"
+    return None if item.interrupted or item.unfinished else "nothing of it is left"
 
 
 def no_return(item: RunLine) -> str | None:

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
-from mqtui.ui.render.runs import RunLine, RunRows, no_return, sentence
+from mqtui.ui.render.runs import RunLine, RunRows, no_resume, no_return, sentence
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.putback import PutBackPlace
@@ -39,6 +39,7 @@ class RunsPlace(Listing[RunLine]):
         "list.order",
         "read.again",
         "thing.copy",
+        "form.review",
         "run.stop",
         "run.restore",
     )
@@ -108,6 +109,8 @@ class RunsPlace(Listing[RunLine]):
             self.line.tell(self.empty)
         elif not self.table.lines.count:
             self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+        elif self.table.current is not None:
+            self.line.tell(self.sentence(self.table.current))
 
     def items(self) -> list[RunLine]:
         """The runs; of those under way here the figures as of now."""
@@ -119,7 +122,8 @@ class RunsPlace(Listing[RunLine]):
         stopped = sum(line.interrupted for line in self.known)
         parts = [f"{len(self.console.bench.active)} under way"] if self.console.bench.active else []
         parts += [f"✗ {stopped} interrupted"] if stopped else []
-        return " · ".join([*parts, super().facts()])
+        rest = super().facts().replace("order trouble", "interrupted, then newest")
+        return " · ".join([*parts, rest])
 
     def sentence(self, item: RunLine) -> str:
         """What matters about the run."""
@@ -129,7 +133,9 @@ class RunsPlace(Listing[RunLine]):
         """What enter does to this row."""
         item = self.table.current
         if action.id == "nav.open" and item is not None:
-            return "show" if item.flies else "resume" if item.resumable else "letters"
+            return "show" if item.flies else "resume" if item.waits else "letters"
+        if action.id == "form.review":
+            return "resume"
         return "letters" if action.id == "view.detail" else super().title_of(action)
 
     # -- verbs
@@ -137,11 +143,11 @@ class RunsPlace(Listing[RunLine]):
     def obstacle(self, action: Action) -> str | None:
         """S needs a run of this console, U one that moved something."""
         reason = super().obstacle(action)
-        if reason is None and action.id in ("run.stop", "run.restore"):
+        if reason is None and action.id in VERBS:
             item = self.table.current
             if item is None:
                 return "there are no runs"
-            return _no_stop(item) if action.id == "run.stop" else no_return(item)
+            return VERBS[action.id](item)
         return reason
 
     @on(RowTable.Opened)
@@ -150,7 +156,7 @@ class RunsPlace(Listing[RunLine]):
         try:
             if item.flies:
                 await self._show_flight(item)
-            elif item.resumable:
+            elif item.waits:
                 await open_resume(self.console, item.id)
             else:
                 await self.console.show(RunLettersPlace(item.id))
@@ -163,6 +169,13 @@ class RunsPlace(Listing[RunLine]):
                 await self.console.show(RunPlace(desk_of(self.console.bench, item.target, item.broker), flight))
                 return
         await self.console.show(RunLettersPlace(item.id))
+
+    @does("form.review")
+    async def resume(self) -> None:
+        """The plan of what is left of a run, also of one that was stopped."""
+        item = self.table.current
+        if item is not None:
+            await open_resume(self.console, item.id)
 
     @does("view.detail")
     async def letters(self) -> None:
@@ -213,3 +226,7 @@ def _no_stop(item: RunLine) -> str | None:
     if item.state == "running":
         return f"it is not a run of this console: {item.operator} on {item.host} does it"
     return "it is not under way"
+
+
+VERBS = {"run.stop": _no_stop, "run.restore": no_return, "form.review": no_resume}
+"""Why a verb can't be done to a run, by the action's id."""

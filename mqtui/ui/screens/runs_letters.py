@@ -10,7 +10,7 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.state.runs import Done
 from mqtui.ui.actions import Action
-from mqtui.ui.render.runs import RunLine, no_return
+from mqtui.ui.render.runs import RunLine, no_resume, no_return
 from mqtui.ui.render.runs_letters import RunLetters, letter_sentence
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
@@ -96,8 +96,8 @@ class RunLettersPlace(Listing[Done]):
         reason = super().obstacle(action)
         if reason is None and self.known is None and action.id in ("run.restore", "form.review", "thing.copy"):
             return "the journal is being read"
-        if reason is None and action.id == "form.review" and self.known is not None and not self.known.resumable:
-            return "only an interrupted run is resumed"
+        if reason is None and action.id == "form.review" and self.known is not None:
+            return no_resume(self.known)
         if reason is None and action.id == "run.restore" and self.known is not None:
             return no_return(self.known)
         return reason
