@@ -223,6 +223,14 @@ class Runs:
         """The letters of `open_hands`, without their batches; each once, as it was last in hand."""
         return list({mark[0]: mark for _, marks in self.open_hands(run) for mark in marks}.values())
 
+    def last_marks(self, run: str, hands: int) -> Sequence[Mark]:
+        """The letters of the last batches, whatever was said about them since."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, hands)
+            ).fetchall()
+        return [mark for (blob,) in rows for mark in unpack_marks(blob)]
+
     def outcomes(self, run: str) -> Iterator[Done]:
         """What became of each letter, in the order it was said; of one said twice only the last word."""
         last: dict[str, int] = {}

@@ -61,6 +61,11 @@ class Row:
         return sum(of(case) for case in self.cases)
 
     @property
+    def unfinished(self) -> int:
+        """Runs whose resume had letters to move."""
+        return self.total(lambda case: case.begun and case.moved < self.letters)
+
+    @property
     def broken(self) -> list[Case]:
         """Runs that did not keep what C6 promises, or whose figures are wrong."""
         return [case for case in self.cases if case.trouble or not case.kept]
@@ -78,9 +83,9 @@ def campaign(side: Side, runs: int, letters: int, seed: int, *, skip: float = 0.
     row = Row(side.name, letters, whole.seconds)
     parts = [(part + dice.random()) / runs for part in range(runs)]
     dice.shuffle(parts)
-    for number, part in enumerate(parts, 1):
+    for part in parts:
         instant = start + part * (row.length - start)
-        late = start + dice.random() * (row.length - start) if number % RESUME_KILLED_EVERY == 0 else None
+        late = start + dice.random() * (row.length - start)
         row.cases.append(killed_run(side, row, instant, late))
         yield row
 
@@ -97,8 +102,8 @@ def unkilled(side: Side, letters: int) -> Told:
     return told
 
 
-def killed_run(side: Side, row: Row, instant: float, resume_instant: float | None) -> Case:
-    """Kill one run at that instant, and its first resume too where it has one; then let it end, and read the truth.
+def killed_run(side: Side, row: Row, instant: float, resume_instant: float) -> Case:
+    """Kill one run at that instant; then let it end, and read the truth. Of every third the first resume is killed too.
 
     A run that was quicker than the row's and ended before its instant is done again, to be killed in proportion.
     """
@@ -108,7 +113,8 @@ def killed_run(side: Side, row: Row, instant: float, resume_instant: float | Non
         with Desk() as desk:
             told = desk.redrive(side.url, scene.dlq, kill_after=instant * length / row.length)
             if told.killed:
-                case = _resumed(side, scene, desk, instant * length / row.length, resume_instant)
+                late = resume_instant if row.unfinished % RESUME_KILLED_EVERY == 0 else None
+                case = _resumed(side, scene, desk, instant * length / row.length, late)
                 side.drop(scene)
                 return case
         side.drop(scene)

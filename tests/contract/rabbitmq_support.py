@@ -84,7 +84,7 @@ class Rabbit:
         with closing(self.connection.channel()) as channel:
             for body in bodies:
                 channel.basic_publish("", queue, body, marked)
-        until(lambda: self.ready(queue) >= len(bodies), f"{queue} holds them")
+            until(lambda: self.ready(queue) >= len(bodies), f"{queue} holds them")
 
     def publish(self, exchange: str, key: str, body: bytes, **properties: Any) -> None:
         self.channel.basic_publish(exchange, key, body, pika.BasicProperties(delivery_mode=2, **properties))

@@ -55,7 +55,7 @@ class Loan:
         self._facts = facts
         self._channel = channel
         self._rescuer = rescuer
-        self._acks = Acks(channel, facts.name, lambda _: True, quorum=facts.sort != "classic")
+        self._acks = Acks(channel, facts.name, lambda _: True, facts.applies)
         self._over = False
 
     async def take(self) -> Message | None:
@@ -68,11 +68,11 @@ class Loan:
         given, properties, body = got
         message = letter(self._facts.ref, given, properties, body, self._facts.limit)
         spare = self._facts.limit.spare(message.envelope.deliveries if message.envelope else None)
+        self._acks.took(given.delivery_tag)
         if spare == 0:
             await self._rescuer.save(self._channel, given.delivery_tag, properties, body)
-            await self._channel.barrier()
+            self._acks.forget(given.delivery_tag)
             return message
-        self._acks.took(given.delivery_tag)
         self._over = spare == 1
         return message
 

@@ -16,6 +16,7 @@ from pika import exceptions as pika_errors
 from pika import spec
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.channel import Channel as PikaChannel
+from pika.compat import long
 from pika.frame import decode_frame
 
 from mqtui.brokers.rabbitmq import errors, frames
@@ -190,6 +191,18 @@ class Channel:
             f"read on queue {queue}",
         )
         return str(frame.method.consumer_tag)
+
+    async def applied(self, queue: str) -> None:
+        """When it returns, a quorum queue before 4.0 has applied everything this channel sent it.
+
+        A consumer without credit gets nothing; its start goes through the queue's log behind all earlier commands.
+        """
+        arguments = {"x-credit": {"credit": long(0), "drain": False}}
+        frame = await self.ask(
+            lambda back: self.lane.basic_consume(queue, lambda *_: None, arguments=arguments, callback=back),
+            f"Waiting for queue {queue}",
+        )
+        await self.cancel(str(frame.method.consumer_tag))
 
     async def cancel(self, tag: str) -> None:
         """End a consumer; what arrives before the answer is still handed on."""

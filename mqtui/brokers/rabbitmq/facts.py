@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from mqtui.brokers.rabbitmq.access import Access
@@ -15,6 +16,17 @@ from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, NotAut
 from mqtui.domain.resource import Kind, Ref
 
 UNKNOWN = "unknown"
+
+
+class Applies(StrEnum):
+    """How one learns that a queue has taken note of acknowledgements and returns."""
+
+    AT_ONCE = "at once"
+    ASKED = "asked"
+    """Quorum queues before 4.0: by a consumer without credit."""
+
+    WAITED = "waited"
+    """Nothing tells: time is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,7 @@ class Queue:
     row: Row
     policy: Mapping[str, Any] | None
     why: str = ""
+    applies: Applies = Applies.WAITED
 
     @property
     def ref(self) -> Ref:
@@ -77,8 +90,11 @@ async def queue_facts(access: Access, name: str) -> Queue:
     except (Unsupported, CannotConnect, NotAuthorised, NotFound, BrokerTrouble) as error:
         return Queue(name, UNKNOWN, ready, consumers, UNTOLD, {}, None, _why(error))
     policy = await policy_of(access, row, queue=True)
-    limit = limit_of(row, policy, (await access.server()).numbers)
-    return Queue(name, str(row.get("type", "classic")), ready, consumers, limit, row, policy)
+    version = (await access.server()).numbers
+    sort = str(row.get("type", "classic"))
+    applies = Applies.AT_ONCE if sort == "classic" else Applies.ASKED if version < (4,) else Applies.WAITED
+    limit = limit_of(row, policy, version)
+    return Queue(name, sort, ready, consumers, limit, row, policy, applies=applies)
 
 
 def _why(error: MqtuiError) -> str:

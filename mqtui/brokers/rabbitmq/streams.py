@@ -26,11 +26,11 @@ from mqtui.domain.resource import Ref
 CREDIT = 1_000
 BATCH = 1_000
 BATCH_BYTES = 1024 * 1024
-FIRST = 2.0
+FIRST = 5.0
 """Seconds until the first message of a stream that holds some must be there."""
 
-EMPTY = 0.3
-"""The same where the stream seems to hold none, or none behind the wanted place."""
+EMPTY = 1.0
+"""The same where the stream seems to hold none, or none behind the wanted time."""
 
 
 @dataclass(frozen=True, slots=True)

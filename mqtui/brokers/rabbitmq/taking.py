@@ -67,7 +67,7 @@ class Taking:
     """The letters of one queue on their way into hands; only on the I/O thread."""
 
     def __init__(self, channel: Channel, facts: Queue, bounds: Bounds) -> None:
-        self.acks = Acks(channel, facts.name, self._gate, quorum=facts.sort != "classic")
+        self.acks = Acks(channel, facts.name, self._gate, facts.applies)
         self.open: set[int] = set()
         """Tags that were given out, or wait to be, and are neither removed nor kept."""
 

@@ -69,7 +69,6 @@ class Walk:
         self._progress = progress
         self._stored = stored
         self._pace = Pace(order.rate)
-        self._met_last = False
 
     async def through(self, lease: Lease, mover: Mover) -> None:
         """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
@@ -121,12 +120,13 @@ class Walk:
     def _enough(self, batch: Batch) -> bool:
         """Whether nothing more is wanted.
 
-        Letters in hand at a crash are looked for to the end, since their broker keeps no better record; but where a
-        return costs a delivery they come back to the head of the queue, so a batch that ends without one is the last.
+        Letters in hand at a crash are looked for to the end, since their broker keeps no better record. But where a
+        return costs a delivery, a letter that was never delivered is the last: those that came back stand before it, in
+        any order, with what was only on its way to the dead process [995 of those came before 1,000 in hand].
         """
         if self._budget != 0:
             return False
-        return not self._ledger.awaits or (bool(batch) and not self._met_last and _left(batch[-1]) >= 0)
+        return not self._ledger.awaits or (bool(batch) and _left(batch[-1]) >= 0 and not _delivered(batch[-1]))
 
     async def _choose(self, lease: Lease, batch: Batch) -> Hand | None:
         """What is to be moved of a batch. The rest stays in the source."""
@@ -136,7 +136,6 @@ class Walk:
         lost: list[tuple[Name, str]] = []
         for letter in batch:
             name = self._ledger.name(letter)
-            self._met_last = name.suspect
             if not self._chosen(letter, name):
                 rest.append(letter)
                 continue
@@ -218,6 +217,11 @@ def suspect(name: Name, letter: Message) -> str:
         return f"{letter.resource.name} {name.text}"
     message_id = next((value for key, value in letter.envelope.properties if key == "message_id"), "")
     return " ".join(part for part in (letter.resource.name, str(message_id), name.print.hex()) if part)
+
+
+def _delivered(letter: Message) -> bool:
+    """Whether it was delivered before."""
+    return letter.envelope is not None and letter.envelope.redelivered
 
 
 def _left(letter: Message) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from secrets import token_hex
 from time import monotonic
 from typing import NamedTuple
@@ -19,12 +20,15 @@ VOLATILE = frozenset({"x-delivery-count", "x-acquired-count"})
 
 
 def fingerprint(letter: Message) -> bytes:
-    """16 bytes that name a letter a queue gives no id to: over everything but what a delivery itself changes."""
+    """16 bytes that name a letter a queue gives no id to: over everything but what a delivery itself changes.
+
+    A quorum queue that counts a second delivery sorts the headers by name (`rabbit_misc:sort_field_table`).
+    """
     digest = hashlib.blake2b(digest_size=16)
     add = digest.update
     add(b"k%d:" % len(letter.key or b"") + (letter.key or b""))
     add(b"v%d:" % len(letter.value or b"") + (letter.value or b""))
-    for name, value, kind in letter.headers:
+    for name, value, kind in sorted(letter.headers, key=itemgetter(0)):
         if name not in VOLATILE:
             add(b"h" + name_bytes(name) + b"\0" + kind.encode() + b"\0" + (value or b"") + b"\0")
     for field, content in letter.fields:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mqtui.domain.capability import Verb
@@ -11,14 +12,18 @@ from mqtui.domain.errors import Held, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.engine import PERHAPS_TWICE
 from mqtui.services.redrive.order import narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
 from mqtui.services.session import Session
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.runs import Mark, RunRecord, Runs
 
 DAY = 24 * 3_600_000
+UNSURE = 8
+"""Batches before a broken connection whose acks may be lost: some seconds."""
+
 FINISHED = (Outcome.MOVED, Outcome.SKIPPED)
 
 
@@ -37,16 +42,20 @@ async def plan(
         raise Refused(
             "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
         )
+    unsure = _unsure(record, runs, marks)
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     order = replace(kept.order, stages=replace(kept.order.stages, first=()))
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
+    finished = sum(counts.values())
+    if unsure:
+        counts[Outcome.MOVED] -= len(unsure)
     total = None if record.planned == UNPLANNED else record.planned
     if total is not None and (source.count.number or 0) > total - sum(counts.values()):
         source = replace(source, count=exact(total - sum(counts.values())))
     planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
-    facts = [("resumes", f"run {runs.short(record.id)}: {sum(counts.values()):,} done, {len(marks):,} were in hand")]
+    facts = [("resumes", f"run {runs.short(record.id)}: {finished:,} done, {len(marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
     frail = sum(mark[2] == 0 for mark in marks)
@@ -55,7 +64,21 @@ async def plan(
     rest = replace(planned.plan, facts=tuple(facts), steps=steps)
     repeated = (name for name, number in hands.items() if number > 1)
     twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
-    return replace(planned, plan=rest), Before(total, counts, marks, twice, frozenset(repeated))
+    return replace(planned, plan=rest), Before(total, counts, [*marks, *unsure], twice, frozenset(repeated))
+
+
+def _unsure(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:
+    """Letters that were moved shortly before the broker broke off, and that it may have given back.
+
+    An ack has no answer: a broker that dies keeps the copy it confirmed and forgets the ack that followed
+    [RabbitMQ 3.10.8: 250 letters came back]. Those that are met again are moved as suspects, the others stay moved.
+    """
+    if record.broker is not BrokerKind.RABBITMQ or record.state != "failed":
+        return []
+    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    moved.difference_update(mark[0] for mark in open_marks)
+    last = {mark[0]: mark for mark in runs.last_marks(record.id, UNSURE) if mark[2] != 0}
+    return [mark for name, mark in last.items() if name in moved]
 
 
 def check(record: RunRecord) -> None:
