@@ -17,8 +17,8 @@ from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.browse import destinations, require
 from mqtui.services.letters import Selector
-from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.collecting import seldom_collecting
+from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, figure_of
 from mqtui.services.redrive.preview import Preview, preview
