@@ -1,4 +1,8 @@
-"""The short form of the rates: the whole engine against a bare loop, in turn on one broker; the median ratio counts."""
+"""The short form of the rates: the whole engine against a bare loop, in turn on one broker; the median ratio counts.
+
+It holds half of what is promised, since other work on the machine halves a ratio now and then; the promise itself is
+measured by the full form, `python -m tests.perf.rates`, on a quiet machine.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ def test_redrive_is_nearly_as_fast_as_a_bare_loop(name: str, brokers: Brokers) -
         *(f"{name}: ours {pair.ours:,.0f}/s, bare {pair.bare:,.0f}/s, ratio {pair.ratio:.2f}" for pair in pairs),
         sep="\n",
     )
-    assert middle(pairs) >= RACES[name].least
+    assert middle(pairs) >= RACES[name].least / 2
 
 
 def test_the_version_comes_in_less_than_three_bare_imports() -> None:
