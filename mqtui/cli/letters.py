@@ -180,8 +180,18 @@ async def execute(
     finally:
         output.progress_done()
     tell(output, result, runs)
+    _advise(output, result, runs)
     short = result.moved + result.skipped < result.planned
     return NOT_ALL if short else DONE
+
+
+def _advise(output: Output, result: Result, runs: Runs) -> None:
+    """What takes up a run that did not come to its end."""
+    going_on = f"mqtui runs resume {runs.short(result.run)}"
+    if result.unknown:
+        output.note(f"▲ what became of {result.unknown:,} is unknown: {going_on} asks the broker again")
+    elif result.left:
+        output.note(f"▲ {result.left:,} were left: {going_on} goes on")
 
 
 def _progress(output: Output, ledger: Ledger) -> None:

@@ -127,6 +127,7 @@ def _made(name: str, url: str, settings: tuple[tuple[str, str], ...]) -> Profile
 def _add(output: Output, made: Profile, flags: dict[str, Any], secret: str) -> None:
     from mqtui.profiles import secrets
     from mqtui.profiles.store import Store
+    from mqtui.profiles.vault import NoKeyring
 
     store = Store()
     (kind,) = made.brokers
@@ -137,7 +138,11 @@ def _add(output: Output, made: Profile, flags: dict[str, Any], secret: str) -> N
     if there is not None and kind in there.brokers:
         raise BadInput(f"The profile {made.name} has a {kind} already", "", f"mqtui profile remove {made.name}")
     if secret:
-        secrets.keep(made.name, secret, kind)
+        try:
+            secrets.keep(made.name, secret, kind)
+        except NoKeyring as error:
+            hint = f"Or leave --password-stdin away and set {secrets.variable_of(made.name)} where it is used."
+            raise NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
         made = replace(made, secret="keyring")
     if there is None:
         store.add(replace(made, **flags))

@@ -62,6 +62,11 @@ class LetteringRabbitMQ(RabbitMQWorld):
             self._channel.basic_nack(tags[-1], multiple=True, requeue=False)
         until(lambda: self.depth(dlq) == before + len(letters))
 
+    def leave(self) -> None:
+        """Close the connections and leave everything there."""
+        self._management.close()
+        self._connection.close()
+
     def _get(self, ref: Ref) -> int:
         method, _, _ = self._channel.basic_get(ref.name)
         assert method is not None
@@ -92,6 +97,10 @@ class LetteringRabbitMQ(RabbitMQWorld):
 class CountingKafka(KafkaWorld):
     """Kafka that says how far a topic has come, transaction markers included."""
 
+    def leave(self) -> None:
+        """Leave everything there: the client library closes its connections itself."""
+        self._producer.flush(20)
+
     def small(self, size: int) -> Ref:
         """A topic whose records may be so large at most."""
         name = self.name("small")
@@ -109,6 +118,10 @@ class CountingKafka(KafkaWorld):
 
 class CountingRedis(RedisWorld):
     """Redis that says how long a stream is."""
+
+    def leave(self) -> None:
+        """Close the connections and leave everything there."""
+        self._client.close()
 
     def depth(self, ref: Ref) -> int:
         """Entries of a stream."""

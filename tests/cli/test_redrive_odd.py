@@ -145,6 +145,7 @@ def test_a_run_that_is_asked_to_stop_finishes_its_hand(mqtui: Mqtui, ground: Gro
     running.send_signal(number)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 1, err
+    assert b"mqtui runs resume" in err
     told = json.loads(out.splitlines()[-1])
     assert 0 < told["moved"] < 30
     assert told["moved"] + told["left"] == 30

@@ -221,3 +221,15 @@ async def borrowed(opened: RabbitAdapter, name: str, count: int) -> list[Message
     async for batch in writer(opened).borrow(queue_ref(name), count):
         found += batch
     return found
+
+
+def numbered(count: int) -> list[bytes]:
+    return [b"%05d" % number for number in range(count)]
+
+
+@asynccontextmanager
+async def leased(rabbit: Rabbit, source: str, on: Terms) -> AsyncIterator[Lease]:
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        async with writer(broker).lease(snapshot, on) as lease:
+            yield lease

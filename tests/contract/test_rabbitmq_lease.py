@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import random
-import signal
-import subprocess
-import sys
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mqtui.brokers.port import Lease
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.facts import queue_facts
 from mqtui.brokers.rabbitmq.hand import Hand
 from mqtui.brokers.rabbitmq.taking import Bounds
-from mqtui.domain.errors import BrokerTrouble, NotFound, Refused, Unsupported
+from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.field_table import string
-from mqtui.domain.redrive import CountBound, Stored, Terms
+from mqtui.domain.redrive import CountBound, Stored
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.rabbitmq_support import (
     QUORUM,
@@ -34,7 +23,9 @@ from tests.contract.rabbitmq_support import (
     Rabbit,
     adapter,
     homeward,
+    leased,
     move_all,
+    numbered,
     queue_ref,
     states,
     terms,
@@ -44,7 +35,6 @@ from tests.contract.rabbitmq_support import (
 )
 
 LIMITED = {**QUORUM, "x-delivery-limit": 20}
-KILLS = 3
 
 
 @pytest.fixture
@@ -52,18 +42,6 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
     opened = Rabbit(rabbitmq_url)
     yield opened
     opened.close()
-
-
-def numbered(count: int) -> list[bytes]:
-    return [b"%05d" % number for number in range(count)]
-
-
-@asynccontextmanager
-async def leased(rabbit: Rabbit, source: str, on: Terms) -> AsyncIterator[Lease]:
-    async with adapter(rabbit.address) as broker:
-        snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, on) as lease:
-            yield lease
 
 
 def counts(rabbit: Rabbit, queue: str) -> list[int]:
@@ -354,28 +332,6 @@ async def test_without_the_management_api_letters_are_taken_one_by_one(rabbit: R
     assert rabbit.bodies(target) == numbered(5)
 
 
-async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
-    """C8: what was sent without the broker's word is unknown, the next batch tells the loss, and nothing is lost."""
-    source, target = rabbit.queue(), rabbit.queue()
-    rabbit.fill(source, numbered(2000))
-    seen: list[Stored] = []
-    with pytest.raises(BrokerTrouble):
-        async with leased(rabbit, source, terms(400)) as lease:
-            cut: asyncio.Task[None] | None = None
-            async for batch in lease.batches(200):
-                if len(seen) >= 400 and cut is None:
-                    cut = asyncio.create_task(asyncio.to_thread(rabbit.cut, source))
-                seen += states(await lease.move(homeward(list(batch), queue_ref(target))))
-                if cut is not None:
-                    await cut
-    assert set(seen) <= {Stored.STORED, Stored.UNKNOWN, Stored.REFUSED}
-    until(lambda: rabbit.ready(source) + rabbit.ready(target) >= 2000, "the broker gave back what was in hand")
-    moved, left = rabbit.bodies(target), rabbit.bodies(source)
-    assert set(moved) | set(left) == set(numbered(2000))
-    assert seen.count(Stored.STORED) <= len(moved)
-    assert len(moved) + len(left) - 2000 <= seen.count(Stored.UNKNOWN)
-
-
 async def test_a_source_that_can_not_be_one_says_so(rabbit: Rabbit) -> None:
     stream, exchange = rabbit.queue(STREAM), rabbit.exchange()
     async with adapter(rabbit.address) as broker:
@@ -400,40 +356,3 @@ async def test_added_headers_stand_behind_and_order_is_kept(rabbit: Rabbit) -> N
     assert [body for _, _, body in found] == numbered(700)
     assert {tuple(properties.headers.items()) for _, properties, _ in found} == {(("k", 1), ("x-mqtui-run", RUN))}
     assert {(method.exchange, method.routing_key) for method, _, _ in found} == {(exchange, "a.b")}
-
-
-@pytest.mark.chaos
-async def test_kill_9_in_the_middle_loses_nothing(rabbit: Rabbit, tmp_path: Path) -> None:
-    """C6: source and target hold every letter; doubles only among letters in hand when it was killed."""
-    seed = random.randrange(10**6)
-    chance = random.Random(seed)
-    for attempt in range(KILLS):
-        source, target = rabbit.queue(LIMITED if attempt % 2 else None), rabbit.queue()
-        rabbit.fill(source, numbered(2400))
-        log = tmp_path / f"log-{attempt}"
-        kill_when_moved(rabbit, source, target, log, chance.randrange(1, 2200))
-        until(partial(holds, rabbit, (source, target), 2400), f"given back, seed {seed}")
-        found = Counter(rabbit.bodies(target) + rabbit.bodies(source))
-        assert set(found) == set(numbered(2400)), f"lost, seed {seed}"
-        doubled = {body for body, times in found.items() if times > 1}
-        assert doubled <= in_hand(log), f"doubled outside of the hand, seed {seed}"
-
-
-def holds(rabbit: Rabbit, queues: tuple[str, ...], count: int) -> bool:
-    return sum(map(rabbit.ready, queues)) >= count
-
-
-def kill_when_moved(rabbit: Rabbit, source: str, target: str, log: Path, count: int) -> None:
-    """Run a mover and kill it when that many letters have arrived."""
-    command = [sys.executable, "-m", "tests.contract.rabbitmq_mover", rabbit.url, source, target, str(log)]
-    mover = subprocess.Popen(command, cwd=Path(__file__).parents[2], start_new_session=True)
-    until(lambda: rabbit.ready(target) >= count or mover.poll() is not None, "the mover is under way")
-    if mover.poll() is None:
-        os.kill(mover.pid, signal.SIGKILL)
-    mover.wait()
-
-
-def in_hand(log: Path) -> set[bytes]:
-    """Bodies of the batch that was written down and not done."""
-    lines = log.read_bytes().splitlines() if log.exists() else []
-    return set(lines[-1].split()) if lines and lines[-1] != b"done" else set()

@@ -6,15 +6,15 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SELDOM = 50_000
-"""New objects between two looks, instead of hundreds."""
+SELDOM = 1_000_000
+"""New objects, less those that are gone, between two looks, instead of hundreds: more than all letters in hand have."""
 
 USUAL = gc.get_threshold()
 
 
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
-    """Let it look seldom: a letter is bytes in tuples and never part of a cycle, and looking at them costs a fifth."""
+    """Let it look seldom: a letter is bytes in tuples and never part of a cycle, and looking at them costs a third."""
     if USUAL[0]:
         gc.set_threshold(max(USUAL[0], SELDOM), *USUAL[1:])
     try:

@@ -17,6 +17,7 @@ from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.browse import destinations, require
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, figure_of
@@ -117,7 +118,8 @@ async def _made(
     homecoming = Homecoming(conventions)
     if not price.lends:
         router = Router(order, session.broker.kind, conventions, stamps, None)
-        seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
+        with seldom_collecting():
+            seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
         if order.selection.cause and not seen.chosen and not resumes:
             raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
     if order.verb is Verb.DISCARD:

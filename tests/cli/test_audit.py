@@ -1,0 +1,79 @@
+"""The audit: a chain of hashes, a line before and after each change, and no secret anywhere on disk."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import httpx
+
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, everything
+
+SECRET = "hunter2-in-the-url"
+BODY = "a-body-nobody-keeps"
+
+
+def test_each_change_has_a_line_before_and_after(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(2)
+    mqtui("publish", redis.url, origin.name, "--value", "x", "--yes").ok()
+    run = mqtui("redrive", redis.url, dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
+    mqtui("redrive", redis.url, dlq.name, "--dry-run").ok()
+    mqtui("redrive", redis.url, dlq.name).refused(4)
+    rows = mqtui("audit", "--json").ok().rows()
+    assert [(row["verb"], row["event"]) for row in rows] == [
+        *(("publish", "begin"), ("publish", "end")),
+        *(("redrive", "begin"), ("redrive", "end")),
+    ]
+    assert [row["n"] for row in rows] == [1, 2, 3, 4]
+    assert rows[-1]["run"] == run
+    assert "2 moved" in rows[-1]["result"]
+    assert mqtui("audit", "-n", 1, "--json").ok().rows() == rows[-1:]
+    assert "redrive" in mqtui("audit").ok().text
+
+
+def test_a_changed_line_breaks_the_chain(mqtui: Mqtui, redis: Ground) -> None:
+    ref = redis.world.create("to")
+    for _ in range(2):
+        mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
+    (file,) = [each for each in (mqtui.folder / "state").rglob("audit*") if b'"begin"' in each.read_bytes()]
+    file.write_bytes(file.read_bytes().replace(b'"publish"', b'"looking"', 1))
+    mqtui("audit").refused(1, "changed")
+
+
+def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: Ground) -> None:
+    ref = redis.world.create("to")
+    lines = b'{"fields":[["a","b"]]}\n{"fields":7}\n'
+    mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).refused(2)
+    begun, ended = mqtui("audit", "--json").ok().rows()
+    assert (begun["event"], ended["event"]) == ("begin", "end")
+    assert ended["result"].startswith("failed")
+
+
+def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    dlq, origin = rabbitmq.pair(1)
+    address = rabbitmq.world.address
+    user = rabbitmq.world.name("carol")
+    auth = (address.user, address.secret)
+    api = address.options["management"]
+    everywhere = {"configure": ".*", "write": ".*", "read": ".*"}
+    with httpx.Client(base_url=api, auth=auth) as client:
+        client.put(f"/api/users/{user}", json={"password": SECRET, "tags": "administrator"}).raise_for_status()
+        client.put(f"/api/permissions/%2F/{user}", json=everywhere).raise_for_status()
+        try:
+            url = f"amqp://{user}:{quote(SECRET)}@127.0.0.1:{rabbitmq.port}/?management={api}"
+            warned = mqtui("publish", url, origin.name, "--value", BODY, "-H", f"h={BODY}", "--yes").ok()
+            assert "process list" in warned.err
+            done = mqtui("redrive", url, dlq.name, "--yes", "--json").ok()
+            run = done.rows()[-1]["run"]
+            told = [warned, done, mqtui("runs", "show", run), mqtui("runs", "report", run), mqtui("audit", "--json")]
+            told.append(mqtui("runs", "putback", run, "--dry-run"))
+            mqtui.extra["MQTUI_SECRET_RABBITMQ"] = SECRET
+            told.append(mqtui("runs", "putback", run, "--dry-run", "--json").ok())
+        finally:
+            client.delete(f"/api/users/{user}")
+    kept = everything(mqtui.folder)
+    for secret in (SECRET, BODY, '"number": 0'):
+        assert secret.encode() not in kept
+        assert not any(secret in each.text + each.err for each in told)
+    for file in (mqtui.folder / "state").rglob("*"):
+        assert file.stat().st_mode & 0o077 == 0, file

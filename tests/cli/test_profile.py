@@ -1,0 +1,79 @@
+"""`mqtui profile`: named connections; where a secret is, never the secret."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, everything, profile
+
+
+def test_add_list_show_test_remove(mqtui: Mqtui, ground: Ground) -> None:
+    added = profile(mqtui, ground, "shop", "--environment", "stage")
+    assert (added["name"], added["environment"], added["mode"]) == ("shop", "stage", "")
+    assert list(added["brokers"]) == [ground.kind]
+    assert mqtui("profile", "show", "shop", "--json").ok().rows() == [added]
+    assert mqtui("profile", "list", "--json").ok().rows() == [added]
+    assert "shop" in mqtui("profile", "list").ok().text
+    assert "stage" in mqtui("profile", "show", "shop").ok().text
+    (tested,) = mqtui("profile", "test", "shop", "--json").ok().rows()
+    assert tested["ok"]
+    assert tested["version"]
+    mqtui("ls", "shop").ok()
+    mqtui("ls", f"shop/{ground.kind}").ok()
+    mqtui("profile", "remove", "shop").refused(4, "--confirm shop")
+    mqtui("profile", "remove", "shop", "--confirm", "shop", "--json").ok()
+    assert mqtui("profile", "list", "--json").ok().rows() == []
+    mqtui("ls", "shop").refused(1, "shop")
+
+
+def test_a_profile_of_several_brokers(mqtui: Mqtui, kafka: Ground, redis: Ground) -> None:
+    profile(mqtui, kafka, "shop")
+    profile(mqtui, redis, "shop")
+    mqtui("ls", "shop").refused(2, "shop/kafka", "shop/redis")
+    assert [row["broker"] for row in mqtui("profile", "test", "shop", "--json").ok().rows()] == ["kafka", "redis"]
+    dlq, _ = redis.pair(1)
+    run = mqtui("redrive", "shop/redis", dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
+    assert mqtui("runs", "--json").ok().rows()[0]["target"] == "shop/redis"
+    mqtui("runs", "putback", run, "--yes").ok()
+    mqtui("profile", "add", "shop", redis.url).refused(2, "already")
+
+
+def test_what_is_no_profile(mqtui: Mqtui) -> None:
+    mqtui("profile", "add", "redrive", "redis://127.0.0.1").refused(2, "verb")
+    mqtui("profile", "add", "a/b", "redis://127.0.0.1").refused(2)
+    mqtui("profile", "add", "shop", "http://127.0.0.1").refused(2)
+    mqtui("profile", "add", "shop", "redis://:word@127.0.0.1").refused(2, "--password-stdin")
+    mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "password=word").refused(2, "secret")
+    mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "no-such-option").refused(2)
+    mqtui("profile", "add", "shop", "redis://127.0.0.1", "--password-stdin", given=b"\n").refused(2, "stdin")
+    mqtui("profile", "show", "shop").refused(1, "shop")
+    mqtui("profile", "test", "shop").refused(1, "shop")
+    assert mqtui("profile", "list", "--json").ok().rows() == []
+
+
+def test_a_password_without_a_keyring_is_not_kept_in_a_file(mqtui: Mqtui) -> None:
+    words = ("profile", "add", "shop", "redis://127.0.0.1:1", "--password-stdin")
+    refused = mqtui(*words, given=b"s3cret-w0rd\n")
+    assert refused.code in (1, 3, 4), refused.err
+    assert "keyring" in refused.err
+    assert "MQTUI_SECRET_SHOP" in refused.err
+    assert b"s3cret-w0rd" not in everything(mqtui.folder)
+    assert "s3cret-w0rd" not in refused.err
+    assert mqtui("profile", "list", "--json").ok().rows() == []
+
+
+def test_a_profile_that_can_not_connect(mqtui: Mqtui) -> None:
+    mqtui("profile", "add", "gone", "redis://127.0.0.1:1").ok()
+    done = mqtui("profile", "test", "gone", "--json")
+    assert done.code == 3
+    (told,) = done.rows()
+    assert not told["ok"]
+    assert "127.0.0.1:1" in json.dumps(told)
+
+
+def test_a_file_with_a_mistake_is_named(mqtui: Mqtui) -> None:
+    mqtui("profile", "add", "shop", "redis://127.0.0.1:1").ok()
+    (file,) = (mqtui.folder / "config").glob("*.toml")
+    file.write_text(file.read_text() + "\nnonsense = [\n")
+    mqtui("ls", "shop").refused(2, str(file))
