@@ -15,9 +15,9 @@ from textual.screen import Screen
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Connect
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import total
+from mqtui.domain.figure import total, unknown
 from mqtui.domain.policy import Environment, Policy
-from mqtui.domain.resource import BrokerKind
+from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.profiles.resolve import resolve
 from mqtui.state.paths import config_dir
 from mqtui.ui import clipboard, keymap, theme, ways
@@ -130,23 +130,24 @@ class Console(App[None], inherit_bindings=False):
         left = [Piece(f" {self.target or 'mqtui'} ", "text", bold=True)]
         policy = self.policy
         if policy is not None and policy.environment is not Environment.NONE:
-            left.append(
-                Piece(
-                    f" {policy.environment.upper()} ",
-                    "danger" if policy.environment is Environment.PROD else "warn",
-                    bold=True,
-                )
-            )
+            word = policy.environment.upper()
+            shown = f"[{word}]" if self.no_color else f" {word} "
+            left.append(Piece(shown, "env_text", bold=True, ground=f"env_{policy.environment}"))
         if policy is not None and (policy.read_only or policy.protected):
             left.append(Piece(" read-only " if policy.read_only else " protected ", "warn"))
         for desk in self.desks if self.target else ():
-            left.append(Piece(f" {desk.kind} {_link(desk)} ", _link_tone(desk), 3))
+            left.append(Piece(f" {desk.kind}", _link_tone(desk), 3))
+            left.append(Piece(f" {_link(desk)} ", _link_tone(desk), 1))
         return tuple(left), self._badges()
 
     def _badges(self) -> tuple[Piece, ...]:
         seen = [desk.seen for desk in self.desks if desk.seen is not None]
-        waiting = total(row.backlog for each in seen for row in each.destinations if row.backlog.known)
-        letters = total(place.letters for each in seen for place in each.places)
+        rows = [
+            row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
+        ]
+        looked = any(each.as_of for each in seen)
+        waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
+        letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
         trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]
         clock = datetime.now().astimezone().strftime("%H:%M %Z")
         return (

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.ui.memory_shop import MemoryShop
+from tests.ui.pictures import Album
+from tests.ui.stillness import stand_still
 
 KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
 
@@ -44,3 +46,18 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shop() -> MemoryShop:
     """The failing shop, in memory."""
     return MemoryShop()
+
+
+@pytest.fixture
+def still(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
+    """The shop with profiles, on a clock that only `trade` moves."""
+    stand_still(monkeypatch, shop.world.clock)
+    shop.profiles()
+    return shop
+
+
+@pytest.fixture
+def album(request: pytest.FixtureRequest, tmp_path: Path) -> Album:
+    """Pictures under the name of the test."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return Album(name, bool(request.config.getoption("--update-snapshots", default=False)), tmp_path)

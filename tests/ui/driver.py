@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
 from time import monotonic
@@ -24,7 +25,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.ui.app import Console
 from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.line import Line
-from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
 
 PATIENCE = 10.0
 """Seconds a step waits for what it names."""
@@ -73,19 +74,18 @@ class User:
         """Type a text; each of its characters is a key press."""
         return self.presses(*text)
 
-    def walks_to(self, words: str) -> Self:
-        """Press `j` until the row under the cursor has these words."""
+    def walks_to(self, name: str) -> Self:
+        """Press `j` until a cell of the row under the cursor is this name."""
 
         async def walk() -> None:
-            table = self.table
-            for _ in range(len(table.lines.shown)):
-                if words in self.row:
+            for _ in self.table.lines.shown:
+                if named(self.row, name):
                     return
                 self.keys += 1
                 await self.pilot.press("j")
-            assert words in self.row, f"no row has {words!r}\n{self.picture}"
+            assert named(self.row, name), f"no row {name!r}\n{self.picture}"
 
-        return self.on_some_row(words)._then(walk)
+        return self.until(lambda: any(named(row, name) for row in self.rows), f"has a row {name!r}")._then(walk)
 
     def resizes(self, width: int, height: int) -> Self:
         """Give the terminal another size."""
@@ -219,6 +219,11 @@ class User:
         paper.print(console.screen._compositor.render_update(full=True, screen_stack=console._background_screens))
         assert isinstance(paper.file, io.StringIO)
         return paper.file.getvalue()
+
+
+def named(row: str, name: str) -> bool:
+    """Whether a cell of a row is this name; cells are two blanks apart."""
+    return name in re.split(r"\s{2,}", row[GUTTER:].strip())
 
 
 @asynccontextmanager

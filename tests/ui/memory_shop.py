@@ -63,6 +63,11 @@ class MemoryShop:
         store.add(_profile("shop", Environment.STAGE, list(BrokerKind), protected=True))
         store.add(_profile("dev", Environment.DEV, list(BrokerKind)))
 
+    @property
+    def now(self) -> int:
+        """The time on the brokers' clock, in ms."""
+        return self.world.clock.now
+
     # -- business
 
     def trade(self) -> None:
@@ -72,6 +77,7 @@ class MemoryShop:
             self.order()
         self._commit("billing", behind=0)
         self._commit("reporting", behind=1)
+        self._commit("shipping", behind=0)
 
     def order(self) -> int:
         """One order more; its number."""
@@ -94,7 +100,7 @@ class MemoryShop:
     def _open_orders(self) -> None:
         self.orders = self.kafka.make("orders", PARTITIONS)
         self.orders_dlq = self.kafka.make("orders.DLQ", 2)
-        self.kafka.make("clicks", 3)
+        clicks = self.kafka.make("clicks", 3)
         self.kafka.make("__consumer_offsets", 1)
         for _ in range(240):
             self.world.clock.advance(20_000)
@@ -105,8 +111,7 @@ class MemoryShop:
                 self._order_dies(self._number - 200 + 40 * sort + turn, thrown, why)
         for group, behind in (("billing", 0), ("reporting", 1), ("shipping", 0)):
             self._commit(group, behind)
-        self._commit("backfill", 37)
-        self.kafka.states["backfill"] = "Empty"
+        self.kafka.commit("backfill", clicks, 0, 0, "Empty")
         self.kafka.commit("shipping", self.orders, STALLED, 3)
 
     def _order_dies(self, number: int, thrown: str, why: str) -> None:

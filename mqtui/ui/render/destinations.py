@@ -55,11 +55,11 @@ class Destinations:
         Column("name", "NAME", 18, grows=True),
         Column("kind", "KIND", 8, priority=2),
         Column("backlog", "BACKLOG", 10, right=True),
-        Column("trend", "TREND", 15, priority=2),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
         Column("in", "IN/s", 7, right=True, priority=3),
-        Column("readers", "READERS", 16, priority=4),
+        Column("readers", "READERS", 17, priority=4),
         Column("messages", "MESSAGES", 11, right=True, priority=5),
-        Column("dead", "DEAD LETTERS", 20),
+        Column("dead", "DEAD LETTERS", 26, least=13),
         Column("parts", "PARTS", 5, right=True, priority=6),
         Column("size", "SIZE", 10, right=True, priority=6),
     )
@@ -136,7 +136,7 @@ def _readers(item: Line) -> str:
 
 def _dead(item: Line) -> str:
     if item.letters is not None:
-        return "dead letters of " + ", ".join(ref.name for ref in item.letters.origins) if item.letters.origins else ""
+        return "of " + ", ".join(ref.name for ref in item.letters.origins) if item.letters.origins else ""
     return ", ".join(f"{place.letters} in {place.ref.name}" for place in item.dead if place.letters.number)
 
 

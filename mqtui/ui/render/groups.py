@@ -65,7 +65,7 @@ class Groups:
         Column("group", "GROUP", 16, grows=True),
         Column("state", "STATE", 12),
         Column("lag", "LAG", 9, right=True),
-        Column("trend", "TREND", 15, priority=2),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
         Column("eta", "ETA", 7, right=True, priority=3),
         Column("pending", "PENDING", 8, right=True, priority=3),
         Column("members", "MEMBERS", 7, right=True, priority=4),
@@ -163,10 +163,10 @@ class Parts:
 
     columns = (
         Column("p", "P", 4, right=True),
-        Column("committed", "COMMITTED", 15, right=True),
-        Column("end", "END", 15, right=True, priority=2),
+        Column("committed", "COMMITTED", 15, right=True, least=9),
+        Column("end", "END", 15, right=True, priority=2, least=9),
         Column("lag", "LAG", 9, right=True),
-        Column("member", "MEMBER", 10, priority=3, grows=True),
+        Column("member", "MEMBER", 10, priority=3, grows=True, least=6),
     )
 
     def id(self, item: PartLine) -> Hashable:
@@ -275,7 +275,7 @@ class PendingEntries:
         Column("id", "ID", 17),
         Column("idle", "IDLE", 8, right=True),
         Column("deliveries", "DELIV.", 6, right=True),
-        Column("fields", "PAYLOAD", 20, grows=True, priority=2),
+        Column("fields", "PAYLOAD", 20, grows=True, priority=2, least=6),
     )
 
     def id(self, item: PendingLine) -> Hashable:

@@ -34,7 +34,7 @@ class Radar:
         Column("profile", "PROFILE", 10, priority=3),
         Column("letters", "LETTERS", 8, right=True),
         Column("new", "NEW", 6, right=True, priority=2),
-        Column("trend", "TREND", 15, priority=3),
+        Column("trend", "TREND", 15, priority=3, trend=True),
         Column("of", "OF", 16, priority=2),
         Column("by", "KNOWN BY", 20, priority=4),
         Column("readers", "READ BY", 12, priority=5),

@@ -17,7 +17,10 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `width` is in cells; columns leave from the highest `priority` on; `grows` takes the rest."""
+    """One column. `width` is in cells; columns leave from the highest `priority` on; `grows` takes the rest.
+
+    With `least` it gets narrower, down to that, before a column leaves. Of a `trend` the newest end is kept.
+    """
 
     key: str
     title: str
@@ -25,6 +28,13 @@ class Column:
     right: bool = False
     priority: int = 1
     grows: bool = False
+    least: int = 0
+    trend: bool = False
+
+    @property
+    def text(self) -> bool:
+        """Whether it holds words, neither the name nor a figure."""
+        return not (self.right or self.grows)
 
 
 class Renderer(Protocol[Item_contra]):
@@ -57,6 +67,9 @@ Fitted: TypeAlias = tuple[tuple[int, Column, int], ...]
 """Place in the row, column and width of each column that is drawn."""
 
 GAP = 2
+EXTRA = 3
+"""Priority above which a column is only shown where all others have their full width."""
+
 LEAST = 6
 """Cells below which a name or a figure is not drawn."""
 
@@ -67,36 +80,44 @@ FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
 def fitted(columns: Sequence[Column], width: int) -> Fitted:
     """The columns that have room, with their widths, in their own order.
 
-    Columns of a higher priority than 1 leave before a name gives way; those of priority 1 after it.
+    Extras leave before another column gets narrower; a name, or a figure, only where nothing but priority 1 is left.
     """
     kept = list(enumerate(columns))
-    while len(kept) > 1 and _needed(kept) > width:
-        last = max(kept, key=_leaves)
-        if last[1].priority <= 1 and _needed(kept, least=True) <= width:
-            break
-        kept.remove(last)
-    spare = width - _needed(kept)
-    widths: dict[int, int] = {}
-    for place, column in sorted(kept, key=lambda pair: not pair[1].grows):
-        given = spare if column.grows or spare < 0 else 0
-        widths[place] = max(_least(column), column.width + given)
-        spare -= widths[place] - column.width
-    return tuple((place, column, widths[place]) for place, column in kept)
+    while len(kept) > 1 and _needed(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
+        del kept[_last(kept)]
+    while len(kept) > 1 and _needed(kept, _least(kept)) > width:
+        del kept[_last(kept)]
+    least = _least(kept)
+    spare = width - _needed(kept, least)
+    widths = dict(least)
+    for place, column in sorted(kept, key=lambda pair: (not pair[1].grows, pair[1].priority)):
+        wider = max(0, min(spare, column.width - least[place]))
+        widths[place] += wider
+        spare -= wider
+    for place, column in kept:
+        widths[place] += spare if column.grows else 0
+    return tuple((place, column, max(1, widths[place])) for place, column in kept)
 
 
-def _leaves(pair: tuple[int, Column]) -> tuple[int, bool, int]:
+def _last(kept: Sequence[tuple[int, Column]]) -> int:
     """What leaves first: the highest priority, then text, then the rightmost."""
-    place, column = pair
-    return column.priority, not (column.right or column.grows), place
+    return max(range(len(kept)), key=lambda at: (kept[at][1].priority, kept[at][1].text, kept[at][0]))
 
 
-def _least(column: Column) -> int:
-    return min(column.width, LEAST) if column.grows or column.right else column.width
+def _widths(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
+    return {place: column.width for place, column in kept}
 
 
-def _needed(kept: Sequence[tuple[int, Column]], *, least: bool = False) -> int:
-    widths = (_least(column) if least else column.width for _, column in kept)
-    return sum(widths) + GAP * max(0, len(kept) - 1)
+def _least(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
+    bare = all(column.priority <= 1 for _, column in kept)
+    return {
+        place: min(column.width, LEAST) if bare and not column.text else column.least or column.width
+        for place, column in kept
+    }
+
+
+def _needed(kept: Sequence[tuple[int, Column]], widths: dict[int, int]) -> int:
+    return sum(widths.values()) + GAP * max(0, len(kept) - 1)
 
 
 def aligned(text: str, width: int, *, right: bool) -> str:
@@ -113,7 +134,7 @@ def shorter(text: str, width: int) -> str:
     """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits."""
     found = FIGURE.fullmatch(text.strip())
     if found is None:
-        return "…"
+        return "…" if any(map(str.isdigit, text)) else f"{text[: width - 1]}…"
     sign, number = found[1].strip(), int(found[2].replace(",", ""))
     forms = [f"{sign}{number:,}", f"{sign}{number}"]
     for scale, unit in SCALES:

@@ -120,7 +120,9 @@ class CausesPlace(Listing[CauseLine]):
             return False
         self.paper.write(priced(price, count))
         self.beside.title("Price", f"{count:,} ready")
-        answer = await self.line.ask(f"PRICE read all {count:,}", beside="enter pays and reads · esc no", pastes=False)
+        words = price.text.split("; ")[0] if price.spends else "nothing is used up"
+        beside = f"enter reads all {count:,} · esc no"
+        answer = await self.line.ask(f"PRICE {words}", beside=beside, pastes=False)
         if answer is None:
             self.line.tell("not read: nothing was spent; r asks again", "price")
             return False
@@ -146,7 +148,10 @@ class CausesPlace(Listing[CauseLine]):
 
     def facts(self) -> str:
         """Letters and causes."""
-        kind = "" if self.price is None or not self.price.lends else " · shown from memory"
+        lends = self.price is not None and self.price.lends
+        if lends and not self.book.letters:
+            return "not read"
+        kind = " · shown from memory" if lends else ""
         return f"{self.book.letters:,} · {len(self.book.causes())} causes{kind}"
 
     def sentence(self, item: CauseLine) -> str:
@@ -165,8 +170,9 @@ class CausesPlace(Listing[CauseLine]):
         item = self.table.current
         case = self.book.cases.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.samples:
-            self.paper.write([])
-            self.beside.title("Sample")
+            if not self.line.asking:
+                self.paper.write([])
+                self.beside.title("Sample")
             return
         self.sample %= len(case.samples)
         letter, death = case.samples[self.sample], case.deaths[self.sample]

@@ -75,7 +75,7 @@ class Profiles:
             (mode, "warn"),
             _link(item),
             (str(item.backlog), "muted"),
-            (str(item.letters), "dead"),
+            (str(item.letters), "dead" if item.letters.number else "muted"),
         )
 
     def sign(self, item: Entry) -> Cell:

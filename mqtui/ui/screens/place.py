@@ -23,6 +23,9 @@ from mqtui.ui.widgets.row_table import RowTable
 if TYPE_CHECKING:
     from mqtui.ui.app import Console
 
+FIRST_CHANGE = 2
+"""Looks and CAPITALS leave the hints in turn, the last ones first; this is the rank of the first CAPITAL."""
+
 Doer = TypeVar("Doer", bound=Callable[..., Any])
 RIGHT = 3
 """The right button of a mouse."""
@@ -135,17 +138,18 @@ class Place(Screen[None]):
         """The keys of this place; dim where they can't be pressed now."""
         looks: list[Piece] = []
         changes: list[Piece] = []
-        for number, action_id in enumerate(self.hinted):
+        for action_id in self.hinted:
             action = BY_ID[action_id]
             key = self.console.keymap.shown(action_id)
             dim = self.obstacle(action) is not None
             pieces = changes if action.changes else looks
             tone = "muted" if dim else ("warn" if action.changes else "accent")
-            pieces.append(Piece(f" {key}", tone, number + 1, action_id, bold=not dim))
-            pieces.append(Piece(f" {self.title_of(action)} ", "muted", number + 1, action_id))
+            rank = len(pieces) + (FIRST_CHANGE if action.changes else 1)
+            pieces.append(Piece(f" {key}", tone, rank, action_id, bold=not dim))
+            pieces.append(Piece(f" {self.title_of(action)} ", "muted", rank, action_id))
         tail = (Piece(" m", "accent", 90, "app.menu"), Piece(" menu ", "muted", 90, "app.menu"))
         keys = (Piece(" ?", "accent", 0, "app.help"), Piece(" keys ", "muted", 0, "app.help"))
-        parting = (Piece(" │", "rule", 80),) if changes else ()
+        parting = (Piece(" │", "rule", FIRST_CHANGE),) if changes else ()
         self.query_one("#hints", Bar).left = (*looks, *parting, *changes, *tail)
         self.query_one("#hints", Bar).right = keys
 

@@ -18,13 +18,17 @@ from mqtui.ui.widgets import tones
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a bar. Pieces leave from the highest `priority` on; 0 never leaves. A click does `action`."""
+    """A piece of a bar. Pieces of the highest `priority` leave first, together; 0 never leaves. A click does `action`.
+
+    `ground` is what it stands on, where that is not the bar's.
+    """
 
     text: str
     tone: str = ""
     priority: int = 0
     action: str = ""
     bold: bool = False
+    ground: str = ""
 
 
 class Bar(Widget):
@@ -52,12 +56,11 @@ class Bar(Widget):
         """The pieces that have room."""
         left, right = list(self.left), list(self.right)
         while _length(left) + _length(right) + 1 > width:
-            loose = [piece for piece in (*left, *right) if piece.priority]
-            if not loose:
+            last = max((piece.priority for piece in (*left, *right)), default=0)
+            if not last:
                 break
-            gone = max(loose, key=lambda piece: piece.priority)
-            left = [piece for piece in left if not _together(piece, gone)]
-            right = [piece for piece in right if not _together(piece, gone)]
+            left = [piece for piece in left if piece.priority != last]
+            right = [piece for piece in right if piece.priority != last]
         return left, right
 
     def render_line(self, y: int) -> Strip:
@@ -76,7 +79,7 @@ class Bar(Widget):
                 at += gap
             for piece in pieces:
                 text = self.glyphs(piece.text)
-                segments.append(Segment(text, drawn.style(piece.tone, self.ground, bold=piece.bold)))
+                segments.append(Segment(text, drawn.style(piece.tone, piece.ground or self.ground, bold=piece.bold)))
                 if piece.action:
                     self._spans.append((at, at + len(text), piece.action))
                 at += len(text)
@@ -88,11 +91,6 @@ class Bar(Widget):
             if start <= event.x < end:
                 self.post_message(self.Pressed(action))
                 return
-
-
-def _together(piece: Piece, gone: Piece) -> bool:
-    """A key leaves with its word."""
-    return piece is gone or (bool(gone.action) and (piece.action, piece.priority) == (gone.action, gone.priority))
 
 
 def _length(pieces: Sequence[Piece]) -> int:

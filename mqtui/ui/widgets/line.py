@@ -45,16 +45,16 @@ class Line(Horizontal):
 
     DEFAULT_CSS = """
     Line { height: 1; background: $raised; }
-    Line > #said { width: 1fr; padding: 0 1; color: $muted; }
+    Line > #said { width: 1fr; padding: 0 1; color: $muted; text-wrap: nowrap; text-overflow: ellipsis; }
     Line > #asked { width: auto; max-width: 60%; height: 1; padding: 0 1; color: $accent; display: none; }
     Line > Entry { height: 1; border: none; padding: 0; background: $raised; width: 1fr; display: none; }
     Line > Entry:focus { border: none; }
     Line > #beside { width: auto; padding: 0 1; color: $muted; display: none; }
     Line.-asking > #said { display: none; }
     Line.-asking > #asked, Line.-asking > Entry, Line.-asking > #beside { display: block; }
-    Line > .-danger { color: $danger; } Line > .-warn { color: $warn; } Line > .-ok { color: $ok; }
-    Line > .-live { color: $live; } Line > .-price { color: $price; } Line > .-dead { color: $dead; }
-    Line > .-text { color: $text; }
+    Line > #said.-danger { color: $danger; } Line > #said.-warn { color: $warn; } Line > #said.-ok { color: $ok; }
+    Line > #said.-live { color: $live; } Line > #said.-price { color: $price; } Line > #said.-dead { color: $dead; }
+    Line > #said.-text { color: $text; }
     """
 
     def __init__(self) -> None:

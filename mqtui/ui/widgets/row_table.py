@@ -26,6 +26,9 @@ Item = TypeVar("Item")
 GUTTER = 4
 """Cursor, mark, state, blank."""
 
+MARGIN = 1
+"""Blank on the right, so that figures do not touch what is beside."""
+
 DOUBLE = 2
 PARTING = " nothing wrong below "
 
@@ -283,7 +286,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     @property
     def fitted(self) -> Fitted:
         """The columns that have room."""
-        return fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER)
+        return fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
@@ -321,7 +324,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             if number:
                 segments.append(gap)
             text, tone = cells[place]
-            shown = aligned(glyphs(text), width, right=column.right)
+            shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
             segments.append(Segment(shown, style("stale" if self.stale else tone, ground)))
         return segments
 
