@@ -118,7 +118,7 @@ class Place(Screen[None]):
 
     def draw_frame(self) -> None:
         """Top bar, crumbs and hints."""
-        if not self.stands:
+        if not self.stands or not self.query("#top"):
             return
         self.line.coach = self.console.coach.line(type(self).__name__)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
