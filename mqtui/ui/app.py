@@ -105,7 +105,8 @@ class Console(App[None], inherit_bindings=False):
         self._fresh = True
 
     def _tick(self) -> None:
-        if self._fresh and isinstance(self.screen, Place) and self.screen.stands:
+        lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
+        if (self._fresh or lost) and isinstance(self.screen, Place) and self.screen.stands:
             self._fresh = False
             self.screen.refresh_figures()
             self.screen.draw_frame()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, Offset, Outgoing
+from mqtui.domain.partitioner import partition_for
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
@@ -93,7 +94,7 @@ class MemoryShop:
         body = json.dumps({"id": number, "user": f"u{number % 90}", name: round(number % 97 / 4, 2)})
         headers: tuple[Header, ...] = (("trace-id", f"{number * 7919:016x}".encode(), ""),)
         key = f"u{number % 90}".encode()
-        return Outgoing(self.orders, body.encode(), key, headers)
+        return Outgoing(self.orders, body.encode(), key, headers, partition=partition_for(key, PARTITIONS))
 
     # -- Kafka
 

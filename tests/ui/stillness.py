@@ -49,6 +49,7 @@ def stand_still(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     _replace(patch, process.operator, lambda: "anna")
     _replace(patch, process.host, lambda: "ops-1")
     patch.setattr(watch, "EVERY", dict.fromkeys(BrokerKind, 3600.0))
+    patch.setattr(watch, "RETRIES", (30.0,))
 
 
 def _load_all() -> None:

@@ -5,49 +5,13 @@ Time stands still in them (`still`), so trends come from rounds of trade and loo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.screens import start
-from tests.ui.driver import User
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.pictures import Album
-
-NORMAL = (120, 34)
-MAIN = pytest.mark.parametrize("size", [NORMAL, (80, 24), (160, 50)], ids="normal narrow wide".split())
-ROUNDS = 7
-"""Rounds of trade before a picture is taken."""
-
-
-def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], object]:
-    """Rounds of trade, each seen by every open broker."""
-
-    async def trade() -> None:
-        for _ in range(rounds):
-            shop.trade()
-            await user.until(lambda: looked(user, shop), "sees the newest figures")
-        user.console._tick()
-
-    return trade
-
-
-def looked(user: User, shop: MemoryShop) -> bool:
-    """Whether every open broker was looked at since the clock moved; those that were not are asked to."""
-    late = [
-        desk for desk in user.console.bench.desks.values() if desk.watch and desk.watch.seen.as_of * 1000 < shop.now
-    ]
-    for desk in late:
-        assert desk.watch is not None
-        desk.watch.soon()
-    return not late
-
-
-async def open_shop(user: User, shop: MemoryShop, target: str = "shop") -> None:
-    """The session of a profile, after some trade."""
-    await user.is_at("DestinationsPlace").on_row("orders.DLQ").does(trades(user, shop))
-
+from tests.ui.scenes import MAIN, NORMAL, open_shop
 
 # -- home
 
@@ -163,7 +127,7 @@ async def test_letter(still: MemoryShop, album: Album, size: tuple[int, int]) ->
 async def test_causes_price(still: MemoryShop, album: Album) -> None:
     """A queue's letters cost a delivery each: the price stands on the line, nothing was read."""
     async with album.at(still.console("prod-mq"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").on_row("work.invoices.dlq").does(trades(user, still))
+        await open_shop(user, still, "work.invoices.dlq")
         await user.presses("enter").is_at("CausesPlace").reads_in_line("PRICE")
         await album.shows(user)
 
@@ -171,7 +135,7 @@ async def test_causes_price(still: MemoryShop, album: Album) -> None:
 async def test_causes_paid(still: MemoryShop, album: Album) -> None:
     """After the price was paid the causes are shown from memory; the letters lie where they lay."""
     async with album.at(still.console("prod-mq"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").on_row("work.invoices.dlq").does(trades(user, still))
+        await open_shop(user, still, "work.invoices.dlq")
         await (
             user.presses("enter").is_at("CausesPlace").reads_in_line("PRICE").presses("enter").sees("UnknownTaxNumber")
         )
@@ -185,7 +149,7 @@ async def test_causes_paid(still: MemoryShop, album: Album) -> None:
 async def test_peek_price(still: MemoryShop, album: Album) -> None:
     """Before: there is no free look here; the price and the keys that answer it are on the line."""
     async with album.at(still.console("prod-mq"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").on_row("work.invoices.dlq").does(trades(user, still))
+        await open_shop(user, still, "work.invoices.dlq")
         await user.walks_to("work.invoices").presses("enter").is_at("PeekPlace").reads_in_line("PRICE")
         await album.shows(user)
 
@@ -193,7 +157,7 @@ async def test_peek_price(still: MemoryShop, album: Album) -> None:
 async def test_peek_read(still: MemoryShop, album: Album) -> None:
     """After: five messages, each with the deliveries it has left, shown from memory and lying where they lay."""
     async with album.at(still.console("prod-mq"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").on_row("work.invoices.dlq").does(trades(user, still))
+        await open_shop(user, still, "work.invoices.dlq")
         await user.walks_to("work.invoices").presses("enter").is_at("PeekPlace").reads_in_line("PRICE")
         await user.presses("enter").sees("9900", "9904")
         await album.shows(user)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual import on
@@ -11,11 +11,13 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.services.redrive.order import Order
+from mqtui.ui.actions import Action
 from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
 
 
 class DestinationsPlace(Listing[Line]):
@@ -48,6 +50,18 @@ class DestinationsPlace(Listing[Line]):
     def sentence(self, item: Line) -> str:
         """What matters about the row."""
         return sentence(item)
+
+    def is_stale(self, item: Line, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs a link and leave."""
+        reason = super().obstacle(action)
+        item = self.table.current
+        if reason is None and action.changes and item is not None:
+            return self.console.go.why_no_write(self.console.target, item.broker, action)
+        return reason
 
     @does("thing.pair")
     def pair(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.containers import Horizontal
@@ -14,6 +14,7 @@ from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
 
 
 class GroupsPlace(Listing[GroupLine]):
@@ -46,6 +47,10 @@ class GroupsPlace(Listing[GroupLine]):
     def sentence(self, item: GroupLine) -> str:
         """What matters about the group."""
         return group_sentence(item)
+
+    def is_stale(self, item: GroupLine, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
 
     def refresh_figures(self) -> None:
         """The partitions follow."""

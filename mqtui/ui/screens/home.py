@@ -133,6 +133,10 @@ class HomePlace(Listing[Entry]):
                 return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
         return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
 
+    def is_stale(self, item: Entry, lost: Sequence[Desk]) -> bool:
+        """Whether a broker of it is lost."""
+        return any(desk.target == item.profile.name for desk in lost)
+
     @does("thing.create")
     async def create(self) -> None:
         """A new profile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import time
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -10,9 +11,10 @@ from textual import on
 from mqtui.domain.errors import BadInput
 from mqtui.ui.filters import compiled
 from mqtui.ui.render.figures import age
-from mqtui.ui.screens.place import Place, does
+from mqtui.ui.screens.place import Place, does, told
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
 
 Item = TypeVar("Item")
 
@@ -27,6 +29,9 @@ class Listing(Place, Generic[Item]):
     filtered = ""
     """The filter that is kept."""
 
+    _in_state = False
+    """Whether the line says the list's state instead of a row's sentence."""
+
     def items(self) -> list[Item]:
         """What the list shows, from what is known now."""
         return []
@@ -38,13 +43,16 @@ class Listing(Place, Generic[Item]):
     def facts(self) -> str:
         """What stands on the right of the rule."""
         shown, there = self.table.lines.count, len(self.table.lines.items)
+        if not there and self.loading:
+            return ""
         parts = [f"order {self.table.lines.order.column or 'trouble'}"]
         parts.append(f"{shown:,} of {there:,}" if self.filtered else f"{there:,}")
         hidden = self.table.lines.marks - set(self.table.lines.places)
         if self.table.lines.marks:
             marked = f"{len(self.table.lines.marks):,} marked"
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
-        return " · ".join(parts)
+        parts += [f"ø {missing}" for desk in self.console.desks if desk.seen for missing in desk.seen.partial[:1]]
+        return " · ".join(dict.fromkeys(parts))
 
     def refresh_figures(self) -> None:
         """Show what is known now; without a link the last known figures, dim."""
@@ -53,20 +61,43 @@ class Listing(Place, Generic[Item]):
         self.table.show(self.items())
         lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
         self.table.stale = bool(lost)
+        self.table.stale_row = lambda item: self.is_stale(item, lost)
         self.draw_facts()
-        if lost and lost[0].seen is not None and lost[0].seen.trouble is not None:
-            seen = lost[0].seen
+        state = self.state_words(lost)
+        if state[0]:
+            self.line.tell(*state)
+        elif self._in_state and self.table.current is not None:
+            self.line.tell(self.sentence(self.table.current))
+        self._in_state = bool(state[0])
+
+    def is_stale(self, item: Item, lost: Sequence[Desk]) -> bool:
+        """Whether a row is of one of the brokers that are lost."""
+        return True
+
+    def state_words(self, lost: Sequence[Desk]) -> tuple[str, str]:
+        """What is said instead of a row's sentence, and its tone; "" where all is well."""
+        seen = lost[0].seen if lost else None
+        if seen is not None and seen.trouble is not None and not seen.as_of:
+            return f"{told(seen.trouble)} · tried again in {max(0, int(seen.retry_at - time()))}s", "danger"
+        if seen is not None:
             again = max(0, int(seen.retry_at - time()))
             gone = age(time() - seen.lost_at)
-            self.line.tell(f"{lost[0].kind}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn")
-        elif not self.table.lines.items:
-            loading = any(
-                desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks
-            )
+            where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
+            return f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"
+        if not self.table.lines.items:
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
-            self.line.tell(starting or ("reading …" if loading else self.empty))
-        elif not self.table.lines.count:
-            self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+            troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
+            if troubles and not self.loading:
+                return told(troubles[0]), "danger"
+            return starting or ("reading …" if self.loading else self.empty), ""
+        if not self.table.lines.count:
+            return f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it", ""
+        return "", ""
+
+    @property
+    def loading(self) -> bool:
+        """Whether a broker was not read yet."""
+        return any(desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks)
 
     def draw_facts(self) -> None:
         """The rule over the list."""
@@ -108,6 +139,8 @@ class Listing(Place, Generic[Item]):
         self.filtered = text.strip()
         self.table.only(wanted)
         self.draw_facts()
+        if not self.table.lines.count:
+            self.refresh_figures()
 
     @does("list.order")
     def order(self) -> None:

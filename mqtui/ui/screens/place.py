@@ -41,6 +41,11 @@ def does(*action_ids: str) -> Callable[[Doer], Doer]:
     return mark
 
 
+def told(error: MqtuiError) -> str:
+    """An error in one line: what happened, what was said, what to do."""
+    return " ".join(part for part in (f"✗ {error.title}.", error.detail, error.hint) if part)
+
+
 class Place(Screen[None]):
     """One place. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `does`."""
 
@@ -240,7 +245,7 @@ class Place(Screen[None]):
 
     def say(self, error: MqtuiError) -> None:
         """An error in its own place: what happened and what to do."""
-        self.line.why_not(" ".join(part for part in (f"✗ {error.title}.", error.detail, error.hint) if part), "danger")
+        self.line.why_not(told(error), "danger")
 
     async def on_click(self, event: events.Click) -> None:
         """The right button opens the menu of the row it is on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 
 from textual import on
@@ -74,9 +75,10 @@ class ProfileForm(Place):
         if not self.form.is_mounted:
             return
         held = self.form.values()
-        text: list[Text] = [[(f"[[profile]] {held['name'] or '?'} in {Store().path}", "")], []]
+        text: list[Text] = [[(f"[[profile]] {held['name'] or '?'} in {from_home(Store().path)}", "")], []]
         for url in held["urls"].split():
             words = f"mqtui profile add {held['name'] or '?'} {url} --environment {held['environment'] or 'none'}"
+            words += f" --{held['mode']}" if held["mode"] in ("protected", "read-only") else ""
             text.append([(words + (" --password-stdin" if held["password"] else ""), "muted")])
         self.paper.write([*text, [], *self.tested])
 
@@ -199,6 +201,12 @@ def _with_secret(url: str, user: str, password: str) -> str:
     scheme, _, rest = url.partition("://")
     host = rest.rpartition("@")[2]
     return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{host}"
+
+
+def from_home(path: Path) -> str:
+    """A path as a person writes it."""
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 def _mode(profile: Profile | None) -> str:

@@ -36,7 +36,7 @@ COMMON = (
     Field("headers", "Headers", hint="", lines=3),
     Field("value", "Value", lines=10),
     Field("fernet", "Fernet key", hint="name of a key, to encrypt the value"),
-    Field("idempotency", "Idempotency key", hint="auto, or a value of your own"),
+    Field("idempotency", "Idempotency", hint="auto, or a value of your own"),
 )
 OF_BROKER = {
     BrokerKind.KAFKA: (Field("key", "Key"), Field("partition", "Partition", hint="by key")),
@@ -72,7 +72,7 @@ class PublishPlace(Place):
 
     def crumbs(self) -> tuple[str, ...]:
         """Where to."""
-        return (self.ref.name, "publish")
+        return ("Destinations", self.ref.name, "publish")
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""

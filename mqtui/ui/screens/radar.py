@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual import on
 from textual.widget import Widget
@@ -42,6 +42,10 @@ class RadarPlace(Listing[RadarLine]):
     def sentence(self, item: RadarLine) -> str:
         """What matters about the place."""
         return sentence(item)
+
+    def is_stale(self, item: RadarLine, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any((desk.target, desk.kind) == (item.target, item.broker) for desk in lost)
 
     def obstacle(self, action: Action) -> str | None:
         """A CAPITAL needs letters and leave."""

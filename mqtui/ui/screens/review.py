@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
@@ -27,6 +28,9 @@ from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
 CAREFUL = Stages((1, 10), stop_at=0.05, watch=60.0)
+TITLED = re.compile(r"  \S.{9} \S")
+"""A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
+
 AT_ONCE = Stages((), stop_at=0.05, watch=60.0)
 
 
@@ -119,7 +123,23 @@ class ReviewPlace(Place):
         """What enter does."""
         assert self.planned is not None
         warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
-        return f"{warned} warnings · nothing has happened yet" if warned else "nothing has happened yet"
+        warnings = f"{warned} warning{'s' if warned > 1 else ''} · " if warned else ""
+        return f"{warnings}enter {self.start_words()} · nothing has happened yet"
+
+    def start_words(self) -> str:
+        """What enter does, in two or three words."""
+        if self.order.verb is Verb.DISCARD:
+            return "discards all"
+        return "starts with all" if self.whole else "starts with 1"
+
+    def title_of(self, action: Action) -> str:
+        """Enter starts, ctrl+r starts another way."""
+        match action.id:
+            case "nav.open":
+                return self.start_words()
+            case "form.review":
+                return "one first" if self.whole else "all at once"
+        return super().title_of(action)
 
     def obstacle(self, action: Action) -> str | None:
         """Enter needs a plan that may run."""
@@ -188,6 +208,6 @@ def toned(line: str) -> Text:
         return [(line, "danger")]
     if bare.startswith("▲"):
         return [(line, "warn")]
-    if line.startswith("  ") and len(line) > 13 and line[12] == " ":
+    if TITLED.match(line):
         return [(line[:13], "muted"), (line[13:], "")]
     return [(line, "")]

@@ -76,7 +76,7 @@ class RunPlace(Place):
         self.paper.write(self.lines(told))
         text, tone = self.sentence(told)
         self.line.tell(text, tone)
-        self.draw_hints()
+        self.draw_frame()
 
     def stages_line(self, told: Result) -> str:
         """`✓ first 1 ── ▸ next 10 ── rest ── watch`."""
@@ -87,8 +87,9 @@ class RunPlace(Place):
             word = "first" if number == 0 and size else "next" if size else "rest"
             name = f"{word} {size}" if size else word
             passed += size or 0
-            done = told.moved >= passed if size else not self.flight.active
-            names.append(f"{'✓' if done else '▸' if not names or names[-1].startswith('✓') else '·'} {name}")
+            done = told.moved >= passed if size else not self.flight.active and not told.left
+            now = self.flight.active and (not names or names[-1].startswith("✓"))
+            names.append(f"{'✓' if done else '▸' if now else '·'} {name}")
         if self.flight.stages.watched:
             names.append("watch")
         return " ── ".join(names)
@@ -181,6 +182,10 @@ class RunPlace(Place):
         if action.id == "run.restore" and self.flight.active:
             return "a run that is under way can't be put back: S stops it"
         return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """Enter goes on."""
+        return "go on" if action.id == "nav.open" else super().title_of(action)
 
     @does("nav.open")
     def go_on(self) -> None:

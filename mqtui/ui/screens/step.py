@@ -18,6 +18,8 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
+NOTHING_YET = "nothing has happened yet"
+
 
 class StepPlace(Place):
     """The plan; enter does it, esc leaves and nothing happened."""
@@ -73,7 +75,8 @@ class StepPlace(Place):
                 ],
             ]
             refusal = self.refusal()
-            self.line.tell(refusal or "nothing has happened yet", "danger" if refusal else "text")
+            enter = f"enter does it · {NOTHING_YET}"
+            self.line.tell(refusal or enter, "danger" if refusal else "text")
         else:
             done, asked = self.result.done, self.result.asked
             text += [[], [(f"✓ {done:,} of {asked:,} done", "ok" if done == asked else "warn")]]
@@ -100,6 +103,10 @@ class StepPlace(Place):
         if action.id == "nav.open":
             return "it is done" if self.result is not None else self.refusal() or None
         return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """Enter does it."""
+        return f"{self.plan.verb} {self.plan.count}" if action.id == "nav.open" else super().title_of(action)
 
     @does("nav.open")
     def go(self) -> None:

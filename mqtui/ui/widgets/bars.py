@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.segment import Segment
 from textual import events
@@ -54,7 +54,9 @@ class Bar(Widget):
 
     def fit(self, width: int) -> tuple[list[Piece], list[Piece]]:
         """The pieces that have room."""
-        left, right = list(self.left), list(self.right)
+        left, right = (
+            [replace(piece, text=self.glyphs(piece.text)) for piece in side] for side in (self.left, self.right)
+        )
         while _length(left) + _length(right) + 1 > width:
             last = max((piece.priority for piece in (*left, *right)), default=0)
             if not last:
@@ -78,7 +80,7 @@ class Bar(Widget):
                 segments.append(Segment(" " * gap, blank))
                 at += gap
             for piece in pieces:
-                text = self.glyphs(piece.text)
+                text = piece.text
                 segments.append(Segment(text, drawn.style(piece.tone, piece.ground or self.ground, bold=piece.bold)))
                 if piece.action:
                     self._spans.append((at, at + len(text), piece.action))

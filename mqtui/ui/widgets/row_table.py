@@ -92,6 +92,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.renderer = renderer
         self.lines: Lines[Item] = Lines(renderer, parted)
         self.glyphs = Glyphs()
+        self.stale_row: Callable[[Item], bool] | None = None
+        """Which rows are of a link that is lost; None: all."""
+
         self._range_from: int | None = None
         self._touched = False
         """Whether a person moved the cursor: until then it stays on the worst row."""
@@ -319,13 +322,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             Segment(" ", style("text", ground)),
         ]
         cells = self.renderer.cells(item)
+        stale = self.stale and (self.stale_row is None or self.stale_row(item))
         gap = Segment(" " * GAP, style("text", ground))
         for number, (place, column, width) in enumerate(self.fitted):
             if number:
                 segments.append(gap)
             text, tone = cells[place]
             shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
-            segments.append(Segment(shown, style("stale" if self.stale else tone, ground)))
+            segments.append(Segment(shown, style("stale" if stale else tone, ground)))
         return segments
 
     # -- mouse

@@ -19,7 +19,7 @@ WITHOUT_COLOUR: Mapping[str, Style] = {
     "muted": Style(dim=True),
     "stale": Style(dim=True, italic=True),
     "rule": Style(dim=True),
-    "accent": Style(underline=True),
+    "accent": Style(bold=True),
 }
 
 
@@ -35,7 +35,7 @@ class Tones:
         """A text tone on a ground (`surface`, `raised` or `cursor`)."""
         weight = Style(bold=True) if bold else Style()
         if not self._colour:
-            return WITHOUT_COLOUR.get(tone, Style()) + (Style(reverse=True) if ground == "cursor" else Style()) + weight
+            return weight + (Style(reverse=True) if ground == "cursor" else WITHOUT_COLOUR.get(tone, Style()))
         italic = True if tone == "stale" else None
         return Style(color=self._tokens.get(tone or "text"), bgcolor=self._tokens[ground], italic=italic) + weight
 
