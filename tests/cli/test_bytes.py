@@ -137,9 +137,9 @@ def test_values_cross_over(mqtui: Mqtui, ground_on: GroundOn, source: str, targe
     assert all("kept" in other.names(letter) for letter in letters)
 
 
-def test_a_bad_line_is_named_and_the_rest_is_not_sent(mqtui: Mqtui, ground: Ground) -> None:
-    target = ground.world.create("to")
+def test_a_bad_line_is_named_and_the_rest_is_not_sent(mqtui: Mqtui, kafka: Ground) -> None:
+    target = kafka.world.create("to")
     lines = b'{"value":"a"}\n{"value":7}\n{"value":"c"}\n'
-    done = mqtui("publish", ground.url, target.name, "--jsonl", "-", "--yes", given=lines)
+    done = mqtui("publish", kafka.url, target.name, "--jsonl", "-", "--yes", given=lines)
     done.refused(2, "Line 2", "value")
-    assert len(ground.world.contents(target)) <= 1
+    assert len(kafka.world.contents(target)) <= 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -53,7 +54,8 @@ def test_json_carries_nothing_else_on_stdout(mqtui: Mqtui, rabbitmq: Ground) -> 
 def test_ctrl_c_ends_a_watch(mqtui: Mqtui, redis: Ground) -> None:
     ref, _ = redis.pair(1)
     redis.world.consume(ref, "workers", 1)
-    running = mqtui.start("lag", redis.url, "--watch", "--json")
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    running = mqtui.start("lag", redis.url, "--watch", "--json", preexec_fn=heard)
     assert running.stdout is not None
     assert running.stdout.readline()
     running.send_signal(signal.SIGINT)

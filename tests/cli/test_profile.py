@@ -8,10 +8,10 @@ from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, everything, profile
 
 
-def test_add_list_show_test_remove(mqtui: Mqtui, ground: Ground) -> None:
-    added = profile(mqtui, ground, "shop", "--environment", "stage")
+def test_add_list_show_test_remove(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    added = profile(mqtui, rabbitmq, "shop", "--environment", "stage")
     assert (added["name"], added["environment"], added["mode"]) == ("shop", "stage", "")
-    assert list(added["brokers"]) == [ground.kind]
+    assert list(added["brokers"]) == ["rabbitmq"]
     assert mqtui("profile", "show", "shop", "--json").ok().rows() == [added]
     assert mqtui("profile", "list", "--json").ok().rows() == [added]
     assert "shop" in mqtui("profile", "list").ok().text
@@ -20,7 +20,7 @@ def test_add_list_show_test_remove(mqtui: Mqtui, ground: Ground) -> None:
     assert tested["ok"]
     assert tested["version"]
     mqtui("ls", "shop").ok()
-    mqtui("ls", f"shop/{ground.kind}").ok()
+    mqtui("ls", "shop/rabbitmq").ok()
     mqtui("profile", "remove", "shop").refused(4, "--confirm shop")
     mqtui("profile", "remove", "shop", "--confirm", "shop", "--json").ok()
     assert mqtui("profile", "list", "--json").ok().rows() == []

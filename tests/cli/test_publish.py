@@ -63,25 +63,25 @@ def test_the_same_message_gets_the_same_automatic_key(mqtui: Mqtui, redis: Groun
     assert one == two != other
 
 
-def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, ground: Ground, tmp_path: Path) -> None:
-    ref = ground.world.create("to")
+def test_the_value_from_a_file_from_stdin_and_encrypted(mqtui: Mqtui, rabbitmq: Ground, tmp_path: Path) -> None:
+    ref = rabbitmq.world.create("to")
     file = tmp_path / "body"
     file.write_bytes(bytes(range(256)))
     key = Fernet.generate_key()
     mqtui.extra["MQTUI_KEY_ORDERS_V2"] = key.decode()
-    mqtui("publish", ground.url, ref.name, "--file", file, "--yes").ok()
-    mqtui("publish", ground.url, ref.name, "-", "--yes", given=b"piped\n").ok()
-    mqtui("publish", ground.url, ref.name, "--value", "secret", "--fernet", "orders-v2", "--yes").ok()
-    plain, piped, sealed = (ground.body(letter) for letter in ground.world.contents(ref))
+    mqtui("publish", rabbitmq.url, ref.name, "--file", file, "--yes").ok()
+    mqtui("publish", rabbitmq.url, ref.name, "-", "--yes", given=b"piped\n").ok()
+    mqtui("publish", rabbitmq.url, ref.name, "--value", "secret", "--fernet", "orders-v2", "--yes").ok()
+    plain, piped, sealed = (rabbitmq.body(letter) for letter in rabbitmq.world.contents(ref))
     assert plain == bytes(range(256))
     assert piped == b"piped\n"
     assert Fernet(key).decrypt(sealed) == b"secret"
-    told = mqtui("publish", ground.url, ref.name, "--value", "secret", "--fernet", "unknown", "--yes").refused(1)
+    told = mqtui("publish", rabbitmq.url, ref.name, "--value", "secret", "--fernet", "unknown", "--yes").refused(1)
     assert "unknown" in told.err
     mqtui.extra["MQTUI_KEY_BAD"] = "no key at all"
-    refused = mqtui("publish", ground.url, ref.name, "--value", "x", "--fernet", "bad", "--yes").refused(4)
+    refused = mqtui("publish", rabbitmq.url, ref.name, "--value", "x", "--fernet", "bad", "--yes").refused(4)
     assert "no key at all" not in refused.err
-    assert len(ground.world.contents(ref)) == 3
+    assert len(rabbitmq.world.contents(ref)) == 3
 
 
 def test_amqp_flags_and_an_exchange(mqtui: Mqtui, rabbitmq: Ground) -> None:
@@ -145,14 +145,14 @@ def test_usage(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
     assert redis.world.contents(ref) == []
 
 
-def test_a_rate_is_kept(mqtui: Mqtui, ground: Ground) -> None:
-    ref = ground.world.create("to")
+def test_a_rate_is_kept(mqtui: Mqtui, kafka: Ground) -> None:
+    ref = kafka.world.create("to")
     lines = b"".join(json.dumps({"value": str(number)}).encode() + b"\n" for number in range(40))
     began = monotonic()
-    done = mqtui("publish", ground.url, ref.name, "--jsonl", "-", "--rate", 25, "--yes", given=lines).ok()
+    done = mqtui("publish", kafka.url, ref.name, "--jsonl", "-", "--rate", 25, "--yes", given=lines).ok()
     assert monotonic() - began > 0.6
     assert "40 of 40" in done.text
-    assert [ground.body(letter) for letter in ground.world.contents(ref)] == [b"%d" % number for number in range(40)]
+    assert [kafka.body(letter) for letter in kafka.world.contents(ref)] == [b"%d" % number for number in range(40)]
 
 
 def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: Ground) -> None:

@@ -51,10 +51,10 @@ def test_letters_go_home_as_planned(mqtui: Mqtui, ground: Ground) -> None:
         assert ground.redis or ("kept", b"\xff\x00") in letter.headers
 
 
-def test_a_run_prints_the_plan_a_dry_run_prints(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, _ = ground.pair(2)
-    dry = mqtui("redrive", ground.url, dlq.name, "--dry-run").ok().text.splitlines()
-    run = mqtui("redrive", ground.url, dlq.name, "--yes").ok().text.splitlines()
+def test_a_run_prints_the_plan_a_dry_run_prints(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, _ = redis.pair(2)
+    dry = mqtui("redrive", redis.url, dlq.name, "--dry-run").ok().text.splitlines()
+    run = mqtui("redrive", redis.url, dlq.name, "--yes").ok().text.splitlines()
     assert run[1 : len(dry)] == dry[1:]
     assert run[0].partition(", plan ")[0] == dry[0].partition(", plan ")[0]
     assert len(run) == len(dry) + 1
@@ -73,16 +73,11 @@ def test_one_cause_goes_home_and_the_others_stay(mqtui: Mqtui, ground: Ground) -
     rest = mqtui("dlq", ground.url, dlq.name, "--json").ok().rows()
     assert [row["count"] for row in rest] == [4]
     assert slow not in str(rest)
-
-
-def test_an_unknown_cause_is_not_found(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, origin = ground.pair(2)
-    done = mqtui("redrive", ground.url, dlq.name, "--cause", "00000000", "--yes", "--json")
+    again = mqtui("redrive", ground.url, dlq.name, "--cause", slow, "--yes", "--json")
     if ground.kind is BrokerKind.RABBITMQ:
-        assert result(done.ok())["planned"] == 0
+        assert result(again.ok())["planned"] == 0
     else:
-        done.refused(1)
-    assert ground.numbers(origin) == []
+        again.refused(1, slow)
 
 
 def test_a_jq_program_and_a_limit_choose(mqtui: Mqtui, ground: Ground) -> None:
@@ -120,27 +115,19 @@ def test_a_partition_means_nothing_elsewhere(mqtui: Mqtui, redis: Ground) -> Non
     assert redis.numbers(origin) == []
 
 
-def test_letters_go_where_they_are_sent(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, origin = ground.pair(3)
-    other = ground.world.create("other")
-    assert result(mqtui("redrive", ground.url, dlq.name, "--to", other.name, "--yes", "--json").ok())["moved"] == 3
-    assert ground.numbers(other) == [0, 1, 2]
-    assert ground.numbers(origin) == []
-
-
 def test_a_target_that_is_not_there_is_not_made(mqtui: Mqtui, ground: Ground) -> None:
     dlq, _ = ground.pair(2)
     before = ground.world.fingerprint()
     gone = ground.world.name("gone")
     mqtui("redrive", ground.url, dlq.name, "--to", gone, "--yes").refused(1, gone)
     assert ground.world.fingerprint() == before
-    ground.world.remove(ground.world.ref(dlq.name))
-    mqtui("redrive", ground.url, dlq.name, "--yes").refused(1, dlq.name)
 
 
-def test_a_rate_is_kept(mqtui: Mqtui, ground: Ground) -> None:
+def test_letters_go_where_they_are_sent_at_a_rate(mqtui: Mqtui, ground: Ground) -> None:
     dlq, origin = ground.pair(6)
-    told = result(mqtui("redrive", ground.url, dlq.name, "--rate", 4, "--yes", "--json").ok())
+    other = ground.world.create("other")
+    told = result(mqtui("redrive", ground.url, dlq.name, "--to", other.name, "--rate", 6, "--yes", "--json").ok())
     assert told["moved"] == 6
-    assert 0.4 < told["seconds"] < 8
-    assert ground.numbers(origin) == list(range(6))
+    assert told["seconds"] < 8
+    assert ground.numbers(other) == list(range(6))
+    assert ground.numbers(origin) == []

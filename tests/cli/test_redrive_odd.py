@@ -137,8 +137,13 @@ def test_two_redrives_at_once_share_the_letters(mqtui: Mqtui, ground_on: GroundO
     assert result(second)["moved"] + json.loads(out.splitlines()[-1])["moved"] == 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_asked_to_stop_finishes_its_hand(mqtui: Mqtui, ground: Ground, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("kind", "number"), [("kafka", signal.SIGINT), ("rabbitmq", signal.SIGTERM), ("redis", signal.SIGINT)]
+)
+def test_a_run_that_is_asked_to_stop_finishes_its_hand(
+    mqtui: Mqtui, ground_on: GroundOn, kind: str, number: signal.Signals
+) -> None:
+    ground = ground_on(kind)
     dlq, origin = ground.pair(30)
     running = mqtui.start("redrive", ground.url, dlq.name, "--rate", 5, "--yes", "--json")
     until(lambda: ground.world.depth(origin) > 0)

@@ -10,13 +10,13 @@ from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result, until
 
-MANY = 3000
-RATE = 1500
+MANY = 1_500
+RATE = 1_000
 
 
-def test_the_journal_tells_what_was_done(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, origin = ground.pair(3)
-    told = result(mqtui("redrive", ground.url, dlq.name, "--yes", "--json").ok())
+def test_the_journal_tells_what_was_done(mqtui: Mqtui, kafka: Ground) -> None:
+    dlq, origin = kafka.pair(3)
+    told = result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())
     (listed,) = mqtui("runs", "--json").ok().rows()
     assert (listed["run"], listed["state"], listed["verb"]) == (told["run"], "done", "redrive")
     assert (listed["source"], listed["planned"], listed["outcomes"]) == (dlq.name, 3, {"moved": 3})
@@ -44,7 +44,6 @@ def test_what_is_put_back_goes_home_again(mqtui: Mqtui, ground: Ground) -> None:
     words = mqtui("runs", "putback", run, "--dry-run").ok().text
     assert "doubles" in words
     assert ground.unhandled(mqtui, dlq) == 0
-    mqtui("runs", "putback", run).refused(4, "--yes")
     plan, told = mqtui("runs", "putback", run, "--yes", "--json").ok().rows()
     assert plan["plan"]["verb"] == "putback"
     assert (told["planned"], told["moved"]) == (4, 4)

@@ -52,18 +52,19 @@ def test_records_that_can_not_be_decoded(mqtui: Mqtui, ground: Ground) -> None:
     ground.world.put(ref, letters)
     rows = mqtui("peek", ground.url, ref.name, "--from", "oldest", "--json").ok().rows()
     assert len(rows) == len(values)
-    assert len(mqtui("peek", ground.url, ref.name, "--from", "oldest").ok().text.splitlines()) == len(values)
     assert mqtui("dlq", ground.url, ref.name, "--json").ok().rows()[0]["count"] == len(values)
-    words = ("redrive", ground.url, ref.name, "--to", target.name, "--yes", "--json")
-    assert result(mqtui(*words, "--where", ".nothing.there").ok())["planned"] == 0
-    assert result(mqtui(*words).ok())["moved"] == len(values)
+    words = ("redrive", ground.url, ref.name, "--to", target.name, "--yes")
+    told = mqtui(*words, "--where", ".nothing.there").ok()
+    assert ground.redis or "the jq program failed" in told.text + told.err
+    assert "0 of 0 moved" in told.text
+    assert result(mqtui(*words, "--json").ok())["moved"] == len(values)
     assert [ground.body(letter) for letter in ground.world.contents(target)] == values
 
 
-def test_a_jq_program_that_can_not_be_compiled(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, origin = ground.pair(1)
-    mqtui("redrive", ground.url, dlq.name, "--where", ".a |", "--yes").refused(2, "jq")
-    assert ground.numbers(origin) == []
+def test_a_jq_program_that_can_not_be_compiled(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    dlq, origin = rabbitmq.pair(1)
+    mqtui("redrive", rabbitmq.url, dlq.name, "--where", ".a |", "--yes").refused(2, "jq")
+    assert rabbitmq.numbers(origin) == []
 
 
 @pytest.fixture

@@ -161,10 +161,11 @@ class Run:
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
         suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
+        selector = Selector(order.selection, self._conventions)
         walk = Walk(
             order,
             router,
-            Selector(order.selection, self._conventions),
+            selector,
             self.ledger,
             self._keeper,
             budget=self._budget(),
@@ -176,6 +177,8 @@ class Run:
         async with AsyncExitStack() as stack:
             lease = await stack.enter_async_context(writer.lease(planned.source, self._terms()))
             await walk.through(lease, await self._mover(stack, lease, remote, target_kind))
+        if selector.where is not None and selector.where.failures:
+            self.ledger.reasons[f"the jq program failed: {selector.where.failure}"] += selector.where.failures
         self._complete = not self.stop.is_set()
         if self._complete:
             kinds = (self.session.broker.kind, target_kind)
