@@ -32,19 +32,14 @@ class Shop:
 def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
     """The failing shop, seeded on all three brokers, with live traffic."""
     urls = {"MQTUI_KAFKA": kafka_url, "MQTUI_RABBITMQ": rabbitmq_url, "MQTUI_REDIS": redis_url}
-    before = {name: os.environ.get(name) for name in urls}
-    os.environ.update(urls)
-    try:
-        with DemoSession() as session:
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, url in urls.items():
+                patch.setenv(name, url)
+            session = stack.enter_context(DemoSession())
             troubles = [opened.trouble for opened in session.openings() if opened.trouble]
-            assert not troubles
-            yield Shop(session.urls(), session.prefix)
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        assert not troubles
+        yield Shop(session.urls(), session.prefix)
 
 
 @pytest.fixture

@@ -109,9 +109,10 @@ def test_a_partition_chooses_on_kafka(mqtui: Mqtui, kafka: Ground) -> None:
     assert kafka.unhandled(mqtui, dlq) == 2
 
 
-def test_a_partition_means_nothing_elsewhere(mqtui: Mqtui, redis: Ground) -> None:
+def test_flags_of_kafka_mean_nothing_elsewhere(mqtui: Mqtui, redis: Ground) -> None:
     dlq, origin = redis.pair(2)
-    mqtui("redrive", redis.url, dlq.name, "--partition", 1, "--yes").refused(2, "partition")
+    for flag in (("--partition", 1), ("--keep-timestamp",), ("--take-over",)):
+        mqtui("redrive", redis.url, dlq.name, *flag, "--yes").refused(2, str(flag[0]), "redis")
     assert redis.numbers(origin) == []
 
 
@@ -131,3 +132,15 @@ def test_letters_go_where_they_are_sent_at_a_rate(mqtui: Mqtui, ground: Ground) 
     assert told["seconds"] < 8
     assert ground.numbers(other) == list(range(6))
     assert ground.numbers(origin) == []
+
+
+def test_a_record_gets_the_time_of_sending_unless_its_own_is_kept(mqtui: Mqtui, kafka: Ground) -> None:
+    dlq, origin = kafka.pair(1)
+    kept = kafka.world.create("kept")
+    mqtui("redrive", kafka.url, dlq.name, "--to", kept.name, "--keep-timestamp", "--yes").ok()
+    mqtui("redrive", kafka.url, kept.name, "--to", origin.name, "--yes").ok()
+    old, same, new = (mqtui("peek", kafka.url, ref.name, "--json").ok().rows()[0] for ref in (dlq, kept, origin))
+    assert old["timestamp"] == same["timestamp"] < new["timestamp"]
+    told = json.loads(dict(new["headers"])["x-mqtui-origin"])
+    assert told["resource"] == dlq.name
+    assert told["time"] == old["timestamp"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, result, until
+from tests.cli.grounds import Ground, profile, result, until
 
 MANY = 1_500
 RATE = 1_000
@@ -104,3 +104,19 @@ def test_kill_9_then_resume_and_nothing_is_missing(mqtui: Mqtui, ground: Ground)
     assert ground.unhandled(mqtui, dlq) == 0
     assert mqtui("runs", "--json").ok().rows()[0]["state"] == "done"
     mqtui("runs", "resume").refused(1, "No interrupted run")
+
+
+def test_a_protected_run_is_resumed_by_its_name_only(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, origin = redis.pair(200)
+    profile(mqtui, redis, "prod", "--protected")
+    running = mqtui.start("redrive", "prod", dlq.name, "--rate", 50, "--confirm", "prod")
+    until(lambda: redis.world.depth(origin) > 0)
+    running.send_signal(signal.SIGKILL)
+    running.communicate(timeout=20)
+    (run,) = mqtui("runs", "--json").ok().rows()
+    mqtui("runs", "resume", "--confirm", "prod").refused(4, run["short"], "protected")
+    mqtui("runs", "resume", run["short"], "--yes").refused(4, "--confirm prod")
+    assert len(redis.world.contents(origin)) < 200
+    told = result(mqtui("runs", "resume", run["short"], "--confirm", "prod", "--json").ok())
+    assert told["moved"] + told["skipped"] == 200
+    assert redis.numbers(origin) == list(range(200))
