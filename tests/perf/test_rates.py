@@ -1,8 +1,8 @@
 """The short form of the rates: the whole engine against a bare loop, in turn on one broker; the median ratio counts.
 
 It holds half of what is promised, since other work on the machine halves a ratio now and then; the promise itself is
-measured by the full form, `python -m tests.perf.rates`, on a quiet machine. Kafka is held to the whole promise, which it
-does not keep yet, and is told as an expected failure until it does.
+measured by the full form, `python -m tests.perf.rates`, on a quiet machine. Kafka is held to the whole promise, which
+it does not keep yet, and is told as an expected failure until it does.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 GUARANTEE = Guarantee(
     Strength.AT_LEAST_ONCE,
     "at least once: source, target and bundle together hold every letter, whenever the run is killed; a letter may be "
-    "there twice only where it was in hand at that moment, and those are named; of letters without a delivery left, the "
-    "broker may drop one if the run is killed before it is in the bundle",
+    "there twice only where it was in hand at that moment, and those are named; of letters without a delivery left, "
+    "the broker may drop one if the run is killed before it is in the bundle",
 )
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
 
