@@ -132,7 +132,10 @@ async def _resume(output: Output, run_id: str, agreed: Agreed) -> int:
         return await _resume_one(output, journal, journal.find(run_id), agreed)
     mine, others = resumable(journal)
     if not mine and not others:
-        raise NotFound("No interrupted run on this machine", "", "mqtui runs lists all of them.")
+        ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
+        named = ", ".join(f"{journal.short(record.id)} ({record.state})" for record in ended[:3])
+        detail = f"Runs that ended early are resumed by their name: {named}." if named else ""
+        raise NotFound("No interrupted run on this machine", detail, "mqtui runs lists all of them.")
     worst = DONE
     for record in mine:
         output.note(f"resuming {journal.short(record.id)}: {record.verb} of {record.source.name} on {record.profile}")

@@ -156,7 +156,9 @@ def test_a_run_that_is_asked_to_stop_finishes_its_hand(
     assert told["moved"] + told["left"] == 30
     assert ground.numbers(origin) == list(range(told["moved"]))
     assert ground.unhandled(mqtui, dlq) == told["left"]
-    assert mqtui("runs", "--json").ok().rows()[0]["state"] == "stopped"
+    (run,) = mqtui("runs", "--json").ok().rows()
+    assert run["state"] == "stopped"
+    mqtui("runs", "resume", "--yes").refused(1, f"{run['short']} (stopped)")
     assert result(mqtui("runs", "resume", told["run"], "--yes", "--json").ok())["moved"] == 30
     assert ground.numbers(origin) == list(range(30))
 
