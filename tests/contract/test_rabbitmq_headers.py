@@ -101,6 +101,14 @@ def test_received_properties_look_like_pikas() -> None:
     assert not hasattr(properties, "nonsense")
 
 
+def test_a_field_that_is_set_is_sent() -> None:
+    """Whoever reads a message with pika, changes a field and publishes it again, publishes the change."""
+    properties = RawProperties().decode(closed((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1))))
+    properties.headers = {"why": "late"}
+    again = RawProperties().decode(b"".join(properties.encode()))
+    assert (again.headers, again.message_id, again.priority) == ({"why": "late"}, "m", 1)
+
+
 @pytest.mark.parametrize(
     "pair", [("headers", "x"), ("nonsense", "x"), ("priority", 256), ("type", 1), ("type", "x" * 256)]
 )

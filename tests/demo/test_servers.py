@@ -114,9 +114,12 @@ def test_kafka_killed_comes_back_with_its_records(running: Running) -> None:
 def test_rabbitmq_killed_comes_back_with_its_messages(running: Running) -> None:
     parameters = pika.URLParameters(running.urls["rabbitmq"].partition("?")[0])
     with pika.BlockingConnection(parameters) as connection:
+        connection.channel().queue_declare("servers.kept", durable=True)
+    running.servers.stop("rabbitmq")  # the broker writes a new queue's name to disk when it likes
+    running.servers.restart("rabbitmq")
+    with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        channel.queue_declare("servers.kept", durable=True)
         channel.basic_publish("", "servers.kept", b"kept", pika.BasicProperties(delivery_mode=2), mandatory=True)
     running.servers.kill("rabbitmq")
     running.servers.restart("rabbitmq")

@@ -129,14 +129,15 @@ def test_runs_do_not_see_each_others_letters(runs: Runs) -> None:
 def test_interrupted_is_a_running_run_whose_process_is_gone(runs: Runs) -> None:
     pid, start = gone_process()
     alive = process_start(os.getpid())
-    runs.begin(record("a" * 32, pid, start, NOW))
-    runs.begin(record("b" * 32, os.getpid(), alive, NOW))
-    runs.begin(record("c" * 32, os.getpid(), (alive or 0) - 1, NOW - 60_000))
-    runs.begin(replace(record("d" * 32, pid, start, NOW), host="elsewhere"))
-    runs.begin(record("e" * 32, pid, start, NOW))
+    now = int(time.time() * 1000)
+    runs.begin(record("a" * 32, pid, start, now))
+    runs.begin(record("b" * 32, os.getpid(), alive, now))
+    runs.begin(record("c" * 32, os.getpid(), (alive or 0) - 1, now - 3_600_000))
+    runs.begin(replace(record("d" * 32, pid, start, now), host="elsewhere"))
+    runs.begin(record("e" * 32, pid, start, now))
     runs.end("e" * 32, "stopped")
     assert [run.id[0] for run in runs.interrupted()] == ["c", "a"]
-    assert [run.id[0] for run in runs.interrupted(max_age_ms=30_000)] == ["a"]
+    assert [run.id[0] for run in runs.interrupted(max_age_ms=1_800_000)] == ["a"]
 
 
 def test_an_interrupted_run_is_taken_up_by_one_process(runs: Runs) -> None:

@@ -43,10 +43,16 @@ _WIDE = struct.Struct(">Q")
 
 
 class RawProperties(spec.BasicProperties):
-    """The properties of a received message; its fields are read when asked for, as pika would."""
+    """The properties of a received message; its fields are read when asked for, as pika would.
+
+    Every user of pika in the process gets them, so a field that is set counts as with pika's own.
+    """
+
+    encoded: bytes
 
     def __init__(self, encoded: bytes = b"\0\0") -> None:
         self.encoded = encoded
+        self.__dict__["was_set"] = False
 
     def decode(self, encoded: bytes, offset: int = 0) -> RawProperties:
         """Keep the bytes."""
@@ -54,14 +60,25 @@ class RawProperties(spec.BasicProperties):
         return self
 
     def encode(self) -> list[bytes]:
-        """The bytes as they came."""
-        return [self.encoded]
+        """The bytes as they came, or pika's encoding once a field was set."""
+        return spec.BasicProperties.encode(self) if self.__dict__["was_set"] else [self.encoded]
 
     def __getattr__(self, name: str) -> object:
         if name not in _NAMES:
             raise AttributeError(name)
-        spec.BasicProperties.decode(self, self.encoded)
+        self._read()
         return self.__dict__[name]
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _NAMES and not self.__dict__["was_set"]:
+            self._read()
+            self.__dict__["was_set"] = True
+        self.__dict__[name] = value
+
+    def _read(self) -> None:
+        read = spec.BasicProperties()
+        spec.BasicProperties.decode(read, self.encoded)
+        self.__dict__.update(read.__dict__)
 
 
 _registered: dict[int, type[spec.BasicProperties]] = cast("Any", spec.props)
