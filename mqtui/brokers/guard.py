@@ -84,6 +84,12 @@ class BoundWriter:
             raise Refused(f"The plan does not look at {count} messages of {ref}")
         return self._writer.borrow(ref, count)
 
+    def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Hearing what comes to the plan's source."""
+        if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
+            raise Refused(f"The plan does not take letters from {source.ref}")
+        return self._writer.listen(source)
+
     async def apply(self, step: Step) -> StepResult:
         """One of the plan's own steps."""
         if not any(step is known or step == known for known in self._plan.steps):

@@ -191,6 +191,16 @@ class Writer(Protocol):
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look at a queue (R3): read one by one, returned in one go, rescued where none is left."""
 
+    def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Letters that come to a source from its snapshot on, until the iterator is closed; none of them is taken.
+
+        The first batch, which may be empty, says that it listens. RabbitMQ: a private, bounded, expiring queue with the
+        source's bindings (R9).
+
+        Raises:
+            Unsupported: they can't be heard without taking them, with the reason.
+        """
+
     async def apply(self, step: Step) -> StepResult:
         """Claim, acknowledge, unmark, create the state topic."""
 

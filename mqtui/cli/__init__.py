@@ -5,6 +5,7 @@ Nothing here loads a broker's client library, nor Textual, before a command need
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 
 import click
@@ -47,6 +48,16 @@ class Commands(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """A command, or the console of a target: `mqtui TARGET [RESOURCE]`."""
+        if args and args[0] not in COMMANDS and is_target(args[0]):
+            from mqtui.cli.console import console
+
+            return console.name, console, args
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without loading one."""
         with formatter.section("Commands"):
@@ -62,10 +73,30 @@ def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
 
     TARGET is a profile (NAME, or NAME/KIND where it holds several brokers) or a URL:
     kafka://host:9092, amqp://user@host/vhost, redis://host:6379/0.
+    Without a command the console opens: mqtui, mqtui TARGET, mqtui TARGET RESOURCE.
     """
     ctx.obj = ascii_only
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is not None:
+        return
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        from mqtui.cli.console import console
+
+        ctx.invoke(console)
+    else:
         click.echo(ctx.get_help())
+
+
+def is_target(word: str) -> bool:
+    """Whether a word is a URL or names a profile."""
+    if "://" in word:
+        return True
+    from mqtui.domain.errors import MqtuiError
+    from mqtui.profiles.store import Store
+
+    try:
+        return any(known.name == word.partition("/")[0] for known in Store().list())
+    except MqtuiError:
+        return False
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,21 +11,9 @@ import click
 
 from mqtui.cli.options import Command, Converted
 from mqtui.domain.errors import BadInput
-from mqtui.domain.field_table import string
-from mqtui.domain.message import Header, Outgoing, Property
-from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-
-
-def pair(text: str) -> tuple[str, str]:
-    """`NAME=VALUE`; the value may hold further `=`.
-
-    Raises:
-        BadInput: there is no `=`, or no name.
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name:
-        raise BadInput(f"Not a header: {text!r}", "", "Write it as NAME=VALUE.")
-    return name, value
+from mqtui.domain.message import Outgoing
+from mqtui.domain.resource import BrokerKind, Ref, name_bytes
+from mqtui.services.composing import Draft, foreign, message, pair
 
 
 def compose(command: Command) -> Command:
@@ -115,17 +103,7 @@ class Wish:
         Raises:
             BadInput: there is no value, or more than one.
         """
-        body = self._body()
-        if broker is BrokerKind.REDIS:
-            fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in self.headers))
-            return Outgoing(to, fields=fields)
-        made = Outgoing(to, body, name_bytes(self.key) if self.key is not None else None)
-        if broker is BrokerKind.KAFKA:
-            headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in self.headers)
-            return replace(made, headers=headers, partition=self.partition)
-        typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in self.headers)
-        route = self.routing_key if self.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
-        return replace(made, headers=typed, routing_key=route, properties=self._properties())
+        return message(self._draft(), broker, to)
 
     def check(self, broker: BrokerKind) -> None:
         """Let through what means something on this broker.
@@ -133,15 +111,27 @@ class Wish:
         Raises:
             BadInput: an option is another broker's.
         """
-        amqp = ("exchange", "routing_key", "priority", "ttl", "correlation_id", "reply_to")
-        foreign = {
-            BrokerKind.KAFKA: amqp,
-            BrokerKind.REDIS: (*amqp, "partition", "key"),
-            BrokerKind.RABBITMQ: ("partition", "key"),
-        }
-        for name in foreign[broker]:
-            if getattr(self, name) is not None:
-                raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
+        if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
+            raise BadInput(f"--exchange means nothing on {broker}")
+        for name in foreign(self._options(b""), broker):
+            raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
+
+    def _draft(self) -> Draft:
+        return self._options(self._body())
+
+    def _options(self, body: bytes) -> Draft:
+        return Draft(
+            body,
+            self.key,
+            self.headers,
+            self.partition,
+            self.routing_key,
+            self.priority,
+            self.ttl,
+            self.correlation_id,
+            self.reply_to,
+            self.fernet or "",
+        )
 
     def _body(self) -> bytes:
         given = [part for part in (self.value, self.body_file, self.source) if part is not None]
@@ -154,24 +144,7 @@ class Wish:
         else:
             assert self.source is not None
             body = self.source.read()
-        return self._sealed(body) if self.fernet else body
-
-    def _sealed(self, body: bytes) -> bytes:
-        from cryptography.fernet import Fernet
-
-        from mqtui.profiles.keys import fernet_key
-
-        assert self.fernet is not None
-        return Fernet(fernet_key(self.fernet)).encrypt(body)
-
-    def _properties(self) -> tuple[Property, ...]:
-        named = [
-            ("priority", self.priority),
-            ("correlation_id", self.correlation_id),
-            ("reply_to", self.reply_to),
-            ("expiration", None if self.ttl is None else str(self.ttl)),
-        ]
-        return tuple((name, value) for name, value in named if value is not None)
+        return body
 
 
 def wish(given: dict[str, Any], source: BinaryIO | None) -> Wish:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import click
 
 from mqtui.cli.output import Output
-from mqtui.cli.plan_lines import lines
 from mqtui.domain.errors import NeedsConsent
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
+from mqtui.services.plan_lines import lines
 
 
 @dataclass(frozen=True, slots=True)

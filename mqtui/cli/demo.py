@@ -31,6 +31,8 @@ def demo(*, only: str, headless: bool) -> None:
     output = current(json=headless)
     with guarded(output):
         kinds = _kinds(only)
+        if not headless and sys.stdin.isatty() and sys.stdout.isatty():
+            sys.exit(_console(kinds))
         with _until_signalled() as over:
             sys.exit(_demo(output, kinds, over))
 
@@ -81,6 +83,15 @@ def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
         if not output.json:
             output.note("ending the brokers …")
     return DONE
+
+
+def _console(kinds: list[str]) -> int:
+    """The demo in the console: each broker as soon as it is up; quitting leaves nothing of them."""
+    from mqtui.cli.console import show
+    from mqtui.cli.demo_supply import DemoSupply
+
+    with DemoSupply(kinds) as supply:
+        return show(supply=supply)
 
 
 def _open(output: Output, session: DemoSession, over: threading.Event) -> None:

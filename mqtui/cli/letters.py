@@ -21,11 +21,15 @@ from mqtui.domain.resource import BrokerKind, Named
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.ledger import Ledger
-    from mqtui.services.redrive.order import Order
+    from mqtui.services.redrive.order import Order, Stages
     from mqtui.services.redrive.planning import Planned
     from mqtui.services.redrive.running import Before
     from mqtui.services.session import Session
     from mqtui.state.runs import Runs
+
+
+MINUTE = 60_000
+SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,23 @@ class Wish:
     take_over: bool = False
     shared: bool = False
     plan_file: Path | None = None
+    canary: tuple[int, ...] = ()
+    stop_at: float | None = None
+    watch: int | None = None
+    """Milliseconds."""
+
+    def stages(self) -> Stages:
+        """The stages; a canary without a watch is watched for a minute.
+
+        Raises:
+            BadInput: `--stop-at` without anything that is watched.
+        """
+        from mqtui.services.redrive.order import Stages
+
+        watch = (MINUTE if self.canary else 0) if self.watch is None else self.watch
+        if self.stop_at is not None and not watch:
+            raise BadInput("--stop-at needs --canary or --watch", "Nothing would be watched.")
+        return Stages(self.canary, SHARE if self.stop_at is None else self.stop_at, watch / 1000)
 
     def allowed(self, risks: tuple[str, ...]) -> frozenset[str]:
         """The risks let through by name: those of `--allow`, of `--take-over` and of `--yes-shared`."""
@@ -113,6 +134,7 @@ async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
         wish.keep_timestamp,
         wish.take_over,
         wish.shared,
+        wish.stages(),
     )
 
 

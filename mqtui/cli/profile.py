@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mqtui.cli import options
-from mqtui.cli.composing import pair
 from mqtui.cli.exits import DONE, code
 from mqtui.cli.options import Converted
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded, run
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.policy import Environment
+from mqtui.services.composing import pair
 
 if TYPE_CHECKING:
     from mqtui.profiles.model import Profile

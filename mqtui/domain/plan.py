@@ -183,3 +183,6 @@ class Result:
     seconds: float = 0.0
     reasons: tuple[tuple[str, int], ...] = ()
     """Why letters were refused, and how many."""
+
+    came_back: int | None = None
+    """Letters that died again while they were watched; None where nothing watched."""

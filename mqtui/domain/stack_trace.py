@@ -21,6 +21,7 @@ _LIBRARIES = (
     r"reactor\.|rx\.|okhttp3\.|com\.google\.|org\.postgresql\.|redis\.clients\.|System\.|Microsoft\."
 )
 _FRAME = re.compile(rf"\n\s*at (?!{_LIBRARIES})([^\n]+)")
+_LIBRARY = re.compile(_LIBRARIES)
 _ANY_FRAME = re.compile(r"\n\s*at ([^\n]+)")
 
 
@@ -54,6 +55,11 @@ def root(trace: str) -> Root | None:
         return None
     found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
     return Root(name, message, found[1].strip() if found else "")
+
+
+def is_library(frame: str) -> bool:
+    """Whether a frame, as it is printed behind `at ` or as Python's `File "..."`, is not of the application's own."""
+    return _LIBRARY.match(frame) is not None or "site-packages" in frame or "/lib/python" in frame
 
 
 @lru_cache(maxsize=2048)

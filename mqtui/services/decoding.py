@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import orjson
 
-from mqtui.codecs.decode import NO_KEYS, decode
+from mqtui.codecs import fernet, gzipped
+from mqtui.codecs.decode import NO_KEYS, decode, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, Keys
 from mqtui.domain.message import EntryId, Message
+
+LARGE = 1024 * 1024
+"""Bytes above which a value is not parsed to be looked at: a parser would hold the whole console meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The innermost bytes of a large value, what they look like, and what was tried."""
+
+    content: bytes
+    codec: str
+    attempts: tuple[Attempt, ...]
 
 
 def decoded(message: Message, keys: Keys = NO_KEYS) -> Decoded:
@@ -25,3 +40,19 @@ def decoded(message: Message, keys: Keys = NO_KEYS) -> Decoded:
             fields[key] = orjson.Fragment(inner.text)
             attempts += inner.attempts
     return Decoded(orjson.dumps(fields), "fields", tuple(attempts))
+
+
+def opened(value: bytes, keys: Keys = NO_KEYS) -> Opened:
+    """A large value without its layers, not parsed: whether it is JSON is told by its first and last sign."""
+    attempts: list[Attempt] = []
+    layers: list[str] = []
+    while (outer := sniff(value)) in ("gzip", "fernet"):
+        try:
+            value = gzipped.unpack(value) if outer == "gzip" else fernet.unseal(value, keys)[0]
+        except (gzipped.NotUnpacked, fernet.NotOpened) as error:
+            attempts.append(Attempt(outer, str(error)))
+            return Opened(value, "+".join([*layers, "binary" if outer == "gzip" else "text"]), tuple(attempts))
+        attempts.append(Attempt(outer))
+        layers.append(outer)
+    attempts.append(Attempt(outer))
+    return Opened(value, "+".join([*layers, outer]), tuple(attempts))

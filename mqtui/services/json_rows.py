@@ -56,7 +56,7 @@ def plan_row(plan: Plan) -> Json:
 
 
 def result_row(result: Result) -> Json:
-    """The last line of a run. `came_back` is null: nothing watched."""
+    """The last line of a run. `came_back` is null where nothing watched."""
     return {
         "run": result.run,
         "planned": result.planned,
@@ -66,7 +66,7 @@ def result_row(result: Result) -> Json:
         "skipped": result.skipped,
         "left": result.left,
         "duplicates_suspected": len(result.suspects),
-        "came_back": None,
+        "came_back": result.came_back,
         "seconds": round(result.seconds, 3),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mqtui.domain.errors import NotFound
@@ -32,11 +32,16 @@ async def lag(session: Session, name: str = "") -> list[GroupLag]:
 
 
 async def with_backlog(session: Session, rows: Sequence[Destination]) -> list[Destination]:
-    """The rows with what waits in each, where the broker's own list does not tell: the lag of its worst group."""
+    """The rows with what waits in each, where the broker's own list does not tell."""
     if all(row.backlog is not NOT_ASKED for row in rows):
         return list(rows)
+    return backlogs(rows, await lag(session))
+
+
+def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag]) -> list[Destination]:
+    """The rows, each with the lag of its worst group where nothing else tells what waits."""
     worst: dict[Ref, Figure] = {}
-    for group in await lag(session):
+    for group in lags:
         by_resource: dict[Ref, list[Figure]] = {}
         for part in group.parts:
             by_resource.setdefault(part.resource, []).append(part.lag)

@@ -36,9 +36,7 @@ def test_a_verb_of_later_is_absent(mqtui: Mqtui, verb: str) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("redrive", "redis://127.0.0.1:1/0", "d", "--canary", "1"),
         ("redrive", "redis://127.0.0.1:1/0", "d", "--unordered"),
-        ("redrive", "redis://127.0.0.1:1/0", "d", "--watch", "60s"),
         ("publish", "redis://127.0.0.1:1/0", "s", "--schema", "x", "--value", "1"),
         ("peek", "redis://127.0.0.1:1/0", "s", "--decode"),
         ("discard", "redis://127.0.0.1:1/0", "s", "--to", "t"),

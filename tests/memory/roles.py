@@ -200,6 +200,17 @@ class MemoryWriter:
             async for batch in batches:
                 yield batch
 
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """What comes to a source from now on; the first batch is empty."""
+        marks = self._talk.shelf.extent(source.ref, None).end
+        yield ()
+        while True:
+            if found := self._talk.shelf.arrived_since(source.ref, marks):
+                marks = self._talk.shelf.extent(source.ref, None).end
+                yield found
+            else:
+                await self._talk.shelf.next_arrival()
+
     async def apply(self, step: Step) -> StepResult:
         """One step."""
         return self._talk.shelf.apply(step)

@@ -13,7 +13,7 @@ from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.feed import Feed
 from mqtui.brokers.kafka.offsets import NOBODY, ask_offsets, numbers
 from mqtui.brokers.kafka.picking import Pick, pick
-from mqtui.brokers.kafka.tail import follow
+from mqtui.brokers.kafka.tail import following
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotFound
@@ -96,13 +96,8 @@ class KafkaReader:
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Records that become readable from now on."""
         known = await ends_of(self._connection, ref, partition)
-        feed: Feed[Batch] = Feed()
-        feed.fill("tail", lambda: follow(self._connection, ref, known.end, feed))
-        try:
-            async for batch in feed.items():
-                yield batch
-        finally:
-            feed.close()
+        async for batch in following(self._connection, ref, known.end):
+            yield batch
 
     async def _pick(self, ref: Ref, span: Span, limit: int | None) -> Pick:
         partition = span.partition

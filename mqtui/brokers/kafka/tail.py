@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 
 from confluent_kafka import KafkaError, TopicPartition
 
@@ -17,6 +17,17 @@ from mqtui.domain.resource import Ref
 
 LOOK = 0.2
 """Seconds until a closed tail is noticed."""
+
+
+async def following(connection: Connection, ref: Ref, starts: Mapping[int, int]) -> AsyncIterator[Batch]:
+    """Records from these offsets on, until the iterator is closed."""
+    feed: Feed[Batch] = Feed()
+    feed.fill("tail", lambda: follow(connection, ref, starts, feed))
+    try:
+        async for batch in feed.items():
+            yield batch
+    finally:
+        feed.close()
 
 
 def follow(connection: Connection, ref: Ref, starts: Mapping[int, int], feed: Feed[Batch]) -> None:

@@ -9,10 +9,11 @@ from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.lease import leasing
 from mqtui.brokers.kafka.publisher import KafkaPublisher, publishing
 from mqtui.brokers.kafka.steps import applied
+from mqtui.brokers.kafka.tail import following
 from mqtui.brokers.port import Batch, Lease
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.plan import Plan, Step, StepResult
-from mqtui.domain.redrive import Source, Terms
+from mqtui.domain.redrive import OffsetBounds, Source, Terms
 from mqtui.domain.resource import Ref
 
 
@@ -34,6 +35,14 @@ class KafkaWriter:
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Kafka lends nothing: looking is free."""
         raise Unsupported(f"{ref} lends nothing", "Looking at a topic is free and changes nothing.", "Use peek.")
+
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Letters behind the snapshot's end, as they become readable."""
+        if not isinstance(source.bounds, OffsetBounds):
+            raise Unsupported(f"{source.ref} is no topic")
+        yield ()
+        async for batch in following(self._connection, source.ref, source.bounds.end):
+            yield batch
 
     async def apply(self, step: Step) -> StepResult:
         """Put back (K11), or create the state topic (K2)."""

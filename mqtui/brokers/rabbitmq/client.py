@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from mqtui.brokers.port import Address, Batch, CountsSeen, Lease, Permit, Publisher
-from mqtui.brokers.rabbitmq import borrow, lease, price, publisher, steps
+from mqtui.brokers.rabbitmq import borrow, lease, listen, price, publisher, steps
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.broker import RabbitBroker
 from mqtui.brokers.rabbitmq.facts import queue_facts
@@ -46,6 +46,16 @@ class RabbitWriter:
         key = await price.identity(self._access, ref.name)
         async for batch in self._access.io.iterate(lambda: borrow.borrow(self._access, facts, count)):
             price.remember(self._access, key, facts.limit, batch)
+            yield batch
+
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Copies of letters that come to a queue, by a private queue beside it (R9).
+
+        Raises:
+            Unsupported: no other queue can get them.
+        """
+        rows = await listen.bindings(self._access, source.ref)
+        async for batch in self._access.io.iterate(lambda: listen.listening(self._access, source.ref, rows)):
             yield batch
 
     async def apply(self, step: Step) -> StepResult:

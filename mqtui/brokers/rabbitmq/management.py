@@ -90,6 +90,11 @@ class Management:
         found: Sequence[Row] = await self.get(path, f"bindings of exchange {exchange}")
         return found
 
+    async def queue_bindings(self, queue: str) -> Sequence[Row]:
+        """What leads to a queue: rows with `source`, `routing_key` and `arguments`."""
+        found: Sequence[Row] = await self.get("queues/{vhost}/" + encoded(queue) + "/bindings", f"bindings of {queue}")
+        return found
+
     async def consumers(self) -> Sequence[Row]:
         """All consumers of the vhost."""
         found: Sequence[Row] = await self.get("consumers/{vhost}", "list of consumers")

@@ -142,6 +142,13 @@ class RedisWriter:
         """
         raise Unsupported("Redis lends nothing", "A look is free there.", "Use peek.")
 
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Letters behind the snapshot's last id, as they arrive."""
+        last = source.bounds.last if isinstance(source.bounds, IdBounds) else None
+        yield ()
+        async for batch in StreamReader(self._nodes).after(source.ref, last or EntryId(0, 0)):
+            yield batch
+
     async def apply(self, step: Step) -> StepResult:
         """Reassign or acknowledge pending entries."""
         return await StreamSteps(self._nodes).apply(step)

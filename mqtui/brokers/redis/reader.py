@@ -138,9 +138,12 @@ class StreamReader:
             BrokerTrouble, CannotConnect: the server stayed away longer than the option `reconnect-ms`.
         """
         only_partition(partition)
-        key = stream_key(ref)
-        last = await self.last(ref)
-        following = Following(self._nodes, key)
+        async for batch in self.after(ref, await self.last(ref)):
+            yield batch
+
+    async def after(self, ref: Ref, last: EntryId) -> AsyncIterator[Batch]:
+        """Entries behind an id, as they arrive. Raises as `tail`."""
+        following = Following(self._nodes, stream_key(ref))
         try:
             while True:
                 found = await following.next(last)

@@ -56,6 +56,7 @@ class Walk:
         suspicious: bool,
         stop: asyncio.Event,
         progress: Callable[[Ledger], None],
+        stored: Callable[[Sequence[Transfer], Sequence[Receipt]], None],
     ) -> None:
         self._order = order
         self._router = router
@@ -66,6 +67,7 @@ class Walk:
         self._suspicious = suspicious
         self._stop = stop
         self._progress = progress
+        self._stored = stored
         self._pace = Pace(order.rate)
 
     async def through(self, lease: Lease, mover: Mover) -> None:
@@ -108,6 +110,7 @@ class Walk:
             if before is not None and not await before:
                 return 0
             receipts = await self._move(hand, mover)
+            self._stored(hand.transfers, receipts)
             moved = True
         finally:
             after.set_result(moved)

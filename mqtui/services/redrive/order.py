@@ -14,6 +14,31 @@ from mqtui.domain.resource import Ref
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """`first` are the sizes of the stages before the rest (`1, 10`). The run stops by itself where more than `stop_at`
+    (0 to 1) of the letters came back within `watch` seconds; 0 seconds: nothing is watched.
+    """
+
+    first: tuple[int, ...] = ()
+    stop_at: float = 0.05
+    watch: float = 0.0
+
+    @property
+    def watched(self) -> bool:
+        """Whether the letters are looked after."""
+        return self.watch > 0
+
+    def words(self) -> str:
+        """The stages in one line."""
+        order = ", then ".join([*(f"{size:,}" for size in self.first), "the rest"])
+        return (
+            f"{order}; stops if more than {self.stop_at:.0%} come back within {self.watch:.0f}s"
+            if self.watched
+            else order
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """A redrive, or a discard, as it was asked for. Without `to` letters go where each of them came from."""
 
@@ -26,6 +51,7 @@ class Order:
     keep_timestamp: bool = False
     take_over: bool = False
     shared: bool = False
+    stages: Stages = field(default_factory=Stages)
 
 
 @dataclass(frozen=True, slots=True)

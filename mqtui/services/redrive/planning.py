@@ -256,6 +256,8 @@ def _facts(
         )
     if seen and seen.largest:
         facts.append(("size", f"largest {seen.largest:,} B, all {seen.size:,} B"))
+    if order.stages.first or order.stages.watched:
+        facts.append(("first", order.stages.words()))
     if order.rate:
         facts.append(("rate", f"at most {order.rate:g} a second"))
     if order.keep_timestamp:

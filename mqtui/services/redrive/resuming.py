@@ -46,6 +46,7 @@ async def plan(
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
+    order = replace(kept.order, stages=replace(kept.order.stages, first=()))
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
     finished = sum(counts.values())
     if unsure:
@@ -53,7 +54,7 @@ async def plan(
     total = None if record.planned == UNPLANNED else record.planned
     if total is not None and (source.count.number or 0) > total - sum(counts.values()):
         source = replace(source, count=exact(total - sum(counts.values())))
-    planned = await make(session, kept.order, conventions, remote, source=source, run=record.id, targets=kept.targets)
+    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
     facts = [("resumes", f"run {runs.short(record.id)}: {finished:,} done, {len(marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps

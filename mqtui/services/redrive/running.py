@@ -22,6 +22,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.aftermath import Aftermath, Verdict
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, Walk
 from mqtui.services.redrive.keeping import Keeper
@@ -31,6 +32,7 @@ from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
 from mqtui.services.redrive.restore import settle
 from mqtui.services.redrive.routing import Router
+from mqtui.services.redrive.staging import Between, Gate, by_itself
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.session import Session
 from mqtui.state.bundles import Bundle
@@ -60,6 +62,10 @@ def quiet(_: Ledger) -> None:
     """Tell nobody."""
 
 
+def forget(_: object, __: object) -> None:
+    """Keep no record of where copies went: nothing watches them."""
+
+
 class Run:
     """A planned run. `ledger` counts while it goes on, so that its figures survive an error."""
 
@@ -72,11 +78,18 @@ class Run:
         *,
         remote: Session | None = None,
         before: Before | None = None,
+        gate: Gate = by_itself,
         progress: Callable[[Ledger], None] = quiet,
     ) -> None:
         self.session = session
         self.planned = planned
         self.remote = remote
+        self.stages = planned.order.stages
+        self.verdict: Verdict | None = None
+        """What the last watch found; None where nothing was watched."""
+
+        self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, conventions)
+        self._gate = gate
         self.stop = asyncio.Event()
         self.begun = False
         """Whether the journal knows of it, so that it can be resumed."""
@@ -125,7 +138,8 @@ class Run:
 
     def result(self) -> Result:
         """The figures as of now."""
-        return self.ledger.result(complete=self._complete)
+        figures = self.ledger.result(complete=self._complete)
+        return figures if self.verdict is None else replace(figures, came_back=self.verdict.came_back)
 
     async def _begin(self) -> None:
         plan, session = self.planned.plan, self.session
@@ -161,29 +175,62 @@ class Run:
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
         suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
-        selector = Selector(order.selection, self._conventions)
-        walk = Walk(
-            order,
-            router,
-            selector,
-            self.ledger,
-            self._keeper,
-            budget=self._budget(),
-            suspicious=suspicious,
-            stop=self.stop,
-            progress=self._progress,
-        )
         await self._prepare(writer)
-        async with AsyncExitStack() as stack:
-            lease = await stack.enter_async_context(writer.lease(planned.source, self._terms()))
-            await walk.through(lease, await self._mover(stack, lease, remote, target_kind))
-        if selector.where is not None and selector.where.failures:
-            self.ledger.reasons[f"the jq program failed: {selector.where.failure}"] += selector.where.failures
+        if self.stages.watched:
+            await self.aftermath.start(writer)
+        try:
+            await self._in_stages(writer, remote, router, suspicious=suspicious)
+        finally:
+            await self.aftermath.close()
         self._complete = not self.stop.is_set()
         if self._complete:
             kinds = (self.session.broker.kind, target_kind)
             repeated = self._repeated if suspicious else frozenset()
             await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
+
+    async def _in_stages(
+        self, writer: BoundWriter, remote: BoundWriter | None, router: Router, *, suspicious: bool
+    ) -> None:
+        """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
+        for number, size in enumerate((*self.stages.first, None)):
+            selector = Selector(self.planned.order.selection, self._conventions)
+            walk = Walk(
+                self.planned.order,
+                router,
+                selector,
+                self.ledger,
+                self._keeper,
+                budget=self._budget(size),
+                suspicious=suspicious,
+                stop=self.stop,
+                progress=self._progress,
+                stored=self.aftermath.copies.note if self.stages.watched else forget,
+            )
+            async with AsyncExitStack() as stack:
+                lease = await stack.enter_async_context(writer.lease(self.planned.source, self._terms(size)))
+                await walk.through(
+                    lease, await self._mover(stack, lease, remote, (self.remote or self.session).broker.kind)
+                )
+            if selector.where is not None and selector.where.failures:
+                self.ledger.reasons[f"the jq program failed: {selector.where.failure}"] += selector.where.failures
+            left = None if self._total is None else max(0, self._total - self.ledger.counted)
+            last = size is None or left == 0 or self.stop.is_set()
+            await self._look_after(number, left, last=last)
+            if last or self.stop.is_set():
+                return
+
+    async def _look_after(self, stage: int, left: int | None, *, last: bool) -> None:
+        """Watch what was moved so far, and ask whether to go on; no: the rest stays."""
+        if self.stages.watched and self.aftermath.copies.stored:
+            self.verdict = await self.aftermath.watch(self.stages.watch, self.stages.stop_at, self._watched, self.stop)
+        too_many = self.verdict is not None and self.verdict.share > self.stages.stop_at
+        between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many)
+        if not last and not self.stop.is_set() and not await self._gate(between):
+            self.stop.set()
+
+    def _watched(self, verdict: Verdict) -> None:
+        self.verdict = verdict
+        self._progress(self.ledger)
 
     async def _prepare(self, writer: BoundWriter) -> None:
         """The plan's steps that come before the letters, such as the state topic."""
@@ -201,17 +248,21 @@ class Run:
         publisher = await stack.enter_async_context(remote.publisher())
         return Across(lease, publisher, self.session.broker.kind, target_kind)
 
-    def _budget(self) -> int | None:
+    def _budget(self, stage: int | None) -> int | None:
         """Letters that may be chosen beside those of an earlier process, so that a resume keeps to what was planned."""
         most = self.planned.order.selection.limit if self._total is None else self._total
-        return None if most is None else max(0, most - self.ledger.counted - len(self._open_marks))
+        if most is None:
+            return stage
+        left = max(0, most - self.ledger.counted - len(self._open_marks))
+        return left if stage is None else min(stage, left)
 
-    def _terms(self) -> Terms:
+    def _terms(self, stage: int | None) -> Terms:
         order, plan = self.planned.order, self.planned.plan
         hand = BATCH if order.rate is None else max(1, min(BATCH, int(order.rate)))
         want = None
         if order.selection.everything and self._total is not None:
             want = max(0, self._total - self.ledger.counted)
+            want = want if stage is None else min(stage, want)
             hand = max(1, min(hand, want))
         return Terms(
             run=plan.id,

@@ -1,0 +1,121 @@
+"""Hearing what dies again: a private queue with the dead-letter queue's own bindings (R9).
+
+The dead-letter queue is not touched: what dies is published to an exchange, and every queue bound there gets a copy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+from mqtui.brokers.rabbitmq import errors
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.frames import Given
+from mqtui.brokers.rabbitmq.letters import letter
+from mqtui.brokers.rabbitmq.limits import FREE
+from mqtui.brokers.rabbitmq.management import Row
+from mqtui.domain.errors import Unsupported
+from mqtui.domain.message import Message
+from mqtui.domain.resource import Ref
+
+MOST = 10_000
+"""Messages the private queue holds; the oldest give way."""
+
+EXPIRES = 60_000
+"""Milliseconds after which the broker removes the queue where this process is gone without a word."""
+
+CREDIT = 500
+
+
+async def bindings(access: Access, ref: Ref) -> list[Row]:
+    """The bindings of a queue, without the default exchange's.
+
+    Raises:
+        Unsupported: there are none that another queue could share, or they can't be read.
+    """
+    if not access.management.given:
+        raise Unsupported(
+            f"Nobody can listen at {ref.name}",
+            "its bindings can't be read without the management API",
+            "Add ?management=http://host:15672 to the URL.",
+        )
+    rows = [row for row in await access.management.queue_bindings(ref.name) if row["source"]]
+    if not rows:
+        raise Unsupported(
+            f"Nobody can listen at {ref.name}",
+            "dead letters come to it by the default exchange, which sends to one queue only",
+        )
+    return rows
+
+
+async def listening(access: Access, ref: Ref, rows: list[Row]) -> AsyncGenerator[list[Message], None]:
+    """Copies of what comes to the queue from now on; the first batch is empty. Runs on the I/O thread."""
+    async with AsyncExitStack() as stack:
+        link = await stack.enter_async_context(access.link())
+        channel = await link.channel()
+        stack.push_async_callback(channel.close)
+        name = await _private(channel, access.options.prefix)
+        for row in rows:
+            await _bind(channel, name, row)
+        ears = Ears(channel, ref)
+        await channel.consume(name, CREDIT, ears.heard)
+        yield []
+        while True:
+            yield await ears.next()
+
+
+async def _private(channel: Channel, prefix: str) -> str:
+    arguments = {"x-max-length": MOST, "x-expires": EXPIRES}
+    frame = await channel.ask(
+        lambda back: channel.lane.queue_declare(
+            f"{prefix}.watch.{id(channel):x}", exclusive=True, auto_delete=True, arguments=arguments, callback=back
+        ),
+        "Declaring a private queue",
+        f"configure on queues that begin with {prefix}.",
+    )
+    return str(frame.method.queue)
+
+
+async def _bind(channel: Channel, name: str, row: Row) -> None:
+    await channel.ask(
+        lambda back: channel.lane.queue_bind(
+            name, row["source"], row["routing_key"], arguments=row.get("arguments") or None, callback=back
+        ),
+        f"Binding a private queue to exchange {row['source']}",
+        f"read on exchange {row['source']}",
+    )
+
+
+class Ears:
+    """What was heard, in order."""
+
+    def __init__(self, channel: Channel, ref: Ref) -> None:
+        self._channel = channel
+        self._ref = ref
+        self._heard: deque[Message] = deque()
+        self._news = asyncio.Event()
+        channel.on_lost.append(lambda _: self._news.set())
+
+    def heard(self, given: Given, properties: bytes, body: bytes) -> None:
+        """One message came."""
+        self._heard.append(letter(self._ref, given, properties, body, FREE))
+        self._channel.ack(given.delivery_tag, multiple=False)
+        self._news.set()
+
+    async def next(self) -> list[Message]:
+        """What came since.
+
+        Raises:
+            BrokerTrouble: the channel was lost.
+        """
+        while not self._heard:
+            if self._channel.failure is not None:
+                raise errors.talking(self._channel.failure, f"Listening at {self._ref.name}")
+            self._news.clear()
+            await self._news.wait()
+        found = list(self._heard)
+        self._heard.clear()
+        return found

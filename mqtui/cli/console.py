@@ -1,0 +1,49 @@
+"""`mqtui`, `mqtui TARGET`, `mqtui TARGET RESOURCE`: the console."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from mqtui.cli.exits import DONE
+from mqtui.cli.output import current
+from mqtui.cli.running import guarded
+from mqtui.domain.errors import BadInput
+from mqtui.domain.resource import BrokerKind
+
+if TYPE_CHECKING:
+    from mqtui.ui.supply import Supply
+
+
+@click.command("mqtui", hidden=True)
+@click.argument("target", required=False, default="")
+@click.argument("resource", required=False, default="")
+def console(*, target: str, resource: str) -> None:
+    """Open the console, straight at a target or at one of its resources."""
+    with guarded(current(json=False)):
+        sys.exit(show(target, resource))
+
+
+def show(target: str = "", resource: str = "", supply: Supply | None = None) -> int:
+    """Run the console until it is left.
+
+    Raises:
+        BadInput: this is no terminal.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("The console needs a terminal", "", "mqtui --help lists the commands for scripts.")
+    ascii_only = bool(click.get_current_context().find_root().obj)
+    from mqtui.ui.app import Console
+
+    with contextlib.ExitStack() as stack:
+
+        def demo() -> Supply:
+            from mqtui.cli.demo_supply import DemoSupply
+
+            return stack.enter_context(DemoSupply([kind.value for kind in BrokerKind]))
+
+        Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo).run()
+    return DONE

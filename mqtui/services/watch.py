@@ -1,0 +1,136 @@
+"""Watching one broker: one clock, no overlap, slower where the broker is slow or nobody looks.
+
+The newest figures are in `Seen`; whoever wants to know of a change gives `changed`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic, time
+
+from mqtui.domain.convention import Conventions
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.metrics import Series
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag
+from mqtui.services import deadletters, lag
+from mqtui.services.browse import destinations
+from mqtui.services.session import Session
+
+EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
+"""Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""
+
+AWAY = 30.0
+"""Seconds between two looks while the terminal is not looked at."""
+
+SHARE = 3.0
+"""A look may take a third of the time between looks; a slower broker is asked less often."""
+
+RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+LENGTH = 300
+
+
+@dataclass(slots=True)
+class Seen:
+    """What is known of a broker. `as_of` is seconds since the epoch, 0 before the first look.
+
+    `trouble` is why the last look failed; the figures are then those of `as_of`. `retry_at` is when it is tried again.
+    """
+
+    cluster: Cluster | None = None
+    destinations: list[Destination] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
+    lags: dict[Ref, GroupLag] = field(default_factory=dict)
+    places: list[deadletters.Place] = field(default_factory=list)
+    series: dict[tuple[Ref, str], Series] = field(default_factory=dict)
+    as_of: float = 0.0
+    took: float = 0.0
+    trouble: MqtuiError | None = None
+    lost_at: float = 0.0
+    retry: int = 0
+    retry_at: float = 0.0
+    partial: tuple[str, ...] = ()
+    """What could not be had, such as groups without a right."""
+
+    def trend(self, ref: Ref, what: str) -> Series:
+        """The samples of one figure (`messages`, `backlog`, `lag`, `letters`)."""
+        known = self.series.get((ref, what))
+        if known is None:
+            known = self.series[ref, what] = Series(LENGTH, 1.0)
+        return known
+
+
+class Watch:
+    """Looks at one session again and again."""
+
+    def __init__(self, session: Session, conventions: Conventions, changed: Callable[[], None]) -> None:
+        self.session = session
+        self.seen = Seen()
+        self.away = False
+        self.looked = asyncio.Event()
+        """Set after the first look, however it ended."""
+
+        self._conventions = conventions
+        self._changed = changed
+        self._now = asyncio.Event()
+
+    async def forever(self) -> None:
+        """Look until cancelled."""
+        while True:
+            pause = await self.once()
+            self.looked.set()
+            self._changed()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._now.wait(), pause)
+            self._now.clear()
+
+    def soon(self) -> None:
+        """Look now."""
+        self._now.set()
+
+    async def once(self) -> float:
+        """One look; the seconds until the next."""
+        seen, began = self.seen, monotonic()
+        try:
+            await self._look(seen)
+        except MqtuiError as error:
+            pause = RETRIES[min(seen.retry, len(RETRIES) - 1)]
+            seen.lost_at = seen.lost_at or time()
+            seen.trouble, seen.retry, seen.retry_at = error, seen.retry + 1, time() + pause
+            return pause
+        seen.trouble, seen.retry, seen.lost_at = None, 0, 0.0
+        seen.as_of, seen.took = time(), monotonic() - began
+        every = AWAY if self.away else EVERY[self.session.broker.kind]
+        return max(every, seen.took * SHARE)
+
+    async def _look(self, seen: Seen) -> None:
+        broker = self.session.broker
+        if seen.cluster is None:
+            seen.cluster = await broker.catalog.cluster()
+        rows = await destinations(broker)
+        partial: list[str] = []
+        try:
+            seen.groups = await lag.groups(self.session)
+            seen.lags = {row.group: row for row in await lag.lag(self.session)}
+        except MqtuiError as error:
+            partial.append(error.title)
+        seen.destinations = lag.backlogs(rows, seen.lags.values())
+        seen.places = list((await deadletters.find(self.session, self._conventions)).places)
+        seen.partial = tuple(partial)
+        self._sample(seen)
+
+    def _sample(self, seen: Seen) -> None:
+        now = monotonic()
+        for row in seen.destinations:
+            seen.trend(row.ref, "messages").add(now, row.messages.number)
+            seen.trend(row.ref, "backlog").add(now, row.backlog.number)
+        for ref, figures in seen.lags.items():
+            seen.trend(ref, "lag").add(now, figures.total.number)
+        for place in seen.places:
+            seen.trend(place.ref, "letters").add(now, place.letters.number)
+        known = {row.ref for row in seen.destinations} | set(seen.lags)
+        for key in [key for key in seen.series if key[0] not in known]:
+            del seen.series[key]

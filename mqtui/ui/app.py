@@ -1,0 +1,320 @@
+"""The console: wiring only. Places do the work, the workbench holds what is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from inspect import isawaitable
+from typing import Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from mqtui.brokers.adapters import connect
+from mqtui.brokers.port import Connect
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import total, unknown
+from mqtui.domain.policy import Environment, Policy
+from mqtui.domain.resource import BrokerKind, Kind
+from mqtui.profiles.resolve import resolve
+from mqtui.state.paths import config_dir
+from mqtui.ui import clipboard, keymap, theme, ways
+from mqtui.ui.coach import Coach
+from mqtui.ui.glyphs import Glyphs, wanted
+from mqtui.ui.openings import Openings
+from mqtui.ui.render.spark import spark
+from mqtui.ui.screens.notes_toast import Toasts
+from mqtui.ui.screens.place import Place
+from mqtui.ui.supply import Supply
+from mqtui.ui.trail import Trail
+from mqtui.ui.widgets.bars import Piece
+from mqtui.ui.workbench import Desk, Workbench
+
+TICK = 0.5
+"""Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
+
+TRAIL = 50
+
+
+class Console(App[None], inherit_bindings=False):
+    """The whole console. `start` is what it opens with: `(target, resource)`, or nothing for home."""
+
+    CSS_PATH = "styles/console.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keymap.default().bindings(),
+        Binding("ctrl+q", "do('app.quit')", show=False, priority=True, id="app.quit_always"),
+        Binding("ctrl+c", "stop_reading", show=False, id="app.stop_reading"),
+    ]
+
+    def __init__(
+        self,
+        start: tuple[str, str] = ("", ""),
+        *,
+        adapters: Connect = connect,
+        ascii_only: bool = False,
+        supply: Supply | None = None,
+        demo: Callable[[], Supply] | None = None,
+    ) -> None:
+        self.themes = theme.load()
+        super().__init__()
+        self.start = start
+        self.supply = supply
+        self.demo = demo
+        self.starting: dict[str, str] = {}
+        """What brokers that are not up yet are doing."""
+
+        self.glyphs = Glyphs(wanted(asked=ascii_only))
+        self.keymap = keymap.load(config_dir() / "keymap.toml")
+        self.bench = Workbench(self._figures_changed, adapters)
+        self.go = Openings(self)
+        self.trail = Trail(self)
+        self.toasts = Toasts(self)
+        self.coach = Coach()
+        self.target = ""
+        """The target whose session is shown; "" at home."""
+
+        self._fresh = False
+        self._ways: dict[str, Callable[[], Any]] = {}
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The tokens, before a theme is chosen."""
+        return self.themes.known[theme.DEFAULT].textual().variables
+
+    # -- life
+
+    def on_mount(self) -> None:
+        """Themes, keys, the first place."""
+        for each in self.themes.known.values():
+            self.register_theme(each.textual())
+        self.theme = theme.DEFAULT
+        self.set_keymap({name: ",".join(keys) for name, keys in self.keymap.keys.items()})
+        for note in (*self.themes.notes, *self.keymap.notes):
+            self.bench.note(note, "warn")
+        self.set_interval(TICK, self._tick, name="figures")
+        self._ways = ways.ways(self)
+        self.call_later(self._ways["start"])
+
+    async def on_unmount(self) -> None:
+        """Give everything back."""
+        await self.bench.close()
+
+    def _figures_changed(self) -> None:
+        self._fresh = True
+
+    def _tick(self) -> None:
+        lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
+        if (self._fresh or lost) and isinstance(self.screen, Place) and self.screen.stands:
+            self._fresh = False
+            self.screen.refresh_figures()
+            self.screen.draw_frame()
+
+    # -- what every place shows
+
+    @property
+    def desks(self) -> list[Desk]:
+        """The open brokers of the session that is shown; at home all of them."""
+        return self.bench.of(self.target) if self.target else list(self.bench.desks.values())
+
+    @property
+    def policy(self) -> Policy | None:
+        """What the shown profile allows; None at home or before it is open."""
+        for desk in self.desks:
+            if self.target and desk.session is not None:
+                return desk.session.policy
+        return None
+
+    def top_bar(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
+        """Profile, environment, mode and links; backlog, letters, runs, clock."""
+        left = [Piece(f" {self.target or 'mqtui'} ", "text", bold=True)]
+        policy = self.policy
+        if policy is not None and policy.environment is not Environment.NONE:
+            word = policy.environment.upper()
+            shown = f"[{word}]" if self.no_color else f" {word} "
+            left.append(Piece(shown, "env_text", bold=True, ground=f"env_{policy.environment}"))
+        if policy is not None and (policy.read_only or policy.protected):
+            left.append(Piece(" read-only " if policy.read_only else " protected ", "warn"))
+        for desk in self.desks if self.target else ():
+            left.append(Piece(f" {desk.kind}", _link_tone(desk), 3))
+            left.append(Piece(f" {_link(desk)} ", _link_tone(desk), 1))
+        return tuple(left), self._badges()
+
+    def _badges(self) -> tuple[Piece, ...]:
+        seen = [desk.seen for desk in self.desks if desk.seen is not None]
+        rows = [
+            row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
+        ]
+        looked = any(each.as_of for each in seen)
+        waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
+        letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
+        trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]
+        clock = datetime.now().astimezone().strftime("%H:%M %Z")
+        return (
+            Piece(f" backlog {waiting} ", "muted", 2),
+            Piece(f"{spark(trend, 8, self.glyphs.bars)} ", "lag", 4),
+            Piece(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
+            Piece(f" ▸ {len(self.bench.active)} ", "live" if self.bench.active else "muted", 0, "nav.view_5"),
+            Piece(f" {clock} ", "muted", 5),
+        )
+
+    def views(self) -> tuple[Piece, ...]:
+        """The views of a session, as numbers where there is little room."""
+        if not self.target:
+            return ()
+        names = ("dest", "groups", "dead", "", "runs", "audit")
+        pieces: list[Piece] = []
+        for number, name in enumerate(names, 1):
+            if name:
+                pieces.append(Piece(f" {number}", "accent", 0, f"nav.view_{number}"))
+                pieces.append(Piece(f" {name} ", "muted", 1, f"nav.view_{number}"))
+        return tuple(pieces)
+
+    # -- going
+
+    async def first(self) -> None:
+        """The first place: home, or straight to a target."""
+        await self.home()
+        if self.supply is not None:
+            self.run_worker(self.receive(self.supply), exit_on_error=False, name="supply")
+        elif self.start[0]:
+            self.run_worker(self.straight_to(*self.start), exit_on_error=False, name="start")
+
+    async def straight_to(self, target: str, resource: str) -> None:
+        """A target, and one of its resources where one is named."""
+        try:
+            await self.enter_target(target)
+            if resource:
+                await self.go.named(target, resource)
+        except MqtuiError as error:
+            if isinstance(self.screen, Place):
+                self.screen.say(error)
+
+    async def home(self) -> None:
+        """All profiles, or the first steps where there is none."""
+        self.target = ""
+        try:
+            any_profile = bool(self.bench.profiles())
+        except MqtuiError:
+            any_profile = True
+        await self.show(ways.place("home" if any_profile else "start")())
+
+    def start_demo(self) -> None:
+        """Brokers with a failing shop, where the command line brought the way to make them."""
+        if self.demo is None:
+            self.say_in_line("leave with q and call: mqtui demo", "text")
+            return
+        self.run_worker(self.receive(self.demo()), exit_on_error=False, name="supply")
+
+    async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
+        """The session of a target; each broker opens by itself."""
+        self.bench.open(target, kinds)
+        self.target = target
+        await self.show(ways.place("nav.view_1")())
+
+    async def receive(self, supply: Supply) -> None:
+        """The session of brokers that are brought while it is shown, each as soon as it is up."""
+        self.target = supply.name
+        self.coach.away = False
+        await self.show(ways.place("nav.view_1")())
+        stages: dict[str, str] = {}
+        async for brought in supply.news():
+            stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
+            if brought.url:
+                self.bench.open(supply.name, [brought.kind], brought.url)
+                stages.pop(brought.kind)
+            elif brought.trouble:
+                self.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
+            if stages and isinstance(self.screen, Place) and not self.coach.line(type(self.screen).__name__):
+                self.screen.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
+            self.starting = dict(stages)
+            self._figures_changed()
+
+    async def enter_target(self, target: str) -> None:
+        """The session of a profile or a URL."""
+        resolved = await asyncio.to_thread(resolve, target)
+        await self.enter(target, [address.kind for address in resolved.addresses])
+
+    async def show(self, place: Place) -> None:
+        """Go to a place; the one before is kept as it is."""
+        await self.trail.forward(place)
+
+    async def instead(self, place: Place) -> None:
+        """Go to a place that takes the place of this one: back leads past it."""
+        await self.switch_screen(place)
+
+    async def back(self) -> None:
+        """One step back; at the top it says so."""
+        if not self.trail.back():
+            self.say_in_line("this is home; q quits", "text")
+
+    def leave_coach(self) -> bool:
+        """Send the coach away; whether it was there."""
+        if not self.coach.leave():
+            return False
+        if isinstance(self.screen, Place):
+            self.screen.draw_frame()
+            self.screen.refresh_figures()
+        return True
+
+    def say_in_line(self, text: str, tone: str = "warn") -> None:
+        """Answer a key in the line of the place that is shown."""
+        if isinstance(self.screen, Place):
+            self.screen.line.why_not(text, tone)
+
+    def copy(self, text: str, what: str) -> None:
+        """Copy, and say which way it went."""
+        copying = clipboard.told(text, what, self.copy_to_clipboard, self.say_in_line)
+        self.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
+
+    # -- actions that work everywhere
+
+    @property
+    def everywhere(self) -> frozenset[str]:
+        """Ids of actions that need no place of their own."""
+        return frozenset(self._ways)
+
+    async def action_do(self, action_id: str) -> None:
+        """Do an action of the place that is shown."""
+        screen: Screen[Any] = self.screen
+        perform = getattr(screen, "perform", None)
+        if perform is not None:
+            await perform(action_id)
+
+    async def do_everywhere(self, action_id: str) -> None:
+        """Do an action that works everywhere."""
+        outcome = self._ways[action_id]()
+        if isawaitable(outcome):
+            await _awaited(outcome)
+
+    async def action_stop_reading(self) -> None:
+        """Ctrl+c: stop what is being read, never the console."""
+        if isinstance(self.screen, Place) and not self.screen.stop_reading():
+            self.screen.line.why_not("q quits")
+
+
+async def _awaited(outcome: Awaitable[object]) -> None:
+    await outcome
+
+
+def _link(desk: Desk) -> str:
+    seen = desk.seen
+    if desk.trouble is not None:
+        return "✗"
+    if seen is None or not seen.as_of:
+        return "✗ retry" if seen is not None and seen.trouble is not None else "·"
+    return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
+
+
+def _link_tone(desk: Desk) -> str:
+    failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
+    return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"
+
+
+def _backlog(desk: Desk) -> list[float]:
+    """The sum of what waited on a broker, by sample."""
+    if desk.seen is None:
+        return []
+    rows = [series.values(8) for (_, what), series in desk.seen.series.items() if what == "backlog"]
+    return [sum(value or 0 for value in column) for column in zip(*rows, strict=False)]

@@ -1,0 +1,90 @@
+"""The filter language: words are AND, `!word` not, `"two words"`, `~regex`, `lag>1k`, `kind:queue`, `is:dead`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from mqtui.domain.errors import BadInput
+from mqtui.domain.times import duration
+from mqtui.ui.render.rows import Renderer
+
+Item = TypeVar("Item")
+WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
+"""A word; what is in double quotes keeps its blanks."""
+
+COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
+NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
+SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
+
+
+def compiled(text: str, renderer: Renderer[Item]) -> Callable[[Item], bool] | None:
+    """A test for items; None for an empty filter.
+
+    Raises:
+        BadInput: a regex or a number can't be read.
+    """
+    words = (word.replace('"', "") for word in WORD.findall(text))
+    tests = [_test(word, renderer) for word in words if word not in ("", "!", "~")]
+    if not tests:
+        return None
+    return lambda item: all(test(item) for test in tests)
+
+
+def _test(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
+    if word.startswith("!"):
+        inner = _test(word[1:], renderer)
+        return lambda item: not inner(item)
+    if word.startswith("~"):
+        pattern = _pattern(word[1:])
+        return lambda item: pattern.search(renderer.text(item)) is not None
+    if word.startswith("is:"):
+        return _state(word[3:], renderer)
+    if found := COMPARISON.fullmatch(word):
+        key, sign, wanted = found.groups()
+        if any(column.key == key for column in renderer.columns):
+            return _comparison(key, sign, _amount(wanted), renderer)
+    name, colon, rest = word.partition(":")
+    if colon and rest and any(column.key == name for column in renderer.columns):
+        return lambda item: rest.lower() in str(renderer.value(item, name) or "").lower()
+    if word != word.lower():
+        return lambda item: word in renderer.text(item)
+    return lambda item: word in renderer.text(item).lower()
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text, 0 if text != text.lower() else re.IGNORECASE)
+    except re.error as error:
+        raise BadInput(f"Not a regular expression: {text} ({error})") from None
+
+
+def _state(state: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
+    signs = {"dead": "†", "stuck": "▲", "wrong": "✗"}
+    if state not in signs:
+        raise BadInput(f"is:{state}?", "", f"There are {', '.join(f'is:{name}' for name in signs)}.")
+    return lambda item: renderer.sign(item)[0] == signs[state]
+
+
+def _amount(text: str) -> float:
+    if found := NUMBER.fullmatch(text):
+        return float(found[1]) * SCALE[found[2].lower()]
+    return duration(text) / 1000
+
+
+def _comparison(key: str, sign: str, wanted: float, renderer: Renderer[Item]) -> Callable[[Item], bool]:
+    compare: dict[str, Callable[[Any, float], bool]] = {
+        ">": lambda known, asked: known > asked,
+        "<": lambda known, asked: known < asked,
+        ">=": lambda known, asked: known >= asked,
+        "<=": lambda known, asked: known <= asked,
+        "=": lambda known, asked: known == asked,
+    }
+    holds = compare[sign]
+
+    def test(item: Item) -> bool:
+        known = renderer.value(item, key)
+        return isinstance(known, int | float) and holds(known, wanted)
+
+    return test

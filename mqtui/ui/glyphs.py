@@ -1,0 +1,69 @@
+"""Signs and their ASCII forms. All are one cell wide and none is drawn as an emoji anywhere."""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from dataclasses import dataclass
+
+FORMS = {
+    "▌": ">",
+    "●": "*",
+    "○": "o",
+    "†": "D",
+    "▲": "!",
+    "✗": "x",
+    "✓": "+",
+    "ø": "-",
+    "·": ".",
+    "≈": "~",
+    "≥": ">=",
+    "▸": ">",
+    "▾": "v",
+    "▼": "v",
+    "─": "-",
+    "═": "=",
+    "│": "|",
+    "→": ">",
+    "├": "|",
+    "└": "-",
+    "┌": "+",
+    "┐": "+",
+    "┘": "+",
+    "█": "#",
+    "░": ".",
+    "…": "...",
+    "␀": "?",
+    "⇄": "<>",
+    "↑": "^",
+    "↓": "v",
+    "←": "<",
+    "▏": "|",
+    "−": "-",
+}
+BARS = "▁▂▃▄▅▆▇█"
+ASCII_BARS = " .:-=+*#"
+TO_ASCII = str.maketrans({**FORMS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
+
+
+@dataclass(frozen=True, slots=True)
+class Glyphs:
+    """Draws text with the signs this terminal has."""
+
+    ascii_only: bool = False
+
+    def __call__(self, text: str) -> str:
+        """The text, in ASCII where it has to be."""
+        return text.translate(TO_ASCII) if self.ascii_only and not text.isascii() else text
+
+    @property
+    def bars(self) -> str:
+        """Eight heights for a spark, the lowest is zero."""
+        return ASCII_BARS if self.ascii_only else BARS
+
+
+def wanted(*, asked: bool) -> bool:
+    """Whether only ASCII can be drawn: asked for, a Linux console, or a locale that is not UTF-8."""
+    encoding = (sys.stdout.encoding or locale.getpreferredencoding(False) or "").lower().replace("-", "")
+    return asked or os.environ.get("TERM") == "linux" or encoding != "utf8"

@@ -1,0 +1,247 @@
+"""What is typed after `:`, and what colleagues and logs paste: `[profile/][kind:]name[@position]`, views, runs.
+
+Everything here is pure: `parse` reads a text, `resolve` finds the things it names among those that are known.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import Offset
+from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
+from mqtui.domain.resource import parse as named
+from mqtui.domain.span import At, Bound
+from mqtui.domain.times import bound
+
+VIEWS = {
+    "home": "nav.home",
+    "destinations": "nav.view_1",
+    "dest": "nav.view_1",
+    "groups": "nav.view_2",
+    "consumers": "nav.view_2",
+    "dead": "nav.view_3",
+    "dead letters": "nav.view_3",
+    "letters": "nav.view_3",
+    "topology": "nav.view_4",
+    "runs": "nav.view_5",
+    "audit": "nav.view_6",
+    "doctor": "nav.view_7",
+    "schemas": "nav.view_8",
+    "access": "nav.view_9",
+    "notes": "notes",
+    "palette": "app.palette",
+    "help": "app.help",
+    "q": "app.quit",
+    "quit": "app.quit",
+}
+"""Words of views and the id of what leads there. A destination of that name is reached by its kind: `s:audit`."""
+
+SCHEMES = {
+    "kafka": BrokerKind.KAFKA,
+    "kafka+ssl": BrokerKind.KAFKA,
+    "amqp": BrokerKind.RABBITMQ,
+    "amqps": BrokerKind.RABBITMQ,
+    "rabbitmq": BrokerKind.RABBITMQ,
+    "redis": BrokerKind.REDIS,
+    "rediss": BrokerKind.REDIS,
+    "redis+sentinel": BrokerKind.REDIS,
+    "redis+cluster": BrokerKind.REDIS,
+}
+RUN = re.compile(r"run\s+#?([0-9a-f]{4,32})", re.IGNORECASE)
+AUDIT = re.compile(r"audit\s+#?(\d+)", re.IGNORECASE)
+BRACKETS = re.compile(r"(\S+?)\s*\[(\d+)\]\s*(?:@|:|(?:at\s+)?offset[\s=:]*)\s*(\d+)", re.IGNORECASE)
+"""librdkafka and kcat: `orders [4] at offset 118203`."""
+
+WORDED = re.compile(r"(\S+?)\s+(?:at\s+)?offset[\s=:]*(\d+)", re.IGNORECASE)
+"""Kafka's clients: `orders-4 at offset 118203`."""
+
+PARTITION = re.compile(r"(.+)-(\d+)")
+URL = re.compile(r"([a-z+]+)://([^/\s]+)(?:/(.*))?", re.IGNORECASE)
+FORMS = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view or another way that leads everywhere, by its id."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OneRun:
+    """A run by the first digits of its id."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditNumber:
+    """A line of the audit."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """A position in the destination that is shown."""
+
+    at: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A session: a profile's name, or a URL."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something on a broker. `target` and `broker` are "" and None where nothing was said of them.
+
+    `host` is that of a URL: a profile's name, or where a broker answers.
+    """
+
+    named: Named
+    target: str = ""
+    broker: BrokerKind | None = None
+    at: Bound | None = None
+    host: str = ""
+
+
+Goal: TypeAlias = View | OneRun | AuditNumber | Here | Whole | Thing
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A thing on an open broker. `hosts` are where the broker answers, with and without the port."""
+
+    target: str
+    broker: BrokerKind
+    ref: Ref
+    hosts: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where to go: a known thing and, where one was named, a position in it."""
+
+    known: Known
+    at: Bound | None = None
+
+
+def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:
+    """Read what was typed. `profiles` are the names that count before a `/`; `now` carries the zone of a clock time.
+
+    Raises:
+        BadInput: there is nothing, or a URL names no broker.
+    """
+    text = text.strip()
+    if not text:
+        raise BadInput("Where to?", "", FORMS)
+    lower = text.lower()
+    if text.isdigit() and len(text) == 1:
+        return View("nav.home" if text == "0" else f"nav.view_{text}")
+    if lower in VIEWS:
+        return View(VIEWS[lower])
+    if found := RUN.fullmatch(text):
+        return OneRun(found[1].lower())
+    if found := AUDIT.fullmatch(text):
+        return AuditNumber(int(found[1]))
+    if found := URL.fullmatch(text):
+        return _url(text, found, now)
+    if found := BRACKETS.fullmatch(text):
+        thing = _thing(found[1], now, profiles)
+        return replace(thing, at=At(Offset(int(found[2]), int(found[3]))))
+    if found := WORDED.fullmatch(text):
+        return replace(_thing(found[1], now, profiles), at=At(Offset(-1, int(found[2]))))
+    here = _bound(text.removeprefix("@"), now)
+    if here is not None:
+        return Here(here)
+    if text in profiles or (text.endswith("/") and text[:-1] in profiles):
+        return Whole(text.rstrip("/"))
+    return _thing(text, now, profiles)
+
+
+def _bound(text: str, now: datetime) -> Bound | None:
+    try:
+        return bound(text, None, now)
+    except BadInput:
+        return None
+
+
+def _thing(text: str, now: datetime, profiles: Collection[str]) -> Thing:
+    """`[profile/][broker/][kind:]name[@position]`; a name may hold `/` and `@` itself."""
+    target, broker = "", None
+    head, slash, rest = text.partition("/")
+    if slash and rest and head in profiles:
+        target, text = head, rest
+        kind, slash, rest = text.partition("/")
+        if slash and rest and kind in set(BrokerKind):
+            broker, text = BrokerKind(kind), rest
+    name, mark, place = text.rpartition("@")
+    at = _bound(place, now) if mark and name else None
+    return Thing(named(name if at is not None else text), target, broker, at)
+
+
+def _url(text: str, found: re.Match[str], now: datetime) -> Goal:
+    """`kafka://prod-eu/topic/orders`: a path that names a kind leads to a thing, any other URL to its broker."""
+    broker = SCHEMES.get(found[1].lower())
+    if broker is None:
+        raise BadInput(f"{found[1]} is no kind of broker", "", f"There are {', '.join(SCHEMES)}.")
+    host = found[2].rpartition("@")[2]
+    parts = (found[3] or "").split("/")
+    for place, part in enumerate(parts[:2]):
+        kind = next((kind for kind in Kind if kind == part.lower()), None)
+        rest = "/".join(parts[place + 1 :])
+        if kind is not None and rest:
+            thing = _thing(rest, now, ())
+            return replace(thing, named=Named(thing.named.name, kind), broker=broker, host=host)
+    return Whole(text)
+
+
+def resolve(thing: Thing, known: Iterable[Known], here: str) -> list[Spot]:
+    """The known things of that name; where the session `here` has one, only its own. Groups come last.
+
+    `orders-4@118203` is the thing of that whole name, else partition 4 of `orders`.
+    """
+    candidates = [each for each in known if _may_be(thing, each)]
+    found = [Spot(each, thing.at) for each in candidates if each.ref.name == thing.named.name]
+    if not found:
+        found = _in_partition(thing, candidates)
+    found = [spot for spot in found if spot.known.ref.kind is not Kind.GROUP] or found
+    own = [spot for spot in found if spot.known.target == here]
+    return own or found
+
+
+def _may_be(thing: Thing, known: Known) -> bool:
+    if thing.target and known.target != thing.target:
+        return False
+    if thing.broker is not None and known.broker is not thing.broker:
+        return False
+    if thing.host and known.target != thing.host and thing.host not in known.hosts:
+        return False
+    return thing.named.kind is None or known.ref.kind is thing.named.kind
+
+
+def _in_partition(thing: Thing, candidates: Sequence[Known]) -> list[Spot]:
+    part = PARTITION.fullmatch(thing.named.name)
+    if part is None or not isinstance(thing.at, At) or not isinstance(thing.at.position, Offset):
+        return []
+    if thing.at.position.partition >= 0:
+        return []
+    at = At(Offset(int(part[2]), thing.at.position.offset))
+    return [Spot(each, at) for each in candidates if each.ref.kind is Kind.TOPIC and each.ref.name == part[1]]
+
+
+def written(known: Known, here: str) -> str:
+    """How a thing is typed: with its session where that is another one, with its kind where a view has its name."""
+    name = known.ref.name
+    if name.lower() in VIEWS or (name.isdigit() and len(name) == 1):
+        name = f"{known.ref.kind.value[0]}:{name}"
+    return name if known.target == here or "://" in known.target else f"{known.target}/{name}"

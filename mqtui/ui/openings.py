@@ -1,0 +1,133 @@
+"""Opening places with something in them. Screens are loaded when first shown."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mqtui.domain.cause import Cause
+from mqtui.domain.errors import NotFound
+from mqtui.domain.resource import BrokerKind, Ref, parse
+from mqtui.services.browse import find
+from mqtui.services.casebook import Case
+from mqtui.services.deadletters import Place as Letters
+from mqtui.services.redrive.order import Order
+from mqtui.ui.actions import Action
+from mqtui.ui.workbench import Desk, Underway
+
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+    from mqtui.ui.app import Console
+    from mqtui.ui.render.groups import GroupLine
+    from mqtui.ui.screens.run import RunPlace
+
+
+def loaded(module: str, name: str) -> Any:
+    """A class or function of a screen's module, loaded now."""
+    return getattr(import_module(f"mqtui.ui.screens.{module}"), name)
+
+
+class Openings:
+    """The ways into places that need something: `console.go.review(...)`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def desk(self, target: str, broker: BrokerKind) -> Desk | None:
+        """The open broker of a target; said where it is not open."""
+        desk = self._console.bench.desks.get((target or self._console.target, broker))
+        if desk is None or desk.session is None:
+            self._console.say_in_line(f"{broker} is not open")
+            return None
+        return desk
+
+    async def destination(self, broker: BrokerKind, ref: Ref, *, letters: bool, target: str = "") -> None:
+        """Messages of a destination, or the causes of its letters."""
+        desk = self.desk(target, broker)
+        if desk is None or desk.seen is None:
+            return
+        place = next((place for place in desk.seen.places if place.ref == ref), None)
+        if letters and place is not None:
+            await self.letters(desk.target, broker, place)
+            return
+        await loaded("messages", "open_messages")(self._console, desk, ref)
+
+    async def named(self, target: str, resource: str) -> None:
+        """A resource by its name, as the command line takes it; letters by cause where it holds dead ones.
+
+        Raises:
+            NotFound: no open broker has it.
+        """
+        wanted = parse(resource)
+        missing = NotFound(f"No {resource!r} on {target}")
+        for desk in self._console.bench.of(target):
+            await desk.settled.wait()
+            if desk.session is None or desk.watch is None:
+                continue
+            try:
+                found = await find(desk.session.broker, wanted)
+            except NotFound as error:
+                missing = error
+                continue
+            await desk.watch.looked.wait()
+            await self.destination(desk.kind, found.ref, letters=True, target=target)
+            return
+        raise missing
+
+    async def letters(self, target: str, broker: BrokerKind, place: Letters) -> None:
+        """Letters by cause."""
+        desk = self.desk(target, broker)
+        if desk is not None:
+            await self._console.show(loaded("causes", "CausesPlace")(desk, place))
+
+    async def case(self, desk: Desk, place: Letters, cause: Cause, case: Case) -> None:
+        """The letters of one cause."""
+        await loaded("letter", "open_case")(self._console, desk, place, cause, case)
+
+    async def pending(self, line: GroupLine, target: str = "") -> None:
+        """Consumers and pending entries of a Redis group."""
+        desk = self.desk(target, line.broker)
+        if desk is not None:
+            await self._console.show(loaded("pending", "PendingPlace")(desk, line))
+
+    async def publish(self, desk: Desk, ref: Ref) -> None:
+        """A form for one message."""
+        await self._console.show(loaded("publish", "PublishPlace")(desk, ref))
+
+    async def profile(self, profile: Profile | None = None) -> None:
+        """The form of a profile, or of a new one."""
+        await self._console.show(loaded("profile_form", "ProfileForm")(profile))
+
+    async def review(self, target: str, broker: BrokerKind, order: Order) -> None:
+        """The plan of a redrive or a discard."""
+        desk = self.desk(target, broker)
+        if desk is not None:
+            await self._console.show(loaded("review", "ReviewPlace")(desk, order))
+
+    def launch(self, place: RunPlace) -> None:
+        """Start a run, in the place of its review; later, since the review's own worker ends with it."""
+        self.take_off(place.flight)
+        self._console.call_later(self._console.instead, place)
+
+    def take_off(self, flight: Underway) -> None:
+        """Start a run, or a put back; its end is told wherever one is then."""
+        self._console.bench.fly(flight)
+        flight.start()
+        self._console.run_worker(loaded("notes_ended", "told_at_its_end")(self._console, flight), exit_on_error=False)
+
+    async def put_back(self, desk: Desk, run: str) -> None:
+        """The plan of a put back."""
+        await self._console.show(loaded("putback", "PutBackPlace")(desk, run))
+
+    def why_no_write(self, target: str, broker: BrokerKind, action: Action) -> str | None:
+        """Why the profile or the link lets nothing be changed; None where they do."""
+        desk = self._console.bench.desks.get((target, broker))
+        if desk is None or desk.session is None:
+            return f"{broker} is not open"
+        if desk.seen is not None and desk.seen.trouble is not None:
+            return f"the link to {broker} is lost"
+        if action.needs is not None:
+            support = desk.session.policy.permits(action.needs)
+            if not support:
+                return f"{support.reason}. {support.hint}"
+        return None

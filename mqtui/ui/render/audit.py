@@ -1,0 +1,130 @@
+"""The audit as a list: begin and end of a change are one row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mqtui.domain.audit import AuditEntry
+from mqtui.domain.resource import parse
+from mqtui.ui.render.rows import Cell, Column
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """One change. `end` is None while it goes on, and for good where the process died in it."""
+
+    begin: AuditEntry
+    end: AuditEntry | None
+    goes_on: bool = False
+
+    @property
+    def n(self) -> int:
+        """The number of its first line in the chain."""
+        return self.begin.n
+
+    @property
+    def result(self) -> str:
+        """How it ended."""
+        if self.end is not None:
+            return self.end.result or "done"
+        return "under way" if self.goes_on else "no end: the process died in it"
+
+    @property
+    def broken(self) -> bool:
+        """Whether it began and never ended."""
+        return self.end is None and not self.goes_on
+
+    @property
+    def on(self) -> str:
+        """What it was done to: `orders.DLQ → orders`."""
+        return " → ".join(parse(name).name for name in self.begin.on)
+
+
+def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditLine]:
+    """Begin and end of each change by its run and profile, the newest first. `going_on` are runs under way."""
+    lines: list[AuditLine] = []
+    open_at: dict[tuple[str, str, str], list[int]] = {}
+    for entry in entries:
+        key = (entry.run, entry.profile, entry.verb)
+        if entry.event == "begin":
+            open_at.setdefault(key, []).append(len(lines))
+            lines.append(AuditLine(entry, None))
+        elif open_at.get(key):
+            place = open_at[key].pop()
+            lines[place] = AuditLine(lines[place].begin, entry)
+        else:
+            lines.append(AuditLine(entry, entry))
+    for key, places in open_at.items():
+        if key[0] in going_on and places:
+            lines[places[-1]] = AuditLine(lines[places[-1]].begin, None, goes_on=True)
+    return lines[::-1]
+
+
+class AuditRows:
+    """How changes stand in a list: in their order, the newest first."""
+
+    columns = (
+        Column("n", "N", 5, right=True),
+        Column("time", "TIME", 14),
+        Column("who", "WHO", 8, priority=3),
+        Column("profile", "PROFILE", 12, priority=4),
+        Column("verb", "VERB", 8),
+        Column("on", "ON", 18, grows=True),
+        Column("result", "RESULT", 22),
+        Column("run", "RUN", 5, priority=2),
+    )
+
+    def id(self, item: AuditLine) -> Hashable:
+        """Its number."""
+        return item.n
+
+    def cells(self, item: AuditLine) -> Sequence[Cell]:
+        """A cell for each column."""
+        begin = item.begin
+        time = datetime.fromtimestamp(begin.time / 1000).astimezone().strftime("%m-%d %H:%M:%S")
+        tone = "danger" if item.broken else "live" if item.goes_on else ""
+        return (
+            (str(begin.n), "muted"),
+            (time, "muted"),
+            (begin.operator, ""),
+            (begin.profile, "muted"),
+            (begin.verb, ""),
+            (item.on, ""),
+            (item.result, tone),
+            (begin.run[:4].upper(), "muted"),
+        )
+
+    def sign(self, item: AuditLine) -> Cell:
+        """✗ it never ended, ▸ under way."""
+        if item.broken:
+            return "✗", "danger"
+        return ("▸", "live") if item.goes_on else (" ", "")
+
+    def trouble(self, item: AuditLine) -> int:
+        """The order is that of time: nothing is moved to the front."""
+        return 0
+
+    def text(self, item: AuditLine) -> str:
+        """Everything about it."""
+        begin = item.begin
+        return (
+            f"{begin.n} {begin.operator} {begin.host} {begin.profile} {begin.verb} {item.on} {item.result} {begin.run}"
+        )
+
+    def value(self, item: AuditLine, key: str) -> Any:
+        """What a column is ordered by."""
+        begin = item.begin
+        known: dict[str, Any] = {
+            "n": begin.n,
+            "time": begin.time,
+            "who": begin.operator,
+            "profile": begin.profile,
+            "verb": begin.verb,
+            "on": item.on,
+            "result": item.result,
+            "run": begin.run,
+        }
+        return known.get(key)

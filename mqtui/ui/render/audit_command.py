@@ -1,0 +1,57 @@
+"""The command line that does what a run did."""
+
+from __future__ import annotations
+
+import shlex
+from datetime import UTC, datetime
+
+import msgspec
+
+from mqtui.domain.audit import AuditEntry
+from mqtui.domain.capability import Verb
+from mqtui.services.redrive.order import Order, read_recipe
+from mqtui.state.runs import RunRecord
+
+
+def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
+    """The command of an entry. The console's own says no verb: then that of the run, as the journal kept it."""
+    words = entry.command.split()
+    if record is None or entry.verb in words or "runs" in words:
+        return entry.command
+    if record.verb == Verb.PUT_BACK:
+        of = msgspec.json.decode(record.plan).get("putback", "")
+        return f"mqtui runs putback {of[:8].upper()}"
+    return command_of(read_recipe(record.plan).order, record.target)
+
+
+def command_of(order: Order, target: str) -> str:
+    """The command line of a redrive or a discard."""
+    wanted, stages = order.selection, order.stages
+    words = ["mqtui", order.verb.value, target, order.source.name]
+    named = (
+        ("--to", order.to.name if order.to is not None else ""),
+        ("--to-target", order.to_target),
+        ("--cause", wanted.cause),
+        ("--where", wanted.where),
+        ("--partition", "" if wanted.partition is None else str(wanted.partition)),
+        ("--from", _time(wanted.since)),
+        ("--until", _time(wanted.until)),
+        ("--limit", "" if wanted.limit is None else str(wanted.limit)),
+        ("--rate", "" if order.rate is None else f"{order.rate:g}"),
+        ("--canary", ",".join(map(str, stages.first))),
+        ("--stop-at", f"{stages.stop_at:.0%}" if stages.watched else ""),
+        ("--watch", f"{stages.watch:.0f}s" if stages.watched else ""),
+    )
+    for name, value in named:
+        if value:
+            words += [name, value]
+    switches = (
+        ("--keep-timestamp", order.keep_timestamp),
+        ("--take-over", order.take_over),
+        ("--yes-shared", order.shared),
+    )
+    return shlex.join([*words, *(name for name, on in switches if on)])
+
+
+def _time(time_ms: int | None) -> str:
+    return "" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,200 @@
+"""Destinations as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from mqtui.domain.figure import Figure
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import NOT_ASKED, Destination
+from mqtui.services.deadletters import Place as Letters
+from mqtui.services.watch import Seen
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render import figures
+from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.render.spark import spark
+
+LETTERS_WEIGH = 1_000_000
+STILL = 3
+"""Looks at which a backlog has to have grown before its reader is said to stand still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One destination and what is known beside it. Rates are messages a second; None is not known."""
+
+    broker: BrokerKind
+    destination: Destination
+    letters: Letters | None
+    """Where it holds dead letters itself."""
+
+    dead: tuple[Letters, ...]
+    """Where its own dead letters lie."""
+
+    trend: tuple[float | None, ...]
+    rate_in: float | None
+    readers: int | None
+    stuck: tuple[str, ...]
+    """Groups that stand still while the backlog grows."""
+
+    @property
+    def backlog(self) -> Figure:
+        """What waits: letters where it holds dead ones, else its backlog."""
+        if self.letters is not None:
+            return self.letters.letters
+        return self.destination.backlog
+
+
+class Destinations:
+    """How destinations stand in a list (screens: NAME BACKLOG DEAD LETTERS 1, KIND TREND 2, IN/s 3, READERS 4 …)."""
+
+    columns = (
+        Column("name", "NAME", 18, grows=True),
+        Column("kind", "KIND", 8, priority=2),
+        Column("backlog", "BACKLOG", 10, right=True),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
+        Column("in", "IN/s", 7, right=True, priority=3),
+        Column("readers", "READERS", 17, priority=4),
+        Column("messages", "MESSAGES", 11, right=True, priority=5),
+        Column("dead", "DEAD LETTERS", 26, least=13),
+        Column("parts", "PARTS", 5, right=True, priority=6),
+        Column("size", "SIZE", 10, right=True, priority=6),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: Line) -> Hashable:
+        """Broker and name."""
+        return (item.broker, item.destination.ref)
+
+    def cells(self, item: Line) -> Sequence[Cell]:
+        """A cell for each column."""
+        row = item.destination
+        tone = "muted" if row.internal else ""
+        return (
+            (row.ref.name, tone),
+            (row.sort, "muted"),
+            (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
+            (spark(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
+            (figures.rate(item.rate_in), "muted"),
+            (_readers(item), "warn" if item.stuck else "muted"),
+            (_asked(row.messages), "muted"),
+            (_dead(item), "dead"),
+            ("" if row.partitions is None else str(row.partitions), "muted"),
+            (_size(row.size), "muted"),
+        )
+
+    def sign(self, item: Line) -> Cell:
+        """† holds letters, ▲ a reader stands still."""
+        if item.letters is not None and item.letters.letters.number:
+            return "†", "dead"
+        if item.stuck:
+            return "▲", "warn"
+        return " ", ""
+
+    def trouble(self, item: Line) -> int:
+        """Letters first, then backlog that nobody reads."""
+        if item.letters is not None and item.letters.letters.number:
+            return LETTERS_WEIGH + int(item.letters.letters.number)
+        return 1 if item.stuck else 0
+
+    def text(self, item: Line) -> str:
+        """Name, kind and broker."""
+        return f"{item.destination.ref.name} {item.destination.sort} {item.broker}"
+
+    def value(self, item: Line, key: str) -> Any:
+        """What a column is ordered by."""
+        row = item.destination
+        known: dict[str, Any] = {
+            "name": row.ref.name.casefold(),
+            "kind": row.sort,
+            "backlog": item.backlog.number,
+            "trend": item.trend[-1] if item.trend else None,
+            "in": item.rate_in,
+            "readers": item.readers,
+            "messages": row.messages.number,
+            "dead": sum(int(place.letters.number or 0) for place in item.dead),
+            "parts": row.partitions,
+            "size": row.size.number,
+        }
+        return known.get(key)
+
+
+def _asked(figure: Figure) -> str:
+    return "" if figure is NOT_ASKED else str(figure)
+
+
+def _readers(item: Line) -> str:
+    if item.stuck:
+        return f"{item.readers}, {item.stuck[0]} stuck" if item.readers is not None else f"{item.stuck[0]} stuck"
+    return "?" if item.readers is None else "none" if item.readers == 0 else str(item.readers)
+
+
+def _dead(item: Line) -> str:
+    if item.letters is not None:
+        return "of " + ", ".join(ref.name for ref in item.letters.origins) if item.letters.origins else ""
+    return ", ".join(f"{place.letters} in {place.ref.name}" for place in item.dead if place.letters.number)
+
+
+def _size(figure: Figure) -> str:
+    return "" if figure is NOT_ASKED or figure.number is None else figures.size(int(figure.number))
+
+
+def sentence(item: Line) -> str:
+    """What matters about a row, in one sentence."""
+    name = item.destination.ref.name
+    if item.letters is not None:
+        of = ", ".join(ref.name for ref in item.letters.origins) or "nobody knows where"
+        return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.told_by}"
+    if item.stuck:
+        return f"{name}: {', '.join(item.stuck)} stands still while {item.backlog} wait"
+    if item.dead:
+        return f"{name}: {_dead(item)}"
+    return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
+
+
+def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
+    """A line for each destination of one broker."""
+    places = {place.ref: place for place in seen.places}
+    dead: dict[Ref, list[Letters]] = {}
+    for place in seen.places:
+        for ref in place.origins:
+            dead.setdefault(ref, []).append(place)
+    readers: dict[Ref, int] = {}
+    stuck: dict[Ref, list[str]] = {}
+    for group in seen.groups:
+        for ref in group.reads:
+            readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else len(group.members))
+            if stands_still(seen, group.ref):
+                stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
+    return [
+        Line(
+            broker,
+            row,
+            places.get(row.ref),
+            tuple(dead.get(row.ref, ())),
+            tuple(seen.trend(row.ref, "letters" if row.ref in places else "backlog").values(30)),
+            _gain(seen.trend(row.ref, "messages").rate()),
+            readers.get(row.ref, 0 if seen.groups else None),
+            tuple(stuck.get(row.ref, ())),
+        )
+        for row in seen.destinations
+    ]
+
+
+def stands_still(seen: Seen, group: Ref) -> bool:
+    """Whether a group has lag that only grew, over at least three looks, or nobody is in it while there is lag."""
+    figures_of = seen.lags.get(group)
+    if figures_of is None or not figures_of.total.number:
+        return False
+    values = [value for value in seen.trend(group, "lag").values(10) if value is not None]
+    never_less = all(before <= after for before, after in pairwise(values))
+    return len(values) >= STILL and never_less and values[-1] > values[0]
+
+
+def _gain(rate: float | None) -> float | None:
+    return None if rate is None else max(0.0, rate)

@@ -1,0 +1,66 @@
+"""Figures as they stand in a cell: never cut, never rounded to a lie."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from mqtui.domain.figure import Figure
+
+
+def size(number: int) -> str:
+    """Bytes: `212 B`, `14.1 KiB`."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            return f"{number} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    raise AssertionError("unreachable")
+
+
+def rate(per_second: float | None) -> str:
+    """Messages a second: `812/s`, `8.1k/s`, `3/min`, `<1/h`; a known zero is `0`, unknown is `?`."""
+    if per_second is None:
+        return "?"
+    if per_second <= 0:
+        return "0"
+    if per_second >= 1_000_000:
+        return f"{per_second / 1e6:.1f}M/s"
+    if per_second >= 10_000:
+        return f"{per_second / 1000:.1f}k/s"
+    if per_second >= 1:
+        return f"{per_second:.0f}/s"
+    if per_second * 60 >= 1:
+        return f"{per_second * 60:.0f}/min"
+    return f"{per_second * 3600:.0f}/h" if per_second * 3600 >= 1 else "<1/h"
+
+
+def age(seconds: float | None, *, units: int = 1) -> str:
+    """`40s`, `3m`, `2h`, `6d`; with two units `2h 7m`."""
+    if seconds is None:
+        return "?"
+    left = max(0, int(seconds))
+    parts: list[str] = []
+    for length, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        amount, left = divmod(left, length)
+        if amount or (unit == "s" and not parts):
+            parts.append(f"{amount}{unit}")
+        if len(parts) == units:
+            break
+    return " ".join(parts)
+
+
+def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
+    """The age of a time in ms since the epoch."""
+    return "?" if time_ms is None else age((now_ms - time_ms) / 1000, units=units)
+
+
+def clock(time_ms: int | None) -> str:
+    """Local time of day with milliseconds."""
+    if time_ms is None:
+        return "?"
+    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%H:%M:%S.") + f"{time_ms % 1000:03d}"
+
+
+def cell(figure: Figure) -> str:
+    """A figure; blank where nobody asked."""
+    return "" if figure.why == "not asked" else str(figure)

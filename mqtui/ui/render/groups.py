@@ -1,0 +1,322 @@
+"""Groups, partitions, consumers and pending entries as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.domain.figure import Figure
+from mqtui.domain.metrics import time_to_clear
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.services.watch import Seen
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render import figures
+from mqtui.ui.render.destinations import stands_still
+from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.render.spark import spark
+
+FATAL = 2**63 - 1
+MANY = 5
+"""Deliveries from which an entry is called poisonous."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One group. `gain` is the change of its lag a second; None is not known."""
+
+    broker: BrokerKind
+    group: Group
+    lag: GroupLag | None
+    trend: tuple[float | None, ...]
+    gain: float | None
+    stalled: bool
+
+    @property
+    def total(self) -> Figure:
+        """The lag of all its partitions."""
+        return NOT_ASKED if self.lag is None else self.lag.total
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the lag is gone, where it shrinks."""
+        if self.gain is None or self.total.number is None:
+            return None
+        return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
+
+
+def group_lines(broker: BrokerKind, seen: Seen) -> list[GroupLine]:
+    """A line for each group of one broker."""
+    lines = []
+    for group in seen.groups:
+        series = seen.trend(group.ref, "lag")
+        stalled = stands_still(seen, group.ref)
+        lines.append(
+            GroupLine(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
+        )
+    return lines
+
+
+class Groups:
+    """How groups stand in a list (GROUP LAG STATE 1, TREND BEHIND 2, ETA 3, MEMBERS 4, TYPE 5)."""
+
+    columns = (
+        Column("group", "GROUP", 16, grows=True),
+        Column("state", "STATE", 12),
+        Column("lag", "LAG", 9, right=True),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
+        Column("eta", "ETA", 7, right=True, priority=3),
+        Column("pending", "PENDING", 8, right=True, priority=3),
+        Column("members", "MEMBERS", 7, right=True, priority=4),
+        Column("reads", "READS", 14, priority=4),
+        Column("type", "TYPE", 8, priority=5),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: GroupLine) -> Hashable:
+        """Broker and name."""
+        return (item.broker, item.group.ref)
+
+    def cells(self, item: GroupLine) -> Sequence[Cell]:
+        """A cell for each column."""
+        group = item.group
+        grows = item.gain is not None and item.gain > 0
+        return (
+            (group.ref.name, ""),
+            ("stalled", "warn") if item.stalled else (group.state, "muted"),
+            ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
+            (spark(item.trend, 15, self._bars), "lag" if grows else "muted"),
+            _eta(item),
+            ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
+            (str(len(group.members)), "muted"),
+            (", ".join(ref.name for ref in group.reads) or group.why, "muted"),
+            (group.sort, "muted"),
+        )
+
+    def sign(self, item: GroupLine) -> Cell:
+        """▲ stands still, or holds entries of a consumer that is gone."""
+        return ("▲", "warn") if self.trouble(item) else (" ", "")
+
+    def trouble(self, item: GroupLine) -> int:
+        """Stalled groups first, then pending entries."""
+        if item.stalled:
+            return 2
+        return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
+
+    def text(self, item: GroupLine) -> str:
+        """Name, state, what it reads."""
+        group = item.group
+        return f"{group.ref.name} {group.state} {group.sort} {item.broker} {' '.join(ref.name for ref in group.reads)}"
+
+    def value(self, item: GroupLine, key: str) -> Any:
+        """What a column is ordered by."""
+        known: dict[str, Any] = {
+            "group": item.group.ref.name.casefold(),
+            "state": item.group.state,
+            "lag": item.total.number,
+            "trend": item.gain,
+            "eta": item.eta,
+            "pending": item.group.pending.number,
+            "members": len(item.group.members),
+            "reads": " ".join(ref.name for ref in item.group.reads),
+            "type": item.group.sort,
+        }
+        return known.get(key)
+
+
+def _eta(item: GroupLine) -> Cell:
+    if item.total.number == 0:
+        return "", ""
+    if item.eta is not None:
+        return figures.age(item.eta), "muted"
+    return ("never", "warn") if item.gain is not None and item.gain > 0 else ("?", "muted")
+
+
+def group_sentence(item: GroupLine) -> str:
+    """What matters about a group."""
+    name, lag = item.group.ref.name, item.total
+    if item.group.why:
+        return f"{name}: {item.group.why}"
+    if lag is not NOT_ASKED and lag.number is None:
+        return f"{name}: lag unknown: {lag.why}"
+    if item.stalled:
+        who = "nobody is in it: stopped" if not item.group.members else "a member is assigned: stalled, not stopped"
+        return f"{name} stands still with {lag} waiting · {who}"
+    if item.gain is not None and item.gain > 0:
+        return f"{name} falls behind by {figures.rate(item.gain)}"
+    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {len(item.group.members)} members"
+
+
+@dataclass(frozen=True, slots=True)
+class PartLine:
+    """One partition of a group, and who has it."""
+
+    part: PartitionLag
+    member: str
+
+
+class Parts:
+    """How partitions stand in a list."""
+
+    columns = (
+        Column("p", "P", 4, right=True),
+        Column("committed", "COMMITTED", 15, right=True, least=9),
+        Column("end", "END", 15, right=True, priority=2, least=9),
+        Column("lag", "LAG", 9, right=True),
+        Column("member", "MEMBER", 10, priority=3, grows=True, least=6),
+    )
+
+    def id(self, item: PartLine) -> Hashable:
+        """Destination and partition."""
+        return (item.part.resource, item.part.partition)
+
+    def cells(self, item: PartLine) -> Sequence[Cell]:
+        """A cell for each column."""
+        part = item.part
+        return (
+            (str(part.partition), ""),
+            (part.committed or "?", "muted"),
+            (part.end or "?", "muted"),
+            (str(part.lag), "lag" if part.lag.number else "muted"),
+            (item.member or "nobody", "muted" if item.member else "warn"),
+        )
+
+    def sign(self, item: PartLine) -> Cell:
+        """▲ where nobody has it and something waits."""
+        return ("▲", "warn") if self.trouble(item) else (" ", "")
+
+    def trouble(self, item: PartLine) -> int:
+        """By lag."""
+        return int(item.part.lag.number or 0)
+
+    def text(self, item: PartLine) -> str:
+        """Destination, partition, member."""
+        return f"{item.part.resource.name} {item.part.partition} {item.member}"
+
+    def value(self, item: PartLine, key: str) -> Any:
+        """What a column is ordered by."""
+        part = item.part
+        known: dict[str, Any] = {"p": part.partition, "lag": part.lag.number, "member": item.member}
+        return known.get(key, part.committed if key == "committed" else part.end)
+
+
+def part_lines(line: GroupLine) -> list[PartLine]:
+    """The partitions of a group."""
+    owners = {place: member.name for member in line.group.members for place in member.assigned}
+    parts = line.lag.parts if line.lag is not None else ()
+    return [PartLine(part, owners.get((part.resource.name, part.partition), "")) for part in parts]
+
+
+class Consumers:
+    """How the consumers of a Redis group stand in a list; the one that is stuck first."""
+
+    columns = (
+        Column("name", "CONSUMER", 14, grows=True),
+        Column("pending", "PENDING", 8, right=True),
+        Column("idle", "IDLE", 8, right=True),
+        Column("inactive", "INACTIVE", 8, right=True, priority=2),
+    )
+
+    def id(self, item: Member) -> Hashable:
+        """Its name."""
+        return item.name
+
+    def cells(self, item: Member) -> Sequence[Cell]:
+        """A cell for each column."""
+        return (
+            (item.name, ""),
+            ("?" if item.pending is None else f"{item.pending:,}", "warn" if is_stuck(item) else "muted"),
+            (figures.age(None if item.idle is None else item.idle / 1000), "muted"),
+            (figures.age(None if item.inactive is None else item.inactive / 1000), "muted"),
+        )
+
+    def sign(self, item: Member) -> Cell:
+        """▲ holds entries and does nothing."""
+        return ("▲", "warn") if is_stuck(item) else (" ", "")
+
+    def trouble(self, item: Member) -> int:
+        """By pending entries of those that do nothing."""
+        return (item.pending or 0) if is_stuck(item) else 0
+
+    def text(self, item: Member) -> str:
+        """Its name."""
+        return item.name
+
+    def value(self, item: Member, key: str) -> Any:
+        """What a column is ordered by."""
+        return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
+
+
+STUCK = 60_000
+"""Milliseconds without a word after which a consumer with pending entries is called stuck."""
+
+
+def is_stuck(member: Member) -> bool:
+    """Whether it holds entries and has done nothing for a minute."""
+    quiet = member.inactive if member.inactive is not None else member.idle
+    return bool(member.pending) and quiet is not None and quiet > STUCK
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """A pending entry and the beginning of its fields; None: trimmed or deleted."""
+
+    entry: PendingEntry
+    fields: str | None
+
+
+class PendingEntries:
+    """How pending entries stand in a list."""
+
+    columns = (
+        Column("id", "ID", 17),
+        Column("idle", "IDLE", 8, right=True),
+        Column("deliveries", "DELIV.", 6, right=True),
+        Column("fields", "PAYLOAD", 20, grows=True, priority=2, least=6),
+    )
+
+    def id(self, item: PendingLine) -> Hashable:
+        """The entry's id."""
+        return item.entry.id
+
+    def cells(self, item: PendingLine) -> Sequence[Cell]:
+        """A cell for each column."""
+        entry = item.entry
+        deliveries = "FATAL" if entry.deliveries == FATAL else str(entry.deliveries)
+        gone = item.fields is None
+        return (
+            (str(entry.id), ""),
+            (figures.age(entry.idle / 1000, units=2), "muted"),
+            (deliveries, "danger" if entry.deliveries >= MANY else "muted"),
+            ("gone (trimmed): A clears it", "danger") if gone else (item.fields or "", ""),
+        )
+
+    def sign(self, item: PendingLine) -> Cell:
+        """✗ gone, ▲ delivered many times."""
+        if item.fields is None:
+            return "✗", "danger"
+        return ("▲", "warn") if item.entry.deliveries >= MANY else (" ", "")
+
+    def trouble(self, item: PendingLine) -> int:
+        """Those delivered often, then those that are gone."""
+        if item.fields is None:
+            return 1
+        return 2 if item.entry.deliveries >= MANY else 0
+
+    def text(self, item: PendingLine) -> str:
+        """Id, consumer, fields."""
+        return f"{item.entry.id} {item.entry.consumer} {item.fields or 'gone'}"
+
+    def value(self, item: PendingLine, key: str) -> Any:
+        """What a column is ordered by."""
+        entry = item.entry
+        known: dict[str, Any] = {"id": entry.id, "idle": entry.idle, "deliveries": entry.deliveries}
+        return known.get(key, item.fields)
+
+
+def stream_of(line: GroupLine) -> Ref | None:
+    """The stream of a Redis group."""
+    return line.group.reads[0] if line.group.reads else None

@@ -1,0 +1,52 @@
+"""Notes as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.workbench import Note
+
+SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
+
+
+@dataclass(frozen=True, slots=True)
+class NoteLine:
+    """A note and its place among them."""
+
+    place: int
+    note: Note
+
+
+class NoteRows:
+    """How notes stand in a list: in their order, the newest first."""
+
+    columns = (Column("time", "TIME", 8), Column("note", "NOTE", 40, grows=True))
+
+    def id(self, item: NoteLine) -> Hashable:
+        """Time and text."""
+        return (item.note.time, item.note.text)
+
+    def cells(self, item: NoteLine) -> Sequence[Cell]:
+        """A cell for each column."""
+        clock = datetime.fromtimestamp(item.note.time).astimezone().strftime("%H:%M:%S")
+        return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
+
+    def sign(self, item: NoteLine) -> Cell:
+        """✗ wrong, ▲ may be, ✓ well."""
+        return SIGNS.get(item.note.tone, " "), item.note.tone
+
+    def trouble(self, item: NoteLine) -> int:
+        """None is moved to the front: n walks by the list's own order."""
+        return 0
+
+    def text(self, item: NoteLine) -> str:
+        """The note."""
+        return item.note.text
+
+    def value(self, item: NoteLine, key: str) -> Any:
+        """What a column is ordered by."""
+        return item.note.time if key == "time" else item.note.text

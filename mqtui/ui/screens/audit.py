@@ -1,0 +1,194 @@
+"""View 6: what was changed from this machine, by whom, how it ended, and as which command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.domain.audit import AuditEntry
+from mqtui.domain.errors import MqtuiError
+from mqtui.state.audit import Audit
+from mqtui.state.runs import RunRecord
+from mqtui.ui.actions import Action
+from mqtui.ui.render.audit import AuditLine, AuditRows, joined
+from mqtui.ui.render.audit_command import equivalent
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.screens.putback import PutBackPlace
+from mqtui.ui.screens.runs_copy import copied
+from mqtui.ui.screens.runs_desk import desk_of
+from mqtui.ui.screens.runs_journal import journal
+from mqtui.ui.screens.runs_letters import RunLettersPlace
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+LISTED = 4_000
+"""Lines of the audit that are shown; the chain is checked over all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRead:
+    """The newest lines, the first that does not fit the one before it, the runs the journal knows, those under way."""
+
+    entries: list[AuditEntry] = field(default_factory=list)
+    broken: int | None = None
+    runs: dict[str, RunRecord] = field(default_factory=dict)
+    going_on: frozenset[str] = frozenset()
+
+
+def read() -> AuditRead:
+    """Read and check the audit; it may block.
+
+    Raises:
+        StorageFailed: it can't be read.
+    """
+    log = Audit()
+    with journal() as opened:
+        known = {record.id: record for record in opened.list(limit=LISTED)}
+    going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
+    return AuditRead(list(log.entries(LISTED)), log.verify(), known, going_on)
+
+
+class AuditPlace(Listing[AuditLine]):
+    """All changes, the newest first."""
+
+    hinted = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
+    empty = "nothing was changed from this machine yet"
+
+    def __init__(self, number: int | None = None) -> None:
+        """Show it; with a number the cursor goes to that line."""
+        super().__init__()
+        self.known: AuditRead | None = None
+        self.wanted = number
+        self.missing = ""
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[AuditLine] = RowTable(AuditRows(), parted=False)
+        yield Pane(self.table, name="Audit of this machine")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Audit",)
+
+    def on_screen_resume(self) -> None:
+        """Shown, or shown again: read and check it."""
+        super().on_screen_resume()
+        self.read_again()
+
+    @does("read.again")
+    def read_again(self) -> None:
+        """Read and check it."""
+        self.run_worker(self._read(), exclusive=True, group="audit", exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            known = await asyncio.to_thread(read)
+        except MqtuiError as error:
+            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
+            return
+        if not self.is_attached:
+            return
+        self.known, self.missing = known, ""
+        self.refresh_figures()
+        wanted, self.wanted = self.wanted, None
+        if wanted is not None and not self._go_to(wanted):
+            self.missing = f"there is no line {wanted} in the audit · "
+        item = self.table.current
+        if item is not None:
+            self.line.tell(self.sentence(item), "warn" if self.missing else "")
+
+    def _go_to(self, number: int) -> bool:
+        """Put the cursor on a change by the number of its first or last line."""
+        lines = self.table.lines.items
+        found = next((line for line in lines if number in (line.n, line.end.n if line.end else line.n)), None)
+        return found is not None and self.table.go_to(found.n)
+
+    # -- showing
+
+    def refresh_figures(self) -> None:
+        """The lines as they were read."""
+        if not self.is_mounted:
+            return
+        if self.known is None:
+            self.line.tell("reading and checking the audit …")
+            return
+        self.table.show(self.items())
+        self.draw_facts()
+        if not self.table.lines.items:
+            self.line.tell(self.empty)
+        elif not self.table.lines.count:
+            self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+
+    def items(self) -> list[AuditLine]:
+        """The changes; those under way say so."""
+        assert self.known is not None
+        return joined(self.known.entries, self.known.going_on)
+
+    def facts(self) -> str:
+        """Whether the chain holds."""
+        if self.known is None:
+            return ""
+        chain = "chain ✓" if self.known.broken is None else f"✗ chain broken at {self.known.broken}"
+        rest = super().facts().replace("order trouble", "newest first")
+        return f"{chain} · {rest}"
+
+    def sentence(self, item: AuditLine) -> str:
+        """The equivalent command; where the chain is broken that comes first."""
+        told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
+        if self.known is None or self.known.broken is None:
+            return told
+        return f"✗ the audit was changed: line {self.known.broken} does not fit the one before it · {told}"
+
+    def command(self, item: AuditLine) -> str:
+        """The equivalent command."""
+        return equivalent(item.begin, self._record(item))
+
+    def _record(self, item: AuditLine | None) -> RunRecord | None:
+        return None if item is None or self.known is None else self.known.runs.get(item.begin.run)
+
+    # -- verbs
+
+    def obstacle(self, action: Action) -> str | None:
+        """Enter and U need a run that the journal knows."""
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("nav.open", "run.restore"):
+            item = self.table.current
+            if item is None:
+                return self.empty
+            if self._record(item) is None:
+                return f"a {item.begin.verb} is no run: the journal keeps no letters of it"
+        return reason
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        if self._record(event.item) is None:
+            self.line.why_not(f"a {event.item.begin.verb} is no run: the journal keeps no letters of it")
+            return
+        await self.console.show(RunLettersPlace(event.item.begin.run))
+
+    @does("run.restore")
+    async def restore(self) -> None:
+        """Put the letters of the run back."""
+        record = self._record(self.table.current)
+        if record is not None:
+            desk = desk_of(self.console.bench, record.target, record.broker)
+            await self.console.show(PutBackPlace(desk, record.id))
+
+    @does("thing.copy")
+    def copy(self) -> None:
+        """The command, or the change in one line."""
+        item = self.table.current
+        if item is None:
+            self.line.why_not("there is nothing to copy")
+            return
+        begin = item.begin
+        told = (
+            f"audit {begin.n}: {begin.verb} on {item.on}, {begin.profile}, {begin.operator}@{begin.host}: {item.result}"
+        )
+        parts = {"c": ("command", self.command(item)), "y": ("entry", told)}
+        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)

@@ -1,0 +1,97 @@
+"""View 1: all destinations of a session, trouble first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.redrive import Selection
+from mqtui.services.redrive.order import Order
+from mqtui.ui.actions import Action
+from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+
+class DestinationsPlace(Listing[Line]):
+    """All destinations."""
+
+    hinted = (
+        "nav.open",
+        "list.filter",
+        "read.follow",
+        "list.next",
+        "thing.pair",
+        "letters.redrive",
+        "message.publish",
+        "thing.purge",
+    )
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[Line] = RowTable(Destinations(self.console.glyphs.bars))
+        yield Pane(self.table, name="Destinations")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Destinations",)
+
+    def items(self) -> list[Line]:
+        """The lines of all open brokers."""
+        return [line for desk in self.console.desks if desk.seen for line in lines_of(desk.kind, desk.seen)]
+
+    def sentence(self, item: Line) -> str:
+        """What matters about the row."""
+        return sentence(item)
+
+    def is_stale(self, item: Line, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs a link and leave."""
+        reason = super().obstacle(action)
+        item = self.table.current
+        if reason is None and action.changes and item is not None:
+            return self.console.go.why_no_write(self.console.target, item.broker, action)
+        return reason
+
+    @does("thing.pair")
+    def pair(self) -> None:
+        """Dead letters and their origin."""
+        item = self.table.current
+        if item is None:
+            return
+        refs = item.letters.origins if item.letters else tuple(place.ref for place in item.dead)
+        if not any(self.table.go_to((item.broker, ref)) for ref in refs):
+            self.line.why_not(f"{item.destination.ref.name} has no pair")
+
+    @does("message.publish")
+    async def publish(self) -> None:
+        """A form for one message."""
+        item = self.table.current
+        desk = None if item is None else self.console.go.desk("", item.broker)
+        if item is not None and desk is not None:
+            await self.console.go.publish(desk, item.destination.ref)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of all letters of the row."""
+        item = self.table.current
+        if item is None or item.letters is None:
+            self.line.why_not("this row holds no dead letters: n walks to one that does")
+            return
+        order = Order(Verb.REDRIVE, item.destination.ref, Selection())
+        await self.console.go.review(self.console.target, item.broker, order)
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        line: Any = event.item
+        await self.console.go.destination(line.broker, line.destination.ref, letters=line.letters is not None)

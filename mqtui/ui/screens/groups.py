@@ -1,0 +1,96 @@
+"""View 2: consumer groups with lag, the partitions of one beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+
+class GroupsPlace(Listing[GroupLine]):
+    """All groups."""
+
+    hinted = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
+    empty = "no consumer groups"
+
+    def body(self) -> Iterable[Widget]:
+        """Groups, and the partitions of the one under the cursor."""
+        self.table: RowTable[GroupLine] = RowTable(Groups(self.console.glyphs.bars), id="groups")
+        self.parts = RowTable(Parts(), id="parts", parted=False)
+        self.beside = Pane(self.parts, name="Partitions", id="beside")
+        self.beside.add_class("beside")
+        yield Horizontal(Pane(self.table, name="Groups"), self.beside)
+
+    def on_mount(self) -> None:
+        """The list has the focus."""
+        super().on_mount()
+        self.table.focus()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Groups",)
+
+    def items(self) -> list[GroupLine]:
+        """The groups of all open brokers."""
+        return [line for desk in self.console.desks if desk.seen for line in group_lines(desk.kind, desk.seen)]
+
+    def sentence(self, item: GroupLine) -> str:
+        """What matters about the group."""
+        return group_sentence(item)
+
+    def is_stale(self, item: GroupLine, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
+
+    def refresh_figures(self) -> None:
+        """The partitions follow."""
+        super().refresh_figures()
+        self.draw_parts()
+
+    @on(RowTable.Highlighted, "#groups")
+    def _show_parts(self) -> None:
+        self.draw_parts()
+
+    def draw_parts(self) -> None:
+        """The partitions of the group under the cursor."""
+        item = self.table.current
+        if item is None:
+            self.parts.show([])
+            return
+        self.parts.show(part_lines(item))
+        reads = ", ".join(ref.name for ref in item.group.reads)
+        name = item.group.ref.name.rpartition("/")[2]
+        self.beside.title(f"{name} on {reads}", f"{len(item.group.members)} members · {item.group.sort}")
+
+    @does("thing.pair")
+    async def pair(self) -> None:
+        """The topic, queue or stream it reads."""
+        item = self.table.current
+        if item is None or not item.group.reads:
+            self.line.why_not("it reads nothing")
+            return
+        await self.console.go.destination(item.broker, item.group.reads[0], letters=False)
+
+    @on(RowTable.Opened, "#groups")
+    async def _opened(self, event: RowTable.Opened) -> None:
+        line: GroupLine = event.item
+        if line.broker is BrokerKind.REDIS:
+            await self.console.go.pending(line)
+            return
+        self.parts.focus()
+
+    @on(RowTable.Opened, "#parts")
+    async def _opened_part(self, event: RowTable.Opened) -> None:
+        item = self.table.current
+        if item is not None:
+            await self.console.go.destination(item.broker, event.item.part.resource, letters=False)

@@ -1,0 +1,29 @@
+"""Picking single letters for a redrive or a discard, by their positions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Ref
+from mqtui.services.redrive.order import Order
+
+MOST = 200
+"""Letters that are picked one by one; more are told by their cause or a jq program."""
+
+
+def order_of(verb: Verb, source: Ref, letters: Sequence[Message]) -> Order:
+    """A redrive or a discard of exactly these letters.
+
+    Raises:
+        BadInput: there are too many to be named one by one.
+    """
+    if len(letters) > MOST:
+        raise BadInput(
+            f"{len(letters):,} letters are too many to be named one by one", f"{MOST} can be.", "Take their causes."
+        )
+    named = ", ".join(f'"{letter.position}"' for letter in letters)
+    return Order(verb, source, Selection(where=f"$m.position | IN({named})"))

@@ -1,0 +1,179 @@
+"""A place that is mainly one live list: filter, order, marks, the sentence, the six states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import time
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual import on
+
+from mqtui.domain.errors import BadInput
+from mqtui.ui.filters import compiled
+from mqtui.ui.render.figures import age
+from mqtui.ui.screens.place import Place, does, told
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+Item = TypeVar("Item")
+
+
+class Listing(Place, Generic[Item]):
+    """Subclasses make `table`, and give `items` and `sentence`."""
+
+    table: RowTable[Item]
+    empty: ClassVar[str] = "nothing here"
+    """What is said where there is nothing, with what was looked at."""
+
+    filtered = ""
+    """The filter that is kept."""
+
+    _in_state = False
+    """Whether the line says the list's state instead of a row's sentence."""
+
+    def items(self) -> list[Item]:
+        """What the list shows, from what is known now."""
+        return []
+
+    def sentence(self, item: Item) -> str:
+        """What matters about a row."""
+        return ""
+
+    def facts(self) -> str:
+        """What stands on the right of the rule."""
+        shown, there = self.table.lines.count, len(self.table.lines.items)
+        if not there and self.unread:
+            return ""
+        parts = [f"order {self.table.lines.order.column or 'trouble'}"]
+        parts.append(f"{shown:,} of {there:,}" if self.filtered else f"{there:,}")
+        hidden = self.table.lines.marks - set(self.table.lines.places)
+        if self.table.lines.marks:
+            marked = f"{len(self.table.lines.marks):,} marked"
+            parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
+        parts += [f"ø {missing}" for desk in self.console.desks if desk.seen for missing in desk.seen.partial[:1]]
+        return " · ".join(dict.fromkeys(parts))
+
+    def refresh_figures(self) -> None:
+        """Show what is known now; without a link the last known figures, dim."""
+        if not self.is_mounted:
+            return
+        self.table.show(self.items())
+        lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
+        self.table.stale = bool(lost)
+        self.table.stale_row = lambda item: self.is_stale(item, lost)
+        self.draw_facts()
+        state = self.state_words(lost)
+        if state[0]:
+            self.line.tell(*state)
+        elif self._in_state and self.table.current is not None:
+            self.line.tell(self.sentence(self.table.current))
+        self._in_state = bool(state[0])
+
+    def is_stale(self, item: Item, lost: Sequence[Desk]) -> bool:
+        """Whether a row is of one of the brokers that are lost."""
+        return True
+
+    def state_words(self, lost: Sequence[Desk]) -> tuple[str, str]:
+        """What is said instead of a row's sentence, and its tone; "" where all is well."""
+        seen = lost[0].seen if lost else None
+        if seen is not None and seen.trouble is not None and not seen.as_of:
+            return f"{told(seen.trouble)} · tried again in {max(0, int(seen.retry_at - time()))}s", "danger"
+        if seen is not None:
+            again = max(0, int(seen.retry_at - time()))
+            gone = age(time() - seen.lost_at)
+            where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
+            return f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"
+        if not self.table.lines.items:
+            starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
+            troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
+            if troubles and not self.unread:
+                return told(troubles[0]), "danger"
+            return starting or ("reading …" if self.unread else self.empty), ""
+        if not self.table.lines.count:
+            return f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it", ""
+        return "", ""
+
+    @property
+    def unread(self) -> bool:
+        """Whether a broker was not read yet."""
+        return any(desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks)
+
+    def draw_facts(self) -> None:
+        """The rule over the list."""
+        pane = next((each for each in self.query(Pane) if each.inner is self.table), None)
+        if pane is not None:
+            pane.title(pane.head.name_shown, self.facts())
+
+    @on(RowTable.Highlighted)
+    def _highlighted(self, event: RowTable.Highlighted) -> None:
+        if event.table is self.table:
+            item: Any = event.item
+            if item is not None:
+                self.line.tell(self.sentence(item))
+            self.draw_hints()
+
+    @on(RowTable.MarksChanged)
+    def _marks_changed(self, event: RowTable.MarksChanged) -> None:
+        self.draw_facts()
+        self.draw_hints()
+
+    @does("list.filter")
+    async def filter(self) -> None:
+        """Ask for a filter; the list follows at every key."""
+        before = self.filtered
+        self.run_worker(self._ask_filter(before), exclusive=True, group="line", exit_on_error=False)
+
+    async def _ask_filter(self, before: str) -> None:
+        entered = await self.line.ask(
+            "/", value=before, changed=self._filter_by, beside="enter keeps it, esc clears it"
+        )
+        self._filter_by(entered or "")
+
+    def _filter_by(self, text: str) -> None:
+        try:
+            wanted = compiled(text, self.table.renderer)
+        except BadInput as error:
+            self.line.why_not(error.title)
+            return
+        self.filtered = text.strip()
+        self.table.only(wanted)
+        self.draw_facts()
+        if not self.table.lines.count:
+            self.refresh_figures()
+
+    @does("list.order")
+    def order(self) -> None:
+        """Order by the next column."""
+        column = self.table.next_order()
+        self.line.why_not(f"order: {column.title.lower() if column else 'trouble first'}", "text")
+        self.draw_facts()
+
+    @does("list.next")
+    def next_trouble(self) -> None:
+        """The next row that is wrong."""
+        if not self.table.next_trouble(1) and not (self.table.lines.count and self._first_trouble()):
+            self.line.why_not("nothing is wrong in this list", "ok")
+
+    @does("list.previous")
+    def previous_trouble(self) -> None:
+        """The one before."""
+        if not self.table.next_trouble(-1):
+            self.line.why_not("nothing is wrong before this row", "ok")
+
+    def _first_trouble(self) -> bool:
+        first = self.table.lines.at(self.table.lines.nearest(0, 1))
+        if first is None or not self.table.renderer.trouble(first):
+            return False
+        self.table.move_to(0)
+        return True
+
+    @does("nav.back")
+    async def back(self) -> None:
+        """A filter goes first, then the place."""
+        if self.line.leave() or self.console.leave_coach():
+            return
+        if self.filtered:
+            self._filter_by("")
+            return
+        await self.console.back()

@@ -1,0 +1,189 @@
+"""Copying parts of a message, and writing the rows shown into a file as JSON lines."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from textual.events import Key
+
+from mqtui.codecs.binary import to_base64
+from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
+from mqtui.domain.message import Delivery, Message, Offset
+from mqtui.domain.resource import Ref
+from mqtui.services.conventions import known
+from mqtui.services.jsonlines import to_json
+from mqtui.ui import clipboard
+from mqtui.ui.external import edited
+from mqtui.ui.render.headers import headers
+from mqtui.ui.screens.place import Place
+
+PARTS = {
+    "y": "value",
+    "k": "key",
+    "h": "headers",
+    "p": "position",
+    "r": "reference",
+    "c": "command",
+}
+ASKED = "copy  " + " · ".join(f"{key} {part}" for key, part in PARTS.items()) + " · esc nothing"
+
+
+class Copier:
+    """Copies and exports the messages of a place. `target` is what opens the broker again."""
+
+    def __init__(self, place: Place, target: str, ref: Ref) -> None:
+        self._place = place
+        self._target = target
+        self._ref = ref
+        self._asked: Message | None = None
+
+    def ask_part(self, message: Message | None) -> None:
+        """Ask which part to copy: the next key says it."""
+        if message is None:
+            self._place.line.why_not("there is no message to copy")
+            return
+        self._asked = message
+        self._place.line.why_not(ASKED, "accent")
+
+    def hear(self, event: Key, message: Message | None) -> None:
+        """A key on its way to the console. The two keys of a copy are taken here, however fast they are typed."""
+        if self._asked is not None:
+            chosen, self._asked = self._asked, None
+            part = PARTS.get(event.character or "")
+            if part is None:
+                self._place.line.why_not("nothing copied", "text")
+            else:
+                copying = self._copy(chosen, part)
+                self._place.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
+        elif event.key in self._place.console.keymap.keys["thing.copy"]:
+            self.ask_part(message)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    async def _copy(self, message: Message, part: str) -> None:
+        line = self._place.line
+        text = part_of(message, part, self._target, self._ref)
+        if text is None:
+            line.why_not(f"the message has no {part}")
+            return
+        await clipboard.told(text, part, self._place.console.copy_to_clipboard, line.why_not)
+
+    def open_editor(self, message: Message | None) -> None:
+        """Look at the value in the user's editor. What is changed there changes nothing."""
+        text = part_of(message, "value", self._target, self._ref) if message is not None else None
+        if text is None:
+            self._place.line.why_not("there is no value to look at")
+        elif edited(self._place.console, text, ".json") is None:
+            self._place.line.why_not("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
+        else:
+            self._place.line.why_not("what was changed in the editor changed no message", "text")
+
+    def ask_file(self, messages: Sequence[Message]) -> None:
+        """Ask for the file of an export."""
+        if not messages:
+            self._place.line.why_not("there is nothing to export")
+            return
+        self._place.run_worker(self._export(messages), exclusive=True, group="line", exit_on_error=False)
+
+    async def _export(self, messages: Sequence[Message]) -> None:
+        line = self._place.line
+        proposed = file_name(self._ref.name, datetime.now().astimezone())
+        beside = f"{len(messages):,} messages as JSON lines, readable for you alone · esc"
+        entered = await line.ask("export to", value=proposed, beside=beside)
+        if not entered or not entered.strip():
+            line.why_not("nothing written", "text")
+            return
+        try:
+            file, size = await asyncio.to_thread(write_lines, entered.strip(), messages)
+        except MqtuiError as error:
+            self._place.say(error)
+            return
+        line.why_not(f"{len(messages):,} messages, {size:,} bytes in {file}", "ok")
+
+
+def file_name(name: str, now: datetime) -> str:
+    """A name for the file of an export."""
+    plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name)
+    return f"{plain.strip('.') or 'messages'}-{now:%Y%m%d-%H%M%S}.jsonl"
+
+
+def write_lines(name: str, messages: Sequence[Message]) -> tuple[Path, int]:
+    """Write a new file that only its owner can read; where it is and how many bytes it has.
+
+    Raises:
+        BadInput: there is such a file already, or no such folder.
+        StorageFailed: the disk is full, or the folder can't be written to.
+    """
+    file = Path(name).expanduser().absolute()
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise BadInput(f"{file} is there already", "", "Give another name: nothing is written over.") from None
+    except FileNotFoundError:
+        raise BadInput(f"There is no folder {file.parent}") from None
+    except OSError as error:
+        raise StorageFailed(f"{file} can't be written", error.strerror or "") from error
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            for message in messages:
+                out.write(to_json(message) + b"\n")
+            return file, out.tell()
+    except OSError as error:
+        raise StorageFailed(f"{file} was not written in full", error.strerror or "") from error
+
+
+def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
+    """A part of a message as text; bytes that are no text as base64. None where it has no such part."""
+    match part:
+        case "value":
+            return _fields(message) if message.fields else _text(message.value)
+        case "key":
+            return _text(message.key)
+        case "headers":
+            found = headers(message, known().conventions) if message.headers else []
+            return "\n".join(f"{each.name}: {each.value}" for each in found) or None
+        case "position":
+            return str(message.position)
+        case "reference":
+            return reference(message, target, ref)
+        case _:
+            return command(message, target, ref)
+
+
+def reference(message: Message, target: str, ref: Ref) -> str:
+    """What `:` takes: `profile/kind:name@position`; a lent message has no position of its own."""
+    place = "" if isinstance(message.position, Delivery) else f"@{message.position}"
+    return f"{target.partition('/')[0] if '://' not in target else target}/{ref.kind.value[0]}:{ref.name}{place}"
+
+
+def command(message: Message, target: str, ref: Ref) -> str:
+    """The command line that shows the same message."""
+    words = ["mqtui", "peek", target, ref.name]
+    position = message.position
+    if isinstance(position, Delivery):
+        words += ["-n", str(position.tag)]
+    else:
+        words += ["--from", str(position), "-n", "1"]
+    if isinstance(position, Offset) and position.partition >= 0:
+        words += ["--partition", str(position.partition)]
+    return shlex.join(words)
+
+
+def _text(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return to_base64(value)
+
+
+def _fields(message: Message) -> str:
+    return "\n".join(f"{name.decode('utf-8', 'replace')}={_text(content) or ''}" for name, content in message.fields)

@@ -1,0 +1,54 @@
+"""What was said in toasts, and what was left out at the start: kept, the newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from mqtui.ui.render.notes import NoteLine, NoteRows
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.screens.runs_copy import copied
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+
+class NotesPlace(Listing[NoteLine]):
+    """All notes."""
+
+    hinted = ("list.filter", "list.next", "thing.copy", "nav.back")
+    empty = "nothing happened elsewhere yet"
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[NoteLine] = RowTable(NoteRows(), parted=False)
+        yield Pane(self.table, name="Notes")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This place."""
+        return ("Notes",)
+
+    def refresh_figures(self) -> None:
+        """The notes, with or without a link."""
+        if not self.is_mounted:
+            return
+        self.table.show(self.items())
+        self.draw_facts()
+        if not self.table.lines.items:
+            self.line.tell(self.empty)
+
+    def items(self) -> list[NoteLine]:
+        """The notes, the newest first."""
+        return [NoteLine(place, note) for place, note in reversed(list(enumerate(self.console.bench.notes)))]
+
+    def sentence(self, item: NoteLine) -> str:
+        """The whole note."""
+        return item.note.text
+
+    @does("thing.copy")
+    def copy(self) -> None:
+        """The note."""
+        item = self.table.current
+        parts = {"y": ("note", item.note.text if item is not None else "")}
+        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)

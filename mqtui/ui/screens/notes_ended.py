@@ -1,0 +1,34 @@
+"""Telling the end of a run to who is elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtui.ui.flight import Flight
+from mqtui.ui.screens.putback_flight import Returning
+from mqtui.ui.workbench import Underway
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def told_at_its_end(console: Console, flight: Underway) -> None:
+    """Wait for the end of a run; tell it where its own place is not what is shown."""
+    await flight.over()
+    if console.is_running and getattr(console.screen, "flight", None) is not flight:
+        text, tone = ended(flight)
+        console.toasts.tell(text, tone)
+
+
+def ended(flight: Underway) -> tuple[str, str]:
+    """How a run ended, and the tone."""
+    match flight:
+        case Flight(trouble=error) | Returning(trouble=error) if error is not None:
+            return f"✗ {flight.words()}: {error.title}. 5 shows the runs", "danger"
+        case Flight(result=told) | Returning(result=told) if told is not None:
+            back = f", {told.came_back:,} came back" if told.came_back else ""
+            well = told.moved + told.skipped == told.planned and not told.came_back
+            name = flight.words().partition(",")[0]
+            return f"{name}: {told.moved:,} of {told.planned:,} moved{back}", "ok" if well else "warn"
+        case _:
+            return f"{flight.words()} ended", "text"

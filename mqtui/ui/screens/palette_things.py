@@ -1,0 +1,114 @@
+"""What the palette and `:` know beside actions: places, sessions, themes, what open brokers hold, runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind
+from mqtui.ui.actions import BY_ID
+from mqtui.ui.goto import Known, Spot
+from mqtui.ui.render.help import Offer
+from mqtui.ui.render.runs import RunLine, when
+from mqtui.ui.screens.palette_going import go_to, open_run, open_session
+from mqtui.ui.screens.runs_journal import RunsRead
+from mqtui.ui.ways import place
+from mqtui.ui.workbench import Desk
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+def known_things(console: Console) -> list[Known]:
+    """What the open brokers hold, as it was last seen; those of the session that is shown come first."""
+    desks = sorted(console.bench.desks.values(), key=lambda desk: desk.target != console.target)
+    return [known for desk in desks for known in _of(desk)]
+
+
+def _of(desk: Desk) -> list[Known]:
+    seen, session = desk.seen, desk.session
+    if seen is None or session is None:
+        return []
+    own_groups = desk.kind is not BrokerKind.RABBITMQ  # there they are the consumers of a queue, under its name
+    hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
+    refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups if own_groups]
+    return [Known(desk.target, desk.kind, ref, hosts) for ref in refs]
+
+
+def things(console: Console) -> list[Offer]:
+    """What the open brokers hold."""
+    return [thing(console, Spot(known)) for known in known_things(console)]
+
+
+def thing(console: Console, spot: Spot) -> Offer:
+    """One thing on a broker."""
+    known = spot.known
+    return Offer(
+        id=f"{known.target}/{known.broker}/{known.ref}",
+        title=known.ref.name,
+        help=f"{known.broker}, {known.target}",
+        do=partial(go_to, console, spot),
+        sort=str(known.ref.kind),
+    )
+
+
+def places(console: Console) -> list[Offer]:
+    """Places that have no key."""
+    return [Offer("notes", "notes", "what was said in toasts", lambda: console.show(place("notes")()), sort="place")]
+
+
+def sessions(console: Console) -> list[Offer]:
+    """The profiles; a file with a mistake offers none."""
+    try:
+        profiles = console.bench.profiles()
+    except MqtuiError:
+        return []
+    return [
+        Offer(
+            id=f"profile {profile.name}",
+            title=profile.name,
+            help=", ".join(profile.brokers),
+            do=partial(open_session, console, profile.name),
+            sort="profile",
+        )
+        for profile in profiles
+    ]
+
+
+def themes(console: Console) -> list[Offer]:
+    """The themes; they are put on at once."""
+    return [
+        Offer(
+            id=f"theme {theme.name}",
+            title=f"theme: {theme.name}",
+            help=theme.title + (", worn now" if theme.name == console.theme else ""),
+            do=partial(_wear, console, theme.name),
+            sort="theme",
+        )
+        for theme in console.themes.known.values()
+    ]
+
+
+def _wear(console: Console, name: str) -> None:
+    console.theme = name
+
+
+def runs(console: Console) -> list[Offer]:
+    """The runs of this machine; it may block.
+
+    Raises:
+        StorageFailed: the journal can't be read.
+    """
+    return [_run(console, line) for line in RunsRead().lines()]
+
+
+def _run(console: Console, line: RunLine) -> Offer:
+    return Offer(
+        id=f"run {line.id}",
+        title=f"run {line.short}",
+        help=f"{line.verb} of {line.source}, {line.state}, {when(line.started)}",
+        do=partial(open_run, console, line.id),
+        key=BY_ID["nav.view_5"].keys[0] if line.interrupted else "",
+        sort="run",
+    )

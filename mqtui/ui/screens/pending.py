@@ -1,0 +1,229 @@
+"""A Redis group: its consumers, the pending entries of one, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.plan import Plan, StepResult
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Ref
+from mqtui.domain.topology import Member, PendingEntry
+from mqtui.services import pending
+from mqtui.services.plan_lines import lines
+from mqtui.ui.actions import Action
+from mqtui.ui.render import figures
+from mqtui.ui.render.groups import Consumers, GroupLine, PendingEntries, PendingLine, is_stuck, stream_of
+from mqtui.ui.render.text import brief
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.screens.step import StepPlace
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+MOST = 10_000
+"""Pending entries of one consumer that are read."""
+
+PAYLOADS = 200
+
+
+class PendingPlace(Listing[PendingLine]):
+    """Consumers, and pending entries beside."""
+
+    hinted = (
+        "list.mark",
+        "list.filter",
+        "thing.explain",
+        "read.again",
+        "pending.claim",
+        "pending.ack",
+        "letters.redrive",
+    )
+    empty = "nothing pending"
+
+    def __init__(self, desk: Desk, line: GroupLine) -> None:
+        super().__init__()
+        self.desk = desk
+        self.group = line
+        self.entries: list[PendingLine] = []
+        self.consumer = ""
+        self.total = 0
+
+    @property
+    def stream(self) -> Ref:
+        """The stream."""
+        found = stream_of(self.group)
+        assert found is not None
+        return found
+
+    @property
+    def group_name(self) -> str:
+        """The group's own name."""
+        return self.group.group.ref.name.rpartition("/")[2]
+
+    def body(self) -> Iterable[Widget]:
+        """Consumers and their entries."""
+        self.consumers: RowTable[Member] = RowTable(Consumers(), id="consumers", parted=False)
+        self.table: RowTable[PendingLine] = RowTable(PendingEntries(), id="pending", parted=False)
+        beside = Pane(self.table, name="Pending", id="beside")
+        beside.add_class("beside")
+        yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), beside)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The group."""
+        return ("Groups", self.stream.name, self.group_name)
+
+    def on_mount(self) -> None:
+        """The stuck consumer first."""
+        super().on_mount()
+        self.consumers.show(self.group.group.members)
+        self.consumers.focus()
+
+    def items(self) -> list[PendingLine]:
+        """The entries read."""
+        return self.entries
+
+    def refresh_figures(self) -> None:
+        """Consumers follow what is seen; entries only when they are read again."""
+        seen = self.desk.seen
+        if seen is not None and self.is_mounted:
+            group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
+            if group is not None:
+                self.consumers.show(group.members)
+        super().refresh_figures()
+
+    def facts(self) -> str:
+        """How many were read."""
+        every = "all read" if len(self.entries) == self.total else f"{len(self.entries):,} read"
+        marked = f" · {len(self.table.lines.marks):,} marked" if self.table.lines.marks else ""
+        return f"{self.total:,}, {every}{marked}"
+
+    def sentence(self, item: PendingLine) -> str:
+        """What the entry is."""
+        entry = item.entry
+        idle = figures.age(entry.idle / 1000, units=2)
+        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {idle}"
+
+    @on(RowTable.Highlighted, "#consumers")
+    def _consumer_changed(self, event: RowTable.Highlighted) -> None:
+        member: Member | None = event.item
+        if member is not None and member.name != self.consumer:
+            self.consumer = member.name
+            self.table.lines.marks.clear()
+            self.read()
+
+    @on(RowTable.Opened, "#consumers")
+    def _consumer_opened(self) -> None:
+        self.table.focus()
+
+    @does("read.again")
+    def read(self) -> None:
+        """Read the entries of the consumer."""
+        self.run_worker(self._read(self.consumer), exclusive=True, group="read", exit_on_error=False)
+
+    async def _read(self, consumer: str) -> None:
+        session = self.desk.session
+        if session is None:
+            return
+        try:
+            found: list[PendingEntry] = []
+            async for entry in pending.entries(session, self.stream, self.group_name, consumer=consumer):
+                found.append(entry)
+                if len(found) >= MOST:
+                    break
+            role = session.broker.pending
+            assert role is not None
+            letters = await role.letters(self.stream, [entry.id for entry in found[:PAYLOADS]])
+        except MqtuiError as error:
+            self.say(error)
+            return
+        if not self.is_attached or consumer != self.consumer:
+            return
+        texts = [
+            None if letter is None else " ".join(f"{brief(n)}={brief(v)}" for n, v in letter.fields)
+            for letter in letters
+        ]
+        padded = texts + ["…"] * (len(found) - len(texts))
+        self.entries = [PendingLine(entry, text) for entry, text in zip(found, padded, strict=True)]
+        self.total = len(found)
+        self.table.show(self.entries)
+        self.draw_facts()
+        self.draw_hints()
+
+    # -- verbs
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs entries and leave."""
+        if action.id == "letters.redrive":
+            return "retry as new: not in this version; C reassigns them"
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("pending.claim", "pending.ack"):
+            if not self.entries:
+                return "nothing is pending here"
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        return reason
+
+    def title_of(self, action: Action) -> str:
+        """Say how many."""
+        if action.id in ("pending.claim", "pending.ack") and self.entries:
+            return f"{action.title} {len(self.wanted()):,}"
+        return super().title_of(action)
+
+    def wanted(self) -> list[PendingEntry]:
+        """The marked entries, else all of the consumer."""
+        if self.table.lines.marks:
+            return [line.entry for line in self.table.chosen()]
+        return [line.entry for line in self.entries]
+
+    @does("thing.explain")
+    def explain(self) -> None:
+        """What each verb means to the consumer."""
+        self.line.why_not(
+            "C: the other consumer finds them in its own history · A: nobody of this group gets them again", "text"
+        )
+
+    @does("pending.claim")
+    def claim(self) -> None:
+        """Give entries to another consumer."""
+        self.run_worker(self._claim(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _claim(self) -> None:
+        session, found = self.desk.session, self.wanted()
+        if session is None:
+            return
+        others = [each for each in self.consumers.lines.items if each.name != self.consumer and not is_stuck(each)]
+        fewest = min(others, key=lambda each: each.pending or 0, default=None)
+        idle = min(entry.idle for entry in found)
+        to = await self.line.ask(
+            f"reassign {len(found):,} to",
+            value=fewest.name if fewest else "",
+            beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
+        )
+        if not to or not to.strip():
+            self.line.tell("nothing happened", "text")
+            return
+        plan = pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
+        self._review(plan)
+
+    @does("pending.ack")
+    def acknowledge(self) -> None:
+        """Acknowledge entries."""
+        session = self.desk.session
+        if session is None:
+            return
+        self._review(pending.ack_plan(session, self.stream, self.group_name, self.wanted()), typed=self.stream.name)
+
+    def _review(self, plan: Plan, typed: str = "") -> None:
+        session = self.desk.session
+        assert session is not None
+
+        async def work(consent: Consent) -> StepResult:
+            return await pending.run(session, plan, consent)
+
+        place = StepPlace(self.desk, plan, list(lines(plan)), work, after=self.read, typed=typed)
+        self.console.call_later(self.console.show, place)

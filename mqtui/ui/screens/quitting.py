@@ -1,0 +1,53 @@
+"""Quitting: at once where nothing is under way, else it lists what is and asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtui.ui.screens.place import Place
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+SHOWN = 3
+"""Runs that are named in the question."""
+
+
+def leave(console: Console) -> None:
+    """Quit, or ask on the line of the place that is shown."""
+    place = console.screen
+    if not console.bench.active or not isinstance(place, Place):
+        console.exit()
+        return
+    place.run_worker(_ask(console, place), exclusive=True, group="line", exit_on_error=False)
+
+
+async def _ask(console: Console, place: Place) -> None:
+    """Stop and quit by one key that is no habit; everything else stays."""
+    stops = False
+
+    def heard(text: str) -> None:
+        nonlocal stops
+        stops = text[:1].lower() == "s"
+        place.line.leave()
+
+    beside = "s finishes the hand, stops and quits · esc stays"
+    await place.line.ask(f"{under_way(console)}.", beside=beside, changed=heard)
+    if not stops:
+        place.line.why_not("stayed: it goes on", "live")
+        return
+    active = console.bench.active
+    for flight in active:
+        flight.stop()
+    place.line.tell("what is in hand is finished; then it quits", "live")
+    for flight in active:
+        await flight.over()
+    console.exit()
+
+
+def under_way(console: Console) -> str:
+    """What is under way, in words."""
+    active = console.bench.active
+    named = "; ".join(flight.words() for flight in active[:SHOWN])
+    more = f" and {len(active) - SHOWN} more" if len(active) > SHOWN else ""
+    return f"under way: {named}{more}"

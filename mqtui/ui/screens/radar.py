@@ -1,0 +1,101 @@
+"""View 3: every place that holds dead letters, over all that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.order import Order
+from mqtui.ui.actions import Action
+from mqtui.ui.render.radar import Radar, RadarLine, sentence
+from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.place import does
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.workbench import Desk
+
+
+class RadarPlace(Listing[RadarLine]):
+    """All places."""
+
+    hinted = ("nav.open", "list.filter", "thing.pair", "list.order", "letters.redrive", "thing.delete", "thing.purge")
+    empty = "no dead letters anywhere: every open broker is watched"
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[RadarLine] = RowTable(Radar(self.console.glyphs.bars), parted=False)
+        yield Pane(self.table, name="Dead letters")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Dead letters",)
+
+    def items(self) -> list[RadarLine]:
+        """The places of all open brokers."""
+        return [line for desk in self.console.desks for line in _lines(desk)]
+
+    def sentence(self, item: RadarLine) -> str:
+        """What matters about the place."""
+        return sentence(item)
+
+    def is_stale(self, item: RadarLine, lost: Sequence[Desk]) -> bool:
+        """Whether its broker is lost."""
+        return any((desk.target, desk.kind) == (item.target, item.broker) for desk in lost)
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs letters and leave."""
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("letters.redrive", "thing.delete"):
+            item = self.table.current
+            if item is None or not item.place.letters.number:
+                return "there are no letters here"
+            return self.console.go.why_no_write(item.target, item.broker, action)
+        return reason
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        await self.console.go.letters(event.item.target, event.item.broker, event.item.place)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of all letters here."""
+        await self._review(Verb.REDRIVE)
+
+    @does("thing.delete")
+    async def discard(self) -> None:
+        """Plan a discard of all letters here."""
+        await self._review(Verb.DISCARD)
+
+    async def _review(self, verb: Verb) -> None:
+        item = self.table.current
+        if item is not None:
+            order = Order(verb, item.place.ref, Selection())
+            await self.console.go.review(item.target, item.broker, order)
+
+    @does("thing.pair")
+    async def pair(self) -> None:
+        """The origin of these letters."""
+        item = self.table.current
+        if item is None or not item.place.origins:
+            self.line.why_not("nothing says where these letters came from")
+            return
+        await self.console.go.destination(item.broker, item.place.origins[0], letters=False, target=item.target)
+
+
+def _lines(desk: Desk) -> list[RadarLine]:
+    seen = desk.seen
+    if seen is None:
+        return []
+    lines = []
+    for place in seen.places:
+        values = seen.trend(place.ref, "letters").values(300)
+        known = [value for value in values if value is not None]
+        arrived = known[-1] - known[0] if len(known) > 1 else None
+        lends = desk.kind is BrokerKind.RABBITMQ
+        lines.append(RadarLine(desk.target, desk.kind, place, tuple(values[-15:]), arrived, lends))
+    return lines

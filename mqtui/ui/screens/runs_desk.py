@@ -1,0 +1,32 @@
+"""The open broker a run belongs to: opened where it is closed."""
+
+from __future__ import annotations
+
+from mqtui.domain.errors import Unreachable
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.session import Session
+from mqtui.ui.workbench import Desk, Workbench
+
+
+def desk_of(bench: Workbench, target: str, kind: BrokerKind) -> Desk:
+    """The broker that a run's target names (`shop`, `shop/kafka`, a URL); it opens by itself where it is closed."""
+    for desk in bench.desks.values():
+        if desk.kind is kind and desk.session is not None and desk.session.target == target:
+            return desk
+    name = target if "://" in target else target.partition("/")[0]
+    known = bench.desks.get((name, kind))
+    if known is not None and known.session is None and not known.opening:
+        del bench.desks[name, kind]
+    return bench.open(name, [kind])[0]
+
+
+async def ready(desk: Desk) -> Session:
+    """The session of a broker that may still be opening.
+
+    Raises:
+        MqtuiError: why it does not open.
+    """
+    await desk.settled.wait()
+    if desk.session is None:
+        raise desk.trouble or Unreachable(f"{desk.target} is closed", str(desk.kind))
+    return desk.session

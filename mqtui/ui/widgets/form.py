@@ -1,0 +1,94 @@
+"""Forms: a label and a field a row, faults under their field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.widgets import Input, Static, TextArea
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field. `lines` above 1 makes a text area, `secret` hides what is typed."""
+
+    key: str
+    label: str
+    value: str = ""
+    hint: str = ""
+    lines: int = 1
+    secret: bool = False
+
+
+class Form(VerticalScroll):
+    """Fields under each other; `values` reads them all."""
+
+    DEFAULT_CSS = """
+    Form { width: 1fr; height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
+    Form Horizontal { height: auto; }
+    Form .label { width: 16; color: $muted; padding: 0 1; }
+    Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $raised; color: $text; }
+    Form Input:focus { border: none; background: $cursor; }
+    Form TextArea { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
+    Form TextArea:focus { border: none; background: $cursor; }
+    Form .fault { color: $danger; padding: 0 1 0 17; height: auto; display: none; }
+    Form .fault.-shown { display: block; }
+    """
+
+    def __init__(self, fields: Iterable[Field], *, id: str | None = None) -> None:  # noqa: A002 - the widget's own name
+        super().__init__(id=id)
+        self.fields = tuple(fields)
+
+    def compose(self) -> ComposeResult:
+        """A row a field."""
+        for field in self.fields:
+            with Horizontal():
+                yield Static(field.label, classes="label", markup=False)
+                if field.lines > 1:
+                    area = TextArea(field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False)
+                    area.styles.height = field.lines
+                    yield area
+                else:
+                    yield Input(
+                        field.value,
+                        placeholder=field.hint,
+                        password=field.secret,
+                        id=f"field-{field.key}",
+                        select_on_focus=False,
+                    )
+            yield Static("", id=f"fault-{field.key}", classes="fault", markup=False)
+
+    def values(self) -> dict[str, str]:
+        """What the fields hold, by key."""
+        return {field.key: self.value(field.key) for field in self.fields}
+
+    def value(self, key: str) -> str:
+        """What one field holds."""
+        widget = self.query_one(f"#field-{key}")
+        return widget.text if isinstance(widget, TextArea) else widget.value if isinstance(widget, Input) else ""
+
+    def put(self, key: str, text: str) -> None:
+        """Fill one field."""
+        widget = self.query_one(f"#field-{key}")
+        if isinstance(widget, TextArea):
+            widget.text = text
+        elif isinstance(widget, Input):
+            widget.value = text
+
+    def fault(self, key: str, text: str) -> None:
+        """Say what is wrong with a field; "" takes it back."""
+        shown = self.query_one(f"#fault-{key}", Static)
+        shown.update(text)
+        shown.set_class(bool(text), "-shown")
+
+    def clear_faults(self) -> None:
+        """Take all faults back."""
+        for field in self.fields:
+            self.fault(field.key, "")
+
+    def focus_first(self) -> None:
+        """Put the cursor into the first field."""
+        if self.fields:
+            self.query_one(f"#field-{self.fields[0].key}").focus()

@@ -1,0 +1,340 @@
+"""A list of messages that grows at its end and is bounded: old ones are dropped and counted.
+
+Batches are taken ten times a second, whatever the rate; nothing is ordered or decoded that is not seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from textual.geometry import Size
+from textual.message import Message as TextualMessage
+from textual.strip import Strip
+
+from mqtui.domain.message import Message
+from mqtui.ui.render.messages import Messages
+from mqtui.ui.render.rows import Cell
+from mqtui.ui.widgets.lines import Lines
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
+
+MOST = 100_000
+"""Messages held at most."""
+
+MOST_BYTES = 64 * 1024 * 1024
+"""Bytes of keys, values and headers held at most."""
+
+ALONE = 200
+"""Bytes a message takes by itself, roughly."""
+
+EVERY = 0.1
+"""Seconds between two paints of a list that grows."""
+
+AT_ONCE = 2_000
+"""Messages taken in one go."""
+
+WAITING = 10_000
+"""Messages that may wait for a paint; whoever brings more waits."""
+
+SLICE = 500
+TOLD = 0.25
+"""Seconds between two words on the newest message while it is followed."""
+
+
+@dataclass(slots=True)
+class MessageLines(Lines[Message]):
+    """Messages in the order they came. `places` holds, by position, the number a row had when it was shown first."""
+
+    most: int = MOST
+    most_bytes: int = MOST_BYTES
+    held: int = 0
+    """Bytes held."""
+
+    dropped: int = 0
+    """Messages dropped since the list was begun."""
+
+    hidden: int = 0
+    """Rows that were shown and are dropped."""
+
+    def append(self, batch: Sequence[Message]) -> int:
+        """Take messages at the end; how many rows went at the top."""
+        wanted = self.wanted
+        self.items += batch
+        self.held += sum(map(heft, batch))
+        chosen = batch if wanted is None else [message for message in batch if wanted(message)]
+        number = self.hidden + len(self.shown)
+        self.shown += chosen
+        self.places.update((message.position, number + place) for place, message in enumerate(chosen))
+        return self._drop()
+
+    def _drop(self) -> int:
+        gone = max(0, len(self.items) - self.most)
+        held = self.held - sum(map(heft, self.items[:gone]))
+        while held > self.most_bytes and gone < len(self.items) - 1:
+            held -= heft(self.items[gone])
+            gone += 1
+        if not gone:
+            return 0
+        rows = 0
+        for message in self.items[:gone]:
+            if self.places.pop(message.position, None) is not None:
+                rows += 1
+        del self.items[:gone], self.shown[:rows]
+        self.held = held
+        self.dropped += gone
+        self.hidden += rows
+        return rows
+
+    def line_of(self, position: Hashable) -> int | None:
+        """The line of a message, where it is shown."""
+        number = self.places.get(position)
+        return None if number is None else number - self.hidden
+
+    def arrange(self) -> None:
+        """Filter again, all at once."""
+        self.show_only([item for item in self.items if self.wanted is None or self.wanted(item)])
+
+    def show_only(self, chosen: Sequence[Message]) -> None:
+        """Show these, in their order."""
+        self.shown = list(chosen)
+        self.hidden = 0
+        self.places = {message.position: number for number, message in enumerate(chosen)}
+
+    def clear(self) -> None:
+        """Begin again; marks stay."""
+        self.items, self.shown, self.places = [], [], {}
+        self.held = self.dropped = self.hidden = 0
+
+
+def heft(message: Message) -> int:
+    """Bytes a message takes here, roughly."""
+    size = ALONE + len(message.value or b"") + len(message.key or b"")
+    for _, value, _ in message.headers:
+        size += ALONE + len(value or b"")
+    for name, content in message.fields:
+        size += ALONE + len(name) + len(content)
+    return size
+
+
+class MessageList(RowTable[Message]):
+    """Messages as rows. While `sticking`, the cursor stays on the last one; a move upwards holds the list still."""
+
+    class Grown(TextualMessage):
+        """Messages came, or the list is held or goes on."""
+
+        def __init__(self, table: MessageList) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> MessageList:
+            """The list."""
+            return self.table
+
+        def can_replace(self, message: TextualMessage) -> bool:
+            """One word is enough."""
+            return isinstance(message, MessageList.Grown)
+
+    def __init__(self, renderer: Messages, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(renderer, id=id, parted=False)
+        self.messages = renderer
+        self.lines: MessageLines = MessageLines(renderer, parted=False)
+        self.following = False
+        self.held = False
+        self.below = 0
+        """Messages that came below while the list was held."""
+
+        self.telling: Sequence[Sequence[Cell]] = ()
+        """What stands in the list's place while it has no rows."""
+
+        self._waiting: list[Message] = []
+        self._due = False
+        self._room = asyncio.Event()
+        self._telling_end = False
+        self._filtering = 0
+
+    # -- what is shown
+
+    @property
+    def sticking(self) -> bool:
+        """Whether the newest is followed now."""
+        return self.following and not self.held
+
+    def begin(self) -> None:
+        """Empty the list; marks stay."""
+        self._waiting.clear()
+        self._room.set()
+        self.lines.clear()
+        self.cursor, self.below = 0, 0
+        self._sized()
+
+    def tell(self, lines: Sequence[Sequence[Cell]]) -> None:
+        """Say something where the rows would stand."""
+        self.telling = lines
+        self.refresh()
+
+    def render_as(self, renderer: Messages) -> None:
+        """Draw rows another way."""
+        self.renderer = self.messages = self.lines.renderer = renderer
+        self.refresh()
+
+    async def take(self, batch: Sequence[Message]) -> None:
+        """Messages to be shown at the next paint; waits where too many wait already."""
+        self._waiting += batch
+        if not self._due:
+            self._due = True
+            if self.lines.items:
+                self.set_timer(EVERY, self.flush, name="messages")
+            else:
+                self.call_later(self.flush)
+        if len(self._waiting) > WAITING:
+            self._room.clear()
+            await self._room.wait()
+
+    def flush(self) -> None:
+        """Show what waits."""
+        batch = self._waiting[:AT_ONCE]
+        del self._waiting[:AT_ONCE]
+        self._due = bool(self._waiting)
+        if self._due:
+            self.set_timer(EVERY / 4, self.flush, name="messages")
+        if len(self._waiting) <= WAITING:
+            self._room.set()
+        if not batch:
+            return
+        self.messages.widen(batch)
+        before = len(self.lines.shown)
+        gone = self.lines.append(batch)
+        came = len(self.lines.shown) - before + gone
+        if gone and not self.sticking:
+            self._shift(gone)
+        self._sized()
+        if self.sticking:
+            self._to_the_end()
+        elif self.following:
+            self.below += came
+        self.refresh()
+        self.post_message(self.Grown(self))
+        if before == 0 and not self.sticking:
+            self.post_message(self.Highlighted(self, self.current))
+
+    def _shift(self, rows: int) -> None:
+        top = self.scroll_offset.y
+        self.cursor = max(0, self.cursor - rows)
+        self.scroll_to(y=max(0, top - rows), animate=False, immediate=True, force=True)
+
+    def _sized(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+
+    def _to_the_end(self) -> None:
+        last = len(self.lines.shown) - 1
+        if last < 0:
+            return
+        self.cursor = last
+        self.scroll_to(y=last, animate=False, immediate=True, force=True)
+        if not self._telling_end:
+            self._telling_end = True
+            self.set_timer(TOLD, self._tell_end, name="newest")
+
+    def _tell_end(self) -> None:
+        self._telling_end = False
+        self.post_message(self.Highlighted(self, self.current))
+
+    async def settle(self) -> None:
+        """Show all that waits, in slices."""
+        while self._waiting:
+            self.flush()
+            await asyncio.sleep(0)
+
+    def go_to(self, wanted: Hashable) -> bool:
+        """Put the cursor on a message; whether it is shown."""
+        line = self.lines.line_of(wanted)
+        if line is None:
+            return False
+        self.move_to(line)
+        return True
+
+    # -- following
+
+    def hold(self, *, still: bool) -> None:
+        """Hold the list still, or go on."""
+        self.held = still
+        if not still:
+            self.below = 0
+            if self.following:
+                self._to_the_end()
+        self.post_message(self.Grown(self))
+
+    def move_to(self, line: int, step: int = 1) -> None:
+        """Put the cursor on a line; off the last one a list that follows is held."""
+        super().move_to(line, step)
+        height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
+        seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
+        if seen != top:
+            self.scroll_to(y=seen, animate=False, immediate=True, force=True)
+        if self.following and not self.held and self.cursor < len(self.lines.shown) - 1:
+            self.hold(still=True)
+
+    def move_to_end(self) -> None:
+        """Put the cursor on the last row and go on following."""
+        if self.following:
+            self.hold(still=False)
+        else:
+            super().move_to_end()
+
+    # -- filtering
+
+    def only(self, wanted: Callable[[Message], bool] | None) -> None:
+        """Show what is wanted; many messages are looked at in slices, so that keys are still answered."""
+        self._filtering += 1
+        self.lines.wanted = wanted
+        if len(self.lines.items) <= AT_ONCE:
+            self._show_only([item for item in self.lines.items if wanted is None or wanted(item)])
+        else:
+            self.run_worker(self._filter(self._filtering), exclusive=True, group="filter", exit_on_error=False)
+
+    async def _filter(self, turn: int) -> None:
+        lines, wanted = self.lines, self.lines.wanted
+        found: list[tuple[int, Message]] = []
+        at = lines.dropped
+        while True:
+            at = max(at, lines.dropped)
+            part = lines.items[at - lines.dropped : at - lines.dropped + SLICE]
+            if not part:
+                break
+            found += [(at + n, item) for n, item in enumerate(part) if wanted is None or wanted(item)]
+            at += len(part)
+            await asyncio.sleep(0)
+            if turn != self._filtering:
+                return
+        self._show_only([item for number, item in found if number >= lines.dropped])
+
+    def _show_only(self, chosen: Sequence[Message]) -> None:
+        now = self.current
+        above = self.cursor - self.scroll_offset.y
+        self.lines.show_only(chosen)
+        place = self.lines.line_of(now.position) if now is not None else None
+        self._sized()
+        self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if place is None else place
+        self.scroll_to(y=max(0, self.cursor - max(0, above)), animate=False, immediate=True, force=True)
+        if self.sticking:
+            self._to_the_end()
+        self.refresh()
+        self.post_message(self.Highlighted(self, self.current))
+        self.post_message(self.Grown(self))
+
+    # -- drawing
+
+    def render_line(self, y: int) -> Strip:
+        """A row, or what is told in the place of rows."""
+        if self.lines.shown or not self.telling:
+            return super().render_line(y)
+        width = self.scrollable_content_region.width
+        blank = self._tones.style("text")
+        if not 0 <= y < len(self.telling):
+            return Strip.blank(width, blank)
+        segments = [Segment(" " * GUTTER, blank)]
+        segments += [Segment(self.glyphs(text), self._tones.style(tone)) for text, tone in self.telling[y]]
+        return Strip(segments).adjust_cell_length(width, blank)

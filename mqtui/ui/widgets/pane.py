@@ -1,0 +1,105 @@
+"""A pane: a rule with name and facts, column titles, and what is under it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.segment import Segment
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.rows import GAP, aligned
+from mqtui.ui.widgets import tones
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
+
+
+class Head(Widget):
+    """`─ name ──── facts ─`, in accent where the pane has the focus."""
+
+    DEFAULT_CSS = "Head { height: 1; }"
+
+    name_shown: reactive[str] = reactive("")
+    facts: reactive[str] = reactive("")
+    focused_pane: reactive[bool] = reactive(False)
+
+    def render_line(self, y: int) -> Strip:
+        """The rule."""
+        width = self.size.width
+        drawn = tones.of(self.app)
+        glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
+        sign = "═" if self.focused_pane and self.app.no_color else "─"
+        name = f"{sign} {self.name_shown} " if self.name_shown else sign
+        facts = f" {self.facts} {sign}" if self.facts else sign
+        if len(name) + len(facts) > width:
+            facts = sign
+        rule = sign * max(0, width - len(name) - len(facts))
+        tone = "accent" if self.focused_pane else "rule"
+        return Strip(
+            [
+                Segment(glyphs(name), drawn.style(tone, bold=self.focused_pane)),
+                Segment(glyphs(rule), drawn.style("accent" if self.focused_pane else "rule")),
+                Segment(glyphs(facts), drawn.style("muted")),
+            ]
+        ).adjust_cell_length(width, drawn.style("rule"))
+
+
+class Titles(Widget):
+    """The column titles of a list."""
+
+    DEFAULT_CSS = "Titles { height: 1; }"
+
+    def __init__(self, table: RowTable[Any]) -> None:
+        super().__init__()
+        self._table = table
+
+    def render_line(self, y: int) -> Strip:
+        """The titles, the one that orders in accent."""
+        drawn = tones.of(self.app)
+        muted = drawn.style("muted")
+        segments = [Segment(" " * GUTTER, muted)]
+        order = self._table.lines.order
+        for number, (_, column, width) in enumerate(self._table.fitted):
+            if number:
+                segments.append(Segment(" " * GAP, muted))
+            chosen = column.key == order.column
+            segments.append(
+                Segment(aligned(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted"))
+            )
+        return Strip(segments).adjust_cell_length(self.size.width, muted)
+
+
+class Pane(Vertical):
+    """One pane with a name, facts and one thing in it."""
+
+    DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"
+
+    def __init__(self, inner: Widget, *, name: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self.inner = inner
+        self.head = Head()
+        self.head.name_shown = name
+
+    def compose(self) -> ComposeResult:
+        """Rule, titles of a list, what is inside."""
+        yield self.head
+        if isinstance(self.inner, RowTable):
+            yield Titles(self.inner)
+        yield self.inner
+
+    def on_descendant_focus(self) -> None:
+        """The rule shows the focus."""
+        self.head.focused_pane = True
+
+    def on_descendant_blur(self) -> None:
+        """The rule shows it is elsewhere."""
+        self.head.focused_pane = False
+
+    def title(self, name: str, facts: str = "") -> None:
+        """Name and facts on the rule."""
+        self.head.name_shown, self.head.facts = name, facts
+        for titles in self.query(Titles):
+            titles.refresh()

@@ -1,0 +1,347 @@
+"""A live list of any length, drawn line by line: one widget, whatever the number of rows.
+
+The cursor keeps its row and its screen line while rows come, go and change places. Marks go by id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned, fitted
+from mqtui.ui.widgets import tones
+from mqtui.ui.widgets.lines import Lines, Parting
+
+Item = TypeVar("Item")
+GUTTER = 4
+"""Cursor, mark, state, blank."""
+
+MARGIN = 1
+"""Blank on the right, so that figures do not touch what is beside."""
+
+DOUBLE = 2
+PARTING = " nothing wrong below "
+
+
+class RowTable(ScrollView, Generic[Item], can_focus=True):
+    """Items in rows with a cursor. Give it items by `show`; it tells `Highlighted`, `Opened` and `MarksChanged`."""
+
+    DEFAULT_CSS = """
+    RowTable { height: 1fr; background: $surface; overflow-x: hidden; scrollbar-size-vertical: 1; }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    """The line of the cursor, the first is 0; -1 where nothing is shown."""
+
+    stale: reactive[bool] = reactive(False)
+    """Whether the figures are the last known ones of a link that is lost."""
+
+    class Highlighted(Message):
+        """The cursor is on another row, or on none."""
+
+        def __init__(self, table: RowTable[Any], item: Any) -> None:
+            super().__init__()
+            self.table, self.item = table, item
+
+        @property
+        def control(self) -> RowTable[Any]:
+            """The table."""
+            return self.table
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the last place of the cursor counts."""
+            return isinstance(message, RowTable.Highlighted) and message.table is self.table
+
+    class Opened(Message):
+        """A row was opened by enter or a double click."""
+
+        def __init__(self, table: RowTable[Any], item: Any) -> None:
+            super().__init__()
+            self.table, self.item = table, item
+
+        @property
+        def control(self) -> RowTable[Any]:
+            """The table."""
+            return self.table
+
+    class MarksChanged(Message):
+        """Rows were marked or unmarked."""
+
+        def __init__(self, table: RowTable[Any]) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> RowTable[Any]:
+            """The table."""
+            return self.table
+
+    def __init__(self, renderer: Renderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
+        """Make it; with `parted` a rule stands between rows in trouble and the others."""
+        super().__init__(id=id)
+        self.renderer = renderer
+        self.lines: Lines[Item] = Lines(renderer, parted)
+        self.glyphs = Glyphs()
+        self.stale_row: Callable[[Item], bool] | None = None
+        """Which rows are of a link that is lost; None: all."""
+
+        self._range_from: int | None = None
+        self._touched = False
+        """Whether a person moved the cursor: until then it stays on the worst row."""
+
+        self._tones = tones.Tones({}, colour=False)
+
+    # -- what is shown
+
+    def show(self, items: Sequence[Item]) -> None:
+        """New items. The row under the cursor stays under it, on the same line of the screen."""
+        self._keeping_place(lambda: self.lines.take(items))
+
+    def only(self, wanted: Callable[[Item], bool] | None) -> None:
+        """Show what is wanted."""
+        self.lines.wanted = wanted
+        self._keeping_place(self.lines.arrange)
+
+    def order_by(self, column: str, *, descending: bool) -> None:
+        """Order by a column; "" is trouble first."""
+        self.lines.order.column, self.lines.order.descending = column, descending
+        self._keeping_place(self.lines.arrange)
+
+    def next_order(self) -> Column | None:
+        """Order by the next column; after the last trouble comes first again. The column, or None."""
+        keys = ["", *(column.key for column in self.renderer.columns)]
+        place = (keys.index(self.lines.order.column) + 1) % len(keys)
+        column = self.renderer.columns[place - 1] if place else None
+        self.order_by(keys[place], descending=bool(column and column.right))
+        return column
+
+    @property
+    def current(self) -> Item | None:
+        """The item under the cursor."""
+        return self.lines.at(self.cursor)
+
+    def chosen(self) -> list[Item]:
+        """The marked items, else the one under the cursor."""
+        return self.lines.chosen(self.cursor)
+
+    def go_to(self, wanted: Hashable) -> bool:
+        """Put the cursor on a row; whether it is shown."""
+        place = self.lines.places.get(wanted)
+        if place is None:
+            return False
+        self.move_to(place)
+        return True
+
+    def _keeping_place(self, change: Callable[[], None]) -> None:
+        item = self.current
+        name = None if item is None else self.renderer.id(item)
+        above = self.cursor - self.scroll_offset.y
+        change()
+        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+        place = self.lines.places.get(name) if name is not None and self._touched else None
+        start = max(self.cursor, 0) if self._touched else 0
+        found = self.lines.nearest(start, 1) if place is None else place
+        moved = found != self.cursor
+        self.cursor = found
+        if moved and place is not None:
+            self.scroll_to(y=found - above, animate=False, force=True, immediate=True)
+        self.refresh()
+        now = self.current
+        if name is None or now is None or self.renderer.id(now) != name:
+            self.post_message(self.Highlighted(self, now))
+
+    # -- moving
+
+    def move_to(self, line: int, step: int = 1) -> None:
+        """Put the cursor on a line, or on the next one with an item."""
+        place = self.lines.nearest(line, step)
+        if place < 0:
+            return
+        self._touched = True
+        self.cursor = place
+        self._into_sight()
+        self.refresh()
+        self.post_message(self.Highlighted(self, self.current))
+
+    def _into_sight(self) -> None:
+        height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
+        seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
+        if seen != top:
+            self.scroll_to(y=seen, animate=False, immediate=True, force=True)
+
+    def move_by(self, lines: int) -> None:
+        """Move the cursor."""
+        self.move_to(self.cursor + lines, 1 if lines > 0 else -1)
+
+    def move_page(self, pages: int) -> None:
+        """Move the cursor by pages."""
+        self.move_by(pages * max(1, self.scrollable_content_region.height - 1))
+
+    def move_to_end(self) -> None:
+        """Put the cursor on the last row."""
+        self.move_to(len(self.lines.shown) - 1, -1)
+
+    def next_trouble(self, step: int) -> bool:
+        """Put the cursor on the next row that is wrong; whether there is one."""
+        places = range(len(self.lines.shown))
+        ahead = places[self.cursor + 1 :] if step > 0 else reversed(places[: max(self.cursor, 0)])
+        for place in ahead:
+            item = self.lines.at(place)
+            if item is not None and self.renderer.trouble(item):
+                self.move_to(place)
+                return True
+        return False
+
+    # -- marks
+
+    def mark(self) -> None:
+        """Mark or unmark the row under the cursor and go on."""
+        item = self.current
+        if item is not None:
+            self.lines.marks ^= {self.renderer.id(item)}
+            self.move_by(1)
+            self._marked()
+
+    def mark_range(self) -> None:
+        """The first press sets one end, the second marks all between."""
+        if self._range_from is None:
+            self._range_from = self.cursor
+            self._marked()
+            return
+        first, last = sorted((self._range_from, self.cursor))
+        between = [self.lines.at(line) for line in range(first, last + 1)]
+        self.lines.marks |= {self.renderer.id(item) for item in between if item is not None}
+        self._range_from = None
+        self._marked()
+
+    def mark_all(self) -> None:
+        """Mark all shown; where all are marked already, none."""
+        shown = set(self.lines.places)
+        self.lines.marks = self.lines.marks - shown if shown <= self.lines.marks else self.lines.marks | shown
+        self._marked()
+
+    def _marked(self) -> None:
+        self.refresh()
+        self.post_message(self.MarksChanged(self))
+
+    # -- keys
+
+    def can_perform(self, action_id: str) -> bool:
+        """Whether it is an action of lists."""
+        return action_id in self._doers()
+
+    def perform(self, action_id: str) -> bool:
+        """Do an action of lists; whether it is one."""
+        doer = self._doers().get(action_id)
+        if doer is None:
+            return False
+        doer()
+        return True
+
+    def _doers(self) -> dict[str, Callable[[], object]]:
+        return {
+            "nav.open": self.open_current,
+            "nav.down": lambda: self.move_by(1),
+            "nav.up": lambda: self.move_by(-1),
+            "nav.page_down": lambda: self.move_page(1),
+            "nav.page_up": lambda: self.move_page(-1),
+            "nav.top": lambda: self.move_to(0),
+            "nav.bottom": self.move_to_end,
+            "list.mark": self.mark,
+            "list.range": self.mark_range,
+            "list.all": self.mark_all,
+        }
+
+    def open_current(self) -> None:
+        """Open the row under the cursor."""
+        item = self.current
+        if item is not None:
+            self.post_message(self.Opened(self, item))
+
+    # -- drawing
+
+    def on_mount(self) -> None:
+        """Take the theme's tones."""
+        self.notify_style_update()
+
+    def notify_style_update(self) -> None:
+        """The theme may be another one."""
+        super().notify_style_update()
+        if self.is_attached:
+            self._tones = tones.of(self.app)
+            self.refresh()
+
+    def on_resize(self) -> None:
+        """Columns come and go with the room; the cursor stays in sight."""
+        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+        self._into_sight()
+
+    @property
+    def fitted(self) -> Fitted:
+        """The columns that have room."""
+        return fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the list."""
+        width = self.scrollable_content_region.width
+        line = self.scroll_offset.y + y
+        if not 0 <= line < len(self.lines.shown):
+            return Strip.blank(width, self._tones.style("text"))
+        item = self.lines.shown[line]
+        if isinstance(item, Parting):
+            text = self.glyphs(PARTING.center(width, "─"))
+            return Strip([Segment(text, self._tones.style("rule"))], width)
+        return (
+            Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line)).apply_offsets(0, line)
+        )
+
+    def _ground(self, line: int) -> Style:
+        return self._tones.style("text", "cursor" if line == self.cursor else "surface")
+
+    def _segments(self, item: Item, line: int) -> list[Segment]:
+        under = line == self.cursor
+        ground = "cursor" if under else "surface"
+        style, glyphs = self._tones.style, self.glyphs
+        marked = self.renderer.id(item) in self.lines.marks
+        sign, sign_tone = self.renderer.sign(item)
+        focused = under and self.has_focus
+        segments = [
+            Segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
+            Segment(glyphs("●") if marked else " ", style("mark", ground)),
+            Segment(glyphs(sign) or " ", style(sign_tone, ground)),
+            Segment(" ", style("text", ground)),
+        ]
+        cells = self.renderer.cells(item)
+        stale = self.stale and (self.stale_row is None or self.stale_row(item))
+        gap = Segment(" " * GAP, style("text", ground))
+        for number, (place, column, width) in enumerate(self.fitted):
+            if number:
+                segments.append(gap)
+            text, tone = cells[place]
+            shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
+            segments.append(Segment(shown, style("stale" if stale else tone, ground)))
+        return segments
+
+    # -- mouse
+
+    def on_click(self, event: events.Click) -> None:
+        """A click puts the cursor there, in the gutter it marks, twice it opens."""
+        line = event.y + self.scroll_offset.y
+        if self.lines.at(line) is None:
+            return
+        self.focus()
+        self.move_to(line)
+        if event.x < GUTTER - 1:
+            self.mark()
+        elif event.chain == DOUBLE:
+            self.open_current()

@@ -1,0 +1,167 @@
+"""What the console works on: profiles, open brokers and what is seen of them, active runs, notes.
+
+Places read it and are told by `changed`; it knows no widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from time import time
+from typing import Protocol
+
+from mqtui.brokers.adapters import connect
+from mqtui.brokers.port import Connect
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Profile
+from mqtui.profiles.store import Store
+from mqtui.services.conventions import known
+from mqtui.services.session import Session, opened
+from mqtui.services.watch import Seen, Watch
+
+
+@dataclass(slots=True)
+class Desk:
+    """One broker of one target. `session` is None until it is open; `trouble` says why it is not."""
+
+    target: str
+    kind: BrokerKind
+    url: str = ""
+    """What is opened, where it is not the target itself."""
+
+    session: Session | None = None
+    watch: Watch | None = None
+    trouble: MqtuiError | None = None
+    opening: bool = False
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is open, or will not be."""
+
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def seen(self) -> Seen | None:
+        """The newest figures."""
+        return self.watch.seen if self.watch else None
+
+
+class Underway(Protocol):
+    """A run, or a put back, that goes on while its place is left."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still under way."""
+
+    def words(self) -> str:
+        """What it does and how far it is."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Finish the hand and leave the rest."""
+
+    async def over(self) -> None:
+        """Wait for its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something that happened elsewhere: a background run ended, an alarm."""
+
+    time: float
+    text: str
+    tone: str = "text"
+
+
+class Workbench:
+    """Everything that is open in one console."""
+
+    def __init__(self, changed: Callable[[], None], adapters: Connect = connect) -> None:
+        self.desks: dict[tuple[str, BrokerKind], Desk] = {}
+        self.notes: list[Note] = []
+        self.flights: list[Underway] = []
+        """Runs of this console, the newest last."""
+
+        self._changed = changed
+        self._adapters = adapters
+
+    def profiles(self) -> list[Profile]:
+        """The profiles of this machine, read anew.
+
+        Raises:
+            BadInput: the file has a mistake.
+        """
+        return list(Store().list())
+
+    @property
+    def active(self) -> list[Underway]:
+        """Runs that are under way."""
+        return [flight for flight in self.flights if flight.active]
+
+    def fly(self, flight: Underway) -> None:
+        """Take note of a run."""
+        self.flights.append(flight)
+
+    def note(self, text: str, tone: str = "text") -> None:
+        """Keep a note."""
+        self.notes.append(Note(time(), text, tone))
+        del self.notes[:-200]
+
+    def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[Desk]:
+        """Open brokers of a target side by side; each is usable as soon as it is up."""
+        desks = []
+        for kind in kinds:
+            desk = self.desks.get((target, kind))
+            if desk is None:
+                desk = self.desks[target, kind] = Desk(target, kind, url)
+                desk.opening = True
+                desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {target} {kind}"))
+            desks.append(desk)
+        return desks
+
+    async def _keep_open(self, desk: Desk) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                desk.session = await stack.enter_async_context(
+                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters)
+                )
+                desk.watch = Watch(desk.session, known().conventions, self._changed)
+                desk.opening = False
+                desk.settled.set()
+                watching = asyncio.create_task(desk.watch.forever(), name=f"watch {desk.target} {desk.kind}")
+                try:
+                    await desk._stop.wait()
+                finally:
+                    watching.cancel()
+                    await asyncio.gather(watching, return_exceptions=True)
+        except MqtuiError as error:
+            desk.trouble = error
+            desk.opening = False
+            desk.settled.set()
+            self._changed()
+        finally:
+            desk.session = desk.watch = None
+
+    def of(self, target: str) -> list[Desk]:
+        """The open desks of a target."""
+        return [desk for (name, _), desk in self.desks.items() if name == target]
+
+    async def close(self) -> None:
+        """Close everything; runs finish their hand first."""
+        for flight in self.active:
+            flight.stop()
+        for flight in self.flights:
+            await flight.over()
+        tasks = [task for desk in self.desks.values() for task in desk._tasks]
+        for desk in self.desks.values():
+            desk._stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.desks.clear()

@@ -1,0 +1,64 @@
+"""Own folders, a terminal of known abilities, and a shop in memory for each test."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.ui.memory_shop import MemoryShop
+from tests.ui.pictures import Album
+from tests.ui.stillness import stand_still
+
+KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--update-snapshots", action="store_true", help="take the pictures of this run as the approved ones"
+    )
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Nothing of this machine: folders, keyring, colours, times."""
+    for variable in [name for name in os.environ if name.startswith("MQTUI_")]:
+        monkeypatch.delenv(variable)
+    for name, value in {
+        "MQTUI_CONFIG_DIR": str(tmp_path / "config"),
+        "MQTUI_STATE_DIR": str(tmp_path / "state"),
+        "MQTUI_BUNDLE_KEY": KEY,
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+        "TEXTUAL_ANIMATIONS": "none",
+        "TERM": "xterm-256color",
+        "COLORTERM": "truecolor",
+        "TZ": "UTC",
+        "HOME": str(tmp_path),
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    time.tzset()
+    return tmp_path
+
+
+@pytest.fixture
+def shop() -> MemoryShop:
+    """The failing shop, in memory."""
+    return MemoryShop()
+
+
+@pytest.fixture
+def still(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
+    """The shop with profiles, on a clock that only `trade` moves."""
+    stand_still(monkeypatch, shop.world.clock)
+    shop.profiles()
+    return shop
+
+
+@pytest.fixture
+def album(request: pytest.FixtureRequest, tmp_path: Path) -> Album:
+    """Pictures under the name of the test."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")
+    return Album(name, bool(request.config.getoption("--update-snapshots", default=False)), tmp_path)

@@ -1,0 +1,243 @@
+"""A person at the console, whose doings read like a story and whose key presses are counted::
+
+    async with at_console(console) as user:
+        await user.presses("3").sees("orders.DLQ").on_row("orders.DLQ").presses("enter")
+
+Steps are done in order when the chain is awaited. Each waits for what it names, with a deadline, and never for time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Self
+
+from rich.console import Console as Paper
+from textual.message import Message
+from textual.pilot import Pilot
+from textual.worker import Worker, WorkerState
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui.app import Console
+from mqtui.ui.screens.place import Place
+from mqtui.ui.widgets.line import Line
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
+
+PATIENCE = 10.0
+"""Seconds a step waits for what it names."""
+
+LOOK = 0.01
+"""Seconds between two looks at the screen."""
+
+NAMES = {"esc": "escape"}
+
+
+class User:
+    """Presses keys, reads the screen. `keys` is how many keys were pressed so far."""
+
+    def __init__(self, console: Console, pilot: Pilot[None]) -> None:
+        self.console = console
+        self.pilot = pilot
+        self.keys = 0
+        self._steps: list[Callable[[], Awaitable[None]]] = []
+
+    def __await__(self) -> Generator[None, None, Self]:
+        return self._act().__await__()
+
+    async def _act(self) -> Self:
+        steps, self._steps = self._steps, []
+        for step in steps:
+            await step()
+        return self
+
+    def _then(self, step: Callable[[], Awaitable[None]]) -> Self:
+        self._steps.append(step)
+        return self
+
+    # -- doing
+
+    def presses(self, *keys: str) -> Self:
+        """Press keys one after the other; each counts."""
+
+        async def press() -> None:
+            for key in keys:
+                self.keys += 1
+                await self.pilot.press(NAMES.get(key, key))
+
+        return self._then(press)
+
+    def types(self, text: str) -> Self:
+        """Type a text; each of its characters is a key press."""
+        return self.presses(*text)
+
+    def walks_to(self, name: str) -> Self:
+        """Press `j` until a cell of the row under the cursor is this name."""
+
+        async def walk() -> None:
+            for _ in self.table.lines.shown:
+                if named(self.row, name):
+                    return
+                self.keys += 1
+                await self.pilot.press("j")
+            assert named(self.row, name), f"no row {name!r}\n{self.picture}"
+
+        return self.until(lambda: any(named(row, name) for row in self.rows), f"has a row {name!r}")._then(walk)
+
+    def resizes(self, width: int, height: int) -> Self:
+        """Give the terminal another size."""
+
+        async def resize() -> None:
+            await self.pilot.resize_terminal(width, height)
+
+        return self._then(resize)
+
+    def clicks(self, column: int, line: int, times: int = 1) -> Self:
+        """Click on a cell of the screen."""
+
+        async def click() -> None:
+            await self.pilot.click(offset=(column, line), times=times)
+
+        return self._then(click)
+
+    def does(self, work: Callable[[], object]) -> Self:
+        """Let something happen elsewhere."""
+
+        async def happen() -> None:
+            outcome = work()
+            if isinstance(outcome, Awaitable):
+                await outcome
+
+        return self._then(happen)
+
+    # -- seeing
+
+    def sees(self, *words: str, within: float = PATIENCE) -> Self:
+        """Wait until all these words are on the screen."""
+        return self.until(
+            lambda: all(word in self.picture for word in words), f"sees {', '.join(map(repr, words))}", within
+        )
+
+    def sees_no(self, *words: str, within: float = PATIENCE) -> Self:
+        """Wait until none of these words is on the screen."""
+        return self.until(lambda: not any(word in self.picture for word in words), f"sees no {words}", within)
+
+    def on_row(self, words: str, within: float = PATIENCE) -> Self:
+        """Wait until the row under the cursor has these words."""
+        return self.until(lambda: words in self.row, f"is on the row of {words!r}", within)
+
+    def on_some_row(self, words: str, within: float = PATIENCE) -> Self:
+        """Wait until some row of the list has these words."""
+        return self.until(
+            lambda: any(words in row for row in self.rows),
+            f"has a row of {words!r}",
+            within,
+        )
+
+    def reads_in_line(self, words: str, within: float = PATIENCE) -> Self:
+        """Wait until the line says these words."""
+        return self.until(lambda: words in self.line, f"reads {words!r} in the line", within)
+
+    def is_at(self, place: str, within: float = PATIENCE) -> Self:
+        """Wait until a place of this class is shown, and painted."""
+        return self.until(
+            lambda: type(self.console.screen).__name__ == place and bool(self.picture.strip()),
+            f"is at {place}",
+            within,
+        )
+
+    def until(self, holds: Callable[[], bool], what: str, within: float = PATIENCE) -> Self:
+        """Wait until a condition holds."""
+
+        async def wait() -> None:
+            deadline = monotonic() + within
+            while not holds():
+                here = type(self.console.screen).__name__
+                assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.picture}"
+                await asyncio.sleep(LOOK)
+
+        return self._then(wait)
+
+    # -- what is there
+
+    @property
+    def place(self) -> Place:
+        """The place that is shown."""
+        screen = self.console.screen
+        assert isinstance(screen, Place), f"{type(screen).__name__} is no place"
+        return screen
+
+    @property
+    def table(self) -> RowTable[object]:
+        """The list with the focus, else the first."""
+        table = self.place.focused_table
+        assert table is not None, f"no list at {type(self.place).__name__}"
+        return table
+
+    @property
+    def row(self) -> str:
+        """The row under the cursor as it is drawn; "" where there is none."""
+        if not isinstance(self.console.screen, Place) or self.place.focused_table is None:
+            return ""
+        return self.row_at(self.table.cursor)
+
+    @property
+    def rows(self) -> list[str]:
+        """All rows of the list as they are drawn; none where there is no list yet."""
+        if not isinstance(self.console.screen, Place) or self.place.focused_table is None:
+            return []
+        return [self.row_at(line) for line in range(len(self.table.lines.shown))]
+
+    def row_at(self, line: int) -> str:
+        """A row of the list as it is drawn, also where it is scrolled away."""
+        table = self.table
+        if not 0 <= line < len(table.lines.shown) or not table.size.width:
+            return ""
+        return table.render_line(line - table.scroll_offset.y).text
+
+    @property
+    def line(self) -> str:
+        """What the line shows now."""
+        found = self.console.screen.query(Line)
+        region = found.first().region if found else None
+        return self.picture.splitlines()[region.y] if region is not None and region.height else ""
+
+    @property
+    def picture(self) -> str:
+        """The whole screen as text."""
+        console = self.console
+        paper = Paper(
+            width=console.size.width,
+            height=console.size.height,
+            file=io.StringIO(),
+            color_system=None,
+            legacy_windows=False,
+        )
+        paper.print(console.screen._compositor.render_update(full=True, screen_stack=console._background_screens))
+        assert isinstance(paper.file, io.StringIO)
+        return paper.file.getvalue()
+
+
+def named(row: str, name: str) -> bool:
+    """Whether a cell of a row is this name; cells are two blanks apart."""
+    return name in re.split(r"\s{2,}", row[GUTTER:].strip())
+
+
+@asynccontextmanager
+async def at_console(console: Console, size: tuple[int, int] = (120, 34)) -> AsyncIterator[User]:
+    """Sit down at a console. Whatever a worker raises and nobody says fails the story."""
+    faults: list[BaseException] = []
+
+    def hear(message: Message) -> None:
+        if isinstance(message, Worker.StateChanged) and message.state is WorkerState.ERROR:
+            error = message.worker.error
+            if error is not None and not isinstance(error, MqtuiError):
+                faults.append(error)
+
+    async with console.run_test(size=size, message_hook=hear) as pilot:
+        yield User(console, pilot)
+    for fault in faults:
+        raise fault

@@ -1,0 +1,71 @@
+"""How pictures come about: an open shop after some trade, a redrive after its first letter, a console of some kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.ui.driver import User
+from tests.ui.memory_shop import MemoryShop
+
+NORMAL = (120, 34)
+SIZES = (NORMAL, (80, 24), (160, 50))
+MAIN = pytest.mark.parametrize("size", SIZES, ids="normal narrow wide".split())
+ROUNDS = 7
+"""Rounds of trade before a picture is taken."""
+
+WATCHED = 4
+"""Rounds of trade after which a letter that did not come back is said to have passed."""
+
+
+def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], object]:
+    """Rounds of trade, each seen by every open broker."""
+
+    async def trade() -> None:
+        for _ in range(rounds):
+            shop.trade()
+            await user.until(lambda: looked(user, shop), "sees the newest figures")
+        user.console._tick()
+
+    return trade
+
+
+def looked(user: User, shop: MemoryShop) -> bool:
+    """Whether every open broker was looked at since the clock moved; those that were not are asked to."""
+    desks = [desk for desk in user.console.bench.desks.values() if desk.watch is not None]
+    late = [desk.watch for desk in desks if desk.watch and desk.watch.seen.as_of * 1000 < shop.now]
+    for watch in late:
+        watch.soon()
+    return not late
+
+
+async def open_shop(user: User, shop: MemoryShop, worst: str = "orders.DLQ") -> None:
+    """The session of a profile, after some trade."""
+    await user.is_at("DestinationsPlace").on_row(worst).does(trades(user, shop))
+
+
+async def review(user: User, shop: MemoryShop) -> None:
+    """The plan for the letters of the first cause."""
+    await open_shop(user, shop)
+    await (
+        user.presses("enter").is_at("CausesPlace").on_row("SchemaMismatch").presses("R").reads_in_line("starts with 1")
+    )
+
+
+async def first_letter(user: User, shop: MemoryShop) -> None:
+    """A redrive whose first letter is on its way."""
+    await review(user, shop)
+    await user.presses("enter").reads_in_line("type prod-eu").types("prod-eu").presses("enter").is_at("RunPlace")
+    await user.sees("moved 1")
+
+
+async def verdict(user: User, shop: MemoryShop) -> None:
+    """The first letter passed its readers and did not come back."""
+    await first_letter(user, shop)
+
+    def later() -> None:
+        for _ in range(WATCHED):
+            shop.trade()
+
+    await user.does(later).reads_in_line("enter goes on")

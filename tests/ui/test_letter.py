@@ -1,0 +1,145 @@
+"""What a person sees of one dead letter: cause, stack, original, difference, headers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqtui.domain.message import Header
+from mqtui.domain.resource import Ref
+from mqtui.ui.screens.letter import LetterPlace
+from mqtui.ui.screens.letter_list import LettersPlace
+from mqtui.ui.screens.messages import MessagesPlace
+from tests.domain.dead import TRACE, WRAPPER
+from tests.memory import KafkaShelf, MemoryWorld
+from tests.ui.messages_stage import NARROW, Stage, message, opened
+
+TARGET = "kafka://memory:9092"
+
+
+def died(offset: int, trace: str = TRACE) -> tuple[Header, ...]:
+    """What Spring adds to a letter of `orders`, partition 0."""
+    return (
+        ("kafka_deliveryAttempt", b"\0\0\0\3", ""),
+        ("kafka_dlt-exception-fqcn", WRAPPER.encode(), ""),
+        ("kafka_dlt-exception-stacktrace", trace.encode(), ""),
+        ("kafka_dlt-original-topic", b"orders", ""),
+        ("kafka_dlt-original-partition", b"\0\0\0\0", ""),
+        ("kafka_dlt-original-offset", offset.to_bytes(8, "big"), ""),
+        ("kafka_dlt-original-consumer-group", b"billing", ""),
+    )
+
+
+@pytest.fixture
+def world() -> MemoryWorld:
+    """Orders of which three died: as it was, changed on the way, and one whose original is gone."""
+    world = MemoryWorld()
+    server = world.kafka()
+    orders, letters = server.make("orders"), server.make("orders.DLQ")
+    own: tuple[Header, ...] = (("app-version", b"1.4.2", ""), ("trace", b"4bf9", ""))
+    for number in range(6):
+        server.put(message(orders, b'{"id":%d,"total":12.50}' % number, b"u%d" % number, own))
+    server.put(message(letters, b'{"id":2,"total":12.50}', b"u2", (*own, *died(2))))
+    server.put(message(letters, b'{"id":3,"amount":12.50}', b"u3", (("app-version", b"1.4.3", ""), *died(3))))
+    server.put(message(letters, b'{"id":0,"total":12.50}', b"u0", died(0)))
+    partition = server.topics["orders"].partitions[0]
+    del partition.records[0]
+    partition.low = 1
+    server.commit("billing", orders, 0, 5)
+    return world
+
+
+def letters_of(world: MemoryWorld) -> tuple[KafkaShelf, Ref]:
+    """The place of the letters."""
+    server = world.kafka()
+    return server, next(row.ref for row in server.destinations() if row.ref.name == "orders.DLQ")
+
+
+async def first_letter(stage: Stage) -> Any:
+    """Open the first letter of the list."""
+    assert isinstance(stage.place, LettersPlace)
+    await stage.until(lambda: stage.place.table.lines.count == 3)
+    await stage.press("g", "enter")
+    await stage.until(lambda: isinstance(stage.place, LetterPlace), "the letter")
+    await stage.see("Letter 1 of 3")
+    return stage.place
+
+
+async def test_cause_stack_original_and_headers(world: MemoryWorld) -> None:
+    """Own frames stand out, library frames are folded, the original is there and the same, headers say their fate."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.see('SchemaMismatch: field "amount" missing', "› shop.billing.Parser.parse", "Parser.java:88")
+        await stage.see("library frame", "attempt 3", "from orders 0/2", "billing gave up")
+        await stage.see("Original orders 0/2", "still there", "value identical", "billing passed it")
+        await stage.see("before 1", "after 3", "2 kept · 7 stripped on redrive")
+        await stage.see("int64, by its name", "00 00 00 00 00 00 00 02")
+        assert any(line.startswith("   kept") and "app-version" in line for line in stage.picture)
+        assert any(line.startswith(" + stripped") and "kafka_deliveryAttempt" in line for line in stage.picture)
+        assert "KafkaMessageListenerContainer" not in stage.text
+        await stage.press("w")
+        await stage.see("KafkaMessageListenerContainer")
+
+
+async def test_a_changed_value_is_shown_as_a_difference(world: MemoryWorld) -> None:
+    """The next letter's value against its original's: minus and plus, a lost header, a changed one."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.press("J")
+        await stage.see("Letter 2 of 3", "the values differ", '-   "total": 12.50', '+   "amount": 12.50')
+        await stage.see("− lost", "≈ kept")
+
+
+async def test_a_gone_original_says_why(world: MemoryWorld) -> None:
+    """Behind the first offset it is gone by retention; J at the last letter says so."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.press("J", "J")
+        await stage.see("gone (retention): orders begins at 0/1")
+        await stage.press("J")
+        await stage.see("this is the last letter")
+        await stage.press("K")
+        await stage.see("Letter 2 of 3")
+
+
+async def test_p_goes_to_the_original_and_enter_around_it(world: MemoryWorld) -> None:
+    """`p` puts the focus on the original, `enter` opens the messages around it, `esc` comes back."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.see("still there")
+        await stage.press("p", "enter")
+        await stage.until(lambda: type(stage.place) is MessagesPlace, "the original's messages")
+        await stage.until(
+            lambda: stage.place.table.current is not None and str(stage.place.table.current.position) == "0/2"
+        )
+        await stage.press("escape")
+        await stage.until(lambda: isinstance(stage.place, LetterPlace))
+
+
+async def test_verbs_of_one_letter(world: MemoryWorld) -> None:
+    """E comes later; R plans a redrive of exactly this letter."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.press("E")
+        await stage.see("edit: not in this version")
+        await stage.press("R")
+        await stage.see("redrive 1 letters")
+
+
+async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:
+    """At 80 columns `p` puts the original in the letter's place, `esc` puts the letter back."""
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref, NARROW) as stage:
+        place = await first_letter(stage)
+        assert not place.beside.display
+        await stage.press("p")
+        await stage.see("Original orders 0/2", "value identical")
+        assert not place.cause.display
+        await stage.press("escape")
+        await stage.see("Letter 1 of 3")

@@ -1,0 +1,231 @@
+"""What a person sees of messages: rows, the detail, following, filtering, copying, exporting."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from mqtui.domain.resource import Ref
+from mqtui.ui.screens.messages import MessagesPlace
+from tests.memory import KafkaShelf, MemoryWorld
+from tests.ui.messages_stage import NARROW, message, opened, order
+
+TARGET = "kafka://memory:9092"
+
+
+@pytest.fixture(autouse=True)
+def _no_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TMUX", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def orders(world: MemoryWorld, count: int) -> tuple[KafkaShelf, Ref]:
+    """A topic with some orders."""
+    server = world.kafka()
+    ref = server.make("orders")
+    for number in range(count):
+        server.put(order(ref, number, user=number % 5))
+    return server, ref
+
+
+async def test_the_newest_is_under_the_cursor_and_beside() -> None:
+    """The last row has the cursor; beside it stand its value with every digit, its headers, and what they may be."""
+    world = MemoryWorld()
+    _, ref = orders(world, 40)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.see('"id": 39,', '"amount": 12.50,', '"items": ["lamp"]', "trace-id  4bf92f", "7 if int32")
+        assert any(line.startswith("▌") and "u4" in line for line in stage.picture)
+        assert "40" in stage.picture[2]
+
+
+async def test_what_has_no_value_or_no_text_is_a_row() -> None:
+    """A tombstone says so; bytes that are no text stand in hex with their size and a question mark."""
+    world = MemoryWorld()
+    server = world.kafka()
+    ref = server.make("orders")
+    server.put(message(ref, None, b"u44"))
+    server.put(message(ref, b"\xff\xfe\0raw", b"\0k"))
+    server.put(message(ref, b"\x1b]0;gotcha\x07 text", b"k"))
+    async with opened(world, TARGET, ref) as stage:
+        await stage.see("(tombstone)", "ff fe 00 72 61 77", "hex 6 B", "␛]0;gotcha␇ text")
+        assert any(line[2:3] == "?" and "␀k" in line for line in stage.picture)
+        assert not any("\x1b" in line for line in stage.picture)
+
+
+async def test_narrow_shows_the_detail_instead_of_the_list() -> None:
+    """At 80 columns `d` puts the detail in the list's place, J and K walk, `esc` leads back to the same row."""
+    world = MemoryWorld()
+    _, ref = orders(world, 30)
+    async with opened(world, TARGET, ref, NARROW) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 30)
+        assert '"id": 29' not in stage.text
+        await stage.press("d")
+        await stage.see('"id": 29,')
+        assert "VALUE" not in stage.text
+        await stage.press("K")
+        await stage.see('"id": 28,')
+        await stage.press("escape")
+        await stage.see("VALUE")
+        assert stage.place.table.cursor == 28
+
+
+async def test_following_sticks_to_the_end_and_a_move_holds_it() -> None:
+    """New rows come under the cursor; a key up holds the view and counts what comes below; `G` goes on."""
+    world = MemoryWorld()
+    server, ref = orders(world, 10)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 10)
+        await stage.press("t")
+        await stage.see("▼ following")
+        server.put(order(ref, 100))
+        await stage.see('"id": 100,')
+        await stage.press("k")
+        await stage.see("held")
+        server.put(order(ref, 101))
+        server.put(order(ref, 102))
+        await stage.see("2 new below")
+        assert '"id": 102,' not in stage.text
+        await stage.press("G")
+        await stage.see("▼ following", '"id": 102,')
+        await stage.press("f")
+        await stage.see("held")
+        await stage.press("t")
+        await stage.until(lambda: not stage.place.table.following)
+
+
+async def test_what_came_before_following_began_is_not_left_out() -> None:
+    """Messages between the first read and `t` are there, each once."""
+    world = MemoryWorld()
+    server, ref = orders(world, 10)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 10)
+        for number in range(5):
+            server.put(order(ref, 200 + number))
+        await stage.press("t")
+        await stage.until(lambda: stage.place.table.lines.count == 15)
+        server.put(order(ref, 300))
+        await stage.until(lambda: stage.place.table.lines.count == 16)
+        values = [item.value for item in stage.place.table.lines.items]
+        assert len(set(values)) == 16
+
+
+async def test_filter_marks_and_esc() -> None:
+    """A filter works on what is loaded, the rule counts it, marks survive it, `esc` clears it."""
+    world = MemoryWorld()
+    _, ref = orders(world, 25)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 25)
+        await stage.press("space")
+        await stage.press("slash", *'"u3"', "enter")
+        await stage.see("5 of 25 shown", "1 marked, 1 not shown")
+        await stage.press("escape")
+        await stage.until(lambda: stage.place.table.lines.count == 25)
+
+
+async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`g` goes to the top; pressed there again it reads ten times as many, and the cursor keeps its row."""
+    monkeypatch.setattr("mqtui.ui.screens.messages_reading.NEWEST", 10)
+    world = MemoryWorld()
+    _, ref = orders(world, 60)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.see("newest 10 of 60")
+        await stage.press("g")
+        first = stage.place.table.current.position
+        await stage.press("g")
+        await stage.until(lambda: stage.place.table.lines.count == 60)
+        await stage.until(lambda: stage.place.table.current.position == first)
+
+
+async def test_two_keys_copy_however_fast() -> None:
+    """`yy` copies the value as it is stored, `yp` the position, `yc` the command, `yr` what `:` takes."""
+    world = MemoryWorld()
+    _, ref = orders(world, 3)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 3)
+        item = stage.place.table.current
+        await stage.press("y", "y")
+        await stage.see("value copied by the terminal (OSC 52)")
+        assert stage.console.clipboard == item.value.decode()
+        await stage.press("y", "c")
+        await stage.see("command copied")
+        words = stage.console.clipboard.split()
+        assert words[:4] == ["mqtui", "peek", TARGET, "orders"]
+        assert str(item.position) in words
+        await stage.press("y", "x")
+        await stage.see("nothing copied")
+        await stage.press("y", "h")
+        await stage.until(lambda: "trace-id: 4bf92f" in stage.console.clipboard)
+
+
+async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
+    """`x` asks for a file, writes the rows shown as JSON lines with 0600, and writes over nothing."""
+    world = MemoryWorld()
+    _, ref = orders(world, 4)
+    file = tmp_path / "out.jsonl"
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 4)
+        for _ in range(2):
+            await stage.press("x")
+            await stage.see("export to")
+            stage.place.line.query_one("#entry").value = str(file)
+            await stage.press("enter")
+            await stage.until(lambda: "bytes in" in stage.line or "is there already" in stage.line)
+        assert "is there already" in stage.line
+    rows = [json.loads(line) for line in file.read_bytes().splitlines()]
+    assert [json.loads(row["value"])["id"] for row in rows] == [0, 1, 2, 3]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+async def test_ways_of_looking() -> None:
+    """`i` goes through text, hex and base64, `.` through headers and the report, `z` shows one pane alone."""
+    world = MemoryWorld()
+    _, ref = orders(world, 2)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.see('"id": 1,')
+        await stage.press("i")
+        await stage.see('{"id":1,"user":"u1"')
+        await stage.press("i")
+        await stage.see("00000000  7b 22 69 64")
+        await stage.press("i")
+        await stage.see("eyJpZCI6MSwi")
+        await stage.press("i", "full_stop", "full_stop")
+        await stage.see("✓ json", "what was tried")
+        await stage.press("comma", "comma", "z")
+        await stage.until(lambda: not stage.place.detail_shown)
+        await stage.press("escape")
+        await stage.until(lambda: stage.place.detail_shown)
+
+
+async def test_an_empty_topic_says_so_and_a_lost_broker_leaves_the_rows() -> None:
+    """Nothing is never a blank pane; where a second read fails the rows stay, dim, and the line says why."""
+    world = MemoryWorld()
+    server = world.kafka()
+    empty = server.make("empty")
+    async with opened(world, TARGET, empty) as stage:
+        await stage.see("no messages: empty is empty")
+    _, ref = orders(world, 3)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 3)
+        server.faults.unreachable = True
+        await stage.press("r")
+        await stage.see("The broker does not answer")
+        assert stage.place.table.stale
+        assert stage.place.table.lines.count == 3
+        server.faults.unreachable = False
+        await stage.press("r")
+        await stage.until(lambda: not stage.place.table.stale)
+
+
+async def test_capital_letters_say_why_they_are_dim() -> None:
+    """On a topic without letters R has a reason, E comes later."""
+    world = MemoryWorld()
+    _, ref = orders(world, 3)
+    async with opened(world, TARGET, ref) as stage:
+        assert isinstance(stage.place, MessagesPlace)
+        await stage.press("E")
+        await stage.see("edit: not in this version")
+        await stage.press("o")
+        await stage.see("messages stand in the order they lie in")

@@ -1,0 +1,150 @@
+"""What a person sees of a queue: the price first, what was lent, what is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.ui.screens.peek import PeekPlace
+from tests.memory import MemoryWorld, RabbitMQShelf
+from tests.ui.messages_stage import message, opened
+
+PROFILE = """
+[[profile]]
+name = "{name}"
+environment = "prod"
+{mode} = true
+
+[profile.rabbitmq]
+url = "amqp://memory:5672"
+"""
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Callable[[str, str], None]:
+    """Makes a profile of a name and a mode."""
+
+    def make(name: str, mode: str) -> None:
+        folder = tmp_path / "config"
+        folder.mkdir(exist_ok=True)
+        (folder / "profiles.toml").write_text(PROFILE.format(name=name, mode=mode))
+
+    return make
+
+
+def invoices(world: MemoryWorld, count: int = 7, limit: int | None = 3) -> tuple[RabbitMQShelf, Ref]:
+    """A queue with some invoices."""
+    server = world.rabbitmq()
+    ref = server.declare("work.invoices", "quorum" if limit is not None else "classic", limit=limit)
+    for number in range(count):
+        server.put(message(ref, b'{"inv":%d,"eur":"12.50"}' % (9912 + number)))
+    return server, ref
+
+
+def deliveries(server: RabbitMQShelf) -> list[int]:
+    """How often each waiting message was delivered and returned."""
+    return [item.deliveries for item in server.queues["work.invoices"].items]
+
+
+async def test_the_price_stands_before_anything_is_read() -> None:
+    """The pane says what a look does, the line what it costs and which keys answer; until then nothing was lent."""
+    world = MemoryWorld()
+    server, ref = invoices(world)
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        assert isinstance(stage.place, PeekPlace)
+        await stage.see("There is no free look here", "PRICE spends 1 of at most 3", "read all 7", "esc no")
+        assert deliveries(server) == [0] * 7
+        await stage.press("enter")
+        await stage.see("5 read", "shown from memory", '{"inv":9912', "2 of 3")
+        assert deliveries(server) == [1] * 5 + [0] * 2
+        await stage.see("arrived with 3 left, given back: 2 left")
+
+
+async def test_again_asks_again_and_esc_spends_nothing() -> None:
+    """`r` shows the price once more; `esc` leaves what is in memory and has cost nothing."""
+    world = MemoryWorld()
+    server, ref = invoices(world)
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        await stage.see("PRICE")
+        await stage.press("a")
+        await stage.see("7 read")
+        await stage.press("r")
+        await stage.see("PRICE")
+        await stage.press("escape")
+        await stage.see("nothing was spent")
+        assert stage.place.table.lines.count == 7
+        assert deliveries(server) == [1] * 7
+        await stage.press("enter")
+        await stage.until(lambda: stage.place.focused_view is not None)
+        assert deliveries(server) == [1] * 7
+
+
+async def test_leaving_at_the_price_costs_nothing() -> None:
+    """`esc` before the first look goes back, and no delivery was taken."""
+    world = MemoryWorld()
+    server, ref = invoices(world)
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        await stage.see("PRICE")
+        await stage.press("escape")
+        await stage.until(lambda: not isinstance(stage.place, PeekPlace))
+        assert deliveries(server) == [0] * 7
+
+
+async def test_one_that_arrives_with_none_left_is_moved_to_the_tail() -> None:
+    """Its row has a warning, says where it went, and nothing is lost."""
+    world = MemoryWorld()
+    server, ref = invoices(world, count=3)
+    server.queues["work.invoices"].items[0].deliveries = 3
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        await stage.see("PRICE")
+        await stage.press("a")
+        await stage.see("0 of 3", "moved to the tail, confirmed")
+        assert any("▲" in line and "0 of 3" in line for line in stage.picture)
+        assert len(server.ready(ref)) == 3
+
+
+async def test_a_classic_queue_lends_for_a_moment() -> None:
+    """Where no delivery is used up, that is what the price says, and there is no column of what is left."""
+    world = MemoryWorld()
+    _, ref = invoices(world, limit=None)
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        await stage.see("nothing is used up")
+        await stage.press("enter")
+        await stage.see("5 read")
+        assert "LEFT" not in stage.text
+
+
+async def test_a_protected_profile_takes_the_answer_as_consent(profile: Callable[[str, str], None]) -> None:
+    """The price line is the question; answering it is enough."""
+    profile("prod-mq", "protected")
+    world = MemoryWorld()
+    server, ref = invoices(world)
+    async with opened(world, "prod-mq", ref, kind=BrokerKind.RABBITMQ) as stage:
+        await stage.see("PRICE")
+        await stage.press("enter")
+        await stage.see("5 read")
+        assert deliveries(server)[:5] == [1] * 5
+
+
+async def test_a_read_only_profile_refuses_with_the_reason(profile: Callable[[str, str], None]) -> None:
+    """Taking a delivery is a change: refused, and the keys that would answer do not read."""
+    profile("watch-mq", "read_only")
+    world = MemoryWorld()
+    server, ref = invoices(world)
+    async with opened(world, "watch-mq", ref, kind=BrokerKind.RABBITMQ) as stage:
+        await stage.see("a look takes deliveries, which is a change", "read-only")
+        await stage.press("enter", "a")
+        assert deliveries(server) == [0] * 7
+
+
+async def test_a_queue_can_not_be_followed_and_an_empty_one_says_so() -> None:
+    """`t` answers with the reason; an empty queue offers nothing to read."""
+    world = MemoryWorld()
+    _, ref = invoices(world, count=0)
+    async with opened(world, "amqp://memory:5672", ref) as stage:
+        await stage.see("is empty: nothing can be read")
+        await stage.press("t")
+        await stage.see("can't be followed")

@@ -1,0 +1,423 @@
+"""The list: nothing but the user's own key moves the cursor, marks go by id, trouble stands first."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from time import perf_counter
+
+import pytest
+from rich.cells import cell_len
+from textual.events import MouseScrollDown
+
+from mqtui.domain.errors import BadInput
+from mqtui.ui.filters import compiled
+from mqtui.ui.render.rows import LEAST, aligned, fitted
+from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from tests.ui.bench import Bench, Thing, Things, bench, things
+
+# -- the cursor keeps its row and its screen line
+
+
+def inserted(items: list[Thing]) -> list[Thing]:
+    return [*(Thing(f"new-{number}") for number in range(25)), *items]
+
+
+def removed(items: list[Thing]) -> list[Thing]:
+    return items[20:]
+
+
+def grown(items: list[Thing]) -> list[Thing]:
+    return [item.sized(1_000_000 + place) for place, item in enumerate(items)]
+
+
+def turned(items: list[Thing]) -> list[Thing]:
+    return items[::-1]
+
+
+def troubled(items: list[Thing]) -> list[Thing]:
+    return [Thing(item.name, item.size, wrong=place % 3) for place, item in enumerate(items)]
+
+
+@pytest.mark.parametrize("change", [inserted, removed, grown, turned, troubled])
+async def test_the_cursor_keeps_row_and_screen_line(change: Callable[[list[Thing]], list[Thing]]) -> None:
+    """Rows come, go and change places above and below: the row under the cursor stays where the eye is."""
+    items = things(200)
+    async with bench(items) as (app, pilot):
+        app.table.move_to(100)
+        await pilot.pause()
+        name, line = app.here, app.screen_line
+        app.table.show(change(items))
+        await pilot.pause()
+        assert (app.here, app.screen_line) == (name, line)
+        assert app.drawn(line).startswith("▌") and str(name) in app.drawn(line)
+
+
+async def test_an_order_keeps_row_and_screen_line() -> None:
+    """Also where another order is asked for, and where a filter goes."""
+    async with bench(things(200)) as (app, pilot):
+        app.table.move_to(100)
+        await pilot.pause()
+        name, line = app.here, app.screen_line
+        app.table.order_by("size", descending=True)
+        assert (app.here, app.screen_line) == (name, line)
+        app.table.only(lambda thing: thing.name.endswith(("00", "99")))
+        assert app.here == name
+        app.table.only(None)
+        await pilot.pause()
+        assert app.here == name and app.drawn(app.screen_line).startswith("▌")
+
+
+async def test_at_random_the_row_under_the_cursor_never_changes() -> None:
+    """A hundred refreshes with rows coming and going: no word of another row, and the same line of the screen."""
+    dice = random.Random(7)
+    items = things(300)
+    async with bench(items) as (app, pilot):
+        app.table.move_to(150)
+        await pilot.pause()
+        kept, line = app.here, app.screen_line
+        app.highlighted.clear()
+        for _ in range(100):
+            chosen = [item for item in items if item.name == kept or dice.random() < 0.9]
+            app.table.show([Thing(item.name, dice.randrange(9999), dice.randrange(3)) for item in chosen])
+            assert app.here == kept
+        await pilot.pause()
+        assert app.highlighted == []
+        inner = app.table.size.height
+        assert app.screen_line == line or app.table.scroll_offset.y in (0, len(app.table.lines.shown) - inner)
+
+
+async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
+    """The list says so: the sentence is about the row that is there now."""
+    items = things(50)
+    async with bench(items) as (app, pilot):
+        app.table.move_to(10)
+        await pilot.pause()
+        app.highlighted.clear()
+        app.table.show(items[:10] + items[11:])
+        await pilot.pause()
+        assert app.here == "thing-000011"
+        assert app.highlighted == ["thing-000011"]
+        app.table.show([])
+        await pilot.pause()
+        assert app.table.lines.count == 0
+        assert app.highlighted[-1] is None
+
+
+async def test_before_a_key_the_cursor_stands_on_the_worst_row() -> None:
+    """Until a person moves it: then it stays with its row."""
+    async with bench(things(5)) as (app, pilot):
+        app.table.show([Thing("bad", 1, wrong=2), *things(5)])
+        assert app.here == "bad"
+        app.table.move_by(1)
+        app.table.show([Thing("worse", 1, wrong=3), Thing("bad", 1, wrong=2), *things(5)])
+        assert app.here == "thing-000000"
+        await pilot.pause()
+
+
+# -- order
+
+
+async def test_trouble_stands_first_parted_by_a_rule() -> None:
+    items = [Thing("a"), Thing("b", wrong=1), Thing("c"), Thing("d", wrong=2), Thing("e", wrong=1)]
+    async with bench(items) as (app, _):
+        assert app.names == ["d", "b", "e", "--", "a", "c"]
+        assert "nothing wrong below" in app.drawn(3)
+        app.table.move_to(2)
+        app.table.move_by(1)
+        assert app.here == "a", "the parting is no row"
+        app.table.move_by(-1)
+        assert app.here == "e"
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+async def test_no_rule_where_all_are_alike(wrong: int) -> None:
+    async with bench([Thing("a", wrong=wrong), Thing("b", wrong=wrong)]) as (app, _):
+        assert app.names == ["a", "b"]
+
+
+async def test_what_is_not_known_stands_last_in_both_directions() -> None:
+    items = [Thing("a", 2), Thing("b", None), Thing("c", 9), Thing("d", None), Thing("e", 0)]
+    async with bench(items) as (app, _):
+        app.table.order_by("size", descending=True)
+        assert app.names == ["c", "a", "e", "b", "d"]
+        app.table.order_by("size", descending=False)
+        assert app.names == ["e", "a", "c", "b", "d"]
+
+
+async def test_o_walks_through_the_columns_and_back_to_trouble() -> None:
+    async with bench([Thing("b", 1, wrong=1), Thing("a", 5)]) as (app, _):
+        titles = [column.title if (column := app.table.next_order()) else "" for _ in range(5)]
+        assert titles == ["NAME", "SIZE", "NOTE", "MORE", ""]
+        assert app.names == ["b", "--", "a"]
+
+
+async def test_n_walks_through_trouble() -> None:
+    items = [Thing("a"), Thing("b", wrong=1), Thing("c"), Thing("d", wrong=1)]
+    async with bench(items) as (app, _):
+        app.table.order_by("name", descending=False)
+        app.table.move_to(0)
+        assert app.table.next_trouble(1) and app.here == "b"
+        assert app.table.next_trouble(1) and app.here == "d"
+        assert not app.table.next_trouble(1) and app.here == "d"
+        assert app.table.next_trouble(-1) and app.here == "b"
+
+
+# -- marks
+
+
+async def test_marks_go_by_id() -> None:
+    """They survive a filter, an order and a refresh with other figures."""
+    items = things(30)
+    async with bench(items) as (app, _):
+        app.table.move_to(3)
+        app.table.mark()
+        assert app.here == "thing-000004", "space goes on"
+        app.table.mark()
+        app.table.show([item.sized(1) for item in reversed(items)])
+        app.table.order_by("size", descending=True)
+        app.table.only(lambda thing: thing.name == "thing-000009")
+        assert app.table.lines.marks == {"thing-000003", "thing-000004"}
+        assert {thing.name for thing in app.table.chosen()} == {"thing-000003", "thing-000004"}
+        app.table.only(None)
+        app.table.go_to("thing-000003")
+        assert app.drawn(app.screen_line).startswith("▌●")
+
+
+async def test_a_range_and_all() -> None:
+    async with bench(things(10)) as (app, _):
+        app.table.move_to(2)
+        app.table.mark_range()
+        app.table.move_to(5)
+        app.table.mark_range()
+        assert len(app.table.lines.marks) == 4
+        app.table.mark_all()
+        assert len(app.table.lines.marks) == 10
+        app.table.only(lambda thing: thing.name.endswith("7"))
+        app.table.mark_all()
+        assert len(app.table.lines.marks) == 9, "none of what is shown, the others keep their mark"
+        assert "thing-000007" not in app.table.lines.marks
+
+
+async def test_a_verb_takes_the_marks_else_the_cursor() -> None:
+    async with bench(things(4)) as (app, _):
+        app.table.move_to(2)
+        assert [thing.name for thing in app.table.chosen()] == ["thing-000002"]
+        app.table.move_to(0)
+        app.table.mark()
+        assert [thing.name for thing in app.table.chosen()] == ["thing-000000"]
+
+
+# -- the filter's language
+
+ROWS = [Thing("orders", 57_312, 1), Thing("orders.DLQ", 31, 2), Thing("Payments", None), Thing("a b", 0)]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    {
+        "": ["orders", "orders.DLQ", "Payments", "a b"],
+        "ord": ["orders", "orders.DLQ"],
+        "ORD": [],
+        "DLQ": ["orders.DLQ"],
+        "payments": ["Payments"],
+        "Payments": ["Payments"],
+        "ord dlq": ["orders.DLQ"],
+        "!ord": ["Payments", "a b"],
+        "ord !dlq": ["orders"],
+        '"a b"': ["a b"],
+        '~"^ord.*s thing$"': ["orders"],
+        "~ord\\w+\\.dlq": ["orders.DLQ"],
+        '!"a b" !ord': ["Payments"],
+        "don't": [],
+        "~^PAY": [],
+        "size>1k": ["orders"],
+        "size>=31": ["orders", "orders.DLQ"],
+        "size<32": ["orders.DLQ", "a b"],
+        "size=0": ["a b"],
+        "!size>=0": ["Payments"],
+        "is:dead": ["orders.DLQ"],
+        "is:stuck": ["orders"],
+        "name:dlq": ["orders.DLQ"],
+        "!": ["orders", "orders.DLQ", "Payments", "a b"],
+        '"open': [],
+    }.items(),
+)
+def test_the_filter(text: str, names: list[str]) -> None:
+    wanted = compiled(text, Things())
+    assert [row.name for row in ROWS if wanted is None or wanted(row)] == names
+
+
+@pytest.mark.parametrize("text", ["~(", "is:odd", "size>much"])
+def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
+    with pytest.raises(BadInput):
+        compiled(text, Things())
+
+
+# -- columns
+
+
+def test_columns_leave_from_the_highest_priority_on() -> None:
+    for width, names in ((80, "name size note more"), (49, "name size note"), (33, "name size"), (8, "name")):
+        shown = [column.key for _, column, _ in fitted(Things.columns, width)]
+        assert shown == names.split()
+
+
+@pytest.mark.parametrize("width", range(LEAST, 120))
+def test_columns_need_exactly_what_there_is(width: int) -> None:
+    """The name takes what is over, and gives way where it is too little."""
+    shown = fitted(Things.columns, width)
+    assert sum(each for _, _, each in shown) + 2 * (len(shown) - 1) == width
+    assert all(each >= LEAST for _, _, each in shown)
+
+
+def test_names_give_way_with_an_ellipsis() -> None:
+    assert aligned("a long name", 6, right=False) == "a lon…"
+    assert aligned("12", 6, right=True) == "    12"
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("57,312", 6, "57,312"),
+        ("57,312", 5, "57312"),
+        ("59,999", 4, " 59k"),
+        ("9,999,999", 8, " 9999999"),
+        ("9,999,999", 6, "  9.9M"),
+        ("≥ 1,000", 6, "≥1,000"),
+        ("≥ 12,345,678", 7, " ≥12.3M"),
+        ("12,345,678,901", 5, "12.3G"),
+        ("14.1 KiB", 6, "     …"),
+        ("BACKLOG", 6, "BACKL…"),
+        ("118,203", 2, " …"),
+    ],
+)
+def test_figures_are_never_cut(text: str, width: int, shown: str) -> None:
+    """A figure gets a shorter form, rounded down; where none fits it says that it does not."""
+    assert aligned(text, width, right=True) == shown
+
+
+def test_wide_signs_take_two_cells() -> None:
+    """A name in Chinese or with combining signs does not push the columns behind it."""
+    for name in ("订单支付", "订单", "e\u0301te\u0301", "añb", "👷 worker"):
+        for width in (3, 6, 9):
+            assert cell_len(aligned(name, width, right=False)) == width, (name, width)
+
+
+# -- mouse
+
+
+async def test_the_mouse() -> None:
+    """A click puts the cursor there, in the gutter it marks, twice it opens, on the parting it does nothing."""
+    items = [Thing("bad", wrong=1), *things(15)]
+    async with bench(items) as (app, pilot):
+        await pilot.click(app.table, offset=(20, 5))
+        assert app.here == "thing-000003" and not app.table.lines.marks and not app.opened
+        await pilot.click(app.table, offset=(20, 1))
+        assert app.here == "thing-000003", "the parting"
+        await pilot.click(app.table, offset=(GUTTER - 3, 4))
+        assert app.table.lines.marks == {"thing-000002"}
+        await pilot.click(app.table, offset=(20, 8), times=2)
+        await pilot.pause()
+        assert app.opened == ["thing-000006"]
+        await pilot.click(app.table, offset=(20, 21))
+        assert app.here == "thing-000006", "below the last row"
+
+
+async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
+    async with bench(things(200)) as (app, pilot):
+        await pilot._post_mouse_events([MouseScrollDown], widget=app.table, offset=(20, 5))
+        await pilot.pause()
+        assert app.here == "thing-000000"
+        assert app.table.scroll_offset.y > 0
+
+
+# -- drawing
+
+
+async def test_a_lost_link_draws_last_known_figures() -> None:
+    """Every cell wears the tone of what is last known; the row itself stays."""
+    async with bench(things(3)) as (app, pilot):
+        fresh = styles(app, 1)
+        app.table.stale = True
+        await pilot.pause()
+        assert "thing-000001" in app.drawn(1)
+        assert styles(app, 1) != fresh
+        assert all("italic" in style for style in styles(app, 1))
+
+
+def styles(app: Bench, line: int) -> list[str]:
+    cells = [segment for segment in app.table.render_line(line) if segment.text.strip()]
+    return [str(segment.style) for segment in cells]
+
+
+async def test_lines_are_as_wide_as_the_list() -> None:
+    for width in (20, 40, 79, 80, 120, 160):
+        async with bench([Thing("long" * 30, 1, wrong=1), *things(3)], size=(width, 12)) as (app, _):
+            inner = app.table.scrollable_content_region.width
+            assert [app.table.render_line(line).cell_length for line in range(8)] == [inner] * 8
+
+
+# -- a hundred thousand rows
+
+MANY = 100_000
+FEW = 100
+
+
+def quickest(work: Callable[[], object], times: int = 5) -> float:
+    """Seconds of the quickest of some turns: what others do on this machine is left out."""
+    found = []
+    for _ in range(times):
+        began = perf_counter()
+        work()
+        found.append(perf_counter() - began)
+    return min(found)
+
+
+@pytest.mark.perf
+async def test_a_repaint_costs_the_same_whatever_the_length() -> None:
+    """Only the lines that are seen are drawn, whether there are 100 rows or 100,000."""
+    costs: list[float] = []
+    for count in (FEW, MANY):
+        async with bench(things(count)) as (app, pilot):
+            app.table.move_to(count // 2)
+            await pilot.pause()
+            costs.append(quickest(app.painted, 30))
+    few, many = costs
+    assert many <= 2 * few, f"{many * 1000:.2f} ms for {MANY:,} rows, {few * 1000:.2f} ms for {FEW}"
+
+
+@pytest.mark.perf
+async def test_new_figures_cost_a_few_sorts() -> None:
+    """100,000 rows taken, filtered, ordered, placed: at most six times one bare sort with its index."""
+    items = things(MANY)
+    async with bench(items) as (app, pilot):
+        app.table.move_to(MANY // 2)
+        await pilot.pause()
+
+        def bare() -> None:
+            ordered = sorted(items, key=lambda item: -item.wrong)
+            {item.name: place for place, item in enumerate(ordered)}
+
+        loop = quickest(bare)
+        mine = quickest(lambda: app.table.show(items))
+        assert app.here == f"thing-{MANY // 2:06d}"
+        assert mine <= 6 * loop, f"{mine * 1000:.0f} ms, a bare sort {loop * 1000:.0f} ms"
+
+
+@pytest.mark.perf
+async def test_a_key_costs_the_same_whatever_the_length() -> None:
+    """Down, page and end on 100,000 rows cost at most twice what they cost on 100."""
+    costs: list[float] = []
+    for count in (FEW, MANY):
+        async with bench(things(count), parted=False) as (app, pilot):
+            table = app.table
+
+            def walk(table: RowTable[Thing] = table) -> None:
+                for name in ("nav.top", "nav.down", "nav.page_down", "nav.bottom", "nav.up", "list.mark"):
+                    table.perform(name)
+
+            costs.append(quickest(walk, 30))
+            await pilot.pause()
+    few, many = costs
+    assert many <= 2 * few, f"{many * 1000:.2f} ms for {MANY:,} rows, {few * 1000:.2f} ms for {FEW}"

@@ -1,0 +1,160 @@
+"""View 5: what was run, what was interrupted, going on with it, putting it back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mqtui.domain.plan import Result
+from mqtui.domain.policy import Consent
+from mqtui.services.redrive import putback
+from mqtui.services.redrive.putback import PutBack
+from mqtui.services.session import Session
+from mqtui.state.paths import state_dir
+from mqtui.state.runs import Runs
+from mqtui.ui.screens.run import RunPlace
+from tests.ui.driver import User, at_console
+from tests.ui.runs_ground import LETTERS, RunsGround, interrupted, short
+from tests.ui.runs_ground import runs_ground as runs_ground
+
+
+async def test_after_a_crash_it_says_so_and_goes_on(runs_ground: RunsGround) -> None:
+    """Home's line names the run that stopped; `5`, `enter`, the plan, the name: all letters are home, none twice."""
+    run = await runs_ground.killed()
+    async with at_console(runs_ground.console()) as user:
+        await user.reads_in_line(f"Run {short(run)} stopped at").reads_in_line(
+            "nothing is missing: 5 then enter resumes"
+        )
+        await user.presses("5").on_row(short(run)).on_row("interrupted").presses("enter")
+        await user.sees("resumes", "[ Resume ]", "exactly once", "nothing has happened yet")
+        assert interrupted()
+        await user.presses("enter").reads_in_line("type shop to resume").types("shop").presses("enter")
+        await user.is_at("RunPlace").sees(f"{LETTERS} of {LETTERS}", "report")
+    assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
+    assert not interrupted()
+
+
+async def test_a_wrong_name_resumes_nothing(runs_ground: RunsGround) -> None:
+    """What is typed has to be the profile's name; `esc` and other names leave everything as it was."""
+    await runs_ground.killed()
+    home = runs_ground.ground.home()
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").on_row("interrupted").presses("enter").sees("[ Resume ]").presses("enter")
+        await user.reads_in_line("type shop").types("sho").presses("enter").reads_in_line("that was not shop")
+        await user.presses("enter").reads_in_line("type shop").presses("esc").reads_in_line("nothing happened")
+    assert runs_ground.ground.home() == home
+    assert interrupted()
+
+
+async def test_interrupted_ones_stand_first(runs_ground: RunsGround) -> None:
+    """The newest first, but for the one that waits for somebody: it is on top, with its sign, under the cursor."""
+    run = await runs_ground.killed(batches=1)
+    runs_ground.ground.world.clock.advance(31_000)
+    later = await runs_ground.operator.run(None, Consent(typed="shop"))
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").on_row("✗").on_row(short(run)).sees("✗ 1 interrupted")
+        await user.presses("j").on_row(short(later.run)).on_row("done")
+
+
+async def test_the_letters_of_a_run(runs_ground: RunsGround) -> None:
+    """`enter` on a run that has ended lists its letters and where each is now; `d` does so for any run."""
+    run = await runs_ground.moved(3)
+    stopped = await runs_ground.killed(batches=1)
+    async with at_console(runs_ground.console()) as user:
+        await (
+            user.presses("5").on_row("interrupted").presses("d").is_at("RunLettersPlace").sees(f"Run {short(stopped)}")
+        )
+        await user.presses("esc").is_at("RunsPlace").presses("j").on_row(short(run)).presses("enter")
+        await user.is_at("RunLettersPlace").sees(
+            f"Run {short(run)}: redrive of orders.DLQ", "0/0", "0/2", "moved", "orders 2/0"
+        )
+        await user.presses("slash").types("0/1").presses("enter").sees("1 of 3")
+
+
+async def test_put_back_prints_the_plan_of_the_command_line(runs_ground: RunsGround) -> None:
+    """`U` shows what the dry run prints, asks for the name, and the letters are unhandled again."""
+    run = await runs_ground.moved(3)
+    assert runs_ground.left == LETTERS - 3
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]")
+        await user.sees("mark 3 letters of topic:orders.DLQ unhandled", "3 letters are marked unhandled again")
+        assert runs_ground.left == LETTERS - 3
+        await user.presses("enter").reads_in_line("type shop to put them back").types("shop").presses("enter")
+        await user.sees("3 of 3 are back in orders.DLQ")
+        assert runs_ground.left == LETTERS
+        await user.presses("enter").reads_in_line("it was done already")
+        await user.presses("5").on_row("putback").presses("U").reads_in_line("a put back is not put back")
+
+
+async def test_put_back_says_why_not(runs_ground: RunsGround) -> None:
+    """A second put back has nothing to do, and says so where the plan would stand."""
+    run = await runs_ground.moved(2)
+    await runs_ground.operator.put_back(run, Consent(typed="shop"))
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").walks_to("redrive").presses("U").sees("Nothing to put back of run")
+        await user.presses("enter").reads_in_line("the plan is not there yet")
+
+
+async def test_put_back_goes_on_when_its_place_is_left(
+    runs_ground: RunsGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is under way quitting asks; its end is told where one is then, and kept as a note."""
+    run = await runs_ground.moved(3)
+    going, goes_on = putback.run, asyncio.Event()
+
+    async def slow(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
+        await goes_on.wait()
+        return await going(session, back, runs, consent)
+
+    monkeypatch.setattr(putback, "run", slow)
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
+        await user.reads_in_line("type shop").types("shop").presses("enter").sees("putting back …")
+        await user.presses("0").is_at("HomePlace").presses("q").reads_in_line(f"under way: put back of {short(run)}")
+        await user.presses("esc").does(goes_on.set).sees(f"put back of {short(run)}: 3 of 3 moved")
+        assert [note.tone for note in user.console.bench.notes] == ["ok"]
+    assert runs_ground.left == LETTERS
+
+
+async def test_a_run_under_way_stands_on_top_and_is_shown_again(runs_ground: RunsGround) -> None:
+    """It is found in view 5 with its live figures; `enter` leads back to it, `S` stops it there."""
+    async with at_console(runs_ground.console("shop")) as user:
+        await _started(user, runs_ground)
+        (flight,) = user.console.bench.active
+        await user.presses("5").on_row("▸").on_row("under way").presses("enter").is_at("RunPlace")
+        assert isinstance(user.place, RunPlace)
+        assert user.place.flight is flight
+        await user.presses("5").is_at("RunsPlace").on_row("under way").presses("U")
+        await user.reads_in_line("S stops it").presses("S").until(lambda: not user.console.bench.active, "stops it")
+        await user.on_row("stopped").reads_in_line("(stopped)").until(lambda: runs_ground.left > 0, "leaves some")
+        await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_line("type shop")
+        await user.types("shop").presses("enter").is_at("RunPlace").sees(f"moved {LETTERS}")
+    assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
+    assert not interrupted()
+
+
+async def _started(user: User, ground: RunsGround) -> None:
+    """Redrive all, first one: it asks after that."""
+    await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]")
+    await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunPlace")
+
+
+async def test_a_damaged_journal_is_told(runs_ground: RunsGround) -> None:
+    """Where the journal can't be read the place says why and stays."""
+    await runs_ground.moved(1)
+    async with at_console(runs_ground.console()) as user:
+        await user.presses("5").on_row("done").presses("0").is_at("HomePlace")
+        for file in state_dir().glob("runs.sqlite*"):
+            file.unlink()
+        (state_dir() / "runs.sqlite").mkdir()
+        await user.presses("5").is_at("RunsPlace").reads_in_line("✗").presses("esc").is_at("HomePlace")
+
+
+async def test_a_place_of_its_own_for_each_run(runs_ground: RunsGround) -> None:
+    """`:run 7F3A` opens it from anywhere; a run nobody knows is named."""
+    run = await runs_ground.moved(1)
+    async with at_console(runs_ground.console()) as user:
+        await user.is_at("HomePlace").presses("colon").types(f"run {run[:6]}").presses("enter")
+        await user.is_at("RunLettersPlace").sees(f"Run {short(run)}")
+        await user.presses("colon").types("run 0000000").presses("enter").reads_in_line("There is no run 0000000")
