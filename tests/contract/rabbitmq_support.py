@@ -122,7 +122,8 @@ class Rabbit:
 
         def found() -> bool:
             rows = self.management.get("/consumers/%2F").json()
-            names[:] = [row["channel_details"]["connection_name"] for row in rows if row["queue"]["name"] == queue]
+            ours = [row["channel_details"] for row in rows if row["queue"]["name"] == queue]
+            names[:] = [channel["connection_name"] for channel in ours if channel]
             return bool(names)
 
         until(found, f"somebody consumes from {queue}")

@@ -95,16 +95,23 @@ class Keeper:
             for pid in list(self.running):
                 _signal_group(pid, number)
         self._wait(wake, GRACE)
-        for pid in list(self.running):
-            _signal_group(pid, signal.SIGKILL)
-        for pid in _orphans() - self.running.keys():
-            _signal_group(pid, signal.SIGKILL)
-        self._wait(wake, GRACE)
+        self._kill(wake, GRACE)
         for _ in range(5):
             shutil.rmtree(self.folder, ignore_errors=True)
             if not self.folder.exists():
                 return
             time.sleep(0.05)
+
+    def _kill(self, wake: int, seconds: float) -> None:
+        """Kill every child, and again what falls to this process when its own parent is gone."""
+        until = time.monotonic() + seconds
+        while (left := _children() | self.running.keys()) and time.monotonic() < until:
+            for pid in left:
+                _signal_group(pid, signal.SIGKILL)
+                _signal(pid, signal.SIGKILL)
+            if select.select([wake], [], [], 0.02)[0]:
+                os.read(wake, 512)
+            self.reap()
 
     def _wait(self, wake: int, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -122,7 +129,14 @@ def _signal_group(pid: int, number: int) -> None:
         return
 
 
-def _orphans() -> set[int]:
+def _signal(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return
+
+
+def _children() -> set[int]:
     found: set[int] = set()
     for children in Path("/proc/self/task").glob("*/children"):
         found.update(int(pid) for pid in children.read_text().split())
