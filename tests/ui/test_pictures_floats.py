@@ -78,7 +78,7 @@ async def test_state_loading(still: MemoryShop, album: Album, monkeypatch: pytes
 
     monkeypatch.setattr(Watch, "_look", hang)
     async with album.at(still.console("shop"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").until(asked.is_set, "asked the broker").reads_in_line("reading")
+        await user.is_at("DestinationsPlace").until(asked.is_set, "asked the broker").sees("reading")
         assert "0" not in user.picture.splitlines()[0].replace("▸ 0", "").replace("08:00", "")
         await album.shows(user)
 
@@ -91,7 +91,7 @@ async def test_state_empty(still: MemoryShop, album: Album) -> None:
     world.redis()
     still.world = world
     async with album.at(still.console("shop"), NORMAL) as user:
-        await user.on_row("orders").presses("3").is_at("RadarPlace").reads_in_line("no dead letters anywhere")
+        await user.on_row("orders").presses("3").is_at("RadarPlace").sees("no dead letters anywhere")
         await album.shows(user)
 
 
@@ -99,7 +99,7 @@ async def test_state_filtered(still: MemoryShop, album: Album) -> None:
     """Nothing matches: how many are hidden, and the key that shows them."""
     async with album.at(still.console("shop"), NORMAL) as user:
         await open_shop(user, still)
-        await user.presses("/").types("ordx").presses("enter").sees("0 of 10").reads_in_line("nothing matches ordx")
+        await user.presses("/").types("ordx").presses("enter").sees("0 of 10", "nothing matches ordx")
         await album.shows(user)
 
 
@@ -131,7 +131,7 @@ async def test_state_error(still: MemoryShop, album: Album) -> None:
     """A login that was refused: which broker, what it said, and what to do."""
     still.kafka.faults.password = "secret"
     async with album.at(still.console("prod-eu"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").sees("✗").reads_in_line("password")
+        await user.is_at("DestinationsPlace").sees("✗").sees("password")
         await album.shows(user)
 
 

@@ -29,7 +29,7 @@ class Causes:
 
     columns = (
         Column("letters", "LETTERS", 7, right=True),
-        Column("cause", "CAUSE", 24, grows=True),
+        Column("cause", "CAUSE", 30, grows=True),
         Column("from", "FROM", 12, priority=3),
         Column("first", "FIRST", 6, right=True, priority=4),
         Column("last", "LAST", 6, right=True, priority=2),

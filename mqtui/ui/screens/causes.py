@@ -46,7 +46,6 @@ class CausesPlace(Listing[CauseLine]):
         "letters.redrive",
         "thing.delete",
     )
-    empty = "no letters here"
 
     def __init__(self, desk: Desk, place: Letters) -> None:
         super().__init__()
@@ -54,7 +53,7 @@ class CausesPlace(Listing[CauseLine]):
         self.letters = place
         self.book = Casebook(known().conventions)
         self.sample = 0
-        self.reading = False
+        self.empty = ""
         self.folded = True
         self.price: Price | None = None
 
@@ -98,16 +97,13 @@ class CausesPlace(Listing[CauseLine]):
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.price(self.ref, count)
             book = Casebook(known().conventions)
-            self.reading = True
             if not self.price.lends:
                 await read(unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
                 return
-            self.book = book
+            self.book, self.empty = book, "no letters here"
         except MqtuiError as error:
             self.say(error)
-        finally:
-            self.reading = False
         if self.is_attached:
             self.refresh_figures()
 

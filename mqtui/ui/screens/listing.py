@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from time import time
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from textual import on
 
-from mqtui.domain.errors import BadInput
+from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.ui.filters import compiled
 from mqtui.ui.render.figures import age
-from mqtui.ui.screens.place import Place, does, told
+from mqtui.ui.render.rows import Cell
+from mqtui.ui.screens.place import Place, does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
@@ -23,7 +24,7 @@ class Listing(Place, Generic[Item]):
     """Subclasses make `table`, and give `items` and `sentence`."""
 
     table: RowTable[Item]
-    empty: ClassVar[str] = "nothing here"
+    empty: str = "nothing here"
     """What is said where there is nothing, with what was looked at."""
 
     filtered = ""
@@ -63,36 +64,44 @@ class Listing(Place, Generic[Item]):
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)
         self.draw_facts()
-        state = self.state_words(lost)
-        if state[0]:
-            self.line.tell(*state)
+        self._draw_state(lost)
+
+    def _draw_state(self, lost: Sequence[Desk]) -> None:
+        """What is the matter with the list: in its own place where it has no rows, else in the line."""
+        state = self.state(lost)
+        self.table.instead = () if self.table.lines.count else state
+        if state and self.table.lines.count:
+            self.line.tell(*state[0])
+        elif state and not self._in_state:
+            self.line.tell("")
         elif self._in_state and self.table.current is not None:
             self.line.tell(self.sentence(self.table.current))
-        self._in_state = bool(state[0])
+        self._in_state = bool(state)
 
     def is_stale(self, item: Item, lost: Sequence[Desk]) -> bool:
         """Whether a row is of one of the brokers that are lost."""
         return True
 
-    def state_words(self, lost: Sequence[Desk]) -> tuple[str, str]:
-        """What is said instead of a row's sentence, and its tone; "" where all is well."""
+    def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
+        """What is said instead of rows, or of a row's sentence: lines with their tones; none where all is well."""
         seen = lost[0].seen if lost else None
-        if seen is not None and seen.trouble is not None and not seen.as_of:
-            return f"{told(seen.trouble)} · tried again in {max(0, int(seen.retry_at - time()))}s", "danger"
-        if seen is not None:
+        if seen is not None and seen.trouble is not None:
             again = max(0, int(seen.retry_at - time()))
+            if not seen.as_of:
+                return (*_troubled(seen.trouble), (f"tried again in {again}s", "muted"))
             gone = age(time() - seen.lost_at)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
-            return f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"
+            return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"),)
         if not self.table.lines.items:
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
             troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
             if troubles and not self.unread:
-                return told(troubles[0]), "danger"
-            return starting or ("reading …" if self.unread else self.empty), ""
+                return _troubled(troubles[0])
+            return ((starting or ("reading …" if self.unread else self.empty), "muted"),)
         if not self.table.lines.count:
-            return f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it", ""
-        return "", ""
+            hidden = len(self.table.lines.items)
+            return ((f"nothing matches {self.filtered}: {hidden:,} hidden; esc clears it", "muted"),)
+        return ()
 
     @property
     def unread(self) -> bool:
@@ -177,3 +186,8 @@ class Listing(Place, Generic[Item]):
             self._filter_by("")
             return
         await self.console.back()
+
+
+def _troubled(error: MqtuiError) -> tuple[Cell, ...]:
+    said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
+    return tuple((text, tone) for text, tone in said if text)

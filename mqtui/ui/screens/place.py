@@ -43,7 +43,7 @@ def does(*action_ids: str) -> Callable[[Doer], Doer]:
 
 def told(error: MqtuiError) -> str:
     """An error in one line: what happened, what was said, what to do."""
-    return " ".join(part for part in (f"✗ {error.title}.", error.detail, error.hint) if part)
+    return " · ".join(part for part in (f"✗ {error.title}", error.detail, error.hint) if part)
 
 
 class Place(Screen[None]):

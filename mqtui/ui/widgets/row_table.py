@@ -18,7 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned, fitted
+from mqtui.ui.render.rows import GAP, Cell, Column, Fitted, Renderer, aligned, fitted
 from mqtui.ui.widgets import tones
 from mqtui.ui.widgets.lines import Lines, Parting
 
@@ -45,6 +45,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     stale: reactive[bool] = reactive(False)
     """Whether the figures are the last known ones of a link that is lost."""
+
+    instead: reactive[tuple[Cell, ...]] = reactive(())
+    """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
     class Highlighted(Message):
         """The cursor is on another row, or on none."""
@@ -295,6 +298,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """One line of the list."""
         width = self.scrollable_content_region.width
         line = self.scroll_offset.y + y
+        if not self.lines.shown and y < len(self.instead):
+            text, tone = self.instead[y]
+            return Strip([Segment(" " * GUTTER + self.glyphs(text), self._tones.style(tone))]).adjust_cell_length(
+                width, self._tones.style("text")
+            )
         if not 0 <= line < len(self.lines.shown):
             return Strip.blank(width, self._tones.style("text"))
         item = self.lines.shown[line]
