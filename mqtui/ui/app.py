@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Connect
@@ -103,6 +104,11 @@ class Console(App[None], inherit_bindings=False):
     async def on_unmount(self) -> None:
         """Give everything back."""
         await self.bench.close()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What fails without a place of its own is said in the one that is shown."""
+        if isinstance(self.screen, Place):
+            self.screen.on_worker_state_changed(event)
 
     def _figures_changed(self) -> None:
         self._fresh = True
