@@ -10,18 +10,18 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mqtui.brokers.adapters import connect
-from mqtui.brokers.port import Connect
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.profiles.store import Store
-from mqtui.services.conventions import known
-from mqtui.services.session import Session, opened
-from mqtui.services.watch import Seen, Watch
 from mqtui.state.mistakes import own_mistake
+
+if TYPE_CHECKING:
+    from mqtui.brokers.port import Connect
+    from mqtui.services.session import Session
+    from mqtui.services.watch import Seen, Watch
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Note:
 class Workbench:
     """Everything that is open in one console."""
 
-    def __init__(self, changed: Callable[[], None], adapters: Connect = connect) -> None:
+    def __init__(self, changed: Callable[[], None], adapters: Connect | None = None) -> None:
         self.desks: dict[tuple[str, BrokerKind], Desk] = {}
         self.notes: list[Note] = []
         self.flights: list[Underway] = []
@@ -129,10 +129,15 @@ class Workbench:
         return desks
 
     async def _keep_open(self, desk: Desk) -> None:
+        from mqtui.brokers.adapters import connect
+        from mqtui.services.conventions import known
+        from mqtui.services.session import opened
+        from mqtui.services.watch import Watch
+
         try:
             async with AsyncExitStack() as stack:
                 desk.session = await stack.enter_async_context(
-                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters)
+                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
                 )
                 desk.watch = Watch(desk.session, known().conventions, self._changed)
                 desk.opening = False

@@ -25,6 +25,9 @@ ROWS = 10_000
 CHANGES = 5_000
 """Messages a second while rows change: each look finds other figures in all rows of the screen."""
 
+UP_AND_ON = "kG"
+"""Off the newest message, which holds the list, and on to it again."""
+
 CURSOR = "▌"
 
 
@@ -140,10 +143,10 @@ def tail(url: str, count: int) -> Waits:
         terminal.reads("42.5")
         terminal.press("t")
         terminal.reads("following")
-        idle = measured(terminal, count)
+        idle = measured(terminal, count, UP_AND_ON)
         with traffic("one", url, "orders", TAIL_RATE):
             sleep(2)
-            busy = measured(terminal, count)
+            busy = measured(terminal, count, UP_AND_ON)
         return Waits("tail of 20,000/s", idle, busy)
 
 

@@ -42,3 +42,14 @@ async def test_work_that_fails_is_said_in_the_line(shop: MemoryShop, monkeypatch
             await user.on_row("orders.DLQ")
             user.place.run_worker(fails(0.0), exit_on_error=False)
             await user.reads_in_line("mqtui made a mistake").presses("j").sees("orders.DLQ")
+
+
+async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemoryShop, folders: Path) -> None:
+    """Its line is named, and what is mended is shown after `r`."""
+    shop.profiles()
+    file = folders / "config" / "profiles.toml"
+    right = file.read_text()
+    file.write_text(right + "\n[profiles.shop]\n")
+    async with at_console(shop.console()) as user:
+        await user.is_at("HomePlace").sees("profiles.toml", "profiles", "[[profile]]")
+        await user.does(lambda: file.write_text(right)).presses("r").on_some_row("prod-eu")
