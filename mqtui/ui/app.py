@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 TICK = 0.5
 """Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
 
-TRAIL = 50
-
 
 class Console(App[None], inherit_bindings=False):
     """The whole console. `start` is what it opens with: `(target, resource)`, or nothing for home."""

@@ -88,7 +88,7 @@ async def _greet(console: Console) -> None:
 
 
 def _view(console: Console, name: str) -> Callable[[], Any]:
-    return lambda: console.show(place(name)())
+    return lambda: console.trail.to_view(place(name))
 
 
 def _float(console: Console, name: str) -> Callable[[], Any]:
