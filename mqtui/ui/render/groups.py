@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, counted
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
@@ -147,7 +147,7 @@ def group_sentence(item: GroupLine) -> str:
         return f"{name} stands still with {lag} waiting · {who}"
     if item.gain is not None and item.gain > 0:
         return f"{name} falls behind by {figures.rate(item.gain)}"
-    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {len(item.group.members)} members"
+    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {counted(len(item.group.members), 'member')}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
@@ -107,7 +108,7 @@ class PendingPlace(Listing[PendingLine]):
         """What the entry is."""
         entry = item.entry
         idle = figures.age(entry.idle / 1000, units=2)
-        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {idle}"
+        return f"{entry.id}: delivered {counted(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
 
     @on(RowTable.Highlighted, "#consumers")
     def _consumer_changed(self, event: RowTable.Highlighted) -> None:

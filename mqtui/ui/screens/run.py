@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.services.redrive.aftermath import Verdict
 from mqtui.ui.actions import Action
@@ -82,17 +83,26 @@ class RunPlace(Place):
         """`✓ first 1 ── ▸ next 10 ── rest ── watch`."""
         sizes = [*self.flight.stages.first, None]
         names: list[str] = []
-        passed = 0
+        end = 0
         for number, size in enumerate(sizes):
+            begin, end = end, end + size if size else told.planned
+            if begin >= told.planned:
+                break
             word = "first" if number == 0 and size else "next" if size else "rest"
-            name = f"{word} {size}" if size else word
-            passed += size or 0
-            done = told.moved >= passed if size else not self.flight.active and not told.left
-            now = self.flight.active and (not names or names[-1].startswith("✓"))
-            names.append(f"{'✓' if done else '▸' if now else '·'} {name}")
+            names.append(f"{word} {min(end, told.planned) - begin:,}")
         if self.flight.stages.watched:
             names.append("watch")
-        return " ── ".join(names)
+        now = self._stage(told) if self.flight.active else len(names)
+        signs = "✓" * now + "▸" + "·" * len(names)
+        return " ── ".join(f"{sign} {name}" for sign, name in zip(signs, names, strict=False))
+
+    def _stage(self, told: Result) -> int:
+        """How many of the stages are behind it."""
+        done, end, behind = told.planned - told.left, 0, 0
+        for size in self.flight.stages.first:
+            end += size
+            behind += done >= end
+        return behind + (done >= told.planned > end)
 
     def lines(self, told: Result) -> list[Text]:
         """Bar, outcomes, verdict, readers, reasons, suspects."""
@@ -100,7 +110,8 @@ class RunPlace(Place):
         known = self.flight.run is None or self.flight.run.ledger.planned is not None or not self.flight.active
         of = f"{told.planned:,}" if known else "?"
         full = round(BAR * done / told.planned) if told.planned and known else 0
-        rate = figures.rate(self.flight.rate()) if self.flight.active and not self.flight.waits else ""
+        speed = self.flight.rate() if self.flight.active and not self.settled else None
+        rate = "" if speed is None else figures.rate(speed)
         lines: list[Text] = [
             [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
@@ -123,15 +134,21 @@ class RunPlace(Place):
         """What the watch knows."""
         return self.flight.run.verdict if self.flight.run is not None else None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the verdict is the last word on what has moved so far."""
+        return self.flight.waits or not self.flight.active
+
     def _verdict_lines(self) -> list[Text]:
         verdict = self.verdict
         if verdict is None:
             return []
-        good = not verdict.came_back
-        lines: list[Text] = [[], [("✓ " if good else "✗ ", "ok" if good else "danger"), (verdict.words(), "")]]
+        sign = ("✗ ", "danger") if verdict.came_back else ("✓ ", "ok") if self.settled else ("▸ ", "live")
+        lines: list[Text] = [[], [sign, (verdict.words(), "")]]
         for reader in verdict.readers:
-            tone = "muted" if reader.still else "ok" if not reader.waiting else "lag"
-            note = "  not waited for: nobody is in it" if reader.still else ""
+            tone = "ok" if not reader.waiting else "lag" if reader.asked else "muted"
+            why = "nobody is in it" if reader.still else "the letters did not fail there"
+            note = f"  not waited for: {why}" if reader.waiting and not reader.asked else ""
             words = f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting"
             lines.append([(words, tone), (note, "muted")])
         lines += [[(f"  came back: {place}", "danger")] for place in verdict.back[:20]]
@@ -152,7 +169,7 @@ class RunPlace(Place):
         verdict = self.verdict
         if verdict is not None and verdict.share > flight.stages.stop_at:
             share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.share:.0%})"
-            return f"✗ STOPPED BY ITSELF: {share}. {told.left:,} letters never left.", "danger"
+            return f"✗ STOPPED BY ITSELF: {share}. {counted(told.left, 'letter')} never left.", "danger"
         return self.report(told), "ok" if told.moved == told.planned else "warn"
 
     def report(self, told: Result) -> str:
@@ -164,6 +181,8 @@ class RunPlace(Place):
             number = getattr(told, name)
             if number:
                 parts.append(f"{number:,} {name}")
+        if self.verdict is not None and self.verdict.passed is not None:
+            parts.append(f"{self.verdict.passed:,} passed")
         if told.came_back is not None:
             parts.append(f"{told.came_back:,} came back")
         where = f"{self.flight.planned.source.ref.name} → {targets}"
@@ -175,7 +194,7 @@ class RunPlace(Place):
 
     def obstacle(self, action: Action) -> str | None:
         """Enter answers a question, S needs a run."""
-        if action.id == "nav.open" and not self.flight.waits:
+        if action.id == "nav.open" and not self.settled:
             return "nothing is asked now"
         if action.id == "run.stop" and not self.flight.active:
             return "the run has ended"
@@ -184,12 +203,17 @@ class RunPlace(Place):
         return super().obstacle(action)
 
     def title_of(self, action: Action) -> str:
-        """Enter goes on."""
-        return "go on" if action.id == "nav.open" else super().title_of(action)
+        """Enter goes on, and opens the letters when there is nothing to go on with."""
+        if action.id == "nav.open":
+            return "go on" if self.flight.active else "letters"
+        return super().title_of(action)
 
     @does("nav.open")
-    def go_on(self) -> None:
-        """Go on with the next stage."""
+    async def go_on(self) -> None:
+        """Go on with the rest; at the end, what became of each letter."""
+        if not self.flight.active:
+            await self.console.go.run(self.flight.id)
+            return
         self.flight.answer(go_on=True)
         self.draw_run()
 
