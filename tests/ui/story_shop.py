@@ -52,7 +52,8 @@ class StoryShop:
     def profile(self, name: str, *, protected: bool = False) -> None:
         """Keep a profile as its user would."""
         environment = Environment.PROD if protected else Environment.STAGE
-        Store().add(Profile(name, {self.kind: Endpoint(self.url)}, environment, protected=protected))
+        endpoint = Endpoint(self.url.replace("guest:guest@", "guest@"))
+        Store().add(Profile(name, {self.kind: endpoint}, environment, protected=protected))
 
 
 @contextmanager

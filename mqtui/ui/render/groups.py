@@ -238,8 +238,8 @@ class Consumers:
         return ("▲", "warn") if is_stuck(item) else (" ", "")
 
     def trouble(self, item: Member) -> int:
-        """By pending entries of those that do nothing."""
-        return (item.pending or 0) if is_stuck(item) else 0
+        """By pending entries, those that do nothing first."""
+        return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
 
     def text(self, item: Member) -> str:
         """Its name."""
@@ -250,6 +250,7 @@ class Consumers:
         return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
 
 
+STUCK_WEIGHS = 1_000_000
 STUCK = 60_000
 """Milliseconds without a word after which a consumer with pending entries is called stuck."""
 

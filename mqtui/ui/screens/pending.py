@@ -20,6 +20,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render import figures
 from mqtui.ui.render.groups import Consumers, GroupLine, PendingEntries, PendingLine, is_stuck, stream_of
 from mqtui.ui.render.text import brief
+from mqtui.ui.screens.claim import ClaimPlace
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.step import StepPlace
@@ -209,7 +210,9 @@ class PendingPlace(Listing[PendingLine]):
             self.line.tell("nothing happened", "text")
             return
         plan = pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
-        self._review(plan)
+        owners = ", ".join(sorted({entry.consumer for entry in found}))
+        place = ClaimPlace(self.desk, session, plan, owners, after=self.read)
+        self.console.call_later(self.console.show, place)
 
     @does("pending.ack")
     def acknowledge(self) -> None:
@@ -219,7 +222,7 @@ class PendingPlace(Listing[PendingLine]):
             return
         self._review(pending.ack_plan(session, self.stream, self.group_name, self.wanted()), typed=self.stream.name)
 
-    def _review(self, plan: Plan, typed: str = "") -> None:
+    def _review(self, plan: Plan, typed: str) -> None:
         session = self.desk.session
         assert session is not None
 

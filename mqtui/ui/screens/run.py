@@ -13,6 +13,7 @@ from mqtui.services.redrive.aftermath import Verdict
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
+from mqtui.ui.render.run_stages import stages_line
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.widgets.pane import Pane
@@ -73,49 +74,32 @@ class RunPlace(Place):
         plan = self.flight.planned.plan
         targets = ", ".join(ref.name for ref in self.flight.planned.targets) or "nowhere"
         promise = plan.guarantee.strength if plan.guarantee else ""
-        self.pane.title(self.stages_line(told), f"{self.flight.planned.source.ref.name} → {targets} · {promise}")
+        done = told.planned - told.left
+        stages = stages_line(self.flight.stages, self.planned(told), done, active=self.flight.active)
+        self.pane.title(stages, f"{self.flight.planned.source.ref.name} → {targets} · {promise}")
         self.paper.write(self.lines(told))
         text, tone = self.sentence(told)
         self.line.tell(text, tone)
         self.draw_frame()
 
-    def stages_line(self, told: Result) -> str:
-        """`✓ first 1 ── ▸ next 10 ── rest ── watch`."""
-        sizes = [*self.flight.stages.first, None]
-        names: list[str] = []
-        end = 0
-        for number, size in enumerate(sizes):
-            begin, end = end, end + size if size else told.planned
-            if begin >= told.planned:
-                break
-            word = "first" if number == 0 and size else "next" if size else "rest"
-            names.append(f"{word} {min(end, told.planned) - begin:,}")
-        if self.flight.stages.watched:
-            names.append("watch")
-        now = self._stage(told) if self.flight.active else len(names)
-        signs = "✓" * now + "▸" + "·" * len(names)
-        return " ── ".join(f"{sign} {name}" for sign, name in zip(signs, names, strict=False))
-
-    def _stage(self, told: Result) -> int:
-        """How many of the stages are behind it."""
-        done, end, behind = told.planned - told.left, 0, 0
-        for size in self.flight.stages.first:
-            end += size
-            behind += done >= end
-        return behind + (done >= told.planned > end)
+    def planned(self, told: Result) -> int | None:
+        """How many letters are meant; None where only the end of the source will tell."""
+        run = self.flight.run
+        read_to_its_end = run is None or not (self.flight.active or run.stop.is_set())
+        return told.planned if read_to_its_end or (run is not None and run.ledger.planned is not None) else None
 
     def lines(self, told: Result) -> list[Text]:
         """Bar, outcomes, verdict, readers, reasons, suspects."""
         done = told.moved + told.refused + told.skipped + told.unknown
-        known = self.flight.run is None or self.flight.run.ledger.planned is not None or not self.flight.active
-        of = f"{told.planned:,}" if known else "?"
-        full = round(BAR * done / told.planned) if told.planned and known else 0
+        planned = self.planned(told)
+        of = "?" if planned is None else f"{planned:,}"
+        full = round(BAR * done / planned) if planned else 0
         speed = self.flight.rate() if self.flight.active and not self.settled else None
         rate = "" if speed is None else figures.rate(speed)
         lines: list[Text] = [
             [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
-            _outcomes(told, self.verdict),
+            _outcomes(told, self.verdict, None if planned is None else told.left),
         ]
         for reason, number in told.reasons:
             lines.append([(f"  ▲ {number:,} not moved: {reason}", "warn")])
@@ -169,7 +153,8 @@ class RunPlace(Place):
         verdict = self.verdict
         if verdict is not None and verdict.share > flight.stages.stop_at:
             share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.share:.0%})"
-            return f"✗ STOPPED BY ITSELF: {share}. {counted(told.left, 'letter')} never left.", "danger"
+            stayed = "The rest" if self.planned(told) is None else counted(told.left, "letter")
+            return f"✗ STOPPED BY ITSELF: {share}. {stayed} never left.", "danger"
         return self.report(told), "ok" if told.moved == told.planned else "warn"
 
     def report(self, told: Result) -> str:
@@ -236,7 +221,7 @@ class RunPlace(Place):
             self.console.copy(self.report(told), "the report")
 
 
-def _outcomes(told: Result, verdict: Verdict | None) -> Text:
+def _outcomes(told: Result, verdict: Verdict | None, left: int | None) -> Text:
     line: list[tuple[str, str]] = []
     for name, number, tone in (
         ("moved", told.moved, "ok"),
@@ -244,7 +229,7 @@ def _outcomes(told: Result, verdict: Verdict | None) -> Text:
         ("came back", None if verdict is None else verdict.came_back, "danger"),
         ("refused", told.refused, "danger"),
         ("unknown", told.unknown, "warn"),
-        ("left", told.left, "muted"),
+        ("left", left, "muted"),
     ):
         shown = "?" if number is None else f"{number:,}"
         line += [(f"{name} ", "muted"), (f"{shown}   ", tone if number else "muted")]
