@@ -78,7 +78,7 @@ class Verdict:
             return f"{self.came_back:,} of {self.moved:,} came back within {self.seconds:.0f}s."
         stayed = f"did not come back in {self.seconds:.0f}s"
         if self.passed is None:
-            return f"{letters} {stayed}; {self.why or 'no reader can be asked'}."
+            return f"{letters} {stayed}; {self.why.rstrip('.') or 'no reader can be asked'}."
         through = [reader.group for reader in self.readers if not reader.waiting]
         if self.passed == self.moved and through:
             return f"{letters} passed {', '.join(through)} and {stayed}."
@@ -196,7 +196,7 @@ class Aftermath:
     async def verdict(self, seconds: float) -> Verdict:
         """What is known now."""
         readers: list[Reader] = []
-        why = self._deaf
+        why = self._deaf or self._ended()
         try:
             for target in self.copies.number:
                 readers += await self._readers(target)
@@ -214,6 +214,13 @@ class Aftermath:
         back = tuple(self._back.values())
         shown = tuple(replace(reader, asked=reader in asked) for reader in readers)
         return Verdict(self.copies.stored, passed, len(back), seconds, shown, back[:100], self._perhaps, why)
+
+    def _ended(self) -> str:
+        """Why nothing is heard any more though nobody said so; "" while it listens."""
+        if self._listening is None or not self._listening.done():
+            return ""
+        error = self._listening.exception()
+        return f"letters that die again are not heard: {error!r}" if error else "letters that die again are not heard"
 
     def _asked(self, readers: Sequence[Reader]) -> list[Reader]:
         """The readers that count: the groups the letters failed in, else all that somebody is in."""

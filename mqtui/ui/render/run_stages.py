@@ -5,13 +5,16 @@ from __future__ import annotations
 from mqtui.services.redrive.order import Stages
 
 
-def stages_line(stages: Stages, planned: int | None, done: int, *, active: bool) -> str:
+def stages_line(stages: Stages, planned: int | None, done: int, *, active: bool, watching: bool) -> str:
     """Each stage with its sign: behind it, now, to come. `planned` is None where it is not known yet."""
     names, ends = _parts(stages.first, planned)
     behind = sum(end is not None and done >= end for end in ends)
+    if watching and 0 < behind < len(ends):
+        behind -= 1
     if stages.watched:
         names.append("watch")
-    signs = "✓" * behind + "▸" + "·" * len(names) if active else "✓" * len(names)
+        behind += not active and behind == len(ends)
+    signs = "✓" * behind + ("▸" if active else "·") + "·" * len(names)
     return " ── ".join(f"{sign} {name}" for sign, name in zip(signs, names, strict=False))
 
 

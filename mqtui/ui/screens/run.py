@@ -75,7 +75,8 @@ class RunPlace(Place):
         targets = ", ".join(ref.name for ref in self.flight.planned.targets) or "nowhere"
         promise = plan.guarantee.strength if plan.guarantee else ""
         done = told.planned - told.left
-        stages = stages_line(self.flight.stages, self.planned(told), done, active=self.flight.active)
+        active, watching = self.flight.active, self.watching
+        stages = stages_line(self.flight.stages, self.planned(told), done, active=active, watching=watching)
         self.pane.title(stages, f"{self.flight.planned.source.ref.name} → {targets} · {promise}")
         self.paper.write(self.lines(told))
         text, tone = self.sentence(told)
@@ -94,7 +95,7 @@ class RunPlace(Place):
         planned = self.planned(told)
         of = "?" if planned is None else f"{planned:,}"
         full = round(BAR * done / planned) if planned else 0
-        speed = self.flight.rate() if self.flight.active and not self.settled else None
+        speed = None if self.settled or self.watching else self.flight.rate()
         rate = "" if speed is None else figures.rate(speed)
         lines: list[Text] = [
             [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
@@ -117,6 +118,11 @@ class RunPlace(Place):
     def verdict(self) -> Verdict | None:
         """What the watch knows."""
         return self.flight.run.verdict if self.flight.run is not None else None
+
+    @property
+    def watching(self) -> bool:
+        """Whether nothing moves, and what has moved is looked after."""
+        return self.flight.run is not None and self.flight.run.watching
 
     @property
     def settled(self) -> bool:
@@ -145,7 +151,7 @@ class RunPlace(Place):
             left = "the rest" if flight.between.left is None else f"{flight.between.left:,}"
             return f"enter goes on with {left} · S stops here, the rest stays", "ok"
         if flight.active:
-            if self.verdict is not None:
+            if self.watching:
                 return "watching whether they come back · esc leaves it running · S stops the rest", "live"
             return "moving · esc leaves it running · S stops the rest; what is in hand is finished", "live"
         if flight.trouble is not None:
