@@ -18,6 +18,7 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
+from mqtui.services.redrive import aftermath
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
 
@@ -27,6 +28,7 @@ FINDING = 30.0
 VERDICT = 60.0
 """Seconds until a verdict has to be there: it takes ten of quiet after all readers have passed."""
 
+Patience = Callable[[bool], None]
 _numbers = count(1)
 
 
@@ -80,6 +82,17 @@ def no_desktop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Copies go to the terminal, where a story can read them."""
     for variable in ("TMUX", "WAYLAND_DISPLAY", "DISPLAY"):
         monkeypatch.delenv(variable, raising=False)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
+    """Whether the verdict takes its ten seconds; else two, so that the same story may be told often."""
+
+    def decide(whole: bool) -> None:
+        if not whole:
+            monkeypatch.setattr(aftermath, "SETTLED", 2.0)
+
+    return decide
 
 
 def console(target: str = "", resource: str = "") -> Console:

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from threading import Event
 
 import pytest
 from confluent_kafka import TopicPartition
 
+from mqtui.demo.shop.branches import open_branch
 from mqtui.demo.shop.kafka_sending import Sent, received
 from mqtui.demo.shop.kafka_topics import open_consumer
-from mqtui.demo.shop.kafka_traffic import billing, checkout, reporting
 from mqtui.demo.shop.names import KafkaNames
 from mqtui.domain.resource import BrokerKind
 from tests.brokers import Brokers
 from tests.ui.driver import User, at_console
-from tests.ui.story_shop import FINDING, VERDICT, StoryShop, console, story_shop
+from tests.ui.story_shop import FINDING, VERDICT, Patience, StoryShop, console, story_shop
 from tests.ui.story_shop import no_desktop as no_desktop
+from tests.ui.story_shop import patience as patience
+
+pytestmark = pytest.mark.timeout(300)
 
 NAMES = KafkaNames()
 LETTERS = 19
-"""Orders that died because they lack an amount."""
+"""Orders that died because payments did not answer, which it does again."""
 
 
 @pytest.fixture
 def shop(brokers: Brokers) -> Iterator[StoryShop]:
-    """Orders with letters; checkout and reporting at work."""
+    """Orders with letters; everybody at work but shipping, which stands still."""
     with story_shop(brokers, BrokerKind.KAFKA) as shop:
-        shop.hire(lambda stop: checkout(shop.url, NAMES, stop), lambda stop: reporting(shop.url, NAMES, stop))
+        shop.hire(*open_branch(BrokerKind.KAFKA).roles(shop.spec))
         yield shop
-
-
-def mended(url: str, stop: Event) -> None:
-    """Billing as it was released at 02:55: it takes orders of the old schema too."""
-    consumer = open_consumer(url, NAMES.billing)
-    try:
-        consumer.subscribe([NAMES.orders])
-        while not stop.is_set():
-            if consumer.consume(100, timeout=0.2):
-                consumer.commit(asynchronous=False)
-    finally:
-        consumer.close()
 
 
 def everything(shop: StoryShop, topic: str) -> list[Sent]:
@@ -65,50 +55,58 @@ def home(shop: StoryShop) -> Counter[bytes]:
     return Counter(one.parcel.value or b"" for one in orders if "x-mqtui-run" in dict(one.parcel.headers))
 
 
-def of_old_schema(shop: StoryShop) -> Counter[bytes]:
-    """Values of the letters that lack an amount."""
+def unanswered(shop: StoryShop) -> Counter[bytes]:
+    """Values of the letters for which payments did not answer."""
     letters = everything(shop, NAMES.orders_dlq)
-    return Counter(one.parcel.value or b"" for one in letters if b'"amount"' not in (one.parcel.value or b""))
+    trace = "kafka_dlt-exception-stacktrace"
+    return Counter(one.parcel.value or b"" for one in letters if b"PaymentTimeout" in dict(one.parcel.headers)[trace])
 
 
-async def sends_home(user: User, name: str, *, protected: bool) -> User:
-    """The story from the shell prompt to the report."""
+async def sends_home(user: User, name: str, *, protected: bool) -> None:
+    """The story from the shell prompt to the run."""
     await user.is_at("HomePlace").on_row(name).presses("enter").is_at("DestinationsPlace")
     await user.on_some_row("orders.DLQ", FINDING).presses("3").is_at("RadarPlace").on_row("orders.DLQ", FINDING)
-    await user.presses("enter").is_at("CausesPlace").on_row("SchemaMismatch", FINDING).on_row(str(LETTERS))
+    await user.presses("enter").is_at("CausesPlace").on_row("PaymentTimeout", FINDING).on_row(str(LETTERS))
     await user.presses("R").is_at("ReviewPlace").sees("exactly once", "nothing has happened yet", within=FINDING)
     await user.presses("enter")
     if protected:
         await user.reads_in_line(f"type {name}").types(name).presses("enter")
-    return await user.is_at("RunPlace")
+    await user.is_at("RunPlace")
 
 
 @pytest.mark.parametrize(("name", "protected", "most"), [("prod-eu", True, 14), ("stage-eu", False, 6)])
-async def test_billing_was_mended(shop: StoryShop, name: str, protected: bool, most: int, no_desktop: None) -> None:
+async def test_payments_answer_again(
+    shop: StoryShop, name: str, protected: bool, most: int, no_desktop: None, patience: Patience
+) -> None:
     """The first letter passes billing and stays away; then the rest; each is home once."""
-    shop.hire(lambda stop: mended(shop.url, stop))
+    patience(protected)
     shop.profile(name, protected=protected)
     async with at_console(console()) as user:
         await sends_home(user, name, protected=protected)
-        await user.sees("moved 1", "watching", within=FINDING).sees("▸")
-        await user.sees("The letter passed billing", "did not come back", "enter goes on with 18", within=VERDICT)
+        await user.sees("moved 1", "▸ The letter", within=FINDING).reads_in_line("watching")
+        await user.sees("✓ The letter passed billing", "did not come back", within=VERDICT)
+        await user.reads_in_line("enter goes on with 18")
         assert sum(home(shop).values()) == 1
-        await user.presses("enter").sees("19 letters passed billing", "report", within=3 * VERDICT)
+        await user.presses("enter").sees("✓ 19 letters passed billing", "report", within=3 * VERDICT)
         await user.sees("moved 19", "passed 19", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("the report copied")
+        await user.presses("y", "y").reads_in_line("report copied")
         assert "19 moved, 19 passed, 0 came back" in user.console.clipboard
-    assert home(shop) == of_old_schema(shop)
+        await user.presses("enter").is_at("RunLettersPlace").sees("redrive of orders.DLQ", "done")
+    assert home(shop) == unanswered(shop)
     assert set(home(shop).values()) == {1}
     assert sum(home(shop).values()) == LETTERS
 
 
-async def test_billing_was_not_mended(shop: StoryShop) -> None:
-    """The first letter dies again: the run stops by itself, and 18 letters never left."""
-    shop.hire(lambda stop: billing(shop.url, NAMES, stop))
-    shop.profile("prod-eu", protected=True)
-    async with at_console(console()) as user:
-        await sends_home(user, "prod-eu", protected=True)
-        await user.sees("STOPPED BY ITSELF", "1 of 1 came back", "18 letters never left", within=VERDICT)
-        await user.sees("came back 1", "orders.DLQ")
+async def test_orders_without_amount_come_back(shop: StoryShop) -> None:
+    """`mqtui stage-eu orders.DLQ` saves three keys; the first letter dies again, and the rest never leaves."""
+    shop.profile("stage-eu")
+    async with at_console(console("stage-eu", "orders.DLQ")) as user:
+        await user.is_at("CausesPlace", FINDING).on_row("PaymentTimeout", FINDING)
+        assert user.keys == 0
+        await user.presses("j").on_row("SchemaMismatch").presses("R").is_at("ReviewPlace")
+        await user.sees("nothing has happened yet", within=FINDING).presses("enter").is_at("RunPlace")
+        await user.sees("STOPPED BY ITSELF", "1 of 1 came back", "letters never left", within=VERDICT)
+        await user.sees("came back 1", "came back: orders.DLQ")
+        assert user.keys == 3
     assert sum(home(shop).values()) == 1

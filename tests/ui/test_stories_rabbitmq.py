@@ -14,8 +14,11 @@ from mqtui.demo.shop.rabbitmq_traffic import booking, checkout
 from mqtui.domain.resource import BrokerKind
 from tests.brokers import Brokers
 from tests.ui.driver import User, at_console
-from tests.ui.story_shop import FINDING, VERDICT, StoryShop, console, story_shop
+from tests.ui.story_shop import FINDING, VERDICT, Patience, StoryShop, console, story_shop
 from tests.ui.story_shop import no_desktop as no_desktop
+from tests.ui.story_shop import patience as patience
+
+pytestmark = pytest.mark.timeout(300)
 
 NAMES = RabbitNames()
 REJECTED = 12
@@ -80,8 +83,11 @@ async def sends_home(user: User, name: str, *, protected: bool) -> User:
 
 
 @pytest.mark.parametrize(("name", "protected", "most"), [("prod-mq", True, 15), ("stage-mq", False, 7)])
-async def test_booking_was_mended(shop: StoryShop, name: str, protected: bool, most: int, no_desktop: None) -> None:
+async def test_booking_was_mended(
+    shop: StoryShop, name: str, protected: bool, most: int, no_desktop: None, patience: Patience
+) -> None:
     """The first letter is acknowledged and stays away; then the rest; each was booked once, the others still wait."""
+    patience(protected)
     book = Book(shop.url)
     shop.hire(book.work)
     shop.profile(name, protected=protected)
@@ -94,7 +100,7 @@ async def test_booking_was_mended(shop: StoryShop, name: str, protected: bool, m
         await user.presses("enter").sees("12 letters passed work.invoices", "report", within=3 * VERDICT)
         await user.sees("moved 12", "passed 12", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("the report copied")
+        await user.presses("y", "y").reads_in_line("report copied")
         assert "12 moved, 12 passed, 0 came back" in user.console.clipboard
     assert set(book.home.values()) == {1}
     assert sum(book.home.values()) == REJECTED

@@ -14,8 +14,11 @@ from mqtui.demo.shop.redis_traffic import fraud, ledger, till
 from mqtui.domain.resource import BrokerKind
 from tests.brokers import Brokers
 from tests.ui.driver import at_console
-from tests.ui.story_shop import FINDING, VERDICT, StoryShop, console, story_shop
+from tests.ui.story_shop import FINDING, VERDICT, Patience, StoryShop, console, story_shop
 from tests.ui.story_shop import no_desktop as no_desktop
+from tests.ui.story_shop import patience as patience
+
+pytestmark = pytest.mark.timeout(300)
 
 NAMES = RedisNames()
 DECLINED = 6
@@ -64,8 +67,11 @@ def pending(shop: StoryShop, consumer: str) -> set[bytes]:
 
 
 @pytest.mark.parametrize(("name", "protected", "most"), [("shop", True, 11), ("stage", False, 6)])
-async def test_declined_cards(at_work: StoryShop, name: str, protected: bool, most: int, no_desktop: None) -> None:
+async def test_declined_cards(
+    at_work: StoryShop, name: str, protected: bool, most: int, no_desktop: None, patience: Patience
+) -> None:
     """The first payment is booked and stays away from the letters; then the rest; each came home once."""
+    patience(protected)
     shop = at_work
     letters = entries(shop, NAMES.payments_dlq)
     declined = {at: fields for at, fields in letters.items() if b"CardDeclined" in fields[b"dlq_exception"]}
@@ -85,7 +91,7 @@ async def test_declined_cards(at_work: StoryShop, name: str, protected: bool, mo
         await user.presses("enter").sees("6 letters passed", "report", within=3 * VERDICT)
         await user.sees("moved 6", "passed 6", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("the report copied")
+        await user.presses("y", "y").reads_in_line("report copied")
         assert "6 moved, 6 passed, 0 came back" in user.console.clipboard
     assert set(entries(shop, NAMES.payments_dlq)) == set(letters) - set(declined)
     orders = Counter(fields[b"order"] for at, fields in entries(shop, NAMES.payments).items() if at not in before)

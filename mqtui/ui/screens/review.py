@@ -21,6 +21,7 @@ from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
+from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.screens.run import RunPlace
@@ -192,14 +193,7 @@ class ReviewPlace(Place):
 
     def command(self) -> str:
         """The equivalent command line."""
-        wanted = self.order.selection
-        words = ["mqtui", self.order.verb.value, self.desk.url or self.desk.target, self.order.source.name]
-        for name, value in (("--cause", wanted.cause), ("--where", wanted.where), ("--limit", wanted.limit)):
-            if value:
-                words += [name, str(value)]
-        if self.order.verb is Verb.REDRIVE and not self.whole:
-            words += ["--canary", ",".join(map(str, CAREFUL.first)), "--watch", f"{CAREFUL.watch:.0f}s"]
-        return " ".join(words)
+        return command_of(self.order, self.desk.url or self.desk.target)
 
 
 def toned(line: str) -> Text:

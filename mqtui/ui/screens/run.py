@@ -13,9 +13,11 @@ from mqtui.services.redrive.aftermath import Verdict
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
+from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.run_stages import stages_line
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
+from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
@@ -144,6 +146,12 @@ class RunPlace(Place):
         lines += [[(f"  came back: {place}", "danger")] for place in verdict.back[:20]]
         return lines
 
+    @property
+    def coached(self) -> str:
+        """There is something to say when the first letter has come home and stayed."""
+        verdict = self.verdict
+        return super().coached if self.settled and verdict is not None and not verdict.came_back else ""
+
     def sentence(self, told: Result) -> tuple[str, str]:
         """What is asked now, or how it ended."""
         flight = self.flight
@@ -221,10 +229,12 @@ class RunPlace(Place):
 
     @does("thing.copy")
     def copy_report(self) -> None:
-        """The report."""
+        """The report, or the command that does the same."""
         told = self.flight.figures()
         if told is not None:
-            self.console.copy(self.report(told), "the report")
+            command = command_of(self.flight.planned.order, self.desk.url or self.desk.target)
+            parts = {"y": ("report", self.report(told)), "c": ("command", command)}
+            self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
 
 def _outcomes(told: Result, verdict: Verdict | None, left: int | None) -> Text:
