@@ -146,9 +146,9 @@ class Console(App[None], inherit_bindings=False):
         rows = [
             row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
         ]
-        looked = any(each.as_of for each in seen)
-        waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
-        letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
+        unread = [unknown("not read yet") for desk in self.desks or [None] if desk is None or not desk.looked]
+        waiting = total([*(row.backlog for row in rows), *unread])
+        letters = total([*(place.letters for each in seen for place in each.places), *unread])
         trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]
         clock = datetime.now().astimezone().strftime("%H:%M %Z")
         return (
