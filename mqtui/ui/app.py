@@ -146,7 +146,9 @@ class Console(App[None], inherit_bindings=False):
         rows = [
             row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
         ]
-        unread = [unknown("not read yet") for desk in self.desks or [None] if desk is None or not desk.looked]
+        unread = [unknown("not read yet") for desk in self.desks if not desk.looked]
+        if not self.desks:
+            unread = [unknown("nothing is open")]
         waiting = total([*(row.backlog for row in rows), *unread])
         letters = total([*(place.letters for each in seen for place in each.places), *unread])
         trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STEPS = {
-    "DestinationsPlace": "1/5 The shop is in trouble. n walks through what is wrong, the worst is on top. enter opens it.",
+    "DestinationsPlace": "1/5 The shop is in trouble, worst on top: enter opens it, n walks to the next.",
     "RadarPlace": "1/5 These are dead letters. enter shows what they died of.",
     "CausesPlace": "2/5 Letters by cause, a sample beside. 3/5 Small letters look, so try any. R plans a redrive.",
     "ReviewPlace": "4/5 This is the plan; nothing has happened yet. enter starts with one letter.",

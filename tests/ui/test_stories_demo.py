@@ -20,7 +20,7 @@ async def test_five_lines(no_desktop: None) -> None:
     """Each line says the next key; at the end the first letter is home and stayed, and `yc` copies the command."""
     with DemoSupply(["kafka"]) as supply:
         async with at_console(Console(supply=supply)) as user:
-            await user.is_at("DestinationsPlace").reads_in_line("1/5 The shop is in trouble. n walks")
+            await user.is_at("DestinationsPlace").reads_in_line("1/5 The shop is in trouble, worst on top")
             await user.on_row("orders.DLQ", STARTED)
             await (
                 user.presses("enter").is_at("CausesPlace").reads_in_line("2/5").reads_in_line("3/5 Small letters look")
