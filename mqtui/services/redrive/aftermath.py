@@ -245,7 +245,7 @@ class Aftermath:
         return found
 
     def _taken(self, row: GroupLag, target: Ref) -> int:
-        """Copies that a queue's consumers have acknowledged for sure: all, once it was seen without any message."""
+        """Copies that are no more in a queue, ready or in hand: all, once it was seen without any message."""
         if row.total.number == 0 and monotonic() - self.copies.last >= SAMPLED:
             self._drained[target] = self.copies.number[target]
         return self._drained[target]
