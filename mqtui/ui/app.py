@@ -163,9 +163,11 @@ class Console(App[None], inherit_bindings=False):
         rows = [
             row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
         ]
-        looked = any(each.as_of for each in seen)
-        waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
-        letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
+        unread = [unknown("not read yet") for desk in self.desks if not desk.looked]
+        if not self.desks:
+            unread = [unknown("nothing is open")]
+        waiting = total([*(row.backlog for row in rows), *unread])
+        letters = total([*(place.letters for each in seen for place in each.places), *unread])
         trend = summed([each.waiting.values(8) for each in seen])
         clock = datetime.now().astimezone().strftime("%H:%M %Z")
         return (

@@ -116,6 +116,10 @@ class Openings:
         flight.start()
         self._console.run_worker(loaded("notes_ended", "told_at_its_end")(self._console, flight), exit_on_error=False)
 
+    async def run(self, run: str) -> None:
+        """The letters of a run."""
+        await self._console.show(loaded("runs_letters", "RunLettersPlace")(run))
+
     async def put_back(self, desk: Desk, run: str) -> None:
         """The plan of a put back."""
         await self._console.show(loaded("putback", "PutBackPlace")(desk, run))

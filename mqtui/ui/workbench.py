@@ -48,6 +48,11 @@ class Desk:
         """The newest figures."""
         return self.watch.seen if self.watch else None
 
+    @property
+    def looked(self) -> bool:
+        """Whether there are figures at all."""
+        return self.seen is not None and bool(self.seen.as_of)
+
 
 class Underway(Protocol):
     """A run, or a put back, that goes on while its place is left."""

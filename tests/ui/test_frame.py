@@ -32,7 +32,7 @@ def lines(user: User) -> list[str]:
 async def test_the_frame(dev: MemoryShop, width: int, height: int) -> None:
     """Top bar, crumbs, list, the line, hints: each on its line, each line as wide as the terminal."""
     async with at_console(dev.console("shop"), (width, height)) as user:
-        await user.on_row("orders.DLQ").reads_in_line("orders.DLQ")
+        await user.on_row("orders.DLQ").reads_in_line("orders.DLQ").sees("† 54")
         drawn = lines(user)
         assert len(drawn) == height
         assert {len(line) for line in drawn} == {width}

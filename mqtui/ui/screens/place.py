@@ -127,7 +127,7 @@ class Place(Screen[None]):
         """Top bar, crumbs and hints."""
         if not self.stands or not self.query("#top"):
             return
-        self.line.coach = self.console.coach.line(type(self).__name__)
+        self.line.coach = self.console.coach.line(self.coached)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
         way = self.crumbs()
         crumbs = [Piece(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [Piece(" ")]
@@ -163,6 +163,11 @@ class Place(Screen[None]):
     def title_of(self, action: Action) -> str:
         """The action's word in the hints; a place may say more (`redrive 12 marked`)."""
         return action.title
+
+    @property
+    def coached(self) -> str:
+        """What the coach knows this place by; "" while it has nothing to say."""
+        return type(self).__name__
 
     # -- what it does
 
