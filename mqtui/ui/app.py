@@ -90,7 +90,7 @@ class Console(App[None], inherit_bindings=False):
         for each in self.themes.known.values():
             self.register_theme(each.textual())
         self.theme = theme.DEFAULT
-        self.set_keymap({name: ",".join(keys) for name, keys in self.keymap.keys.items()})
+        self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.bench.note(note, "warn")
         self.set_interval(TICK, self._tick, name="figures")
