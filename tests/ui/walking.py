@@ -18,6 +18,7 @@ from textual.screen import Screen
 
 from mqtui.ui.actions import ACTIONS
 from mqtui.ui.screens.menu_float import Float
+from mqtui.ui.screens.peek import PeekPlace
 from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.message_list import MessageList
 from tests.ui.driver import User, named
@@ -178,8 +179,10 @@ def busy(user: User) -> bool:
 
 
 def asks(user: User) -> bool:
-    """Whether the line asks something."""
+    """Whether the line asks something, or a price is asked while what was read before is still shown."""
     screen = user.console.screen
+    if isinstance(screen, PeekPlace) and screen.offer is not None and screen.table.lines.items:
+        return True
     return isinstance(screen, Place) and screen.stands and screen.line.asking
 
 
