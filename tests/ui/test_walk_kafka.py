@@ -39,13 +39,20 @@ class Cluster:
     def __init__(self, url: str, prefix: str) -> None:
         servers: dict[str, Any] = {"bootstrap.servers": url.removeprefix("kafka://")}
         self._admin = AdminClient(servers)
-        settings = {"group.id": prefix, "enable.auto.commit": False, "enable.partition.eof": True}
+        settings = {
+            "group.id": prefix,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
         self._reader = Consumer(servers | settings | {"auto.offset.reset": "earliest"})
         self._prefix = prefix
 
     def held(self) -> object:
         """Topics with their settings, records of ours and of mqtui's own, groups with their state and offsets."""
-        topics = {name: sorted(topic.partitions) for name, topic in self._reader.list_topics(timeout=WAIT).topics.items()}
+        topics = {
+            name: sorted(topic.partitions) for name, topic in self._reader.list_topics(timeout=WAIT).topics.items()
+        }
         ours = [name for name in sorted(topics) if name.startswith((self._prefix, "mqtui"))]
         return topics, self._settings(ours), [self._records(name, topics[name]) for name in ours], self._groups()
 
@@ -71,11 +78,13 @@ class Cluster:
 
     def _groups(self) -> list[tuple[object, ...]]:
         listed = self._admin.list_consumer_groups(request_timeout=WAIT).result(WAIT).valid
-        told = []
+        told: list[tuple[object, ...]] = []
         for group in sorted(listed, key=lambda each: each.group_id):
             asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)])
             places = asked[group.group_id].result(WAIT).topic_partitions
-            told.append((group.group_id, group.state, sorted((each.topic, each.partition, each.offset) for each in places)))
+            told.append(
+                (group.group_id, group.state, sorted((each.topic, each.partition, each.offset) for each in places))
+            )
         return told
 
     def close(self) -> None:

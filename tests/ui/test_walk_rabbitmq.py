@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,7 +61,7 @@ class Host:
         found = []
         while (got := self._channel.basic_get(queue))[0] is not None:
             method, properties, body = got
-            headers: dict[str, Any] = (properties.headers if properties is not None else None) or {}
+            headers: Mapping[str, Any] = (properties.headers if properties is not None else None) or {}
             redelivered = bool(method is not None and method.redelivered)
             found.append((cast("bytes", body), int(headers.get("x-delivery-count", 0)), redelivered))
         return found

@@ -13,9 +13,9 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.grounds import CountingRedis, Ground, ground_of
 from tests.ui.conftest import KEY
-from tests.ui.driver import User, at_console
+from tests.ui.driver import at_console
 from tests.ui.walking import Spot, after, by_keys, short_prefix, walk
 
 TOLD = "return redis.call('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', 0)"
@@ -48,11 +48,15 @@ def held(client: redis.Redis) -> object:
 async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     dlq, origin = ground.pair(5)
     ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
-    getattr(ground.world, "strand")(origin, "settle", "worker-7", 4)
+    assert isinstance(ground.world, CountingRedis)
+    ground.world.strand(origin, "settle", "worker-7", 4)
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
     assert ran.code == 0, ran.err
     Store().add(Profile("walk", {BrokerKind.REDIS: Endpoint(ground.url)}))
-    dead, stream = by_keys("enter", "3", sees=dlq.name), by_keys("enter", "enter", onto=origin.name, sees="letter 000008")
+    dead, stream = (
+        by_keys("enter", "3", sees=dlq.name),
+        by_keys("enter", "enter", onto=origin.name, sees="letter 000008"),
+    )
     letters = after(dead, "enter", sees="no amount")
     pending = after(by_keys("enter", "2", sees="1 members"), "enter", sees="4, all read")
     publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")

@@ -155,6 +155,7 @@ async def hit(user: User, key: str) -> None:
     """Press a key and wait for what it does. A pilot waits for the processor too, which takes ten times as long."""
     driver = user.console._driver
     assert driver is not None
+    character: str | None
     try:
         character = lookup(_get_unicode_name_from_key(key))
     except KeyError:

@@ -74,7 +74,7 @@ class Place(Screen[None]):
         yield Bar("raised", id="top")
         yield Bar(id="crumbs")
         yield Container(*self.body(), id="body")
-        yield Line()
+        yield Line(self.console.glyphs)
         yield Bar("raised", id="hints")
 
     def body(self) -> Iterable[Widget]:
@@ -99,12 +99,11 @@ class Place(Screen[None]):
         return self.query_one(Line)
 
     def on_mount(self) -> None:
-        """Draw the frame."""
+        """Draw the frame. Textual calls this after the same of a subclass, which therefore does not call it."""
         for bar in self.query(Bar):
             bar.glyphs = self.console.glyphs
         for table in self.query(RowTable):
             table.glyphs = self.console.glyphs
-        self.line.glyphs = self.console.glyphs
         self.draw_frame()
         self.refresh_figures()
 
@@ -143,7 +142,7 @@ class Place(Screen[None]):
         """The keys of this place; dim where they can't be pressed now."""
         looks: list[Piece] = []
         changes: list[Piece] = []
-        for action_id in self.hinted:
+        for action_id in self.hints():
             action = BY_ID[action_id]
             key = self.console.keymap.shown(action_id)
             dim = self.obstacle(action) is not None
@@ -157,6 +156,10 @@ class Place(Screen[None]):
         parting = (Piece(" │", "rule", FIRST_CHANGE),) if changes else ()
         self.query_one("#hints", Bar).left = (*looks, *parting, *changes, *tail)
         self.query_one("#hints", Bar).right = keys
+
+    def hints(self) -> tuple[str, ...]:
+        """Ids of the actions shown in the hints now."""
+        return self.hinted
 
     def title_of(self, action: Action) -> str:
         """The action's word in the hints; a place may say more (`redrive 12 marked`)."""

@@ -53,7 +53,6 @@ class PutBackPlace(Place):
 
     def on_mount(self) -> None:
         """Make the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.line.tell("making the plan; nothing is changed")

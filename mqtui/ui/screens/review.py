@@ -59,7 +59,6 @@ class ReviewPlace(Place):
 
     def on_mount(self) -> None:
         """Make the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.line.tell("making the plan; nothing is changed")
@@ -140,6 +139,11 @@ class ReviewPlace(Place):
             case "form.review":
                 return "one first" if self.whole else "all at once"
         return super().title_of(action)
+
+    def hints(self) -> tuple[str, ...]:
+        """A discard has one stage: there is no other way to start it."""
+        shown = super().hints()
+        return tuple(each for each in shown if each != "form.review") if self.order.verb is Verb.DISCARD else shown
 
     def obstacle(self, action: Action) -> str | None:
         """Enter needs a plan that may run."""

@@ -58,7 +58,6 @@ class StepPlace(Place):
 
     def on_mount(self) -> None:
         """Show the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.draw()

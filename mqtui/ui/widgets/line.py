@@ -57,9 +57,9 @@ class Line(Horizontal):
     Line > #said.-text { color: $text; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(id="line")
-        self.glyphs = Glyphs()
+        self.glyphs = glyphs
         self.coach = ""
         """What stands instead of the sentence, for who sees the console for the first time."""
 
