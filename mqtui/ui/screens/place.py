@@ -14,7 +14,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.ui import ways
+from mqtui.ui import top, ways
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.widgets.bars import Bar, Piece
 from mqtui.ui.widgets.line import Line
@@ -125,12 +125,12 @@ class Place(Screen[None]):
         if not self.stands or not self.query("#top"):
             return
         self.line.coach = self.console.coach.line(type(self).__name__)
-        self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
+        self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = top.top_bar(self.console)
         way = self.crumbs()
         crumbs = [Piece(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [Piece(" ")]
         bar = self.query_one("#crumbs", Bar)
         bar.left = (*crumbs, Piece(way[-1] if way else "", "text", bold=True))
-        bar.right = self.console.views()
+        bar.right = top.views(self.console)
         self.draw_hints()
 
     def draw_toasts(self) -> None:
