@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -108,6 +109,13 @@ class Console(App[None], inherit_bindings=False):
             self._fresh = False
             self.screen.refresh_figures()
             self.screen.draw_frame()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Throw keys away that were typed before what they would answer was painted."""
+        typed = isinstance(event, events.Key) and not event.is_forwarded
+        if typed and self.screen_stack and event.time < getattr(self.screen, "painted_at", 0.0):
+            return
+        await super().on_event(event)
 
     # -- what is shown
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
 from unicodedata import lookup
@@ -160,6 +161,7 @@ async def hit(user: User, key: str) -> None:
         character = lookup(_get_unicode_name_from_key(key))
     except KeyError:
         character = key if len(key) == 1 else None
+    await user.until(lambda: getattr(user.console.screen, "painted_at", 0.0) < inf, "sees what is asked")
     event = Key(key, character)
     event.set_sender(user.console)
     driver.send_message(event)

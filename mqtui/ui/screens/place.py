@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events, on
@@ -56,6 +58,9 @@ class Place(Screen[None]):
     """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
 
     _doers: ClassVar[dict[str, str]] = {}
+
+    painted_at = 0.0
+    """Keys typed before this moment are thrown away, on the clock of events: nobody has seen what they would answer."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -119,6 +124,14 @@ class Place(Screen[None]):
     def stands(self) -> bool:
         """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
         return self.is_mounted and bool(self.query(Line))
+
+    def hold_keys(self) -> None:
+        """Something is about to be shown that a key agrees to: throw keys away until it is painted."""
+        self.painted_at = inf
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self.painted_at = monotonic()
 
     def draw_frame(self) -> None:
         """Top bar, crumbs and hints."""

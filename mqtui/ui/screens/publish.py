@@ -32,6 +32,9 @@ from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
 LATEST = 5
+TYPED = 4_000
+"""Bytes of a value that a command line holds; a larger one comes from a file."""
+
 COMMON = (
     Field("headers", "Headers", hint="", lines=3),
     Field("value", "Value", lines=10),
@@ -140,6 +143,8 @@ class PublishPlace(Place):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
+        if len(draft.body) > TYPED:
+            return f"{shlex.join([*words, '-'])} < FILE"
         return shlex.join([*words, "--value", draft.body.decode("utf-8", "replace")])
 
     @does("form.editor")

@@ -91,6 +91,7 @@ class PutBackPlace(Place):
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{warned} warnings · nothing has happened yet" if warned else "nothing has happened yet"
         self.line.tell(refusal or told, "danger" if refusal else "text")
+        self.hold_keys()
 
     def refusal(self) -> str:
         """Why it can't be started at all; "" where it can."""

@@ -91,6 +91,7 @@ class ReviewPlace(Place):
         self.paper.write([*(toned(line) for line in lines(plan)), [], *self._ways_on()])
         refusal = self.refusal()
         self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
+        self.hold_keys()
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():

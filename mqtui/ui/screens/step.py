@@ -60,6 +60,7 @@ class StepPlace(Place):
         """Show the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
+        self.hold_keys()
         self.draw()
 
     def draw(self) -> None:
