@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from mqtui.domain.errors import Held
 from mqtui.domain.message import Header, Message, Offset
 from mqtui.domain.redrive import Receipt
 from mqtui.domain.resource import Ref
@@ -118,3 +119,13 @@ class Carried:
 
     moved: Arrivals
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
+
+
+class TakenOver(Held):
+    """Another run took the source over while letters were moved. `told` is what became of each of them all the same:
+    moved before, gone where the other run handled it, returned where it is still in the source (C8).
+    """
+
+    def __init__(self, error: Held, told: Sequence[Receipt] | Carried) -> None:
+        super().__init__(error.title, error.detail, error.hint)
+        self.told = told

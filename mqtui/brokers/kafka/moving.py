@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -15,11 +16,11 @@ from mqtui.brokers.kafka.freight import Freight, Letters, Parcels, Transfers
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import refused
 from mqtui.brokers.kafka.sending import Outbox, Word, receipt_of
-from mqtui.brokers.kafka.state import Stamp, State, records_of, state_topic
-from mqtui.domain.convoy import Carried, Places
-from mqtui.domain.errors import BrokerTrouble
+from mqtui.brokers.kafka.state import Stamp, State, read_handlers, records_of, state_topic
+from mqtui.domain.convoy import Carried, Places, TakenOver
+from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Transfer
+from mqtui.domain.redrive import Receipt, Stored, Transfer
 
 MOST_LETTERS = 10_000
 MOST_BYTES = 4_000_000
@@ -35,6 +36,17 @@ TRIES = 5
 
 RENEW = 10.0
 """Seconds between two writings of the holder record (K3)."""
+
+
+Told = TypeVar("Told", list[Receipt], Carried)
+
+
+def _receipts(words: Sequence[Word]) -> list[Receipt]:
+    return [receipt_of(word) for word in words]
+
+
+def _said(words: Sequence[Word | None]) -> list[Word]:
+    return [word for word in words if word is not None]
 
 
 class Mover:
@@ -65,20 +77,20 @@ class Mover:
         """One receipt a letter.
 
         Raises:
-            Held: another run took over.
+            TakenOver: another run took over; it tells what became of each letter. Held: where that can't be read.
             NotFound, NotAuthorised: a target can't be had; what was committed before stays so.
             BrokerTrouble: no broker answers; the state topic will tell what became of the letters.
         """
-        return [receipt_of(word) for word in self._settled(Transfers(batch))]
+        return self._settled(Transfers(batch), _receipts)
 
     def carry(self, load: ParcelLoad) -> Carried:
         """The same for letters unseen. Raises as `move`."""
         parcels = Parcels(load)
-        return parcels.told(self._settled(parcels))
+        return self._settled(parcels, parcels.told)
 
     def settle(self, letters: Sequence[Message]) -> list[Receipt]:
         """Mark letters handled, without sending them anywhere. Raises as `move`."""
-        return [receipt_of(word) for word in self._settled(Letters(letters))]
+        return self._settled(Letters(letters), _receipts)
 
     def renew(self) -> None:
         """Say that the run is still there, when it is time to (K3).
@@ -94,9 +106,20 @@ class Mover:
             self._sent = []
             self._failed(underlying(error), Letters([]), [])
 
-    def _settled(self, freight: Freight) -> list[Word]:
+    def _settled(self, freight: Freight, told: Callable[[Sequence[Word]], Told]) -> Told:
         freight.ready(self._outbox)
         words: list[Word | None] = [None] * len(freight.offsets)
+        try:
+            self._all(freight, words)
+        except Held as error:
+            self._find_out(freight, words)
+            if None in words:
+                raise
+            raise TakenOver(error, told(_said(words))) from error
+        return told(_said(words))
+
+    def _all(self, freight: Freight, words: list[Word | None]) -> None:
+        """Transactions until there is a word on each letter."""
         groups: deque[Sequence[int]] = deque([range(len(words))])
         tries = 0
         while groups:
@@ -113,7 +136,26 @@ class Mover:
             tries = tries + 1 if len(rest) == len(group) else 0
             if tries >= TRIES:
                 raise BrokerTrouble("The broker commits nothing", f"{TRIES} transactions in a row failed.")
-        return [word for word in words if word is not None]
+
+    def _find_out(self, freight: Freight, words: list[Word | None]) -> None:
+        """Once another run holds the topic, and this one's last transaction is over: who handled the rest (C8)."""
+        wanted: dict[int, list[int]] = {}
+        for place, word in enumerate(words):
+            if word is None:
+                wanted.setdefault(freight.partitions[place], []).append(freight.offsets[place])
+        try:
+            handlers = read_handlers(self._connection, self._identity, wanted)
+        except MqtuiError:  # nobody tells: the letters stay in doubt
+            return
+        for place, word in enumerate(words):
+            if word is None:
+                run, operator = handlers.get((freight.partitions[place], freight.offsets[place]), ("", ""))
+                if run == self._stamp.run:
+                    words[place] = self._outbox.word(place)
+                elif run:
+                    words[place] = Receipt(Stored.GONE, None, f"handled by run {run[:8]} of {operator}")
+                else:
+                    words[place] = Receipt(Stored.RETURNED, None, "another run took the topic over")
 
     def _attempt(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> Mapping[int, KafkaError]:
         """One transaction with as much of the group as fits. Returns the letters to blame where it was aborted."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 from mqtui.brokers.port import Batch, Convoy, Lease
 from mqtui.domain.capability import Verb
-from mqtui.domain.convoy import Lanes
+from mqtui.domain.convoy import Lanes, TakenOver
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Outcome, Transfer
 from mqtui.services.letters import Selector
@@ -107,7 +107,11 @@ class Walk:
             number = await hand.note()
             if before is not None and not await before:
                 return 0
-            await hand.move()
+            try:
+                await hand.move()
+            except TakenOver:
+                await hand.settle(number)
+                raise
             moved = True
         finally:
             after.set_result(moved)

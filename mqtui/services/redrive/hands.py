@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mqtui.brokers.port import Convoy, Load
-from mqtui.domain.convoy import Carried
+from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Transfer
@@ -73,6 +73,10 @@ class Shown:
         """Where the broker breaks off nobody knows what became of them."""
         try:
             self._receipts = await self._mover(self._transfers)
+        except TakenOver as error:
+            assert not isinstance(error.told, Carried)
+            self._receipts = error.told
+            raise
         except MqtuiError:
             self._books.ledger.add(Outcome.UNKNOWN, len(self))
             self._suspect(range(len(self)))
@@ -138,6 +142,10 @@ class Unseen:
         """Where the broker breaks off nobody knows what became of them."""
         try:
             self._carried = await self._convoy.carry(self._load)
+        except TakenOver as error:
+            assert isinstance(error.told, Carried)
+            self._carried = error.told
+            raise
         except MqtuiError:
             self._books.ledger.add(Outcome.UNKNOWN, len(self))
             raise
