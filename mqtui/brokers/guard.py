@@ -153,7 +153,7 @@ class BoundConvoy(BoundLease):
 
     async def carry(self, load: Load) -> Carried:
         """As the lease's own, for the plan's targets."""
-        only(self._targets, {*load.targets})
+        only(self._targets, {lane.target for lane in load.lanes})
         return await self._convoy.carry(load)
 
     @property

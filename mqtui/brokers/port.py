@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from mqtui.domain.capability import Support, Verb
-from mqtui.domain.convoy import Carried, Lanes, Places
+from mqtui.domain.convoy import Carried, Lane, Lanes, Places
 from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
@@ -186,7 +186,8 @@ class Load(Protocol):
 
     whole: bool
     places: Places
-    targets: frozenset[Ref]
+    lanes: Sequence[Lane]
+    """Each that one of them takes, once."""
 
     def __len__(self) -> int:
         """How many."""

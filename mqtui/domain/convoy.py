@@ -36,13 +36,15 @@ class Lane:
     origin: OriginOf
     added: tuple[Header, ...]
     keeps_time: bool = False
+    group: str = ""
+    """The consumer group that such letters say they failed in."""
 
 
 class Lanes(Protocol):
     """Says how letters go, once for each shape. Asked by one thread."""
 
-    def decisive(self, letter: Message) -> int | None:
-        """The place of the header whose value decides where letters with these header names go; None: none does."""
+    def decisive(self, letter: Message) -> tuple[int, ...]:
+        """Places of the headers whose values tell apart lanes of letters with these header names."""
 
     def lane(self, letter: Message) -> Lane | None:
         """How letters of this shape go; None: each of them needs a look of its own."""
@@ -105,12 +107,11 @@ class Arrivals:
     def __len__(self) -> int:
         return len(self.places)
 
-    def __iter__(self) -> Iterator[tuple[Offset, str]]:
-        """Each letter's place, and `topic partition/offset` of its copy."""
+    def __iter__(self) -> Iterator[tuple[Offset, str, Offset | None]]:
+        """Each letter's place, the topic of its copy, and the copy's place there."""
         columns = (array("i", self.which), array("i", self.partitions), array("q", self.offsets))
         for place, topic, partition, offset in zip(self.places, *columns, strict=True):
-            name = self.topics[topic]
-            yield place, name if offset == NOWHERE else f"{name} {Offset(partition, offset)}"
+            yield place, self.topics[topic], None if offset == NOWHERE else Offset(partition, offset)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,10 @@ def unpack_dones(blob: bytes) -> list[Done]:
     """What `pack_dones` packed, one by one."""
     dones: list[Done] | Arrivals = _dones.decode(zlib.decompress(blob))
     if isinstance(dones, Arrivals):
-        return [(str(place), Outcome.MOVED.value, copy, "") for place, copy in dones]
+        return [
+            (str(place), Outcome.MOVED.value, topic if copy is None else f"{topic} {copy}", "")
+            for place, topic, copy in dones
+        ]
     return dones
 
 

@@ -19,6 +19,7 @@ from mqtui.domain.plan import Deliver, Plan
 from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.conventions import known
+from mqtui.services.redrive.aftermath import Copies
 from mqtui.services.redrive.lanes import HomeLanes
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.routing import Router
@@ -28,6 +29,7 @@ from tests.contract.kafka_stage import Run, Stage
 Sent = list[tuple[str, str | bytes | None]]
 Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
 ORIGIN_TOPIC = "kafka_dlt-original-topic"
+GROUP = "kafka_dlt-original-consumer-group"
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ def sound(home: Ref, count: int) -> list[tuple[bytes | None, bytes | None, Sent]
     for number in range(count):
         headers: Sent = [("trace", b"%d" % number), (ORIGIN_TOPIC, home.name.encode()), ("trace", None)]
         if number % 3 == 0:
-            headers = [(ORIGIN_TOPIC, home.name.encode()), ("kafka_dlt-exception-fqcn", b"x.NoStock")]
+            headers = [(ORIGIN_TOPIC, home.name.encode()), (GROUP, b"payments")]
         value = None if number % 5 == 0 else b"letter %06d" % number
         found.append((None if number % 7 == 0 else b"key %d" % number, value, headers))
     return found
@@ -168,8 +170,13 @@ async def test_the_place_of_each_copy_is_told(stage: Stage, adapter: Adapter) ->
     plan = replace(plan, steps=(*plan.steps, Deliver(other, source.count)))
     async with convoy(run, (source, plan)) as lease:
         lanes = Way(dlq, home, keep_timestamp=True, further=(other,)).lanes()
-        told = [await lease.carry(load) async for load in lease.loads(50, lanes)]
-    copies = {copy: str(place) for each in told for place, copy in each.moved}
+        told = [(load, await lease.carry(load)) async for load in lease.loads(50, lanes)]
+    watched = Copies(known().conventions)
+    for load, carried in told:
+        watched.note_load(load, carried)
+    assert (watched.stored, watched.failed_in) == (120, {"payments"})
+    assert {ref: len(positions) for ref, positions in watched.of.items()} == {home: 60, other: 60}
+    copies = {f"{topic} {copy}": str(place) for _, each in told for place, topic, copy in each.moved}
     assert len(copies) == 120
     for ref in (home, other):
         for record in stage.records(ref):

@@ -80,7 +80,7 @@ class Parcels:
     def __init__(self, load: ParcelLoad) -> None:
         self.partitions, self.offsets = load.partitions, load.offsets
         self.weights = [len(parcel[0]) for parcel in load.parcels]
-        self._targets = load.targets
+        self._targets = {lane.target for lane in load.lanes}
         self._parcels = load.parcels
 
     def ready(self, outbox: Outbox) -> None:
@@ -89,9 +89,9 @@ class Parcels:
 
     def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
         """Hand one over."""
-        record, _, _, target, headers, time = self._parcels[place]
-        assert target is not None, ODD
-        return outbox.put(producer, place, target.name, record.value(), record.key(), headers, time)
+        record, _, _, lane, headers, time = self._parcels[place]
+        assert lane is not None, ODD
+        return outbox.put(producer, place, lane.target.name, record.value(), record.key(), headers, time)
 
     def told(self, words: Sequence[Word]) -> Carried:
         """What became of each, from the words of all."""
@@ -103,19 +103,20 @@ class Parcels:
         return Offset(self.partitions[at], self.offsets[at])
 
     def _target(self, at: int) -> Ref:
-        target = self._parcels[at][3]
-        assert target is not None, ODD
-        return target
+        lane = self._parcels[at][3]
+        assert lane is not None, ODD
+        return lane.target
 
     def _arrivals(self, words: Sequence[Word], moved: Sequence[int]) -> Arrivals:
-        targets = [self._parcels[at][3] for at in moved]
-        different = {id(target): target for target in targets}
-        numbers = {name: number for number, name in enumerate(different)}
+        lanes = [self._parcels[at][3] for at in moved]
+        different = {id(lane): lane.target.name for lane in lanes if lane is not None}
+        topics = tuple(dict.fromkeys(different.values()))
+        numbers = {lane: topics.index(name) for lane, name in different.items()}
         reports: list[Record] = [words[at] for at in moved]
         return Arrivals(
             Places.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
-            tuple([target.name for target in different.values() if target is not None]),
-            array("i", [numbers[id(target)] for target in targets]).tobytes(),
+            topics,
+            array("i", [numbers[id(lane)] for lane in lanes]).tobytes(),
             array("i", [NOWHERE if word is STORED else word.partition() for word in reports]).tobytes(),
             array("q", [NOWHERE if word is STORED else word.offset() for word in reports]).tobytes(),
         )

@@ -6,7 +6,9 @@ each letter of a move.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import TypeAlias
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
@@ -18,8 +20,8 @@ from mqtui.domain.resource import Ref
 
 MOST_SHAPES = 2_000
 
-Parcel: TypeAlias = tuple[Record, int, int, Ref | None, WireHeaders, int]
-"""Record, partition, offset, target (None: it needs a look), headers and time to send it with (0: now)."""
+Parcel: TypeAlias = tuple[Record, int, int, Lane | None, WireHeaders, int]
+"""Record, partition, offset, lane (None: it needs a look), headers and time to send it with (0: now)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,10 @@ class Road:
 
 @dataclass(slots=True)
 class Shape:
-    """Letters with the same header names: their roads by the value of the header that decides."""
+    """Letters with the same header names: their roads by the headers that decide."""
 
-    decisive: int | None
-    roads: dict[bytes | None, Road | None] = field(default_factory=dict)
+    decisive: Callable[[WireHeaders], Hashable]
+    roads: dict[Hashable, Road | None] = field(default_factory=dict)
 
 
 class Sorter:
@@ -49,19 +51,18 @@ class Sorter:
     def __call__(self, record: Record, partition: int, offset: int) -> Parcel:
         """The parcel of one record, from that place."""
         try:
-            headers = read_headers(record) or ()
+            headers: WireHeaders = read_headers(record) or []
         except SystemError:  # a header name that is not UTF-8
             return (record, partition, offset, None, [], 0)
         names = tuple([name for name, _ in headers])
         shape = self._shapes.get(names)
         if shape is None:
             shape = self._learn(names, record, partition, offset)
-        at = shape.decisive
-        value = None if at is None else headers[at][1]
+        decided = shape.decisive(headers)
         try:
-            road = shape.roads[value]
+            road = shape.roads[decided]
         except KeyError:
-            road = self._build(shape, value, record, partition, offset)
+            road = self._build(shape, decided, record, partition, offset)
         if road is None:
             return (record, partition, offset, None, [], 0)
         lane = road.lane
@@ -71,15 +72,16 @@ class Sorter:
         pairs = [headers[place] for place in lane.kept]
         pairs.append((lane.origin_name, lane.origin(partition, offset, time)))
         pairs += road.added
-        return (record, partition, offset, lane.target, pairs, (time or 0) if lane.keeps_time else 0)
+        return (record, partition, offset, lane, pairs, (time or 0) if lane.keeps_time else 0)
 
     def _learn(self, names: tuple[str, ...], record: Record, partition: int, offset: int) -> Shape:
         if len(self._shapes) >= MOST_SHAPES:
             self._shapes.clear()
-        found = self._shapes[names] = Shape(self._lanes.decisive(message(self._ref, record, partition, offset)))
+        places = self._lanes.decisive(message(self._ref, record, partition, offset))
+        found = self._shapes[names] = Shape(itemgetter(*places) if places else len)
         return found
 
-    def _build(self, shape: Shape, value: bytes | None, record: Record, partition: int, offset: int) -> Road | None:
+    def _build(self, shape: Shape, decided: Hashable, record: Record, partition: int, offset: int) -> Road | None:
         if len(shape.roads) >= MOST_SHAPES:
             shape.roads.clear()
         letter = message(self._ref, record, partition, offset)
@@ -87,7 +89,7 @@ class Sorter:
         road = None
         if lane is not None and not unsendable([letter.headers[place] for place in lane.kept]):
             road = Road(lane, [(name, content) for name, content, _ in lane.added])
-        shape.roads[value] = road
+        shape.roads[decided] = road
         return road
 
 
@@ -100,9 +102,9 @@ class ParcelLoad:
         self.partitions = [parcel[1] for parcel in parcels]
         self.offsets = [parcel[2] for parcel in parcels]
         self.places = Places.of(self.partitions, self.offsets)
-        targets = {id(parcel[3]): parcel[3] for parcel in parcels}.values()
-        self.whole = None not in targets
-        self.targets = frozenset([target for target in targets if target is not None])
+        lanes = {id(parcel[3]): parcel[3] for parcel in parcels}.values()
+        self.whole = None not in lanes
+        self.lanes: Sequence[Lane] = [lane for lane in lanes if lane is not None]
 
     def __len__(self) -> int:
         return len(self.parcels)

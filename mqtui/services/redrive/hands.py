@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,16 +20,25 @@ PERHAPS_TWICE = "perhaps twice: "
 """How the journal's reason of a moved letter begins that may have been stored before a crash too; its name follows."""
 
 
+class Watcher(Protocol):
+    """Who wants to know where copies went."""
+
+    def note(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
+        """Of a batch."""
+
+    def note_load(self, load: Load, carried: Carried) -> None:
+        """Of a load."""
+
+
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where a run writes: its counts, its journal, and who watches where copies went. `suspicious`: a letter whose fate
-    is in doubt may be there twice.
-    """
+    """Where a run writes: its counts, its journal, and for whoever watches."""
 
     ledger: Ledger
     keeper: Keeper
-    stored: Callable[[Sequence[Transfer], Sequence[Receipt]], None]
+    watcher: Watcher | None
     suspicious: bool
+    """Whether a letter whose fate is in doubt may be there twice."""
 
 
 class Hand(Protocol):
@@ -81,7 +90,8 @@ class Shown:
             self._books.ledger.add(Outcome.UNKNOWN, len(self))
             self._suspect(range(len(self)))
             raise
-        self._books.stored(self._transfers, self._receipts)
+        if self._books.watcher is not None:
+            self._books.watcher.note(self._transfers, self._receipts)
 
     async def settle(self, number: int) -> None:
         """A letter whose fate is in doubt stays open in the journal: a resume asks again."""
@@ -149,6 +159,8 @@ class Unseen:
         except MqtuiError:
             self._books.ledger.add(Outcome.UNKNOWN, len(self))
             raise
+        if self._books.watcher is not None:
+            self._books.watcher.note_load(self._load, self._carried)
 
     async def settle(self, number: int) -> None:
         """Those that were moved by columns, the others one by one; one in doubt stays open in the journal."""

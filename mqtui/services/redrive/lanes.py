@@ -24,10 +24,11 @@ class HomeLanes:
         self._router = router
         self._conventions = conventions
 
-    def decisive(self, letter: Message) -> int | None:
-        """The header that names the letter's origin, where that is its target."""
-        slot = self._conventions.layout(letter).slots.get("origin") if self._asks_each else None
-        return slot.first if slot else None
+    def decisive(self, letter: Message) -> tuple[int, ...]:
+        """The headers that name the letter's origin, where that is its target, and the group it failed in."""
+        slots = self._conventions.layout(letter).slots
+        origin = {slots["origin"].first} if self._asks_each and "origin" in slots else set()
+        return tuple(sorted(origin | ({slots["group"].last} if "group" in slots else set())))
 
     def lane(self, letter: Message) -> Lane | None:
         """What the router says of this one."""
@@ -43,7 +44,11 @@ class HomeLanes:
         ):
             return None
         kept = tuple(at for at, (name, _, _) in enumerate(letter.headers) if name not in way.stripped)
-        return Lane(way.target, kept, ORIGIN, origin, tuple(rest), self._keeps_time)
+        return Lane(way.target, kept, ORIGIN, origin, tuple(rest), self._keeps_time, self._group(letter))
+
+    def _group(self, letter: Message) -> str:
+        group = self._conventions.layout(letter).read_last(letter, "group")
+        return group if isinstance(group, str) else ""
 
 
 def _bears_none_of_ours(letter: Message) -> bool:

@@ -65,10 +65,6 @@ def quiet(_: Ledger) -> None:
     """Tell nobody."""
 
 
-def forget(_: object, __: object) -> None:
-    """Keep no record of where copies went: nothing watches them."""
-
-
 class Run:
     """A planned run. `ledger` counts while it goes on, so that its figures survive an error."""
 
@@ -193,11 +189,11 @@ class Run:
             await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
 
     def _lanes(self, stamps: Stamps, *, suspicious: bool) -> Lanes | None:
-        """How letters go that nobody looks at: where all are wanted, none can be doubled, and nothing is watched."""
+        """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
         order = self.planned.order
         plain = order.verb is Verb.REDRIVE and order.selection.everything and order.rate is None
         beside = self.remote is None and self._bundle is None
-        if not plain or not beside or suspicious or self._open_marks or self.stages.watched:
+        if not plain or not beside or suspicious or self._open_marks:
             return None
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(self.planned.targets))
         return HomeLanes(order, router, self._conventions)
@@ -206,8 +202,8 @@ class Run:
         self, writer: BoundWriter, remote: BoundWriter | None, router: Router, lanes: Lanes | None, *, suspicious: bool
     ) -> None:
         """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
-        stored = self.aftermath.copies.note if self.stages.watched else forget
-        books = Books(self.ledger, self._keeper, stored, suspicious)
+        watcher = self.aftermath.copies if self.stages.watched else None
+        books = Books(self.ledger, self._keeper, watcher, suspicious)
         for number, size in enumerate((*self.stages.first, None)):
             selector = Selector(self.planned.order.selection, self._conventions)
             walk = Walk(
