@@ -26,14 +26,14 @@ OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
 class Lane:
     """How all letters of one shape go: the same header names, the same target.
 
-    Headers at the places `kept` go along in their order; then follow the one that tells the letter's own origin and
-    those that are `added` to each.
+    Headers at the places `kept` go along in their order; then follow the one that tells where each lay (None: they
+    have it from an earlier run) and those that are `added` to all.
     """
 
     target: Ref
     kept: tuple[int, ...]
     origin_name: str
-    origin: OriginOf
+    origin: OriginOf | None
     added: tuple[Header, ...]
     keeps_time: bool = False
     group: str = ""

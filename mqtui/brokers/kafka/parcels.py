@@ -70,7 +70,8 @@ class Sorter:
         if kind == TIMESTAMP_NOT_AVAILABLE:
             time = None
         pairs = [headers[place] for place in lane.kept]
-        pairs.append((lane.origin_name, lane.origin(partition, offset, time)))
+        if (origin := lane.origin) is not None:
+            pairs.append((lane.origin_name, origin(partition, offset, time)))
         pairs += road.added
         return (record, partition, offset, lane, pairs, (time or 0) if lane.keeps_time else 0)
 

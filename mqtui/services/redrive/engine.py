@@ -97,8 +97,10 @@ class Walk:
                     self._budget -= len(load)
                 yield Unseen(self._books, lease, load), ()
             else:
-                batch = load.letters()
-                yield await self._choose(lease, mover, batch), batch
+                letters = load.letters()
+                for first in range(0, len(letters), BATCH):
+                    batch = letters[first : first + BATCH]
+                    yield await self._choose(lease, mover, batch), batch
 
     async def _step(self, hand: Hand, before: asyncio.Future[bool] | None, after: asyncio.Future[bool]) -> int:
         """Write down, move when the step before has moved, settle; how many were tried. None are once a step failed."""

@@ -9,13 +9,13 @@ from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import Kind
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.routing import Router
-from mqtui.services.redrive.stamps import NAMES, ORIGIN, origins_in
+from mqtui.services.redrive.stamps import COUNT, ORIGIN, origins_in
 
 
 class HomeLanes:
     """`domain.convoy.Lanes` of one order between topics. Its router is its own: it is asked by the lease's thread.
 
-    Letters that bear our headers, that have no way home, or that go elsewhere than the plan says have no lane.
+    Letters that have no way home, or that would go elsewhere than the plan says, have no lane.
     """
 
     def __init__(self, order: Order, router: Router, conventions: Conventions) -> None:
@@ -25,31 +25,29 @@ class HomeLanes:
         self._conventions = conventions
 
     def decisive(self, letter: Message) -> tuple[int, ...]:
-        """The headers that name the letter's origin, where that is its target, and the group it failed in."""
+        """Origin, where that is the target, the group it failed in, and how often it was sent home before."""
         slots = self._conventions.layout(letter).slots
-        origin = {slots["origin"].first} if self._asks_each and "origin" in slots else set()
-        return tuple(sorted(origin | ({slots["group"].last} if "group" in slots else set())))
+        places = {at for at, (name, _, _) in enumerate(letter.headers) if name == COUNT}
+        if self._asks_each and "origin" in slots:
+            places.add(slots["origin"].first)
+        if "group" in slots:
+            places.add(slots["group"].last)
+        return tuple(sorted(places))
 
     def lane(self, letter: Message) -> Lane | None:
         """What the router says of this one."""
-        way = self._router.route(letter)
-        if not isinstance(way, Transfer) or way.target.kind is not Kind.TOPIC or not _bears_none_of_ours(letter):
+        way, place = self._router.route(letter), letter.position
+        if not isinstance(way, Transfer) or way.target.kind is not Kind.TOPIC or not isinstance(place, Offset):
             return None
-        place, origin = letter.position, origins_in(letter.resource.name)
-        (name, value, _), *rest = way.added
-        if (
-            not isinstance(place, Offset)
-            or name != ORIGIN
-            or value != origin(place.partition, place.offset, letter.timestamp)
-        ):
-            return None
+        added, origin = way.added, None
+        if added and added[0][0] == ORIGIN:
+            origin = origins_in(letter.resource.name)
+            if added[0][1] != origin(place.partition, place.offset, letter.timestamp):
+                return None
+            added = added[1:]
         kept = tuple(at for at, (name, _, _) in enumerate(letter.headers) if name not in way.stripped)
-        return Lane(way.target, kept, ORIGIN, origin, tuple(rest), self._keeps_time, self._group(letter))
+        return Lane(way.target, kept, ORIGIN, origin, added, self._keeps_time, self._group(letter))
 
     def _group(self, letter: Message) -> str:
         group = self._conventions.layout(letter).read_last(letter, "group")
         return group if isinstance(group, str) else ""
-
-
-def _bears_none_of_ours(letter: Message) -> bool:
-    return {name for name, _, _ in letter.headers}.isdisjoint(NAMES)

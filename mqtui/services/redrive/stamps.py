@@ -73,7 +73,7 @@ class Stamps:
         if self._encoding is None:
             return ()
         count = self._encoding.number(COUNT, earlier(letter) + 1)
-        if letter.header(ORIGIN) is not None:
+        if any(name == ORIGIN for name, _, _ in letter.headers):
             return (*self._same, count)
         return (self._encoding.text(ORIGIN, origin(letter)), *self._same, count)
 
