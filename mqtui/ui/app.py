@@ -6,16 +6,19 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from inspect import isawaitable
+from time import monotonic
 from typing import Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Connect
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import total, unknown
+from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.profiles.resolve import resolve
@@ -77,6 +80,7 @@ class Console(App[None], inherit_bindings=False):
         """The target whose session is shown; "" at home."""
 
         self._fresh = False
+        self._drawn = 0.0
         self._ways: dict[str, Callable[[], Any]] = {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -101,13 +105,22 @@ class Console(App[None], inherit_bindings=False):
         """Give everything back."""
         await self.bench.close()
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What fails without a place of its own is said in the one that is shown."""
+        if isinstance(self.screen, Place):
+            self.screen.on_worker_state_changed(event)
+
     def _figures_changed(self) -> None:
         self._fresh = True
+        if monotonic() - self._drawn > TICK:
+            self.call_next(self._tick)
 
     def _tick(self) -> None:
         lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
+        if not self.screen_stack:
+            return
         if (self._fresh or lost) and isinstance(self.screen, Place) and self.screen.stands:
-            self._fresh = False
+            self._fresh, self._drawn = False, monotonic()
             self.screen.refresh_figures()
             self.screen.draw_frame()
 
@@ -149,7 +162,7 @@ class Console(App[None], inherit_bindings=False):
         looked = any(each.as_of for each in seen)
         waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
         letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
-        trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in self.desks), strict=False)]
+        trend = summed([each.waiting.values(8) for each in seen])
         clock = datetime.now().astimezone().strftime("%H:%M %Z")
         return (
             Piece(f" backlog {waiting} ", "muted", 2),
@@ -310,11 +323,3 @@ def _link(desk: Desk) -> str:
 def _link_tone(desk: Desk) -> str:
     failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
     return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"
-
-
-def _backlog(desk: Desk) -> list[float]:
-    """The sum of what waited on a broker, by sample."""
-    if desk.seen is None:
-        return []
-    rows = [series.values(8) for (_, what), series in desk.seen.series.items() if what == "backlog"]
-    return [sum(value or 0 for value in column) for column in zip(*rows, strict=False)]

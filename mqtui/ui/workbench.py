@@ -21,6 +21,7 @@ from mqtui.profiles.store import Store
 from mqtui.services.conventions import known
 from mqtui.services.session import Session, opened
 from mqtui.services.watch import Seen, Watch
+from mqtui.state.mistakes import own_mistake
 
 
 @dataclass(slots=True)
@@ -136,19 +137,27 @@ class Workbench:
                 desk.watch = Watch(desk.session, known().conventions, self._changed)
                 desk.opening = False
                 desk.settled.set()
-                watching = asyncio.create_task(desk.watch.forever(), name=f"watch {desk.target} {desk.kind}")
+                tasks = [asyncio.create_task(work) for work in (desk.watch.forever(), desk._stop.wait())]
                 try:
-                    await desk._stop.wait()
+                    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in ended:
+                        await task
                 finally:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
         except MqtuiError as error:
-            desk.trouble = error
-            desk.opening = False
-            desk.settled.set()
-            self._changed()
+            self._gave_up(desk, error)
+        except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
+            self._gave_up(desk, own_mistake(error))
         finally:
             desk.session = desk.watch = None
+
+    def _gave_up(self, desk: Desk, error: MqtuiError) -> None:
+        desk.trouble = error
+        desk.opening = False
+        desk.settled.set()
+        self._changed()
 
     def of(self, target: str) -> list[Desk]:
         """The open desks of a target."""
