@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -217,6 +218,19 @@ async def test_a_letter_that_is_too_large_is_refused_and_the_others_move(stage: 
     assert (await adapter.broker.snapshot(dlq)).count.number == 1
 
 
+async def test_a_letter_refused_while_others_are_still_produced(stage: Stage, adapter: Adapter) -> None:
+    """The broker's refusal ends the transaction in the midst of a load; all but the one to blame are sent again."""
+    dlq, home = stage.topic("dlq", 2), stage.topic("home", 1, {"max.message.bytes": "2000"})
+    large: tuple[bytes, bytes, Sent] = (b"k", b"x" * 5000, [(ORIGIN_TOPIC, home.name.encode())])
+    put(stage, dlq, [large, *sound(home, 8_000)])
+    async with convoy(Run(adapter, dlq, home, hand=10_000)) as lease:
+        told = await unseen(lease, Way(dlq, home), 10_000)
+    assert [(str(place), receipt.state) for each in told for place, _, receipt in each.others] == [
+        ("0/0", Stored.REFUSED)
+    ]
+    assert sum(len(each.moved) for each in told) == len(stage.records(home)) == 8_000
+
+
 async def test_the_guard_lets_no_load_go_elsewhere(stage: Stage, adapter: Adapter) -> None:
     dlq, home, other = stage.topic("dlq", 2), stage.topic("home"), stage.topic("other")
     put(stage, dlq, sound(other, 10))
@@ -262,3 +276,19 @@ async def test_a_run_that_timed_out_goes_on(stage: Stage, adapter: Adapter) -> N
         told = [await lease.carry(load) async for load in loads]
     assert sum(len(each.moved) for each in told) == 20
     assert len(stage.records(home)) == 40
+
+
+async def test_a_run_fenced_while_it_produces_goes_on(stage: Stage, adapter: Adapter) -> None:
+    """K4: what librdkafka does not take any more is of no letter's own doing; each is there once."""
+    dlq, home = stage.topic("dlq", 2), stage.topic("home", 2)
+    put(stage, dlq, sound(home, 20_000))
+    name = transactional_id(stage.prefix, (await adapter.broker.snapshot(dlq)).identity)
+    async with convoy(Run(adapter, dlq, home, hand=10_000)) as lease:
+        loads = aiter(lease.loads(10_000, Way(dlq, home).lanes()))
+        moved = len((await lease.carry(await anext(loads))).moved)
+        second = await anext(loads)
+        fencing = asyncio.create_task(asyncio.to_thread(stage.producer(transactional_id=name).init_transactions, 30))
+        told = await lease.carry(second)
+        await fencing
+    assert told.others == []
+    assert moved + len(told.moved) == len(stage.records(home)) == 20_000

@@ -205,11 +205,15 @@ class Mover:
             self._hold.write_holder(ended=False)
 
     def _failed(self, error: KafkaException, freight: Freight, words: list[Word | None]) -> Mapping[int, KafkaError]:
-        """Abort and say which letters are to blame; or go on with a new producer and see what was committed."""
+        """Abort and say which letters are to blame; or go on with a new producer and see what was committed.
+
+        A letter that the broker refuses while others are still produced shows as `_STATE` of the next.
+        """
         inner = error_of(error)
-        if inner.code() in RIGHTS and not inner.txn_requires_abort():
+        over = inner.txn_requires_abort() or inner.code() == KafkaError._STATE
+        if inner.code() in RIGHTS and not over:
             raise translate(error, "moving letters") from error
-        if inner.txn_requires_abort() and not inner.fatal():
+        if over and not inner.fatal():
             try:
                 self._hold.abort()
             except (KafkaException, SystemError) as again:

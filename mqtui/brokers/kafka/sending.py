@@ -38,6 +38,10 @@ def receipt_of(word: Word) -> Receipt:
     return word if isinstance(word, Receipt) else stored(word.partition(), word.offset())
 
 
+OVER = frozenset({KafkaError._STATE, KafkaError._FATAL})
+"""What producing says once the transaction, or the producer, is at its end: of no letter's own doing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A topic letters go to, described right before the first of them (K9)."""
@@ -127,7 +131,7 @@ class Outbox:
                 producer.poll(0.1)
             except KafkaException as error:
                 inner = error_of(error)
-                if inner.fatal() or inner.txn_requires_abort() or inner.code() == KafkaError._STATE:
+                if inner.fatal() or inner.txn_requires_abort() or inner.code() in OVER:
                     raise
                 return refused(inner)
             else:
