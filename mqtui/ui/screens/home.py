@@ -11,13 +11,14 @@ from typing import Any
 from textual import on
 from textual.widget import Widget
 
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.profiles import secrets
 from mqtui.profiles.model import Profile
 from mqtui.profiles.store import Store
 from mqtui.profiles.vault import NoKeyring
 from mqtui.ui.render.rows import Cell, Column
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.listing import Listing, troubled
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -112,6 +113,8 @@ class HomePlace(Listing[Entry]):
 
     hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
     empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    mistake: MqtuiError | None = None
+    """What is wrong with the file of profiles."""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
@@ -123,8 +126,16 @@ class HomePlace(Listing[Entry]):
         return ("home",)
 
     def items(self) -> list[Entry]:
-        """All profiles."""
-        return [Entry(profile, tuple(self.console.bench.of(profile.name))) for profile in self.console.bench.profiles()]
+        """All profiles; while their file has a mistake, none."""
+        try:
+            profiles, self.mistake = self.console.bench.profiles(), None
+        except MqtuiError as error:
+            profiles, self.mistake = [], error
+        return [Entry(profile, tuple(self.console.bench.of(profile.name))) for profile in profiles]
+
+    def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
+        """What is wrong with the file of profiles, else as every list."""
+        return super().state(lost) if self.mistake is None else troubled(self.mistake)
 
     def sentence(self, item: Entry) -> str:
         """Where it points."""

@@ -12,8 +12,10 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.state.mistakes import own_mistake
 from mqtui.ui import ways
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.widgets.bars import Bar, Piece
@@ -251,6 +253,12 @@ class Place(Screen[None]):
     def say(self, error: MqtuiError) -> None:
         """An error in its own place: what happened and what to do."""
         self.line.why_not(told(error), "danger")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Work that failed without a word says one."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            self.say(error if isinstance(error, MqtuiError) else own_mistake(error))
 
     async def on_click(self, event: events.Click) -> None:
         """The right button opens the menu of the row it is on."""
