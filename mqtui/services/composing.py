@@ -70,6 +70,37 @@ def message(draft: Draft, broker: BrokerKind, to: Ref) -> Outgoing:
     return replace(made, headers=typed, routing_key=route, properties=properties(draft))
 
 
+SAFE = {
+    BrokerKind.KAFKA: "acked by all in-sync replicas, no duplicate on a retry",
+    BrokerKind.RABBITMQ: "persistent, mandatory, confirmed: unroutable comes back and is named",
+    BrokerKind.REDIS: "the entry's id comes back once it is stored",
+}
+"""When a message counts as stored."""
+
+SHOWN = 200
+"""Characters of a key, or of a header, that a plan shows."""
+
+
+def facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
+    """What a plan says of its one message: where to, key, headers or fields, properties, size, when it is stored."""
+    place = "" if outgoing.partition is None else f", partition {outgoing.partition}"
+    named = outgoing.fields or tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
+    told = [
+        ("to", f"{outgoing.target}{place}"),
+        ("key", _shown(outgoing.key) if outgoing.key is not None else ""),
+        ("routing", outgoing.routing_key or ""),
+        ("fields" if outgoing.fields else "headers", ", ".join(_shown(name) for name, _ in named)),
+        ("properties", ", ".join(f"{name} {value}" for name, value in outgoing.properties)),
+        ("size", f"{outgoing.size:,} B"),
+        ("stored", SAFE[broker]),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
+def _shown(text: bytes) -> str:
+    return text[:SHOWN].decode("utf-8", "replace")
+
+
 def sealed(body: bytes, name: str) -> bytes:
     """The body, encrypted with the key of that name.
 

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import datetime
 from inspect import isawaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import total, unknown
-from mqtui.domain.metrics import summed
-from mqtui.domain.policy import Environment, Policy
-from mqtui.domain.resource import BrokerKind, Kind
+from mqtui.domain.policy import Policy
+from mqtui.domain.resource import BrokerKind
 from mqtui.state.paths import config_dir
 from mqtui.ui import clipboard, keymap, theme, ways
 from mqtui.ui.coach import Coach
 from mqtui.ui.glyphs import Glyphs, wanted
+from mqtui.ui.habits import Habits
 from mqtui.ui.openings import Openings
-from mqtui.ui.render.spark import spark
 from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.supply import Supply
 from mqtui.ui.trail import Trail
-from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk, Workbench
 
 if TYPE_CHECKING:
@@ -63,7 +60,8 @@ class Console(App[None], inherit_bindings=False):
         super().__init__()
         for each in self.themes.known.values():
             self.register_theme(each.textual())
-        self.set_reactive(Console.theme, theme.DEFAULT)
+        self.habits = Habits(self)
+        self.set_reactive(Console.theme, self.habits.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
         self.supply = supply
@@ -93,7 +91,7 @@ class Console(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Keys, the first place."""
-        self.set_keymap({name: ",".join(keys) for name, keys in self.keymap.keys.items()})
+        self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.bench.note(note, "warn")
         self.set_interval(TICK, self._tick, name="figures")
@@ -128,7 +126,14 @@ class Console(App[None], inherit_bindings=False):
             place.refresh_figures()
             place.draw_frame()
 
-    # -- what every place shows
+    async def on_event(self, event: events.Event) -> None:
+        """Throw keys away that were typed before what they would answer was painted."""
+        typed = isinstance(event, events.Key) and not event.is_forwarded
+        if typed and self.screen_stack and event.time < getattr(self.screen, "painted_at", 0.0):
+            return
+        await super().on_event(event)
+
+    # -- what is shown
 
     @property
     def desks(self) -> list[Desk]:
@@ -142,53 +147,6 @@ class Console(App[None], inherit_bindings=False):
             if self.target and desk.session is not None:
                 return desk.session.policy
         return None
-
-    def top_bar(self) -> tuple[tuple[Piece, ...], tuple[Piece, ...]]:
-        """Profile, environment, mode and links; backlog, letters, runs, clock."""
-        left = [Piece(f" {self.target or 'mqtui'} ", "text", bold=True)]
-        policy = self.policy
-        if policy is not None and policy.environment is not Environment.NONE:
-            word = policy.environment.upper()
-            shown = f"[{word}]" if self.no_color else f" {word} "
-            left.append(Piece(shown, "env_text", bold=True, ground=f"env_{policy.environment}"))
-        if policy is not None and (policy.read_only or policy.protected):
-            left.append(Piece(" read-only " if policy.read_only else " protected ", "warn"))
-        for desk in self.desks if self.target else ():
-            left.append(Piece(f" {desk.kind}", _link_tone(desk), 3))
-            left.append(Piece(f" {_link(desk)} ", _link_tone(desk), 1))
-        return tuple(left), self._badges()
-
-    def _badges(self) -> tuple[Piece, ...]:
-        seen = [desk.seen for desk in self.desks if desk.seen is not None]
-        rows = [
-            row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE
-        ]
-        unread = [unknown("not read yet") for desk in self.desks if not desk.looked]
-        if not self.desks:
-            unread = [unknown("nothing is open")]
-        waiting = total([*(row.backlog for row in rows), *unread])
-        letters = total([*(place.letters for each in seen for place in each.places), *unread])
-        trend = summed([each.waiting.values(8) for each in seen])
-        clock = datetime.now().astimezone().strftime("%H:%M %Z")
-        return (
-            Piece(f" backlog {waiting} ", "muted", 2),
-            Piece(f"{spark(trend, 8, self.glyphs.bars)} ", "lag", 4),
-            Piece(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
-            Piece(f" ▸ {len(self.bench.active)} ", "live" if self.bench.active else "muted", 0, "nav.view_5"),
-            Piece(f" {clock} ", "muted", 5),
-        )
-
-    def views(self) -> tuple[Piece, ...]:
-        """The views of a session, as numbers where there is little room."""
-        if not self.target:
-            return ()
-        names = ("dest", "groups", "dead", "", "runs", "audit")
-        pieces: list[Piece] = []
-        for number, name in enumerate(names, 1):
-            if name:
-                pieces.append(Piece(f" {number}", "accent", 0, f"nav.view_{number}"))
-                pieces.append(Piece(f" {name} ", "muted", 1, f"nav.view_{number}"))
-        return tuple(pieces)
 
     # -- going
 
@@ -230,6 +188,7 @@ class Console(App[None], inherit_bindings=False):
         """The session of a target; each broker opens by itself."""
         self.bench.open(target, kinds)
         self.target = target
+        self.habits.use(target)
         await self.show(ways.place("nav.view_1")())
 
     async def receive(self, supply: Supply) -> None:
@@ -317,17 +276,3 @@ class Console(App[None], inherit_bindings=False):
 
 async def _awaited(outcome: Awaitable[object]) -> None:
     await outcome
-
-
-def _link(desk: Desk) -> str:
-    seen = desk.seen
-    if desk.trouble is not None:
-        return "✗"
-    if seen is None or not seen.as_of:
-        return "✗ retry" if seen is not None and seen.trouble is not None else "·"
-    return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
-
-
-def _link_tone(desk: Desk) -> str:
-    failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
-    return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"

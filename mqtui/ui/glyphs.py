@@ -42,6 +42,9 @@ FORMS = {
     "▏": "|",
     "−": "-",
 }
+PLAIN = ("C", "POSIX")
+"""Locales without UTF-8."""
+
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = " .:-=+*#"
 TO_ASCII = str.maketrans({**FORMS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
@@ -65,5 +68,9 @@ class Glyphs:
 
 def wanted(*, asked: bool) -> bool:
     """Whether only ASCII can be drawn: asked for, a Linux console, or a locale that is not UTF-8."""
+    forced = os.environ.get("LC_ALL") or os.environ.get("LANG", "")
+    kind = os.environ.get("LC_CTYPE", "")
+    if forced in PLAIN and (os.environ.get("LC_ALL") or kind in ("", *PLAIN, "C.UTF-8")):
+        return True  # Python itself takes such a locale for UTF-8 and sets LC_CTYPE so
     encoding = (sys.stdout.encoding or locale.getpreferredencoding(False) or "").lower().replace("-", "")
-    return asked or os.environ.get("TERM") == "linux" or encoding != "utf8"
+    return asked or os.environ.get("TERM") in ("linux", "dumb") or encoding != "utf8"

@@ -31,6 +31,11 @@ class Keymap:
             made.append(Binding(keys, f"do('{action.id}')", action.title, show=False, id=action.id))
         return made
 
+    @property
+    def changed(self) -> dict[str, str]:
+        """The user's own keys alone, as Textual takes them: it lays them over the others anew at every key."""
+        return {name: ",".join(keys) for name, keys in self.keys.items() if keys != BY_ID[name].keys}
+
     def shown(self, action_id: str) -> str:
         """The first key of an action, as written."""
         return shown_key(self.keys[action_id][0])

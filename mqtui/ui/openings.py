@@ -51,6 +51,10 @@ class Openings:
             return
         await loaded("messages", "open_messages")(self._console, desk, ref)
 
+    async def following(self, desk: Desk, ref: Ref) -> None:
+        """Messages of a destination, followed from the first moment."""
+        await loaded("messages", "follow_messages")(self._console, desk, ref)
+
     async def named(self, target: str, resource: str) -> None:
         """A resource by its name, as the command line takes it; letters by cause where it holds dead ones.
 

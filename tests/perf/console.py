@@ -1,4 +1,4 @@
-"""The console's promises, whole: python -m tests.perf.console [--keys 200] [--starts 15]; the ticks are tests.perf.ticks.
+"""The console's promises, whole: python -m tests.perf.console [--keys 200] [--starts 15]; the ticks have their own.
 
 First paint, 10,000 rows, and key to paint with a tail, a redrive and changing rows beside it.
 """

@@ -13,6 +13,7 @@ import io
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
+from math import inf
 from time import monotonic
 from typing import Self
 
@@ -66,6 +67,7 @@ class User:
         async def press() -> None:
             for key in keys:
                 self.keys += 1
+                await self._wait(lambda: getattr(self.console.screen, "painted_at", 0.0) < inf, "sees what is asked")
                 await self.pilot.press(NAMES.get(key, key))
 
         return self._then(press)
@@ -151,15 +153,14 @@ class User:
 
     def until(self, holds: Callable[[], bool], what: str, within: float = PATIENCE) -> Self:
         """Wait until a condition holds."""
+        return self._then(lambda: self._wait(holds, what, within))
 
-        async def wait() -> None:
-            deadline = monotonic() + within
-            while not holds():
-                here = type(self.console.screen).__name__
-                assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.picture}"
-                await asyncio.sleep(LOOK)
-
-        return self._then(wait)
+    async def _wait(self, holds: Callable[[], bool], what: str, within: float = PATIENCE) -> None:
+        deadline = monotonic() + within
+        while not holds():
+            here = type(self.console.screen).__name__
+            assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.picture}"
+            await asyncio.sleep(LOOK)
 
     # -- what is there
 

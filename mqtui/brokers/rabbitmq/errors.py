@@ -89,8 +89,19 @@ def management(error: httpx.HTTPError, where: str) -> MqtuiError:
     return Unreachable(f"The management API at {where} can't be reached", text, "Check the option management.")
 
 
+TAGS = {
+    "monitoring": "Not monitor user",
+    "policymaker": "Not policymaker user",
+    "administrator": "Not administrator user",
+}
+"""What the API says with 401, as for a wrong password, where a tag is missing."""
+
+
 def answered(response: httpx.Response, what: str) -> MqtuiError:
     """What a reply that is no success means."""
+    lacking = next((tag for tag, words in TAGS.items() if words in response.text), "")
+    if response.status_code == 401 and lacking:
+        return NotAuthorised(f"The management API does not show {what}", "", f"The user needs the tag `{lacking}`.")
     if response.status_code == 401:
         return NotAuthenticated("The management API does not accept the login", what, "It needs the tag `management`.")
     if response.status_code == 403:

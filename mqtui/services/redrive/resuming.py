@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
@@ -27,6 +28,25 @@ UNSURE = 8
 FINISHED = (Outcome.MOVED, Outcome.SKIPPED)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the journal knows of a run."""
+
+    marks: list[Mark]
+    """Letters that were in hand."""
+
+    unsure: list[Mark]
+    """Letters that were moved, and that the broker may have given back."""
+
+    counts: dict[str, int]
+    """Finished letters by outcome, without the unsure ones."""
+
+    finished: int
+    twice: list[str]
+    repeated: frozenset[str]
+    """Letters that were in more than one hand."""
+
+
 async def plan(
     session: Session, record: RunRecord, runs: Runs, conventions: Conventions, remote: Session | None = None
 ) -> tuple[Planned, Before]:
@@ -36,35 +56,44 @@ async def plan(
         Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
     """
     kept = read_recipe(record.plan)
-    marks = runs.open_marks(record.id)
-    hands = Counter(mark[0] for _, hand in runs.open_hands(record.id) for mark in hand)
-    if record.state == "done" and not marks:
+    written = await asyncio.to_thread(_written, record, runs)
+    if record.state == "done" and not written.marks:
         raise Refused(
             "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
         )
-    unsure = _unsure(record, runs, marks)
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     order = replace(kept.order, stages=replace(kept.order.stages, first=()))
+    total = None if record.planned == UNPLANNED else record.planned
+    done = sum(written.counts.values())
+    if total is not None and (source.count.number or 0) > total - done:
+        source = replace(source, count=exact(total - done))
+    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
+    short = await asyncio.to_thread(runs.short, record.id)
+    facts = [("resumes", f"run {short}: {written.finished:,} done, {len(written.marks):,} were in hand")]
+    facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
+    steps = planned.plan.steps
+    frail = sum(mark[2] == 0 for mark in written.marks)
+    if frail and remote is None and kept.order.verb is Verb.REDRIVE:
+        steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
+    rest = replace(planned.plan, facts=tuple(facts), steps=steps)
+    before = Before(total, written.counts, [*written.marks, *written.unsure], written.twice, written.repeated)
+    return replace(planned, plan=rest), before
+
+
+def _written(record: RunRecord, runs: Runs) -> Written:
+    """Read the journal; a long run has many lines, so this is not for an event loop."""
+    marks = runs.open_marks(record.id)
+    hands = Counter(mark[0] for _, hand in runs.open_hands(record.id) for mark in hand)
+    unsure = _unsure(record, runs, marks)
     counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
     finished = sum(counts.values())
     if unsure:
         counts[Outcome.MOVED] -= len(unsure)
-    total = None if record.planned == UNPLANNED else record.planned
-    if total is not None and (source.count.number or 0) > total - sum(counts.values()):
-        source = replace(source, count=exact(total - sum(counts.values())))
-    planned = await make(session, order, conventions, remote, source=source, run=record.id, targets=kept.targets)
-    facts = [("resumes", f"run {runs.short(record.id)}: {finished:,} done, {len(marks):,} were in hand")]
-    facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
-    steps = planned.plan.steps
-    frail = sum(mark[2] == 0 for mark in marks)
-    if frail and remote is None and kept.order.verb is Verb.REDRIVE:
-        steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
-    rest = replace(planned.plan, facts=tuple(facts), steps=steps)
-    repeated = (name for name, number in hands.items() if number > 1)
     twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
-    return replace(planned, plan=rest), Before(total, counts, [*marks, *unsure], twice, frozenset(repeated))
+    repeated = frozenset(name for name, number in hands.items() if number > 1)
+    return Written(list(marks), unsure, counts, finished, twice, repeated)
 
 
 def _unsure(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:

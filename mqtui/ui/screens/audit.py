@@ -77,7 +77,6 @@ class AuditPlace(Listing[AuditLine]):
 
     def on_screen_resume(self) -> None:
         """Shown, or shown again: read and check it."""
-        super().on_screen_resume()
         self.read_again()
 
     @does("read.again")

@@ -77,7 +77,6 @@ class CausesPlace(Listing[CauseLine]):
 
     def on_mount(self) -> None:
         """Read the letters, or say what that costs."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.read()
 

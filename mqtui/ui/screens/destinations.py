@@ -73,6 +73,14 @@ class DestinationsPlace(Listing[Line]):
         if not any(self.table.go_to((item.broker, ref)) for ref in refs):
             self.line.why_not(f"{item.destination.ref.name} has no pair")
 
+    @does("read.follow")
+    async def follow(self) -> None:
+        """The messages of the row, at their end and following it; a queue says why not."""
+        item = self.table.current
+        desk = None if item is None else self.console.go.desk("", item.broker)
+        if item is not None and desk is not None:
+            await self.console.go.following(desk, item.destination.ref)
+
     @does("message.publish")
     async def publish(self) -> None:
         """A form for one message."""

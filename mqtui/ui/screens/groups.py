@@ -34,7 +34,6 @@ class GroupsPlace(Listing[GroupLine]):
 
     def on_mount(self) -> None:
         """The list has the focus."""
-        super().on_mount()
         self.table.focus()
 
     def crumbs(self) -> tuple[str, ...]:

@@ -54,10 +54,12 @@ class Help(Float):
         """Which place."""
         return f"keys of {type(self.place).__name__.removesuffix('Place')}"
 
+    def keys_shown(self) -> str:
+        """What stands below the box."""
+        return "/ finds · tab other side · enter does it · esc"
+
     def on_mount(self) -> None:
         """The looks have the focus."""
-        super().on_mount()
-        self.query_one("#float").border_subtitle = self.console.glyphs("/ finds · tab other side · enter does it · esc")
         self.looks.focus()
 
     def show_offers(self) -> None:

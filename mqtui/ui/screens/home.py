@@ -3,109 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
 
 from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import Figure, total, unknown
 from mqtui.profiles import secrets
-from mqtui.profiles.model import Profile
 from mqtui.profiles.store import Store
 from mqtui.profiles.vault import NoKeyring
-from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.render.profiles import Entry, Profiles
+from mqtui.ui.render.rows import Cell
 from mqtui.ui.screens.listing import Listing, troubled
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
-
-CLOSED = unknown("closed")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One profile and what is open of it."""
-
-    profile: Profile
-    desks: tuple[Desk, ...]
-
-    @property
-    def backlog(self) -> Figure:
-        """What waits on all its open brokers."""
-        rows = [row for desk in self.desks if desk.seen for row in desk.seen.destinations]
-        return total(row.backlog for row in rows if row.backlog.known) if rows else CLOSED
-
-    @property
-    def letters(self) -> Figure:
-        """Dead letters on all its open brokers."""
-        seen = [desk.seen for desk in self.desks if desk.seen and desk.seen.as_of]
-        return total(place.letters for each in seen for place in each.places) if seen else CLOSED
-
-
-class Profiles:
-    """How profiles stand in a list."""
-
-    columns = (
-        Column("name", "NAME", 14, grows=True),
-        Column("env", "ENV", 5),
-        Column("brokers", "BROKERS", 22, priority=3),
-        Column("mode", "MODE", 9, priority=2),
-        Column("link", "LINK", 10),
-        Column("backlog", "BACKLOG", 10, right=True),
-        Column("dead", "DEAD", 8, right=True),
-    )
-
-    def id(self, item: Entry) -> Hashable:
-        """The profile's name."""
-        return item.profile.name
-
-    def cells(self, item: Entry) -> Sequence[Cell]:
-        """A cell for each column."""
-        profile = item.profile
-        env = "" if profile.environment == "none" else profile.environment.upper()
-        mode = "read-only" if profile.read_only else "protected" if profile.protected else ""
-        return (
-            (profile.name, ""),
-            (env, "danger" if env == "PROD" else "warn" if env == "STAGE" else "ok"),
-            (", ".join(profile.brokers), "muted"),
-            (mode, "warn"),
-            _link(item),
-            (str(item.backlog), "muted"),
-            (str(item.letters), "dead" if item.letters.number else "muted"),
-        )
-
-    def sign(self, item: Entry) -> Cell:
-        """† dead letters, ✗ no link."""
-        if any(desk.trouble for desk in item.desks):
-            return "✗", "danger"
-        return ("†", "dead") if item.letters.number else (" ", "")
-
-    def trouble(self, item: Entry) -> int:
-        """Letters first, then lost links."""
-        return 2 if item.letters.number else 1 if any(desk.trouble for desk in item.desks) else 0
-
-    def text(self, item: Entry) -> str:
-        """Name, environment, brokers."""
-        return f"{item.profile.name} {item.profile.environment} {' '.join(item.profile.brokers)}"
-
-    def value(self, item: Entry, key: str) -> Any:
-        """What a column is ordered by."""
-        known = {"name": item.profile.name, "env": str(item.profile.environment), "link": _link(item)[0]}
-        return known.get(key, item.backlog.number if key == "backlog" else item.letters.number)
-
-
-def _link(item: Entry) -> Cell:
-    if not item.desks:
-        return "○ closed", "muted"
-    if any(desk.trouble for desk in item.desks):
-        return "✗ refused", "danger"
-    took = [desk.seen.took for desk in item.desks if desk.seen and desk.seen.as_of]
-    return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")
 
 
 class HomePlace(Listing[Entry]):
@@ -127,15 +41,21 @@ class HomePlace(Listing[Entry]):
 
     def items(self) -> list[Entry]:
         """All profiles; while their file has a mistake, none."""
+        bench, used = self.console.bench, self.console.habits.used
         try:
-            profiles, self.mistake = self.console.bench.profiles(), None
+            profiles, self.mistake = bench.profiles(), None
         except MqtuiError as error:
             profiles, self.mistake = [], error
-        return [Entry(profile, tuple(self.console.bench.of(profile.name))) for profile in profiles]
+        return [Entry(each, tuple(bench.of(each.name)), used(each.name)) for each in profiles]
 
     def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
         """What is wrong with the file of profiles, else as every list."""
         return super().state(lost) if self.mistake is None else troubled(self.mistake)
+
+    def on_mount(self) -> None:
+        """The cursor starts on the profile that was used last."""
+        self.table.show(self.items())
+        self.table.go_to(self.console.habits.last)
 
     def sentence(self, item: Entry) -> str:
         """Where it points."""

@@ -70,7 +70,7 @@ class Listing(Place, Generic[Item]):
         state = self.state(lost)
         self.table.instead = () if self.table.lines.count else state
         if state and self.table.lines.count:
-            self.line.tell(*state[0])
+            self.line.tell_behind(*state[0])
         elif state and not self._in_state:
             self.line.tell("")
         elif self._in_state and self.table.current is not None:

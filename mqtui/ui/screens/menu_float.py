@@ -57,6 +57,10 @@ class Float(ModalScreen[None]):
         """What stands on the box."""
         return ""
 
+    def keys_shown(self) -> str:
+        """What stands below the box."""
+        return "enter does it · esc back"
+
     def compose(self) -> ComposeResult:
         """The box, with a line that says more about the row under the cursor."""
         with Vertical(id="float"):
@@ -69,7 +73,7 @@ class Float(ModalScreen[None]):
         self.set_class(glyphs.ascii_only, "-ascii")
         box = self.query_one("#float", Vertical)
         box.border_title = glyphs(self.name_shown())
-        box.border_subtitle = glyphs("enter does it · esc back")
+        box.border_subtitle = glyphs(self.keys_shown())
         for table in self.query(RowTable):
             table.glyphs = glyphs
         self.show_offers()

@@ -13,7 +13,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render.messages import passing, sentence
 from mqtui.ui.screens.message_detail import MessageListing
 from mqtui.ui.screens.messages_reading import Reading
-from mqtui.ui.screens.peek import PeekPlace
+from mqtui.ui.screens.peek import NO_TAIL, PeekPlace
 from mqtui.ui.screens.place import does
 from mqtui.ui.workbench import Desk
 
@@ -31,7 +31,7 @@ BEFORE = 20
 
 
 Start: TypeAlias = Position | Edge | Since
-"""Where messages are shown from: around a position, the oldest, or from a time on."""
+"""Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
 
 
 async def open_messages(console: Console, desk: Desk, ref: Ref, position: Start | None = None) -> None:
@@ -49,6 +49,14 @@ async def open_messages(console: Console, desk: Desk, ref: Ref, position: Start 
         await console.show(LettersPlace(desk, ref, position))
     else:
         await console.show(MessagesPlace(desk, ref, position))
+
+
+async def follow_messages(console: Console, desk: Desk, ref: Ref) -> None:
+    """The messages of a destination, following their end; of a queue the reason why it can't be followed."""
+    if ref.kind is Kind.QUEUE and desk.session is not None and (await desk.session.broker.reader.price(ref, 1)).lends:
+        console.say_in_line(NO_TAIL)
+        return
+    await open_messages(console, desk, ref, Edge.NEWEST)
 
 
 class MessagesPlace(MessageListing):
@@ -70,7 +78,10 @@ class MessagesPlace(MessageListing):
 
     def __init__(self, desk: Desk, ref: Ref, position: Start | None = None) -> None:
         super().__init__(desk, ref)
-        self.start = position if isinstance(position, Edge | Since) else None
+        self.follows = position is Edge.NEWEST
+        """Whether the end is followed once what is there was read."""
+
+        self.start = position if isinstance(position, Edge | Since) and not self.follows else None
         self.position = None if isinstance(position, Edge | Since) else position
         self.reading: Reading | None = None
         self.busy = False
@@ -141,6 +152,9 @@ class MessagesPlace(MessageListing):
                 table.move_to(0)
         self.draw_facts()
         self.draw_hints()
+        if self.follows:
+            self.follows = False
+            self.call_later(self.follow)
 
     def fail(self, error: MqtuiError) -> None:
         """Say in place what went wrong; what was read stays, dim."""

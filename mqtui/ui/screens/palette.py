@@ -67,7 +67,6 @@ class Palette(Float):
             *sessions(self.console),
             *themes(self.console),
         ]
-        super().on_mount()
         self.query_one(Input).focus()
         if not self.only:
             self.run_worker(self._gather(), group="gather", exit_on_error=False)

@@ -83,15 +83,11 @@ def themes(console: Console) -> list[Offer]:
             id=f"theme {theme.name}",
             title=f"theme: {theme.name}",
             help=theme.title + (", worn now" if theme.name == console.theme else ""),
-            do=partial(_wear, console, theme.name),
+            do=partial(console.habits.wear, theme.name),
             sort="theme",
         )
         for theme in console.themes.known.values()
     ]
-
-
-def _wear(console: Console, name: str) -> None:
-    console.theme = name
 
 
 def runs(console: Console) -> list[Offer]:

@@ -27,6 +27,7 @@ from mqtui.ui.screens.message_detail import MessageListing
 from mqtui.ui.screens.place import does
 from mqtui.ui.workbench import Desk
 
+NO_TAIL = "a queue can't be followed: each message goes to one reader"
 NOT_ASKED = Price(lends=True, spends=False, limit=unknown("not asked"), left=unknown("not asked"), text="")
 
 
@@ -249,7 +250,7 @@ class PeekPlace(MessageListing):
     def obstacle(self, action: Action) -> str | None:
         """A queue can't be followed; its letters go home by cause."""
         if action.id == "read.follow":
-            return "a queue can't be followed: each message goes to one reader"
+            return NO_TAIL
         if action.id == "letters.redrive":
             return "a queue's letters go home by cause: 3, then enter on this queue"
         return super().obstacle(action)

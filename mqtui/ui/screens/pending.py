@@ -82,7 +82,6 @@ class PendingPlace(Listing[PendingLine]):
 
     def on_mount(self) -> None:
         """The stuck consumer first."""
-        super().on_mount()
         self.consumers.show(self.group.group.members)
         self.consumers.focus()
 

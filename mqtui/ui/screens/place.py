@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 from textual import events, on
@@ -16,7 +18,7 @@ from textual.worker import Worker, WorkerState
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.state.mistakes import own_mistake
-from mqtui.ui import ways
+from mqtui.ui import top, ways
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.widgets.bars import Bar, Piece
 from mqtui.ui.widgets.line import Line
@@ -59,6 +61,9 @@ class Place(Screen[None]):
 
     _doers: ClassVar[dict[str, str]] = {}
 
+    painted_at = 0.0
+    """Keys typed before this moment are thrown away, on the clock of events: nobody has seen what they would answer."""
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         cls._doers = {}
@@ -76,7 +81,7 @@ class Place(Screen[None]):
         yield Bar("raised", id="top")
         yield Bar(id="crumbs")
         yield Container(*self.body(), id="body")
-        yield Line()
+        yield Line(self.console.glyphs)
         yield Bar("raised", id="hints")
 
     def body(self) -> Iterable[Widget]:
@@ -101,12 +106,11 @@ class Place(Screen[None]):
         return self.query_one(Line)
 
     def on_mount(self) -> None:
-        """Draw the frame."""
+        """Draw the frame. Textual calls this after the same of a subclass, which therefore does not call it."""
         for bar in self.query(Bar):
             bar.glyphs = self.console.glyphs
         for table in self.query(RowTable):
             table.glyphs = self.console.glyphs
-        self.line.glyphs = self.console.glyphs
         self.draw_frame()
         self.refresh_figures()
 
@@ -123,17 +127,25 @@ class Place(Screen[None]):
         """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
         return self.is_mounted and bool(self.query(Line))
 
+    def hold_keys(self) -> None:
+        """Something is about to be shown that a key agrees to: throw keys away until it is painted."""
+        self.painted_at = inf
+        self.call_after_refresh(self._painted)
+
+    def _painted(self) -> None:
+        self.painted_at = monotonic()
+
     def draw_frame(self) -> None:
         """Top bar, crumbs and hints."""
         if not self.stands or not self.query("#top"):
             return
         self.line.coach = self.console.coach.line(self.coached)
-        self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = self.console.top_bar()
+        self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = top.top_bar(self.console)
         way = self.crumbs()
         crumbs = [Piece(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [Piece(" ")]
         bar = self.query_one("#crumbs", Bar)
         bar.left = (*crumbs, Piece(way[-1] if way else "", "text", bold=True))
-        bar.right = self.console.views()
+        bar.right = top.views(self.console)
         self.draw_hints()
 
     def draw_toasts(self) -> None:
@@ -145,7 +157,7 @@ class Place(Screen[None]):
         """The keys of this place; dim where they can't be pressed now."""
         looks: list[Piece] = []
         changes: list[Piece] = []
-        for action_id in self.hinted:
+        for action_id in self.hints():
             action = BY_ID[action_id]
             key = self.console.keymap.shown(action_id)
             dim = self.obstacle(action) is not None
@@ -159,6 +171,10 @@ class Place(Screen[None]):
         parting = (Piece(" │", "rule", FIRST_CHANGE),) if changes else ()
         self.query_one("#hints", Bar).left = (*looks, *parting, *changes, *tail)
         self.query_one("#hints", Bar).right = keys
+
+    def hints(self) -> tuple[str, ...]:
+        """Ids of the actions shown in the hints now."""
+        return self.hinted
 
     def title_of(self, action: Action) -> str:
         """The action's word in the hints; a place may say more (`redrive 12 marked`)."""

@@ -63,7 +63,6 @@ class ProfileForm(Place):
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.form.focus_first()
         self.line.tell("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")

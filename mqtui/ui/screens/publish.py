@@ -20,7 +20,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Stored
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services import publishing
-from mqtui.services.composing import Draft, message, pair
+from mqtui.services.composing import SAFE, Draft, facts, message, pair
 from mqtui.services.plan_lines import lines
 from mqtui.ui.external import edited
 from mqtui.ui.render.text import Text
@@ -32,6 +32,9 @@ from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
 LATEST = 5
+TYPED = 4_000
+"""Bytes of a value that a command line holds; a larger one comes from a file."""
+
 COMMON = (
     Field("headers", "Headers", hint="", lines=3),
     Field("value", "Value", lines=10),
@@ -76,7 +79,6 @@ class PublishPlace(Place):
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.form.focus_first()
         self.line.tell("headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened")
@@ -96,9 +98,7 @@ class PublishPlace(Place):
         text: list[Text] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
         if self.desk.kind is BrokerKind.KAFKA:
             text.append([(self._partition(draft), "muted")])
-            text.append([("acked by all in-sync replicas, no duplicate on a retry", "muted")])
-        elif self.desk.kind is BrokerKind.RABBITMQ:
-            text.append([("mandatory and confirmed, persistent: unroutable comes back and is named", "muted")])
+        text.append([(SAFE[self.desk.kind], "muted")])
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
@@ -143,6 +143,8 @@ class PublishPlace(Place):
                 words += [f"--{name.replace('_', '-')}", str(value)]
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
+        if len(draft.body) > TYPED:
+            return f"{shlex.join([*words, '-'])} < FILE"
         return shlex.join([*words, "--value", draft.body.decode("utf-8", "replace")])
 
     @does("form.editor")
@@ -175,7 +177,7 @@ class PublishPlace(Place):
         key = self.form.value("idempotency").strip()
         if key:
             outgoing = publishing.with_idempotency_key(outgoing, self.desk.kind, key)
-        plan = publishing.plan(session, [self.ref], exact(1))
+        plan = publishing.plan(session, [self.ref], exact(1), facts(outgoing, self.desk.kind))
 
         async def work(consent: Consent) -> StepResult:
             return await self._send(plan, consent, [outgoing])

@@ -54,7 +54,6 @@ class PutBackPlace(Place):
 
     def on_mount(self) -> None:
         """Make the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.line.tell("making the plan; nothing is changed")
@@ -93,6 +92,7 @@ class PutBackPlace(Place):
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{counted(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.line.tell(refusal or told, "danger" if refusal else "text")
+        self.hold_keys()
 
     def refusal(self) -> str:
         """Why it can't be started at all; "" where it can."""

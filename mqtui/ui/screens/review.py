@@ -61,7 +61,6 @@ class ReviewPlace(Place):
 
     def on_mount(self) -> None:
         """Make the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.line.tell("making the plan; nothing is changed")
@@ -94,6 +93,7 @@ class ReviewPlace(Place):
         self.paper.write([*(toned(line) for line in lines(plan)), [], *self._ways_on()])
         refusal = self.refusal()
         self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
+        self.hold_keys()
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():
@@ -142,6 +142,11 @@ class ReviewPlace(Place):
             case "form.review":
                 return "one first" if self.whole else "all at once"
         return super().title_of(action)
+
+    def hints(self) -> tuple[str, ...]:
+        """A discard has one stage: there is no other way to start it."""
+        shown = super().hints()
+        return tuple(each for each in shown if each != "form.review") if self.order.verb is Verb.DISCARD else shown
 
     def obstacle(self, action: Action) -> str | None:
         """Enter needs a plan that may run."""

@@ -52,7 +52,6 @@ class RunPlace(Place):
 
     def on_mount(self) -> None:
         """Draw at most four times a second."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.set_interval(FOUR_TIMES, self._draw_if_fresh, name="run")

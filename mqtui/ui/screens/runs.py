@@ -62,12 +62,10 @@ class RunsPlace(Listing[RunLine]):
 
     def on_mount(self) -> None:
         """Read the journal, and again while something is under way."""
-        super().on_mount()
         self.set_interval(AGAIN, self._read_if_moving, name="journal")
 
     def on_screen_resume(self) -> None:
         """Shown, or shown again: runs may have ended."""
-        super().on_screen_resume()
         self.read_again()
 
     def _read_if_moving(self) -> None:

@@ -47,7 +47,6 @@ class RunLettersPlace(Listing[Done]):
 
     def on_mount(self) -> None:
         """Read the journal."""
-        super().on_mount()
         self.read_again()
 
     @does("read.again")

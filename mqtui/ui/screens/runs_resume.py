@@ -102,6 +102,7 @@ class ResumePlace(ReviewPlace):
         self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
         self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
+        self.hold_keys()
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():

@@ -92,7 +92,6 @@ class StartPlace(Listing[FirstStep]):
 
     def on_mount(self) -> None:
         """Look at the ports of this machine."""
-        super().on_mount()
         self.run_worker(self._look_around(), exclusive=True, group="ports", exit_on_error=False)
 
     async def _look_around(self) -> None:

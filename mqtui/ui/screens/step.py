@@ -58,9 +58,9 @@ class StepPlace(Place):
 
     def on_mount(self) -> None:
         """Show the plan."""
-        super().on_mount()
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
+        self.hold_keys()
         self.draw()
 
     def draw(self) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets import Input, Static, TextArea
+from textual.widgets import Input, Static
+
+from mqtui.ui.widgets.area import Area
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ class Form(VerticalScroll):
     Form .label { width: 16; color: $muted; padding: 0 1; }
     Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $raised; color: $text; }
     Form Input:focus { border: none; background: $cursor; }
-    Form TextArea { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
-    Form TextArea:focus { border: none; background: $cursor; }
+    Form Area { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
+    Form Area:focus { border: none; background: $cursor; }
     Form .fault { color: $danger; padding: 0 1 0 17; height: auto; display: none; }
     Form .fault.-shown { display: block; }
     """
@@ -47,7 +49,7 @@ class Form(VerticalScroll):
             with Horizontal():
                 yield Static(field.label, classes="label", markup=False)
                 if field.lines > 1:
-                    area = TextArea(field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False)
+                    area = Area(field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False)
                     area.styles.height = field.lines
                     yield area
                 else:
@@ -67,13 +69,13 @@ class Form(VerticalScroll):
     def value(self, key: str) -> str:
         """What one field holds."""
         widget = self.query_one(f"#field-{key}")
-        return widget.text if isinstance(widget, TextArea) else widget.value if isinstance(widget, Input) else ""
+        return widget.content if isinstance(widget, Area) else widget.value if isinstance(widget, Input) else ""
 
     def put(self, key: str, text: str) -> None:
         """Fill one field."""
         widget = self.query_one(f"#field-{key}")
-        if isinstance(widget, TextArea):
-            widget.text = text
+        if isinstance(widget, Area):
+            widget.fill(text)
         elif isinstance(widget, Input):
             widget.value = text
 

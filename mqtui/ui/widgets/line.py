@@ -35,9 +35,7 @@ class Entry(Input):
     def _on_paste(self, event: events.Paste) -> None:
         if not self.pastes:
             event.stop()
-            event.prevent_default()
-            return
-        super()._on_paste(event)
+            event.prevent_default()  # else Textual goes on with the field's own
 
 
 class Line(Horizontal):
@@ -57,9 +55,9 @@ class Line(Horizontal):
     Line > #said.-text { color: $text; }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(id="line")
-        self.glyphs = Glyphs()
+        self.glyphs = glyphs
         self._coach = ""
         self._asking: Asking | None = None
         self._sentence = ("", "")
@@ -92,6 +90,12 @@ class Line(Horizontal):
         """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""
         again, self._sentence = (text, tone) == self._sentence, (text, tone)
         if not (again and self._answer is not None):
+            self._stand()
+
+    def tell_behind(self, text: str, tone: str = "") -> None:
+        """The same, told by what changes by itself: an answer to a key is read to its end first."""
+        self._sentence = (text, tone)
+        if self._answer is None:
             self._stand()
 
     def _stand(self) -> None:

@@ -1,0 +1,49 @@
+"""What a person did last: the theme that was chosen, and when each profile was used. Nothing depends on it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from mqtui.domain.errors import StorageFailed
+from mqtui.state.paths import state_dir
+
+FILE = "console.json"
+
+
+@dataclass(slots=True)
+class Kept:
+    """`used` is seconds since the epoch, by profile."""
+
+    theme: str = ""
+    used: dict[str, float] = field(default_factory=dict)
+
+
+def read() -> Kept:
+    """What was kept; nothing where there is no file, or one that can't be read."""
+    try:
+        return msgspec.json.decode(_file().read_bytes(), type=Kept)
+    except (OSError, StorageFailed, msgspec.MsgspecError):
+        return Kept()
+
+
+def write(kept: Kept) -> None:
+    """Keep it, in place of what was kept before.
+
+    Raises:
+        StorageFailed: the folder or the file can't be written.
+    """
+    file = _file()
+    fresh = file.with_suffix(f".{os.getpid()}")
+    try:
+        fresh.write_bytes(msgspec.json.encode(kept))
+        fresh.replace(file)
+    except OSError as error:
+        raise StorageFailed(f"{file} can't be written", error.strerror or str(error)) from error
+
+
+def _file() -> Path:
+    return state_dir() / FILE

@@ -1,0 +1,60 @@
+"""What is remembered from one time to the next: the theme, and the profile used last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mqtui.domain.policy import Environment
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.state import habits
+from mqtui.ui.render.profiles import where
+from tests.ui.driver import at_console
+from tests.ui.memory_shop import MemoryShop
+
+
+async def test_a_theme_is_worn_again(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.is_at("HomePlace").presses("ctrl+p").types("theme: light").sees("theme: light").presses("enter")
+        await user.until(lambda: habits.read().theme == "light", "it is kept")
+    async with at_console(shop.console()) as user:
+        assert user.console.theme == "light"
+
+
+async def test_a_theme_that_is_gone_is_the_default(shop: MemoryShop) -> None:
+    habits.write(habits.Kept("gone"))
+    async with at_console(shop.console()) as user:
+        assert user.console.theme == "dark"
+
+
+async def test_the_cursor_starts_on_the_profile_used_last(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.walks_to("prod-mq").presses("enter").sees("work.invoices.dlq")
+        await user.until(lambda: "prod-mq" in habits.read().used, "it is kept").presses("0").sees("now")
+    async with at_console(shop.console()) as user:
+        await user.is_at("HomePlace").on_row("prod-mq").sees("USED", "WHERE", "memory:5672")
+
+
+@pytest.mark.parametrize("text", [b"", b"[1]", b'{"theme": 5}', b"\xff"])
+def test_a_damaged_file_is_nothing_remembered(folders: Path, text: bytes) -> None:
+    habits.write(habits.Kept("light"))
+    (file,) = (folders / "state").glob("console.json")
+    file.write_bytes(text)
+    assert habits.read() == habits.Kept()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("kafka+ssl://anna@b1.eu.shop:9093,b2.eu.shop:9093", "b1.eu.shop:9093 +1 · tls · anna"),
+        ("amqp://mq.eu.shop:5672/shop", "mq.eu.shop:5672 shop"),
+        ("redis://cache.stage:6379/0", "cache.stage:6379"),
+    ],
+)
+def test_where_a_profile_points(url: str, words: str) -> None:
+    kind = {"k": BrokerKind.KAFKA, "a": BrokerKind.RABBITMQ, "r": BrokerKind.REDIS}[url[0]]
+    assert where(Profile("one", {kind: Endpoint(url)}, Environment.DEV)) == words

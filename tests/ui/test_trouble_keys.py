@@ -1,0 +1,79 @@
+"""Hasty and large input: keys before a review is painted, a megabyte in a form, a destination followed by t."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from textual.events import Key, Paste
+
+from mqtui.ui.widgets.area import Area
+from mqtui.ui.widgets.line import Entry
+from tests.ui.driver import at_console
+from tests.ui.memory_shop import MemoryShop
+from tests.ui.runs_ground import LETTERS, RunsGround
+from tests.ui.runs_ground import runs_ground as runs_ground
+
+MEGABYTE = 1 << 20
+SOON = 2.0
+"""Seconds in which a large paste stands in its field."""
+
+
+async def test_keys_typed_before_a_review_is_painted_are_thrown_away(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.walks_to("dev").presses("enter", "2").walks_to("settle")
+        await user.presses("enter").sees("42, all read")
+        early = [Key("enter", "\r") for _ in range(3)]
+        await user.presses("A").is_at("StepPlace")
+        for key in early:
+            user.console.post_message(key)
+        await user.pilot.pause()
+        await user.is_at("StepPlace").sees("nothing has happened yet", "acknowledge 42")
+        assert not user.place.line.asking
+        await user.presses("enter").until(lambda: user.place.line.asking, "is asked for the name")
+
+
+async def test_keys_typed_while_a_plan_is_made_start_nothing(runs_ground: RunsGround) -> None:
+    async with at_console(runs_ground.console("shop")) as user:
+        await user.is_at("DestinationsPlace").presses("3").sees("orders.DLQ")
+        early = [Key("enter", "\r"), *(Key(sign, sign) for sign in "shop"), Key("enter", "\r")]
+        await user.presses("R").is_at("ReviewPlace").sees("Start with 1")
+        for key in early:
+            user.console.post_message(key)
+        await user.pilot.pause()
+        await user.is_at("ReviewPlace").sees("nothing has happened yet")
+        assert runs_ground.left == LETTERS
+
+
+async def test_a_megabyte_is_pasted_into_the_value(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishPlace")
+        area = user.place.query_one("#field-value", Area)
+        area.focus()
+        await user.pilot.pause()
+        began = monotonic()
+        user.console.post_message(Paste('{"a": "' + "x" * MEGABYTE + '"}'))
+        await user.until(lambda: len(area.content) > MEGABYTE, "has it all")
+        await user.sees("1,048,585 B")
+        assert monotonic() - began < SOON
+        await user.presses("ctrl+r").is_at("StepPlace").sees("1,048,585 B", "nothing has happened yet")
+        await user.presses("esc").is_at("PublishPlace")
+        assert len(area.content) > MEGABYTE
+        await user.presses("backspace").sees("1 message, 0 B").types("{}").sees("1 message, 2 B")
+
+
+async def test_a_paste_into_the_line_comes_once(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.is_at("HomePlace").presses("slash").until(lambda: user.place.line.asking, "is asked")
+        user.console.post_message(Paste("prod"))
+        await user.until(lambda: user.place.query_one(Entry).value == "prod", "has it once")
+
+
+async def test_a_destination_is_followed_from_the_list(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console()) as user:
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("t").is_at("MessagesPlace")
+        await user.sees("following").does(shop.order).sees(str(shop.order()))
+        await user.presses("1").walks_to("work.invoices.dlq").presses("t").reads_in_line("can't be followed")

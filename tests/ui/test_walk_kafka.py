@@ -1,0 +1,142 @@
+"""C7 on Kafka: topics, records, settings, groups and their offsets are the same after the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.ui.app import Console
+from mqtui.ui.screens.messages import open_messages
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, ground_of
+from tests.ui.conftest import KEY
+from tests.ui.driver import User, at_console
+from tests.ui.walking import Spot, after, by_keys, short_prefix, walk
+
+WAIT = 20.0
+
+
+@pytest.fixture
+def ground(kafka_url: str) -> Iterator[Ground]:
+    """Names that are read in full in a list."""
+    made = ground_of(BrokerKind.KAFKA, kafka_url)
+    made.world.prefix = short_prefix()
+    yield made
+    made.world.close()
+
+
+class Cluster:
+    """A cluster as its client library tells it."""
+
+    def __init__(self, url: str, prefix: str) -> None:
+        servers: dict[str, Any] = {"bootstrap.servers": url.removeprefix("kafka://")}
+        self._admin = AdminClient(servers)
+        settings = {
+            "group.id": prefix,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+        }
+        self._reader = Consumer(servers | settings | {"auto.offset.reset": "earliest"})
+        self._prefix = prefix
+
+    def held(self) -> object:
+        """Topics with their settings, records of ours and of mqtui's own, groups with their state and offsets."""
+        topics = {
+            name: sorted(topic.partitions) for name, topic in self._reader.list_topics(timeout=WAIT).topics.items()
+        }
+        ours = [name for name in sorted(topics) if name.startswith((self._prefix, "mqtui"))]
+        return topics, self._settings(ours), [self._records(name, topics[name]) for name in ours], self._groups()
+
+    def _settings(self, names: list[str]) -> list[dict[str, str | None]]:
+        asked = self._admin.describe_configs([ConfigResource(ResourceType.TOPIC, name) for name in names])
+        return [{key: entry.value for key, entry in told.result(WAIT).items()} for told in asked.values()]
+
+    def _records(self, name: str, partitions: list[int]) -> list[tuple[object, ...]]:
+        self._reader.assign([TopicPartition(name, number, 0) for number in partitions])
+        reading, found = set(partitions), []
+        while reading:
+            record = self._reader.poll(WAIT)
+            assert record is not None, f"{name} does not end"
+            error = record.error()
+            if error is not None:
+                assert error.code() == KafkaError._PARTITION_EOF, error
+                reading.discard(record.partition())
+                continue
+            place = (record.partition(), record.offset(), record.timestamp())
+            found.append((*place, record.key(), record.value(), record.headers()))
+        self._reader.unassign()
+        return sorted(found, key=repr)
+
+    def _groups(self) -> list[tuple[object, ...]]:
+        listed = self._admin.list_consumer_groups(request_timeout=WAIT).result(WAIT).valid
+        told: list[tuple[object, ...]] = []
+        for group in sorted(listed, key=lambda each: each.group_id):
+            asked = self._admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group.group_id)])
+            places = asked[group.group_id].result(WAIT).topic_partitions
+            told.append(
+                (group.group_id, group.state, sorted((each.topic, each.partition, each.offset) for each in places))
+            )
+        return told
+
+    def close(self) -> None:
+        """Close the reader."""
+        self._reader.close()
+
+
+@pytest.mark.timeout(400)
+async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
+    dlq, origin = ground.pair(5)
+    ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
+    ground.world.consume(origin, "billing", 4)
+    ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
+    assert ran.code == 0, ran.err
+    Store().add(Profile("walk", {BrokerKind.KAFKA: Endpoint(ground.url)}))
+    dead = by_keys("enter", "3", sees=dlq.name)
+    letters = after(dead, "enter", sees="no amount")
+    topic = by_keys("enter", "enter", onto=origin.name, sees="letter 000008")
+    publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
+    runs = by_keys("enter", "5", sees=dlq.name)
+
+    async def in_order(user: User) -> None:
+        await dead(user)
+        desk = user.console.go.desk("walk", BrokerKind.KAFKA)
+        assert desk is not None
+        await open_messages(user.console, desk, dlq)
+        await user.sees("shop.Bad")
+
+    spots = [
+        Spot("HomePlace", by_keys()),
+        Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
+        Spot("GroupsPlace", by_keys("enter", "2", sees="billing")),
+        Spot("RadarPlace", dead),
+        Spot("CausesPlace", letters),
+        Spot("LetterPlace", after(letters, "enter", sees="Original")),
+        Spot("LettersPlace", in_order),
+        Spot("MessagesPlace", topic),
+        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
+        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
+        Spot("PublishPlace", publish),
+        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        Spot("RunsPlace", runs),
+        Spot("RunLettersPlace", after(runs, "d")),
+        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
+        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
+        Spot("ProfileForm", by_keys("E")),
+        Spot("Menu", topic, over="m"),
+        Spot("Palette", letters, over="ctrl+p"),
+    ]
+    cluster = Cluster(ground.url, ground.world.prefix)
+    try:
+        async with at_console(Console()) as user:
+            assert await walk(user, spots, cluster.held) == []
+    finally:
+        cluster.close()

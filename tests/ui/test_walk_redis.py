@@ -1,0 +1,88 @@
+"""C7 on Redis: streams, groups, pending entries with their times, and every other key are the same after the walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.ui.app import Console
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import CountingRedis, Ground, ground_of
+from tests.ui.conftest import KEY
+from tests.ui.driver import at_console
+from tests.ui.walking import Spot, after, by_keys, short_prefix, walk
+
+TOLD = "return redis.call('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', 0)"
+"""Pending entries with the time and the count of their delivery, consumers with the times they were seen."""
+
+RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
+
+
+@pytest.fixture
+def ground(redis_url: str) -> Iterator[Ground]:
+    """A stream with a stuck consumer, dead letters, and one that is empty."""
+    made = ground_of(BrokerKind.REDIS, redis_url)
+    made.world.prefix = short_prefix()
+    yield made
+    made.world.close()
+
+
+def held(client: redis.Redis) -> object:
+    """Everything the server holds, and how often anything was changed in it."""
+    call: Any = client.execute_command
+    found = {}
+    for name in sorted(client.scan_iter(count=1000)):
+        stream = client.type(name) == b"stream"
+        content = (client.eval(TOLD, 1, name), client.eval(RANGE, 1, name)) if stream else client.dump(name)
+        found[name] = (content, call("PEXPIRETIME", name))
+    return call("INFO", "persistence")["rdb_changes_since_last_save"], found
+
+
+@pytest.mark.timeout(400)
+async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
+    dlq, origin = ground.pair(5)
+    ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
+    assert isinstance(ground.world, CountingRedis)
+    ground.world.strand(origin, "settle", "worker-7", 4)
+    ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
+    assert ran.code == 0, ran.err
+    Store().add(Profile("walk", {BrokerKind.REDIS: Endpoint(ground.url)}))
+    dead, stream = (
+        by_keys("enter", "3", sees=dlq.name),
+        by_keys("enter", "enter", onto=origin.name, sees="letter 000008"),
+    )
+    letters = after(dead, "enter", sees="no amount")
+    pending = after(by_keys("enter", "2", sees="1 members"), "enter", sees="4, all read")
+    publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
+    runs = by_keys("enter", "5", sees=dlq.name)
+    spots = [
+        Spot("HomePlace", by_keys()),
+        Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
+        Spot("GroupsPlace", by_keys("enter", "2", sees="1 members")),
+        Spot("PendingPlace", pending),
+        Spot("StepPlace", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
+        Spot("RadarPlace", dead),
+        Spot("CausesPlace", letters),
+        Spot("LetterPlace", after(letters, "enter", sees="Original")),
+        Spot("MessagesPlace", stream),
+        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
+        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
+        Spot("PublishPlace", publish),
+        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        Spot("RunsPlace", runs),
+        Spot("RunLettersPlace", after(runs, "d")),
+        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
+        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
+        Spot("ProfileForm", by_keys("E")),
+        Spot("Menu", pending, over="m"),
+        Spot("Palette", stream, over="ctrl+p"),
+    ]
+    with redis.Redis.from_url(ground.url) as client:
+        async with at_console(Console()) as user:
+            assert await walk(user, spots, lambda: held(client)) == []

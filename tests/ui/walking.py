@@ -1,0 +1,201 @@
+"""The small-letter walk (C7): every key that only looks, and every CAPITAL followed by esc, at one place after another.
+
+A place is reached by keys from home. What the broker holds is read by its own client library before the keys and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from math import inf
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any
+from unicodedata import lookup
+from uuid import uuid4
+
+from textual.events import Key
+from textual.keys import _get_unicode_name_from_key
+from textual.screen import Screen
+
+from mqtui.ui.actions import ACTIONS
+from mqtui.ui.screens.menu_float import Float
+from mqtui.ui.screens.peek import PeekPlace
+from mqtui.ui.screens.place import Place
+from mqtui.ui.widgets.message_list import MessageList
+from tests.ui.driver import User, named
+
+Way = Callable[[User], Awaitable[object]]
+Keys = tuple[str, ...]
+
+LEAVES = ("app.quit", "app.suspend")
+"""Looks that are no place's: they end or leave the console."""
+
+STEPS = 5
+"""Presses of esc that lead back from anything a key opens."""
+
+ROUNDS = 3
+"""A key is heard by the console, then by what has the focus, then by the place; what that asks for comes after."""
+
+BACK: dict[str, Keys] = {
+    "escape": ("escape", "minus"),
+    "backspace": ("backspace", "minus"),
+    "minus": ("minus", "minus"),
+    "v": ("v", "j", "v"),
+    "ctrl+f": ("ctrl+f", "z", "escape"),
+    "slash": ("slash", "z", "enter", "escape"),
+}
+"""Keys that are pressed together with what leads back, or with what ends them."""
+
+COPIES: tuple[Keys, ...] = tuple(("y", part) for part in "ykhprc")
+
+
+@dataclass(slots=True)
+class Spot:
+    """A place, the way there from home, and the keys that are no looks there: answers to a price or a review."""
+
+    place: str
+    way: Way
+    answers: Keys = ()
+    over: str = ""
+    """The key that opens it over the place the way leads to."""
+
+    below: Screen[Any] | None = None
+
+
+def short_prefix() -> str:
+    """What all names of a walk begin with: short enough to be read in full in a list."""
+    return f"w{uuid4().hex[:4]}"
+
+
+def by_keys(*keys: str, onto: str = "", sees: str = "") -> Way:
+    """A way by keys; the cursor goes `onto` a row before the last of them, and at its end one `sees` a word."""
+
+    async def walk(user: User) -> None:
+        for key in keys[: -1 if onto else len(keys)]:
+            await hit(user, key)
+        if onto:
+            await user.until(lambda: any(named(row, onto) for row in user.rows), f"has a row {onto!r}")
+            while not named(user.row, onto):
+                before = user.row
+                await hit(user, "j")
+                assert user.row != before, f"no row {onto!r} below\n{user.picture}"
+            await hit(user, keys[-1])
+        await user.sees(sees)
+
+    return walk
+
+
+def after(first: Way, *keys: str, sees: str = "") -> Way:
+    """A way that goes on by keys."""
+
+    async def walk(user: User) -> None:
+        await first(user)
+        await by_keys(*keys, sees=sees)(user)
+
+    return walk
+
+
+def looks() -> Iterator[Keys]:
+    """Every key that changes nothing, in the registry's order, and every small letter it has no use for."""
+    known = [key for action in ACTIONS if not action.changes and action.id not in LEAVES for key in action.keys]
+    for key in [*known, *(letter for letter in ascii_lowercase if letter not in (*known, "q"))]:
+        yield BACK.get(key, (key,))
+    yield from COPIES
+
+
+def capitals() -> Iterator[Keys]:
+    """Every key that changes something, and every CAPITAL nobody has a use for."""
+    changes = [key for action in ACTIONS if action.changes for key in action.keys]
+    yield from ((key,) for key in dict.fromkeys([*changes, *ascii_uppercase]))
+
+
+async def walk(user: User, spots: Iterable[Spot], held: Callable[[], object]) -> list[str]:
+    """Press them all at each place; the presses, by place, after which the broker held something else."""
+    harmed: list[str] = []
+    for spot in spots:
+        await reach(user, spot)
+        before = held()
+        for sort, sequences in (("looks", looks()), ("CAPITALS", capitals())):
+            for keys in sequences:
+                if not set(keys) & set(spot.answers):
+                    await press(user, spot, keys)
+            now = held()
+            if now != before:
+                harmed.append(f"{sort} at {spot.place}:\n{before}\n{now}")
+                before = now
+    return harmed
+
+
+async def reach(user: User, spot: Spot) -> None:
+    """Go there from home, and wait until it stands and has read."""
+    await user.console.home()
+    await user.is_at("HomePlace")
+    await spot.way(user)
+    if spot.over:
+        spot.below = user.console.screen
+        await hit(user, spot.over)
+    await user.is_at(spot.place)
+    await settled(user)
+
+
+async def press(user: User, spot: Spot, keys: Keys) -> None:
+    """Press keys at a place, and come back to it, or to what is below a float."""
+    if here(user) != spot.place:
+        await (hit(user, spot.over) if user.console.screen is spot.below else reach(user, spot))
+    there = user.console.screen
+    for key in keys:
+        await hit(user, key)
+    for _ in range(STEPS):
+        if user.console.screen in (there, spot.below) and not asks(user):
+            break
+        await hit(user, "escape")
+    assert user.console.is_running, f"{keys} at {spot.place} ended the console"
+
+
+async def hit(user: User, key: str) -> None:
+    """Press a key and wait for what it does. A pilot waits for the processor too, which takes ten times as long."""
+    driver = user.console._driver
+    assert driver is not None
+    character: str | None
+    try:
+        character = lookup(_get_unicode_name_from_key(key))
+    except KeyError:
+        character = key if len(key) == 1 else None
+    await user.until(lambda: getattr(user.console.screen, "painted_at", 0.0) < inf, "sees what is asked")
+    event = Key(key, character)
+    event.set_sender(user.console)
+    driver.send_message(event)
+    await settled(user)
+
+
+async def settled(user: User) -> None:
+    """Wait until the console has done what it was asked to: what it follows or asks goes on."""
+    for _ in range(ROUNDS):
+        await user.pilot._wait_for_screen()
+    await user.until(lambda: asks(user) or follows(user) or not busy(user), "is done")
+
+
+def busy(user: User) -> bool:
+    """Whether something the place that is shown has begun is not done."""
+    screen = user.console.screen
+    return any(not worker.is_finished for worker in user.console.workers if worker.node is screen)
+
+
+def asks(user: User) -> bool:
+    """Whether the line asks something, or a price is asked while what was read before is still shown."""
+    screen = user.console.screen
+    if isinstance(screen, PeekPlace) and screen.offer is not None and screen.table.lines.items:
+        return True
+    return isinstance(screen, Place) and screen.stands and screen.line.asking
+
+
+def follows(user: User) -> bool:
+    """Whether the place that is shown follows an end."""
+    return any(table.following for table in user.console.screen.query(MessageList))
+
+
+def here(user: User) -> str:
+    """The class of the place that is shown, or of the float over it."""
+    screen = user.console.screen
+    assert isinstance(screen, Place | Float)
+    return type(screen).__name__
