@@ -28,6 +28,7 @@ from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.supply import Supply
 from mqtui.ui.trail import Trail
+from mqtui.ui.widgets.scroll import draw_scrollbars
 from mqtui.ui.workbench import Desk, Workbench
 
 TICK = 0.5
@@ -65,6 +66,7 @@ class Console(App[None], inherit_bindings=False):
         """What brokers that are not up yet are doing."""
 
         self.glyphs = Glyphs(wanted(asked=ascii_only))
+        draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.habits = Habits(self)
         self.bench = Workbench(self._figures_changed, adapters)
