@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mqtui.brokers.port import Adapter, AuditLog, Batch, Lease, Publisher, Writer
 from mqtui.domain.errors import MqtuiError, Refused
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
 from mqtui.domain.policy import Consent, Policy, check
@@ -81,7 +82,7 @@ class BoundWriter:
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look the plan names."""
         if not any(isinstance(step, Borrow) and step.queue == ref and count <= step.count for step in self._plan.steps):
-            raise Refused(f"The plan does not look at {count} messages of {ref}")
+            raise Refused(f"The plan does not look at {counted(count, 'message')} of {ref}")
         return self._writer.borrow(ref, count)
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:

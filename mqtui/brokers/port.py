@@ -8,11 +8,11 @@ splits what it is given as the broker wants it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias, runtime_checkable
 
+from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.plan import Plan, Step, StepResult
@@ -23,39 +23,6 @@ from mqtui.domain.span import Extent, Price, Span
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Page, PendingEntry
 
 Batch: TypeAlias = Sequence[Message]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a broker is and how to log in. `secret` is never part of `repr`; `options` are the adapter's own."""
-
-    kind: BrokerKind
-    hosts: tuple[tuple[str, int], ...]
-    user: str = ""
-    secret: str = field(default="", repr=False)
-    tls: bool = False
-    path: str = ""
-    """RabbitMQ: the vhost. Redis: the database number."""
-
-    variant: str = ""
-    """Redis: "", "sentinel" or "cluster"."""
-
-    options: Mapping[str, str] = field(default_factory=dict)
-    prefix: str = "mqtui"
-    """All names mqtui makes start with it (C9)."""
-
-    @property
-    def shown(self) -> str:
-        """The URL without the secret."""
-        plus = f"+{self.variant}" if self.variant else ""
-        scheme = {
-            BrokerKind.RABBITMQ: "amqps" if self.tls else "amqp",
-            BrokerKind.REDIS: "rediss" if self.tls else "redis",
-        }
-        head = scheme.get(self.kind, "kafka+ssl" if self.tls else "kafka") + plus
-        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
-        who = f"{self.user}@" if self.user else ""
-        return f"{head}://{who}{hosts}/{self.path}" if self.path else f"{head}://{who}{hosts}"
 
 
 class Catalog(Protocol):

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,15 +13,6 @@ from typing import Any
 from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
 from mqtui.cli.output import Output
 from mqtui.domain.errors import MqtuiError
-
-
-def own_mistake(error: Exception) -> MqtuiError:
-    """A mistake of mqtui's own: the trace goes to a file, a sentence to the user."""
-    from mqtui.state.paths import state_dir
-
-    file = state_dir() / "last-mistake.txt"
-    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
-    return MqtuiError("mqtui made a mistake", f"{type(error).__name__}; the trace is in {file}", "Please report it.")
 
 
 @contextmanager
@@ -43,6 +33,8 @@ def guarded(output: Output) -> Iterator[None]:
         sys.exit(DONE)
     except Exception as error:  # noqa: BLE001 - the last wall before a user: never a traceback on a terminal
         output.progress_done()
+        from mqtui.state.mistakes import own_mistake
+
         output.error(own_mistake(error), NOT_ALL)
         sys.exit(NOT_ALL)
 

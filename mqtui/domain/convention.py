@@ -40,6 +40,8 @@ NAMING = frozenset({"origin", "exchange", "routing_key"})
 
 ORIGIN_KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
 MOST_LAYOUTS = 2_000
+MOST_NAMES = 100_000
+ANY = {"{origin}": r".+", "{group}": r"[^.]+", "*": r".+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class NamedOrigin:
 class Conventions:
     """All conventions, asked by header names first and by the destination's name where no header tells."""
 
-    __slots__ = ("_layouts", "_named", "_patterns", "known")
+    __slots__ = ("_any", "_layouts", "_named", "_patterns", "known")
 
     def __init__(self, known: Iterable[Convention]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
@@ -140,6 +142,9 @@ class Conventions:
         self._patterns = [
             (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
         ]
+        self._any = re.compile(
+            "|".join(_spelt(name, ANY) for one in self.known for name in one.destinations), re.DOTALL
+        )
 
     def layout(self, message: Message) -> Layout:
         """Where everything stands in a message of this row of names."""
@@ -163,15 +168,17 @@ class Conventions:
     def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         """What a destination's name says, or None where it is not that of a dead-letter destination."""
         if (broker, name) not in self._named:
-            if len(self._named) >= MOST_LAYOUTS:
+            if len(self._named) >= MOST_NAMES:
                 self._named.clear()
-            self._named[broker, name] = self._matched(broker, name)
+            self._named[broker, name] = self._matched(broker, name) if self._any.fullmatch(name) else None
         return self._named[broker, name]
 
     def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         for convention, patterns in self._patterns:
+            if broker not in convention.brokers:
+                continue
             found = [match for pattern in patterns if (match := pattern.fullmatch(name))]
-            if found and broker in convention.brokers:
+            if found:
                 origins = (match.groupdict().get("origin", "") for match in found)
                 return NamedOrigin(convention.name, ORIGIN_KINDS[broker], next(filter(None, origins), ""))
         return None
@@ -219,6 +226,9 @@ def _strips(convention: Convention, name: str) -> bool:
 
 @lru_cache(maxsize=512)
 def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(_spelt(template, {**ANY, "{origin}": r"(?P<origin>.+)"}), re.DOTALL)
+
+
+def _spelt(template: str, words: Mapping[str, str]) -> str:
     parts = re.split(r"(\{origin\}|\{group\}|\*)", template)
-    words = {"{origin}": r"(?P<origin>.+)", "{group}": r"[^.]+", "*": r".+"}
-    return re.compile("".join(words.get(part, re.escape(part)) for part in parts), re.DOTALL)
+    return "".join(words.get(part, re.escape(part)) for part in parts)

@@ -76,6 +76,14 @@ def total(figures: Iterable[Figure]) -> Figure:
     return Figure(number, sort, why)
 
 
+def counted(number: int | Figure, noun: str) -> str:
+    """A number with its noun: `1 letter`, `1,204 letters`, `2 copies`, `≈ 31 letters`."""
+    figure = exact(number) if isinstance(number, int) else number
+    if figure.number == 1:
+        return f"{figure} {noun}"
+    return f"{figure} {noun[:-1]}ies" if noun.endswith("y") else f"{figure} {noun}s"
+
+
 def written(number: int | float) -> str:
     """Separators up to 9,999,999, a short form above."""
     if abs(number) < 10_000_000:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from mqtui.domain.capability import WRITES, Support, Verb, no
 from mqtui.domain.capability import YES as SUPPORTED
 from mqtui.domain.errors import NeedsConsent, Refused
-from mqtui.domain.plan import Borrow, Plan, Severity
+
+if TYPE_CHECKING:
+    from mqtui.domain.plan import Plan
 
 
 class Environment(StrEnum):
@@ -59,6 +62,8 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
         Refused: the profile forbids the verb, or a risk refuses and was not allowed by name.
         NeedsConsent: nobody agreed, or a protected profile's name was not typed.
     """
+    from mqtui.domain.plan import Borrow, Severity  # the console's first paint needs policies, and no plans
+
     spends = [step for step in plan.steps if isinstance(step, Borrow)]
     free_look = plan.verb is Verb.SPEND and not any(step.spends for step in spends)
     support = SUPPORTED if free_look else policy.permits(plan.verb)

@@ -13,6 +13,8 @@ class BrokerKind(StrEnum):
     RABBITMQ = "rabbitmq"
     REDIS = "redis"
 
+    __hash__ = str.__hash__
+
 
 class Kind(StrEnum):
     """The kinds of things a broker holds."""
@@ -23,6 +25,8 @@ class Kind(StrEnum):
     STREAM = "stream"
     GROUP = "group"
     BROKER = "broker"
+
+    __hash__ = str.__hash__
 
 
 LETTERS = {"t": Kind.TOPIC, "q": Kind.QUEUE, "x": Kind.EXCHANGE, "s": Kind.STREAM, "g": Kind.GROUP, "b": Kind.BROKER}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mqtui.brokers.port import Address
+from mqtui.brokers.address import Address
 from mqtui.domain.capability import WRITES
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy

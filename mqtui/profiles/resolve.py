@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mqtui.brokers.port import Address
+from mqtui.brokers.address import Address
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind

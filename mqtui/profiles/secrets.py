@@ -12,7 +12,7 @@ import shlex
 import subprocess
 from dataclasses import replace
 
-from mqtui.brokers.port import Address
+from mqtui.brokers.address import Address
 from mqtui.domain.errors import NotAuthenticated
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import vault

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
-from mqtui.brokers.port import Address
+from mqtui.brokers.address import Address
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind, name_bytes, name_text
 from mqtui.state.commandline import masked

@@ -11,6 +11,7 @@ from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import Death, describe
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Message
 from mqtui.services.letters import Grouping
 
@@ -83,7 +84,7 @@ class Casebook:
             return ""
         parts = [f"P{number} {count:,}" for number, count in case.partitions.most_common(4)]
         if len(case.attempts) == 1:
-            parts.append(f"{next(iter(case.attempts))} attempts")
+            parts.append(counted(next(iter(case.attempts)), "attempt"))
         plain = {name: value for name, value in (case.shared or {}).items() if name not in self._stripped(case)}
         for name, value in list(plain.items())[:ALIKE]:
             try:

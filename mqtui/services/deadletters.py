@@ -58,7 +58,11 @@ async def find(session: Session, conventions: Conventions) -> Found:
 
     What only headers tell counts where nobody reads.
     """
-    everything = await destinations(session.broker)
+    return await find_among(session, conventions, await destinations(session.broker))
+
+
+async def find_among(session: Session, conventions: Conventions, everything: Sequence[Destination]) -> Found:
+    """Dead-letter destinations among those of a listing."""
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
     fed: dict[Ref, list[Ref]] = {}
     for row in rows:

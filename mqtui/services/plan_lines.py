@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import (
     Acknowledge,
     Borrow,
@@ -59,7 +60,7 @@ def words(step: Step) -> str:
         case Acknowledge(stream, group, ids):
             return f"acknowledge {len(ids)} for {group} of {stream}"
         case Unmark(source, run, offsets):
-            return f"mark {len(offsets)} letters of {source} unhandled that run {run[:4].upper()} handled"
+            return f"mark {counted(len(offsets), 'letter')} of {source} unhandled that run {run[:4].upper()} handled"
         case CreateStateTopic(name):
             return f"create the topic {name}, which keeps what was handled"
 

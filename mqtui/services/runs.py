@@ -10,6 +10,7 @@ import msgspec
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Outcome
 from mqtui.profiles.store import Store
@@ -72,7 +73,7 @@ def report(journal: Runs, record: RunRecord) -> str:
     if doubtful:
         parts.append(f"{doubtful:,} in hand when it ended")
     span = begun.strftime("%Y-%m-%d %H:%M:%S") + (ended.strftime("-%H:%M:%S") if ended else "")
-    planned = "letters" if record.planned == UNPLANNED else f"{record.planned:,} letters"
+    planned = "letters" if record.planned == UNPLANNED else counted(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"

@@ -30,7 +30,11 @@ SHARE = 3.0
 """A look may take a third of the time between looks; a slower broker is asked less often."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-LENGTH = 300
+LENGTHS = {"messages": 60, "backlog": 60, "lag": 60, "letters": 300}
+"""How many samples of each figure are kept."""
+
+SLICE = 500
+"""Samples taken before keys are answered again."""
 
 
 @dataclass(slots=True)
@@ -45,7 +49,10 @@ class Seen:
     groups: list[Group] = field(default_factory=list)
     lags: dict[Ref, GroupLag] = field(default_factory=dict)
     places: list[deadletters.Place] = field(default_factory=list)
-    series: dict[tuple[Ref, str], Series] = field(default_factory=dict)
+    series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in LENGTHS})
+    waiting: Series = field(default_factory=lambda: Series(LENGTHS["backlog"], 1.0))
+    """What waits in all destinations."""
+
     as_of: float = 0.0
     took: float = 0.0
     trouble: MqtuiError | None = None
@@ -57,9 +64,9 @@ class Seen:
 
     def trend(self, ref: Ref, what: str) -> Series:
         """The samples of one figure (`messages`, `backlog`, `lag`, `letters`)."""
-        known = self.series.get((ref, what))
+        known = self.series[what].get(ref)
         if known is None:
-            known = self.series[ref, what] = Series(LENGTH, 1.0)
+            known = self.series[what][ref] = Series(LENGTHS[what], 1.0)
         return known
 
 
@@ -114,23 +121,29 @@ class Watch:
         partial: list[str] = []
         try:
             seen.groups = await lag.groups(self.session)
-            seen.lags = {row.group: row for row in await lag.lag(self.session)}
+            refs = [group.ref for group in seen.groups]
+            seen.lags = {row.group: row async for row in broker.groups.lag(refs)}
         except MqtuiError as error:
             partial.append(error.title)
         seen.destinations = lag.backlogs(rows, seen.lags.values())
-        seen.places = list((await deadletters.find(self.session, self._conventions)).places)
+        seen.places = list((await deadletters.find_among(self.session, self._conventions, rows)).places)
         seen.partial = tuple(partial)
-        self._sample(seen)
+        await self._sample(seen)
 
-    def _sample(self, seen: Seen) -> None:
+    async def _sample(self, seen: Seen) -> None:
         now = monotonic()
-        for row in seen.destinations:
+        waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
+        seen.waiting.add(now, sum(waiting) if waiting else None)
+        for number, row in enumerate(seen.destinations, 1):
             seen.trend(row.ref, "messages").add(now, row.messages.number)
             seen.trend(row.ref, "backlog").add(now, row.backlog.number)
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
         for ref, figures in seen.lags.items():
             seen.trend(ref, "lag").add(now, figures.total.number)
         for place in seen.places:
             seen.trend(place.ref, "letters").add(now, place.letters.number)
         known = {row.ref for row in seen.destinations} | set(seen.lags)
-        for key in [key for key in seen.series if key[0] not in known]:
-            del seen.series[key]
+        for series in seen.series.values():
+            for ref in series.keys() - known:
+                del series[ref]

@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable
-from typing import Any, ClassVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
-from mqtui.brokers.adapters import connect
-from mqtui.brokers.port import Connect
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.resolve import resolve
 from mqtui.state.paths import config_dir
 from mqtui.ui import clipboard, keymap, theme, ways
 from mqtui.ui.coach import Coach
@@ -31,10 +30,11 @@ from mqtui.ui.trail import Trail
 from mqtui.ui.widgets.scroll import draw_scrollbars
 from mqtui.ui.workbench import Desk, Workbench
 
+if TYPE_CHECKING:
+    from mqtui.brokers.port import Connect
+
 TICK = 0.5
 """Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
-
-TRAIL = 50
 
 
 class Console(App[None], inherit_bindings=False):
@@ -52,13 +52,18 @@ class Console(App[None], inherit_bindings=False):
         self,
         start: tuple[str, str] = ("", ""),
         *,
-        adapters: Connect = connect,
+        adapters: Connect | None = None,
         ascii_only: bool = False,
         supply: Supply | None = None,
         demo: Callable[[], Supply] | None = None,
     ) -> None:
         self.themes = theme.load()
         super().__init__()
+        for each in self.themes.known.values():
+            self.register_theme(each.textual())
+        self.habits = Habits(self)
+        self.set_reactive(Console.theme, self.habits.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
         self.supply = supply
         self.demo = demo
@@ -68,7 +73,6 @@ class Console(App[None], inherit_bindings=False):
         self.glyphs = Glyphs(wanted(asked=ascii_only))
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.habits = Habits(self)
         self.bench = Workbench(self._figures_changed, adapters)
         self.go = Openings(self)
         self.trail = Trail(self)
@@ -78,6 +82,7 @@ class Console(App[None], inherit_bindings=False):
         """The target whose session is shown; "" at home."""
 
         self._fresh = False
+        self._drawn = 0.0
         self._ways: dict[str, Callable[[], Any]] = {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -87,10 +92,7 @@ class Console(App[None], inherit_bindings=False):
     # -- life
 
     def on_mount(self) -> None:
-        """Themes, keys, the first place."""
-        for each in self.themes.known.values():
-            self.register_theme(each.textual())
-        self.theme = self.habits.theme
+        """Keys, the first place."""
         self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.bench.note(note, "warn")
@@ -102,15 +104,29 @@ class Console(App[None], inherit_bindings=False):
         """Give everything back."""
         await self.bench.close()
 
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """What fails without a place of its own is said in the one that is shown."""
+        place = self.place
+        if place is not None:
+            place.on_worker_state_changed(event)
+
+    @property
+    def place(self) -> Place | None:
+        """The place that is shown; None before the first and after the last."""
+        return self.screen if self.screen_stack and isinstance(self.screen, Place) else None
+
     def _figures_changed(self) -> None:
         self._fresh = True
+        if monotonic() - self._drawn > TICK:
+            self.call_next(self._tick)
 
     def _tick(self) -> None:
+        place = self.place
         lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
-        if (self._fresh or lost) and isinstance(self.screen, Place) and self.screen.stands:
-            self._fresh = False
-            self.screen.refresh_figures()
-            self.screen.draw_frame()
+        if (self._fresh or lost) and place is not None and place.stands:
+            self._fresh, self._drawn = False, monotonic()
+            place.refresh_figures()
+            place.draw_frame()
 
     async def on_event(self, event: events.Event) -> None:
         """Throw keys away that were typed before what they would answer was painted."""
@@ -197,6 +213,8 @@ class Console(App[None], inherit_bindings=False):
 
     async def enter_target(self, target: str) -> None:
         """The session of a profile or a URL."""
+        from mqtui.profiles.resolve import resolve
+
         resolved = await asyncio.to_thread(resolve, target)
         await self.enter(target, [address.kind for address in resolved.addresses])
 

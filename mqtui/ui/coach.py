@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STEPS = {
-    "DestinationsPlace": "1/5 The shop is in trouble. n walks to what is wrong, enter opens it.",
+    "DestinationsPlace": "1/5 The shop is in trouble, worst on top: enter opens it, n walks to the next.",
     "RadarPlace": "1/5 These are dead letters. enter shows what they died of.",
     "CausesPlace": "2/5 Letters by cause, a sample beside. 3/5 Small letters look, so try any. R plans a redrive.",
     "ReviewPlace": "4/5 This is the plan; nothing has happened yet. enter starts with one letter.",
-    "RunPlace": "5/5 The first letter goes home and is watched. enter goes on. ? shows all keys.",
+    "RunPlace": "5/5 It came home and stayed. enter sends the rest. yc: the same as a command. ? for all keys.",
 }
 
 

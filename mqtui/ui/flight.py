@@ -75,10 +75,10 @@ class Flight:
         self.changed()
 
     async def _ask(self, between: Between) -> bool:
-        """Wait for a person; too many came back: stop by itself."""
-        if between.too_many:
-            self.between = between
-            return False
+        """Wait for a person after the first stage; where too many came back, stop by itself."""
+        if between.too_many or between.stage > 0:
+            self.between = between if between.too_many else None
+            return not between.too_many
         self.between = between
         self._answer = asyncio.get_running_loop().create_future()
         self.changed()

@@ -5,18 +5,17 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mqtui.domain.cause import Cause
 from mqtui.domain.errors import NotFound
 from mqtui.domain.resource import BrokerKind, Ref, parse
-from mqtui.services.browse import find
-from mqtui.services.casebook import Case
-from mqtui.services.deadletters import Place as Letters
-from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
 from mqtui.ui.workbench import Desk, Underway
 
 if TYPE_CHECKING:
+    from mqtui.domain.cause import Cause
     from mqtui.profiles.model import Profile
+    from mqtui.services.casebook import Case
+    from mqtui.services.deadletters import Place as Letters
+    from mqtui.services.redrive.order import Order
     from mqtui.ui.app import Console
     from mqtui.ui.render.groups import GroupLine
     from mqtui.ui.screens.run import RunPlace
@@ -62,6 +61,8 @@ class Openings:
         Raises:
             NotFound: no open broker has it.
         """
+        from mqtui.services.browse import find
+
         wanted = parse(resource)
         missing = NotFound(f"No {resource!r} on {target}")
         for desk in self._console.bench.of(target):
@@ -118,6 +119,10 @@ class Openings:
         self._console.bench.fly(flight)
         flight.start()
         self._console.run_worker(loaded("notes_ended", "told_at_its_end")(self._console, flight), exit_on_error=False)
+
+    async def run(self, run: str) -> None:
+        """The letters of a run."""
+        await self._console.show(loaded("runs_letters", "RunLettersPlace")(run))
 
     async def put_back(self, desk: Desk, run: str) -> None:
         """The plan of a put back."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mqtui.domain.figure import total, unknown
+from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import Kind
 from mqtui.ui.render.spark import spark
@@ -39,10 +40,12 @@ def top_bar(console: Console) -> tuple[Side, Side]:
 def _badges(console: Console) -> Side:
     seen = [desk.seen for desk in console.desks if desk.seen is not None]
     rows = [row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
-    looked = any(each.as_of for each in seen)
-    waiting = total(row.backlog for row in rows) if looked else unknown("not read yet")
-    letters = total(place.letters for each in seen for place in each.places) if looked else unknown("not read yet")
-    trend = [sum(filter(None, column)) for column in zip(*(_backlog(desk) for desk in console.desks), strict=False)]
+    unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
+    if not console.desks:
+        unread = [unknown("nothing is open")]
+    waiting = total([*(row.backlog for row in rows), *unread])
+    letters = total([*(place.letters for each in seen for place in each.places), *unread])
+    trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
     runs = len(console.bench.active)
     return (
@@ -78,11 +81,3 @@ def _link(desk: Desk) -> str:
 def _link_tone(desk: Desk) -> str:
     failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
     return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"
-
-
-def _backlog(desk: Desk) -> list[float]:
-    """The sum of what waited on a broker, by sample."""
-    if desk.seen is None:
-        return []
-    rows = [series.values(8) for (_, what), series in desk.seen.series.items() if what == "backlog"]
-    return [sum(value or 0 for value in column) for column in zip(*rows, strict=False)]

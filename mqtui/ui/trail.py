@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mqtui.ui.screens.place import Place
 
 KEPT = "last"
+MOST = 20
+"""Places that are kept to go back to; the oldest above home goes first."""
+
 ROOT = 2
 """Screens that are never left: Textual's own, and home."""
 
@@ -34,6 +37,23 @@ class Trail:
         self._forget()
         self._targets[place] = self._console.target
         await self._console.push_screen(place)
+        for oldest in self._console.screen_stack[ROOT:-MOST]:
+            self._take_out(oldest)
+            await oldest.remove()
+
+    async def to_view(self, kind: type[Place]) -> None:
+        """Go to a view; one that is on the way back is taken from there, as it was left."""
+        console = self._console
+        if type(console.screen) is kind:
+            return
+        known = [place for place in console.screen_stack if type(place) is kind]
+        there = next((place for place in known if self._targets.get(place) == console.target), None)
+        if there is None:
+            await self.forward(kind())
+            return
+        self._forget()
+        self._take_out(there)
+        await console.push_screen(there)
 
     def back(self) -> bool:
         """One step back; False at the top. What the place was reading stops."""
@@ -58,6 +78,9 @@ class Trail:
             return False
         self._step_back()
         return True
+
+    def _take_out(self, place: Screen[Any]) -> None:
+        self._console._screen_stack.remove(place)  # Textual takes only the top one off
 
     def _step_back(self) -> None:
         self._forget()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -78,12 +79,16 @@ def why_not(console: Console, action_id: str) -> str | None:
 
 async def _start(console: Console) -> None:
     await console.first()
-    greet = import_module("mqtui.ui.screens.runs_greeting").greet
-    console.run_worker(greet(console), exit_on_error=False, name="greeting")
+    console.call_after_refresh(lambda: console.run_worker(_greet(console), exit_on_error=False, name="greeting"))
+
+
+async def _greet(console: Console) -> None:
+    greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs_greeting")
+    await greeting.greet(console)
 
 
 def _view(console: Console, name: str) -> Callable[[], Any]:
-    return lambda: console.show(place(name)())
+    return lambda: console.trail.to_view(place(name))
 
 
 def _float(console: Console, name: str) -> Callable[[], Any]:

@@ -10,17 +10,18 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from mqtui.brokers.adapters import connect
-from mqtui.brokers.port import Connect
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.profiles.store import Store
-from mqtui.services.conventions import known
-from mqtui.services.session import Session, opened
-from mqtui.services.watch import Seen, Watch
+from mqtui.state.mistakes import own_mistake
+
+if TYPE_CHECKING:
+    from mqtui.brokers.port import Connect
+    from mqtui.services.session import Session
+    from mqtui.services.watch import Seen, Watch
 
 
 @dataclass(slots=True)
@@ -46,6 +47,11 @@ class Desk:
     def seen(self) -> Seen | None:
         """The newest figures."""
         return self.watch.seen if self.watch else None
+
+    @property
+    def looked(self) -> bool:
+        """Whether there are figures at all."""
+        return self.seen is not None and bool(self.seen.as_of)
 
 
 class Underway(Protocol):
@@ -84,7 +90,7 @@ class Note:
 class Workbench:
     """Everything that is open in one console."""
 
-    def __init__(self, changed: Callable[[], None], adapters: Connect = connect) -> None:
+    def __init__(self, changed: Callable[[], None], adapters: Connect | None = None) -> None:
         self.desks: dict[tuple[str, BrokerKind], Desk] = {}
         self.notes: list[Note] = []
         self.flights: list[Underway] = []
@@ -128,27 +134,40 @@ class Workbench:
         return desks
 
     async def _keep_open(self, desk: Desk) -> None:
+        from mqtui.brokers.adapters import connect
+        from mqtui.services.conventions import known
+        from mqtui.services.session import opened
+        from mqtui.services.watch import Watch
+
         try:
             async with AsyncExitStack() as stack:
                 desk.session = await stack.enter_async_context(
-                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters)
+                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
                 )
                 desk.watch = Watch(desk.session, known().conventions, self._changed)
                 desk.opening = False
                 desk.settled.set()
-                watching = asyncio.create_task(desk.watch.forever(), name=f"watch {desk.target} {desk.kind}")
+                tasks = [asyncio.create_task(work) for work in (desk.watch.forever(), desk._stop.wait())]
                 try:
-                    await desk._stop.wait()
+                    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in ended:
+                        await task
                 finally:
-                    watching.cancel()
-                    await asyncio.gather(watching, return_exceptions=True)
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
         except MqtuiError as error:
-            desk.trouble = error
-            desk.opening = False
-            desk.settled.set()
-            self._changed()
+            self._gave_up(desk, error)
+        except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
+            self._gave_up(desk, own_mistake(error))
         finally:
             desk.session = desk.watch = None
+
+    def _gave_up(self, desk: Desk, error: MqtuiError) -> None:
+        desk.trouble = error
+        desk.opening = False
+        desk.settled.set()
+        self._changed()
 
     def of(self, target: str) -> list[Desk]:
         """The open desks of a target."""

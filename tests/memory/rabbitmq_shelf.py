@@ -11,7 +11,7 @@ from mqtui.brokers.port import Address, Batch
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.figure import Figure, exact, unknown
-from mqtui.domain.message import Delivery, Envelope, Message, Outgoing
+from mqtui.domain.message import Delivery, Envelope, Message, Offset, Outgoing
 from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
 from mqtui.domain.redrive import CountBound, Guarantee, Receipt, Source, Stored, Strength, Terms
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -207,6 +207,14 @@ class RabbitMQShelf(Shelf):
     def arrived_since(self, ref: Ref, marks: Marks) -> list[Message]:
         self.detail(ref)
         raise Unsupported(f"{ref} can't be followed", "A queue gives each message to one reader (C10).")
+
+    def ends(self, ref: Ref) -> Marks:
+        return {0: Offset(0, self._seat)}
+
+    def heard(self, ref: Ref, marks: Marks) -> list[Message]:
+        queue, newest = self.queue(ref), marks[0]
+        assert isinstance(newest, Offset)
+        return [self.lent(ref, queue, item, item.seat) for item in queue.items if item.seat > newest.offset]
 
     def price(self, ref: Ref, count: int) -> Price:
         queue = self.queue(ref)

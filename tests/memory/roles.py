@@ -202,11 +202,11 @@ class MemoryWriter:
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """What comes to a source from now on; the first batch is empty."""
-        marks = self._talk.shelf.extent(source.ref, None).end
+        marks = self._talk.shelf.ends(source.ref)
         yield ()
         while True:
-            if found := self._talk.shelf.arrived_since(source.ref, marks):
-                marks = self._talk.shelf.extent(source.ref, None).end
+            if found := self._talk.shelf.heard(source.ref, marks):
+                marks = self._talk.shelf.ends(source.ref)
                 yield found
             else:
                 await self._talk.shelf.next_arrival()

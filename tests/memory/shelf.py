@@ -70,6 +70,14 @@ class Shelf(ABC):
     def arrived_since(self, ref: Ref, marks: Marks) -> list[Message]:
         """Messages behind the ends `marks`."""
 
+    def ends(self, ref: Ref) -> Marks:
+        """Where a writer that listens begins."""
+        return self.extent(ref, None).end
+
+    def heard(self, ref: Ref, marks: Marks) -> list[Message]:
+        """What a writer that listens has heard since `marks`."""
+        return self.arrived_since(ref, marks)
+
     @abstractmethod
     def groups(self, ref: Ref | None) -> Sequence[Group]:
         """Groups, or those that read one destination."""

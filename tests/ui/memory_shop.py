@@ -80,6 +80,11 @@ class MemoryShop:
         self._commit("reporting", behind=1)
         self._commit("shipping", behind=0)
 
+    def book(self) -> None:
+        """Three seconds in which the consumers of invoices acknowledge all that waits for them."""
+        self.world.clock.advance(TRADE)
+        self.rabbitmq.queues["work.invoices"].items.clear()
+
     def order(self) -> int:
         """One order more; its number."""
         self._number += 1

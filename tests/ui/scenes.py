@@ -40,9 +40,15 @@ def looked(user: User, shop: MemoryShop) -> bool:
     return not late
 
 
+def all_seen(user: User) -> bool:
+    """Whether every open broker was looked at."""
+    return all(desk.seen is not None and desk.seen.as_of for desk in user.console.bench.desks.values())
+
+
 async def open_shop(user: User, shop: MemoryShop, worst: str = "orders.DLQ") -> None:
     """The session of a profile, after some trade."""
-    await user.is_at("DestinationsPlace").on_row(worst).does(trades(user, shop))
+    await user.is_at("DestinationsPlace").on_row(worst).until(lambda: all_seen(user), "has seen every broker")
+    await user.does(trades(user, shop))
 
 
 async def review(user: User, shop: MemoryShop) -> None:

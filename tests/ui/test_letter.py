@@ -129,7 +129,7 @@ async def test_verbs_of_one_letter(world: MemoryWorld) -> None:
         await stage.press("E")
         await stage.see("edit: not in this version")
         await stage.press("R")
-        await stage.see("redrive 1 letters")
+        await stage.see("redrive 1 letter")
 
 
 async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:

@@ -92,7 +92,7 @@ async def test_reassign(still: MemoryShop, album: Album) -> None:
     async with album.at(still.console("shop"), NORMAL) as user:
         await open_shop(user, still)
         await user.presses("2").is_at("GroupsPlace").walks_to("settle").presses("enter").is_at("PendingPlace")
-        await user.sees("42, all read").presses("C").reads_in_line("reassign 42").presses("enter").is_at("StepPlace")
+        await user.sees("42, all read").presses("C").reads_in_line("reassign 42").presses("enter").is_at("ClaimPlace")
         await album.shows(user)
 
 

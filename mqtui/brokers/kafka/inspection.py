@@ -13,6 +13,7 @@ from mqtui.brokers.kafka.kafka_python import transaction
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
 from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Holder, Source, Strength
 from mqtui.domain.resource import Ref
@@ -141,7 +142,7 @@ def _fit(name: str, config: Mapping[str, str], plan: Plan) -> list[Risk]:
         text = f"the largest letter has {plan.largest:,} B, {name} takes at most {limit:,} B: such letters are refused"
         risks.append(Risk("too-large", text))
     if "compact" in config.get("cleanup.policy", "") and plan.keyless:
-        text = f"{plan.keyless:,} letters have no key and {name} is compacted: the broker refuses those"
+        text = f"{counted(plan.keyless, 'letter')} without key, and {name} is compacted: the broker refuses those"
         risks.append(Risk("no-key", text))
     if plan.keeps_time and plan.oldest is not None:
         risks += timestamp_risk(name, config, plan.oldest)

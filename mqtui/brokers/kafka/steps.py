@@ -19,6 +19,7 @@ from mqtui.brokers.kafka.state import Stamp, records_of, state_topic
 from mqtui.brokers.kafka.threads import apart, finished
 from mqtui.brokers.kafka.topics import Topic, describe, topic_name
 from mqtui.domain.errors import TimedOut, Unsupported
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
 
@@ -91,5 +92,5 @@ def _unmark(connection: Connection, topic: Topic, stamp: Stamp, run: str, offset
         hold.write_holder(ended=True)
         hold.commit()
     missed = len(offsets) - len(handled)
-    notes = (f"{missed} letters of run {run[:8]} were not marked handled",) if missed else ()
+    notes = (f"not marked handled: {counted(missed, 'letter')} of run {run[:8]}",) if missed else ()
     return StepResult(len(offsets), len(handled), notes)

@@ -15,7 +15,7 @@ from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.reader import RabbitReader
 from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import Unsupported
-from mqtui.domain.figure import exact
+from mqtui.domain.figure import counted, exact
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import CountBound, Guarantee, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -69,7 +69,7 @@ class RabbitBroker:
         at = int(time() * 1000)
         readers = await self._readers(source.name) if facts.consumers else ()
         if facts.consumers and not readers:
-            readers = (f"{facts.consumers} consumers",)
+            readers = (counted(facts.consumers, "consumer"),)
         identity = f"{self._access.vhost}/{source.name}"
         return Source(source, identity, CountBound(facts.ready, at), exact(facts.ready), readers=readers)
 

@@ -13,6 +13,7 @@ from mqtui.brokers.rabbitmq.limits import Sort
 from mqtui.brokers.rabbitmq.routes import Routes, setting
 from mqtui.brokers.rabbitmq.taking import FEW
 from mqtui.domain.errors import CannotConnect, NotAuthorised, NotFound
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
@@ -37,7 +38,7 @@ async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guara
 def _of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
     name, risks = source.ref.name, []
     if source.readers or facts.consumers:
-        who = ", ".join(source.readers) or f"{facts.consumers} consumers"
+        who = ", ".join(source.readers) or counted(facts.consumers, "consumer")
         risks.append(Risk("consumers", f"{name} is read by {who}: they take letters from this run", REFUSE))
     if facts.setting("single-active-consumer"):
         risks.append(Risk("single-active-consumer", f"{name} lets one consumer at a time read", REFUSE))

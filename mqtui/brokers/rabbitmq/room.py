@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Plan, Risk, Severity
 
 REFUSE = Severity.REFUSE
@@ -38,7 +39,9 @@ def _full(facts: Queue, plan: Plan) -> list[Risk]:
     held = facts.row.get("message_bytes_ready") or facts.row.get("message_bytes") or 0
     told: list[str] = []
     if isinstance(most, int) and (count is None or facts.ready + count > most):
-        told.append(f"it holds {facts.ready:,} of at most {most:,}, and {plan.count} letters come")
+        told.append(
+            f"it holds {facts.ready:,} of at most {most:,}, and room is needed for {counted(plan.count, 'letter')}"
+        )
     if isinstance(most_bytes, int) and held + (count or 1) * size >= most_bytes:
         told.append(f"it holds {held:,} of at most {most_bytes:,} bytes")
     elif isinstance(most_bytes, int) and not size:

@@ -15,8 +15,8 @@ from mqtui.demo.shop.names import KafkaNames
 from mqtui.demo.shop.spring import Delivery, dead_letter_headers, delivery_attempt, letter_partition
 
 ORDERS: Final = 2_000
-SCHEMA_MISMATCHES: Final = 19
-PAYMENT_TIMEOUTS: Final = 8
+PAYMENT_TIMEOUTS: Final = 19
+SCHEMA_MISMATCHES: Final = 8
 NUMBER_FORMATS: Final = 4
 DIED_TWICE: Final = 2
 ATTEMPTS: Final = 3

@@ -37,8 +37,8 @@ def _kafka(url: str, prefix: str) -> Trouble:
     dlq = shlex.quote(names.orders_dlq)
     return Trouble(
         (
-            f"{names.orders_dlq} holds 31 dead orders of three causes: 19 lack a field, 8 met a payment provider that "
-            "was down and is up again, 4 have an amount that is no number. One more a minute.",
+            f"{names.orders_dlq} holds 31 dead orders of three causes: 19 met a payment provider that was down and "
+            "is up again, 8 lack a field, 4 have an amount that is no number. One more a minute.",
             f"{names.shipping} has stopped reading {names.orders}; its lag grows by 20 a second. "
             f"{names.reporting} is too slow, {names.billing} is well.",
             f"{names.invoices_dlt} and {names.connect_dlq} hold letters of a retry topic and of a sink connector.",

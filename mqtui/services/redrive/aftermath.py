@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from mqtui.brokers.guard import BoundWriter
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
@@ -25,20 +26,26 @@ from mqtui.services.session import Session
 LOOK = 1.0
 """Seconds between two looks at the readers."""
 
+SAMPLED = 6.0
+"""Seconds after which a queue's own figures are younger than the copies: RabbitMQ takes them every 5."""
+
 SETTLED = 10.0
 """Seconds without a copy coming back after all readers have passed: then the watch ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """One group that reads a target. `waiting` copies are still before it; a still one is not waited for."""
+    """One group that reads a target; `waiting` copies are still before it."""
 
     group: str
     target: Ref
     passed: int
     waiting: int
     still: bool
-    committed: str = ""
+    """Nobody is in it."""
+
+    asked: bool = True
+    """Whether it counts for the verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +73,12 @@ class Verdict:
 
     def words(self) -> str:
         """The verdict in one sentence."""
-        letters = f"{self.moved:,} letters" if self.moved != 1 else "The letter"
+        letters = counted(self.moved, "letter") if self.moved != 1 else "The letter"
         if self.came_back:
             return f"{self.came_back:,} of {self.moved:,} came back within {self.seconds:.0f}s."
         stayed = f"did not come back in {self.seconds:.0f}s"
         if self.passed is None:
-            return f"{letters} {stayed}; {self.why or 'no reader can be asked'}."
+            return f"{letters} {stayed}; {self.why.rstrip('.') or 'no reader can be asked'}."
         through = [reader.group for reader in self.readers if not reader.waiting]
         if self.passed == self.moved and through:
             return f"{letters} passed {', '.join(through)} and {stayed}."
@@ -84,7 +91,11 @@ class Copies:
 
     conventions: Conventions
     of: dict[Ref, list[Position]] = field(default_factory=dict)
+    number: Counter[Ref] = field(default_factory=Counter)
     stored: int = 0
+    last: float = 0.0
+    """When the newest one was stored."""
+
     failed_in: set[str] = field(default_factory=set)
     """Groups that the letters say they failed in: these have to pass them now."""
 
@@ -93,6 +104,8 @@ class Copies:
         for transfer, receipt in zip(transfers, receipts, strict=True):
             if receipt.state is Stored.STORED:
                 self.stored += 1
+                self.number[transfer.target] += 1
+                self.last = monotonic()
                 group = self.conventions.layout(transfer.letter).read_last(transfer.letter, "group")
                 if isinstance(group, str) and group:
                     self.failed_in.add(group)
@@ -113,6 +126,9 @@ class Aftermath:
         self._conventions = conventions
         self._back: dict[str, str] = {}
         self._perhaps = 0
+        self._drained: Counter[Ref] = Counter()
+        """Copies that went to a queue before it was seen empty."""
+
         self._deaf = ""
         """Why letters that die again can't be heard."""
 
@@ -180,23 +196,31 @@ class Aftermath:
     async def verdict(self, seconds: float) -> Verdict:
         """What is known now."""
         readers: list[Reader] = []
-        why = self._deaf
+        why = self._deaf or self._ended()
         try:
-            for target in self.copies.of:
+            for target in self.copies.number:
                 readers += await self._readers(target)
         except MqtuiError as error:
             why = error.title
         asked = self._asked(readers)
         passed: int | None = None
         if asked and not why:
-            by_target: Counter[Ref] = Counter({target: len(places) for target, places in self.copies.of.items()})
+            by_target = Counter(self.copies.number)
             for reader in asked:
                 by_target[reader.target] = min(by_target[reader.target], reader.passed)
             passed = sum(by_target.values())
         elif not why:
             why = "no live reader keeps a position that could be compared"
         back = tuple(self._back.values())
-        return Verdict(self.copies.stored, passed, len(back), seconds, tuple(readers), back[:100], self._perhaps, why)
+        shown = tuple(replace(reader, asked=reader in asked) for reader in readers)
+        return Verdict(self.copies.stored, passed, len(back), seconds, shown, back[:100], self._perhaps, why)
+
+    def _ended(self) -> str:
+        """Why nothing is heard any more though nobody said so; "" while it listens."""
+        if self._listening is None or not self._listening.done():
+            return ""
+        error = self._listening.exception()
+        return f"letters that die again are not heard: {error!r}" if error else "letters that die again are not heard"
 
     def _asked(self, readers: Sequence[Reader]) -> list[Reader]:
         """The readers that count: the groups the letters failed in, else all that somebody is in."""
@@ -205,20 +229,26 @@ class Aftermath:
 
     async def _readers(self, target: Ref) -> list[Reader]:
         broker = self._target.broker
-        if broker.kind is BrokerKind.RABBITMQ:
-            return []
-        places = self.copies.of[target]
+        number = self.copies.number[target]
         groups = {group.ref: group for group in await broker.groups.groups(target)}
         found: list[Reader] = []
         async for row in broker.groups.lag(list(groups)):
-            waiting = await self._pending(target, row.group.name.rpartition("/")[2]) if broker.pending else frozenset()
-            passed = sum(_is_past(place, row, target) and place not in waiting for place in places)
-            group = groups[row.group]
-            still = not group.members
-            committed = next((part.committed for part in row.parts if part.resource == target), "")
             name = row.group.name.rpartition("/")[2]
-            found.append(Reader(name, target, passed, len(places) - passed, still, committed))
+            if broker.kind is BrokerKind.RABBITMQ:
+                passed = self._taken(row, target)
+            else:
+                waiting = await self._pending(target, name) if broker.pending else frozenset()
+                places = self.copies.of.get(target, ())
+                passed = sum(_is_past(place, row, target) and place not in waiting for place in places)
+            still = not groups[row.group].members
+            found.append(Reader(name, target, passed, number - passed, still))
         return found
+
+    def _taken(self, row: GroupLag, target: Ref) -> int:
+        """Copies that are no more in a queue, ready or in hand: all, once it was seen without any message."""
+        if row.total.number == 0 and monotonic() - self.copies.last >= SAMPLED:
+            self._drained[target] = self.copies.number[target]
+        return self._drained[target]
 
     async def _pending(self, stream: Ref, group: str) -> frozenset[Position]:
         """Redis: entries that were delivered and not acknowledged yet."""

@@ -9,6 +9,7 @@ from mqtui.brokers.port import Broker
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Message
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.redrive import Transfer
@@ -48,5 +49,5 @@ class Homecoming:
                 elsewhere += sum(partition_for(key, partitions) != at for key, at in letters)
         if not elsewhere:
             return ""
-        of = f"the first {self._compared:,}" if self._compared >= MOST else f"{self._compared:,}"
-        return f"{elsewhere:,} of {of} letters would go to another partition than the one they came from"
+        of = ("the first " if self._compared >= MOST else "") + counted(self._compared, "letter")
+        return f"{elsewhere:,} of {of} would go to another partition than the one they came from"

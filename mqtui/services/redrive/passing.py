@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.times import offset
@@ -40,5 +41,5 @@ async def passed(session: Session, record: RunRecord, places: Sequence[str]) -> 
                 if part.committed.isdigit() and part.resource.name == topic
             }
             number = sum(copy.offset < read.get(copy.partition, 0) for copy in copies)
-            told.append(f"{row.group.name} has passed {number:,} of {len(copies):,} copies in {topic}")
+            told.append(f"{row.group.name} has passed {number:,} of {counted(len(copies), 'copy')} in {topic}")
     return "; ".join(told)

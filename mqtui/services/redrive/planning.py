@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import BadInput, NotFound
-from mqtui.domain.figure import Figure, exact, unknown
+from mqtui.domain.figure import Figure, counted, exact, unknown
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -238,7 +238,8 @@ def _facts(
     here: BrokerKind,
     remote: Session | None,
 ) -> list[tuple[str, str]]:
-    facts = [("from", f"{source.ref.name}, {source.count} letters as of now; later ones are not in the plan")]
+    held = counted(source.count, "letter")
+    facts = [("from", f"{source.ref.name}, {held} as of now; later ones are not in the plan")]
     if order.verb is Verb.DISCARD:
         facts.append(("to", "nowhere: they are taken out"))
     else:
@@ -292,7 +293,8 @@ def _not_tested(selector: Selector) -> list[Risk]:
     test = selector.where
     if test is None or not test.failures:
         return []
-    return [Risk("where", f"the jq program failed on {test.failures:,} letters, which stay: {test.failure}")]
+    failed = counted(test.failures, "letter")
+    return [Risk("where", f"the jq program failed, and what it failed on stays ({failed}): {test.failure}")]
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

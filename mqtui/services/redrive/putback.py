@@ -17,7 +17,7 @@ import msgspec
 from mqtui.brokers.guard import BoundWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held, NotFound, Refused
-from mqtui.domain.figure import exact
+from mqtui.domain.figure import counted, exact
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
@@ -75,14 +75,15 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         )
     facts = [("run", f"{runs.short(record.id)}: {record.verb} of {record.source.name}")]
     risks: list[Risk] = []
+    many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
     if record.broker is BrokerKind.KAFKA:
         step: Unmark | Send = Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
-        facts.append(("effect", f"{len(done):,} letters are marked unhandled again; nothing is produced"))
+        facts.append(("effect", f"{many} marked unhandled again; nothing is produced"))
     else:
         if not bundles.exists(record.id):
             raise Refused("The bundle of that run is gone", "Bundles are kept for 14 days.")
         step = Send(record.source, exact(len(done)), "from the bundle")
-        facts.append(("effect", f"{len(done):,} letters are published to the end of {record.source.name}"))
+        facts.append(("effect", f"{many} published to the end of {record.source.name}"))
     if record.verb != Verb.DISCARD:
         risks.append(Risk("doubles", await passed(session, record, list(done.values())) or TAKEN))
     unsure = frozenset(doubtful) & frozenset(done) if record.broker is BrokerKind.RABBITMQ else frozenset[str]()

@@ -91,6 +91,9 @@ class Run:
         self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, conventions)
         self._gate = gate
         self.stop = asyncio.Event()
+        self.watching = False
+        """Whether it looks after what has moved so far."""
+
         self.begun = False
         """Whether the journal knows of it, so that it can be resumed."""
         self._resumed = before is not None
@@ -222,7 +225,9 @@ class Run:
     async def _look_after(self, stage: int, left: int | None, *, last: bool) -> None:
         """Watch what was moved so far, and ask whether to go on; no: the rest stays."""
         if self.stages.watched and self.aftermath.copies.stored:
+            self.watching = True
             self.verdict = await self.aftermath.watch(self.stages.watch, self.stages.stop_at, self._watched, self.stop)
+            self.watching = False
         too_many = self.verdict is not None and self.verdict.share > self.stages.stop_at
         between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many)
         if not last and not self.stop.is_set() and not await self._gate(between):

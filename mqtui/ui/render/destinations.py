@@ -34,11 +34,23 @@ class Line:
     dead: tuple[Letters, ...]
     """Where its own dead letters lie."""
 
-    trend: tuple[float | None, ...]
-    rate_in: float | None
     readers: int | None
     stuck: tuple[str, ...]
     """Groups that stand still while the backlog grows."""
+
+    seen: Seen
+    """What it is seen in: trends are read when they are drawn."""
+
+    @property
+    def trend(self) -> list[float | None]:
+        """What waited, the newest last."""
+        return self.seen.trend(self.destination.ref, "backlog" if self.letters is None else "letters").values(30)
+
+    @property
+    def rate_in(self) -> float | None:
+        """Messages that come in a second."""
+        rate = self.seen.trend(self.destination.ref, "messages").rate()
+        return None if rate is None else max(0.0, rate)
 
     @property
     def backlog(self) -> Figure:
@@ -177,10 +189,9 @@ def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
             row,
             places.get(row.ref),
             tuple(dead.get(row.ref, ())),
-            tuple(seen.trend(row.ref, "letters" if row.ref in places else "backlog").values(30)),
-            _gain(seen.trend(row.ref, "messages").rate()),
             readers.get(row.ref, 0 if seen.groups else None),
             tuple(stuck.get(row.ref, ())),
+            seen,
         )
         for row in seen.destinations
     ]
@@ -194,7 +205,3 @@ def stands_still(seen: Seen, group: Ref) -> bool:
     values = [value for value in seen.trend(group, "lag").values(10) if value is not None]
     never_less = all(before <= after for before, after in pairwise(values))
     return len(values) >= STILL and never_less and values[-1] > values[0]
-
-
-def _gain(rate: float | None) -> float | None:
-    return None if rate is None else max(0.0, rate)

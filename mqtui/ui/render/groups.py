@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, counted
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
@@ -147,7 +147,7 @@ def group_sentence(item: GroupLine) -> str:
         return f"{name} stands still with {lag} waiting · {who}"
     if item.gain is not None and item.gain > 0:
         return f"{name} falls behind by {figures.rate(item.gain)}"
-    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {len(item.group.members)} members"
+    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {counted(len(item.group.members), 'member')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +238,8 @@ class Consumers:
         return ("▲", "warn") if is_stuck(item) else (" ", "")
 
     def trouble(self, item: Member) -> int:
-        """By pending entries of those that do nothing."""
-        return (item.pending or 0) if is_stuck(item) else 0
+        """By pending entries, those that do nothing first."""
+        return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
 
     def text(self, item: Member) -> str:
         """Its name."""
@@ -250,6 +250,7 @@ class Consumers:
         return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
 
 
+STUCK_WEIGHS = 1_000_000
 STUCK = 60_000
 """Milliseconds without a word after which a consumer with pending entries is called stuck."""
 

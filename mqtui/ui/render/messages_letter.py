@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 
+from mqtui.domain import figure
 from mqtui.domain.deadletter import Death, Origin, Parted
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.stack_trace import CAUSED_BY, is_library
@@ -83,7 +84,7 @@ def _own(frame: str) -> list[Cell]:
 
 
 def _folded(hidden: int) -> list[Cell]:
-    return [(f"  … {hidden:,} library frame{'s' if hidden > 1 else ''} (w)", "muted")]
+    return [(f"  … {figure.counted(hidden, 'library frame')} (w)", "muted")]
 
 
 def _written(line: str) -> list[Cell]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, counted
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Handled
 from mqtui.domain.span import Price
@@ -131,7 +131,7 @@ def facts(row: Destination, price: Price, seen: Seen | None) -> str:
     consumers = row.facts.get("consumers")
     parts = [row.sort, f"{row.backlog} ready"]
     if isinstance(consumers, int):
-        parts.append("no consumer" if not consumers else f"{consumers} consumer{'s' if consumers > 1 else ''}")
+        parts.append("no consumer" if not consumers else counted(consumers, "consumer"))
     if price.limit.number:
         parts.append(f"limit {price.limit}")
     if seen is not None and seen.cluster is not None:

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
@@ -129,7 +130,7 @@ class CausesPlace(Listing[CauseLine]):
     def _progress(self, book: Casebook) -> None:
         self.book = book
         if self.is_attached:
-            self.line.tell(f"reading {self.ref.name}: {book.letters:,} letters")
+            self.line.tell(f"reading {self.ref.name}: {counted(book.letters, 'letter')}")
 
     # -- showing
 
@@ -147,7 +148,7 @@ class CausesPlace(Listing[CauseLine]):
         if lends and not self.book.letters:
             return "not read"
         kind = " · shown from memory" if lends else ""
-        return f"{self.book.letters:,} · {len(self.book.causes())} causes{kind}"
+        return f"{self.book.letters:,} · {counted(len(self.book.causes()), 'cause')}{kind}"
 
     def sentence(self, item: CauseLine) -> str:
         """What all letters of the cause have in common."""

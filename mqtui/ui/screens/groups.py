@@ -8,6 +8,7 @@ from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
+from mqtui.domain.figure import counted
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
 from mqtui.ui.render.rows import Cell
@@ -77,7 +78,7 @@ class GroupsPlace(Listing[GroupLine]):
         self.parts.show(part_lines(item))
         reads = ", ".join(ref.name for ref in item.group.reads)
         name = item.group.ref.name.rpartition("/")[2]
-        self.beside.title(f"{name} on {reads}", f"{len(item.group.members)} members · {item.group.sort}")
+        self.beside.title(f"{name} on {reads}", f"{counted(len(item.group.members), 'member')} · {item.group.sort}")
 
     @does("thing.pair")
     async def pair(self) -> None:

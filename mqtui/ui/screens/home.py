@@ -9,11 +9,13 @@ from contextlib import suppress
 from textual import on
 from textual.widget import Widget
 
+from mqtui.domain.errors import MqtuiError
 from mqtui.profiles import secrets
 from mqtui.profiles.store import Store
 from mqtui.profiles.vault import NoKeyring
 from mqtui.ui.render.profiles import Entry, Profiles
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.render.rows import Cell
+from mqtui.ui.screens.listing import Listing, troubled
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -25,6 +27,8 @@ class HomePlace(Listing[Entry]):
 
     hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
     empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    mistake: MqtuiError | None = None
+    """What is wrong with the file of profiles."""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
@@ -36,9 +40,17 @@ class HomePlace(Listing[Entry]):
         return ("home",)
 
     def items(self) -> list[Entry]:
-        """All profiles."""
+        """All profiles; while their file has a mistake, none."""
         bench, used = self.console.bench, self.console.habits.used
-        return [Entry(each, tuple(bench.of(each.name)), used(each.name)) for each in bench.profiles()]
+        try:
+            profiles, self.mistake = bench.profiles(), None
+        except MqtuiError as error:
+            profiles, self.mistake = [], error
+        return [Entry(each, tuple(bench.of(each.name)), used(each.name)) for each in profiles]
+
+    def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
+        """What is wrong with the file of profiles, else as every list."""
+        return super().state(lost) if self.mistake is None else troubled(self.mistake)
 
     def on_mount(self) -> None:
         """The cursor starts on the profile that was used last."""

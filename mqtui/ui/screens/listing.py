@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 from textual import on
 
 from mqtui.domain.errors import BadInput, MqtuiError
-from mqtui.ui.filters import compiled
 from mqtui.ui.render.figures import age
 from mqtui.ui.render.rows import Cell
 from mqtui.ui.screens.place import Place, does
@@ -88,7 +87,7 @@ class Listing(Place, Generic[Item]):
         if seen is not None and seen.trouble is not None:
             again = max(0, int(seen.retry_at - time()))
             if not seen.as_of:
-                return (*_troubled(seen.trouble), (f"tried again in {again}s", "muted"))
+                return (*troubled(seen.trouble), (f"tried again in {again}s", "muted"))
             gone = age(time() - seen.lost_at)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
             return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"),)
@@ -96,7 +95,7 @@ class Listing(Place, Generic[Item]):
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
             troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
             if troubles and not self.unread:
-                return _troubled(troubles[0])
+                return troubled(troubles[0])
             return ((starting or ("reading …" if self.unread else self.empty), "muted"),)
         if not self.table.lines.count:
             hidden = len(self.table.lines.items)
@@ -127,6 +126,14 @@ class Listing(Place, Generic[Item]):
         self.draw_facts()
         self.draw_hints()
 
+    @does("read.again")
+    def look_again(self) -> None:
+        """Look at every open broker now."""
+        for desk in self.console.desks:
+            if desk.watch is not None:
+                desk.watch.soon()
+        self.refresh_figures()
+
     @does("list.filter")
     async def filter(self) -> None:
         """Ask for a filter; the list follows at every key."""
@@ -140,6 +147,8 @@ class Listing(Place, Generic[Item]):
         self._filter_by(entered or "")
 
     def _filter_by(self, text: str) -> None:
+        from mqtui.ui.filters import compiled
+
         try:
             wanted = compiled(text, self.table.renderer)
         except BadInput as error:
@@ -188,6 +197,7 @@ class Listing(Place, Generic[Item]):
         await self.console.back()
 
 
-def _troubled(error: MqtuiError) -> tuple[Cell, ...]:
+def troubled(error: MqtuiError) -> tuple[Cell, ...]:
+    """An error as lines: what happened, what was said, what to do."""
     said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
     return tuple((text, tone) for text, tone in said if text)

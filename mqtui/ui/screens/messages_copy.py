@@ -13,6 +13,7 @@ from textual.events import Key
 
 from mqtui.codecs.binary import to_base64
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
+from mqtui.domain.figure import counted
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
@@ -95,7 +96,7 @@ class Copier:
     async def _export(self, messages: Sequence[Message]) -> None:
         line = self._place.line
         proposed = file_name(self._ref.name, datetime.now().astimezone())
-        beside = f"{len(messages):,} messages as JSON lines, readable for you alone · esc"
+        beside = f"{counted(len(messages), 'message')} as JSON lines, readable for you alone · esc"
         entered = await line.ask("export to", value=proposed, beside=beside)
         if not entered or not entered.strip():
             line.why_not("nothing written", "text")
@@ -105,7 +106,7 @@ class Copier:
         except MqtuiError as error:
             self._place.say(error)
             return
-        line.why_not(f"{len(messages):,} messages, {size:,} bytes in {file}", "ok")
+        line.why_not(f"{counted(len(messages), 'message')}, {size:,} bytes in {file}", "ok")
 
 
 def file_name(name: str, now: datetime) -> str:

@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
@@ -19,6 +20,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render import figures
 from mqtui.ui.render.groups import Consumers, GroupLine, PendingEntries, PendingLine, is_stuck, stream_of
 from mqtui.ui.render.text import brief
+from mqtui.ui.screens.claim import ClaimPlace
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.step import StepPlace
@@ -106,7 +108,7 @@ class PendingPlace(Listing[PendingLine]):
         """What the entry is."""
         entry = item.entry
         idle = figures.age(entry.idle / 1000, units=2)
-        return f"{entry.id}: delivered {entry.deliveries} times to {entry.consumer}, idle {idle}"
+        return f"{entry.id}: delivered {counted(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
 
     @on(RowTable.Highlighted, "#consumers")
     def _consumer_changed(self, event: RowTable.Highlighted) -> None:
@@ -207,7 +209,9 @@ class PendingPlace(Listing[PendingLine]):
             self.line.tell("nothing happened", "text")
             return
         plan = pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
-        self._review(plan)
+        owners = ", ".join(sorted({entry.consumer for entry in found}))
+        place = ClaimPlace(self.desk, session, plan, owners, after=self.read)
+        self.console.call_later(self.console.show, place)
 
     @does("pending.ack")
     def acknowledge(self) -> None:
@@ -217,7 +221,7 @@ class PendingPlace(Listing[PendingLine]):
             return
         self._review(pending.ack_plan(session, self.stream, self.group_name, self.wanted()), typed=self.stream.name)
 
-    def _review(self, plan: Plan, typed: str = "") -> None:
+    def _review(self, plan: Plan, typed: str) -> None:
         session = self.desk.session
         assert session is not None
 

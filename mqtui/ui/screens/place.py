@@ -14,8 +14,10 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker, WorkerState
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.state.mistakes import own_mistake
 from mqtui.ui import top, ways
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.widgets.bars import Bar, Piece
@@ -137,7 +139,7 @@ class Place(Screen[None]):
         """Top bar, crumbs and hints."""
         if not self.stands or not self.query("#top"):
             return
-        self.line.coach = self.console.coach.line(type(self).__name__)
+        self.line.coach = self.console.coach.line(self.coached)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = top.top_bar(self.console)
         way = self.crumbs()
         crumbs = [Piece(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [Piece(" ")]
@@ -177,6 +179,11 @@ class Place(Screen[None]):
     def title_of(self, action: Action) -> str:
         """The action's word in the hints; a place may say more (`redrive 12 marked`)."""
         return action.title
+
+    @property
+    def coached(self) -> str:
+        """What the coach knows this place by; "" while it has nothing to say."""
+        return type(self).__name__
 
     # -- what it does
 
@@ -262,6 +269,12 @@ class Place(Screen[None]):
     def say(self, error: MqtuiError) -> None:
         """An error in its own place: what happened and what to do."""
         self.line.why_not(told(error), "danger")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Work that failed without a word says one."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            self.say(error if isinstance(error, MqtuiError) else own_mistake(error))
 
     async def on_click(self, event: events.Click) -> None:
         """The right button opens the menu of the row it is on."""

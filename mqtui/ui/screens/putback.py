@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.plan_lines import lines
@@ -82,14 +83,14 @@ class PutBackPlace(Place):
         """The plan's lines, and the button."""
         assert self.back is not None
         plan = self.back.plan
-        self.pane.title(f"{plan.profile}: put {plan.count} letters back", f"plan {plan.id[:4].upper()}")
+        self.pane.title(f"{plan.profile}: put {counted(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
         button: Text = [("[ Put back ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]
         refusal = self.refusal()
         if refusal:
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
         self.paper.write([*(toned(line) for line in lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
-        told = f"{warned} warnings · nothing has happened yet" if warned else "nothing has happened yet"
+        told = f"{counted(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.line.tell(refusal or told, "danger" if refusal else "text")
         self.hold_keys()
 

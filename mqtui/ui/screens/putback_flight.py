@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.services.redrive import putback
@@ -39,7 +40,7 @@ class Returning:
 
     def words(self) -> str:
         """What it does."""
-        return f"put back of {self.back.of.id[:4].upper()}, {len(self.back.names):,} letters"
+        return f"put back of {self.back.of.id[:4].upper()}, {counted(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
         """Begin."""

@@ -12,6 +12,7 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
@@ -20,6 +21,7 @@ from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
+from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.screens.run import RunPlace
@@ -87,7 +89,7 @@ class ReviewPlace(Place):
         facts = f"plan {plan.id[:4].upper()}"
         if plan.guarantee is not None:
             facts += f" · {plan.guarantee.strength}"
-        self.pane.title(f"{plan.profile}: {plan.verb} {plan.count} letters", facts)
+        self.pane.title(f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts)
         self.paper.write([*(toned(line) for line in lines(plan)), [], *self._ways_on()])
         refusal = self.refusal()
         self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
@@ -100,7 +102,7 @@ class ReviewPlace(Place):
             return [[("[ Discard all ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
         start, other = ("all at once", "one letter") if self.whole else ("1", "all at once")
         return [
-            [("it asks after each stage; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
+            [("it asks after the first; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
             [(f"[ Start with {start} ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")],
         ]
 
@@ -123,7 +125,7 @@ class ReviewPlace(Place):
         """What enter does."""
         assert self.planned is not None
         warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
-        warnings = f"{warned} warning{'s' if warned > 1 else ''} · " if warned else ""
+        warnings = f"{counted(warned, 'warning')} · " if warned else ""
         return f"{warnings}enter {self.start_words()} · nothing has happened yet"
 
     def start_words(self) -> str:
@@ -196,14 +198,7 @@ class ReviewPlace(Place):
 
     def command(self) -> str:
         """The equivalent command line."""
-        wanted = self.order.selection
-        words = ["mqtui", self.order.verb.value, self.desk.url or self.desk.target, self.order.source.name]
-        for name, value in (("--cause", wanted.cause), ("--where", wanted.where), ("--limit", wanted.limit)):
-            if value:
-                words += [name, str(value)]
-        if self.order.verb is Verb.REDRIVE and not self.whole:
-            words += ["--canary", ",".join(map(str, CAREFUL.first)), "--watch", f"{CAREFUL.watch:.0f}s"]
-        return " ".join(words)
+        return command_of(self.order, self.desk.url or self.desk.target)
 
 
 def toned(line: str) -> Text:

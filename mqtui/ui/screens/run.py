@@ -7,13 +7,17 @@ from collections.abc import Iterable
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.services.redrive.aftermath import Verdict
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
+from mqtui.ui.render.audit_command import command_of
+from mqtui.ui.render.run_stages import stages_line
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
+from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
@@ -71,39 +75,33 @@ class RunPlace(Place):
         plan = self.flight.planned.plan
         targets = ", ".join(ref.name for ref in self.flight.planned.targets) or "nowhere"
         promise = plan.guarantee.strength if plan.guarantee else ""
-        self.pane.title(self.stages_line(told), f"{self.flight.planned.source.ref.name} → {targets} · {promise}")
+        done = told.planned - told.left
+        active, watching = self.flight.active, self.watching
+        stages = stages_line(self.flight.stages, self.planned(told), done, active=active, watching=watching)
+        self.pane.title(stages, f"{self.flight.planned.source.ref.name} → {targets} · {promise}")
         self.paper.write(self.lines(told))
         text, tone = self.sentence(told)
         self.line.tell(text, tone)
         self.draw_frame()
 
-    def stages_line(self, told: Result) -> str:
-        """`✓ first 1 ── ▸ next 10 ── rest ── watch`."""
-        sizes = [*self.flight.stages.first, None]
-        names: list[str] = []
-        passed = 0
-        for number, size in enumerate(sizes):
-            word = "first" if number == 0 and size else "next" if size else "rest"
-            name = f"{word} {size}" if size else word
-            passed += size or 0
-            done = told.moved >= passed if size else not self.flight.active and not told.left
-            now = self.flight.active and (not names or names[-1].startswith("✓"))
-            names.append(f"{'✓' if done else '▸' if now else '·'} {name}")
-        if self.flight.stages.watched:
-            names.append("watch")
-        return " ── ".join(names)
+    def planned(self, told: Result) -> int | None:
+        """How many letters are meant; None where only the end of the source will tell."""
+        run = self.flight.run
+        read_to_its_end = run is None or not (self.flight.active or run.stop.is_set())
+        return told.planned if read_to_its_end or (run is not None and run.ledger.planned is not None) else None
 
     def lines(self, told: Result) -> list[Text]:
         """Bar, outcomes, verdict, readers, reasons, suspects."""
         done = told.moved + told.refused + told.skipped + told.unknown
-        known = self.flight.run is None or self.flight.run.ledger.planned is not None or not self.flight.active
-        of = f"{told.planned:,}" if known else "?"
-        full = round(BAR * done / told.planned) if told.planned and known else 0
-        rate = figures.rate(self.flight.rate()) if self.flight.active and not self.flight.waits else ""
+        planned = self.planned(told)
+        of = "?" if planned is None else f"{planned:,}"
+        full = round(BAR * done / planned) if planned else 0
+        speed = None if self.settled or self.watching else self.flight.rate()
+        rate = "" if speed is None else figures.rate(speed)
         lines: list[Text] = [
             [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
-            _outcomes(told, self.verdict),
+            _outcomes(told, self.verdict, None if planned is None else told.left),
         ]
         for reason, number in told.reasons:
             lines.append([(f"  ▲ {number:,} not moved: {reason}", "warn")])
@@ -122,19 +120,36 @@ class RunPlace(Place):
         """What the watch knows."""
         return self.flight.run.verdict if self.flight.run is not None else None
 
+    @property
+    def watching(self) -> bool:
+        """Whether nothing moves, and what has moved is looked after."""
+        return self.flight.run is not None and self.flight.run.watching
+
+    @property
+    def settled(self) -> bool:
+        """Whether the verdict is the last word on what has moved so far."""
+        return self.flight.waits or not self.flight.active
+
     def _verdict_lines(self) -> list[Text]:
         verdict = self.verdict
         if verdict is None:
             return []
-        good = not verdict.came_back
-        lines: list[Text] = [[], [("✓ " if good else "✗ ", "ok" if good else "danger"), (verdict.words(), "")]]
+        sign = ("✗ ", "danger") if verdict.came_back else ("✓ ", "ok") if self.settled else ("▸ ", "live")
+        lines: list[Text] = [[], [sign, (verdict.words(), "")]]
         for reader in verdict.readers:
-            tone = "muted" if reader.still else "ok" if not reader.waiting else "lag"
-            note = "  not waited for: nobody is in it" if reader.still else ""
+            tone = "ok" if not reader.waiting else "lag" if reader.asked else "muted"
+            why = "nobody is in it" if reader.still else "the letters did not fail there"
+            note = f"  not waited for: {why}" if reader.waiting and not reader.asked else ""
             words = f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting"
             lines.append([(words, tone), (note, "muted")])
         lines += [[(f"  came back: {place}", "danger")] for place in verdict.back[:20]]
         return lines
+
+    @property
+    def coached(self) -> str:
+        """There is something to say when the first letter has come home and stayed."""
+        verdict = self.verdict
+        return super().coached if self.settled and verdict is not None and not verdict.came_back else ""
 
     def sentence(self, told: Result) -> tuple[str, str]:
         """What is asked now, or how it ended."""
@@ -143,7 +158,7 @@ class RunPlace(Place):
             left = "the rest" if flight.between.left is None else f"{flight.between.left:,}"
             return f"enter goes on with {left} · S stops here, the rest stays", "ok"
         if flight.active:
-            if self.verdict is not None:
+            if self.watching:
                 return "watching whether they come back · esc leaves it running · S stops the rest", "live"
             return "moving · esc leaves it running · S stops the rest; what is in hand is finished", "live"
         if flight.trouble is not None:
@@ -151,7 +166,8 @@ class RunPlace(Place):
         verdict = self.verdict
         if verdict is not None and verdict.share > flight.stages.stop_at:
             share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.share:.0%})"
-            return f"✗ STOPPED BY ITSELF: {share}. {told.left:,} letters never left.", "danger"
+            stayed = "The rest" if self.planned(told) is None else counted(told.left, "letter")
+            return f"✗ STOPPED BY ITSELF: {share}. {stayed} never left.", "danger"
         return self.report(told), "ok" if told.moved == told.planned else "warn"
 
     def report(self, told: Result) -> str:
@@ -163,6 +179,8 @@ class RunPlace(Place):
             number = getattr(told, name)
             if number:
                 parts.append(f"{number:,} {name}")
+        if self.verdict is not None and self.verdict.passed is not None:
+            parts.append(f"{self.verdict.passed:,} passed")
         if told.came_back is not None:
             parts.append(f"{told.came_back:,} came back")
         where = f"{self.flight.planned.source.ref.name} → {targets}"
@@ -174,7 +192,7 @@ class RunPlace(Place):
 
     def obstacle(self, action: Action) -> str | None:
         """Enter answers a question, S needs a run."""
-        if action.id == "nav.open" and not self.flight.waits:
+        if action.id == "nav.open" and not self.settled:
             return "nothing is asked now"
         if action.id == "run.stop" and not self.flight.active:
             return "the run has ended"
@@ -183,12 +201,17 @@ class RunPlace(Place):
         return super().obstacle(action)
 
     def title_of(self, action: Action) -> str:
-        """Enter goes on."""
-        return "go on" if action.id == "nav.open" else super().title_of(action)
+        """Enter goes on, and opens the letters when there is nothing to go on with."""
+        if action.id == "nav.open":
+            return "go on" if self.flight.active else "letters"
+        return super().title_of(action)
 
     @does("nav.open")
-    def go_on(self) -> None:
-        """Go on with the next stage."""
+    async def go_on(self) -> None:
+        """Go on with the rest; at the end, what became of each letter."""
+        if not self.flight.active:
+            await self.console.go.run(self.flight.id)
+            return
         self.flight.answer(go_on=True)
         self.draw_run()
 
@@ -205,13 +228,15 @@ class RunPlace(Place):
 
     @does("thing.copy")
     def copy_report(self) -> None:
-        """The report."""
+        """The report, or the command that does the same."""
         told = self.flight.figures()
         if told is not None:
-            self.console.copy(self.report(told), "the report")
+            command = command_of(self.flight.planned.order, self.desk.url or self.desk.target)
+            parts = {"y": ("report", self.report(told)), "c": ("command", command)}
+            self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
 
-def _outcomes(told: Result, verdict: Verdict | None) -> Text:
+def _outcomes(told: Result, verdict: Verdict | None, left: int | None) -> Text:
     line: list[tuple[str, str]] = []
     for name, number, tone in (
         ("moved", told.moved, "ok"),
@@ -219,7 +244,7 @@ def _outcomes(told: Result, verdict: Verdict | None) -> Text:
         ("came back", None if verdict is None else verdict.came_back, "danger"),
         ("refused", told.refused, "danger"),
         ("unknown", told.unknown, "warn"),
-        ("left", told.left, "muted"),
+        ("left", left, "muted"),
     ):
         shown = "?" if number is None else f"{number:,}"
         line += [(f"{name} ", "muted"), (f"{shown}   ", tone if number else "muted")]

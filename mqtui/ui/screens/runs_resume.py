@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.figure import counted
 from mqtui.domain.policy import Consent, check
 from mqtui.profiles.resolve import resolve
 from mqtui.services.conventions import known
@@ -93,7 +94,9 @@ class ResumePlace(ReviewPlace):
         assert self.planned is not None
         plan, delivery = self.planned.plan, self.planned.delivery
         promise = f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
-        self.pane.title(f"{plan.profile}: the rest of run {plan.id[:4].upper()}", f"{plan.count} letters{promise}")
+        self.pane.title(
+            f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promise
+        )
         told: list[Text] = [toned(line) for line in lines(delivery)] if delivery is not None and self.remote else []
         told += [toned(line) for line in lines(plan)]
         self.paper.write([*told, [], *self._ways_on()])

@@ -31,7 +31,7 @@ class StepPlace(Place):
         desk: Desk,
         plan: Plan,
         shown: Sequence[str],
-        work: Callable[[Consent], Awaitable[StepResult]],
+        work: Callable[[Consent], Awaitable[StepResult]] | None = None,
         *,
         after: Callable[[], object],
         typed: str = "",
@@ -114,9 +114,23 @@ class StepPlace(Place):
         self.run_worker(self._go(), exclusive=True, group="line", exit_on_error=False)
 
     async def _go(self) -> None:
-        session = self.desk.session
-        if session is None or self.result is not None:
+        consent = await self.agreed() if self.result is None and self._work is not None else None
+        if consent is None or self._work is None:
             return
+        try:
+            self.result = await self._work(consent)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        if self.is_attached:
+            self.draw()
+        self._after()
+
+    async def agreed(self) -> Consent | None:
+        """The consent, with the name typed where one has to be; None where it was not given."""
+        session = self.desk.session
+        if session is None:
+            return None
         policy = session.policy
         wanted = self.typed or (policy.profile if policy.protected else "")
         if wanted:
@@ -125,15 +139,8 @@ class StepPlace(Place):
                 self.line.tell(
                     "nothing happened" if entered is None else f"that was not {wanted}: nothing happened", "warn"
                 )
-                return
-        try:
-            self.result = await self._work(Consent(yes=True, typed=policy.profile))
-        except MqtuiError as error:
-            self.say(error)
-            return
-        if self.is_attached:
-            self.draw()
-        self._after()
+                return None
+        return Consent(yes=True, typed=policy.profile)
 
     @does("thing.copy")
     def copy_plan(self) -> None:

@@ -59,9 +59,7 @@ class Line(Horizontal):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(id="line", classes="-ascii" if glyphs.ascii_only else "")
         self.glyphs = glyphs
-        self.coach = ""
-        """What stands instead of the sentence, for who sees the console for the first time."""
-
+        self._coach = ""
         self._asking: Asking | None = None
         self._sentence = ("", "")
         self._answer: Timer | None = None
@@ -77,6 +75,17 @@ class Line(Horizontal):
     def asking(self) -> bool:
         """Whether a question is open."""
         return self._asking is not None
+
+    @property
+    def coach(self) -> str:
+        """What stands instead of the sentence, for who sees the console for the first time."""
+        return self._coach
+
+    @coach.setter
+    def coach(self, text: str) -> None:
+        changed, self._coach = text != self._coach, text
+        if changed and self._answer is None and self.query("#said"):
+            self._stand()
 
     def tell(self, text: str, tone: str = "") -> None:
         """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""

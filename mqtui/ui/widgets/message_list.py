@@ -234,6 +234,7 @@ class MessageList(RowTable[Message]):
             return
         self.cursor = last
         self.scroll_to(y=last, animate=False, immediate=True, force=True)
+        self.refresh()
         if not self._telling_end:
             self._telling_end = True
             self.set_timer(TOLD, self._tell_end, name="newest")

@@ -6,6 +6,7 @@ The cursor keeps its row and its screen line while rows come, go and change plac
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from textwrap import wrap
 from typing import Any, Generic, TypeVar
 
 from rich.segment import Segment
@@ -294,15 +295,21 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """The columns that have room."""
         return fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
+    def _told(self, y: int, width: int) -> Strip:
+        blank = self._tones.style("text")
+        room = max(1, width - 2 * GUTTER)
+        told = [(part, tone) for text, tone in self.instead for part in wrap(self.glyphs(text), room) or [""]]
+        if y >= len(told):
+            return Strip.blank(width, blank)
+        text, tone = told[y]
+        return Strip([Segment(" " * GUTTER + text, self._tones.style(tone))]).adjust_cell_length(width, blank)
+
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
         width = self.scrollable_content_region.width
         line = self.scroll_offset.y + y
-        if not self.lines.shown and y < len(self.instead):
-            text, tone = self.instead[y]
-            return Strip([Segment(" " * GUTTER + self.glyphs(text), self._tones.style(tone))]).adjust_cell_length(
-                width, self._tones.style("text")
-            )
+        if not self.lines.shown and self.instead:
+            return self._told(y, width)
         if not 0 <= line < len(self.lines.shown):
             return Strip.blank(width, self._tones.style("text"))
         item = self.lines.shown[line]

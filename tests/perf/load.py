@@ -1,0 +1,42 @@
+"""Other programs' traffic on Redis, in a process of its own::
+
+    python -m tests.perf.load one|many URL NAME RATE [STREAMS]
+
+`one` adds RATE messages a second to the stream NAME; `many` adds them to the streams NAME-00000 and on, in turn.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import count, cycle
+from time import monotonic, sleep
+
+from mqtui.demo.shop.connections import redis_client
+
+TURN = 0.02
+KEPT = 50_000
+BODY = b'{"order": 118004, "total": 42.5, "currency": "EUR"}'
+
+
+def names(kind: str, name: str, streams: int) -> list[str]:
+    """The streams that get messages."""
+    return [name] if kind == "one" else [f"{name}-{number:05}" for number in range(streams)]
+
+
+def run(url: str, streams: list[str], rate: int) -> None:
+    """Add messages at a rate, a batch each turn, until the parent ends this."""
+    turns = cycle(streams)
+    batch = max(1, int(rate * TURN))
+    with redis_client(url) as client:
+        began = monotonic()
+        for turn in count():
+            pipe = client.pipeline(transaction=False)
+            for _ in range(batch):
+                pipe.xadd(next(turns), {"order": BODY}, maxlen=KEPT, approximate=True)
+            pipe.execute()
+            sleep(max(0.0, began + turn * TURN - monotonic()))
+
+
+if __name__ == "__main__":
+    kind, url, name, rate, *streams = sys.argv[1:]
+    run(url, names(kind, name, int(streams[0]) if streams else 1), int(rate))

@@ -1,0 +1,102 @@
+"""How soon something is seen: the first paint against the least Textual app, 10,000 rows after their figures came."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import pytest
+
+from mqtui.demo.shop.connections import redis_client
+from mqtui.ui.app import Console
+from tests.perf.keys import ROWS, own
+from tests.perf.terminal import Terminal
+from tests.ui.driver import at_console
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """Seconds from the start of a process to its first paint, in turn."""
+
+    ours: list[float]
+    least: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """How much longer the console takes than the least app."""
+        return median(self.ours) / median(self.least)
+
+    def __str__(self) -> str:
+        return (
+            f"first paint {median(self.ours) * 1000:.0f} ms, of the least Textual app "
+            f"{median(self.least) * 1000:.0f} ms, ratio {self.ratio:.2f}"
+        )
+
+
+def starts(pairs: int) -> Starts:
+    """The console at home with a profile, and an app of one line, in turn."""
+    found = Starts([], [])
+    with TemporaryDirectory(prefix="mqtui-perf-") as folder:
+        environment = own(folder)
+        Path(folder, "config").mkdir()
+        Path(folder, "config", "profiles.toml").write_text(PROFILE, encoding="utf-8")
+        for _ in range(pairs):
+            for words, seen, kept in (
+                (("-m", "tests.perf.minimal_app"), "ready", found.least),
+                (("-m", "mqtui"), "? keys", found.ours),
+            ):
+                with Terminal([sys.executable, *words], environment) as terminal:
+                    kept.append(terminal.reads(seen) - terminal.began)
+    return found
+
+
+PROFILE = """
+[[profile]]
+name = "shop"
+[profile.redis]
+url = "redis://127.0.0.1:1/0"
+"""
+
+
+@contextmanager
+def many_streams(url: str) -> Iterator[None]:
+    """10,000 streams of one message."""
+    with redis_client(url) as client:
+        pipe = client.pipeline(transaction=False)
+        for number in range(ROWS):
+            pipe.xadd(f"row-{number:05}", {"order": "1"})
+        pipe.execute()
+        try:
+            yield
+        finally:
+            client.flushdb()
+
+
+def rows(url: str) -> float:
+    """Seconds from the figures of 10,000 destinations to their rows on the screen."""
+    with many_streams(url), TemporaryDirectory(prefix="mqtui-perf-") as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in own(folder).items():
+            patch.setenv(name, value)
+        return asyncio.run(_rows(url))
+
+
+async def _rows(url: str) -> float:
+    console = Console((url, ""))
+    came: list[float] = []
+    changed = console.bench._changed
+
+    def noted() -> None:
+        came.append(perf_counter())
+        changed()
+
+    console.bench._changed = noted
+    async with at_console(console) as user:
+        await user.until(lambda: "row-00003" in user.picture, "sees rows", within=60)
+        return perf_counter() - came[0]

@@ -1,0 +1,35 @@
+"""The stages of a run in one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from mqtui.services.redrive.order import Stages
+from mqtui.ui.render.run_stages import stages_line
+
+WATCHED = Stages((1, 10), watch=60.0)
+
+
+@pytest.mark.parametrize(
+    ("planned", "done", "active", "watching", "line"),
+    [
+        (19, 0, True, False, "▸ first 1 ── · next 10 ── · rest 8 ── · watch"),
+        (19, 1, True, True, "▸ first 1 ── · next 10 ── · rest 8 ── · watch"),
+        (19, 1, True, False, "✓ first 1 ── ▸ next 10 ── · rest 8 ── · watch"),
+        (19, 11, True, True, "✓ first 1 ── ▸ next 10 ── · rest 8 ── · watch"),
+        (19, 14, True, False, "✓ first 1 ── ✓ next 10 ── ▸ rest 8 ── · watch"),
+        (19, 19, True, True, "✓ first 1 ── ✓ next 10 ── ✓ rest 8 ── ▸ watch"),
+        (19, 19, False, False, "✓ first 1 ── ✓ next 10 ── ✓ rest 8 ── ✓ watch"),
+        (19, 1, False, False, "✓ first 1 ── · next 10 ── · rest 8 ── · watch"),
+        (1, 1, True, True, "✓ first 1 ── ▸ watch"),
+        (4, 1, True, False, "✓ first 1 ── ▸ next 3 ── · watch"),
+        (None, 1, True, True, "▸ first 1 ── · next 10 ── · rest ── · watch"),
+        (None, 1, False, False, "✓ first 1 ── · next 10 ── · rest ── · watch"),
+    ],
+)
+def test_line(planned: int | None, done: int, active: bool, watching: bool, line: str) -> None:
+    assert stages_line(WATCHED, planned, done, active=active, watching=watching) == line
+
+
+def test_unwatched() -> None:
+    assert stages_line(Stages(), 19, 4, active=True, watching=False) == "▸ rest 19"
