@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mqtui.brokers.port import Adapter, AuditLog, Batch, Lease, Publisher, Writer
+from mqtui.brokers.port import Adapter, AuditLog, Batch, Convoy, Lease, Load, Publisher, Writer
+from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import MqtuiError, Refused
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Outgoing
@@ -77,7 +78,8 @@ class BoundWriter:
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
         removes = any(isinstance(step, Remove) for step in self._plan.steps)
         async with self._writer.lease(source, terms) as lease:
-            yield BoundLease(lease, targets, removes=removes)
+            bound = BoundConvoy if isinstance(lease, Convoy) else BoundLease
+            yield bound(lease, targets, removes=removes)
 
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look the plan names."""
@@ -141,6 +143,24 @@ class BoundLease:
     async def keep(self, letters: Batch) -> None:
         """As the lease's own."""
         await self._lease.keep(letters)
+
+
+class BoundConvoy(BoundLease):
+    """The same for a lease that carries letters unseen."""
+
+    def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+        """As the lease's own."""
+        return self._convoy.loads(size, lanes)
+
+    async def carry(self, load: Load) -> Carried:
+        """As the lease's own, for the plan's targets."""
+        only(self._targets, {lane.target for lane in load.lanes})
+        return await self._convoy.carry(load)
+
+    @property
+    def _convoy(self) -> Convoy:
+        assert isinstance(self._lease, Convoy)
+        return self._lease
 
 
 def only(allowed: frozenset[Ref], wanted: set[Ref]) -> None:

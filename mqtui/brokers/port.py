@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 
 from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.convoy import Carried, Lane, Lanes, Places
 from mqtui.domain.message import EntryId, Message, Outgoing
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
@@ -144,6 +145,33 @@ class Lease(Protocol):
 
     async def keep(self, letters: Batch) -> None:
         """Not selected, or refused: they stay in the source."""
+
+
+@runtime_checkable
+class Load(Protocol):
+    """Letters in hand that nobody looked at. `whole`: all of them have a lane, so that the load can be carried."""
+
+    whole: bool
+    places: Places
+    lanes: Sequence[Lane]
+    """Each that one of them takes, once."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def letters(self) -> Batch:
+        """The letters themselves, to be moved one by one."""
+
+
+@runtime_checkable
+class Convoy(Protocol):
+    """A lease that can move letters without showing them. It is walked through by `loads` or by `batches`."""
+
+    def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+        """As `Lease.batches`, unseen."""
+
+    async def carry(self, load: Load) -> Carried:
+        """As `Lease.move`, for a load that is whole."""
 
 
 class Writer(Protocol):

@@ -16,7 +16,10 @@ BUSY_MS = 20_000
 
 
 class Database:
-    """One SQLite file. Safe to use from several threads, one transaction at a time; several processes may hold it."""
+    """One SQLite file. Safe to use from several threads, one transaction at a time; several processes may hold it.
+
+    A later version keeps the tables, and reads what an earlier one wrote into them.
+    """
 
     def __init__(self, path: Path, schema: str, version: int) -> None:
         """Open, or create with mode 0600.
@@ -41,6 +44,7 @@ class Database:
             if found == 0:
                 for statement in schema.split(";"):
                     connection.execute(statement)
+            if found < version:
                 connection.execute(f"PRAGMA user_version={version:d}")
         if found > version:
             self.close()

@@ -14,13 +14,16 @@ from typing import TypeAlias
 from mqtui.domain.errors import BadInput, Held, NotFound
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.state.database import Database
-from mqtui.state.letters import Done, Mark, pack_dones, pack_marks, unpack_dones, unpack_marks
+from mqtui.state.letters import Done, Dones, Mark, Marks, pack_dones, pack_marks, unpack_dones, unpack_marks
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host, is_alive
 
-__all__ = ["Done", "Hand", "Mark", "RunRecord", "Runs"]
+__all__ = ["Done", "Dones", "Hand", "Mark", "Marks", "RunRecord", "Runs"]
 
 SHORTEST = 4
+FORMAT = 2
+"""1: every blob is a list of letters. 2: some are stretches and columns (`state.letters`)."""
+
 DAY_MS = 86_400_000
 
 SCHEMA = """
@@ -90,7 +93,7 @@ class Runs:
 
     def __init__(self, path: Path | None = None) -> None:
         """Open `path`, by default `runs.sqlite` in the state folder."""
-        self._database = Database(path or state_dir() / "runs.sqlite", SCHEMA, version=1)
+        self._database = Database(path or state_dir() / "runs.sqlite", SCHEMA, FORMAT)
 
     def begin(self, record: RunRecord) -> None:
         """Note a new run.
@@ -133,7 +136,7 @@ class Runs:
             )
             return _only(connection, run)
 
-    def in_hand(self, run: str, marks: Sequence[Mark]) -> int:
+    def in_hand(self, run: str, marks: Marks) -> int:
         """Note letters before they are touched, and get the number of the batch."""
         with self._database.transaction() as connection:
             cursor = connection.execute(
@@ -142,7 +145,7 @@ class Runs:
             assert cursor.lastrowid is not None
             return cursor.lastrowid
 
-    def done(self, run: str, number: int, dones: Sequence[Done]) -> None:
+    def done(self, run: str, number: int, dones: Dones) -> None:
         """Note what became of letters of a batch; 0 is for letters that were in no batch.
 
         A batch may be settled in several calls. A position names one letter of the run: the last word on it counts.

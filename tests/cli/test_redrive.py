@@ -51,6 +51,16 @@ def test_letters_go_home_as_planned(mqtui: Mqtui, ground: Ground) -> None:
         assert ground.redis or ("kept", b"\xff\x00") in letter.headers
 
 
+def test_letters_are_watched_on_kafka(mqtui: Mqtui, kafka: Ground) -> None:
+    """A first few, then the rest, in stages that are moved unseen."""
+    dlq, origin = kafka.pair(COUNT)
+    done = mqtui("redrive", kafka.url, dlq.name, "--canary", "2", "--watch", "1s", "--yes", "--json").ok()
+    assert outcome(result(done)) == {"planned": COUNT, "moved": COUNT}
+    assert result(done)["came_back"] == 0
+    assert kafka.numbers(origin) == list(range(COUNT))
+    assert kafka.unhandled(mqtui, dlq) == 0
+
+
 def test_a_run_prints_the_plan_a_dry_run_prints(mqtui: Mqtui, redis: Ground) -> None:
     dlq, _ = redis.pair(2)
     dry = mqtui("redrive", redis.url, dlq.name, "--dry-run").ok().text.splitlines()

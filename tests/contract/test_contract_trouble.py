@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import Adapter
+from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import Held, MqtuiError
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver
@@ -193,8 +194,10 @@ async def test_a_run_can_be_taken_over(world: World, adapter: Adapter) -> None:
             assert holder is not None
             assert (holder.run, holder.operator, holder.stale) == (first.run, "contract", False)
             async with taker.lease() as two:
-                with pytest.raises(Held, match=r"other|taken"):
+                with pytest.raises(TakenOver, match=r"other|taken") as lost:
                     await one.move(first.transfers(late))
+                assert not isinstance(lost.value.told, Carried)
+                assert {receipt.state for receipt in lost.value.told} == {Stored.RETURNED}
                 async for batch in two.batches(5):
                     moved += len(await two.move(taker.transfers(batch)))
         assert moved == 20

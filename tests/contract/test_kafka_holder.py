@@ -15,8 +15,10 @@ from kafka.admin import KafkaAdminClient
 from mqtui.brokers.kafka import moving
 from mqtui.brokers.kafka.state import transactional_id
 from mqtui.brokers.port import Adapter
+from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import Held
 from mqtui.domain.plan import Severity
+from mqtui.domain.redrive import Stored
 from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Run, Stage, mover, told, until
 
@@ -109,12 +111,12 @@ def describe(stage: Stage, source: object, adapter: object, topic_id: str) -> An
 
 
 async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> None:
-    """K3, K4: after --take-over the old run gets Held, and each letter is moved once."""
+    """K3, K4, C8: after --take-over the old run learns that the other handled its letters; each is moved once."""
     source, target = stage.topic("dlq"), stage.topic("home")
     values = stage.fill(source, 40)
     other = stage.adapter()
     first = Run(adapter, source, target, operator="ada")
-    with pytest.raises(Held) as refused:
+    with pytest.raises(TakenOver) as refused:
         async with first.lease() as lease:
             batches = aiter(lease.batches(10))
             await lease.move(first.transfers(await anext(batches)))
@@ -124,6 +126,10 @@ async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> 
                 await new.move(first.transfers(rest))
                 await lease.move(first.transfers(doomed))
     assert "grace" in refused.value.detail
+    assert not isinstance(refused.value.told, Carried)
+    assert [(receipt.state, "of grace" in receipt.reason) for receipt in refused.value.told] == [
+        (Stored.GONE, True)
+    ] * 10
     await other.close()
     assert stage.values(target) == values
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch
+from mqtui.domain.convoy import TakenOver
 from mqtui.domain.errors import Held, NotFound
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import OffsetBounds, Receipt, Source, Stored, Terms, Transfer
@@ -91,7 +92,7 @@ class KafkaLease:
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """All of the batch with its marks, or nothing of it."""
-        self._still_mine()
+        self._still_mine([transfer.letter for transfer in batch])
         self._shelf.faults.conversation(self._shelf.address.secret)
         restore = self._before()
         receipts: list[Receipt] = []
@@ -108,7 +109,7 @@ class KafkaLease:
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Mark them handled."""
-        self._still_mine()
+        self._still_mine(letters)
         self._shelf.faults.conversation(self._shelf.address.secret)
         self._shelf.mark(self._topic, self._terms.run, letters)
         return [Receipt(Stored.STORED, letter.position) for letter in letters]
@@ -119,10 +120,16 @@ class KafkaLease:
     async def keep(self, letters: Batch) -> None:
         """They were never taken away."""
 
-    def _still_mine(self) -> None:
+    def _still_mine(self, letters: Batch) -> None:
         run = self._shelf.runs[self._topic.id]
         if run is not self._mine:
-            raise Held(f"{self._source.ref} was taken over", f"by run {run.run} of {run.operator}")
+            held = Held(f"{self._source.ref} was taken over", f"by run {run.run} of {run.operator}")
+            raise TakenOver(held, [self._left_behind(letter) for letter in letters])
+
+    def _left_behind(self, letter: Message) -> Receipt:
+        assert isinstance(letter.position, Offset)
+        gone = (self._topic.id, letter.position) in self._shelf.marked_by
+        return Receipt(Stored.GONE, None, "handled by the other") if gone else Receipt(Stored.RETURNED, None, "taken")
 
     def _before(self) -> Restore:
         return Restore(self._shelf)

@@ -23,7 +23,7 @@ from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before, Run
 from mqtui.services.session import Session, opened
 from mqtui.state.paths import state_dir
-from mqtui.state.runs import Done, Mark, RunRecord, Runs
+from mqtui.state.runs import Dones, Marks, RunRecord, Runs
 from tests.memory import Faults, Killed
 from tests.services.grounds import Ground
 
@@ -47,11 +47,11 @@ class MortalRuns(Runs):
         newest = max((known.started for known in self.list()), default=0)
         super().begin(replace(record, started=max(record.started, newest + 1)))
 
-    def in_hand(self, run: str, marks: Sequence[Mark]) -> int:
+    def in_hand(self, run: str, marks: Marks) -> int:
         self._alive()
         return super().in_hand(run, marks)
 
-    def done(self, run: str, number: int, dones: Sequence[Done]) -> None:
+    def done(self, run: str, number: int, dones: Dones) -> None:
         self._alive()
         super().done(run, number, dones)
 

@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 
 from mqtui.domain.capability import Verb
+from mqtui.domain.convoy import TakenOver
 from mqtui.domain.errors import BadInput, Held, NotFound, Refused
-from mqtui.domain.message import Outgoing
+from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services import pace
 from mqtui.services.conventions import known
 from mqtui.services.deadletters import causes
+from mqtui.services.redrive.ledger import Ledger
 from mqtui.services.session import opened
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
+from tests.memory import KafkaShelf
 from tests.services.grounds import WHY, Ground, KafkaGround, RabbitMQGround
 from tests.services.operator import YES, Operator, last, small_batches, whole
 
@@ -240,6 +243,35 @@ async def test_a_topic_is_held_by_one_run_at_a_time() -> None:
     assert last().state == "failed"
     whole(await operator.run(replace(operator.order(), take_over=True)))
     assert sorted(ground.home()) == list(range(6))
+
+
+class Fenced(Operator):
+    """Another run takes the topic over once the first batch is settled, and handles all that is left."""
+
+    def _progress(self, ledger: Ledger) -> None:
+        shelf = self.ground.shelf
+        assert isinstance(shelf, KafkaShelf)
+        topic = shelf.topic(self.ground.source)
+        shelf.runs[topic.id] = replace(shelf.runs[topic.id], run="b" * 32, operator="grace")
+        for number in range(len(topic.partitions)):
+            for offset in range(100):
+                shelf.marked_by.setdefault((topic.id, Offset(number, offset)), "b" * 32)
+
+
+async def test_letters_of_a_run_that_took_over_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """C8: the loser says of each letter in hand what became of it, and leaves none of them in doubt."""
+    small_batches(monkeypatch, 2)
+    ground = KafkaGround()
+    ground.put(range(12))
+    operator = Fenced(ground)
+    with pytest.raises(TakenOver, match="grace"):
+        await operator.run()
+    result = whole(operator.result)
+    assert (result.skipped, result.unknown) == (2, 0)
+    assert result.moved == len(ground.home()) > 0
+    record = last()
+    assert record.state == "failed"
+    assert Runs().counts(record.id) == {"moved": result.moved, "skipped": 2}
 
 
 async def test_consumers_of_a_queue_must_be_agreed_to() -> None:

@@ -1,15 +1,19 @@
 """The journal: what is said is found again, once, and interrupted runs are known by their process."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import time
+from array import array
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mqtui.domain.convoy import Arrivals, Places, Stretch
 from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
 from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Mark, Runs
@@ -114,6 +118,45 @@ def test_a_killed_hand_taken_again_is_no_longer_open(runs: Runs) -> None:
     runs.in_hand(RUN, [mark("0/1"), mark("0/2")])
     runs.done(RUN, runs.in_hand(RUN, [mark("0/1")]), [moved("0/1")])
     assert runs.open_marks(RUN) == [mark("0/2")]
+
+
+def test_letters_are_written_down_by_stretches(runs: Runs) -> None:
+    """They read as if each had been written down alone; what was said of some of them leaves the others open."""
+    runs.begin(record())
+    hand = Places.of([0, 0, 1, 1, 0], [7, 8, 3, 5, 9])
+    assert hand.stretches == (Stretch(0, 7, 2), Stretch(1, 3, 1), Stretch(1, 5, 1), Stretch(0, 9, 1))
+    first = runs.in_hand(RUN, hand)
+    names = ["0/7", "0/8", "1/3", "1/5", "0/9"]
+    assert runs.open_marks(RUN) == [(name, b"", -1) for name in names]
+    partitions, offsets = array("i", [2, -1, 0]), array("q", [40, -1, 2**40])
+    which = array("i", [0, 0, 1])
+    arrived = Places.of([0, 0, 1], [7, 8, 5])
+    columns = (which.tobytes(), partitions.tobytes(), offsets.tobytes())
+    runs.done(RUN, first, Arrivals(arrived, ("orders", "bills"), *columns))
+    runs.done(RUN, first, [("1/3", "refused", "orders", "too large")])
+    assert runs.open_marks(RUN) == [("0/9", b"", -1)]
+    assert list(runs.outcomes(RUN)) == [
+        ("0/7", "moved", "orders 2/40", ""),
+        ("0/8", "moved", "orders", ""),
+        ("1/5", "moved", f"bills 0/{2**40}", ""),
+        ("1/3", "refused", "orders", "too large"),
+    ]
+    assert runs.counts(RUN) == {"moved": 3, "refused": 1}
+    assert runs.last_marks(RUN, 1) == [(name, b"", -1) for name in names]
+
+
+def test_a_journal_of_an_earlier_format_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "runs.sqlite"
+    with closing(Runs(path)) as runs:
+        runs.begin(record())
+        runs.done(RUN, runs.in_hand(RUN, [mark("0/1"), mark("0/2")]), [moved("0/1")])
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA user_version=1")
+    with closing(Runs(path)) as runs:
+        assert runs.open_marks(RUN) == [mark("0/2")]
+        assert list(runs.outcomes(RUN)) == [moved("0/1")]
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA user_version").fetchone() == (2,)
 
 
 def test_runs_do_not_see_each_others_letters(runs: Runs) -> None:

@@ -181,4 +181,5 @@ def held(name: str, holder: HolderRecord) -> Held:
 def lost(error: KafkaException) -> bool:
     """Whether the producer is of no use any more, or the outcome is not known."""
     inner = error_of(error)
-    return bool(inner.fatal() or inner.code() in FENCED or inner.retriable() or inner.code() == KafkaError._TIMED_OUT)
+    over = inner.code() in FENCED or inner.code() in (KafkaError._FATAL, KafkaError._TIMED_OUT)
+    return bool(inner.fatal() or over or inner.retriable())

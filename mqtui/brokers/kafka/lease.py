@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
+from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import batch_bytes, publishing, size_limits
 from mqtui.brokers.kafka.threads import finished
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.kafka.work import Work
-from mqtui.brokers.port import Batch, Lease
+from mqtui.brokers.port import Batch, Lease, Load
+from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import Refused
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import Receipt, Source, Strength, Terms, Transfer
@@ -31,6 +33,18 @@ class KafkaLease:
         """
         while batch := await finished(self._work.take(size)):
             yield batch
+
+    async def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+        """The same unseen; each letter is made ready to be sent while the ones before are on their way."""
+        sorter = self._work.sorter(lanes)
+        while load := await finished(self._work.load(size, sorter)):
+            yield load
+
+    async def carry(self, load: Load) -> Carried:
+        """Store each and mark it handled, as `move` does."""
+        if not isinstance(load, ParcelLoad):
+            raise TypeError(f"{load} is no load of this lease")
+        return await finished(self._work.carry(load))
 
     async def drain(self) -> None:
         """Give no more: nothing is lent, so what was read ahead stays in the topic."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.cursor import Cursor
 from mqtui.brokers.kafka.offsets import collect, numbers
-from mqtui.brokers.kafka.records import message
+from mqtui.brokers.kafka.records import Record
 from mqtui.brokers.kafka.state import State
 from mqtui.domain.errors import Refused
-from mqtui.domain.message import Message
 from mqtui.domain.redrive import OffsetBounds, Source
 
 AT_ONCE = 1_000
@@ -22,16 +23,25 @@ MOST_BYTES = 4_000_000
 """Bytes of one batch; one letter may be larger (K4)."""
 
 
+Item: TypeAlias = Any
+"""What is made of a record: a message, or a parcel."""
+
+
 class Letters:
-    """Used by one thread. Offsets the consumer skips (markers, compaction, retention) count as handled."""
+    """Used by one thread. Offsets the consumer skips (markers, compaction, retention) count as handled.
+
+    `make` turns each record into an item, from its partition and offset. Nothing is read before it is known, and all
+    is read with the same.
+    """
 
     def __init__(self, connection: Connection, source: Source, state: State, hand: int) -> None:
         if not isinstance(source.bounds, OffsetBounds):
             raise Refused(f"{source.ref} was not planned as a Kafka topic")
-        self._ref = source.ref
+        self.make: Callable[[Record, int, int], Item] | None = None
         self._state = state
         self._hand = max(1, hand)
-        self._ready: list[Message] = []
+        self._ready: list[Item] = []
+        self._sizes: list[int] = []
         self._bytes = 0
         self._next = _starts(connection, source.ref.name, source.bounds, state)
         self._ends = {number: source.bounds.end[number] for number in self._next}
@@ -44,10 +54,16 @@ class Letters:
     @property
     def hungry(self) -> bool:
         """Whether more should be read ahead."""
-        return bool(self._open) and not self.drained and len(self._ready) < self._hand and self._bytes < MOST_BYTES
+        return (
+            self.make is not None
+            and bool(self._open)
+            and not self.drained
+            and len(self._ready) < self._hand
+            and self._bytes < MOST_BYTES
+        )
 
-    def take(self, size: int) -> list[Message]:
-        """At most `size` letters; none at the end of the snapshot, or once drained.
+    def take(self, size: int) -> list[Item]:
+        """At most `size` of them; none at the end of the snapshot, or once drained.
 
         Raises:
             MqtuiError: the broker refused or is gone.
@@ -55,14 +71,14 @@ class Letters:
         while self._open and not self.drained and len(self._ready) < size and self._bytes < MOST_BYTES:
             self.fetch(0.2)
         batch = self._ready[:size]
-        self._ready = self._ready[size:]
-        self._bytes = sum([len(letter.value or b"") for letter in self._ready])
+        self._bytes -= sum(self._sizes[:size])
+        del self._ready[:size], self._sizes[:size]
         return batch
 
     def drain(self) -> None:
         """Give no more: nothing is lent, so what was read ahead simply stays in the topic."""
         self.drained = True
-        self._ready = []
+        self._ready, self._sizes = [], []
 
     def ahead(self, seconds: float) -> None:
         """Read ahead what has arrived, for about so long at most."""
@@ -72,8 +88,10 @@ class Letters:
 
     def fetch(self, wait: float) -> bool:
         """Read some ahead; whether anything came. One loop, because everything in it is paid for each letter."""
-        cursor, ref, expected, ends, mixed = self._cursor, self._ref, self._next, self._ends, self._mixed
-        add, size = self._ready.append, 0
+        cursor, expected, ends, mixed, make = self._cursor, self._next, self._ends, self._mixed, self.make
+        if make is None:
+            raise RuntimeError("nobody said what is to be made of records")
+        add, weigh, before = self._ready.append, self._sizes.append, len(self._sizes)
         arrived = cursor.raw(AT_ONCE, wait)
         for record in arrived:
             if record.error() is not None:
@@ -91,9 +109,9 @@ class Letters:
                 cursor.enough(number)
             if number in mixed and self._state.marks(number).has(offset):
                 continue
-            add(message(ref, record, number, offset))
-            size += len(record)
-        self._bytes += size
+            add(make(record, number, offset))
+            weigh(len(record))
+        self._bytes += sum(self._sizes[before:])
         for number in self._open - cursor.open:
             self._state.marks(number).add(expected[number], ends[number])
         self._open = set(cursor.open)

@@ -12,6 +12,7 @@ from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.feed import Feed
 from mqtui.brokers.kafka.letters import Letters
 from mqtui.brokers.kafka.publisher import KafkaPublisher
+from mqtui.brokers.kafka.records import message
 from mqtui.brokers.kafka.state import State
 from mqtui.brokers.port import Batch
 from mqtui.domain.redrive import Receipt, Source, Stored, Terms, Transfer
@@ -67,6 +68,7 @@ class LooseLease:
             for offset in offsets:
                 known.marks(number).add(offset, offset + 1)
         letters = Letters(self._connection, self._source, known, size)
+        letters.make = partial(message, self._source.ref)
         try:
             while (batch := letters.take(size)) and feed.give(batch):
                 pass

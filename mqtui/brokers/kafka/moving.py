@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate, underlying
 from mqtui.brokers.kafka.fencing import Hold, lost
+from mqtui.brokers.kafka.freight import Freight, Letters, Parcels, Transfers
+from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import refused
-from mqtui.brokers.kafka.sending import Outbox
-from mqtui.brokers.kafka.state import Stamp, State, records_of, state_topic
-from mqtui.domain.errors import BrokerTrouble
-from mqtui.domain.message import Message, Offset
+from mqtui.brokers.kafka.sending import Outbox, Word, receipt_of
+from mqtui.brokers.kafka.state import Stamp, State, read_handlers, records_of, state_topic
+from mqtui.domain.convoy import Carried, Places, TakenOver
+from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
+from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 
 MOST_LETTERS = 10_000
@@ -32,6 +36,17 @@ TRIES = 5
 
 RENEW = 10.0
 """Seconds between two writings of the holder record (K3)."""
+
+
+Told = TypeVar("Told", list[Receipt], Carried)
+
+
+def _receipts(words: Sequence[Word]) -> list[Receipt]:
+    return [receipt_of(word) for word in words]
+
+
+def _said(words: Sequence[Word | None]) -> list[Word]:
+    return [word for word in words if word is not None]
 
 
 class Mover:
@@ -62,16 +77,20 @@ class Mover:
         """One receipt a letter.
 
         Raises:
-            Held: another run took over.
+            TakenOver: another run took over; it tells what became of each letter. Held: where that can't be read.
             NotFound, NotAuthorised: a target can't be had; what was committed before stays so.
             BrokerTrouble: no broker answers; the state topic will tell what became of the letters.
         """
-        self._outbox.learn({transfer.target for transfer in batch})
-        return self._settled([transfer.letter for transfer in batch], batch)
+        return self._settled(Transfers(batch), _receipts)
+
+    def carry(self, load: ParcelLoad) -> Carried:
+        """The same for letters unseen. Raises as `move`."""
+        parcels = Parcels(load)
+        return self._settled(parcels, parcels.told)
 
     def settle(self, letters: Sequence[Message]) -> list[Receipt]:
         """Mark letters handled, without sending them anywhere. Raises as `move`."""
-        return self._settled(letters, None)
+        return self._settled(Letters(letters), _receipts)
 
     def renew(self) -> None:
         """Say that the run is still there, when it is time to (K3).
@@ -85,92 +104,97 @@ class Mover:
             self._hold.renew(ended=False)
         except (KafkaException, SystemError) as error:
             self._sent = []
-            self._failed(underlying(error), [], [])
+            self._failed(underlying(error), Letters([]), [])
 
-    def _settled(self, letters: Sequence[Message], transfers: Sequence[Transfer] | None) -> list[Receipt]:
-        receipts: list[Receipt | None] = [None] * len(letters)
-        groups = deque([list(range(len(letters)))])
+    def _settled(self, freight: Freight, told: Callable[[Sequence[Word]], Told]) -> Told:
+        freight.ready(self._outbox)
+        words: list[Word | None] = [None] * len(freight.offsets)
+        try:
+            self._all(freight, words)
+        except Held as error:
+            self._find_out(freight, words)
+            if None in words:
+                raise
+            raise TakenOver(error, told(_said(words))) from error
+        return told(_said(words))
+
+    def _all(self, freight: Freight, words: list[Word | None]) -> None:
+        """Transactions until there is a word on each letter."""
+        groups: deque[Sequence[int]] = deque([range(len(words))])
         tries = 0
         while groups:
             group = groups.popleft()
-            blamed = self._attempt(letters, transfers, group, receipts)
+            blamed = self._attempt(freight, group, words)
             for place, error in blamed.items():
                 if len(blamed) == 1 or error.code() == KafkaError.INVALID_RECORD:
-                    receipts[place] = refused(error)
+                    words[place] = refused(error)
                 else:
                     groups.append([place])
-            rest = [place for place in group if receipts[place] is None and place not in blamed]
+            rest = [place for place in group if words[place] is None and place not in blamed]
             if rest:
                 groups.appendleft(rest)
-            tries = tries + 1 if rest == group else 0
+            tries = tries + 1 if len(rest) == len(group) else 0
             if tries >= TRIES:
                 raise BrokerTrouble("The broker commits nothing", f"{TRIES} transactions in a row failed.")
-        return [receipt for receipt in receipts if receipt is not None]
 
-    def _attempt(
-        self,
-        letters: Sequence[Message],
-        transfers: Sequence[Transfer] | None,
-        group: Sequence[int],
-        receipts: list[Receipt | None],
-    ) -> Mapping[int, KafkaError]:
+    def _find_out(self, freight: Freight, words: list[Word | None]) -> None:
+        """Once another run holds the topic, and this one's last transaction is over: who handled the rest (C8)."""
+        wanted: dict[int, list[int]] = {}
+        for place, word in enumerate(words):
+            if word is None:
+                wanted.setdefault(freight.partitions[place], []).append(freight.offsets[place])
+        try:
+            handlers = read_handlers(self._connection, self._identity, wanted)
+        except MqtuiError:  # nobody tells: the letters stay in doubt
+            return
+        for place, word in enumerate(words):
+            if word is None:
+                run, operator = handlers.get((freight.partitions[place], freight.offsets[place]), ("", ""))
+                if run == self._stamp.run:
+                    words[place] = self._outbox.word(place)
+                elif run:
+                    words[place] = Receipt(Stored.GONE, None, f"handled by run {run[:8]} of {operator}")
+                else:
+                    words[place] = Receipt(Stored.RETURNED, None, "another run took the topic over")
+
+    def _attempt(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> Mapping[int, KafkaError]:
         """One transaction with as much of the group as fits. Returns the letters to blame where it was aborted."""
         self._outbox.clear()
         self._sent = []
         try:
             self._hold.producer.begin_transaction()
-            if transfers is None:
-                self._sent = list(group[:MOST_LETTERS])
-            else:
-                self._send(transfers, group, receipts)
+            self._send(freight, group, words)
             self._meanwhile()
-            self._mark(letters)
+            self._mark(freight)
             self._write()
             self._hold.commit()
         except (KafkaException, SystemError) as error:
-            return self._failed(underlying(error), letters, receipts)
+            return self._failed(underlying(error), freight, words)
         self._state.written()
-        if transfers is None:
-            for place in self._sent:
-                receipts[place] = Receipt(Stored.STORED)
-        else:
-            for place in self._sent:
-                receipts[place] = self._outbox.receipt(place)
+        for place in self._sent:
+            words[place] = self._outbox.word(place)
         return {}
 
-    def _send(self, transfers: Sequence[Transfer], group: Sequence[int], receipts: list[Receipt | None]) -> None:
-        producer, send, sent = self._hold.producer, self._outbox.send, self._sent
-        weight, until = 0, time.monotonic() + MOST_SECONDS
+    def _send(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> None:
+        producer, outbox, send, sent = self._hold.producer, self._outbox, freight.send, self._sent
+        weights, weight, until = freight.weights, 0, time.monotonic() + MOST_SECONDS
         for count, place in enumerate(group):
-            transfer = transfers[place]
             if count % LOOK == 0 and count and time.monotonic() > until:
                 return
-            refusal = send(producer, place, transfer)
+            refusal = send(outbox, producer, place)
             if refusal is None:
                 sent.append(place)
-                weight += len(transfer.letter.value or b"")
+                weight += weights[place]
             else:
-                receipts[place] = refusal
+                words[place] = refusal
             if weight >= MOST_BYTES or count + 1 >= MOST_LETTERS:
                 return
 
-    def _mark(self, letters: Sequence[Message]) -> None:
+    def _mark(self, freight: Freight) -> None:
         """Mark what is in the transaction handled, a run of neighbours at a time."""
-        marks = self._state.marks
-        number, first, end = -1, 0, 0
-        for place in self._sent:
-            at = letters[place].position
-            if not isinstance(at, Offset):
-                raise TypeError(f"{at} is no place in a topic")
-            if at.offset == end and at.partition == number:
-                end += 1
-                continue
-            if number >= 0:
-                marks(number).add(first, end)
-            number, first = at.partition, at.offset
-            end = first + 1
-        if number >= 0:
-            marks(number).add(first, end)
+        partitions, offsets, sent = freight.partitions, freight.offsets, self._sent
+        for run in Places.of([partitions[place] for place in sent], [offsets[place] for place in sent]).stretches:
+            self._state.marks(run.partition).add(run.first, run.first + run.count)
 
     def _write(self) -> None:
         """Put what is handled, and from time to time who holds the topic, into the transaction."""
@@ -180,35 +204,34 @@ class Mover:
         if time.monotonic() - self._hold.renewed > RENEW / 2:
             self._hold.write_holder(ended=False)
 
-    def _failed(
-        self, error: KafkaException, letters: Sequence[Message], receipts: list[Receipt | None]
-    ) -> Mapping[int, KafkaError]:
-        """Abort and say which letters are to blame; or go on with a new producer and see what was committed."""
+    def _failed(self, error: KafkaException, freight: Freight, words: list[Word | None]) -> Mapping[int, KafkaError]:
+        """Abort and say which letters are to blame; or go on with a new producer and see what was committed.
+
+        A letter that the broker refuses while others are still produced shows as `_STATE` of the next.
+        """
         inner = error_of(error)
-        if inner.code() in RIGHTS and not inner.txn_requires_abort():
+        over = inner.txn_requires_abort() or inner.code() == KafkaError._STATE
+        if inner.code() in RIGHTS and not over:
             raise translate(error, "moving letters") from error
-        if inner.txn_requires_abort() and not inner.fatal():
+        if over and not inner.fatal():
             try:
                 self._hold.abort()
             except (KafkaException, SystemError) as again:
                 if not lost(underlying(again)):
                     raise translate(underlying(again), "aborting a transaction") from again
             else:
-                return self._undone(inner, letters)
+                return self._undone(inner, freight)
         elif not lost(error):
             raise translate(error, "moving letters") from error
         self._state.partitions = self._hold.regain().partitions
         for place in self._sent:
-            at = letters[place].position
-            if isinstance(at, Offset) and self._state.marks(at.partition).has(at.offset):
-                receipts[place] = self._outbox.receipt(place)
+            if self._state.marks(freight.partitions[place]).has(freight.offsets[place]):
+                words[place] = self._outbox.word(place)
         return {}
 
-    def _undone(self, error: KafkaError, letters: Sequence[Message]) -> Mapping[int, KafkaError]:
+    def _undone(self, error: KafkaError, freight: Freight) -> Mapping[int, KafkaError]:
         for place in self._sent:
-            at = letters[place].position
-            if isinstance(at, Offset):
-                self._state.marks(at.partition).drop([at.offset])
+            self._state.marks(freight.partitions[place]).drop([freight.offsets[place]])
         blamed = self._outbox.failures()
         for reason in (error, *blamed.values()):
             if reason.code() in RIGHTS or reason.code() in MISSING:

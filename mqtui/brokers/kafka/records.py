@@ -18,7 +18,7 @@ Record: TypeAlias = Any
 UNREADABLE: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
 """Stands for all headers of a record with a header name that is not UTF-8: confluent-kafka can't hand those out."""
 
-_headers = methodcaller("headers")
+read_headers = methodcaller("headers")
 """For a header name that is not UTF-8 confluent-kafka returns a broken list and leaves an exception pending. A call
 from byte code does not look at that and dies of the list; this one does, and raises SystemError."""
 
@@ -29,7 +29,7 @@ def message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
     """One record, from that place."""
     kind, time = record.timestamp()
     try:
-        headers = _headers(record)
+        headers = read_headers(record)
     except SystemError:  # a header name that is not UTF-8; the cause is confluent-kafka's UnicodeDecodeError
         kept: tuple[Header, ...] = (UNREADABLE,)
     else:

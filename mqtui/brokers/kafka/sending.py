@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
@@ -24,6 +25,21 @@ PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaEr
 
 BLAMELESS = PURGED | SLOW | AWAY
 """Nor has a letter anything wrong with it that no broker was there for."""
+
+
+Word: TypeAlias = Record | Receipt
+"""What became of a letter: the report of its delivery as it came, or a receipt."""
+
+STORED = Receipt(Stored.STORED)
+
+
+def receipt_of(word: Word) -> Receipt:
+    """A word as a receipt."""
+    return word if isinstance(word, Receipt) else stored(word.partition(), word.offset())
+
+
+OVER = frozenset({KafkaError._STATE, KafkaError._FATAL})
+"""What producing says once the transaction, or the producer, is at its end: of no letter's own doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +100,38 @@ class Outbox:
             partition = ANY
         elif not 0 <= partition < known.partitions:
             return Receipt(Stored.REFUSED, None, f"{known.name} has no partition {partition}")
+        return self.put(
+            producer, place, known.name, letter.value, letter.key, pairs, transfer.timestamp or 0, partition
+        )
+
+    def put(
+        self,
+        producer: Producer,
+        place: int,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: WireHeaders,
+        time: int,
+        partition: int = ANY,
+    ) -> Receipt | None:
+        """Hand over what is ready to be sent; a receipt where it is refused at once."""
         while True:
             try:
                 producer.produce(
-                    known.name,
-                    letter.value,
-                    letter.key,
+                    topic,
+                    value,
+                    key,
                     partition,
                     on_delivery=partial(self._note, place),
-                    timestamp=transfer.timestamp or 0,
-                    headers=pairs,
+                    timestamp=time,
+                    headers=headers,
                 )
             except BufferError:
                 producer.poll(0.1)
             except KafkaException as error:
                 inner = error_of(error)
-                if inner.fatal() or inner.txn_requires_abort() or inner.code() == KafkaError._STATE:
+                if inner.fatal() or inner.txn_requires_abort() or inner.code() in OVER:
                     raise
                 return refused(inner)
             else:
@@ -113,12 +145,10 @@ class Outbox:
             if isinstance(told, KafkaError) and told.code() not in BLAMELESS
         }
 
-    def receipt(self, place: int) -> Receipt:
-        """The receipt of a committed letter; without its position where the report was lost."""
+    def word(self, place: int) -> Word:
+        """What is known of a committed letter; not its position where the report was lost."""
         told = self._reports.get(place)
-        if told is None or isinstance(told, KafkaError):
-            return Receipt(Stored.STORED)
-        return stored(told.partition(), told.offset())
+        return STORED if told is None or isinstance(told, KafkaError) else told
 
     def _note(self, place: int, error: KafkaError | None, record: Record) -> None:
         self._reports[place] = record if error is None else error

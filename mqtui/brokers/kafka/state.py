@@ -14,7 +14,7 @@ One compacted topic of one partition, `<prefix>.state`. Records, as JSON with a 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -127,6 +127,26 @@ def read_state(connection: Connection, identity: str, *, settled: bool) -> State
         _take(state, key, value)
     state.written()
     return state
+
+
+def read_handlers(
+    connection: Connection, identity: str, wanted: Mapping[int, Iterable[int]]
+) -> dict[tuple[int, int], tuple[str, str]]:
+    """Run and operator that first said of an offset that it is handled, by partition and offset.
+
+    `wanted` are offsets by partition; those that nobody handled are left out. Raises as `read_state`.
+    """
+    found: dict[tuple[int, int], tuple[str, str]] = {}
+    for key, value in _records(connection, identity, whole=True, committed=True):
+        state = State()
+        _take(state, key, value)
+        for partition, marks in state.partitions.items():
+            told = orjson.loads(value)
+            who = (told["run"], told["operator"])
+            for offset in wanted.get(partition, ()):
+                if marks.has(offset):
+                    found.setdefault((partition, offset), who)
+    return found
 
 
 def read_holder(connection: Connection, identity: str) -> HolderRecord | None:

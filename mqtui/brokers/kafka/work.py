@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 from confluent_kafka import KafkaException
@@ -16,14 +17,18 @@ from mqtui.brokers.kafka.connection import Connection, log
 from mqtui.brokers.kafka.fencing import Hold
 from mqtui.brokers.kafka.letters import Letters
 from mqtui.brokers.kafka.moving import Mover
+from mqtui.brokers.kafka.parcels import Parcel, ParcelLoad, Sorter
 from mqtui.brokers.kafka.presence import here
+from mqtui.brokers.kafka.records import Record, message
 from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
+from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
 
 Result = TypeVar("Result")
+Item = TypeVar("Item", Message, Parcel)
 AWAY = (BrokerTrouble, CannotConnect)
 AHEAD = 0.1
 """Seconds of reading ahead in an open transaction."""
@@ -58,11 +63,24 @@ class Work:
 
     def take(self, size: int) -> Future[list[Message]]:
         """The next letters; none at the end."""
-        return self._post(lambda: self._taken(size))
+        make = partial(message, self._source.ref)
+        return self._post(lambda: self._taken(size, make))
+
+    def sorter(self, lanes: Lanes) -> Sorter:
+        """What makes parcels of records."""
+        return Sorter(self._source.ref, lanes)
+
+    def load(self, size: int, sorter: Sorter) -> Future[ParcelLoad]:
+        """The next letters, unseen; an empty load at the end."""
+        return self._post(lambda: ParcelLoad(self._source.ref, self._taken(size, sorter)))
 
     def move(self, batch: Sequence[Transfer]) -> Future[list[Receipt]]:
         """Store letters and mark them handled."""
         return self._post(lambda: self._tried(lambda mover: mover.move(batch)))
+
+    def carry(self, load: ParcelLoad) -> Future[Carried]:
+        """Store parcels and mark them handled."""
+        return self._post(lambda: self._tried(lambda mover: mover.carry(load)))
 
     def settle(self, letters: Sequence[Message]) -> Future[list[Receipt]]:
         """Mark letters handled."""
@@ -144,7 +162,7 @@ class Work:
             raise RuntimeError("the lease did not begin")
         return self._mover
 
-    def _tried(self, work: Callable[[Mover], list[Receipt]]) -> list[Receipt]:
+    def _tried(self, work: Callable[[Mover], Result]) -> Result:
         """Do it. Once no broker answers, what is still queued fails at once instead of waiting for it again."""
         mover = self._held_mover()
         try:
@@ -153,13 +171,14 @@ class Work:
             self._broken = error
             raise
 
-    def _taken(self, size: int) -> list[Message]:
+    def _taken(self, size: int, make: Callable[[Record, int, int], Item]) -> list[Item]:
         self._held_mover()
         want = self._terms.want
         if want is not None:
             size = min(size, want - self._given)
         if self._letters is None or size <= 0:
             return []
+        self._letters.make = self._letters.make or make
         batch = self._letters.take(size)
         self._given += len(batch)
         return batch

@@ -12,13 +12,15 @@ from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.port import Load
 from mqtui.domain.convention import Conventions
+from mqtui.domain.convoy import Carried
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import GroupLag
 from mqtui.services.redrive.stamps import RUN
 from mqtui.services.session import Session
@@ -111,6 +113,15 @@ class Copies:
                     self.failed_in.add(group)
                 if receipt.position is not None:
                     self.of.setdefault(transfer.target, []).append(receipt.position)
+
+    def note_load(self, load: Load, carried: Carried) -> None:
+        """Take what became of a load."""
+        self.stored += len(carried.moved)
+        self.failed_in.update(lane.group for lane in load.lanes if lane.group)
+        places = {topic: self.of.setdefault(Ref(Kind.TOPIC, topic), []) for topic in carried.moved.topics}
+        for _, topic, copy in carried.moved:
+            if copy is not None:
+                places[topic].append(copy)
 
 
 class Aftermath:

@@ -8,66 +8,56 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 
-from mqtui.brokers.port import Batch, Lease
+from mqtui.brokers.port import Batch, Convoy, Lease
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import MqtuiError
+from mqtui.domain.convoy import Lanes, TakenOver
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Transfer
+from mqtui.domain.redrive import Outcome, Transfer
 from mqtui.services.letters import Selector
 from mqtui.services.pace import Pace
-from mqtui.services.redrive.keeping import Keeper
+from mqtui.services.redrive.hands import Books, Hand, Shown, Unseen, left
 from mqtui.services.redrive.ledger import Ledger, Name
 from mqtui.services.redrive.movers import Mover
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.routing import Lost, Router
-from mqtui.state.runs import Done, Mark
 
 BATCH = 5_000
 STEPS = 3
 """Batches in hand at once."""
 
-PERHAPS_TWICE = "perhaps twice: "
-"""How the journal's reason of a moved letter begins that may have been stored before a crash too; its name follows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hand:
-    """Letters that are to be moved."""
-
-    names: Sequence[Name]
-    transfers: Sequence[Transfer]
+LOAD = 10_000
+"""Letters of a load: what one transaction holds at most (K4)."""
 
 
 class Walk:
-    """One walk through a source. `budget` is how many letters may be chosen beside those of an earlier process."""
+    """One walk through a source. `budget` is how many letters may be chosen beside those of an earlier process.
+
+    With `lanes`, letters of a convoy that have one are moved unseen: all of them were selected, and none is in doubt.
+    """
 
     def __init__(
         self,
         order: Order,
         router: Router,
         selector: Selector,
-        ledger: Ledger,
-        keeper: Keeper,
+        books: Books,
         *,
         budget: int | None,
-        suspicious: bool,
         stop: asyncio.Event,
         progress: Callable[[Ledger], None],
-        stored: Callable[[Sequence[Transfer], Sequence[Receipt]], None],
+        lanes: Lanes | None = None,
     ) -> None:
         self._order = order
         self._router = router
         self._selector = selector
-        self._ledger = ledger
-        self._keeper = keeper
+        self._books = books
+        self._ledger = books.ledger
         self._budget = budget
-        self._suspicious = suspicious
         self._stop = stop
         self._progress = progress
-        self._stored = stored
+        self._lanes = lanes
         self._pace = Pace(order.rate)
 
     async def through(self, lease: Lease, mover: Mover) -> None:
@@ -78,11 +68,10 @@ class Walk:
         turn: asyncio.Future[bool] | None = None
         drained = False
         try:
-            async for batch in lease.batches(self._pace.batch(BATCH)):
-                hand = await self._choose(lease, batch)
+            async for hand, batch in self._hands(lease, mover):
                 if hand is not None:
                     before, turn = turn, asyncio.get_running_loop().create_future()
-                    steps.append(asyncio.create_task(self._step(hand, mover, before, turn)))
+                    steps.append(asyncio.create_task(self._step(hand, before, turn)))
                     if self._order.rate is not None:
                         await self._pace.after(await steps.pop(), self._stop)
                 if len(steps) == STEPS:
@@ -96,26 +85,41 @@ class Walk:
             if isinstance(end, BaseException):
                 raise end
 
-    async def _step(
-        self, hand: Hand, mover: Mover, before: asyncio.Future[bool] | None, after: asyncio.Future[bool]
-    ) -> int:
+    async def _hands(self, lease: Lease, mover: Mover) -> AsyncIterator[tuple[Hand | None, Batch]]:
+        """What is to be moved, with the letters it was chosen from as far as they were shown."""
+        if self._lanes is None or not isinstance(lease, Convoy):
+            async for batch in lease.batches(self._pace.batch(BATCH)):
+                yield await self._choose(lease, mover, batch), batch
+            return
+        async for load in lease.loads(LOAD, self._lanes):
+            if load.whole and (self._budget is None or len(load) <= self._budget):
+                if self._budget is not None:
+                    self._budget -= len(load)
+                yield Unseen(self._books, lease, load), ()
+            else:
+                letters = load.letters()
+                for first in range(0, len(letters), BATCH):
+                    batch = letters[first : first + BATCH]
+                    yield await self._choose(lease, mover, batch), batch
+
+    async def _step(self, hand: Hand, before: asyncio.Future[bool] | None, after: asyncio.Future[bool]) -> int:
         """Write down, move when the step before has moved, settle; how many were tried. None are once a step failed."""
         moved = False
         try:
-            letters = [transfer.letter for transfer in hand.transfers]
-            marks: list[Mark] = [
-                (name.text, name.print, _left(letter)) for name, letter in zip(hand.names, letters, strict=True)
-            ]
-            number = await self._keeper.take(marks, letters)
+            number = await hand.note()
             if before is not None and not await before:
                 return 0
-            receipts = await self._move(hand, mover)
-            self._stored(hand.transfers, receipts)
+            try:
+                await hand.move()
+            except TakenOver:
+                await hand.settle(number)
+                raise
             moved = True
         finally:
             after.set_result(moved)
-        await self._settle(hand, number, receipts)
-        return len(receipts)
+        await hand.settle(number)
+        self._progress(self._ledger)
+        return len(hand)
 
     def _enough(self, batch: Batch) -> bool:
         """Whether nothing more is wanted.
@@ -126,9 +130,9 @@ class Walk:
         """
         if self._budget != 0:
             return False
-        return not self._ledger.awaits or (bool(batch) and _left(batch[-1]) >= 0 and not _delivered(batch[-1]))
+        return not self._ledger.awaits or (bool(batch) and left(batch[-1]) >= 0 and not _delivered(batch[-1]))
 
-    async def _choose(self, lease: Lease, batch: Batch) -> Hand | None:
+    async def _choose(self, lease: Lease, mover: Mover, batch: Batch) -> Hand | None:
         """What is to be moved of a batch. The rest stays in the source."""
         names: list[Name] = []
         transfers: list[Transfer] = []
@@ -151,8 +155,8 @@ class Walk:
         for _, reason in lost:
             self._ledger.add(Outcome.REFUSED, reason=reason)
         if lost:
-            await self._keeper.done(0, [(name.text, Outcome.REFUSED, "", reason) for name, reason in lost])
-        return Hand(names, transfers) if transfers else None
+            await self._books.keeper.done(0, [(name.text, Outcome.REFUSED, "", reason) for name, reason in lost])
+        return Shown(self._books, mover, names, transfers) if transfers else None
 
     def _chosen(self, letter: Message, name: Name) -> bool:
         if name.suspect:
@@ -168,64 +172,7 @@ class Walk:
             return Transfer(letter, letter.resource)
         return self._router.route(letter)
 
-    async def _move(self, hand: Hand, mover: Mover) -> Sequence[Receipt]:
-        try:
-            return await mover(hand.transfers)
-        except MqtuiError:
-            self._ledger.add(Outcome.UNKNOWN, len(hand.transfers))
-            self._suspect(hand, range(len(hand.names)))
-            raise
-
-    async def _settle(self, hand: Hand, number: int, receipts: Sequence[Receipt]) -> None:
-        """Count and write down. A letter whose fate is in doubt stays open in the journal: a resume asks again."""
-        dones: list[Done] = []
-        doubted: list[int] = []
-        moved = 0
-        for place, (name, transfer, receipt) in enumerate(zip(hand.names, hand.transfers, receipts, strict=True)):
-            outcome = OUTCOMES[receipt.state]
-            at = transfer.target.name
-            if receipt.position is not None:
-                at = f"{at} {receipt.position}"
-            twice = self._suspicious and name.suspect
-            if outcome is Outcome.MOVED and not twice:
-                moved += 1
-                dones.append((name.text, outcome, at, ""))
-                continue
-            reason = "" if outcome is Outcome.MOVED else receipt.reason
-            self._ledger.add(outcome, reason=reason)
-            if twice or outcome is Outcome.UNKNOWN:
-                doubted.append(place)
-            if outcome is Outcome.UNKNOWN or (twice and outcome is Outcome.REFUSED):
-                continue
-            if twice and outcome is Outcome.MOVED:
-                reason = PERHAPS_TWICE + suspect(name, transfer.letter)
-            dones.append((name.text, outcome, at, reason))
-        self._ledger.add(Outcome.MOVED, moved)
-        self._suspect(hand, doubted)
-        await self._keeper.done(number, dones)
-        self._progress(self._ledger)
-
-    def _suspect(self, hand: Hand, places: range | list[int]) -> None:
-        """Name letters that may be there twice, where the broker can't rule that out."""
-        if self._suspicious:
-            self._ledger.suspects += [suspect(hand.names[place], hand.transfers[place].letter) for place in places]
-
-
-def suspect(name: Name, letter: Message) -> str:
-    """How a letter that may be doubled is named: its position, or its message id and fingerprint."""
-    if letter.envelope is None:
-        return f"{letter.resource.name} {name.text}"
-    message_id = next((value for key, value in letter.envelope.properties if key == "message_id"), "")
-    return " ".join(part for part in (letter.resource.name, str(message_id), name.print.hex()) if part)
-
 
 def _delivered(letter: Message) -> bool:
     """Whether it was delivered before."""
     return letter.envelope is not None and letter.envelope.redelivered
-
-
-def _left(letter: Message) -> int:
-    """Deliveries left, -1 where there is no limit or it is unknown."""
-    if letter.envelope is None or letter.envelope.left.number is None:
-        return -1
-    return int(letter.envelope.left.number)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from mqtui.domain.convoy import Places
 from mqtui.domain.message import Message
 from mqtui.state.bundles import Bundle, expire
 from mqtui.state.process import process_start
-from mqtui.state.runs import Done, Mark, RunRecord, Runs
+from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
 
 Answer = TypeVar("Answer")
 
@@ -45,7 +46,7 @@ class Keeper:
         """
         await self._on_disk(lambda: self.runs.take_up(self.run, pid, process_start(pid)))
 
-    async def take(self, marks: Sequence[Mark], letters: Sequence[Message]) -> int:
+    async def take(self, marks: Marks, letters: Sequence[Message]) -> int:
         """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.
 
         Raises:
@@ -53,7 +54,7 @@ class Keeper:
         """
 
         def write() -> int:
-            if self.bundle is not None:
+            if self.bundle is not None and not isinstance(marks, Places):
                 self.bundle.append(letters, [mark[0] for mark in marks])
             return self.runs.in_hand(self.run, marks)
 
@@ -68,7 +69,7 @@ class Keeper:
         if marks:
             await self._on_disk(write)
 
-    async def done(self, number: int, dones: Sequence[Done]) -> None:
+    async def done(self, number: int, dones: Dones) -> None:
         """Note what became of letters of a batch."""
         await self._on_disk(lambda: self.runs.done(self.run, number, dones))
 

@@ -25,7 +25,7 @@ from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
-from mqtui.services.redrive.engine import suspect
+from mqtui.services.redrive.hands import suspect
 from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
 from mqtui.services.redrive.passing import TAKEN, passed
 from mqtui.services.redrive.returned import Earlier, end_of, met_again, named

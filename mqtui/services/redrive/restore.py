@@ -11,7 +11,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import OUTCOMES, Outcome, Transfer
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.crossing import cross
-from mqtui.services.redrive.engine import PERHAPS_TWICE, suspect
+from mqtui.services.redrive.hands import PERHAPS_TWICE, suspect
 from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
 from mqtui.services.redrive.routing import Router

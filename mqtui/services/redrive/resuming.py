@@ -14,7 +14,7 @@ from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.redrive.engine import PERHAPS_TWICE
+from mqtui.services.redrive.hands import PERHAPS_TWICE
 from mqtui.services.redrive.order import narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before

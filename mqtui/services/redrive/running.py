@@ -15,6 +15,7 @@ from mqtui.brokers.guard import BoundWriter
 from mqtui.brokers.port import Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
+from mqtui.domain.convoy import Lanes
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
@@ -24,8 +25,10 @@ from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.aftermath import Aftermath, Verdict
 from mqtui.services.redrive.collecting import seldom_collecting
-from mqtui.services.redrive.engine import BATCH, Walk
+from mqtui.services.redrive.engine import BATCH, LOAD, Walk
+from mqtui.services.redrive.hands import Books
 from mqtui.services.redrive.keeping import Keeper
+from mqtui.services.redrive.lanes import HomeLanes
 from mqtui.services.redrive.ledger import Ledger
 from mqtui.services.redrive.movers import Across, Beside, Mover, Nowhere
 from mqtui.services.redrive.order import recipe
@@ -60,10 +63,6 @@ UNPLANNED = -1
 
 def quiet(_: Ledger) -> None:
     """Tell nobody."""
-
-
-def forget(_: object, __: object) -> None:
-    """Keep no record of where copies went: nothing watches them."""
 
 
 class Run:
@@ -178,11 +177,12 @@ class Run:
         router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
         suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
+        lanes = self._lanes(stamps, suspicious=suspicious)
         await self._prepare(writer)
         if self.stages.watched:
             await self.aftermath.start(writer)
         try:
-            await self._in_stages(writer, remote, router, suspicious=suspicious)
+            await self._in_stages(writer, remote, router, lanes, suspicious=suspicious)
         finally:
             await self.aftermath.close()
         self._complete = not self.stop.is_set()
@@ -191,26 +191,38 @@ class Run:
             repeated = self._repeated if suspicious else frozenset()
             await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
 
+    def _lanes(self, stamps: Stamps, *, suspicious: bool) -> Lanes | None:
+        """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
+        order = self.planned.order
+        plain = order.verb is Verb.REDRIVE and order.selection.everything and order.rate is None
+        beside = self.remote is None and self._bundle is None
+        if not plain or not beside or suspicious or self._open_marks:
+            return None
+        router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(self.planned.targets))
+        return HomeLanes(order, router, self._conventions)
+
     async def _in_stages(
-        self, writer: BoundWriter, remote: BoundWriter | None, router: Router, *, suspicious: bool
+        self, writer: BoundWriter, remote: BoundWriter | None, router: Router, lanes: Lanes | None, *, suspicious: bool
     ) -> None:
         """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
+        watcher = self.aftermath.copies if self.stages.watched else None
+        books = Books(self.ledger, self._keeper, watcher, suspicious)
         for number, size in enumerate((*self.stages.first, None)):
             selector = Selector(self.planned.order.selection, self._conventions)
             walk = Walk(
                 self.planned.order,
                 router,
                 selector,
-                self.ledger,
-                self._keeper,
+                books,
                 budget=self._budget(size),
-                suspicious=suspicious,
                 stop=self.stop,
                 progress=self._progress,
-                stored=self.aftermath.copies.note if self.stages.watched else forget,
+                lanes=lanes,
             )
             async with AsyncExitStack() as stack:
-                lease = await stack.enter_async_context(writer.lease(self.planned.source, self._terms(size)))
+                lease = await stack.enter_async_context(
+                    writer.lease(self.planned.source, self._terms(size, LOAD if lanes else BATCH))
+                )
                 await walk.through(
                     lease, await self._mover(stack, lease, remote, (self.remote or self.session).broker.kind)
                 )
@@ -261,9 +273,9 @@ class Run:
         left = max(0, most - self.ledger.counted - len(self._open_marks))
         return left if stage is None else min(stage, left)
 
-    def _terms(self, stage: int | None) -> Terms:
+    def _terms(self, stage: int | None, most: int) -> Terms:
         order, plan = self.planned.order, self.planned.plan
-        hand = BATCH if order.rate is None else max(1, min(BATCH, int(order.rate)))
+        hand = most if order.rate is None else max(1, min(most, int(order.rate)))
         want = None
         if order.selection.everything and self._total is not None:
             want = max(0, self._total - self.ledger.counted)

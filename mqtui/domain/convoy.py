@@ -1,0 +1,132 @@
+"""Letters that go home by the thousand, without a look at each: where they lie, how their kind goes, where they came.
+
+What is said once for many letters is said here by stretches and columns, never letter by letter.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from mqtui.domain.errors import Held
+from mqtui.domain.message import Header, Message, Offset
+from mqtui.domain.redrive import Receipt
+from mqtui.domain.resource import Ref
+
+NOWHERE = -1
+"""In a column: not known."""
+
+OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
+"""The value of the header that says where a letter lay, from its partition, offset and time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """How all letters of one shape go: the same header names, the same target.
+
+    Headers at the places `kept` go along in their order; then follow the one that tells where each lay (None: they
+    have it from an earlier run) and those that are `added` to all.
+    """
+
+    target: Ref
+    kept: tuple[int, ...]
+    origin_name: str
+    origin: OriginOf | None
+    added: tuple[Header, ...]
+    keeps_time: bool = False
+    group: str = ""
+    """The consumer group that such letters say they failed in."""
+
+
+class Lanes(Protocol):
+    """Says how letters go, once for each shape. Asked by one thread."""
+
+    def decisive(self, letter: Message) -> tuple[int, ...]:
+        """Places of the headers whose values tell apart lanes of letters with these header names."""
+
+    def lane(self, letter: Message) -> Lane | None:
+        """How letters of this shape go; None: each of them needs a look of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Neighbours in a partition: `count` letters from the offset `first` on."""
+
+    partition: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where letters lie, in their order."""
+
+    stretches: tuple[Stretch, ...]
+
+    @classmethod
+    def of(cls, partitions: Sequence[int], offsets: Sequence[int]) -> Places:
+        """Of letters by their partitions and offsets."""
+        found: list[Stretch] = []
+        at, first, end = NOWHERE, 0, 0
+        for partition, offset in zip(partitions, offsets, strict=True):
+            if offset == end and partition == at:
+                end += 1
+                continue
+            if end > first:
+                found.append(Stretch(at, first, end - first))
+            at, first, end = partition, offset, offset + 1
+        if end > first:
+            found.append(Stretch(at, first, end - first))
+        return cls(tuple(found))
+
+    def __len__(self) -> int:
+        return sum([stretch.count for stretch in self.stretches])
+
+    def __iter__(self) -> Iterator[Offset]:
+        for stretch in self.stretches:
+            for offset in range(stretch.first, stretch.first + stretch.count):
+                yield Offset(stretch.partition, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Where letters from `places` were stored: a row a letter in each column.
+
+    `which` is the letter's topic among `topics`, `partitions` and `offsets` its place there, as arrays of this
+    machine's 32, 32 and 64 bit numbers; `NOWHERE` where it is not known.
+    """
+
+    places: Places
+    topics: tuple[str, ...]
+    which: bytes
+    partitions: bytes
+    offsets: bytes
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[tuple[Offset, str, Offset | None]]:
+        """Each letter's place, the topic of its copy, and the copy's place there."""
+        columns = (array("i", self.which), array("i", self.partitions), array("q", self.offsets))
+        for place, topic, partition, offset in zip(self.places, *columns, strict=True):
+            yield place, self.topics[topic], None if offset == NOWHERE else Offset(partition, offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a load: letters that were moved, and the others one by one, each with its place and its target."""
+
+    moved: Arrivals
+    others: Sequence[tuple[Offset, Ref, Receipt]] = ()
+
+
+class TakenOver(Held):
+    """Another run took the source over while letters were moved. `told` is what became of each of them all the same:
+    moved before, gone where the other run handled it, returned where it is still in the source (C8).
+    """
+
+    def __init__(self, error: Held, told: Sequence[Receipt] | Carried) -> None:
+        super().__init__(error.title, error.detail, error.hint)
+        self.told = told
