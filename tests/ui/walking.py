@@ -66,7 +66,7 @@ class Spot:
 def to_the_list(user: User) -> None:
     """The focus as a place that is new has it: a view that was left keeps its own."""
     screen = user.console.screen
-    if isinstance(screen, Listing) and screen.stands:
+    if isinstance(screen, Listing) and screen.stands and not screen.line.asking:
         screen.table.focus()
 
 
