@@ -27,6 +27,7 @@ from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.supply import Supply
 from mqtui.ui.trail import Trail
+from mqtui.ui.widgets.scroll import draw_scrollbars
 from mqtui.ui.workbench import Desk, Workbench
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ class Console(App[None], inherit_bindings=False):
         """What brokers that are not up yet are doing."""
 
         self.glyphs = Glyphs(wanted(asked=ascii_only))
+        draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.bench = Workbench(self._figures_changed, adapters)
+        self.bench = Workbench(self.figures_changed, adapters)
         self.go = Openings(self)
         self.trail = Trail(self)
         self.toasts = Toasts(self)
@@ -113,7 +115,8 @@ class Console(App[None], inherit_bindings=False):
         """The place that is shown; None before the first and after the last."""
         return self.screen if self.screen_stack and isinstance(self.screen, Place) else None
 
-    def _figures_changed(self) -> None:
+    def figures_changed(self) -> None:
+        """There are new figures, or others to come."""
         self._fresh = True
         if monotonic() - self._drawn > TICK:
             self.call_next(self._tick)
@@ -150,24 +153,6 @@ class Console(App[None], inherit_bindings=False):
 
     # -- going
 
-    async def first(self) -> None:
-        """The first place: home, or straight to a target."""
-        await self.home()
-        if self.supply is not None:
-            self.run_worker(self.receive(self.supply), exit_on_error=False, name="supply")
-        elif self.start[0]:
-            self.run_worker(self.straight_to(*self.start), exit_on_error=False, name="start")
-
-    async def straight_to(self, target: str, resource: str) -> None:
-        """A target, and one of its resources where one is named."""
-        try:
-            await self.enter_target(target)
-            if resource:
-                await self.go.named(target, resource)
-        except MqtuiError as error:
-            if isinstance(self.screen, Place):
-                self.screen.say(error)
-
     async def home(self) -> None:
         """All profiles, or the first steps where there is none."""
         self.target = ""
@@ -177,37 +162,12 @@ class Console(App[None], inherit_bindings=False):
             any_profile = True
         await self.show(ways.place("home" if any_profile else "start")())
 
-    def start_demo(self) -> None:
-        """Brokers with a failing shop, where the command line brought the way to make them."""
-        if self.demo is None:
-            self.say_in_line("leave with q and call: mqtui demo", "text")
-            return
-        self.run_worker(self.receive(self.demo()), exit_on_error=False, name="supply")
-
     async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
         """The session of a target; each broker opens by itself."""
         self.bench.open(target, kinds)
         self.target = target
         self.habits.use(target)
         await self.show(ways.place("nav.view_1")())
-
-    async def receive(self, supply: Supply) -> None:
-        """The session of brokers that are brought while it is shown, each as soon as it is up."""
-        self.target = supply.name
-        self.coach.away = False
-        await self.show(ways.place("nav.view_1")())
-        stages: dict[str, str] = {}
-        async for brought in supply.news():
-            stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
-            if brought.url:
-                self.bench.open(supply.name, [brought.kind], brought.url)
-                stages.pop(brought.kind)
-            elif brought.trouble:
-                self.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
-            if stages and isinstance(self.screen, Place) and not self.coach.line(type(self.screen).__name__):
-                self.screen.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
-            self.starting = dict(stages)
-            self._figures_changed()
 
     async def enter_target(self, target: str) -> None:
         """The session of a profile or a URL."""

@@ -60,6 +60,10 @@ class Glyphs:
         """The text, in ASCII where it has to be."""
         return text.translate(TO_ASCII) if self.ascii_only and not text.isascii() else text
 
+    def cut(self, text: str) -> str:
+        """A text that was cut to its cell: where it ends is shown in one cell in ASCII too."""
+        return text.replace("…", ">") if self.ascii_only else text
+
     @property
     def bars(self) -> str:
         """Eight heights for a spark, the lowest is zero."""

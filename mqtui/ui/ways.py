@@ -78,7 +78,7 @@ def why_not(console: Console, action_id: str) -> str | None:
 
 
 async def _start(console: Console) -> None:
-    await console.first()
+    await import_module("mqtui.ui.arrival").first(console)
     console.call_after_refresh(lambda: console.run_worker(_greet(console), exit_on_error=False, name="greeting"))
 
 

@@ -76,4 +76,4 @@ async def test_a_destination_is_followed_from_the_list(shop: MemoryShop) -> None
     async with at_console(shop.console()) as user:
         await user.walks_to("dev").presses("enter").walks_to("orders").presses("t").is_at("MessagesPlace")
         await user.sees("following").does(shop.order).sees(str(shop.order()))
-        await user.presses("1").walks_to("work.invoices.dlq").presses("t").reads_in_line("can't be followed")
+        await user.presses("1", "g").walks_to("work.invoices.dlq").presses("t").reads_in_line("can't be followed")

@@ -58,13 +58,13 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
         by_keys("enter", "enter", onto=origin.name, sees="letter 000008"),
     )
     letters = after(dead, "enter", sees="no amount")
-    pending = after(by_keys("enter", "2", sees="1 members"), "enter", sees="4, all read")
+    pending = after(by_keys("enter", "2", sees="1 member"), "enter", sees="4, all read")
     publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
     runs = by_keys("enter", "5", sees=dlq.name)
     spots = [
         Spot("HomePlace", by_keys()),
         Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
-        Spot("GroupsPlace", by_keys("enter", "2", sees="1 members")),
+        Spot("GroupsPlace", by_keys("enter", "2", sees="1 member")),
         Spot("PendingPlace", pending),
         Spot("StepPlace", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
         Spot("RadarPlace", dead),

@@ -18,6 +18,7 @@ from textual.keys import _get_unicode_name_from_key
 from textual.screen import Screen
 
 from mqtui.ui.actions import ACTIONS
+from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.menu_float import Float
 from mqtui.ui.screens.peek import PeekPlace
 from mqtui.ui.screens.place import Place
@@ -62,6 +63,13 @@ class Spot:
     below: Screen[Any] | None = None
 
 
+def to_the_list(user: User) -> None:
+    """The focus as a place that is new has it: a view that was left keeps its own."""
+    screen = user.console.screen
+    if isinstance(screen, Listing) and screen.stands and not screen.line.asking:
+        screen.table.focus()
+
+
 def short_prefix() -> str:
     """What all names of a walk begin with: short enough to be read in full in a list."""
     return f"w{uuid4().hex[:4]}"
@@ -72,9 +80,12 @@ def by_keys(*keys: str, onto: str = "", sees: str = "") -> Way:
 
     async def walk(user: User) -> None:
         for key in keys[: -1 if onto else len(keys)]:
+            to_the_list(user)
             await hit(user, key)
+        to_the_list(user)
         if onto:
             await user.until(lambda: any(named(row, onto) for row in user.rows), f"has a row {onto!r}")
+            await hit(user, "g")
             while not named(user.row, onto):
                 before = user.row
                 await hit(user, "j")

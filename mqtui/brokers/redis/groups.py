@@ -11,7 +11,7 @@ from mqtui.brokers.redis.errors import answered
 from mqtui.brokers.redis.lagging import Standing, behind, standing
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
-from mqtui.domain.errors import NotFound
+from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag
@@ -34,16 +34,26 @@ class StreamGroups:
 
         Raises:
             NotFound: there is no such stream.
+            NotAuthorised: of none of them the user may ask.
         """
         if ref is not None:
             told = await self._told([ref])
             return await self._with_members([(ref, items(sure(told[0], "XINFO GROUPS", ref.name)))])
         found: list[Group] = []
+        refused: MqtuiError | None = None
+        told_of = 0
         async for refs, _ in self._catalog.names():
             for start in range(0, len(refs), ASKED_TOGETHER):
                 some = refs[start : start + ASKED_TOGETHER]
-                rows = zip(some, await self._told(some), strict=True)
-                found += await self._with_members([(one, items(told)) for one, told in rows if isinstance(told, list)])
+                rows = [(one, told) for one, told in zip(some, await self._told(some), strict=True)]
+                lists = [(one, items(told)) for one, told in rows if isinstance(told, list)]
+                told_of += len(lists)
+                refused = refused or next(
+                    (answered(each, "XINFO GROUPS") for _, each in rows if isinstance(each, RedisError)), None
+                )
+                found += await self._with_members(lists)
+        if not told_of and isinstance(refused, NotAuthorised):
+            raise refused
         return found
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:

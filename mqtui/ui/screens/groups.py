@@ -11,6 +11,7 @@ from textual.widget import Widget
 from mqtui.domain.figure import counted
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
+from mqtui.ui.render.rows import Cell
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
@@ -43,6 +44,13 @@ class GroupsPlace(Listing[GroupLine]):
     def items(self) -> list[GroupLine]:
         """The groups of all open brokers."""
         return [line for desk in self.console.desks if desk.seen for line in group_lines(desk.kind, desk.seen)]
+
+    def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
+        """No groups, or none that this user may see."""
+        hidden = [missing for desk in self.console.desks if desk.seen for missing in desk.seen.partial]
+        if hidden and not lost and not self.table.lines.items:
+            return (f"ø {hidden[0]}", "muted"), ("which groups there are is not known", "muted")
+        return super().state(lost)
 
     def sentence(self, item: GroupLine) -> str:
         """What matters about the group."""

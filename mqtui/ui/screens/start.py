@@ -18,6 +18,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
+from mqtui.ui.arrival import start_demo
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
@@ -144,7 +145,7 @@ class StartPlace(Listing[FirstStep]):
             return
         match step.key:
             case "demo":
-                self.console.start_demo()
+                start_demo(self.console)
             case "local":
                 await self._keep("local", [URLS[kind] for kind in self.found])
             case "add":

@@ -48,6 +48,7 @@ class Line(Horizontal):
     Line > Entry { height: 1; border: none; padding: 0; background: $raised; width: 1fr; display: none; }
     Line > Entry:focus { border: none; }
     Line > #beside { width: auto; padding: 0 1; color: $muted; display: none; }
+    Line.-ascii > #said { text-overflow: clip; }
     Line.-asking > #said { display: none; }
     Line.-asking > #asked, Line.-asking > Entry, Line.-asking > #beside { display: block; }
     Line > #said.-danger { color: $danger; } Line > #said.-warn { color: $warn; } Line > #said.-ok { color: $ok; }
@@ -56,7 +57,7 @@ class Line(Horizontal):
     """
 
     def __init__(self, glyphs: Glyphs) -> None:
-        super().__init__(id="line")
+        super().__init__(id="line", classes="-ascii" if glyphs.ascii_only else "")
         self.glyphs = glyphs
         self._coach = ""
         self._asking: Asking | None = None

@@ -344,7 +344,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
                 segments.append(gap)
             text, tone = cells[place]
             shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
-            segments.append(Segment(shown, style("stale" if stale else tone, ground)))
+            segments.append(Segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
         return segments
 
     # -- mouse

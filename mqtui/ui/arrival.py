@@ -1,0 +1,59 @@
+"""How the console begins: at home, straight at a target, or with brokers that are brought while it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui import ways
+from mqtui.ui.supply import Supply
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def first(console: Console) -> None:
+    """The first place: home, or straight to a target."""
+    await console.home()
+    if console.supply is not None:
+        console.run_worker(receive(console, console.supply), exit_on_error=False, name="supply")
+    elif console.start[0]:
+        console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
+
+
+async def _straight_to(console: Console, target: str, resource: str) -> None:
+    try:
+        await console.enter_target(target)
+        if resource:
+            await console.go.named(target, resource)
+    except MqtuiError as error:
+        if console.place is not None:
+            console.place.say(error)
+
+
+def start_demo(console: Console) -> None:
+    """Brokers with a failing shop, where the command line brought the way to make them."""
+    if console.demo is None:
+        console.say_in_line("leave with q and call: mqtui demo", "text")
+        return
+    console.run_worker(receive(console, console.demo()), exit_on_error=False, name="supply")
+
+
+async def receive(console: Console, supply: Supply) -> None:
+    """The session of brokers that are brought while it is shown, each as soon as it is up."""
+    console.target = supply.name
+    console.coach.away = False
+    await console.show(ways.place("nav.view_1")())
+    stages: dict[str, str] = {}
+    async for brought in supply.news():
+        stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
+        if brought.url:
+            console.bench.open(supply.name, [brought.kind], brought.url)
+            stages.pop(brought.kind)
+        elif brought.trouble:
+            console.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
+        place = console.place
+        if stages and place is not None and not console.coach.line(type(place).__name__):
+            place.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
+        console.starting = dict(stages)
+        console.figures_changed()
