@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import tempfile
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import tomlkit
-from tomlkit.exceptions import ParseError, TOMLKitError
-from tomlkit.items import AoT, Table
 
 from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
@@ -23,6 +20,10 @@ from mqtui.profiles.model import BadProfile, Endpoint, Profile
 from mqtui.state.disk import sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import config_dir
+
+if TYPE_CHECKING:
+    import tomlkit
+    from tomlkit.items import AoT, Table
 
 AT = re.compile(r"\$\.profile\[(\d+)\](?:\.([\w.\-\[\]]+))?")
 UNKNOWN = re.compile(r"unknown field `([^`]+)`")
@@ -94,6 +95,8 @@ class Store:
             BadInput: there is one of that name, or as `list`.
             StorageFailed: the file can't be written.
         """
+        import tomlkit
+
         with self._changing() as document:
             if any(table["name"] == profile.name for table in document.get("profile", ())):
                 raise BadInput(f"There is a profile {profile.name} already", str(self.path))
@@ -128,14 +131,16 @@ class Store:
                 del document["profile"]
 
     def _place(self, document: tomlkit.TOMLDocument, name: str) -> tuple[AoT, int]:
-        tables = document.get("profile")
-        if isinstance(tables, AoT):
+        tables: AoT | None = document.get("profile")
+        if tables is not None:
             for place, table in enumerate(tables):
                 if table["name"] == name:
                     return tables, place
         raise self._missing(name, self.list())
 
     def _missing(self, name: str, profiles: Sequence[Profile]) -> NotFound:
+        import difflib
+
         names = [profile.name for profile in profiles]
         near = difflib.get_close_matches(name, names, n=3)
         known = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(names)}." if names else ""
@@ -146,6 +151,8 @@ class Store:
     @contextmanager
     def _changing(self) -> Iterator[tomlkit.TOMLDocument]:
         """The document, read and checked, then written in one piece."""
+        import tomlkit
+
         try:
             with locked(self.path.with_suffix(".lock")):
                 text = self._text()
@@ -168,13 +175,27 @@ class Store:
         except OSError as error:
             raise StorageFailed(f"{self.path} can't be read", error.strerror or str(error)) from error
 
-    def _profiles(self, text: str) -> Sequence[Profile]:
+    def _parsed(self, text: str) -> dict[str, Any]:
         try:
-            tables = msgspec.convert(tomlkit.parse(text).unwrap(), FileTable).profile
+            return tomllib.loads(text)
+        except tomllib.TOMLDecodeError:
+            return self._parsed_telling(text)
+
+    def _parsed_telling(self, text: str) -> dict[str, Any]:
+        """The same by a parser that names the line of a mistake."""
+        import tomlkit
+        from tomlkit.exceptions import ParseError, TOMLKitError
+
+        try:
+            return tomlkit.parse(text).unwrap()
         except ParseError as error:
             raise BadInput(f"{self.path}, line {error.line}: no TOML", f"Near column {error.col}.") from None
         except TOMLKitError as error:
             raise BadInput(f"{self.path}: no TOML", str(error)) from None
+
+    def _profiles(self, text: str) -> Sequence[Profile]:
+        try:
+            tables = msgspec.convert(self._parsed(text), FileTable).profile
         except msgspec.ValidationError as error:
             raise self._mistake(text, str(error)) from None
         found: dict[str, Profile] = {}
@@ -256,6 +277,8 @@ def _fill(table: Table | Any, profile: Profile) -> None:
             table.pop(kind.value, None)
             continue
         if kind.value not in table:
+            import tomlkit
+
             table.append(kind.value, tomlkit.table())
         _set(table[kind.value], "url", endpoint.url, blank=None)
         known = table[kind.value].get("options", {})

@@ -20,6 +20,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.state.paths import config_dir
 from mqtui.ui import clipboard, keymap, theme, ways
 from mqtui.ui.coach import Coach
+from mqtui.ui.garbage import Garbage
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.habits import Habits
 from mqtui.ui.openings import Openings
@@ -81,6 +82,7 @@ class Console(App[None], inherit_bindings=False):
         self.target = ""
         """The target whose session is shown; "" at home."""
 
+        self.garbage = Garbage()
         self._fresh = False
         self._drawn = 0.0
         self._ways: dict[str, Callable[[], Any]] = {}
@@ -103,6 +105,7 @@ class Console(App[None], inherit_bindings=False):
     async def on_unmount(self) -> None:
         """Give everything back."""
         await self.bench.close()
+        self.garbage.stop()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What fails without a place of its own is said in the one that is shown."""
@@ -128,10 +131,13 @@ class Console(App[None], inherit_bindings=False):
             self._fresh, self._drawn = False, monotonic()
             place.refresh_figures()
             place.draw_frame()
+        self.garbage.turn()
 
     async def on_event(self, event: events.Event) -> None:
         """Throw keys away that were typed before what they would answer was painted."""
         typed = isinstance(event, events.Key) and not event.is_forwarded
+        if typed:
+            self.garbage.touched()
         if typed and self.screen_stack and event.time < getattr(self.screen, "painted_at", 0.0):
             return
         await super().on_event(event)

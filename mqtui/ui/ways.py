@@ -84,6 +84,7 @@ async def _start(console: Console) -> None:
 
 async def _greet(console: Console) -> None:
     greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs_greeting")
+    console.garbage.start()
     await greeting.greet(console)
 
 

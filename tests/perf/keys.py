@@ -25,8 +25,8 @@ ROWS = 10_000
 CHANGES = 5_000
 """Messages a second while rows change: each look finds other figures in all rows of the screen."""
 
-UP_AND_ON = "kG"
-"""Off the newest message, which holds the list, and on to it again."""
+TOP_AND_ON = "gG"
+"""To the first message, which holds the list, and on to the newest: both paint the whole list, idle or not."""
 
 CURSOR = "▌"
 
@@ -143,10 +143,10 @@ def tail(url: str, count: int) -> Waits:
         terminal.reads("42.5")
         terminal.press("t")
         terminal.reads("following")
-        idle = measured(terminal, count, UP_AND_ON)
+        idle = measured(terminal, count, TOP_AND_ON)
         with traffic("one", url, "orders", TAIL_RATE):
             sleep(2)
-            busy = measured(terminal, count, UP_AND_ON)
+            busy = measured(terminal, count, TOP_AND_ON)
         return Waits("tail of 20,000/s", idle, busy)
 
 

@@ -28,7 +28,7 @@ from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
 START = EntryId(0, 0)
 BLOCK_MS = 2000
-FOLLOWED_ENTRIES = 500
+FOLLOWED_ENTRIES = 200
 
 
 class StreamReader:

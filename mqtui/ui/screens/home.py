@@ -10,9 +10,6 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.profiles import secrets
-from mqtui.profiles.store import Store
-from mqtui.profiles.vault import NoKeyring
 from mqtui.ui.render.profiles import Entry, Profiles
 from mqtui.ui.render.rows import Cell
 from mqtui.ui.screens.listing import Listing, troubled
@@ -103,6 +100,10 @@ class HomePlace(Listing[Entry]):
 
 def forget(name: str) -> None:
     """Remove a profile and, where there is a keyring, its secrets."""
+    from mqtui.profiles import secrets
+    from mqtui.profiles.store import Store
+    from mqtui.profiles.vault import NoKeyring
+
     store = Store()
     kept = store.find(name).secret == "keyring"
     store.remove(name)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from rich.segment import Segment
-from textual.geometry import Size
 from textual.message import Message as TextualMessage
 from textual.strip import Strip
 
@@ -29,7 +29,7 @@ MOST_BYTES = 64 * 1024 * 1024
 ALONE = 200
 """Bytes a message takes by itself, roughly."""
 
-EVERY = 0.1
+EVERY = 0.2
 """Seconds between two paints of a list that grows."""
 
 AT_ONCE = 2_000
@@ -151,6 +151,9 @@ class MessageList(RowTable[Message]):
 
         self._waiting: list[Message] = []
         self._due = False
+        self._showing = False
+        self._unseen = 0
+        self._shown_at = 0.0
         self._room = asyncio.Event()
         self._telling_end = False
         self._filtering = 0
@@ -185,54 +188,68 @@ class MessageList(RowTable[Message]):
         self._waiting += batch
         if not self._due:
             self._due = True
-            if self.lines.items:
-                self.set_timer(EVERY, self.flush, name="messages")
-            else:
-                self.call_later(self.flush)
+            self.call_later(self.flush)
         if len(self._waiting) > WAITING:
             self._room.clear()
             await self._room.wait()
 
     def flush(self) -> None:
-        """Show what waits."""
-        batch = self._waiting[:AT_ONCE]
-        del self._waiting[:AT_ONCE]
+        """Take in what waits, a slice at a time so that keys are answered between, and show it."""
+        batch = self._waiting[:SLICE]
+        del self._waiting[:SLICE]
         self._due = bool(self._waiting)
         if self._due:
-            self.set_timer(EVERY / 4, self.flush, name="messages")
+            self.call_later(self.flush)
         if len(self._waiting) <= WAITING:
             self._room.set()
-        if not batch:
-            return
+        if batch:
+            self._take_in(batch)
+        pause = EVERY - (monotonic() - self._shown_at)
+        if pause <= 0:
+            self._show_new()
+        elif not self._showing:
+            self._showing = True
+            self.set_timer(pause, self._show_new, name="messages")
+
+    def _take_in(self, batch: Sequence[Message]) -> None:
         self.messages.widen(batch)
         before = len(self.lines.shown)
         gone = self.lines.append(batch)
         came = len(self.lines.shown) - before + gone
-        if gone and not self.sticking:
+        self._unseen += came
+        if gone:
             self._shift(gone)
-        self._sized()
-        if self.sticking:
-            self._to_the_end()
-        elif self.following:
+        if self.following and not self.sticking:
             self.below += came
-        self.refresh()
-        self.post_message(self.Grown(self))
         if before == 0 and not self.sticking:
             self.post_message(self.Highlighted(self, self.current))
 
-    def _shift(self, rows: int) -> None:
-        top = self.scroll_offset.y
-        self.cursor = max(0, self.cursor - rows)
-        self.scroll_to(y=max(0, top - rows), animate=False, immediate=True, force=True)
+    def _show_new(self) -> None:
+        self._showing, self._shown_at = False, monotonic()
+        if self.sticking:
+            self._to_the_end()
+        else:
+            self._sized()
+            if len(self.lines.shown) - self._unseen < self.scroll_offset.y + self.size.height:
+                self.refresh()
+        self._unseen = 0
+        self.post_message(self.Grown(self))
 
-    def _sized(self) -> None:
-        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+    def _shift(self, rows: int) -> None:
+        """Rows at the top are gone: what is painted stays as it is, on other lines."""
+        lost = min(rows, self.scroll_offset.y)
+        self.cursor = max(0, self.cursor - rows)
+        self.set_reactive(RowTable.scroll_y, self.scroll_y - lost)
+        self.set_reactive(RowTable.scroll_target_y, self.scroll_target_y - lost)
+        if lost < rows:
+            self.refresh()
 
     def _to_the_end(self) -> None:
         last = len(self.lines.shown) - 1
         if last < 0:
             return
         self.cursor = last
+        self._sized()
         self.scroll_to(y=last, animate=False, immediate=True, force=True)
         self.refresh()
         if not self._telling_end:

@@ -104,6 +104,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Whether a person moved the cursor: until then it stays on the worst row."""
 
         self._tones = tones.Tones({}, colour=False)
+        self._fitted: tuple[tuple[Sequence[Column], int], Fitted] | None = None
 
     # -- what is shown
 
@@ -151,7 +152,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         name = None if item is None else self.renderer.id(item)
         above = self.cursor - self.scroll_offset.y
         change()
-        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+        self._sized()
         place = self.lines.places.get(name) if name is not None and self._touched else None
         start = max(self.cursor, 0) if self._touched else 0
         found = self.lines.nearest(start, 1) if place is None else place
@@ -172,9 +173,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if place < 0:
             return
         self._touched = True
+        before, top = self.cursor, self.scroll_offset.y
         self.cursor = place
         self._into_sight()
-        self.refresh()
+        if self.scroll_offset.y == top:
+            self.refresh_line(before)
+            self.refresh_line(place)
+        else:
+            self.refresh()
         self.post_message(self.Highlighted(self, self.current))
 
     def _into_sight(self) -> None:
@@ -287,13 +293,26 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def on_resize(self) -> None:
         """Columns come and go with the room; the cursor stays in sight."""
-        self.virtual_size = Size(self.size.width, len(self.lines.shown))
+        self._sized()
         self._into_sight()
+
+    def _sized(self) -> None:
+        """The list has another length: a new layout only where the scrollbar comes or goes."""
+        size, height = Size(self.size.width, len(self.lines.shown)), self.scrollable_content_region.height
+        if self.show_vertical_scrollbar and size.height > height and self.virtual_size.height > height:
+            self.set_reactive(RowTable.virtual_size, size)
+            self.vertical_scrollbar.window_virtual_size = size.height
+            self.scroll_y = self.validate_scroll_y(self.scroll_y)
+        else:
+            self.virtual_size = size
 
     @property
     def fitted(self) -> Fitted:
         """The columns that have room."""
-        return fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
+        asked = (self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
+        if self._fitted is None or self._fitted[0] != asked:
+            self._fitted = (asked, fitted(*asked))
+        return self._fitted[1]
 
     def _told(self, y: int, width: int) -> Strip:
         blank = self._tones.style("text")
@@ -316,9 +335,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if isinstance(item, Parting):
             text = self.glyphs(PARTING.center(width, "─"))
             return Strip([Segment(text, self._tones.style("rule"))], width)
-        return (
-            Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line)).apply_offsets(0, line)
-        )
+        return Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line))
 
     def _ground(self, line: int) -> Style:
         return self._tones.style("text", "cursor" if line == self.cursor else "surface")

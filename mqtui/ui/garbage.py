@@ -1,0 +1,54 @@
+"""Garbage is collected while nobody waits.
+
+A full collection looks at every object there is: with a long list followed at speed it stops everything for 0.1 s, at a
+moment of Python's choice. Young objects go on being collected by themselves; full collections wait for a pause.
+"""
+
+from __future__ import annotations
+
+import gc
+from time import monotonic
+
+NEVER = 1_000_000
+"""Collections of the middle generation before Python makes a full one by itself."""
+
+PAUSE = 2.0
+"""Seconds without a key after which nobody waits."""
+
+EVERY = 30.0
+"""Seconds between two full collections, where there are pauses."""
+
+LATEST = 300.0
+"""Seconds after which a full collection is made, pause or not."""
+
+
+class Garbage:
+    """Makes the full collections of a console. `touched` tells of a key, `turn` is called now and then."""
+
+    def __init__(self) -> None:
+        self._before = gc.get_threshold()
+        self._touched = self._made = monotonic()
+
+    def start(self) -> None:
+        """Take the full collections over; what is loaded by now stays, and is looked at no more."""
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        gc.set_threshold(self._before[0], self._before[1], NEVER)
+
+    def stop(self) -> None:
+        """Give them back."""
+        gc.set_threshold(*self._before)
+        gc.unfreeze()
+
+    def touched(self) -> None:
+        """Somebody pressed a key."""
+        self._touched = monotonic()
+
+    def turn(self) -> None:
+        """Make a full collection if it is time."""
+        now = monotonic()
+        since = now - self._made
+        if since > LATEST or (since > EVERY and now - self._touched > PAUSE):
+            gc.collect()
+            self._made = monotonic()
