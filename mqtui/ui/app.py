@@ -72,6 +72,7 @@ class Console(App[None], inherit_bindings=False):
         """What brokers that are not up yet are doing."""
 
         self.glyphs = Glyphs(wanted(asked=ascii_only))
+        self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.bench = Workbench(self.figures_changed, adapters)
