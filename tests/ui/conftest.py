@@ -19,6 +19,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-snapshots", action="store_true", help="take the pictures of this run as the approved ones"
     )
+    parser.addoption("--gallery", type=Path, help="draw every screen at every size into this folder")
 
 
 @pytest.fixture(autouse=True)
@@ -61,4 +62,5 @@ def still(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
 def album(request: pytest.FixtureRequest, tmp_path: Path) -> Album:
     """Pictures under the name of the test."""
     name = request.node.originalname.removeprefix("test_").replace("_", "-")
-    return Album(name, bool(request.config.getoption("--update-snapshots", default=False)), tmp_path)
+    update = bool(request.config.getoption("--update-snapshots", default=False))
+    return Album(name, update, tmp_path, request.config.getoption("--gallery", default=None))

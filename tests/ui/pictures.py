@@ -1,6 +1,7 @@
 """Pictures of the screen, compared with the approved ones under `snapshots/`.
 
 `pytest tests/ui --update-snapshots` takes those of this run as approved; look at them before they are committed.
+`pytest tests/ui -k pictures --gallery FOLDER` draws every screen at every size in dark and light, and compares nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from textual.widgets import Input, TextArea
 
 from mqtui.ui.app import Console
 from tests.ui.driver import PATIENCE, User, at_console
+from tests.ui.scenes import SIZES
 
+THEMES = ("dark", "light")
 FOLDER = Path(__file__).parent / "snapshots"
 FONT_FACE = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 TEXT = re.compile(r'<text [^>]*?x="([\d.]+)"[^>]*? y="([\d.]+)"[^>]*>(.*?)</text>', re.DOTALL)
@@ -35,6 +38,9 @@ class Album:
     rejected: Path
     """Where a picture is put that is not the approved one."""
 
+    gallery: Path | None = None
+    """Where every screen is drawn at every size in dark and light, to be looked at."""
+
     @asynccontextmanager
     async def at(self, console: Console, size: tuple[int, int]) -> AsyncIterator[User]:
         """Sit down at a console of that size."""
@@ -45,6 +51,9 @@ class Album:
         """Wait until the screen is the approved picture; where it does not become it, say what is different."""
         width, height = user.console.size
         file = FOLDER / f"{name or self.name}-{width}x{height}.svg"
+        if self.gallery is not None:
+            await self._draw(user, name or self.name)
+            return
         if self.update:
             FOLDER.mkdir(exist_ok=True)
             file.write_text(await settled(user), encoding="utf-8")
@@ -59,6 +68,20 @@ class Album:
                     f"not as in {file.name}; the new one: {self.rejected}\n{difference(approved, taken)}"
                 )
             await asyncio.sleep(0.05)
+
+
+    async def _draw(self, user: User, name: str) -> None:
+        assert self.gallery is not None
+        before, worn = user.console.size, user.console.theme
+        self.gallery.mkdir(parents=True, exist_ok=True)
+        for theme in THEMES:
+            user.console.theme = theme
+            for width, height in SIZES:
+                await user.resizes(width, height)
+                file = self.gallery / f"{name}-{width}x{height}-{theme}.svg"
+                file.write_text(await settled(user), encoding="utf-8")
+        user.console.theme = worn
+        await user.resizes(*before)
 
 
 def drawn(user: User) -> str:
