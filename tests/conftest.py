@@ -6,10 +6,18 @@ import pytest
 
 from tests.brokers import Brokers
 
+LONG = ("test_stories_", "test_walk_", "test_kills", "test_trouble_brokers", "test_servers")
+"""How the names of files begin that take minutes."""
+
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Bytes are called by their argument: sealed ones differ in every process, and workers have to agree on names."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take minutes come first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: not item.path.name.startswith(LONG))
 
 
 @pytest.fixture(scope="session")

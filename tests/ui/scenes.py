@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 
+from mqtui.services.watch import Watch
 from tests.ui.driver import User
 from tests.ui.memory_shop import MemoryShop
 
@@ -25,19 +27,18 @@ def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], o
     async def trade() -> None:
         for _ in range(rounds):
             shop.trade()
-            await user.until(lambda: looked(user, shop), "sees the newest figures")
+            watches = [desk.watch for desk in user.console.bench.desks.values() if desk.watch is not None]
+            for watch in watches:
+                watch.soon()
+            await user.until(partial(all_looked, watches, shop.now), "sees the newest figures")
         user.console._tick()
 
     return trade
 
 
-def looked(user: User, shop: MemoryShop) -> bool:
-    """Whether every open broker was looked at since the clock moved; those that were not are asked to."""
-    desks = [desk for desk in user.console.bench.desks.values() if desk.watch is not None]
-    late = [desk.watch for desk in desks if desk.watch and desk.watch.seen.as_of * 1000 < shop.now]
-    for watch in late:
-        watch.soon()
-    return not late
+def all_looked(watches: Sequence[Watch], now: int) -> bool:
+    """Whether each has looked since a time of the brokers' clock, in ms."""
+    return all(watch.seen.as_of * 1000 >= now for watch in watches)
 
 
 def all_seen(user: User) -> bool:

@@ -31,7 +31,7 @@ async def test_idle_it_says_what_matters_about_the_row(dev: MemoryShop) -> None:
 
 async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason of a dim key stays for a while, then the row's sentence is back."""
-    monkeypatch.setattr(line, "LONG", 0.2)
+    monkeypatch.setattr(line, "LONG", 1.0)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         await user.presses("X").reads_in_line("not in this version").reads_in_line("31 dead letters of orders")

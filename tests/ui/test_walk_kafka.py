@@ -101,7 +101,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
     assert ran.code == 0, ran.err
     Store().add(Profile("walk", {BrokerKind.KAFKA: Endpoint(ground.url)}))
     dead = by_keys("enter", "3", sees=dlq.name)
-    letters = after(dead, "enter", sees="no amount")
+    letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     topic = by_keys("enter", "enter", onto=origin.name, sees="letter 000008")
     publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
     runs = by_keys("enter", "5", sees=dlq.name)

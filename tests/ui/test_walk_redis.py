@@ -57,7 +57,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
         by_keys("enter", "3", sees=dlq.name),
         by_keys("enter", "enter", onto=origin.name, sees="letter 000008"),
     )
-    letters = after(dead, "enter", sees="no amount")
+    letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     pending = after(by_keys("enter", "2", sees="1 member"), "enter", sees="4, all read")
     publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
     runs = by_keys("enter", "5", sees=dlq.name)
