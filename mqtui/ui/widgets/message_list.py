@@ -29,7 +29,7 @@ MOST_BYTES = 64 * 1024 * 1024
 ALONE = 200
 """Bytes a message takes by itself, roughly."""
 
-EVERY = 0.2
+EVERY = 0.25
 """Seconds between two paints of a list that grows."""
 
 AT_ONCE = 2_000
