@@ -13,7 +13,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -24,14 +24,13 @@ import pytest
 from textual.widget import Widget
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
 from mqtui.services import watch
 from mqtui.ui import app
+from mqtui.ui.supply import Brought
 from tests.perf.keys import ROOT, own
 from tests.ui.driver import User, at_console
 
-TICK = 0.02
+TICK = 0.05
 """Seconds between ticks, instead of half a second."""
 
 WALK = (("2", "GroupsPlace"), ("3", "RadarPlace"), ("5", "RunsPlace"), ("6", "AuditPlace"), ("1", "DestinationsPlace"))
@@ -71,6 +70,19 @@ class Growth:
         )
 
 
+@dataclass(slots=True)
+class Running:
+    """Brokers that are up already, brought as `mqtui demo` brings its own."""
+
+    urls: Mapping[str, str]
+    name: str = "shop"
+
+    async def news(self) -> AsyncIterator[Brought]:
+        """All of them at once."""
+        for kind, url in self.urls.items():
+            yield Brought(BrokerKind(kind), url=url)
+
+
 @contextmanager
 def demo(only: str) -> Iterator[Mapping[str, str]]:
     """The demo's brokers and shop; their URLs by kind."""
@@ -93,8 +105,7 @@ def sight() -> Sight:
 
 async def measured(urls: Mapping[str, str], count: int, settled: int) -> Growth:
     """Let the console tick, walking through its views."""
-    Store().add(Profile("shop", {BrokerKind(kind): Endpoint(url) for kind, url in urls.items()}))
-    console = app.Console(("shop", ""))
+    console = app.Console(supply=Running(urls))
     ticks = looks = 0
     tick, changed = console._tick, console.bench._changed
 
