@@ -69,7 +69,6 @@ class Album:
                 )
             await asyncio.sleep(0.05)
 
-
     async def _draw(self, user: User, name: str) -> None:
         assert self.gallery is not None
         before, worn = user.console.size, user.console.theme
