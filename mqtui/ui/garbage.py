@@ -12,13 +12,13 @@ from time import monotonic
 NEVER = 1_000_000
 """Collections of the middle generation before Python makes a full one by itself."""
 
-PAUSE = 2.0
+PAUSE = 1.0
 """Seconds without a key after which nobody waits."""
 
-EVERY = 30.0
+EVERY = 10.0
 """Seconds between two full collections, where there are pauses."""
 
-LATEST = 300.0
+LATEST = 60.0
 """Seconds after which a full collection is made, pause or not."""
 
 

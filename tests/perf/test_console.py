@@ -12,8 +12,7 @@ import pytest
 from tests.brokers import Brokers
 from tests.perf import console, keys, paint, ticks
 
-COUNT = 30
-LETTERS = 120_000
+COUNT = 20
 
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(180)]
 
@@ -28,11 +27,7 @@ def test_ten_thousand_rows_are_there_soon(brokers: Brokers) -> None:
     assert paint.rows(brokers.servers.start_redis("rows")) < 2 * console.ROWS
 
 
-@pytest.mark.parametrize(
-    "scene",
-    [keys.rows, keys.tail, lambda url, count: keys.redrive(url, count, LETTERS)],
-    ids=["rows", "tail", "redrive"],
-)
+@pytest.mark.parametrize("scene", [keys.rows, keys.tail], ids=["rows", "tail"])
 def test_a_key_is_painted_soon_whatever_goes_on(brokers: Brokers, scene: Callable[[str, int], keys.Waits]) -> None:
     waits = scene(brokers.servers.start_redis(f"keys-{id(scene)}"), COUNT)
     print(waits)
@@ -40,7 +35,7 @@ def test_a_key_is_painted_soon_whatever_goes_on(brokers: Brokers, scene: Callabl
 
 
 def test_memory_and_widgets_do_not_grow() -> None:
-    growth = ticks.grown("redis", 600, 150)
+    growth = ticks.grown("redis", 400, 150)
     print(growth)
     assert growth.memory < ticks.MOST
     assert growth.first.widgets == growth.last.widgets
