@@ -94,6 +94,7 @@ def demo(only: str) -> Iterator[Mapping[str, str]]:
     finally:
         process.terminate()
         process.wait(60)
+        process.stdout.close()
 
 
 def sight() -> Sight:

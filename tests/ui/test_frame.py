@@ -52,7 +52,7 @@ async def test_down_to_20x5_and_back(dev: MemoryShop) -> None:
     """At 20x5 names, backlog and where one is are still there; afterwards all is as it was."""
     backlog = next(row.backlog for row in dev.kafka.destinations() if row.ref == dev.orders)
     async with at_console(dev.console("shop")) as user:
-        await user.on_row("orders.DLQ").walks_to("orders")
+        await user.on_row("orders.DLQ").sees("work.invoices.dlq", "payments:dlq").walks_to("orders")
         before = names(user)
         await user.resizes(20, 5).sees_no("protected").on_row("orders").on_row(f" {backlog}")
         await user.reads_in_line("orders: 31").until(
