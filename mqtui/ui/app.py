@@ -110,9 +110,8 @@ class Console(App[None], inherit_bindings=False):
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What fails without a place of its own is said in the one that is shown."""
-        place = self.place
-        if place is not None:
-            place.on_worker_state_changed(event)
+        if self.place is not None:
+            self.place.on_worker_state_changed(event)
 
     @property
     def place(self) -> Place | None:
@@ -200,15 +199,15 @@ class Console(App[None], inherit_bindings=False):
         """Send the coach away; whether it was there."""
         if not self.coach.leave():
             return False
-        if isinstance(self.screen, Place):
-            self.screen.draw_frame()
-            self.screen.refresh_figures()
+        if self.place is not None:
+            self.place.draw_frame()
+            self.place.refresh_figures()
         return True
 
     def say_in_line(self, text: str, tone: str = "warn") -> None:
         """Answer a key in the line of the place that is shown."""
-        if isinstance(self.screen, Place):
-            self.screen.line.why_not(text, tone)
+        if self.place is not None:
+            self.place.line.why_not(text, tone)
 
     def copy(self, text: str, what: str) -> None:
         """Copy, and say which way it went."""
@@ -237,8 +236,8 @@ class Console(App[None], inherit_bindings=False):
 
     async def action_stop_reading(self) -> None:
         """Ctrl+c: stop what is being read, never the console."""
-        if isinstance(self.screen, Place) and not self.screen.stop_reading():
-            self.screen.line.why_not("q quits")
+        if self.place is not None and not self.place.stop_reading():
+            self.place.line.why_not("q quits")
 
 
 async def _awaited(outcome: Awaitable[object]) -> None:

@@ -17,7 +17,7 @@ from time import sleep
 from mqtui.demo.shop.connections import redis_client
 from tests.chaos.killing import KEY
 from tests.chaos.redis_side import RedisSide
-from tests.perf.terminal import Screen, Terminal
+from tests.terminal import Screen, Terminal
 
 ROOT = Path(__file__).parents[2]
 TAIL_RATE = 20_000
@@ -114,25 +114,30 @@ def measured(terminal: Terminal, count: int, keys: str = "jk") -> list[float]:
     return terminal.painted(presses, cursor_line)
 
 
-def rows(url: str, count: int) -> Waits:
-    """10,000 destinations, whose figures change."""
+@contextmanager
+def many_streams(url: str) -> Iterator[None]:
+    """10,000 streams of one message."""
     with redis_client(url) as client:
         pipe = client.pipeline(transaction=False)
         for number in range(ROWS):
             pipe.xadd(f"row-{number:05}", {"order": "1"})
         pipe.execute()
-    try:
-        with console(url) as terminal:
-            terminal.reads("row-00003")
-            sleep(3)
-            idle = measured(terminal, count)
-            with traffic("many", url, "row", CHANGES, ROWS):
-                sleep(3)
-                busy = measured(terminal, count)
-            return Waits("10,000 rows", idle, busy)
-    finally:
-        with redis_client(url) as client:
+        try:
+            yield
+        finally:
             client.flushdb()
+
+
+def rows(url: str, count: int) -> Waits:
+    """10,000 destinations, whose figures change."""
+    with many_streams(url), console(url) as terminal:
+        terminal.reads("row-00003")
+        sleep(3)
+        idle = measured(terminal, count)
+        with traffic("many", url, "row", CHANGES, ROWS):
+            sleep(3)
+            busy = measured(terminal, count)
+        return Waits("10,000 rows", idle, busy)
 
 
 def tail(url: str, count: int) -> Waits:

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
-import pytest
-
-from mqtui.demo.shop.connections import redis_client
 from mqtui.ui.app import Console
-from tests.perf.keys import ROWS, own
-from tests.perf.terminal import Terminal
+from tests.perf.engine import own_desk
+from tests.perf.keys import many_streams, own
+from tests.terminal import Terminal
 from tests.ui.driver import at_console
 
 
@@ -65,25 +61,9 @@ url = "redis://127.0.0.1:1/0"
 """
 
 
-@contextmanager
-def many_streams(url: str) -> Iterator[None]:
-    """10,000 streams of one message."""
-    with redis_client(url) as client:
-        pipe = client.pipeline(transaction=False)
-        for number in range(ROWS):
-            pipe.xadd(f"row-{number:05}", {"order": "1"})
-        pipe.execute()
-        try:
-            yield
-        finally:
-            client.flushdb()
-
-
 def rows(url: str) -> float:
     """Seconds from the figures of 10,000 destinations to their rows on the screen."""
-    with many_streams(url), TemporaryDirectory(prefix="mqtui-perf-") as folder, pytest.MonkeyPatch.context() as patch:
-        for name, value in own(folder).items():
-            patch.setenv(name, value)
+    with many_streams(url), own_desk():
         return asyncio.run(_rows(url))
 
 

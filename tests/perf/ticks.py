@@ -18,7 +18,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from textual.widget import Widget
@@ -27,7 +26,8 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services import watch
 from mqtui.ui import app
 from mqtui.ui.supply import Brought
-from tests.perf.keys import ROOT, own
+from tests.perf.engine import own_desk
+from tests.perf.keys import ROOT
 from tests.ui.driver import User, at_console
 
 TICK = 0.05
@@ -144,9 +144,7 @@ async def _walk(user: User) -> None:
 
 def grown(only: str, count: int, settled: int) -> Growth:
     """Run it all in folders of its own."""
-    with TemporaryDirectory(prefix="mqtui-perf-") as folder, pytest.MonkeyPatch.context() as patch:
-        for name, value in own(folder).items():
-            patch.setenv(name, value)
+    with own_desk(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "TICK", TICK)
         patch.setattr(watch, "EVERY", dict.fromkeys(BrokerKind, TICK))
         with demo(only) as urls:

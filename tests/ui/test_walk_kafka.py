@@ -16,21 +16,18 @@ from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
 from mqtui.ui.screens.messages import open_messages
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
-from tests.ui.walking import Spot, after, by_keys, short_prefix, walk
+from tests.ui.walking import Spot, after, briefly_named, by_keys, plans_and_records, walk
 
 WAIT = 20.0
 
 
 @pytest.fixture
 def ground(kafka_url: str) -> Iterator[Ground]:
-    """Names that are read in full in a list."""
-    made = ground_of(BrokerKind.KAFKA, kafka_url)
-    made.world.prefix = short_prefix()
-    yield made
-    made.world.close()
+    with briefly_named(BrokerKind.KAFKA, kafka_url) as made:
+        yield made
 
 
 class Cluster:
@@ -103,8 +100,6 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
     dead = by_keys("enter", "3", sees=dlq.name)
     letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     topic = by_keys("enter", "enter", onto=origin.name, sees="letter 000008")
-    publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
-    runs = by_keys("enter", "5", sees=dlq.name)
 
     async def in_order(user: User) -> None:
         await dead(user)
@@ -122,15 +117,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
         Spot("LetterPlace", after(letters, "enter", sees="Original")),
         Spot("LettersPlace", in_order),
         Spot("MessagesPlace", topic),
-        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
-        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("PublishPlace", publish),
-        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
-        Spot("RunsPlace", runs),
-        Spot("RunLettersPlace", after(runs, "d")),
-        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
-        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
-        Spot("ProfileForm", by_keys("E")),
+        *plans_and_records(dlq.name, origin.name),
         Spot("Menu", topic, over="m"),
         Spot("Palette", letters, over="ctrl+p"),
     ]

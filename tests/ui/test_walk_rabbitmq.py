@@ -15,10 +15,10 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import Ground, ground_of
+from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
-from tests.ui.walking import Spot, Way, after, by_keys, short_prefix, walk
+from tests.ui.walking import Spot, Way, after, briefly_named, by_keys, plans_and_records, walk
 
 LIMIT = 9
 """Deliveries of a message in the quorum queue; the walk's own look spends one."""
@@ -28,11 +28,8 @@ READ = 5
 
 @pytest.fixture
 def ground(rabbitmq_url: str) -> Iterator[Ground]:
-    """Names that are read in full in a list."""
-    made = ground_of(BrokerKind.RABBITMQ, rabbitmq_url)
-    made.world.prefix = short_prefix()
-    yield made
-    made.world.close()
+    with briefly_named(BrokerKind.RABBITMQ, rabbitmq_url) as made:
+        yield made
 
 
 class Host:
@@ -94,8 +91,6 @@ async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str
     assert ran.code == 0, ran.err
     dead = by_keys("enter", "3", sees=dlq)
     price = by_keys("enter", "enter", onto=quorum, sees="PRICE")
-    publish = by_keys("enter", "P", onto=origin, sees="Fernet")
-    runs = by_keys("enter", "5", sees=dlq)
     answers = ("enter", "a")
     spots = [
         Spot("HomePlace", by_keys()),
@@ -104,15 +99,7 @@ async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str
         Spot("RadarPlace", dead),
         Spot("CausesPlace", after(dead, "enter", sees="PRICE"), answers=answers),
         Spot("PeekPlace", price, answers=answers),
-        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
-        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("PublishPlace", publish),
-        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
-        Spot("RunsPlace", runs),
-        Spot("RunLettersPlace", after(runs, "d")),
-        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
-        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
-        Spot("ProfileForm", by_keys("E")),
+        *plans_and_records(dlq, origin),
         Spot("Menu", dead, over="m"),
         Spot("Palette", dead, over="ctrl+p"),
     ]

@@ -13,10 +13,10 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import CountingRedis, Ground, ground_of
+from tests.cli.grounds import CountingRedis, Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import at_console
-from tests.ui.walking import Spot, after, by_keys, short_prefix, walk
+from tests.ui.walking import Spot, after, briefly_named, by_keys, plans_and_records, walk
 
 TOLD = "return redis.call('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', 0)"
 """Pending entries with the time and the count of their delivery, consumers with the times they were seen."""
@@ -26,11 +26,8 @@ RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
 
 @pytest.fixture
 def ground(redis_url: str) -> Iterator[Ground]:
-    """A stream with a stuck consumer, dead letters, and one that is empty."""
-    made = ground_of(BrokerKind.REDIS, redis_url)
-    made.world.prefix = short_prefix()
-    yield made
-    made.world.close()
+    with briefly_named(BrokerKind.REDIS, redis_url) as made:
+        yield made
 
 
 def held(client: redis.Redis) -> object:
@@ -59,8 +56,6 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     )
     letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     pending = after(by_keys("enter", "2", sees="1 member"), "enter", sees="4, all read")
-    publish = by_keys("enter", "P", onto=origin.name, sees="Fernet")
-    runs = by_keys("enter", "5", sees=dlq.name)
     spots = [
         Spot("HomePlace", by_keys()),
         Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
@@ -71,15 +66,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
         Spot("CausesPlace", letters),
         Spot("LetterPlace", after(letters, "enter", sees="Original")),
         Spot("MessagesPlace", stream),
-        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
-        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("PublishPlace", publish),
-        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
-        Spot("RunsPlace", runs),
-        Spot("RunLettersPlace", after(runs, "d")),
-        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
-        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
-        Spot("ProfileForm", by_keys("E")),
+        *plans_and_records(dlq.name, origin.name),
         Spot("Menu", pending, over="m"),
         Spot("Palette", stream, over="ctrl+p"),
     ]

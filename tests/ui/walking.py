@@ -6,6 +6,7 @@ A place is reached by keys from home. What the broker holds is read by its own c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from string import ascii_lowercase, ascii_uppercase
@@ -17,12 +18,14 @@ from textual.events import Key
 from textual.keys import _get_unicode_name_from_key
 from textual.screen import Screen
 
+from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import ACTIONS
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.menu_float import Float
 from mqtui.ui.screens.peek import PeekPlace
 from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.message_list import MessageList
+from tests.cli.grounds import Ground, ground_of
 from tests.ui.driver import User, named
 
 Way = Callable[[User], Awaitable[object]]
@@ -73,6 +76,32 @@ def to_the_list(user: User) -> None:
 def short_prefix() -> str:
     """What all names of a walk begin with: short enough to be read in full in a list."""
     return f"w{uuid4().hex[:4]}"
+
+
+@contextmanager
+def briefly_named(kind: BrokerKind, url: str) -> Iterator[Ground]:
+    """A ground whose names are short enough to be read in full in a list."""
+    made = ground_of(kind, url)
+    made.world.prefix = short_prefix()
+    yield made
+    made.world.close()
+
+
+def plans_and_records(dlq: str, origin: str) -> list[Spot]:
+    """The places that are the same on every broker: plans that are only read, runs, the audit, the form."""
+    dead, runs = by_keys("enter", "3", sees=dlq), by_keys("enter", "5", sees=dlq)
+    publish = by_keys("enter", "P", onto=origin, sees="Fernet")
+    return [
+        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
+        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
+        Spot("PublishPlace", publish),
+        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        Spot("RunsPlace", runs),
+        Spot("RunLettersPlace", after(runs, "d")),
+        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
+        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
+        Spot("ProfileForm", by_keys("E")),
+    ]
 
 
 def by_keys(*keys: str, onto: str = "", sees: str = "") -> Way:

@@ -14,7 +14,6 @@ from mqtui.ui.render.help import Keys, Offer
 from mqtui.ui.screens.menu_float import Float
 from mqtui.ui.screens.menu_offers import offers
 from mqtui.ui.screens.palette_rank import ranked
-from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
 
 async def open_help(console: Console) -> None:
     """The help of the place that is shown."""
-    if isinstance(console.screen, Place):
-        await console.push_screen(Help(console.screen))
+    if console.place is not None:
+        await console.push_screen(Help(console.place))
 
 
 class Help(Float):

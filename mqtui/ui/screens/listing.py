@@ -68,7 +68,7 @@ class Listing(Place, Generic[Item]):
     def _draw_state(self, lost: Sequence[Desk]) -> None:
         """What is the matter with the list: in its own place where it has no rows, else in the line."""
         state = self.state(lost)
-        self.table.instead = () if self.table.lines.count else state
+        self.table.instead = () if self.table.lines.count else [(line,) for line in state]
         if state and self.table.lines.count:
             self.line.tell_behind(*state[0])
         elif state and not self._in_state:

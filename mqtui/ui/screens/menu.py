@@ -10,7 +10,6 @@ from textual.widget import Widget
 from mqtui.ui.render.help import Keys, Offer
 from mqtui.ui.screens.menu_float import Float
 from mqtui.ui.screens.menu_offers import verbs
-from mqtui.ui.screens.place import Place
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ FRAME = 3
 
 async def open_menu(console: Console) -> None:
     """The menu of the row under the cursor."""
-    if isinstance(console.screen, Place):
-        await console.push_screen(Menu(console.screen))
+    if console.place is not None:
+        await console.push_screen(Menu(console.place))
 
 
 class Menu(Float):

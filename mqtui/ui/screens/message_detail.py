@@ -272,4 +272,4 @@ class MessageListing(Listing[Message]):
     def say_in_place(self, title: str, *more: str) -> None:
         """Say something where the rows would stand."""
         lines: list[list[Any]] = [[(title, "danger" if title.startswith("✗") else "")]]
-        self.table.tell([*lines, *([(line, "muted")] for line in more if line)])
+        self.table.instead = [*lines, *([(line, "muted")] for line in more if line)]

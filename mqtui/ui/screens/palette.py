@@ -28,8 +28,8 @@ MANY = 2_000
 
 async def open_palette(console: Console) -> None:
     """The palette of the place that is shown."""
-    if isinstance(console.screen, Place):
-        await console.push_screen(Palette(console.screen))
+    if console.place is not None:
+        await console.push_screen(Palette(console.place))
 
 
 class Palette(Float):

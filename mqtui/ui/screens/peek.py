@@ -92,7 +92,7 @@ class PeekPlace(MessageListing):
         if not self.is_attached:
             return
         if not self.table.lines.items:
-            self.table.tell(price_lines(self.offer.price))
+            self.table.instead = price_lines(self.offer.price)
         self.draw_price()
 
     def draw_price(self) -> None:

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.ui.screens.place import Place
 from mqtui.ui.screens.runs_journal import greeting
 
 if TYPE_CHECKING:
@@ -18,13 +17,13 @@ async def greet(console: Console) -> None:
     try:
         text = await asyncio.to_thread(greeting)
     except MqtuiError as error:
-        if isinstance(console.screen, Place):
-            console.screen.say(error)
+        if console.place is not None:
+            console.place.say(error)
         return
     if not text or not console.is_running:
         return
-    place = console.screen
-    if isinstance(place, Place) and not console.target:
+    place = console.place
+    if place is not None and not console.target:
         console.bench.note(text, "danger")
         place.call_after_refresh(place.line.tell, text, "danger")
     else:

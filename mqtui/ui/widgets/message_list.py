@@ -10,15 +10,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from rich.segment import Segment
 from textual.message import Message as TextualMessage
-from textual.strip import Strip
 
 from mqtui.domain.message import Message
 from mqtui.ui.render.messages import Messages
-from mqtui.ui.render.rows import Cell
 from mqtui.ui.widgets.lines import Lines
-from mqtui.ui.widgets.row_table import GUTTER, RowTable
+from mqtui.ui.widgets.row_table import RowTable
 
 MOST = 100_000
 """Messages held at most."""
@@ -146,9 +143,6 @@ class MessageList(RowTable[Message]):
         self.below = 0
         """Messages that came below while the list was held."""
 
-        self.telling: Sequence[Sequence[Cell]] = ()
-        """What stands in the list's place while it has no rows."""
-
         self._waiting: list[Message] = []
         self._due = False
         self._showing = False
@@ -172,11 +166,6 @@ class MessageList(RowTable[Message]):
         self.lines.clear()
         self.cursor, self.below = 0, 0
         self._sized()
-
-    def tell(self, lines: Sequence[Sequence[Cell]]) -> None:
-        """Say something where the rows would stand."""
-        self.telling = lines
-        self.refresh()
 
     def render_as(self, renderer: Messages) -> None:
         """Draw rows another way."""
@@ -342,17 +331,3 @@ class MessageList(RowTable[Message]):
         self.refresh()
         self.post_message(self.Highlighted(self, self.current))
         self.post_message(self.Grown(self))
-
-    # -- drawing
-
-    def render_line(self, y: int) -> Strip:
-        """A row, or what is told in the place of rows."""
-        if self.lines.shown or not self.telling:
-            return super().render_line(y)
-        width = self.scrollable_content_region.width
-        blank = self._tones.style("text")
-        if not 0 <= y < len(self.telling):
-            return Strip.blank(width, blank)
-        segments = [Segment(" " * GUTTER, blank)]
-        segments += [Segment(self.glyphs(text), self._tones.style(tone)) for text, tone in self.telling[y]]
-        return Strip(segments).adjust_cell_length(width, blank)

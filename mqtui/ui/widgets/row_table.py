@@ -6,7 +6,6 @@ The cursor keeps its row and its screen line while rows come, go and change plac
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from textwrap import wrap
 from typing import Any, Generic, TypeVar
 
 from rich.segment import Segment
@@ -19,7 +18,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.rows import GAP, Cell, Column, Fitted, Renderer, aligned, fitted
+from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned, fitted
+from mqtui.ui.render.text import Text, folded
 from mqtui.ui.widgets import tones
 from mqtui.ui.widgets.lines import Lines, Parting
 
@@ -47,7 +47,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     stale: reactive[bool] = reactive(False)
     """Whether the figures are the last known ones of a link that is lost."""
 
-    instead: reactive[tuple[Cell, ...]] = reactive(())
+    instead: reactive[Sequence[Text]] = reactive(())
     """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
     class Highlighted(Message):
@@ -316,12 +316,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def _told(self, y: int, width: int) -> Strip:
         blank = self._tones.style("text")
-        room = max(1, width - 2 * GUTTER)
-        told = [(part, tone) for text, tone in self.instead for part in wrap(self.glyphs(text), room) or [""]]
+        room = max(10, width - 2 * GUTTER)
+        told = [
+            part for line in self.instead for part in folded([(self.glyphs(text), tone) for text, tone in line], room)
+        ]
         if y >= len(told):
             return Strip.blank(width, blank)
-        text, tone = told[y]
-        return Strip([Segment(" " * GUTTER + text, self._tones.style(tone))]).adjust_cell_length(width, blank)
+        runs = [Segment(text, self._tones.style(tone)) for text, tone in told[y]]
+        return Strip([Segment(" " * GUTTER, blank), *runs]).adjust_cell_length(width, blank)
 
     def render_line(self, y: int) -> Strip:
         """One line of the list."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
-import select
 import signal
 import struct
 import subprocess
@@ -63,13 +62,12 @@ class Terminal:
         os.close(self._ours)
 
     def _read(self) -> None:
-        while self.process.poll() is None:
-            if select.select([self._ours], [], [], 0.2)[0]:
-                try:
-                    chunk = os.read(self._ours, 1 << 16)
-                except OSError:
-                    return
-                self.output.append((perf_counter(), chunk))
+        while True:
+            try:
+                chunk = os.read(self._ours, 1 << 16)
+            except OSError:
+                return  # the program has ended, and all it wrote is read
+            self.output.append((perf_counter(), chunk))
 
     # -- keys in
 
@@ -78,6 +76,26 @@ class Terminal:
         now = perf_counter()
         os.write(self._ours, keys.encode())
         return now
+
+    # -- what comes out
+
+    @property
+    def written(self) -> bytes:
+        """All that was written so far."""
+        return b"".join(chunk for _, chunk in self.output)
+
+    def writes(self, words: bytes, within: float = PATIENCE) -> None:
+        """Wait until these words were written."""
+        deadline = monotonic() + within
+        while words not in self.written:
+            assert monotonic() < deadline, f"{words!r} was not written:\n{self.written[-2000:]!r}"
+            sleep(LOOK)
+
+    def ended(self, within: float = PATIENCE) -> int:
+        """Its exit code, once it has ended; what it still wrote is read."""
+        code = self.process.wait(within)
+        self._reader.join(within)
+        return code
 
     # -- the screen
 
