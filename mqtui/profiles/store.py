@@ -17,6 +17,7 @@ from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BadProfile, Endpoint, Profile
+from mqtui.profiles.presence import FILE
 from mqtui.state.disk import sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import config_dir
@@ -64,7 +65,7 @@ class Store:
 
     def __init__(self, path: Path | None = None) -> None:
         """Use `path`, by default `profiles.toml` in the configuration folder. It may be a link."""
-        self.path = (path or config_dir() / "profiles.toml").resolve()
+        self.path = (path or config_dir() / FILE).resolve()
 
     def list(self) -> Sequence[Profile]:
         """All profiles, in the order of the file.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from mqtui.domain.capability import Verb
 
@@ -22,8 +22,7 @@ class Danger(StrEnum):
     """The thing's own name is typed, on every profile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """Something a person can do. `keys` are Textual's names, the first is shown; `where` says in words where it works.
 
     `later` is the reason where this version does not have it: its key is dim and answers with it.

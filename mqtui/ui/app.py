@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cached_property
 from inspect import isawaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,25 +15,25 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
-from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.presence import any_profile
 from mqtui.state.paths import config_dir
-from mqtui.ui import clipboard, keymap, theme, ways
+from mqtui.ui import keymap, theme, ways
 from mqtui.ui.coach import Coach
 from mqtui.ui.garbage import Garbage
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.habits import Habits
-from mqtui.ui.openings import Openings
 from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
-from mqtui.ui.supply import Supply
 from mqtui.ui.trail import Trail
 from mqtui.ui.widgets.scroll import draw_scrollbars
 from mqtui.ui.workbench import Desk, Workbench
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
+    from mqtui.ui.openings import Openings
+    from mqtui.ui.supply import Supply
 
 TICK = 0.5
 """Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
@@ -76,7 +77,6 @@ class Console(App[None], inherit_bindings=False):
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
         self.bench = Workbench(self.figures_changed, adapters)
-        self.go = Openings(self)
         self.trail = Trail(self)
         self.toasts = Toasts(self)
         self.coach = Coach()
@@ -159,14 +159,17 @@ class Console(App[None], inherit_bindings=False):
 
     # -- going
 
+    @cached_property
+    def go(self) -> Openings:
+        """The ways into places that need something."""
+        from mqtui.ui.openings import Openings
+
+        return Openings(self)
+
     async def home(self) -> None:
         """All profiles, or the first steps where there is none."""
         self.target = ""
-        try:
-            any_profile = bool(self.bench.profiles())
-        except MqtuiError:
-            any_profile = True
-        await self.show(ways.place("home" if any_profile else "start")())
+        await self.show(ways.place("home" if any_profile() else "start")())
 
     async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
         """The session of a target; each broker opens by itself."""
@@ -211,6 +214,8 @@ class Console(App[None], inherit_bindings=False):
 
     def copy(self, text: str, what: str) -> None:
         """Copy, and say which way it went."""
+        from mqtui.ui import clipboard
+
         copying = clipboard.told(text, what, self.copy_to_clipboard, self.say_in_line)
         self.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
 

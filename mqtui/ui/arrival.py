@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui import ways
-from mqtui.ui.supply import Supply
 
 if TYPE_CHECKING:
     from mqtui.ui.app import Console
+    from mqtui.ui.supply import Supply
 
 
 async def first(console: Console) -> None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from textual.binding import Binding
 
@@ -16,8 +16,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.ui.actions import ACTIONS, BY_ID, clashes, shown_key
 
 
-@dataclass(frozen=True, slots=True)
-class Keymap:
+class Keymap(NamedTuple):
     """Keys by action id. `notes` say what was wrong with the user's file, which then counts for nothing."""
 
     keys: Mapping[str, tuple[str, ...]]

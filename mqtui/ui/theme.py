@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 from textual.theme import Theme as TextualTheme
@@ -31,8 +31,7 @@ class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
     tokens: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
+class Theme(NamedTuple):
     """Named tokens, each a colour `#rrggbb`."""
 
     name: str
@@ -95,8 +94,7 @@ def read(file: Path) -> Theme:
     return Theme(file.stem, given.title, given.dark, given.tokens)
 
 
-@dataclass(frozen=True, slots=True)
-class Themes:
+class Themes(NamedTuple):
     """All themes by name, and a note for each file that was left out."""
 
     known: Mapping[str, Theme]

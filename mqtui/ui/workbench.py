@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Profile
-from mqtui.profiles.store import Store
 from mqtui.state.mistakes import own_mistake
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
+    from mqtui.profiles.model import Profile
     from mqtui.services.session import Session
     from mqtui.services.watch import Seen, Watch
 
@@ -78,8 +77,7 @@ class Underway(Protocol):
         """Wait for its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """Something that happened elsewhere: a background run ended, an alarm."""
 
     time: float
@@ -105,6 +103,8 @@ class Workbench:
         Raises:
             BadInput: the file has a mistake.
         """
+        from mqtui.profiles.store import Store
+
         return list(Store().list())
 
     @property

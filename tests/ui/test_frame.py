@@ -77,7 +77,7 @@ async def test_little_height_leaves_list_and_line(dev: MemoryShop, height: int) 
 async def test_the_top_bar_keeps_what_must_not_go(dev: MemoryShop, width: int) -> None:
     """Profile, environment, mode, letters and runs stay; broker facts, spark and clock leave in the order given."""
     async with at_console(dev.console("shop"), (width, 24)) as user:
-        await user.on_row("orders.DLQ")
+        await user.on_row("orders.DLQ").sees("† 54")
         top = lines(user)[0]
         assert len(top) == width
         for word in ("shop", "STAGE", "protected", "† 54", "▸ 0"):
@@ -147,7 +147,7 @@ async def test_hints_that_do_not_fit_leave_whole(dev: MemoryShop) -> None:
 async def test_badges_and_views_are_buttons(dev: MemoryShop) -> None:
     """A click on `† 54` opens the dead letters, on `2 groups` the groups, on `? keys` the help."""
     async with at_console(dev.console("shop")) as user:
-        await user.on_row("orders.DLQ")
+        await user.on_row("orders.DLQ").sees("† 54")
         await user.clicks(lines(user)[0].index("† 54"), 0).is_at("RadarPlace")
         await user.clicks(lines(user)[1].index("2 groups"), 1).is_at("GroupsPlace")
         await user.clicks(lines(user)[-1].index("? keys"), 33).is_at("Help")

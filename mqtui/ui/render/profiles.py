@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from time import time
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Profile
-from mqtui.profiles.url import parse
 from mqtui.ui.render import figures
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.workbench import Desk
 
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+
 CLOSED = unknown("closed")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One profile and what is open of it."""
 
     profile: Profile
@@ -114,6 +113,8 @@ def brokers_of(profile: Profile) -> str:
 
 def where(profile: Profile) -> str:
     """Host, how many more, vhost, and how it is guarded: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
+    from mqtui.profiles.url import parse
+
     addresses = [parse(endpoint.url)[0] for endpoint in profile.brokers.values()]
     words = [f"{len(addresses)} brokers"]
     if len(addresses) == 1:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
@@ -15,8 +14,7 @@ Cell: TypeAlias = tuple[str, str]
 Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column. `width` is in cells; columns leave from the highest `priority` on; `grows` takes the rest.
 
     With `least` it gets narrower, down to that, before a column leaves. Of a `trend` the newest end is kept.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-from textual import on
+from textual import on, work
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
@@ -18,17 +19,24 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+
 
 class HomePlace(Listing[Entry]):
     """All profiles."""
 
     hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
     empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    profiles: Sequence[Profile] | None = None
+    """As they were read last; None before, for the frame does not wait for them."""
+
     mistake: MqtuiError | None = None
-    """What is wrong with the file of profiles."""
+    """What is wrong with their file."""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
+        self.read = asyncio.Event()
         self.table: RowTable[Entry] = RowTable(Profiles(), parted=False)
         yield Pane(self.table, name="Profiles")
 
@@ -39,20 +47,39 @@ class HomePlace(Listing[Entry]):
     def items(self) -> list[Entry]:
         """All profiles; while their file has a mistake, none."""
         bench, used = self.console.bench, self.console.habits.used
-        try:
-            profiles, self.mistake = bench.profiles(), None
-        except MqtuiError as error:
-            profiles, self.mistake = [], error
-        return [Entry(each, tuple(bench.of(each.name)), used(each.name)) for each in profiles]
+        return [Entry(each, tuple(bench.of(each.name)), used(each.name)) for each in self.profiles or ()]
+
+    @property
+    def unread(self) -> bool:
+        """Whether the profiles, or a broker of theirs, were not read yet."""
+        return self.profiles is None or super().unread
 
     def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
         """What is wrong with the file of profiles, else as every list."""
         return super().state(lost) if self.mistake is None else troubled(self.mistake)
 
-    def on_mount(self) -> None:
-        """The cursor starts on the profile that was used last."""
-        self.table.show(self.items())
-        self.table.go_to(self.console.habits.last)
+    def on_screen_resume(self) -> None:
+        """Shown, or shown again: profiles may be others."""
+        self.call_after_refresh(self._read)
+
+    @does("read.again")
+    def look_again(self) -> None:
+        """Read the profiles, and look at every open broker now."""
+        super().look_again()
+        self._read()
+
+    @work(exclusive=True, group="profiles", exit_on_error=False)
+    async def _read(self) -> None:
+        first = self.profiles is None
+        try:
+            self.profiles, self.mistake = await asyncio.to_thread(self.console.bench.profiles), None
+        except MqtuiError as error:
+            self.profiles, self.mistake = (), error
+        finally:
+            self.refresh_figures()
+            if first:
+                self.table.go_to(self.console.habits.last)
+            self.read.set()
 
     def sentence(self, item: Entry) -> str:
         """Where it points."""
@@ -73,8 +100,9 @@ class HomePlace(Listing[Entry]):
     @does("thing.edit")
     async def edit(self) -> None:
         """The profile under the cursor."""
-        if self.table.current is not None:
-            await self.console.go.profile(self.table.current.profile)
+        item = await self._current()
+        if item is not None:
+            await self.console.go.profile(item.profile)
 
     @does("thing.delete")
     def remove_profile(self) -> None:
@@ -82,7 +110,7 @@ class HomePlace(Listing[Entry]):
         self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
 
     async def _remove(self) -> None:
-        item = self.table.current
+        item = await self._current()
         if item is None:
             return
         name = item.profile.name
@@ -91,11 +119,26 @@ class HomePlace(Listing[Entry]):
             self.line.tell("nothing happened", "text")
             return
         await asyncio.to_thread(forget, name)
-        self.refresh_figures()
+        self._read()
+
+    @does("nav.open")
+    async def open(self) -> None:
+        """The profile under the cursor."""
+        item = await self._current()
+        if item is not None:
+            await self._enter(item)
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
-        await self.console.enter(event.item.profile.name, event.item.profile.brokers)
+        await self._enter(event.item)
+
+    async def _current(self) -> Entry | None:
+        """The row a key is meant for, as soon as it is read: keys that were typed behind wait for it."""
+        await self.read.wait()
+        return self.table.current
+
+    async def _enter(self, item: Entry) -> None:
+        await self.console.enter(item.profile.name, item.profile.brokers)
 
 
 def forget(name: str) -> None:

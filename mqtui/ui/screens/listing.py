@@ -72,9 +72,9 @@ class Listing(Place, Generic[Item]):
         if state and self.table.lines.count:
             self.line.tell_behind(*state[0])
         elif state and not self._in_state:
-            self.line.tell("")
+            self.line.tell_behind("")
         elif self._in_state and self.table.current is not None:
-            self.line.tell(self.sentence(self.table.current))
+            self.line.tell_behind(self.sentence(self.table.current))
         self._in_state = bool(state)
 
     def is_stale(self, item: Item, lost: Sequence[Desk]) -> bool:
@@ -117,8 +117,9 @@ class Listing(Place, Generic[Item]):
     def _highlighted(self, event: RowTable.Highlighted) -> None:
         if event.table is self.table:
             item: Any = event.item
+            tell = self.line.tell if event.moved else self.line.tell_behind
             if item is not None:
-                self.line.tell(self.sentence(item))
+                tell(self.sentence(item))
             self.draw_hints()
 
     @on(RowTable.MarksChanged)

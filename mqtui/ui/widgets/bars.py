@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -16,8 +16,7 @@ from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.widgets import tones
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A piece of a bar. Pieces of the highest `priority` leave first, together; 0 never leaves. A click does `action`.
 
     `ground` is what it stands on, where that is not the bar's.
@@ -55,7 +54,7 @@ class Bar(Widget):
     def fit(self, width: int) -> tuple[list[Piece], list[Piece]]:
         """The pieces that have room."""
         left, right = (
-            [replace(piece, text=self.glyphs(piece.text)) for piece in side] for side in (self.left, self.right)
+            [piece._replace(text=self.glyphs(piece.text)) for piece in side] for side in (self.left, self.right)
         )
         while _length(left) + _length(right) + 1 > width:
             last = max((piece.priority for piece in (*left, *right)), default=0)

@@ -211,7 +211,7 @@ class MessageList(RowTable[Message]):
         if self.following and not self.sticking:
             self.below += came
         if before == 0 and not self.sticking:
-            self.post_message(self.Highlighted(self, self.current))
+            self.post_message(self.Highlighted(self, self.current, moved=False))
 
     def _show_new(self) -> None:
         self._showing, self._shown_at = False, monotonic()
@@ -247,7 +247,7 @@ class MessageList(RowTable[Message]):
 
     def _tell_end(self) -> None:
         self._telling_end = False
-        self.post_message(self.Highlighted(self, self.current))
+        self.post_message(self.Highlighted(self, self.current, moved=False))
 
     async def settle(self) -> None:
         """Show all that waits, in slices."""
@@ -329,5 +329,5 @@ class MessageList(RowTable[Message]):
         if self.sticking:
             self._to_the_end()
         self.refresh()
-        self.post_message(self.Highlighted(self, self.current))
+        self.post_message(self.Highlighted(self, self.current, moved=False))
         self.post_message(self.Grown(self))

@@ -51,11 +51,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
     class Highlighted(Message):
-        """The cursor is on another row, or on none."""
+        """The cursor is on another row, or on none: it was `moved` there, or rows came and went under it."""
 
-        def __init__(self, table: RowTable[Any], item: Any) -> None:
+        def __init__(self, table: RowTable[Any], item: Any, *, moved: bool) -> None:
             super().__init__()
-            self.table, self.item = table, item
+            self.table, self.item, self.moved = table, item, moved
 
         @property
         def control(self) -> RowTable[Any]:
@@ -163,7 +163,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.refresh()
         now = self.current
         if name is None or now is None or self.renderer.id(now) != name:
-            self.post_message(self.Highlighted(self, now))
+            self.post_message(self.Highlighted(self, now, moved=False))
 
     # -- moving
 
@@ -181,7 +181,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.refresh_line(place)
         else:
             self.refresh()
-        self.post_message(self.Highlighted(self, self.current))
+        self.post_message(self.Highlighted(self, self.current, moved=True))
 
     def _into_sight(self) -> None:
         height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
