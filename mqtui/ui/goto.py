@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset
-from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
+from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref
 from mqtui.domain.resource import parse as named
 from mqtui.domain.span import At, Bound
 from mqtui.domain.times import bound
@@ -133,6 +133,13 @@ class Spot:
 
     known: Known
     at: Bound | None = None
+
+
+def reference(target: str, ref: Ref, position: str = "") -> str:
+    """What `parse` takes for a thing: `profile/kind:name@position`."""
+    letter = next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
+    profile = target if "://" in target else target.partition("/")[0]
+    return f"{profile}/{letter}:{ref.name}{position and f'@{position}'}"
 
 
 def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:

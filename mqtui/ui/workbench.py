@@ -48,6 +48,11 @@ class Desk:
         return self.watch.seen if self.watch else None
 
     @property
+    def address(self) -> str:
+        """What a command line calls it."""
+        return self.session.target if self.session is not None else self.url or self.target
+
+    @property
     def looked(self) -> bool:
         """Whether there are figures at all."""
         return self.seen is not None and bool(self.seen.as_of)

@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Nothing of this machine: folders, keyring, colours, times."""
+    """Nothing of this machine: folders, keyring, clipboard, colours, times."""
     for variable in [name for name in os.environ if name.startswith("MQTUI_")]:
         monkeypatch.delenv(variable)
     for name, value in {
@@ -39,7 +39,8 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "HOME": str(tmp_path),
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("NO_COLOR", raising=False)
+    for name in ("NO_COLOR", "TMUX", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
     time.tzset()
     return tmp_path
 

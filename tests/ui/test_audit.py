@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
@@ -19,12 +17,6 @@ from tests.ui.runs_ground import TYPED, RunsGround, short
 from tests.ui.runs_ground import runs_ground as runs_ground
 
 DLQ = Ref(Kind.TOPIC, "orders.DLQ")
-
-
-@pytest.fixture(autouse=True)
-def _no_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TMUX", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
 
 
 async def test_changes_with_their_command(runs_ground: RunsGround) -> None:

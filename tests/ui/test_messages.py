@@ -16,12 +16,6 @@ from tests.ui.messages_stage import NARROW, message, opened, order
 TARGET = "kafka://memory:9092"
 
 
-@pytest.fixture(autouse=True)
-def _no_clipboard(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("TMUX", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def orders(world: MemoryWorld, count: int) -> tuple[KafkaShelf, Ref]:
     """A topic with some orders."""
     server = world.kafka()

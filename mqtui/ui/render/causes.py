@@ -33,7 +33,7 @@ class Causes:
         Column("from", "FROM", 12, priority=3),
         Column("first", "FIRST", 6, right=True, priority=4),
         Column("last", "LAST", 6, right=True, priority=2),
-        Column("trend", "TREND 1h", 12, priority=5),
+        Column("trend", "TREND 1h", 12, priority=5, trend=True),
     )
 
     def __init__(self, bars: str = BARS) -> None:

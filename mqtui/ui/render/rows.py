@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -72,15 +72,16 @@ LEAST = 6
 """Cells below which a name or a figure is not drawn."""
 
 SCALES = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
+ENTRY_ID = re.compile(r"\d+-\d+")
 FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
 
 
-def fitted(columns: Sequence[Column], width: int) -> Fitted:
-    """The columns that have room, with their widths, in their own order.
+def fitted(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -> Fitted:
+    """The columns that have room, with their widths, in their own order; those `aside` are left out.
 
     Extras leave before another column gets narrower; a name, or a figure, only where nothing but priority 1 is left.
     """
-    kept = list(enumerate(columns))
+    kept = [(place, column) for place, column in enumerate(columns) if column.key not in aside]
     while len(kept) > 1 and _needed(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
         del kept[_last(kept)]
     while len(kept) > 1 and _needed(kept, _least(kept)) > width:
@@ -95,6 +96,12 @@ def fitted(columns: Sequence[Column], width: int) -> Fitted:
     for place, column in kept:
         widths[place] += spare if column.grows else 0
     return tuple((place, column, max(1, widths[place])) for place, column in kept)
+
+
+def plain(renderer: Renderer[Item_contra], item: Item_contra) -> dict[str, str]:
+    """A row as text by its columns' keys, as it is shown: `≈` and `?` stay with their figures. Trends are left out."""
+    pairs = zip(renderer.columns, renderer.cells(item), strict=True)
+    return {column.key: text.strip() for column, (text, _) in pairs if not column.trend}
 
 
 def _last(kept: Sequence[tuple[int, Column]]) -> int:
@@ -129,7 +136,12 @@ def aligned(text: str, width: int, *, right: bool) -> str:
 
 
 def shorter(text: str, width: int) -> str:
-    """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits."""
+    """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits.
+
+    Of an entry's id the end is kept, which tells it from its neighbours.
+    """
+    if ENTRY_ID.fullmatch(text):
+        return f"…{text[len(text) - width + 1 :]}" if width > LEAST else "…"
     found = FIGURE.fullmatch(text.strip())
     if found is None:
         return "…" if any(map(str.isdigit, text)) else f"{text[: width - 1]}…"

@@ -19,7 +19,6 @@ from mqtui.ui.render.audit_command import equivalent
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.putback import PutBackPlace
-from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.screens.runs_desk import desk_of
 from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.screens.runs_letters import RunLettersPlace
@@ -111,7 +110,7 @@ class AuditPlace(Listing[AuditLine]):
 
     def refresh_figures(self) -> None:
         """The lines as they were read."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if self.known is None:
             self.line.tell("reading and checking the audit …")
@@ -178,16 +177,10 @@ class AuditPlace(Listing[AuditLine]):
             desk = desk_of(self.console.bench, record.target, record.broker)
             await self.console.show(PutBackPlace(desk, record.id))
 
-    @does("thing.copy")
-    def copy(self) -> None:
+    def copies(self, item: AuditLine) -> dict[str, tuple[str, str]]:
         """The command, or the change in one line."""
-        item = self.table.current
-        if item is None:
-            self.line.why_not("there is nothing to copy")
-            return
         begin = item.begin
         told = (
             f"audit {begin.n}: {begin.verb} on {item.on}, {begin.profile}, {begin.operator}@{begin.host}: {item.result}"
         )
-        parts = {"c": ("command", self.command(item)), "y": ("entry", told)}
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+        return {"c": ("command", self.command(item)), "y": ("entry", told)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from time import time
 
@@ -23,6 +24,7 @@ from mqtui.services.deadletters import Place as Letters
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.actions import Action
+from mqtui.ui.goto import reference
 from mqtui.ui.render.causes import CauseLine, Causes, by_minute
 from mqtui.ui.render.sample import sample_lines
 from mqtui.ui.render.text import Text
@@ -238,6 +240,17 @@ class CausesPlace(Listing[CauseLine]):
             )
         else:
             self.line.why_not("nothing says where these letters came from")
+
+    def copies(self, item: CauseLine) -> dict[str, tuple[str, str]]:
+        """What they died of, its id, the way here, and the command that plans their way home."""
+        address, name = self.desk.address, self.ref.name
+        plan = shlex.join(["mqtui", "redrive", address, name, "--cause", item.cause.id, "--dry-run"])
+        return {
+            "y": ("cause", item.cause.text),
+            "p": ("cause id", item.cause.id),
+            "r": ("reference", reference(address, self.ref)),
+            "c": ("command", plan),
+        }
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:

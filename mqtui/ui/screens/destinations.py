@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import time
 from typing import Any
 
 from textual import on
@@ -12,8 +13,9 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
+from mqtui.ui.render import explained
 from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.listing import Listing, named
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -50,6 +52,16 @@ class DestinationsPlace(Listing[Line]):
     def sentence(self, item: Line) -> str:
         """What matters about the row."""
         return sentence(item)
+
+    def explained(self, item: Line) -> str:
+        """Where its backlog or its letters come from."""
+        return explained.destination(item, time())
+
+    def copies(self, item: Line) -> dict[str, tuple[str, str]]:
+        """Its name, the way to it, and the command that shows what is in it."""
+        ref, address = item.destination.ref, self.console.bench.desks[self.console.target, item.broker].address
+        look = "peek" if item.letters is None else "dlq"
+        return named(ref, address, "mqtui", look, address, ref.name)
 
     def is_stale(self, item: Line, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import time
 
 from textual import on
 from textual.containers import Horizontal
@@ -10,9 +11,10 @@ from textual.widget import Widget
 
 from mqtui.domain.figure import counted
 from mqtui.domain.resource import BrokerKind
+from mqtui.ui.render import explained
 from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
 from mqtui.ui.render.rows import Cell
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.listing import Listing, named
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -55,6 +57,16 @@ class GroupsPlace(Listing[GroupLine]):
     def sentence(self, item: GroupLine) -> str:
         """What matters about the group."""
         return group_sentence(item)
+
+    def explained(self, item: GroupLine) -> str:
+        """Where its lag comes from."""
+        seen = self.console.bench.desks[self.console.target, item.broker].seen
+        return "" if seen is None else explained.group(item, seen, time())
+
+    def copies(self, item: GroupLine) -> dict[str, tuple[str, str]]:
+        """Its name, the way to it, and the command that shows its lag."""
+        ref, address = item.group.ref, self.console.bench.desks[self.console.target, item.broker].address
+        return named(ref, address, "mqtui", "lag", address, ref.name)
 
     def is_stale(self, item: GroupLine, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

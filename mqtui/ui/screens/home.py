@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -87,6 +88,12 @@ class HomePlace(Listing[Entry]):
             if desk.trouble is not None:
                 return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
         return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
+
+    def copies(self, item: Entry) -> dict[str, tuple[str, str]]:
+        """Its name, where it points, and the command that opens it."""
+        name = item.profile.name
+        urls = " ".join(endpoint.url for endpoint in item.profile.brokers.values())
+        return {"p": ("name", name), "r": ("address", urls), "c": ("command", shlex.join(["mqtui", name]))}
 
     def is_stale(self, item: Entry, lost: Sequence[Desk]) -> bool:
         """Whether a broker of it is lost."""

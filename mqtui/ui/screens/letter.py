@@ -69,7 +69,7 @@ class LetterPlace(Place):
         self.total = max(total, len(letters))
         self.original = READING
         self.conventions = known().conventions
-        self.copier = Copier(self, desk.session.target if desk.session is not None else desk.target, ref)
+        self.copier = Copier(self, desk.address, ref)
         self.unfolded = False
         self.form = FORMS[0]
         self.original_shown = False
@@ -306,7 +306,7 @@ class LetterPlace(Place):
     @does("thing.export")
     def export(self) -> None:
         """Write the letters that are walked through into a file."""
-        self.copier.ask_file(self.letters)
+        self.copier.export(self.letters)
 
     @does("letters.redrive")
     async def redrive(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from time import time
 from typing import Any, Generic, TypeVar
@@ -9,8 +10,9 @@ from typing import Any, Generic, TypeVar
 from textual import on
 
 from mqtui.domain.errors import BadInput, MqtuiError
+from mqtui.domain.resource import Ref
 from mqtui.ui.render.figures import age
-from mqtui.ui.render.rows import Cell
+from mqtui.ui.render.rows import Cell, plain
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -56,7 +58,7 @@ class Listing(Place, Generic[Item]):
 
     def refresh_figures(self) -> None:
         """Show what is known now; without a link the last known figures, dim."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         self.table.show(self.items())
         lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
@@ -135,6 +137,69 @@ class Listing(Place, Generic[Item]):
                 desk.watch.soon()
         self.refresh_figures()
 
+    @property
+    def named(self) -> str:
+        """What its rows are rows of, for the file of an export."""
+        return self.crumbs()[-1].lower().replace(" ", "-")
+
+    def copies(self, item: Item) -> dict[str, tuple[str, str]]:
+        """What `y` copies of a row by its second key: what it is, and the text."""
+        return {}
+
+    @does("thing.copy")
+    def copy(self) -> None:
+        """Ask which part of the row to copy."""
+        from mqtui.ui.screens.listing_copy import copied
+
+        table = self.focused_table
+        item = None if table is None else table.current
+        if table is None or item is None:
+            self.line.why_not("there is nothing to copy")
+            return
+        row = {"y": ("row", "  ".join(filter(None, plain(table.renderer, item).values())))}
+        parts = row | self.copies(item) if table is self.table else row
+        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+
+    def explained(self, item: Item) -> str:
+        """Where the row's figures come from; "" where they are what they say."""
+        return ""
+
+    @does("thing.explain")
+    def explain(self) -> None:
+        """Say where the figures of the row come from."""
+        item = self.table.current
+        said = "" if item is None else self.explained(item)
+        self.line.tell(said or "there is no figure here to explain", "text")
+
+    @does("thing.export")
+    def export(self) -> None:
+        """Write the marked rows, else all shown, into a file as they are shown."""
+        from mqtui.ui.screens.listing_export import exported, row_json
+
+        table = self.focused_table or self.table
+        rows = table.chosen() if table.lines.marks else table.lines.rows
+        exporting = exported(self, self.named, "row", rows, row_json(table.renderer))
+        self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
+
+    @does("list.columns")
+    def columns(self) -> None:
+        """The columns that gave way instead of those that are shown; after the last the first again."""
+        table = self.focused_table or self.table
+        if not (table.sideways.missing or table.sideways.aside):
+            self.line.why_not("all columns are shown", "text")
+            return
+        table.turn_columns()
+        self.draw_facts()
+        shown = ", ".join(column.title.lower() for _, column, _ in table.fitted)
+        self.line.why_not(f"columns: {shown}", "text")
+
+    @does("thing.pin")
+    def pin(self) -> None:
+        """Keep the row on top, or let it go."""
+        table = self.focused_table or self.table
+        if table.current is not None:
+            self.line.why_not("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
+
     @does("list.filter")
     async def filter(self) -> None:
         """Ask for a filter; the list follows at every key."""
@@ -202,3 +267,14 @@ def troubled(error: MqtuiError) -> tuple[Cell, ...]:
     """An error as lines: what happened, what was said, what to do."""
     said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
     return tuple((text, tone) for text, tone in said if text)
+
+
+def named(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:
+    """What `y` copies of a thing with a name: that, the way to it, and the command that shows it."""
+    from mqtui.ui.goto import reference
+
+    return {
+        "p": ("name", ref.name),
+        "r": ("reference", reference(address, ref)),
+        "c": ("command", shlex.join(words)),
+    }

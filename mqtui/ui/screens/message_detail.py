@@ -42,7 +42,7 @@ class MessageListing(Listing[Message]):
         self.desk = desk
         self.ref = ref
         self.conventions = known().conventions
-        self.copier = Copier(self, desk.session.target if desk.session is not None else desk.target, ref)
+        self.copier = Copier(self, desk.address, ref)
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: as the terminal's width has it."""
 
@@ -75,7 +75,7 @@ class MessageListing(Listing[Message]):
 
     def refresh_figures(self) -> None:
         """Rows come from reading, not from figures; a lost link dims them."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         seen = self.desk.seen
         self.table.stale = self.lost or (seen is not None and seen.trouble is not None)
@@ -220,7 +220,7 @@ class MessageListing(Listing[Message]):
         """Write the marked messages, else all shown, into a file."""
         lines = self.table.lines
         shown = [item for item in lines.shown if isinstance(item, Message)]
-        self.copier.ask_file(self.table.chosen() if lines.marks else shown)
+        self.copier.export(self.table.chosen() if lines.marks else shown)
 
     @does("message.publish")
     async def publish(self) -> None:

@@ -1,26 +1,21 @@
-"""Copying parts of a message, and writing the rows shown into a file as JSON lines."""
+"""Copying parts of a message, and writing messages into a file."""
 
 from __future__ import annotations
 
-import asyncio
-import os
 import shlex
 from collections.abc import Sequence
-from datetime import datetime
-from pathlib import Path
 
 from textual.events import Key
 
 from mqtui.codecs.binary import to_base64
-from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
-from mqtui.domain.figure import counted
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
 from mqtui.services.jsonlines import to_json
-from mqtui.ui import clipboard
+from mqtui.ui import clipboard, goto
 from mqtui.ui.external import edited
 from mqtui.ui.render.headers import headers
+from mqtui.ui.screens.listing_export import exported
 from mqtui.ui.screens.place import Place
 
 PARTS = {
@@ -86,58 +81,10 @@ class Copier:
         else:
             self._place.line.why_not("what was changed in the editor changed no message", "text")
 
-    def ask_file(self, messages: Sequence[Message]) -> None:
-        """Ask for the file of an export."""
-        if not messages:
-            self._place.line.why_not("there is nothing to export")
-            return
-        self._place.run_worker(self._export(messages), exclusive=True, group="line", exit_on_error=False)
-
-    async def _export(self, messages: Sequence[Message]) -> None:
-        line = self._place.line
-        proposed = file_name(self._ref.name, datetime.now().astimezone())
-        beside = f"{counted(len(messages), 'message')} as JSON lines, readable for you alone · esc"
-        entered = await line.ask("export to", value=proposed, beside=beside)
-        if not entered or not entered.strip():
-            line.why_not("nothing written", "text")
-            return
-        try:
-            file, size = await asyncio.to_thread(write_lines, entered.strip(), messages)
-        except MqtuiError as error:
-            self._place.say(error)
-            return
-        line.why_not(f"{counted(len(messages), 'message')}, {size:,} bytes in {file}", "ok")
-
-
-def file_name(name: str, now: datetime) -> str:
-    """A name for the file of an export."""
-    plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name)
-    return f"{plain.strip('.') or 'messages'}-{now:%Y%m%d-%H%M%S}.jsonl"
-
-
-def write_lines(name: str, messages: Sequence[Message]) -> tuple[Path, int]:
-    """Write a new file that only its owner can read; where it is and how many bytes it has.
-
-    Raises:
-        BadInput: there is such a file already, or no such folder.
-        StorageFailed: the disk is full, or the folder can't be written to.
-    """
-    file = Path(name).expanduser().absolute()
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise BadInput(f"{file} is there already", "", "Give another name: nothing is written over.") from None
-    except FileNotFoundError:
-        raise BadInput(f"There is no folder {file.parent}") from None
-    except OSError as error:
-        raise StorageFailed(f"{file} can't be written", error.strerror or "") from error
-    try:
-        with os.fdopen(descriptor, "wb") as out:
-            for message in messages:
-                out.write(to_json(message) + b"\n")
-            return file, out.tell()
-    except OSError as error:
-        raise StorageFailed(f"{file} was not written in full", error.strerror or "") from error
+    def export(self, messages: Sequence[Message]) -> None:
+        """Ask for a file, and write these messages into it."""
+        exporting = exported(self._place, self._ref.name, "message", messages, to_json)
+        self._place.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
 
 def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
@@ -159,9 +106,8 @@ def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
 
 
 def reference(message: Message, target: str, ref: Ref) -> str:
-    """What `:` takes: `profile/kind:name@position`; a lent message has no position of its own."""
-    place = "" if isinstance(message.position, Delivery) else f"@{message.position}"
-    return f"{target.partition('/')[0] if '://' not in target else target}/{ref.kind.value[0]}:{ref.name}{place}"
+    """What `:` takes; a lent message has no position of its own."""
+    return goto.reference(target, ref, "" if isinstance(message.position, Delivery) else str(message.position))
 
 
 def command(message: Message, target: str, ref: Ref) -> str:

@@ -8,8 +8,6 @@ from textual.widget import Widget
 
 from mqtui.ui.render.notes import NoteLine, NoteRows
 from mqtui.ui.screens.listing import Listing
-from mqtui.ui.screens.place import does
-from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -31,7 +29,7 @@ class NotesPlace(Listing[NoteLine]):
 
     def refresh_figures(self) -> None:
         """The notes, with or without a link."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         self.table.show(self.items())
         self.draw_facts()
@@ -46,9 +44,6 @@ class NotesPlace(Listing[NoteLine]):
         """The whole note."""
         return item.note.text
 
-    @does("thing.copy")
-    def copy(self) -> None:
+    def copies(self, item: NoteLine) -> dict[str, tuple[str, str]]:
         """The note."""
-        item = self.table.current
-        parts = {"y": ("note", item.note.text if item is not None else "")}
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+        return {"y": ("note", item.note.text)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from textual import on
@@ -17,6 +18,7 @@ from mqtui.domain.topology import Member, PendingEntry
 from mqtui.services import pending
 from mqtui.services.plan_lines import lines
 from mqtui.ui.actions import Action
+from mqtui.ui.goto import reference
 from mqtui.ui.render import figures
 from mqtui.ui.render.groups import Consumers, GroupLine, PendingEntries, PendingLine, is_stuck, stream_of
 from mqtui.ui.render.text import brief
@@ -181,12 +183,19 @@ class PendingPlace(Listing[PendingLine]):
             return [line.entry for line in self.table.chosen()]
         return [line.entry for line in self.entries]
 
-    @does("thing.explain")
-    def explain(self) -> None:
+    def copies(self, item: PendingLine) -> dict[str, tuple[str, str]]:
+        """Its id, the way to its entry, and the command that shows what is pending with it."""
+        address, entry = self.desk.address, str(item.entry.id)
+        words = ["mqtui", "pending", address, self.stream.name, self.group_name, "--consumer", item.entry.consumer]
+        return {
+            "p": ("id", entry),
+            "r": ("reference", reference(address, self.stream, entry)),
+            "c": ("command", shlex.join(words)),
+        }
+
+    def explained(self, item: PendingLine) -> str:
         """What each verb means to the consumer."""
-        self.line.why_not(
-            "C: the other consumer finds them in its own history · A: nobody of this group gets them again", "text"
-        )
+        return "C: the other consumer finds them in its own history · A: nobody of this group gets them again"
 
     @does("pending.claim")
     def claim(self) -> None:

@@ -136,7 +136,7 @@ class PublishPlace(Place):
 
     def command(self, draft: Draft) -> str:
         """The equivalent command line."""
-        words = ["mqtui", "publish", self.desk.url or self.desk.target, str(self.ref)]
+        words = ["mqtui", "publish", self.desk.address, str(self.ref)]
         for name in ("key", "partition", "routing_key", "priority", "ttl", "correlation_id", "reply_to", "fernet"):
             value = getattr(draft, name)
             if value not in (None, ""):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import time
 
 from textual import on
 from textual.widget import Widget
@@ -12,8 +13,9 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
+from mqtui.ui.render import explained
 from mqtui.ui.render.radar import Radar, RadarLine, sentence
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.listing import Listing, named
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -42,6 +44,16 @@ class RadarPlace(Listing[RadarLine]):
     def sentence(self, item: RadarLine) -> str:
         """What matters about the place."""
         return sentence(item)
+
+    def explained(self, item: RadarLine) -> str:
+        """Where its letters come from."""
+        seen = self.console.bench.desks[item.target, item.broker].seen
+        return "" if seen is None else explained.letters(item.place, seen, time())
+
+    def copies(self, item: RadarLine) -> dict[str, tuple[str, str]]:
+        """Its name, the way to it, and the command that shows its causes."""
+        address = self.console.bench.desks[item.target, item.broker].address
+        return named(item.place.ref, address, "mqtui", "dlq", address, item.place.ref.name)
 
     def is_stale(self, item: RadarLine, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

@@ -198,7 +198,7 @@ class ReviewPlace(Place):
 
     def command(self) -> str:
         """The equivalent command line."""
-        return command_of(self.order, self.desk.url or self.desk.target)
+        return command_of(self.order, self.desk.address)
 
 
 def toned(line: str) -> Text:

@@ -16,8 +16,8 @@ from mqtui.ui.render import figures
 from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.run_stages import stages_line
 from mqtui.ui.render.text import Text
+from mqtui.ui.screens.listing_copy import copied
 from mqtui.ui.screens.place import Place, does
-from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk

@@ -17,7 +17,6 @@ from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.putback import PutBackPlace
 from mqtui.ui.screens.run import RunPlace
-from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.screens.runs_desk import desk_of
 from mqtui.ui.screens.runs_journal import RunsRead
 from mqtui.ui.screens.runs_letters import RunLettersPlace
@@ -92,13 +91,12 @@ class RunsPlace(Listing[RunLine]):
 
     def refresh_figures(self) -> None:
         """The journal as last read, with the figures of what this console is doing."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if not self.fresh:
             self.line.tell(self.trouble or "reading the journal …", "danger" if self.trouble else "")
             return
         self.table.stale = bool(self.trouble)
-        self.table.lines.pinned = {flight.id for flight in self.console.bench.active}
         self.table.show(self.items())
         self.draw_facts()
         if self.trouble:
@@ -198,15 +196,9 @@ class RunsPlace(Listing[RunLine]):
         if item is not None:
             await self.console.show(PutBackPlace(desk_of(self.console.bench, item.target, item.broker), item.id))
 
-    @does("thing.copy")
-    def copy(self) -> None:
+    def copies(self, item: RunLine) -> dict[str, tuple[str, str]]:
         """The report, or the command that shows it."""
-        item = self.table.current
-        if item is None:
-            self.line.why_not("there is nothing to copy")
-            return
-        parts = {"y": ("report", item.report), "c": ("command", f"mqtui runs show {item.short}")}
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+        return {"y": ("report", item.report), "c": ("command", f"mqtui runs show {item.short}")}
 
 
 def _live(line: RunLine, flight: object) -> RunLine:

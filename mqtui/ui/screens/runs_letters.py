@@ -15,7 +15,6 @@ from mqtui.ui.render.runs_letters import RunLetters, letter_sentence
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.putback import PutBackPlace
-from mqtui.ui.screens.runs_copy import copied
 from mqtui.ui.screens.runs_desk import desk_of
 from mqtui.ui.screens.runs_journal import MOST, letters_of
 from mqtui.ui.screens.runs_resume import open_resume
@@ -68,7 +67,7 @@ class RunLettersPlace(Listing[Done]):
 
     def refresh_figures(self) -> None:
         """The letters as they were read."""
-        if not self.is_mounted:
+        if not self.stands:
             return
         if self.known is None:
             self.line.tell("reading the journal …")
@@ -118,14 +117,11 @@ class RunLettersPlace(Listing[Done]):
             desk = desk_of(self.console.bench, self.known.target, self.known.broker)
             await self.console.show(PutBackPlace(desk, self.known.id))
 
-    @does("thing.copy")
-    def copy(self) -> None:
+    def copies(self, item: Done) -> dict[str, tuple[str, str]]:
         """The report, the letter's name, or the command."""
         assert self.known is not None
-        item = self.table.current
-        parts = {
+        return {
             "y": ("report", self.known.report),
-            "p": ("position", item[0] if item is not None else ""),
+            "p": ("position", item[0]),
             "c": ("command", f"mqtui runs show {self.known.short}"),
         }
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)

@@ -12,10 +12,14 @@ Item = TypeVar("Item")
 
 
 class Parting:
-    """The rule between rows in trouble and the others."""
+    """A rule between rows, with what it says."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-PARTING = Parting()
+BELOW_TROUBLE = Parting(" nothing wrong below ")
+BELOW_PINNED = Parting(" pinned above ")
 
 
 @dataclass(slots=True)
@@ -49,6 +53,9 @@ class Lines(Generic[Item]):
         """Filter and order again."""
         renderer = self.renderer
         chosen = self.items if self.wanted is None else [item for item in self.items if self.wanted(item)]
+        pinned = [item for item in chosen if renderer.id(item) in self.pinned] if self.pinned else []
+        if pinned:
+            chosen = [item for item in chosen if renderer.id(item) not in self.pinned]
         if self.order.column:
             chosen = self._by_column(chosen, self.order.column)
             self.shown = list(chosen)
@@ -59,10 +66,9 @@ class Lines(Generic[Item]):
             self.shown = list(chosen)
             wrong = sum(renderer.trouble(item) > 0 for item in chosen)
             if self.parted and 0 < wrong < len(chosen):
-                self.shown.insert(wrong, PARTING)
-        if self.pinned:
-            top = [item for item in self.shown if not isinstance(item, Parting) and renderer.id(item) in self.pinned]
-            self.shown = [*top, *(item for item in self.shown if item not in top)]
+                self.shown.insert(wrong, BELOW_TROUBLE)
+        if pinned:
+            self.shown = [*pinned, BELOW_PINNED, *self.shown]
         self.places = {
             renderer.id(item): place for place, item in enumerate(self.shown) if not isinstance(item, Parting)
         }
@@ -104,6 +110,11 @@ class Lines(Generic[Item]):
             return [item for item in self.items if self.renderer.id(item) in self.marks]
         item = self.at(line)
         return [] if item is None else [item]
+
+    @property
+    def rows(self) -> list[Item]:
+        """The items shown, in their order."""
+        return [item for item in self.shown if not isinstance(item, Parting)]
 
     @property
     def count(self) -> int:

@@ -18,7 +18,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned, fitted
+from mqtui.ui.render.columns import Sideways
+from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
 from mqtui.ui.render.text import Text, folded
 from mqtui.ui.widgets import tones
 from mqtui.ui.widgets.lines import Lines, Parting
@@ -31,7 +32,6 @@ MARGIN = 1
 """Blank on the right, so that figures do not touch what is beside."""
 
 DOUBLE = 2
-PARTING = " nothing wrong below "
 
 
 class RowTable(ScrollView, Generic[Item], can_focus=True):
@@ -104,7 +104,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Whether a person moved the cursor: until then it stays on the worst row."""
 
         self._tones = tones.Tones({}, colour=False)
-        self._fitted: tuple[tuple[Sequence[Column], int], Fitted] | None = None
+        self.sideways = Sideways()
 
     # -- what is shown
 
@@ -222,6 +222,21 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.move_by(1)
             self._marked()
 
+    def turn_columns(self) -> None:
+        """The columns that gave way instead of those that are shown."""
+        self.sideways.turn()
+        self.refresh()
+
+    def pin(self) -> bool:
+        """Keep the row under the cursor on top, or let it go again; whether it is kept now."""
+        item = self.current
+        if item is None:
+            return False
+        name = self.renderer.id(item)
+        self.lines.pinned ^= {name}
+        self._keeping_place(self.lines.arrange)
+        return name in self.lines.pinned
+
     def mark_range(self) -> None:
         """The first press sets one end, the second marks all between."""
         if self._range_from is None:
@@ -267,6 +282,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             "nav.page_up": lambda: self.move_page(-1),
             "nav.top": lambda: self.move_to(0),
             "nav.bottom": self.move_to_end,
+            "nav.left": lambda: self.sideways.left() and self.refresh(),
+            "nav.right": lambda: self.sideways.right() and self.refresh(),
             "list.mark": self.mark,
             "list.range": self.mark_range,
             "list.all": self.mark_all,
@@ -309,10 +326,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     @property
     def fitted(self) -> Fitted:
         """The columns that have room."""
-        asked = (self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
-        if self._fitted is None or self._fitted[0] != asked:
-            self._fitted = (asked, fitted(*asked))
-        return self._fitted[1]
+        return self.sideways.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
     def _told(self, y: int, width: int) -> Strip:
         blank = self._tones.style("text")
@@ -335,7 +349,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             return Strip.blank(width, self._tones.style("text"))
         item = self.lines.shown[line]
         if isinstance(item, Parting):
-            text = self.glyphs(PARTING.center(width, "─"))
+            text = self.glyphs(item.text.center(width, "─"))
             return Strip([Segment(text, self._tones.style("rule"))], width)
         return Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line))
 

@@ -1,0 +1,136 @@
+"""What works on every list: columns that gave way, pinned rows, copies, exports, and where figures come from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.ui.driver import User, at_console
+from tests.ui.memory_shop import MemoryShop
+
+
+@pytest.fixture
+def dev(shop: MemoryShop) -> MemoryShop:
+    """The shop with its profiles."""
+    shop.profiles()
+    return shop
+
+
+def titles(user: User) -> list[str]:
+    """The column titles that are drawn."""
+    return [column.title for _, column, _ in user.table.fitted]
+
+
+async def test_columns_that_gave_way_are_shown_in_turn(dev: MemoryShop) -> None:
+    """`c` shows what had no room, the name stays; after the last the first columns come again."""
+    async with at_console(dev.console("shop"), (80, 24)) as user:
+        await user.on_row("orders.DLQ")
+        first = titles(user)
+        seen = set(first)
+        for _ in range(4):
+            await user.presses("c").reads_in_line("columns: name")
+            if titles(user) == first:
+                break
+            assert titles(user)[0] == "NAME"
+            seen |= set(titles(user))
+        assert titles(user) == first
+        assert seen == {column.title for column in user.table.renderer.columns}
+        await user.sees("BACKLOG")
+
+
+async def test_columns_go_sideways_one_by_one(dev: MemoryShop) -> None:
+    """`l` lets the next column in on the right, `h` takes it back."""
+    async with at_console(dev.console("shop"), (80, 24)) as user:
+        await user.on_row("orders.DLQ")
+        first = titles(user)
+        await user.presses("l").until(lambda: titles(user)[:2] != first[:2], "has other columns")
+        assert titles(user)[0] == "NAME"
+        await user.presses("h").until(lambda: titles(user) == first, "has the first columns")
+
+
+async def test_all_columns_fit(dev: MemoryShop) -> None:
+    async with at_console(dev.console("shop"), (200, 34)) as user:
+        await user.on_row("orders.DLQ").presses("c").reads_in_line("all columns are shown")
+
+
+async def test_a_pinned_row_stays_on_top(dev: MemoryShop) -> None:
+    """Whatever the order; under it a rule says so, and the same key lets it go."""
+    async with at_console(dev.console("shop")) as user:
+        await (
+            user.on_row("orders.DLQ")
+            .walks_to("work.refunds")
+            .presses("b")
+            .reads_in_line("pinned")
+            .on_row("work.refunds")
+        )
+        await user.sees("pinned above")
+        assert "work.refunds" in user.rows[0]
+        for _ in user.table.renderer.columns:
+            await user.presses("o")
+            assert "work.refunds" in user.row_at(0)
+        await user.presses("slash").types("refunds").presses("enter", "b").sees_no("pinned above")
+
+
+async def test_copies_of_a_row(dev: MemoryShop) -> None:
+    """Its name, the reference that `:` takes, the command that shows it, and the row as it is shown."""
+    copies = {
+        "p": "orders.DLQ",
+        "r": "shop/t:orders.DLQ",
+        "c": "mqtui dlq shop/kafka orders.DLQ",
+        "y": "orders.DLQ  topic  31",
+    }
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54")
+        for key, text in copies.items():
+            await user.presses("y").reads_in_line("c command").presses(key).reads_in_line("copied")
+            assert user.console.clipboard.startswith(text)
+        await user.presses("2").walks_to("shipping").presses("y", "c").reads_in_line("command copied")
+        assert user.console.clipboard == "mqtui lag shop/kafka shipping"
+        await user.presses("3").on_row("orders.DLQ").presses("y", "c").reads_in_line("command copied")
+        assert user.console.clipboard == "mqtui dlq shop/kafka orders.DLQ"
+        await user.presses("enter").is_at("CausesPlace").sees("SchemaMismatch").presses("y", "c")
+        await user.reads_in_line("command copied")
+        assert user.console.clipboard.startswith("mqtui redrive shop/kafka orders.DLQ --cause ")
+        await user.presses("y", "r").until(lambda: user.console.clipboard == "shop/t:orders.DLQ", "has the way here")
+        await user.presses("0").is_at("HomePlace").walks_to("prod-eu").presses("y", "c")
+        await user.until(lambda: user.console.clipboard == "mqtui prod-eu", "has the command")
+
+
+async def test_rows_are_exported_as_they_are_shown(dev: MemoryShop, tmp_path: Path) -> None:
+    """Those marked, else all: figures keep their `≈` and `?`, and only the owner can read the file."""
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses("x").until(lambda: user.place.line.asking, "is asked")
+        await user.presses("ctrl+u").types(str(tmp_path / "all.jsonl")).presses("enter")
+        await user.reads_in_line("all.jsonl")
+        await user.presses("space", "x").until(lambda: user.place.line.asking, "is asked")
+        await user.presses("ctrl+u").types(str(tmp_path / "one.jsonl")).presses("enter")
+        await user.reads_in_line("1 row,")
+    rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert {row["name"] for row in rows} >= {"orders.DLQ", "work.refunds", "payments"}
+    (marked,) = [json.loads(line) for line in (tmp_path / "one.jsonl").read_text().splitlines()]
+    assert marked == next(row for row in rows if row["name"] == "orders.DLQ")
+    assert (marked["backlog"], marked["dead"]) == ("31", "of orders")
+    assert (tmp_path / "all.jsonl").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("row", "keys", "words"),
+    [
+        ("orders.DLQ", (), ("letters 31: what lies there", "by its name", "exact", "asked")),
+        ("shipping", ("2",), ("lag 58: end offsets less committed offsets", "exact")),
+        ("orders.DLQ", ("3",), ("letters 31: what lies there", "asked")),
+    ],
+    ids=["destination", "group", "letters"],
+)
+async def test_where_a_figure_comes_from(
+    dev: MemoryShop, row: str, keys: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """`e` says what was asked, what the answer is worth and how old it is; the next row has its own sentence again."""
+    async with at_console(dev.console("shop"), (200, 34)) as user:
+        await user.on_row("orders.DLQ").sees("† 54").presses(*keys).walks_to(row).presses("e")
+        for part in words:
+            await user.reads_in_line(part)
+        said = user.line
+        await user.presses("j").until(lambda: user.line != said, "reads the row's own sentence")
