@@ -93,6 +93,18 @@ async def test_a_changed_value_is_shown_as_a_difference(world: MemoryWorld) -> N
         await stage.see("− lost", "≈ kept")
 
 
+async def test_a_newer_record_of_the_same_key_is_a_warning(world: MemoryWorld) -> None:
+    """Where one came after the original, who has read it; else that it is the newest of its key."""
+    server, ref = letters_of(world)
+    orders = next(row.ref for row in server.destinations() if row.ref.name == "orders")
+    server.put(message(orders, b'{"id":7,"amount":13}', b"u2"))
+    async with opened(world, TARGET, ref) as stage:
+        await first_letter(stage)
+        await stage.see("▲ same key later 6", '"amount":13', "billing is at 0/5")
+        await stage.press("J")
+        await stage.see("the newest record of its key")
+
+
 async def test_a_gone_original_says_why(world: MemoryWorld) -> None:
     """Behind the first offset it is gone by retention; J at the last letter says so."""
     _, ref = letters_of(world)

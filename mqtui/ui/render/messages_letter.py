@@ -30,6 +30,19 @@ _AT = re.compile(r"(?P<method>[^()\s]+)\((?P<file>[^)]*)\)(?P<rest>.*)")
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What came under the original's key after it: the first such record, or how far was looked and whether to the end.
+
+    A letter that goes home behind it may put an older state over a newer one.
+    """
+
+    message: Message | None
+    looked: int
+    to_the_end: bool
+    groups: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Original:
     """What was found where the letter says it came from. `why` says why there is no `message`."""
 
@@ -39,6 +52,8 @@ class Original:
     before: Message | None = None
     after: Message | None = None
     groups: str = ""
+    later: Later | None = None
+    """None: not looked for, or it has no key."""
 
 
 def stack_lines(trace: str, *, unfolded: bool) -> list[list[Cell]]:
@@ -142,7 +157,18 @@ def original_lines(found: Original, letter: Message) -> Lines:
             lines.append(_neighbour(word, message))
     if found.groups:
         lines.append([(found.groups, "")])
+    if found.later is not None:
+        lines += _later(found.later)
     return Lines(lines)
+
+
+def _later(found: Later) -> list[list[Cell]]:
+    if found.message is not None:
+        warned = _neighbour("▲ same key later", found.message)
+        return [[(warned[0][0], "warn"), *warned[1:]], *([[(f"  {found.groups}", "")]] if found.groups else [])]
+    if found.to_the_end:
+        return [[("the newest record of its key", "ok")]]
+    return [[(f"no newer record of its key among the next {found.looked:,}", "muted")]]
 
 
 def _neighbour(word: str, message: Message) -> list[Cell]:

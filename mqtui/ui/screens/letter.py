@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
@@ -183,6 +184,11 @@ class LetterPlace(Place):
             if self._still(letter):
                 self.value.title(*name)
                 _view(self.value).show(document)
+        if session is not None:
+            later = await letter_original.same_key_later(session, self.original, self.desk.seen)
+            if later is not None and self._still(letter):
+                self.original = replace(self.original, later=later)
+                self.draw_original()
 
     def _still(self, letter: Message) -> bool:
         return self.is_attached and letter is self.letter

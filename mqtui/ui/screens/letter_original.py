@@ -14,7 +14,11 @@ from mqtui.services import browse
 from mqtui.services.session import Session
 from mqtui.services.watch import Seen
 from mqtui.ui.render.messages import passing
-from mqtui.ui.render.messages_letter import Original
+from mqtui.ui.render.messages_letter import Later, Original
+
+LOOKED = 1_000
+HEAVY = 16 << 20
+"""Records after an original among which its key is looked for, and bytes of them."""
 
 
 async def find(session: Session, origin: Origin | None, seen: Seen | None) -> Original:
@@ -60,6 +64,30 @@ async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen:
     before = next((each for each in found.values() if _lies_before(each.position, place)), None)
     after = next((each for each in found.values() if _lies_before(place, each.position)), None)
     return Original(origin, message, "", before, after, passing(seen, origin.ref, message))
+
+
+async def same_key_later(session: Session, found: Original, seen: Seen | None) -> Later | None:
+    """The first record after the original that has its key; None where there is no original, or no key."""
+    original = found.message
+    if found.origin is None or original is None or original.key is None or not isinstance(original.position, Offset):
+        return None
+    ref, place = found.origin.ref, original.position
+    number, size = 0, 0
+    looked = await browse.look(
+        session, Named(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
+    )
+    async with aclosing(browse.peek(session, looked, Consent())) as batches:
+        async for batch in batches:
+            number += len(batch)
+            same = next((each for each in batch if each.key == original.key), None)
+            if same is not None:
+                return Later(same, number, to_the_end=False, groups=passing(seen, ref, same))
+            size += sum(each.size for each in batch)
+            if size > HEAVY:
+                break
+        else:
+            return Later(None, number, to_the_end=number < LOOKED)
+    return Later(None, number, to_the_end=False)
 
 
 def _lies_before(place: Position, other: Position | None) -> bool:
