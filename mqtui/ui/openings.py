@@ -89,6 +89,13 @@ class Openings:
         """The letters of one cause."""
         await loaded("letter", "open_case")(self._console, desk, place, cause, case)
 
+    async def group(self, line: GroupLine) -> None:
+        """A group among the others, with its partitions beside."""
+        await self._console.do_everywhere("nav.view_2")
+        place = self._console.place
+        if place is not None and place.focused_table is not None:
+            place.focused_table.go_to((line.broker, line.group.ref))
+
     async def pending(self, line: GroupLine, target: str = "") -> None:
         """Consumers and pending entries of a Redis group."""
         desk = self.desk(target, line.broker)

@@ -63,6 +63,18 @@ def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> lis
     return lines[::-1]
 
 
+def brief(line: AuditLine) -> list[list[Cell]]:
+    """A change in two lines, where there is little room: when, what and by whom; how it ended."""
+    begin = line.begin
+    time = datetime.fromtimestamp(begin.time / 1000).astimezone().strftime("%m-%d %H:%M")
+    tone = "danger" if line.broken else "live" if line.goes_on else ""
+    run = f" · run {begin.run[:4].upper()}" if begin.run else ""
+    return [
+        [(f"{time} ", "muted"), (f"{begin.verb} ", "accent"), (f"by {begin.operator}", "")],
+        [(f"  {line.result}", tone), (run, "muted")],
+    ]
+
+
 class AuditRows:
     """How changes stand in a list: in their order, the newest first."""
 

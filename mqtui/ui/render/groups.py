@@ -63,7 +63,7 @@ class Groups:
 
     columns = (
         Column("group", "GROUP", 16, grows=True),
-        Column("state", "STATE", 12),
+        Column("state", "STATE", 12, least=8),
         Column("lag", "LAG", 9, right=True),
         Column("trend", "TREND", 15, priority=2, least=9, trend=True),
         Column("eta", "ETA", 7, right=True, priority=3),

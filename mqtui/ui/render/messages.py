@@ -50,7 +50,7 @@ class Messages:
             Column("time", "TIME", 12, priority=2),
             Column("at", "ID" if self._broker is BrokerKind.REDIS else "AT", self._at),
             *(key if self._key else ()),
-            Column("value", "VALUE", 30, grows=True),
+            Column("value", "VALUE", 30, grows=True, least=20),
             Column("size", "SIZE", 9, right=True, priority=5),
         )
 

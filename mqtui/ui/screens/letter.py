@@ -23,6 +23,7 @@ from mqtui.ui.render.messages_letter import Original
 from mqtui.ui.render.payload import Document, Lines
 from mqtui.ui.render.payload_forms import FORMS, is_large, looked, value_size
 from mqtui.ui.screens import letter_original
+from mqtui.ui.screens.letter_audit import AuditPane
 from mqtui.ui.screens.letter_verbs import order_of
 from mqtui.ui.screens.messages_copy import Copier
 from mqtui.ui.screens.place import Place, does
@@ -92,7 +93,8 @@ class LetterPlace(Place):
         self.beside.add_class("beside")
         self.value = Pane(PayloadView(), name="value", id="value")
         self.headers = Pane(PayloadView(), name="headers", id="headers")
-        yield Vertical(Horizontal(self.cause, self.beside, id="above"), self.value, self.headers)
+        self.audit = AuditPane(self.ref)
+        yield Vertical(Horizontal(self.cause, self.beside, self.audit, id="above"), self.value, self.headers)
 
     def crumbs(self) -> tuple[str, ...]:
         """Dead letters, whose, which."""
@@ -105,6 +107,7 @@ class LetterPlace(Place):
         self.place_panes()
         _view(self.value).focus()
         self.draw()
+        self.run_worker(self.audit.read(), group="audit", exit_on_error=False)
 
     def on_resize(self) -> None:
         """The size class may be another one."""

@@ -13,7 +13,9 @@ from textual.widget import Widget
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
+from mqtui.services.watch import Seen
 from mqtui.ui.actions import Action
+from mqtui.ui.render.groups import GroupLine, Groups, group_lines
 from mqtui.ui.render.messages import Messages
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.messages_copy import Copier
@@ -62,7 +64,10 @@ class MessageListing(Listing[Message]):
         self.list_pane = Pane(self.table, name=self.ref.name, id="messages")
         self.detail_pane = DetailPane(self.conventions, id="detail")
         self.detail_pane.add_class("beside")
-        yield Horizontal(self.list_pane, self.detail_pane)
+        self.readers: RowTable[GroupLine] = RowTable(Groups(self.console.glyphs.bars), id="readers")
+        self.around = Pane(self.readers, name="Groups")
+        self.around.add_class("around")
+        yield Horizontal(self.list_pane, self.detail_pane, self.around)
 
     def crumbs(self) -> tuple[str, ...]:
         """Destinations, and which."""
@@ -80,6 +85,16 @@ class MessageListing(Listing[Message]):
         seen = self.desk.seen
         self.table.stale = self.lost or (seen is not None and seen.trouble is not None)
         self.draw_facts()
+        if seen is not None:
+            self.draw_readers(seen)
+
+    def draw_readers(self, seen: Seen) -> None:
+        """The groups that read it, where there is room."""
+        self.readers.stale = seen.trouble is not None
+        own = [line for line in group_lines(self.desk.kind, seen) if self.ref in line.group.reads]
+        self.readers.show(own)
+        self.readers.instead = () if own else [[("nobody reads it", "muted")]]
+        self.around.title(f"Groups of {self.ref.name}", f"{len(own):,}")
 
     # -- panes
 
@@ -106,6 +121,7 @@ class MessageListing(Listing[Message]):
         """Show the panes there is room for; the focus stays on something that is shown."""
         self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
         self.detail_pane.set_class(self.list_shown, "beside")
+        self.set_class(bool(self.full), "-full")
         if self.list_shown and not self.detail_shown:
             self.table.focus()
         elif not self.list_shown and not isinstance(self.focused, PayloadView):
@@ -138,6 +154,8 @@ class MessageListing(Listing[Message]):
     async def _opened(self, event: RowTable.Opened) -> None:
         if event.table is self.table:
             await self.open_message(event.item)
+        elif event.table is self.readers:
+            await self.console.go.group(event.item)
 
     async def open_message(self, item: Message) -> None:
         """Go into a message: its detail, in the list's place where there is no room beside."""
