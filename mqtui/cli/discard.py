@@ -43,5 +43,5 @@ def discard(
     wish = Wish(
         Verb.DISCARD, dlq, selection(chosen), rate=rate, take_over=take_over, shared=yes_shared, plan_file=plan_file
     )
-    agreed = Agreed(dry_run, yes, confirm, wish.allowed(allow))
+    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
     run(output, lambda: perform(output, target, wish, agreed))

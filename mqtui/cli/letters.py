@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,15 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, Refused, StorageFailed
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import BrokerKind, Named
+from mqtui.domain.resource import Named
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.ledger import Ledger
-    from mqtui.services.redrive.order import Order, Stages
+    from mqtui.services.redrive.order import Order
     from mqtui.services.redrive.planning import Planned
     from mqtui.services.redrive.running import Before
     from mqtui.services.session import Session
     from mqtui.state.runs import Runs
-
-
-MINUTE = 60_000
-SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,37 +47,17 @@ class Wish:
     watch: int | None = None
     """Milliseconds."""
 
-    def stages(self) -> Stages:
-        """The stages; a canary without a watch is watched for a minute.
-
-        Raises:
-            BadInput: `--stop-at` without anything that is watched.
-        """
-        from mqtui.services.redrive.order import Stages
-
-        watch = (MINUTE if self.canary else 0) if self.watch is None else self.watch
-        if self.stop_at is not None and not watch:
-            raise BadInput("--stop-at needs --canary or --watch", "Nothing would be watched.")
-        return Stages(self.canary, SHARE if self.stop_at is None else self.stop_at, watch / 1000)
-
-    def allowed(self, risks: tuple[str, ...]) -> frozenset[str]:
-        """The risks let through by name: those of `--allow`, of `--take-over` and of `--yes-shared`."""
-        named = [*risks]
-        if self.take_over:
-            named.append("held")
-        if self.shared:
-            named.append("consumers")
-        return frozenset(named)
-
 
 async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> int:
     """Plan, show, ask, run. Exit 1 where a letter was not moved."""
     from mqtui.services.conventions import known
     from mqtui.services.redrive.planning import make
+    from mqtui.services.redrive.terms import allowed
 
     async with sessions(target, wish.to_target) as (session, remote):
         output.warn((*session.warnings, *known().notes))
         order = await _order(session, remote, wish)
+        agreed = replace(agreed, allowed=allowed(order, agreed.allowed))
         planned = await make(session, order, known().conventions, remote)
         if wish.plan_file is not None and not agreed.dry_run:
             _compare(wish.plan_file, planned)
@@ -99,32 +75,15 @@ async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, 
         yield session, remote
 
 
-def _check(wish: Wish, session: Session, remote: Session | None) -> None:
-    """Let through the options that mean something on these brokers.
-
-    Raises:
-        BadInput: one does not; it is never accepted and ignored.
-    """
-    source, target = session.broker.kind, (remote or session).broker.kind
-    for option, given, kind in (
-        ("--partition", wish.selection.partition is not None, source),
-        ("--take-over", wish.take_over, source),
-        ("--keep-timestamp", wish.keep_timestamp, target),
-    ):
-        if given and kind is not BrokerKind.KAFKA:
-            raise BadInput(f"{option} means nothing on {kind}")
-    if remote is not None and wish.to is None:
-        raise BadInput("--to-target needs --to", "", "Name the destination on the other broker.")
-
-
 async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
     from mqtui.services.browse import find
     from mqtui.services.redrive.order import Order
+    from mqtui.services.redrive.terms import check, stages
 
-    _check(wish, session, remote)
+    target = (remote or session).broker
     source = (await find(session.broker, wish.dlq)).ref
-    to = (await find((remote or session).broker, wish.to)).ref if wish.to is not None else None
-    return Order(
+    to = (await find(target, wish.to)).ref if wish.to is not None else None
+    order = Order(
         wish.verb,
         source,
         wish.selection,
@@ -134,8 +93,10 @@ async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
         wish.keep_timestamp,
         wish.take_over,
         wish.shared,
-        wish.stages(),
+        stages(wish.canary, wish.stop_at, wish.watch),
     )
+    check(order, session.broker.kind, target.kind)
+    return order
 
 
 async def execute(

@@ -14,39 +14,23 @@ from mqtui.cli.output import current
 from mqtui.cli.running import run
 from mqtui.cli.selecting import selection, selects
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import Named
 
 
-def counts(text: str) -> tuple[int, ...]:
-    """`1,10`: sizes of the first stages.
+def _counts(text: str) -> tuple[int, ...]:
+    from mqtui.services.redrive.terms import counts
 
-    Raises:
-        BadInput: it is no list of numbers above zero.
-    """
-    parts = text.split(",")
-    if not all(part.strip().isdigit() and int(part) for part in parts):
-        raise BadInput(f"Not a canary: {text!r}", "", "Write it as 1 or 1,10.")
-    return tuple(int(part) for part in parts)
+    return counts(text)
 
 
-def share(text: str) -> float:
-    """`5%`: a share from 0 to 1.
+def _share(text: str) -> float:
+    from mqtui.services.redrive.terms import share
 
-    Raises:
-        BadInput: it is no percentage.
-    """
-    try:
-        found = float(text.rstrip("% ")) / 100
-    except ValueError:
-        raise BadInput(f"Not a share: {text!r}", "", "Write it as 5%.") from None
-    if not 0 <= found <= 1:
-        raise BadInput(f"Not a share: {text!r}", "", "Write it as 5%.")
-    return found
+    return share(text)
 
 
-COUNTS = options.Converted("counts", counts)
-SHARE = options.Converted("share", share)
+COUNTS = options.Converted("counts", _counts)
+SHARE = options.Converted("share", _share)
 
 
 @click.command()
@@ -101,5 +85,5 @@ def redrive(
         stop_at,
         watch,
     )
-    agreed = Agreed(dry_run, yes, confirm, wish.allowed(allow))
+    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
     run(output, lambda: perform(output, target, wish, agreed))

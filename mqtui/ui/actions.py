@@ -132,7 +132,7 @@ ACTIONS: tuple[Action, ...] = (
         "pending.claim", "C", "reassign", "give pending entries to another consumer", "pending", Danger.PLAN, Verb.CLAIM
     ),
     _change("pending.ack", "A", "acknowledge", "acknowledge pending entries", "pending", Danger.TYPE, Verb.ACK),
-    _change("thing.edit", "E", "edit", "edit a profile", "profiles", Danger.PLAN),
+    _change("thing.edit", "E", "edit", "edit a profile, or the terms of a plan", "profiles, plans", Danger.PLAN),
     _change("message.move", "M", "move", "move or copy across brokers", "messages", Danger.PLAN, later=LATER),
     _change("offsets.reset", "O", "offsets", "reset offsets", "groups", Danger.PLAN, later=LATER),
     _change(

@@ -23,6 +23,15 @@ async def test_review_typed(still: MemoryShop, album: Album) -> None:
         await album.shows(user)
 
 
+@MAIN
+async def test_terms(still: MemoryShop, album: Album, size: tuple[int, int]) -> None:
+    """Each term of the plan as a field, filled in as it stands; beside it the command they make."""
+    async with album.at(still.console("prod-eu"), size) as user:
+        await review(user, still)
+        await user.presses("E").is_at("TermsPlace").sees("Stop at", "5%")
+        await album.shows(user)
+
+
 async def test_run_first(still: MemoryShop, album: Album) -> None:
     """One letter moved, 18 not touched; it is watched whether it passes and whether it comes back."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
@@ -24,8 +25,8 @@ def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
     return command_of(read_recipe(record.plan).order, record.target)
 
 
-def command_of(order: Order, target: str) -> str:
-    """The command line of a redrive or a discard."""
+def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
+    """The command line of a redrive or a discard; `allowed` are the risks that are let through."""
     wanted, stages = order.selection, order.stages
     words = ["mqtui", order.verb.value, target, order.source.name]
     named = (
@@ -50,6 +51,7 @@ def command_of(order: Order, target: str) -> str:
         ("--take-over", order.take_over),
         ("--yes-shared", order.shared),
     )
+    words += [word for risk in sorted(allowed) for word in ("--allow", risk)]
     return shlex.join([*words, *(name for name, on in switches if on)])
 
 

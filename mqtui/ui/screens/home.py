@@ -139,6 +139,10 @@ class HomePlace(Listing[Entry]):
     async def _opened(self, event: RowTable.Opened) -> None:
         await self._enter(event.item)
 
+    async def filled(self) -> None:
+        """Wait until the profiles are read."""
+        await self.read.wait()
+
     async def _current(self) -> Entry | None:
         """The row a key is meant for, as soon as it is read: keys that were typed behind wait for it."""
         await self.read.wait()

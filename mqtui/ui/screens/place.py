@@ -127,6 +127,9 @@ class Place(Screen[None]):
         """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
         return self.is_mounted and bool(self.query(Line))
 
+    async def filled(self) -> None:
+        """Wait until what it shows first is there: what is said then stays."""
+
     def hold_keys(self) -> None:
         """Something is about to be shown that a key agrees to: throw keys away until it is painted."""
         self.painted_at = inf

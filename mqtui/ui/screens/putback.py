@@ -19,9 +19,9 @@ from mqtui.services.session import Session
 from mqtui.state.runs import Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.render.text import Text
+from mqtui.ui.screens.consent import agreed
 from mqtui.ui.screens.listing_copy import copied
 from mqtui.ui.screens.place import Place, does
-from mqtui.ui.screens.putback_consent import agreed
 from mqtui.ui.screens.putback_flight import Returning
 from mqtui.ui.screens.review import toned
 from mqtui.ui.screens.runs_desk import ready

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import ClassVar
 
+import orjson
 from textual.containers import Vertical
 from textual.widget import Widget
 
@@ -16,38 +17,47 @@ from mqtui.domain.figure import counted
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
+from mqtui.services.json_rows import plan_row
 from mqtui.services.plan_lines import lines
 from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.planning import Planned, make
+from mqtui.services.redrive.terms import allowed
+from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.text import Text
+from mqtui.ui.screens.consent import agreed
+from mqtui.ui.screens.listing_export import exported
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.screens.run import RunPlace
+from mqtui.ui.screens.runs_desk import ready, remote_of
+from mqtui.ui.screens.terms import TermsPlace
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
 CAREFUL = Stages((1, 10), stop_at=0.05, watch=60.0)
+ALLOW = re.compile(r"--allow (\S+?)\.?$")
 TITLED = re.compile(r"  \S.{9} \S")
 """A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
-
-AT_ONCE = Stages((), stop_at=0.05, watch=60.0)
 
 
 class ReviewPlace(Place):
     """The plan of a redrive or a discard, and the way to start it."""
 
-    hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "nav.back")
+    hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "thing.edit", "nav.back")
 
     def __init__(self, desk: Desk, order: Order) -> None:
         super().__init__()
         self.desk = desk
         self.order = order if order.verb is Verb.DISCARD else replace(order, stages=CAREFUL)
+        self.allowed: frozenset[str] = frozenset()
+        """Risks of the plan that are let through, by name."""
+
         self.planned: Planned | None = None
-        self.whole = False
-        """Whether it starts with all letters instead of one."""
+        self.remote: Session | None = None
+        """The other broker that letters go to."""
 
     def body(self) -> Iterable[Widget]:
         """The plan and what starts it."""
@@ -67,40 +77,51 @@ class ReviewPlace(Place):
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     async def _plan(self) -> None:
-        session = self.desk.session
-        if session is None:
-            self.line.tell("the broker is not open", "warn")
-            return
         try:
-            planned = await make(session, self.order, known().conventions)
+            session = await ready(self.desk)
+            remote = await remote_of(self.console.bench, self.order)
+            planned = await make(session, self.order, known().conventions, remote)
         except MqtuiError as error:
             self.say(error)
             return
         if not self.is_attached:
             return
-        self.planned = planned
+        self.planned, self.remote = planned, remote
         self.draw_plan()
         self.draw_hints()
 
-    def draw_plan(self) -> None:
-        """The plan's lines and the buttons."""
+    @property
+    def whole(self) -> bool:
+        """Whether it starts with all letters."""
+        return not self.order.stages.first
+
+    def titled(self) -> tuple[str, str]:
+        """What the plan does to how many, and which plan it is."""
         assert self.planned is not None
         plan = self.planned.plan
-        facts = f"plan {plan.id[:4].upper()}"
-        if plan.guarantee is not None:
-            facts += f" · {plan.guarantee.strength}"
-        self.pane.title(f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts)
-        self.paper.write([*(toned(line) for line in lines(plan)), [], *self._ways_on()])
+        strength = f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
+        facts = f"plan {plan.id[:4].upper()}{strength}"
+        return f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts
+
+    def draw_plan(self) -> None:
+        """The plan's lines, those of another broker first, and the buttons."""
+        assert self.planned is not None
+        self.pane.title(*self.titled())
+        delivery = self.planned.delivery if self.remote is not None else None
+        told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in lines(plan)]
+        self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
         self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
         self.hold_keys()
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():
-            return [[("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]]
+            said = [("nothing can be started like this: ", "danger"), ("E changes the terms, esc goes back", "muted")]
+            return [said]
         if self.order.verb is Verb.DISCARD:
             return [[("[ Discard all ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
-        start, other = ("all at once", "one letter") if self.whole else ("1", "all at once")
+        first = self.order.stages.first
+        start, other = ("all at once", "one letter") if not first else (f"{first[0]:,}", "all at once")
         return [
             [("it asks after the first; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
             [(f"[ Start with {start} ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")],
@@ -110,15 +131,21 @@ class ReviewPlace(Place):
         """Why the plan can't be started at all; "" where it can."""
         if self.planned is None or self.desk.session is None:
             return "the plan is not there yet"
-        plan, policy = self.planned.plan, self.desk.session.policy
-        if plan.count.number == 0:
-            return "there is nothing to do"
-        try:
-            check(policy, plan, Consent(yes=True, typed=policy.profile))
-        except NeedsConsent:
-            return ""
-        except MqtuiError as error:
-            return f"{error.title}: {error.detail}"
+        return "there is nothing to do" if self.planned.plan.count.number == 0 else self.forbidden()
+
+    def forbidden(self) -> str:
+        """Why profiles or risks forbid the plan; "" where they do not."""
+        assert self.planned is not None
+        risks = allowed(self.order, self.allowed)
+        for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.delivery)):
+            if session is None or plan is None:
+                continue
+            try:
+                check(session.policy, plan, Consent(yes=True, typed=session.policy.profile, allowed=risks))
+            except NeedsConsent:
+                continue
+            except MqtuiError as error:
+                return " · ".join(part for part in (f"{error.title}: {error.detail}", _by_terms(error.hint)) if part)
         return ""
 
     def sentence(self) -> str:
@@ -132,7 +159,7 @@ class ReviewPlace(Place):
         """What enter does, in two or three words."""
         if self.order.verb is Verb.DISCARD:
             return "discards all"
-        return "starts with all" if self.whole else "starts with 1"
+        return "starts with all" if self.whole else f"starts with {self.order.stages.first[0]:,}"
 
     def title_of(self, action: Action) -> str:
         """Enter starts, ctrl+r starts another way."""
@@ -141,7 +168,7 @@ class ReviewPlace(Place):
                 return self.start_words()
             case "form.review":
                 return "one first" if self.whole else "all at once"
-        return super().title_of(action)
+        return "terms" if action.id == "thing.edit" else super().title_of(action)
 
     def hints(self) -> tuple[str, ...]:
         """A discard has one stage: there is no other way to start it."""
@@ -160,8 +187,17 @@ class ReviewPlace(Place):
         if self.order.verb is Verb.DISCARD:
             self.line.why_not("a discard is done at once")
             return
-        self.whole = not self.whole
-        self.order = replace(self.order, stages=AT_ONCE if self.whole else CAREFUL)
+        stages = replace(self.order.stages, first=CAREFUL.first if self.whole else ())
+        self.take(replace(self.order, stages=stages), self.allowed)
+
+    @does("thing.edit")
+    async def terms(self) -> None:
+        """Where to, which letters, in what stages, and which risks are let through."""
+        await self.console.show(TermsPlace(self.desk, self.order, self.allowed, self.take))
+
+    def take(self, order: Order, allowed: frozenset[str]) -> None:
+        """Make the plan anew on these terms."""
+        self.order, self.allowed, self.planned = order, allowed, None
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     @does("nav.open")
@@ -173,32 +209,49 @@ class ReviewPlace(Place):
         session, planned = self.desk.session, self.planned
         if session is None or planned is None:
             return
-        typed = ""
-        policy = session.policy
-        wanted = policy.profile if policy.protected else ""
-        if self.order.verb is Verb.DISCARD:
-            wanted = self.order.source.name
-        if wanted:
-            what = "discard" if self.order.verb is Verb.DISCARD else "start"
-            entered = await self.line.ask(f"type {wanted} to {what}", pastes=False, beside="esc back, nothing happened")
-            if entered is None:
-                self.line.tell("nothing happened", "text")
+        what, thing = self.asked()
+        consent = await agreed(self.line, session.policy, what, thing, allowed(self.order, self.allowed))
+        if consent is None:
+            return
+        there = None
+        if self.remote is not None and planned.delivery is not None:
+            there = await agreed(self.line, self.remote.policy, "publish there")
+            if there is None:
                 return
-            if entered.strip() != wanted:
-                self.line.tell(f"that was not {wanted}: nothing happened", "warn")
-                return
-            typed = policy.profile
-        flight = Flight(session, planned, Consent(yes=True, typed=typed))
-        self.console.go.launch(RunPlace(self.desk, flight))
+        self.console.go.launch(RunPlace(self.desk, self.flight(session, planned, consent, there)))
+
+    def asked(self) -> tuple[str, str]:
+        """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
+        return ("discard", self.order.source.name) if self.order.verb is Verb.DISCARD else ("start", "")
+
+    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> Flight:
+        """The run of the plan; `there` is the consent to what is done on the other broker."""
+        return Flight(session, planned, consent, remote=self.remote, remote_consent=there)
 
     @does("thing.copy")
     def copy_command(self) -> None:
         """The plan as a command."""
         self.console.copy(self.command(), "the command")
 
+    @does("thing.export")
+    def save(self) -> None:
+        """Save the plan: `--plan FILE` of the command line goes on only if it is still the same."""
+        if self.planned is None:
+            self.line.why_not("the plan is not there yet")
+            return
+        plan = self.planned.plan
+        exporting = exported(self, f"plan-{plan.id[:4]}", "plan", [plan], lambda each: orjson.dumps(plan_row(each)))
+        self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
+
     def command(self) -> str:
         """The equivalent command line."""
-        return command_of(self.order, self.desk.address)
+        return command_of(self.order, self.desk.address, self.allowed)
+
+
+def _by_terms(hint: str) -> str:
+    """What to do, as the terms of the console have it."""
+    found = ALLOW.search(hint)
+    return f"E, and let {found[1]} through" if found else hint
 
 
 def toned(line: str) -> Text:

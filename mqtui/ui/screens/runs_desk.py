@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from mqtui.domain.errors import Unreachable
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.resolve import resolve
+from mqtui.services.redrive.order import Order
 from mqtui.services.session import Session
 from mqtui.ui.workbench import Desk, Workbench
 
@@ -18,6 +22,18 @@ def desk_of(bench: Workbench, target: str, kind: BrokerKind) -> Desk:
     if known is not None and known.session is None and not known.opening:
         del bench.desks[name, kind]
     return bench.open(name, [kind])[0]
+
+
+async def remote_of(bench: Workbench, order: Order) -> Session | None:
+    """The session of the other broker that letters go to; None where they stay on their own.
+
+    Raises:
+        MqtuiError: it is not known, or does not open.
+    """
+    if not order.to_target:
+        return None
+    resolved = await asyncio.to_thread(resolve, order.to_target)
+    return await ready(desk_of(bench, order.to_target, resolved.addresses[0].kind))
 
 
 async def ready(desk: Desk) -> Session:

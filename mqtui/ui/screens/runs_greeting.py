@@ -24,6 +24,7 @@ async def greet(console: Console) -> None:
         return
     place = console.place
     if place is not None and not console.target:
+        await place.filled()
         console.bench.note(text, "danger")
         place.call_after_refresh(place.line.tell, text, "danger")
     else:

@@ -6,25 +6,21 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
-from mqtui.domain.policy import Consent, check
-from mqtui.profiles.resolve import resolve
+from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
-from mqtui.services.plan_lines import lines
 from mqtui.services.redrive import resuming
 from mqtui.services.redrive.order import Order, read_recipe
+from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before
 from mqtui.services.session import Session
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
-from mqtui.ui.screens.place import does
-from mqtui.ui.screens.putback_consent import agreed
-from mqtui.ui.screens.review import ReviewPlace, toned
-from mqtui.ui.screens.run import RunPlace
-from mqtui.ui.screens.runs_desk import desk_of, ready
+from mqtui.ui.screens.review import ReviewPlace
+from mqtui.ui.screens.runs_desk import desk_of, ready, remote_of
 from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.workbench import Desk
 
@@ -61,7 +57,6 @@ class ResumePlace(ReviewPlace):
         self.order = order
         self.record = record
         self.before: Before | None = None
-        self.remote: Session | None = None
 
     def crumbs(self) -> tuple[str, ...]:
         """The runs, which, and the verb."""
@@ -71,10 +66,7 @@ class ResumePlace(ReviewPlace):
         opened: Runs | None = None
         try:
             session = await ready(self.desk)
-            if self.order.to_target:
-                resolved = await asyncio.to_thread(resolve, self.order.to_target)
-                kind = resolved.addresses[0].kind
-                self.remote = await ready(desk_of(self.console.bench, self.order.to_target, kind))
+            self.remote = await remote_of(self.console.bench, self.order)
             opened = await asyncio.to_thread(Runs)
             planned, before = await resuming.plan(session, self.record, opened, known().conventions, self.remote)
         except MqtuiError as error:
@@ -89,20 +81,12 @@ class ResumePlace(ReviewPlace):
             self.draw_plan()
             self.draw_hints()
 
-    def draw_plan(self) -> None:
-        """The plan's lines, that of another broker first, and the button."""
+    def titled(self) -> tuple[str, str]:
+        """That it is the rest, and of which run."""
         assert self.planned is not None
-        plan, delivery = self.planned.plan, self.planned.delivery
+        plan = self.planned.plan
         promise = f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
-        self.pane.title(
-            f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promise
-        )
-        told: list[Text] = [toned(line) for line in lines(delivery)] if delivery is not None and self.remote else []
-        told += [toned(line) for line in lines(plan)]
-        self.paper.write([*told, [], *self._ways_on()])
-        refusal = self.refusal()
-        self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
-        self.hold_keys()
+        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promise
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():
@@ -111,50 +95,26 @@ class ResumePlace(ReviewPlace):
 
     def refusal(self) -> str:
         """Why it can't go on; "" where it can. With nothing left it still settles what was in hand."""
-        session, planned = self.desk.session, self.planned
-        if planned is None or session is None:
-            return "the plan is not there yet"
-        for each, plan in ((session, planned.plan), (self.remote, planned.delivery)):
-            if each is None or plan is None:
-                continue
-            try:
-                check(each.policy, plan, Consent(yes=True, typed=each.policy.profile))
-            except NeedsConsent:
-                continue
-            except MqtuiError as error:
-                return f"{error.title}: {error.detail}"
-        return ""
+        missing = self.planned is None or self.desk.session is None
+        return "the plan is not there yet" if missing else self.forbidden()
 
     def obstacle(self, action: Action) -> str | None:
         """The stages are those of the run."""
-        if action.id == "form.review":
-            return "a resume goes on with the rest"
+        if action.id in ("form.review", "thing.edit"):
+            return "a resume goes on with the rest, on the terms it began with"
         return super().obstacle(action)
 
     def title_of(self, action: Action) -> str:
         """What enter does."""
         return "resume" if action.id == "nav.open" else super().title_of(action)
 
-    @does("nav.open")
-    def start(self) -> None:
-        """Ask for the names that have to be typed, then go on."""
-        self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
+    def asked(self) -> tuple[str, str]:
+        """What a name is typed for."""
+        return "resume", self.order.source.name if self.order.verb is Verb.DISCARD else ""
 
-    async def _start(self) -> None:
-        session, planned = self.desk.session, self.planned
-        if session is None or planned is None:
-            return
-        thing = self.order.source.name if self.order.verb is Verb.DISCARD else ""
-        consent = await agreed(self.line, session.policy, "resume", thing)
-        if consent is None:
-            return
-        other = None
-        if self.remote is not None and planned.delivery is not None:
-            other = await agreed(self.line, self.remote.policy, "publish there")
-            if other is None:
-                return
-        flight = Flight(session, planned, consent, before=self.before, remote=self.remote, remote_consent=other)
-        self.console.go.launch(RunPlace(self.desk, flight))
+    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> Flight:
+        """The rest of the run, with what was known of it before."""
+        return Flight(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
 
     def command(self) -> str:
         """The equivalent command line."""

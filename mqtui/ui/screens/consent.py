@@ -8,14 +8,16 @@ from mqtui.ui.widgets.line import Line
 NOTHING = "esc back, nothing happened"
 
 
-async def agreed(line: Line, policy: Policy, what: str, thing: str = "") -> Consent | None:
+async def agreed(
+    line: Line, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
+) -> Consent | None:
     """Ask on the line; None where it was left or another name was typed.
 
-    `thing` is a name that is typed whatever the profile is: what is taken out.
+    `thing` is a name that is typed whatever the profile is: what is taken out. `allowed` are risks let through.
     """
     wanted = thing or (policy.profile if policy.protected else "")
     if not wanted:
-        return Consent(yes=True)
+        return Consent(yes=True, allowed=allowed)
     entered = await line.ask(f"type {wanted} to {what}", pastes=False, beside=NOTHING)
     if entered is None:
         line.tell("nothing happened", "text")
@@ -23,4 +25,4 @@ async def agreed(line: Line, policy: Policy, what: str, thing: str = "") -> Cons
     if entered.strip() != wanted:
         line.tell(f"that was not {wanted}: nothing happened", "warn")
         return None
-    return Consent(yes=True, typed=policy.profile)
+    return Consent(yes=True, typed=policy.profile, allowed=allowed)

@@ -1,0 +1,141 @@
+"""Terms as fields and fields as terms; the form of a plan under review."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.order import Order, Stages
+from mqtui.ui import terms
+from mqtui.ui.screens.review import ReviewPlace
+from tests.ui.driver import at_console
+from tests.ui.memory_shop import MemoryShop
+from tests.ui.runs_ground import LETTERS, RunsGround
+from tests.ui.runs_ground import runs_ground as runs_ground
+
+NOW = datetime(2026, 11, 28, 23, 0, tzinfo=UTC)
+DLQ = Ref(Kind.TOPIC, "orders.DLQ")
+FULL = Order(
+    Verb.REDRIVE,
+    DLQ,
+    Selection("9d2e", ".amount == null", 3, 1_795_000_000_000, 1_795_100_000_000, 40),
+    Ref(Kind.TOPIC, "orders"),
+    "stage/kafka",
+    12.5,
+    keep_timestamp=True,
+    take_over=True,
+    shared=True,
+    stages=Stages((1, 10), 0.02, 90.0),
+)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [FULL, Order(Verb.REDRIVE, DLQ), Order(Verb.DISCARD, DLQ, Selection(limit=3), shared=True)],
+    ids=["full", "plain", "discard"],
+)
+def test_an_order_goes_through_its_fields_unchanged(order: Order) -> None:
+    held = {field.key: field.value for field in terms.fields(order, {"held", "newer"}, BrokerKind.KAFKA)}
+    assert terms.read(order, held, BrokerKind.KAFKA, NOW) == terms.Terms(order, frozenset({"held", "newer"}))
+
+
+def test_fields_without_a_meaning_are_not_there() -> None:
+    keys = {field.key for field in terms.fields(Order(Verb.DISCARD, DLQ), (), BrokerKind.REDIS)}
+    assert not keys & {"to", "to_target", "partition", "first", "stop_at", "watch", "keep_timestamp", "take_over"}
+    assert keys >= {"cause", "where", "limit", "rate", "shared", "allow"}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("partition", "four"),
+        ("since", "yesterday"),
+        ("limit", "0"),
+        ("first", "1,x"),
+        ("stop_at", "150%"),
+        ("watch", "soon"),
+        ("rate", "-1"),
+        ("rate", "inf"),
+        ("shared", "perhaps"),
+    ],
+)
+def test_what_can_not_be_read_is_a_fault_of_its_field(key: str, text: str) -> None:
+    held: dict[str, Any] = {field.key: field.value for field in terms.fields(FULL, (), BrokerKind.KAFKA)}
+    with pytest.raises(terms.Fault) as fault:
+        terms.read(FULL, {**held, key: text}, BrokerKind.KAFKA, NOW)
+    assert fault.value.key == key
+    assert fault.value.error.title
+
+
+def test_a_stop_needs_a_watch() -> None:
+    order = replace(FULL, stages=Stages())
+    with pytest.raises(terms.Fault) as fault:
+        terms.read(order, {"stop_at": "5%", "watch": "0s"}, BrokerKind.KAFKA, NOW)
+    assert fault.value.key == "stop_at"
+
+
+async def test_the_plan_follows_its_terms(runs_ground: RunsGround) -> None:
+    """`E` opens the terms, the command beside follows each field, `ctrl+r` shows the plan they make."""
+    async with at_console(runs_ground.console("shop")) as user:
+        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
+        await user.sees("Start with 1").presses("E").is_at("TermsPlace").sees("Terms of the redrive", "--canary 1,10")
+        form = user.place.query_one("Form")
+        await user.does(lambda: form.query_one("#field-limit").focus()).types("2").sees("--limit 2")
+        await user.does(lambda: form.query_one("#field-first").focus()).presses("ctrl+u").sees_no("--canary")
+        await user.presses("ctrl+r").is_at("ReviewPlace").sees("redrive 2 letters", "Start with all at once")
+        await user.presses("y").until(lambda: "--limit 2" in user.console.clipboard, "has the command")
+        assert runs_ground.left == LETTERS
+        await user.presses("enter").types("shop").presses("enter").is_at("RunPlace").sees("2 of 2")
+    assert runs_ground.left == LETTERS - 2
+
+
+async def test_faults_stand_under_their_field_and_esc_leaves_the_plan(runs_ground: RunsGround) -> None:
+    """A term that can't be, a destination that is not there: nothing goes back to the plan."""
+    async with at_console(runs_ground.console("shop")) as user:
+        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
+        await user.sees("Start with 1").presses("E").is_at("TermsPlace")
+        form = user.place.query_one("Form")
+        await user.does(lambda: form.query_one("#field-rate").focus()).types("fast").sees("Not a number: 'fast'")
+        await user.presses("ctrl+r").reads_in_line("Not a number").is_at("TermsPlace")
+        await user.presses("ctrl+u").does(lambda: form.query_one("#field-to").focus()).types("nowhere")
+        await user.presses("ctrl+r").reads_in_line("nowhere").is_at("TermsPlace")
+        await user.presses("esc").is_at("ReviewPlace").sees("Start with 1").sees_no("nowhere")
+
+
+async def test_a_refused_risk_is_let_through_by_its_name(shop: MemoryShop) -> None:
+    """Somebody reads the letters along: the plan says which name lets that through, and with it the run starts."""
+    shop.profiles()
+    shop.rabbitmq.queues["work.invoices.dlq"].consumers.append("somebody")
+    async with at_console(shop.console("dev")) as user:
+        await user.on_row("orders.DLQ").sees("work.invoices.dlq").walks_to("work.invoices.dlq").presses("R")
+        await (
+            user.is_at("ReviewPlace")
+            .sees("nothing can be started like this")
+            .reads_in_line("E, and let shared through")
+        )
+        await user.presses("enter").reads_in_line("has consumers").is_at("ReviewPlace").presses("E").is_at("TermsPlace")
+        form = user.place.query_one("Form")
+        await user.does(lambda: form.query_one("#field-shared").focus()).types("yes").sees("--yes-shared")
+        await user.does(lambda: form.query_one("#field-allow").focus()).types("shared").sees("--allow shared")
+        await user.presses("ctrl+r").is_at("ReviewPlace").sees("Start with 1").presses("enter").is_at("RunPlace")
+        await user.sees("moved 1")
+
+
+async def test_a_plan_is_saved_for_the_command_line(runs_ground: RunsGround, tmp_path: Path) -> None:
+    """`x` writes what `--plan FILE` compares with: the plan by its hash."""
+    file = tmp_path / "plan.json"
+    async with at_console(runs_ground.console("shop")) as user:
+        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
+        await user.sees("Start with 1").presses("x").until(lambda: user.place.line.asking, "is asked")
+        await user.presses("ctrl+u").types(str(file)).presses("enter").reads_in_line("1 plan,")
+        assert isinstance(user.place, ReviewPlace)
+        assert user.place.planned is not None
+        assert json.loads(file.read_bytes())["hash"] == user.place.planned.plan.hash
