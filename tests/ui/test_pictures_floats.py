@@ -58,7 +58,7 @@ async def test_notes(still: MemoryShop, album: Album) -> None:
 
 
 async def test_quit(still: MemoryShop, album: Album) -> None:
-    """A run is under way: quitting names it and asks; anything but `s` stays."""
+    """A run is under way: quitting names it, or says how many where there is little room; all but `s` stays."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
         await user.presses("q").reads_in_line("under way")

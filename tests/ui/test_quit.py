@@ -32,7 +32,7 @@ async def test_a_run_under_way_is_named_and_may_go_on(runs_ground: RunsGround) -
             await user.presses("q").reads_in_line("under way: redrive")
             await user.presses(key).until(lambda: "under way" not in user.line, "lets it go on")
         assert flight.active
-        await user.presses("ctrl+q").reads_in_line("s finishes the hand").presses("esc")
+        await user.presses("ctrl+q").reads_in_line("s stops after the hand").presses("esc")
         await user.presses("ctrl+z").reads_in_line("a run is under way")
 
 

@@ -21,11 +21,11 @@ FEW = 5
 """Messages that `enter` reads."""
 
 NOTHING_FREE = (
-    "There is no free look here: a message is lent once and put back in its place, and that uses one of its",
-    "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the",
-    "tail, confirmed, then let go.",
+    "There is no free look here: a message is lent once and put back in its place, and that uses one of its "
+    "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the "
+    "tail, confirmed, then let go."
 )
-LENT = ("A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up.",)
+LENT = "A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up."
 
 
 class Peeked(Messages):
@@ -118,8 +118,7 @@ def price_words(price: Price) -> str:
 
 def price_lines(price: Price) -> list[list[Cell]]:
     """What a look does, in words."""
-    lines: list[list[Cell]] = [[(line, "")] for line in (NOTHING_FREE if price.spends else LENT)]
-    lines.append([])
+    lines: list[list[Cell]] = [[(NOTHING_FREE if price.spends else LENT, "")], []]
     lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
     if price.refusal:
         lines += [[], [("✗ ", "danger"), (price.refusal, "danger")]]

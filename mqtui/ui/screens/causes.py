@@ -117,6 +117,8 @@ class CausesPlace(Listing[CauseLine]):
             self.line.tell(price.refusal, "price")
             return False
         self.paper.write(priced(price, count))
+        if self.has_class("-narrow"):
+            self.table.instead = priced(price, count)
         self.beside.title("Price", f"{count:,} ready")
         words = price.text.split("; ")[0] if price.spends else "nothing is used up"
         beside = f"enter reads all {count:,} · esc no"

@@ -228,8 +228,11 @@ class PeekPlace(MessageListing):
 
     def refresh_figures(self) -> None:
         """A lost link does not dim what is in memory."""
-        if self.is_mounted:
-            self.draw_facts()
+        if not self.stands:
+            return
+        self.draw_facts()
+        if self.desk.seen is not None:
+            self.draw_readers(self.desk.seen)
 
     def sentence(self, item: Message) -> str:
         """What it died of, and what the look did to it."""

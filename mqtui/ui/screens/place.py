@@ -193,9 +193,6 @@ class Place(Screen[None]):
     @does("view.detail")
     def detail(self) -> None:
         """Where there is room for one pane only: the detail instead of the list, and back."""
-        if not self.query(".beside"):
-            self.line.why_not("there is no detail here")
-            return
         self.toggle_class("-detail")
         shown = self.query(".beside" if self.has_class("-detail") else "Pane")
         for widget in shown.first().query("*"):
@@ -207,6 +204,8 @@ class Place(Screen[None]):
         """Why the action can't be done here and now; None where it can."""
         if action.later:
             return f"{action.title}: {action.later}"
+        if action.id == "view.detail" and getattr(type(self), self._doers[action.id]) is Place.detail:
+            return None if self.query(".beside") else "there is no detail here"
         if action.id in self._doers:
             return None
         if action.id in self.console.everywhere:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mqtui.domain.figure import counted
 from mqtui.ui.screens.place import Place
 
 if TYPE_CHECKING:
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 """Runs that are named in the question."""
+
+FIELD = 8
+"""Columns of the line that are not words."""
 
 
 def leave(console: Console) -> None:
@@ -31,8 +35,11 @@ async def _ask(console: Console, place: Place) -> None:
         stops = text[:1].lower() == "s"
         place.line.leave()
 
-    beside = "s finishes the hand, stops and quits · esc stays"
-    await place.line.ask(f"{under_way(console)}.", beside=beside, changed=heard)
+    beside = "s stops after the hand and quits · esc stays"
+    words = under_way(console)
+    short = f"{counted(len(console.bench.active), 'run')} under way"
+    asked = words if len(words) + len(beside) < place.size.width - FIELD else short
+    await place.line.ask(asked, beside=beside, changed=heard)
     if not stops:
         place.line.why_not("stayed: it goes on", "live")
         return
