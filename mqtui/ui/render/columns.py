@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mqtui.ui.render.rows import Column, Fitted, fitted
 
@@ -10,7 +10,9 @@ from mqtui.ui.render.rows import Column, Fitted, fitted
 class Sideways:
     """The columns a list shows in its width. The name stays; others stand aside so that the next have room."""
 
-    def __init__(self) -> None:
+    def __init__(self, turned: Callable[[], None]) -> None:
+        """`turned` is called when others are shown than before."""
+        self._turned = turned
         self._columns: Sequence[Column] = ()
         self._width = 0
         self._aside: set[str] = set()
@@ -38,25 +40,22 @@ class Sideways:
         """The ones that gave way instead of those shown; after the last the first again."""
         self._put(self._aside | set(self._movable()) if self.missing else set())
 
-    def right(self) -> bool:
-        """One column further; whether there is one."""
+    def right(self) -> None:
+        """One column further, where one gave way."""
         movable = self._movable()
-        if not (self.missing and movable):
-            return False
-        self._put(self._aside | {movable[0]})
-        return True
+        if self.missing and movable:
+            self._put(self._aside | {movable[0]})
 
-    def left(self) -> bool:
-        """One column back; whether one stands aside."""
+    def left(self) -> None:
+        """One column back, where one stands aside."""
         last = next((column.key for column in reversed(self._columns) if column.key in self._aside), None)
-        if last is None:
-            return False
-        self._put(self._aside - {last})
-        return True
+        if last is not None:
+            self._put(self._aside - {last})
 
     def _put(self, aside: set[str]) -> None:
         self._aside, self._fitted = aside, None
         self.fitted(self._columns, self._width)
+        self._turned()
 
     def _movable(self) -> list[str]:
         grows = any(column.grows for column in self._columns)

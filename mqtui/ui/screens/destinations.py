@@ -68,10 +68,12 @@ class DestinationsPlace(Listing[Line]):
         return any(desk.kind is item.broker for desk in lost)
 
     def obstacle(self, action: Action) -> str | None:
-        """A CAPITAL needs a link and leave."""
+        """A CAPITAL needs a row, a link and leave."""
         reason = super().obstacle(action)
         item = self.table.current
-        if reason is None and action.changes and item is not None:
+        if reason is None and action.changes:
+            if item is None:
+                return f"{action.title}: there is no row to do it to"
             return self.console.go.why_no_write(self.console.target, item.broker, action)
         return reason
 

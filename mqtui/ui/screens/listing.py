@@ -138,7 +138,7 @@ class Listing(Place, Generic[Item]):
         self.refresh_figures()
 
     @property
-    def named(self) -> str:
+    def exported_as(self) -> str:
         """What its rows are rows of, for the file of an export."""
         return self.crumbs()[-1].lower().replace(" ", "-")
 
@@ -178,7 +178,7 @@ class Listing(Place, Generic[Item]):
 
         table = self.focused_table or self.table
         rows = table.chosen() if table.lines.marks else table.lines.rows
-        exporting = exported(self, self.named, "row", rows, row_json(table.renderer))
+        exporting = exported(self, self.exported_as, "row", rows, row_json(table.renderer))
         self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
     @does("list.columns")
@@ -188,8 +188,7 @@ class Listing(Place, Generic[Item]):
         if not (table.sideways.missing or table.sideways.aside):
             self.line.why_not("all columns are shown", "text")
             return
-        table.turn_columns()
-        self.draw_facts()
+        table.sideways.turn()
         shown = ", ".join(column.title.lower() for _, column, _ in table.fitted)
         self.line.why_not(f"columns: {shown}", "text")
 

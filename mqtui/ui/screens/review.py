@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.figure import counted
-from mqtui.domain.plan import Severity
+from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
 from mqtui.services.json_rows import plan_row
@@ -28,6 +28,7 @@ from mqtui.ui.flight import Flight
 from mqtui.ui.render.audit_command import command_of
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.consent import agreed
+from mqtui.ui.screens.listing import troubled
 from mqtui.ui.screens.listing_export import exported
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.screens.run import RunPlace
@@ -38,7 +39,6 @@ from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
 CAREFUL = Stages((1, 10), stop_at=0.05, watch=60.0)
-ALLOW = re.compile(r"--allow (\S+?)\.?$")
 TITLED = re.compile(r"  \S.{9} \S")
 """A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
 
@@ -83,6 +83,7 @@ class ReviewPlace(Place):
             planned = await make(session, self.order, known().conventions, remote)
         except MqtuiError as error:
             self.say(error)
+            self.paper.write([*([line] for line in troubled(error)), [], *self._ways_on()])
             return
         if not self.is_attached:
             return
@@ -145,7 +146,7 @@ class ReviewPlace(Place):
             except NeedsConsent:
                 continue
             except MqtuiError as error:
-                return " · ".join(part for part in (f"{error.title}: {error.detail}", _by_terms(error.hint)) if part)
+                return f"{error.title}: {error.detail}{_by_terms(plan, risks)}"
         return ""
 
     def sentence(self) -> str:
@@ -198,6 +199,7 @@ class ReviewPlace(Place):
     def take(self, order: Order, allowed: frozenset[str]) -> None:
         """Make the plan anew on these terms."""
         self.order, self.allowed, self.planned = order, allowed, None
+        self.paper.write([[("making the plan anew …", "muted")]])
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     @does("nav.open")
@@ -215,7 +217,9 @@ class ReviewPlace(Place):
             return
         there = None
         if self.remote is not None and planned.delivery is not None:
-            there = await agreed(self.line, self.remote.policy, "publish there")
+            there = await agreed(
+                self.line, self.remote.policy, "publish there", allowed=allowed(self.order, self.allowed)
+            )
             if there is None:
                 return
         self.console.go.launch(RunPlace(self.desk, self.flight(session, planned, consent, there)))
@@ -248,10 +252,11 @@ class ReviewPlace(Place):
         return command_of(self.order, self.desk.address, self.allowed)
 
 
-def _by_terms(hint: str) -> str:
-    """What to do, as the terms of the console have it."""
-    found = ALLOW.search(hint)
-    return f"E, and let {found[1]} through" if found else hint
+def _by_terms(plan: Plan, risks: Collection[str]) -> str:
+    """Which risk can be let through by the terms."""
+    refused = (risk for risk in plan.risks if risk.severity is Severity.REFUSE and risk.name not in risks)
+    first = next(refused, None)
+    return "" if first is None or first.final else f" · E, and let {first.name} through"
 
 
 def toned(line: str) -> Text:

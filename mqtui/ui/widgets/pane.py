@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rich.segment import Segment
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import reactive
@@ -97,6 +98,11 @@ class Pane(Vertical):
     def on_descendant_blur(self) -> None:
         """The rule shows it is elsewhere."""
         self.head.focused_pane = False
+
+    @on(RowTable.Turned)
+    def _turned(self) -> None:
+        for titles in self.query(Titles):
+            titles.refresh()
 
     def title(self, name: str, facts: str = "") -> None:
         """Name and facts on the rule."""

@@ -90,6 +90,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             """The table."""
             return self.table
 
+    class Turned(Message):
+        """Other columns are shown."""
+
     def __init__(self, renderer: Renderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
         """Make it; with `parted` a rule stands between rows in trouble and the others."""
         super().__init__(id=id)
@@ -104,7 +107,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Whether a person moved the cursor: until then it stays on the worst row."""
 
         self._tones = tones.Tones({}, colour=False)
-        self.sideways = Sideways()
+        self.sideways = Sideways(self._turned)
 
     # -- what is shown
 
@@ -222,11 +225,6 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.move_by(1)
             self._marked()
 
-    def turn_columns(self) -> None:
-        """The columns that gave way instead of those that are shown."""
-        self.sideways.turn()
-        self.refresh()
-
     def pin(self) -> bool:
         """Keep the row under the cursor on top, or let it go again; whether it is kept now."""
         item = self.current
@@ -282,8 +280,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             "nav.page_up": lambda: self.move_page(-1),
             "nav.top": lambda: self.move_to(0),
             "nav.bottom": self.move_to_end,
-            "nav.left": lambda: self.sideways.left() and self.refresh(),
-            "nav.right": lambda: self.sideways.right() and self.refresh(),
+            "nav.left": self.sideways.left,
+            "nav.right": self.sideways.right,
             "list.mark": self.mark,
             "list.range": self.mark_range,
             "list.all": self.mark_all,
@@ -307,6 +305,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if self.is_attached:
             self._tones = tones.of(self.app)
             self.refresh()
+
+    def _turned(self) -> None:
+        self.refresh()
+        self.post_message(self.Turned())
 
     def on_resize(self) -> None:
         """Columns come and go with the room; the cursor stays in sight."""
