@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
 from mqtui.brokers.kafka.options import Settings, settings
-from mqtui.brokers.kafka.threads import apart, start
+from mqtui.brokers.kafka.threads import apart, awaited, start
 from mqtui.brokers.port import Address
 from mqtui.domain.errors import BrokerTrouble, MqtuiError, TimedOut
 
@@ -120,10 +120,9 @@ class Connection:
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
         """The answer, or the domain's error as soon as waiting for it is in vain."""
-        waiting = asyncio.wrap_future(promise)
+        waiting = awaited(promise)
         while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
             if (trouble := self.health.verdict()) is not None:
-                waiting.add_done_callback(_forget)
                 raise trouble
         try:
             answer = waiting.result()
@@ -165,9 +164,3 @@ class Connection:
 def _poll(admin: AdminClient, closed: threading.Event) -> None:
     while not closed.is_set():
         admin.poll(0.5)
-
-
-def _forget(waiting: asyncio.Future[Any]) -> None:
-    """An answer nobody waits for any more."""
-    if not waiting.cancelled():
-        waiting.exception()

@@ -44,9 +44,21 @@ def fulfil(promise: Future[Result], work: Callable[[], Result]) -> None:
         promise.set_result(result)
 
 
+def awaited(promise: Future[Result]) -> asyncio.Future[Result]:
+    """The promise for this loop. An error of it that nobody waits for any more is no news to asyncio's log."""
+    waiting = asyncio.wrap_future(promise)
+    waiting.add_done_callback(_taken_note_of)
+    return waiting
+
+
+def _taken_note_of(waiting: asyncio.Future[Result]) -> None:
+    if not waiting.cancelled():
+        waiting.exception()
+
+
 async def finished(promise: Future[Result]) -> Result:
     """Wait for a promise to its end even while this task is cancelled; the cancellation is raised afterwards."""
-    waiting = asyncio.wrap_future(promise)
+    waiting = awaited(promise)
     cancelled = False
     while not waiting.done():
         try:

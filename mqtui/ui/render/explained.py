@@ -39,7 +39,7 @@ def group(item: GroupLine, seen: Seen, now: float) -> str:
 
 def letters(place: Place, seen: Seen, now: float) -> str:
     """Of the letters of a place."""
-    what = f"what lies there less what runs of mqtui handled; a place of dead letters by {place.told_by}"
+    what = f"what lies there less what runs of mqtui handled, known by {place.told_by}"
     return _told("letters", place.letters, what, seen, now)
 
 
@@ -47,5 +47,5 @@ def _told(name: str, figure: Figure, what: str, seen: Seen, now: float) -> str:
     if figure is NOT_ASKED:
         return f"{name}: nothing is asked of this one"
     worth = "exact" if figure.sort is Sort.EXACT else figure.why or "not exact"
-    asked = f"asked {figures.age(now - seen.as_of)} ago, answered in {seen.took * 1000:.0f} ms"
-    return f"{name} {figure}: {what} · {worth} · {asked}"
+    asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.took * 1000:.0f} ms"
+    return f"{name} {figure}: {what} · {asked} · {worth}"
