@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from textual.worker import WorkType
+
     from mqtui.ui.app import Console
 
 PLACES = {
@@ -79,7 +82,8 @@ def why_not(console: Console, action_id: str) -> str | None:
 
 async def _start(console: Console) -> None:
     await import_module("mqtui.ui.arrival").first(console)
-    console.call_after_refresh(lambda: console.run_worker(_greet(console), exit_on_error=False, name="greeting"))
+    greeting: WorkType[None] = partial(_greet, console)
+    console.call_after_refresh(lambda: console.run_worker(greeting, exit_on_error=False, name="greeting"))
 
 
 async def _greet(console: Console) -> None:

@@ -125,7 +125,7 @@ class Place(Screen[None]):
     @property
     def stands(self) -> bool:
         """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
-        return self.is_mounted and bool(self.query(Line))
+        return self.is_mounted and bool(self.query("#said"))
 
     async def filled(self) -> None:
         """Wait until what it shows first is there: what is said then stays."""

@@ -26,6 +26,6 @@ async def greet(console: Console) -> None:
     if place is not None and not console.target:
         await place.filled()
         console.bench.note(text, "danger")
-        place.call_after_refresh(place.line.tell, text, "danger")
+        place.call_after_refresh(lambda: place.line.tell(text, "danger") if place.stands else None)
     else:
         console.toasts.tell(text, "danger")
