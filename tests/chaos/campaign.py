@@ -38,12 +38,11 @@ class Case:
     def kept(self) -> bool:
         """Whether nothing was lost, nobody doubled but named suspects, and no letter moved that was not planned.
 
-        A mortal letter in the hand of a killed process leaves its queue by the limit, whether it is lost, home already
-        or restored from its bundle, and leaves its place in the count to a later one (R8).
+        A letter that is lost leaves its place in the count to a later one (R8).
         """
         verdict = self.verdict
-        safe = verdict.lost <= self.may_lose and verdict.strangers <= self.may_lose
-        return safe and verdict.doubled == verdict.among_suspects and self.told_wrong <= self.may_lose
+        safe = verdict.lost <= self.may_lose and verdict.strangers <= verdict.lost
+        return safe and verdict.doubled == verdict.among_suspects and self.told_wrong <= verdict.lost
 
 
 @dataclass(slots=True)
