@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from mqtui.domain import times
@@ -15,6 +15,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.resource import parse as named
 from mqtui.services.redrive import terms
 from mqtui.services.redrive.order import Order
+from mqtui.ui.render.audit_command import instant
 from mqtui.ui.widgets.form import Field
 
 Value = TypeVar("Value")
@@ -49,8 +50,8 @@ def fields(order: Order, allowed: Collection[str], broker: BrokerKind) -> list[F
         (True, Field("cause", "Cause", wanted.cause, "the id of a cause; empty: all")),
         (True, Field("where", "Where", wanted.where, "jq: .amount == null")),
         (kafka, Field("partition", "Partition", _number(wanted.partition), "empty: all")),
-        (True, Field("since", "Died from", _time(wanted.since), "14:02, -15m or ISO 8601")),
-        (True, Field("until", "Died before", _time(wanted.until), "14:02, -15m or ISO 8601")),
+        (True, Field("since", "Died from", instant(wanted.since), "14:02, -15m or ISO 8601")),
+        (True, Field("until", "Died before", instant(wanted.until), "14:02, -15m or ISO 8601")),
         (True, Field("limit", "At most", _number(wanted.limit), "letters; empty: all")),
         (redrive, Field("first", "First", ",".join(map(str, stages.first)), "1,10 then the rest; empty: all at once")),
         (redrive, Field("stop_at", "Stop at", f"{stages.stop_at:.0%}" if stages.watched else "", "5% come back")),
@@ -144,10 +145,6 @@ def _agreed(text: str) -> bool:
 
 def _number(number: int | None) -> str:
     return "" if number is None else str(number)
-
-
-def _time(time_ms: int | None) -> str:
-    return "" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def _yes(given: bool) -> str:  # noqa: FBT001 - what is written is a yes or a no

@@ -52,6 +52,13 @@ def shop() -> MemoryShop:
 
 
 @pytest.fixture
+def dev(shop: MemoryShop) -> MemoryShop:
+    """The shop with its profiles."""
+    shop.profiles()
+    return shop
+
+
+@pytest.fixture
 def still(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
     """The shop with profiles, on a clock that only `trade` moves."""
     stand_still(monkeypatch, shop.world.clock)

@@ -16,13 +16,6 @@ from tests.ui.memory_shop import MemoryShop, many
 SIZES = ((80, 24), (120, 34), (160, 50))
 
 
-@pytest.fixture
-def dev(shop: MemoryShop) -> MemoryShop:
-    """The shop with its profiles."""
-    shop.profiles()
-    return shop
-
-
 def lines(user: User) -> list[str]:
     return user.picture.rstrip("\n").splitlines()
 

@@ -11,13 +11,6 @@ from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
 
-@pytest.fixture
-def dev(shop: MemoryShop) -> MemoryShop:
-    """The shop with its profiles."""
-    shop.profiles()
-    return shop
-
-
 def above(user: User) -> list[str]:
     """The screen above the line."""
     return user.picture.splitlines()[: user.place.line.region.y]

@@ -11,13 +11,6 @@ from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
 
-@pytest.fixture
-def dev(shop: MemoryShop) -> MemoryShop:
-    """The shop with its profiles."""
-    shop.profiles()
-    return shop
-
-
 def titles(user: User) -> list[str]:
     """The column titles that are drawn."""
     return [column.title for _, column, _ in user.table.fitted]

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from mqtui.ui.trail import MOST, ROOT
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
-
-
-@pytest.fixture
-def dev(shop: MemoryShop) -> MemoryShop:
-    shop.profiles()
-    return shop
 
 
 async def test_a_view_is_found_as_it_was_left(dev: MemoryShop) -> None:

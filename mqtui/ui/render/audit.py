@@ -11,6 +11,9 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.resource import parse
 from mqtui.ui.render.rows import Cell, Column
 
+LISTED = 4_000
+"""Lines of the audit that are shown; the chain is checked over all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditLine:

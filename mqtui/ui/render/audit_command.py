@@ -35,8 +35,8 @@ def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
         ("--cause", wanted.cause),
         ("--where", wanted.where),
         ("--partition", "" if wanted.partition is None else str(wanted.partition)),
-        ("--from", _time(wanted.since)),
-        ("--until", _time(wanted.until)),
+        ("--from", instant(wanted.since)),
+        ("--until", instant(wanted.until)),
         ("--limit", "" if wanted.limit is None else str(wanted.limit)),
         ("--rate", "" if order.rate is None else f"{order.rate:g}"),
         ("--canary", ",".join(map(str, stages.first))),
@@ -55,5 +55,6 @@ def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
     return shlex.join([*words, *(name for name, on in switches if on)])
 
 
-def _time(time_ms: int | None) -> str:
+def instant(time_ms: int | None) -> str:
+    """A time in ms since the epoch as the command line takes it; "" where there is none."""
     return "" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")

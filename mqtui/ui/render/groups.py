@@ -46,10 +46,10 @@ class GroupLine:
         return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
 
 
-def group_lines(broker: BrokerKind, seen: Seen) -> list[GroupLine]:
-    """A line for each group of one broker."""
+def group_lines(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> list[GroupLine]:
+    """A line for each group of one broker, or for those that read one destination."""
     lines = []
-    for group in seen.groups:
+    for group in seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]:
         series = seen.trend(group.ref, "lag")
         stalled = stands_still(seen, group.ref)
         lines.append(

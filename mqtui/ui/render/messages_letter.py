@@ -164,18 +164,18 @@ def original_lines(found: Original, letter: Message) -> Lines:
 
 def _later(found: Later) -> list[list[Cell]]:
     if found.message is not None:
-        warned = _neighbour("▲ same key later", found.message)
-        return [[(warned[0][0], "warn"), *warned[1:]], *([[(f"  {found.groups}", "")]] if found.groups else [])]
+        line = _neighbour("▲ same key later", found.message, "warn")
+        return [line, [(f"  {found.groups}", "")]] if found.groups else [line]
     if found.to_the_end:
         return [[("the newest record of its key", "ok")]]
     return [[(f"no newer record of its key among the next {found.looked:,}", "muted")]]
 
 
-def _neighbour(word: str, message: Message) -> list[Cell]:
+def _neighbour(word: str, message: Message, tone: str = "muted") -> list[Cell]:
     place = message.position
     number = str(place.offset) if isinstance(place, Offset) else str(place)
     return [
-        (f"{word} ", "muted"),
+        (f"{word} ", tone),
         (number, ""),
         (f"  {readable_key(message.key)[0]}  ", ""),
         (beginning(message)[0], "muted"),

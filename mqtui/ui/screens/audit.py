@@ -14,7 +14,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.state.audit import Audit
 from mqtui.state.runs import RunRecord
 from mqtui.ui.actions import Action
-from mqtui.ui.render.audit import AuditLine, AuditRows, joined
+from mqtui.ui.render.audit import LISTED, AuditLine, AuditRows, joined
 from mqtui.ui.render.audit_command import equivalent
 from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
@@ -24,9 +24,6 @@ from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.screens.runs_letters import RunLettersPlace
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
-
-LISTED = 4_000
-"""Lines of the audit that are shown; the chain is checked over all of them."""
 
 
 @dataclass(frozen=True, slots=True)

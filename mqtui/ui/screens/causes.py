@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from time import time
 
@@ -24,11 +23,10 @@ from mqtui.services.deadletters import Place as Letters
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.actions import Action
-from mqtui.ui.goto import reference
 from mqtui.ui.render.causes import CauseLine, Causes, by_minute
 from mqtui.ui.render.sample import sample_lines
 from mqtui.ui.render.text import Text
-from mqtui.ui.screens.listing import Listing
+from mqtui.ui.screens.listing import Listing, named
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
@@ -245,14 +243,9 @@ class CausesPlace(Listing[CauseLine]):
 
     def copies(self, item: CauseLine) -> dict[str, tuple[str, str]]:
         """What they died of, its id, the way here, and the command that plans their way home."""
-        address, name = self.desk.address, self.ref.name
-        plan = shlex.join(["mqtui", "redrive", address, name, "--cause", item.cause.id, "--dry-run"])
-        return {
-            "y": ("cause", item.cause.text),
-            "p": ("cause id", item.cause.id),
-            "r": ("reference", reference(address, self.ref)),
-            "c": ("command", plan),
-        }
+        address, cause = self.desk.address, item.cause
+        words = ("mqtui", "redrive", address, self.ref.name, "--cause", cause.id, "--dry-run")
+        return {**named(self.ref, address, *words), "y": ("cause", cause.text), "p": ("cause id", cause.id)}
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:

@@ -93,8 +93,8 @@ class LetterPlace(Place):
         self.beside.add_class("beside")
         self.value = Pane(PayloadView(), name="value", id="value")
         self.headers = Pane(PayloadView(), name="headers", id="headers")
-        self.audit = AuditPane(self.ref)
-        yield Vertical(Horizontal(self.cause, self.beside, self.audit, id="above"), self.value, self.headers)
+        above = Horizontal(self.cause, self.beside, AuditPane(self.ref), id="above")
+        yield Vertical(above, self.value, self.headers)
 
     def crumbs(self) -> tuple[str, ...]:
         """Dead letters, whose, which."""
@@ -107,7 +107,6 @@ class LetterPlace(Place):
         self.place_panes()
         _view(self.value).focus()
         self.draw()
-        self.run_worker(self.audit.read(), group="audit", exit_on_error=False)
 
     def on_resize(self) -> None:
         """The size class may be another one."""

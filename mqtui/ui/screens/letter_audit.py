@@ -8,13 +8,10 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
 from mqtui.domain.resource import Ref
 from mqtui.state.audit import Audit
-from mqtui.ui.render.audit import brief, joined
+from mqtui.ui.render.audit import LISTED, brief, joined
 from mqtui.ui.render.payload import Lines
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload import PayloadView
-
-LISTED = 4_000
-"""Lines of the audit that are looked through."""
 
 
 class AuditPane(Pane):
@@ -26,8 +23,11 @@ class AuditPane(Pane):
         self.add_class("around")
         self.ref = ref
 
-    async def read(self) -> None:
-        """Read them."""
+    def on_show(self) -> None:
+        """Read them where there is room to show them."""
+        self.run_worker(self._read(), exclusive=True, exit_on_error=False)
+
+    async def _read(self) -> None:
         try:
             entries = await asyncio.to_thread(Audit().entries, LISTED)
         except MqtuiError as error:

@@ -84,10 +84,8 @@ async def same_key_later(session: Session, found: Original, seen: Seen | None) -
                 return Later(same, number, to_the_end=False, groups=passing(seen, ref, same))
             size += sum(each.size for each in batch)
             if size > HEAVY:
-                break
-        else:
-            return Later(None, number, to_the_end=number < LOOKED)
-    return Later(None, number, to_the_end=False)
+                return Later(None, number, to_the_end=False)
+    return Later(None, number, to_the_end=number < LOOKED)
 
 
 def _lies_before(place: Position, other: Position | None) -> bool:

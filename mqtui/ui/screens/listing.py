@@ -138,6 +138,11 @@ class Listing(Place, Generic[Item]):
         self.refresh_figures()
 
     @property
+    def at_hand(self) -> RowTable[Any]:
+        """The list with the focus."""
+        return self.focused_table or self.table
+
+    @property
     def exported_as(self) -> str:
         """What its rows are rows of, for the file of an export."""
         return self.crumbs()[-1].lower().replace(" ", "-")
@@ -151,9 +156,9 @@ class Listing(Place, Generic[Item]):
         """Ask which part of the row to copy."""
         from mqtui.ui.screens.listing_copy import copied
 
-        table = self.focused_table
-        item = None if table is None else table.current
-        if table is None or item is None:
+        table = self.at_hand
+        item = table.current
+        if item is None:
             self.line.why_not("there is nothing to copy")
             return
         row = {"y": ("row", "  ".join(filter(None, plain(table.renderer, item).values())))}
@@ -176,7 +181,7 @@ class Listing(Place, Generic[Item]):
         """Write the marked rows, else all shown, into a file as they are shown."""
         from mqtui.ui.screens.listing_export import exported, row_json
 
-        table = self.focused_table or self.table
+        table = self.at_hand
         rows = table.chosen() if table.lines.marks else table.lines.rows
         exporting = exported(self, self.exported_as, "row", rows, row_json(table.renderer))
         self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
@@ -184,7 +189,7 @@ class Listing(Place, Generic[Item]):
     @does("list.columns")
     def columns(self) -> None:
         """The columns that gave way instead of those that are shown; after the last the first again."""
-        table = self.focused_table or self.table
+        table = self.at_hand
         if not (table.sideways.missing or table.sideways.aside):
             self.line.why_not("all columns are shown", "text")
             return
@@ -195,7 +200,7 @@ class Listing(Place, Generic[Item]):
     @does("thing.pin")
     def pin(self) -> None:
         """Keep the row on top, or let it go."""
-        table = self.focused_table or self.table
+        table = self.at_hand
         if table.current is not None:
             self.line.why_not("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
 

@@ -39,6 +39,9 @@ class MessageListing(Listing[Message]):
     #detail { width: 42fr; }
     """
 
+    dims = True
+    """Whether a lost link dims the rows."""
+
     def __init__(self, desk: Desk, ref: Ref) -> None:
         super().__init__()
         self.desk = desk
@@ -83,15 +86,15 @@ class MessageListing(Listing[Message]):
         if not self.stands:
             return
         seen = self.desk.seen
-        self.table.stale = self.lost or (seen is not None and seen.trouble is not None)
+        self.table.stale = self.dims and (self.lost or (seen is not None and seen.trouble is not None))
         self.draw_facts()
-        if seen is not None:
+        if seen is not None and self.around.display:
             self.draw_readers(seen)
 
     def draw_readers(self, seen: Seen) -> None:
-        """The groups that read it, where there is room."""
+        """The groups that read it."""
         self.readers.stale = seen.trouble is not None
-        own = [line for line in group_lines(self.desk.kind, seen) if self.ref in line.group.reads]
+        own = group_lines(self.desk.kind, seen, self.ref)
         self.readers.show(own)
         self.readers.instead = () if own else [[("nobody reads it", "muted")]]
         self.around.title(f"Groups of {self.ref.name}", f"{len(own):,}")
@@ -132,6 +135,7 @@ class MessageListing(Listing[Message]):
         """The size class may be another one."""
         if self.is_mounted:
             self.place_panes()
+            self.call_after_refresh(self.refresh_figures)
 
     def draw_detail(self) -> None:
         """The message under the cursor."""

@@ -46,6 +46,8 @@ class PeekPlace(MessageListing):
         "message.publish",
     )
 
+    dims = False  # what is shown is in memory
+
     def __init__(self, desk: Desk, ref: Ref) -> None:
         super().__init__(desk, ref)
         self.row: Destination | None = None
@@ -225,14 +227,6 @@ class PeekPlace(MessageListing):
     @property
     def _shown_price(self) -> Price:
         return self.offer.price if self.offer is not None else self._peeked.price
-
-    def refresh_figures(self) -> None:
-        """A lost link does not dim what is in memory."""
-        if not self.stands:
-            return
-        self.draw_facts()
-        if self.desk.seen is not None:
-            self.draw_readers(self.desk.seen)
 
     def sentence(self, item: Message) -> str:
         """What it died of, and what the look did to it."""

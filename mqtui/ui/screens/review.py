@@ -19,9 +19,9 @@ from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
 from mqtui.services.json_rows import plan_row
 from mqtui.services.plan_lines import lines
-from mqtui.services.redrive.order import Order, Stages
+from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.planning import Planned, make
-from mqtui.services.redrive.terms import allowed
+from mqtui.services.redrive.terms import allowed, stages
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
@@ -38,7 +38,7 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.workbench import Desk
 
-CAREFUL = Stages((1, 10), stop_at=0.05, watch=60.0)
+CAREFUL = stages((1, 10), None, None)
 TITLED = re.compile(r"  \S.{9} \S")
 """A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
 
@@ -100,8 +100,7 @@ class ReviewPlace(Place):
         """What the plan does to how many, and which plan it is."""
         assert self.planned is not None
         plan = self.planned.plan
-        strength = f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
-        facts = f"plan {plan.id[:4].upper()}{strength}"
+        facts = f"plan {plan.id[:4].upper()}{promised(plan)}"
         return f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts
 
     def draw_plan(self) -> None:
@@ -134,19 +133,23 @@ class ReviewPlace(Place):
             return "the plan is not there yet"
         return "there is nothing to do" if self.planned.plan.count.number == 0 else self.forbidden()
 
+    @property
+    def let_through(self) -> frozenset[str]:
+        """The risks that are let through by name, those that terms stand for among them."""
+        return allowed(self.order, self.allowed)
+
     def forbidden(self) -> str:
         """Why profiles or risks forbid the plan; "" where they do not."""
         assert self.planned is not None
-        risks = allowed(self.order, self.allowed)
         for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.delivery)):
             if session is None or plan is None:
                 continue
             try:
-                check(session.policy, plan, Consent(yes=True, typed=session.policy.profile, allowed=risks))
+                check(session.policy, plan, Consent(yes=True, typed=session.policy.profile, allowed=self.let_through))
             except NeedsConsent:
                 continue
             except MqtuiError as error:
-                return f"{error.title}: {error.detail}{_by_terms(plan, risks)}"
+                return f"{error.title}: {error.detail}{_by_terms(plan, self.let_through)}"
         return ""
 
     def sentence(self) -> str:
@@ -188,8 +191,8 @@ class ReviewPlace(Place):
         if self.order.verb is Verb.DISCARD:
             self.line.why_not("a discard is done at once")
             return
-        stages = replace(self.order.stages, first=CAREFUL.first if self.whole else ())
-        self.take(replace(self.order, stages=stages), self.allowed)
+        other = replace(self.order.stages, first=CAREFUL.first if self.whole else ())
+        self.take(replace(self.order, stages=other), self.allowed)
 
     @does("thing.edit")
     async def terms(self) -> None:
@@ -212,14 +215,12 @@ class ReviewPlace(Place):
         if session is None or planned is None:
             return
         what, thing = self.asked()
-        consent = await agreed(self.line, session.policy, what, thing, allowed(self.order, self.allowed))
+        consent = await agreed(self.line, session.policy, what, thing, self.let_through)
         if consent is None:
             return
         there = None
         if self.remote is not None and planned.delivery is not None:
-            there = await agreed(
-                self.line, self.remote.policy, "publish there", allowed=allowed(self.order, self.allowed)
-            )
+            there = await agreed(self.line, self.remote.policy, "publish there", allowed=self.let_through)
             if there is None:
                 return
         self.console.go.launch(RunPlace(self.desk, self.flight(session, planned, consent, there)))
@@ -250,6 +251,11 @@ class ReviewPlace(Place):
     def command(self) -> str:
         """The equivalent command line."""
         return command_of(self.order, self.desk.address, self.allowed)
+
+
+def promised(plan: Plan) -> str:
+    """How strong its guarantee is, to stand behind something else."""
+    return f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
 
 
 def _by_terms(plan: Plan, risks: Collection[str]) -> str:

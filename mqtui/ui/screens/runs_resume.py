@@ -19,7 +19,7 @@ from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
-from mqtui.ui.screens.review import ReviewPlace
+from mqtui.ui.screens.review import ReviewPlace, promised
 from mqtui.ui.screens.runs_desk import desk_of, ready, remote_of
 from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.workbench import Desk
@@ -85,8 +85,7 @@ class ResumePlace(ReviewPlace):
         """That it is the rest, and of which run."""
         assert self.planned is not None
         plan = self.planned.plan
-        promise = f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
-        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promise
+        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promised(plan)
 
     def _ways_on(self) -> list[Text]:
         if self.refusal():
