@@ -1,9 +1,12 @@
 """The three brokers of one test run: each is started when first asked for, all end with the run."""
 
+import os
 import threading
 from functools import cached_property
+from pathlib import Path
 
 from mqtui.demo.servers import Servers
+from tests.newer_servers import NewerServers
 
 
 class Brokers:
@@ -19,8 +22,9 @@ class Brokers:
 
     @cached_property
     def servers(self) -> Servers:
-        """What runs them."""
-        return Servers()
+        """What runs them: this machine's releases, or those of the folder in MQTUI_NEWER_ROOT (`tests/newer`)."""
+        newer = os.environ.get("MQTUI_NEWER_ROOT")
+        return NewerServers(Path(newer)) if newer else Servers()
 
     def kafka(self) -> str:
         """Return Kafka's URL. Raises KafkaMissing."""
