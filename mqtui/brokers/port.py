@@ -108,6 +108,18 @@ class Broker(Protocol):
     groups: Groups
     pending: Pending | None
 
+    async def identity(self) -> str:
+        """The name of the broker itself, the same by whatever address and user it is reached; "" where nobody says it.
+
+        Kafka: the cluster id. RabbitMQ: `<cluster name>/<vhost>`. Redis: `<replication id>/<database>`; of a cluster,
+        the least node id. A Redis that was restarted, or is the new primary after a failover, has another one, and
+        RabbitMQ's cluster name may be given twice: so a difference proves two brokers with Kafka only, and equality
+        proves one broker with Kafka and Redis.
+
+        Raises:
+            MqtuiError: no conversation.
+        """
+
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind, version, plugin and rights allow the verb."""
 

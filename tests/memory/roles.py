@@ -148,6 +148,10 @@ class MemoryBroker:
         self.groups: Groups = MemoryGroups(talk)
         self.pending: Pending | None = MemoryPending(talk) if kind is BrokerKind.REDIS else None
 
+    async def identity(self) -> str:
+        """The server's name."""
+        return self._talk.shelf.identity
+
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""
         return self._talk.shelf.can(verb, ref)

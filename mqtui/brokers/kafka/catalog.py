@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from confluent_kafka import KafkaError
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import DescribeClusterResult, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import said_of
@@ -35,11 +35,18 @@ class KafkaCatalog:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._cluster_id: str | None = None
+
+    async def cluster_id(self) -> str:
+        """The id all brokers of the cluster share, asked once; "" where it has none."""
+        if self._cluster_id is None:
+            told = await self._described("asking for the cluster id")
+            self._cluster_id = told.cluster_id or ""
+        return self._cluster_id
 
     async def cluster(self) -> Cluster:
         """The cluster. Its version is the release whose protocol the brokers speak, such as 4.3."""
-        admin = self._connection.admin()
-        told = await self._connection.ask(admin.describe_cluster(request_timeout=ANSWER), "looking at the cluster")
+        told = await self._described("looking at the cluster")
         controller = told.controller
         facts = [("brokers", ", ".join(f"{node.id} {node.host}:{node.port}" for node in told.nodes))]
         if controller is not None:
@@ -71,6 +78,10 @@ class KafkaCatalog:
         facts: dict[str, str | int | bool | None] = {name: config[name] for name in TOLD if name in config}
         facts |= {"topic.id": topic.identity, "replicas": topic.replicas, "in.sync": topic.in_sync}
         return self._row(topic.name, len(topic.partitions), counts[topic.name], facts)
+
+    async def _described(self, doing: str) -> DescribeClusterResult:
+        admin = self._connection.admin()
+        return await self._connection.ask(admin.describe_cluster(request_timeout=ANSWER), doing)
 
     async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, Figure]:
         places = [(name, partition) for name, partitions in topics.items() for partition in partitions]

@@ -36,6 +36,10 @@ class KafkaBroker:
         self.reader = KafkaReader(connection)
         self.groups = KafkaGroups(connection)
 
+    async def identity(self) -> str:
+        """The cluster id, asked once; "" where the cluster has none."""
+        return await self.catalog.cluster_id()
+
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and rights allow the verb."""
         return await supported(self._connection, verb, ref)

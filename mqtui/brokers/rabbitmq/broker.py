@@ -41,6 +41,10 @@ class RabbitBroker:
         self.reader = RabbitReader(access)
         self.groups = RabbitGroups(access)
 
+    async def identity(self) -> str:
+        """Cluster name and vhost, as the broker says them when a connection opens: no management API is needed."""
+        return f"{(await self._access.server()).cluster}/{self._access.vhost}"
+
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether the verb is offered, or the reason why not."""
         if verb in NEED_MANAGEMENT and not self._access.management.given:

@@ -66,6 +66,10 @@ class RedisBroker:
         self.groups: Groups = StreamGroups(nodes, streams)
         self.pending: Pending | None = StreamPending(nodes)
 
+    async def identity(self) -> str:
+        """Replication id and database; of a cluster the least node id. "" where the server does not say."""
+        return await self._server.identity()
+
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and version allow the verb; missing rights are named by the plan."""
         if verb is Verb.SPEND:

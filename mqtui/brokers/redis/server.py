@@ -7,8 +7,8 @@ from redis.exceptions import RedisError
 from mqtui.brokers.redis.errors import answered
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import pairs, sure, text
-from mqtui.brokers.redis.wire import Wire, info
-from mqtui.domain.errors import NotAuthorised
+from mqtui.brokers.redis.wire import Wire, database, info
+from mqtui.domain.errors import NotAuthorised, Unsupported
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.topology import Cluster
 
@@ -67,6 +67,26 @@ class Server:
             except NotAuthorised:
                 return None
         return self._version
+
+    async def identity(self) -> str:
+        """`<replication id>/<database>`, or of a cluster the least node id; "" where the server does not say.
+
+        A primary and its replicas share the replication id (https://redis.io/docs/latest/operate/oss_and_stack/
+        management/replication/); `run_id` would be another one on each. Neither outlives a restart or a promotion.
+        Node ids do, so of a cluster all nodes are asked for, also those that are replicas or down at the moment.
+
+        Raises:
+            MqtuiError: no conversation.
+        """
+        node = await self._nodes.of(b"")
+        try:
+            lines = await told(node, "server", "replication")
+            if lines.get("redis_mode") == "cluster":
+                return min(line.split()[0] for line in text(await node.ask("CLUSTER", "NODES")).splitlines())
+        except (NotAuthorised, Unsupported):
+            return ""
+        replication = lines.get("master_replid", "")
+        return f"{replication}/{database(self._nodes.address)}" if replication else ""
 
     async def cluster(self) -> Cluster:
         """The broker as a whole.
