@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.convoy import Carried, Lane, Lanes, Places
-from mqtui.domain.message import EntryId, Message, Outgoing
+from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms, Transfer
@@ -131,6 +131,22 @@ class Broker(Protocol):
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """What a move within this broker promises."""
+
+
+@runtime_checkable
+class TracesMoves(Protocol):
+    """A broker that keeps for some days which letters a run has moved, apart from the source (C13)."""
+
+    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """What became of letters that were in hand when a process of `terms.run` died and are not in the source now.
+
+        One receipt a letter, in order: stored (with its place in the target where that is known) where the broker's own
+        record proves it, for the targets in `terms.targets`, or removed by the run where there are none; else unknown,
+        with the reason.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation.
+        """
 
 
 class Publisher(Protocol):

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.port import Adapter
+from mqtui.brokers.port import Adapter, TracesMoves
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.message import Message
@@ -192,3 +192,25 @@ async def test_a_lease_the_plan_does_not_name_is_refused(world: World, adapter: 
             async with writer.lease(taken, terms):
                 pytest.fail("the lease was given")
     assert world.fingerprint() == before
+
+
+async def test_c13_a_run_that_moves_letters_can_be_traced(world: World, adapter: Adapter) -> None:
+    """C13: after a crash the record of the run proves what it moved; what another hand removed is unknown."""
+    if not isinstance(adapter.broker, TracesMoves):
+        pytest.skip("this broker keeps no record of its own, or keeps it where a resume looks anyway")
+    source, target = world.create("dlq"), world.create("home")
+    world.put(source, [world.letter(number) for number in range(6)])
+    move = Move(adapter, source, target)
+    planned = await move.planned()
+    async with move.lease(planned) as lease:
+        letters = [letter async for batch in lease.batches(10) for letter in batch]
+        receipts = await lease.move(move.transfers(letters[:4]))
+    terms, places = move.terms(planned[1]), [letter.position for letter in letters]
+    world.remove(source)
+    world.create("dlq")
+    traced = await adapter.broker.trace(planned[0], terms, places)
+    assert [one.state for one in traced] == [Stored.STORED] * 4 + [Stored.UNKNOWN] * 2
+    assert [one.position for one in traced[:4]] == [one.position for one in receipts]
+    assert all(one.reason for one in traced[4:])
+    another = await adapter.broker.trace(planned[0], replace(terms, run="0" * 32), places)
+    assert {one.state for one in another} == {Stored.UNKNOWN}

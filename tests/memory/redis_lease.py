@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch
-from mqtui.domain.message import EntryId, Message
+from mqtui.domain.message import EntryId, Message, Position
 from mqtui.domain.redrive import IdBounds, Receipt, Source, Stored, Terms, Transfer
 
 if TYPE_CHECKING:
@@ -63,9 +63,11 @@ class RedisLease:
             try:
                 receipt = self._shelf.store(transfer.outgoing())
             except BaseException:
+                self._record(transfer.letter, None)
                 self._take_out(transfer.letter)
                 raise
             if receipt.state in (Stored.STORED, Stored.UNKNOWN):
+                self._record(transfer.letter, receipt.position)
                 self._take_out(transfer.letter)
             receipts.append(receipt)
         self._shelf.faults.batch_done()
@@ -78,6 +80,7 @@ class RedisLease:
         for letter in letters:
             here = self._here(letter)
             if here:
+                self._record(letter, None)
                 self._take_out(letter)
             receipts.append(Receipt(Stored.STORED, letter.position) if here else GONE)
         return receipts
@@ -90,6 +93,10 @@ class RedisLease:
 
     def _here(self, letter: Message) -> bool:
         return letter.position in self._stream.entries and letter.position not in self._stream.handled
+
+    def _record(self, letter: Message, place: Position | None) -> None:
+        assert isinstance(letter.position, EntryId)
+        self._shelf.moved.setdefault((self._source.ref.name, self._terms.run), {})[letter.position] = place
 
     def _take_out(self, letter: Message) -> None:
         assert isinstance(letter.position, EntryId)

@@ -10,7 +10,7 @@ from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import exact, total
-from mqtui.domain.message import EntryId, Field, Message, Outgoing
+from mqtui.domain.message import EntryId, Field, Message, Outgoing, Position
 from mqtui.domain.plan import Acknowledge, Claim, Plan, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Stored, Strength, Terms
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
@@ -61,6 +61,8 @@ class RedisShelf(Shelf):
     def __init__(self, address: Address, clock: Clock) -> None:
         super().__init__(address, clock)
         self.streams: dict[str, Stream] = {}
+        self.moved: dict[tuple[str, str], dict[EntryId, Position | None]] = {}
+        """By source and run: letters it has moved, and where each is now. It outlives the stream."""
 
     # --- filling
 
@@ -222,6 +224,16 @@ class RedisShelf(Shelf):
 
     def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         return RedisLease.taken(self, source, terms)
+
+    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """What the run has moved, by its own record."""
+        moved = self.moved.get((source.ref.name, terms.run), {})
+        return [
+            Receipt(Stored.STORED, moved[position])
+            if isinstance(position, EntryId) and position in moved
+            else Receipt(Stored.UNKNOWN, reason="the run has no record of it")
+            for position in positions
+        ]
 
     def take_out(self, stream: Stream, entry: EntryId) -> None:
         """XDEL where no group still needs the entry, else note it as handled (D1)."""

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 from mqtui.brokers.port import Batch, Broker, Catalog, Groups, Lease, Pending, Permit, Publisher, Reader
 from mqtui.domain.capability import Support, Verb
-from mqtui.domain.message import EntryId, Message, Outgoing
+from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Edge, Extent, Price, Span
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Page, PendingEntry
-from tests.memory.shelf import MemoryLease, Shelf
+from tests.memory.shelf import MemoryLease, Shelf, TracesHere
 
 BATCH = 1000
 
@@ -169,6 +169,16 @@ class MemoryBroker:
         return self._talk.shelf.guarantee(source, targets)
 
 
+class MemoryTracingBroker(MemoryBroker):
+    """One that keeps which letters a run has moved."""
+
+    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """By the record of the run."""
+        shelf = self._talk.shelf
+        assert isinstance(shelf, TracesHere)
+        return shelf.trace(source, terms, positions)
+
+
 class MemoryPublisher:
     """Publishing with confirmation."""
 
@@ -225,7 +235,8 @@ class MemoryAdapter:
 
     def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
         self._talk = talk
-        self.broker: Broker = MemoryBroker(talk, kind)
+        role = MemoryTracingBroker if kind is BrokerKind.REDIS else MemoryBroker
+        self.broker: Broker = role(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:
         """A writer for one permit."""

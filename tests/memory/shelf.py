@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mqtui.brokers.port import Address, Batch, Lease
 from mqtui.domain.capability import YES, Support, Verb, no
@@ -29,6 +29,14 @@ class MemoryLease(Lease, Protocol):
 
     def lost(self) -> None:
         """The connection is gone: the broker takes back what it lent."""
+
+
+@runtime_checkable
+class TracesHere(Protocol):
+    """A shelf that keeps which letters a run has moved."""
+
+    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """As `TracesMoves.trace`."""
 
 
 def takes(plan: Plan) -> bool:

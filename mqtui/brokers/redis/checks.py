@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mqtui.brokers.redis.catalog import require_stream, stream_key
 from mqtui.brokers.redis.lagging import standing
-from mqtui.brokers.redis.marks import LIFE, run_mark, stay_mark
+from mqtui.brokers.redis.marks import LIFE, moved_record, run_mark, stay_mark
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import items, sure
-from mqtui.brokers.redis.rights import marking, missing, removing, storing
+from mqtui.brokers.redis.rights import marking, missing, recording, removing, storing
 from mqtui.brokers.redis.server import persistence, told
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.errors import NotAuthorised, NotFound
@@ -107,15 +107,17 @@ class StreamChecks:
 
     async def _of_rights(self, source: Source, targets: Sequence[Ref], run: str) -> list[Risk]:
         key, prefix = stream_key(source.ref), self._nodes.address.prefix
-        stays = stay_mark(prefix, key)
-        lacking = await missing(await self._nodes.of(key), removing(key, stays))
+        stays, record = stay_mark(prefix, key), moved_record(prefix, key, run)
+        node = await self._nodes.of(key)
+        lacking = await missing(node, removing(key, stays, record))
+        unrecorded = await missing(node, recording(record))
         for target in targets:
             goal = stream_key(target)
             mark = run_mark(prefix, goal, run)
             needed = [*storing(goal, mark), *marking(mark)] if self._crosses(source, target) else storing(goal)
             more = await missing(await self._nodes.of(goal), needed)
             lacking = None if lacking is None or more is None else lacking + more
-        return _named(lacking)
+        return _named(lacking) + _unrecorded(unrecorded or [])
 
     async def _of_server(self, key: bytes) -> list[Risk]:
         node = await self._nodes.of(key)
@@ -135,6 +137,13 @@ def _named(lacking: list[NotAuthorised] | None) -> list[Risk]:
         return [Risk("rights", "rights can't be asked here (ACL DRYRUN); the run tries them before it copies")]
     texts = dict.fromkeys(f"{one.title}: {one.hint}" for one in lacking)
     return [Risk("rights", text, Severity.REFUSE, final=True) for text in texts]
+
+
+def _unrecorded(lacking: list[NotAuthorised]) -> list[Risk]:
+    if not lacking:
+        return []
+    text = "after a crash, a letter that is neither in the source nor in the journal stays unknown"
+    return [Risk("no-record", f"{lacking[0].title}, so no record of moves is kept: {text}")]
 
 
 def _of_role(lines: dict[str, str], wanted: int | None) -> list[Risk]:

@@ -31,13 +31,14 @@ from mqtui.brokers.redis.reader import StreamReader
 from mqtui.brokers.redis.replies import Reply, entries, entry_id, items, number, pairs, sure
 from mqtui.brokers.redis.server import Server
 from mqtui.brokers.redis.steps import StreamSteps
+from mqtui.brokers.redis.tracing import MoveTracer
 from mqtui.brokers.redis.wire import database
 from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import exact
-from mqtui.domain.message import EntryId
+from mqtui.domain.message import EntryId, Position
 from mqtui.domain.plan import Plan, Send, Step, StepResult
-from mqtui.domain.redrive import Guarantee, IdBounds, Source, Terms
+from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
 VARIANTS = ("", "sentinel", "cluster")
@@ -60,6 +61,7 @@ class RedisBroker:
         self._nodes = nodes
         self._server = Server(nodes)
         self._checks = StreamChecks(nodes)
+        self._tracer = MoveTracer(nodes)
         streams = StreamCatalog(nodes, self._server)
         self.catalog: Catalog = streams
         self.reader: Reader = StreamReader(nodes)
@@ -112,6 +114,10 @@ class RedisBroker:
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """Exactly once within a slot; across slots, no double while the run's mark lives."""
         return self._checks.guarantee(source, targets)
+
+    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """What the run's own scripts recorded of letters that are not in the source any more."""
+        return await self._tracer.trace(source, terms, positions)
 
 
 class RedisWriter:

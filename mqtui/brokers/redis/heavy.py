@@ -34,10 +34,11 @@ UNSETTLED = Receipt(Stored.REFUSED, reason=f"the streams changed meanwhile, {TRI
 class HeavyMover:
     """Moves one letter at a time. `mark` is the run's mark where the target lies in another slot."""
 
-    def __init__(self, nodes: Nodes, line: Line, stays: bytes, mark: bytes | None = None) -> None:
+    def __init__(self, nodes: Nodes, line: Line, stays: bytes, record: bytes, mark: bytes | None = None) -> None:
         self._nodes = nodes
         self._line = line
         self._stays = stays
+        self._record = record
         self._mark = mark
 
     async def move(self, letter: Message, way: Way) -> Receipt:
@@ -104,7 +105,7 @@ class HeavyMover:
         parts = way.parts(letter)
         digest = hashlib.sha1(b"\0".join(parts), usedforsecurity=False).hexdigest().encode()
         if self._mark is None:
-            last = call(FINISH, (source, self._stays, target), LIFE_S, raw, digest)
+            last = call(FINISH, (source, self._stays, self._record, target), LIFE_S, raw, digest)
         else:
             last = call(MARK, (target, self._mark), LIFE_S, raw, digest)
         return [("MULTI",), ("XADD", target, "NOMKSTREAM", "*", *parts), last, ("EXEC",)]

@@ -12,12 +12,13 @@ from mqtui.brokers.redis.catalog import require_stream, stream_key
 from mqtui.brokers.redis.crossing import CrossMover
 from mqtui.brokers.redis.heavy import MOST_FIELDS, HeavyMover
 from mqtui.brokers.redis.line import Line
-from mqtui.brokers.redis.marks import run_mark, stay_mark
+from mqtui.brokers.redis.marks import LIFE_S, earlier_record, moved_record, run_mark, stay_mark
 from mqtui.brokers.redis.moving import BATCH_BYTES, SlotMover, Way
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.releasing import Releaser
 from mqtui.brokers.redis.replies import entries, entry_id, sure
 from mqtui.brokers.redis.rights import marking, prove, removing, storing
+from mqtui.brokers.redis.scripts import KEEP_RECORD, call
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.errors import NotFound
 from mqtui.domain.message import EntryId, Message
@@ -46,7 +47,8 @@ class StreamLease:
         self._line = Line(nodes, self._key)
         self._lines: list[Line] = [self._line]
         self._routes: dict[Ref, Route] = {}
-        self._releaser = Releaser(nodes, self._line, source.ref, self._stays)
+        self._record = moved_record(nodes.address.prefix, self._key, terms.run)
+        self._releaser = Releaser(nodes, self._line, source.ref, self._stays, self._record)
         self._ahead: ReadAhead | None = None
         self._marked = False
         self._draining = False
@@ -78,8 +80,9 @@ class StreamLease:
     async def _prepare(self) -> None:
         kind, marked = await self._nodes.pipe(self._key, [("TYPE", self._key), ("EXISTS", self._stays)])
         require_stream(kind, self._source.ref)
-        await prove(self._line, removing(self._key, self._stays), self._source.ref.name)
+        await prove(self._line, removing(self._key, self._stays, self._record), self._source.ref.name)
         self._marked = marked == 1
+        await self._put_aside(self._record)
         missing: list[NotFound] = []
         for target in self._terms.targets:
             try:
@@ -204,11 +207,18 @@ class StreamLease:
         last = entries(sure(newest, "XREVRANGE", target.name))
         since = entry_id(last[0][0]) if last else EntryId(0, 0)
         if not self._nodes.clustered or slot(key) == slot(self._key):
-            await prove(self._line, storing(key, self._key, self._stays), target.name)
-            near = SlotMover(self._nodes, self._line, self._stays, since)
-            return Route(near, None, HeavyMover(self._nodes, self._line, self._stays))
+            record = moved_record(self._nodes.address.prefix, self._key, self._terms.run, key)
+            await prove(self._line, storing(key, self._key, self._stays, record), target.name)
+            await self._put_aside(record)
+            near = SlotMover(self._nodes, self._line, self._stays, record, since)
+            return Route(near, None, HeavyMover(self._nodes, self._line, self._stays, record))
         line, mark = Line(self._nodes, key), run_mark(self._nodes.address.prefix, key, self._terms.run)
         self._lines.append(line)
         await prove(line, [*storing(key, mark), *marking(mark)], target.name)
         far = CrossMover(line, self._releaser, mark)
-        return Route(None, far, HeavyMover(self._nodes, line, self._stays, mark))
+        return Route(None, far, HeavyMover(self._nodes, line, self._stays, self._record, mark))
+
+    async def _put_aside(self, record: bytes) -> None:
+        """Keep what this run's earlier processes recorded; an error of it is no reason not to move."""
+        if self._terms.resumed:
+            await self._line.pipe([call(KEEP_RECORD, (record, earlier_record(record)), LIFE_S)])

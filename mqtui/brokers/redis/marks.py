@@ -13,6 +13,19 @@ def run_mark(prefix: str, target: bytes, run: str) -> bytes:
     return b"%s:{%s}:%s" % (prefix.encode(), tag_for(target), run.encode())
 
 
+def moved_record(prefix: str, source: bytes, run: str, target: bytes = b"") -> bytes:
+    """The list of what a run has moved lately from a source to a target in its slot; without a target: removed from it.
+
+    It proves after a crash that a letter was moved rather than deleted by somebody else.
+    """
+    return b"%s:{%s}:moved:%s:%s" % (prefix.encode(), tag_for(source), run.encode(), target)
+
+
+def earlier_record(record: bytes) -> bytes:
+    """Where the record of the run's earlier processes is kept while it goes on."""
+    return record + b":before"
+
+
 def stay_mark(prefix: str, source: bytes) -> bytes:
     """D1: the set of ids that were moved or discarded and stay because another group still needs them."""
     return b"%s:{%s}:stays:%s" % (prefix.encode(), tag_for(source), source)

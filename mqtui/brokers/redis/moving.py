@@ -56,10 +56,11 @@ class Way:
 class SlotMover:
     """Moves letters to a target in the source's slot. `newest` is the target's newest id before the first move."""
 
-    def __init__(self, nodes: Nodes, line: Line, stays: bytes, newest: EntryId) -> None:
+    def __init__(self, nodes: Nodes, line: Line, stays: bytes, record: bytes, newest: EntryId) -> None:
         self._nodes = nodes
         self._line = line
         self._stays = stays
+        self._record = record
         self._newest = newest
 
     async def move(self, letters: Sequence[Message], way: Way, heaviest: int) -> list[Receipt]:
@@ -88,7 +89,7 @@ class SlotMover:
         return [found[letter.position] for letter in letters if isinstance(letter.position, EntryId)]
 
     def _command(self, chunk: Sequence[Message], way: Way) -> Command:
-        keys = (name_bytes(way.source.name), name_bytes(way.target.name), self._stays)
+        keys = (name_bytes(way.source.name), name_bytes(way.target.name), self._stays, self._record)
         strips, adds = [name_bytes(name) for name in way.stripped], way.extra()
         return call(MOVE, keys, LIFE_S, len(strips), len(adds), *strips, *adds, *ids(chunk))
 

@@ -27,11 +27,12 @@ SAID = {1: REMOVED, 0: GONE, 2: REMAINS}
 class Releaser:
     """Removes letters from one source that are stored elsewhere, or are discarded."""
 
-    def __init__(self, nodes: Nodes, line: Line, source: Ref, stays: bytes) -> None:
+    def __init__(self, nodes: Nodes, line: Line, source: Ref, stays: bytes, record: bytes) -> None:
         self._nodes = nodes
         self._line = line
         self._source = source
         self._stays = stays
+        self._record = record
 
     @property
     def _keys(self) -> tuple[bytes, bytes]:
@@ -64,7 +65,7 @@ class Releaser:
             NotAuthorised: a right is missing; nothing was removed.
         """
         chunks = list(chunked(letters))
-        commands: list[Command] = [call(RELEASE, self._keys, LIFE_S, *ids(chunk)) for chunk in chunks]
+        commands: list[Command] = [call(RELEASE, (*self._keys, self._record), LIFE_S, *ids(chunk)) for chunk in chunks]
         try:
             answers, doubt = await self._line.stored(commands)
             receipts = [SAID[said] for answer in answers for said in self._numbers(answer)]

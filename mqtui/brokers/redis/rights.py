@@ -13,10 +13,11 @@ from mqtui.brokers.redis.replies import text
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import NotAuthorised
 
-HARMLESS = frozenset({"ERR", "WRONGTYPE", "NOGROUP", "OOM", "NOSCRIPT", ""})
+HARMLESS = frozenset({"ERR", "WRONGTYPE", "NOGROUP", "OOM", "NOSCRIPT", "EXECABORT", ""})
+"""Refusals that come after the right was looked at. A transaction is aborted by what one of its commands was told."""
 
 
-def removing(source: bytes, stays: bytes) -> list[Command]:
+def removing(source: bytes, stays: bytes, record: bytes) -> list[Command]:
     """Commands that remove letters, in a form that changes nothing: an id that can't be, a life that is no number.
 
     None of them creates a key that stays, whatever is missing.
@@ -27,7 +28,7 @@ def removing(source: bytes, stays: bytes) -> list[Command]:
         ("XINFO", "GROUPS", source),
         ("XPENDING", source, "mqtui"),
         *marking(stays),
-        ("EVAL", "return 1", 2, source, stays),
+        ("EVAL", "return 1", 3, source, stays, record),
     ]
 
 
@@ -43,6 +44,11 @@ def storing(target: bytes, *more: bytes) -> list[Command]:
 def marking(mark: bytes) -> list[Command]:
     """Commands that keep a mark; the set gets a member that is no id and loses it at once."""
     return [("MULTI",), ("SADD", mark, "none"), ("SREM", mark, "none"), ("EXEC",), ("EXPIRE", mark, "never")]
+
+
+def recording(record: bytes) -> list[Command]:
+    """Commands that keep and read a record of moves. They are only asked about, never run."""
+    return [("LPUSH", record, "none"), ("LTRIM", record, 0, 0), ("LRANGE", record, 0, 0)]
 
 
 async def prove(line: Line, commands: Sequence[Command], name: str) -> None:

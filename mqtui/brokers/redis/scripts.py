@@ -17,8 +17,25 @@ local function later(a, b)
 end
 """
 
+RECORD_LENGTH = 128
+"""Script calls that a record keeps: more than the letters of one target that a run may have in hand (3 batches of 5,000
+letters or 4 MiB each, at most 500 letters, 1 MB and 50,000 parts a call)."""
+
+RECORD = f"""
+local function record(key, moved, life)
+  if #moved == 0 then return end
+  local pushed = redis.pcall('LPUSH', key, table.concat(moved, ' '))
+  if type(pushed) == 'table' then return end
+  redis.pcall('LTRIM', key, 0, {RECORD_LENGTH - 1})
+  redis.pcall('EXPIRE', key, life)
+end
+"""
+"""Keeps what a call moved: pairs of the id in the source and the id in the target, `-` where the target is elsewhere.
+A missing right to the list costs the record, not the move."""
+
 GROUPS = (
-    LATER
+    RECORD
+    + LATER
     + """
 local function readers(stream)
   local told, found = redis.pcall('XINFO', 'GROUPS', stream), {}
@@ -54,7 +71,7 @@ at = at + strips
 for i = at + 1, at + adds do extra[#extra + 1] = ARGV[i] end
 at = at + adds
 local n, groups, marked = #ARGV - at, readers(src), redis.call('EXISTS', stays) == 1
-local out, removed, special, marking = {0}, {}, 0, false
+local out, removed, moved, special, marking = {0}, {}, {}, 0, false
 local function kept(fields)
   if strips == 0 and adds == 0 then return fields end
   local some = {}
@@ -77,6 +94,8 @@ local function move(id, fields)
   if #fields == 0 then return note('!no field would be left') end
   local new = redis.pcall('XADD', dst, 'NOMKSTREAM', '*', unpack(fields))
   if type(new) == 'table' then return note('!' .. new.err) end
+  moved[#moved + 1] = id
+  moved[#moved + 1] = new
   if #groups > 0 and needed(src, groups, id) then
     redis.call('SADD', stays, id)
     marking = true
@@ -109,11 +128,12 @@ while i <= n do
 end
 if #removed > 0 then redis.call('XDEL', src, unpack(removed)) end
 if marking then redis.call('EXPIRE', stays, ARGV[1]) end
+record(KEYS[4], moved, ARGV[1])
 out[1] = special
 return out
 """
 )
-"""KEYS source, target, mark of what stays. ARGV: the mark's life in seconds, number of stripped names, number of added
+"""KEYS source, target, mark of what stays, record. ARGV: their life in seconds, number of stripped names, of added
 parts, the names, the parts, then ids in order. Reads the source itself, as many entries at once as prove wanted."""
 
 STORE = """
@@ -166,8 +186,8 @@ return out
 RELEASING = (
     GROUPS
     + """
-local function release(src, stays, life, first, last)
-  local groups, out, marking = readers(src), {}, false
+local function release(src, stays, kept, life, first, last, new)
+  local groups, out, removed, marking = readers(src), {}, {}, false
   for i = first, last do
     local id, said = ARGV[i], nil
     if #groups > 0 and needed(src, groups, id) then
@@ -181,20 +201,25 @@ local function release(src, stays, life, first, last)
       said = redis.call('XDEL', src, id)
     end
     out[#out + 1] = said
+    if said > 0 then
+      removed[#removed + 1] = id
+      removed[#removed + 1] = new
+    end
   end
   if marking then redis.call('EXPIRE', stays, life) end
+  record(kept, removed, life)
   return out
 end
 """
 )
 
-RELEASE = RELEASING + "return release(KEYS[1], KEYS[2], ARGV[1], 2, #ARGV)\n"
-"""KEYS source, mark of what stays. ARGV: the mark's life, then ids. Gives 1 removed, 0 gone, 2 stays under the mark."""
+RELEASE = RELEASING + "return release(KEYS[1], KEYS[2], KEYS[3], ARGV[1], 2, #ARGV, '-')\n"
+"""KEYS source, mark of what stays, record. ARGV: their life, then ids. 1 removed, 0 gone, 2 stays under the mark."""
 
 NEWEST = """
 local function newest(stream)
   local last = redis.call('XREVRANGE', stream, '+', '-', 'COUNT', 1)
-  return last[1] and redis.sha1hex(table.concat(last[1][2], '\\0'))
+  if last[1] then return redis.sha1hex(table.concat(last[1][2], '\\0')), last[1][1] end
 end
 """
 
@@ -202,12 +227,13 @@ FINISH = (
     RELEASING
     + NEWEST
     + """
-if newest(KEYS[3]) ~= ARGV[3] then return {-1} end
-return release(KEYS[1], KEYS[2], ARGV[1], 2, 2)
+local digest, new = newest(KEYS[4])
+if digest ~= ARGV[3] then return {-1} end
+return release(KEYS[1], KEYS[2], KEYS[3], ARGV[1], 2, 2, new)
 """
 )
 """The end of a transaction that began with XADD to a target in the source's slot: RELEASE, if the target's newest entry
-is the letter. KEYS source, mark of what stays, target. ARGV: the mark's life, id, SHA-1 of the letter's parts."""
+is the letter. KEYS source, mark of what stays, record, target. ARGV: their life, id, SHA-1 of the letter's parts."""
 
 MARK = (
     NEWEST
@@ -220,6 +246,20 @@ return {1}
 )
 """The end of a transaction that began with XADD to a target in another slot than the source: the mark of the run. KEYS
 target, mark. ARGV as FINISH."""
+
+KEEP_RECORD = """
+local told = redis.pcall('LRANGE', KEYS[1], 0, -1)
+if told.err then return 0 end
+for i = #told, 1, -1 do
+  local pushed = redis.pcall('LPUSH', KEYS[2], told[i])
+  if type(pushed) == 'table' then return 0 end
+end
+redis.pcall('DEL', KEYS[1])
+redis.pcall('EXPIRE', KEYS[2], ARGV[1])
+return #told
+"""
+"""Before a run goes on: what its earlier processes moved is put aside, so that the record has room for this one. KEYS
+record, record of the earlier processes. ARGV: their life."""
 
 
 def call(script: str, keys: tuple[bytes, ...], *arguments: bytes | int) -> tuple[bytes | str | int, ...]:
