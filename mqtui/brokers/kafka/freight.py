@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from confluent_kafka import Producer
@@ -11,6 +12,7 @@ from confluent_kafka import Producer
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.records import Record
 from mqtui.brokers.kafka.sending import STORED, Outbox, Word
+from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.domain.convoy import NOWHERE, Arrivals, Carried, Places
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Receipt, Transfer
@@ -34,6 +36,9 @@ class Freight(Protocol):
             NotFound, NotAuthorised: a target can't be had.
         """
 
+    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """Places whose letter the settings of its topic say will be refused, and why."""
+
     def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
         """Hand one over; a receipt where it is refused at once."""
 
@@ -52,6 +57,10 @@ class Letters:
     def ready(self, outbox: Outbox) -> None:
         """Nothing is sent."""
 
+    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """Nothing is sent."""
+        return {}
+
     def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
         """Nothing is sent."""
         return None
@@ -69,6 +78,16 @@ class Transfers(Letters):
         """Describe the targets."""
         outbox.learn({transfer.target for transfer in self._transfers})
 
+    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """By key, size of the value and kept time."""
+        now = int(time.time() * 1000)
+        found: dict[int, str] = {}
+        for place, (transfer, weight) in enumerate(zip(self._transfers, self.weights, strict=True)):
+            known = limits.get(transfer.target.name)
+            if known is not None and (why := known.objection(transfer.letter.key, weight, transfer.timestamp, now)):
+                found[place] = why
+        return found
+
     def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
         """Hand one over."""
         return outbox.send(producer, place, self._transfers[place])
@@ -80,12 +99,28 @@ class Parcels:
     def __init__(self, load: ParcelLoad) -> None:
         self.partitions, self.offsets = load.partitions, load.offsets
         self.weights = [len(parcel[0]) for parcel in load.parcels]
+        self._lanes = load.lanes
         self._targets = {lane.target for lane in load.lanes}
         self._parcels = load.parcels
 
     def ready(self, outbox: Outbox) -> None:
         """Describe the targets."""
         outbox.learn(self._targets)
+
+    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """By key, size of the value and kept time; what a topic does not limit is not asked of each letter."""
+        now = int(time.time() * 1000)
+        found: dict[int, str] = {}
+        heaviest = max(self.weights, default=0)
+        keeping = any(lane.keeps_time for lane in self._lanes)
+        known = [limits[name] for name in {lane.target.name for lane in self._lanes} if name in limits]
+        if not keeping and not any(topic.needs_key or heaviest > topic.size for topic in known):
+            return found
+        for place, (record, _, _, lane, _, sent) in enumerate(self._parcels):
+            topic = limits.get(lane.target.name) if lane is not None else None
+            if topic is not None and (why := topic.objection(record.key(), self.weights[place], sent or None, now)):
+                found[place] = why
+        return found
 
     def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
         """Hand one over."""

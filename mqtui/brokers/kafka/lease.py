@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
 from mqtui.brokers.kafka.parcels import ParcelLoad
-from mqtui.brokers.kafka.publisher import batch_bytes, publishing, size_limits
+from mqtui.brokers.kafka.publisher import publishing, topic_limits
 from mqtui.brokers.kafka.threads import finished
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.kafka.work import Work
@@ -82,7 +82,7 @@ async def leasing(connection: Connection, plan: Plan, source: Source, terms: Ter
             yield LooseLease(connection, source, terms, publisher)
         return
     names = [target.name for target in terms.targets if target.kind is Kind.TOPIC]
-    work = Work(connection, source, terms, batch_bytes(await size_limits(connection, names)))
+    work = Work(connection, source, terms, await topic_limits(connection, names))
     opened = work.begin()
     try:
         await finished(opened)

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
+from mqtui.brokers.kafka.blame import NOBODY, Blame, blame, parts
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate, underlying
-from mqtui.brokers.kafka.fencing import Hold, lost
+from mqtui.brokers.kafka.fencing import TRANSACTION_MS, Hold, lost
 from mqtui.brokers.kafka.freight import Freight, Letters, Parcels, Transfers
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import refused
 from mqtui.brokers.kafka.sending import Outbox, Word, receipt_of
 from mqtui.brokers.kafka.state import Stamp, State, read_handlers, records_of, state_topic
+from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.domain.convoy import Carried, Places, TakenOver
 from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message
@@ -31,8 +33,11 @@ LOOK = 256
 """Letters between two looks at the clock. Delivery reports wait for the commit: each poll gives the interpreter away,
 and another busy thread keeps it for 5 ms."""
 
+REPORTS = 0.05
+"""Seconds between two looks at the reports. A commit would wait 5 s and more for letters behind a refused one."""
+
 TRIES = 5
-"""Transactions in a row that may fail without any letter being settled."""
+"""Transactions in a row that may fail without a letter to blame."""
 
 RENEW = 10.0
 """Seconds between two writings of the holder record (K3)."""
@@ -60,6 +65,7 @@ class Mover:
         state: State,
         stamp: Stamp,
         meanwhile: Callable[[], None],
+        limits: Mapping[str, TopicLimits],
     ) -> None:
         self._connection = connection
         self._identity = identity
@@ -68,7 +74,7 @@ class Mover:
         self._stamp = stamp
         self._meanwhile = meanwhile
         """What to do while librdkafka sends: it must not raise, nor use the producer."""
-        self._outbox = Outbox(connection)
+        self._outbox = Outbox(connection, limits)
         self._topic = state_topic(connection.prefix)
         self._sent: list[int] = []
         """Places of the letters in the open transaction."""
@@ -104,7 +110,7 @@ class Mover:
             self._hold.renew(ended=False)
         except (KafkaException, SystemError) as error:
             self._sent = []
-            self._failed(underlying(error), Letters([]), [])
+            self._failed(underlying(error), Letters([]), [], ())
 
     def _settled(self, freight: Freight, told: Callable[[Sequence[Word]], Told]) -> Told:
         freight.ready(self._outbox)
@@ -119,21 +125,22 @@ class Mover:
         return told(_said(words))
 
     def _all(self, freight: Freight, words: list[Word | None]) -> None:
-        """Transactions until there is a word on each letter."""
-        groups: deque[Sequence[int]] = deque([range(len(words))])
+        """Transactions until there is a word on each letter.
+
+        Letters that their topic is expected to refuse are tried apart, so that no neighbour is sent twice.
+        """
+        expected = freight.objections(self._outbox.limits)
+        sound: Sequence[int] = [place for place in range(len(words)) if place not in expected]
+        groups: deque[Sequence[int]] = deque(group for group in (sound, list(expected)) if group)
         tries = 0
         while groups:
             group = groups.popleft()
-            blamed = self._attempt(freight, group, words)
-            for place, error in blamed.items():
-                if len(blamed) == 1 or error.code() == KafkaError.INVALID_RECORD:
-                    words[place] = refused(error)
-                else:
-                    groups.append([place])
-            rest = [place for place in group if words[place] is None and place not in blamed]
-            if rest:
-                groups.appendleft(rest)
-            tries = tries + 1 if len(rest) == len(group) else 0
+            blamed = self._attempt(freight, group, words, expected)
+            for place, error in blamed.refused.items():
+                words[place] = refused(error, expected.get(place, ""))
+            rest = [place for place in group if words[place] is None]
+            groups.extendleft(reversed(parts(rest, blamed.suspects)))
+            tries = tries + 1 if len(rest) == len(group) and not blamed else 0
             if tries >= TRIES:
                 raise BrokerTrouble("The broker commits nothing", f"{TRIES} transactions in a row failed.")
 
@@ -157,7 +164,9 @@ class Mover:
                 else:
                     words[place] = Receipt(Stored.RETURNED, None, "another run took the topic over")
 
-    def _attempt(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> Mapping[int, KafkaError]:
+    def _attempt(
+        self, freight: Freight, group: Sequence[int], words: list[Word | None], expected: Container[int]
+    ) -> Blame:
         """One transaction with as much of the group as fits. Returns the letters to blame where it was aborted."""
         self._outbox.clear()
         self._sent = []
@@ -167,13 +176,14 @@ class Mover:
             self._meanwhile()
             self._mark(freight)
             self._write()
+            self._await_reports()
             self._hold.commit()
         except (KafkaException, SystemError) as error:
-            return self._failed(underlying(error), freight, words)
+            return self._failed(underlying(error), freight, words, expected)
         self._state.written()
         for place in self._sent:
             words[place] = self._outbox.word(place)
-        return {}
+        return NOBODY
 
     def _send(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> None:
         producer, outbox, send, sent = self._hold.producer, self._outbox, freight.send, self._sent
@@ -190,6 +200,12 @@ class Mover:
             if weight >= MOST_BYTES or count + 1 >= MOST_LETTERS:
                 return
 
+    def _await_reports(self) -> None:
+        """Until every letter arrived, or one of them was refused."""
+        until = time.monotonic() + TRANSACTION_MS / 1000
+        while self._hold.producer.flush(REPORTS) and not self._outbox.failing and time.monotonic() < until:
+            pass
+
     def _mark(self, freight: Freight) -> None:
         """Mark what is in the transaction handled, a run of neighbours at a time."""
         partitions, offsets, sent = freight.partitions, freight.offsets, self._sent
@@ -204,7 +220,9 @@ class Mover:
         if time.monotonic() - self._hold.renewed > RENEW / 2:
             self._hold.write_holder(ended=False)
 
-    def _failed(self, error: KafkaException, freight: Freight, words: list[Word | None]) -> Mapping[int, KafkaError]:
+    def _failed(
+        self, error: KafkaException, freight: Freight, words: list[Word | None], expected: Container[int]
+    ) -> Blame:
         """Abort and say which letters are to blame; or go on with a new producer and see what was committed.
 
         A letter that the broker refuses while others are still produced shows as `_STATE` of the next.
@@ -220,20 +238,20 @@ class Mover:
                 if not lost(underlying(again)):
                     raise translate(underlying(again), "aborting a transaction") from again
             else:
-                return self._undone(inner, freight)
+                return self._undone(inner, freight, expected)
         elif not lost(error):
             raise translate(error, "moving letters") from error
         self._state.partitions = self._hold.regain().partitions
         for place in self._sent:
             if self._state.marks(freight.partitions[place]).has(freight.offsets[place]):
                 words[place] = self._outbox.word(place)
-        return {}
+        return NOBODY
 
-    def _undone(self, error: KafkaError, freight: Freight) -> Mapping[int, KafkaError]:
+    def _undone(self, error: KafkaError, freight: Freight, expected: Container[int]) -> Blame:
         for place in self._sent:
             self._state.marks(freight.partitions[place]).drop([freight.offsets[place]])
-        blamed = self._outbox.failures()
-        for reason in (error, *blamed.values()):
+        failures = list(self._outbox.failures())
+        for reason in (error, *(failure.error for _, failure in failures)):
             if reason.code() in RIGHTS or reason.code() in MISSING:
                 raise translate(reason, "moving letters")
-        return blamed
+        return blame(failures, expected)

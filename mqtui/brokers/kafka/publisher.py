@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from functools import partial
+from operator import itemgetter
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from mqtui.brokers.kafka.blame import BLAMELESS, Failure, blame, parts
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.threads import finished, fulfil, promised, start
+from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.brokers.kafka.topics import configs, described, topic_name
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.redrive import Receipt, Stored
@@ -32,49 +36,66 @@ BATCH_BYTES = 1_000_000
 """librdkafka's own batch size; a topic with a smaller max.message.bytes lowers it, for it limits whole batches."""
 
 
-def batch_bytes(limits: Mapping[str, int]) -> int:
-    """The batch size that suits every target: `max.message.bytes` by topic."""
-    return max(1, min([BATCH_BYTES, *limits.values()]))
+def batch_bytes(limits: Mapping[str, TopicLimits]) -> int:
+    """The batch size that suits every target, by the limits of each topic."""
+    return max(1, min([BATCH_BYTES, *(known.size for known in limits.values())]))
 
 
-async def size_limits(connection: Connection, names: Sequence[str]) -> dict[str, int]:
-    """`max.message.bytes` by topic, where it may be read."""
-    told = await configs(connection, names)
-    return {name: int(config["max.message.bytes"]) for name, config in told.items() if config.get("max.message.bytes")}
+async def topic_limits(connection: Connection, names: Sequence[str]) -> dict[str, TopicLimits]:
+    """What each topic takes, where its configuration may be read."""
+    return {name: TopicLimits.of(config) for name, config in (await configs(connection, names)).items()}
 
+
+UNANSWERED = BLAMELESS - {KafkaError._INVALID_DIFFERENT_RECORD}
+"""Said of records that may have been stored all the same."""
 
 LATE = Receipt(Stored.UNKNOWN, None, "the broker did not answer in time")
 
 
 class Reports:
-    """Delivery reports of one batch, by place."""
+    """Receipts of one batch, by place, and the reports on what was sent of it last."""
 
-    def __init__(self, count: int) -> None:
-        self.receipts: list[Receipt | None] = [None] * count
-        self._told: dict[int, Record | KafkaError] = {}
+    def __init__(self, batch: Sequence[Outgoing], expected: Mapping[int, str]) -> None:
+        self.receipts: list[Receipt | None] = [None] * len(batch)
+        self._expected = expected
+        self._told: dict[int, Record | Failure] = {}
 
     def note(self, place: int, error: KafkaError | None, record: Record) -> None:
         """A delivery report. It is only kept: it may be called with an exception pending."""
-        self._told[place] = record if error is None else error
+        self._told[place] = record if error is None else Failure(error, record.topic(), record.partition())
+
+    def settle(self) -> list[Sequence[int]]:
+        """Receipts for what was sent; returns what is to be sent again, group by group.
+
+        Those are the neighbours of a refused record: the broker took none of their batch.
+        """
+        told, self._told = self._told, {}
+        failures = [(place, report) for place, report in told.items() if isinstance(report, Failure)]
+        found = blame(failures, self._expected)
+        again: list[int] = []
+        for place, report in sorted(told.items(), key=itemgetter(0)):
+            if not isinstance(report, Failure):
+                self.receipts[place] = Receipt(Stored.STORED, Offset(report.partition(), report.offset()))
+            elif place in found.refused:
+                self.receipts[place] = refused(report.error, self._expected.get(place, ""))
+            elif found and report.error.code() not in UNANSWERED:
+                again.append(place)
+            else:
+                self.receipts[place] = refused(report.error)
+        return parts(again, found.suspects)
 
     def all(self) -> list[Receipt]:
         """One receipt a message; where no report came the outcome is unknown."""
-        for place, told in self._told.items():
-            if isinstance(told, KafkaError):
-                self.receipts[place] = refused(told)
-            else:
-                self.receipts[place] = Receipt(Stored.STORED, Offset(told.partition(), told.offset()))
         return [receipt or LATE for receipt in self.receipts]
 
 
-def refused(error: KafkaError) -> Receipt:
-    """The receipt for a message the broker or the library did not take."""
-    code = error.code()
-    if code in SLOW:
+def refused(error: KafkaError, foretold: str = "") -> Receipt:
+    """The receipt for a message the broker or the library did not take; `foretold` is what its settings said of it."""
+    if error.code() in SLOW:
         return LATE
-    if code in TOO_LARGE:
-        return Receipt(Stored.REFUSED, None, "larger than the topic's max.message.bytes")
-    return Receipt(Stored.REFUSED, None, said_of(error))
+    if error.code() in TOO_LARGE and not foretold:
+        foretold = "larger than the topic's max.message.bytes"
+    return Receipt(Stored.REFUSED, None, f"{said_of(error)} ({foretold})" if foretold else said_of(error))
 
 
 class KafkaPublisher:
@@ -84,7 +105,7 @@ class KafkaPublisher:
         self._connection = connection
         self._producer: Producer | None = None
         self._suits = 0
-        self._limits: dict[str, int] = {}
+        self._limits: dict[str, TopicLimits] = {}
         self._known: set[str] = set()
         self._jobs: queue.SimpleQueue[tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None] = queue.SimpleQueue()
         self._ended: Future[None] = promised()
@@ -114,7 +135,7 @@ class KafkaPublisher:
     async def _learn(self, names: Sequence[str]) -> None:
         for name in names:
             await self._connection.call(f"looking at {name}", partial(described, self._connection, name))
-        self._limits.update(await size_limits(self._connection, names))
+        self._limits.update(await topic_limits(self._connection, names))
         self._known.update(names)
 
     def _work(self) -> None:
@@ -155,24 +176,46 @@ class KafkaPublisher:
 
     def _sent(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         producer = self._fitting()
-        reports = Reports(len(batch))
+        expected = objections(batch, self._limits)
+        reports = Reports(batch, expected)
+        sound = [place for place in range(len(batch)) if place not in expected]
+        groups: deque[Sequence[int]] = deque([sound, list(expected)])
         try:
-            for place, outgoing in enumerate(batch):
-                if reason := unsendable(outgoing.headers):
-                    reports.receipts[place] = Receipt(Stored.REFUSED, None, reason)
-                    continue
-                error = _produce(producer, outgoing, partial(reports.note, place))
-                if error is not None:
-                    reports.receipts[place] = refused(error)
-            until = time.monotonic() + DELIVERY_MS / 1000 + 5
-            while len(producer) and time.monotonic() < until:
-                producer.flush(0.5)
+            while groups:
+                self._send(producer, batch, groups.popleft(), reports)
+                groups.extendleft(reversed(reports.settle()))
         except (KafkaException, SystemError) as fatal:
             self._producer = None
             inner = error_of(underlying(fatal))
             if inner.code() in RIGHTS:
                 raise translate(inner, "publishing") from fatal
+            reports.settle()
         return reports.all()
+
+    def _send(self, producer: Producer, batch: Sequence[Outgoing], group: Sequence[int], reports: Reports) -> None:
+        """Send some of a batch and wait for the broker's word on each."""
+        for place in group:
+            if reason := unsendable(batch[place].headers):
+                reports.receipts[place] = Receipt(Stored.REFUSED, None, reason)
+                continue
+            error = _produce(producer, batch[place], partial(reports.note, place))
+            if error is not None:
+                reports.receipts[place] = refused(error)
+        until = time.monotonic() + DELIVERY_MS / 1000 + 5
+        while len(producer) and time.monotonic() < until:
+            producer.flush(0.5)
+
+
+def objections(batch: Sequence[Outgoing], limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+    """Places whose message the settings of its topic say will be refused, and why."""
+    now = int(time.time() * 1000)
+    found: dict[int, str] = {}
+    for place, outgoing in enumerate(batch):
+        known = limits.get(outgoing.target.name)
+        size = len(outgoing.value or b"")
+        if known is not None and (why := known.objection(outgoing.key, size, outgoing.timestamp, now)):
+            found[place] = why
+    return found
 
 
 def _produce(producer: Producer, outgoing: Outgoing, note: partial[None]) -> KafkaError | None:

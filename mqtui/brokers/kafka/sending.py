@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from mqtui.brokers.kafka.blame import BLAMELESS, Failure
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.errors import error_of
 from mqtui.brokers.kafka.publisher import ANY, refused
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.swift import stored
+from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.brokers.kafka.topics import described, topic_name
 from mqtui.domain.message import Header
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 from mqtui.domain.resource import Ref
 
 KNOWN_NAMES = 10_000
-PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._INVALID_DIFFERENT_RECORD})
-"""What an aborted transaction says of letters that had nothing wrong with them."""
-
-BLAMELESS = PURGED | SLOW | AWAY
-"""Nor has a letter anything wrong with it that no broker was there for."""
-
 
 Word: TypeAlias = Record | Receipt
 """What became of a letter: the report of its delivery as it came, or a receipt."""
@@ -53,15 +49,19 @@ class Target:
 class Outbox:
     """Hands letters to librdkafka and keeps its delivery reports, by place."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, limits: Mapping[str, TopicLimits]) -> None:
         self._connection = connection
+        self.limits = limits
+        """What is known of the topics letters go to, by name."""
         self._targets: dict[Ref, Target] = {}
         self._last: Ref | None = None
         self._known = Target("", 0)
         """The target of the last letter; most have the same."""
         self._sendable: set[str] = set()
         """Header names known to be fit for the client library."""
-        self._reports: dict[int, Record | KafkaError] = {}
+        self._reports: dict[int, Record | Failure] = {}
+        self.failing = False
+        """Whether a letter was refused, so that the transaction can't be committed any more."""
 
     def learn(self, targets: Iterable[Ref]) -> None:
         """Describe targets that are new.
@@ -77,6 +77,7 @@ class Outbox:
     def clear(self) -> None:
         """Forget the reports of the last transaction."""
         self._reports = {}
+        self.failing = False
 
     def send(self, producer: Producer, place: int, transfer: Transfer) -> Receipt | None:
         """Hand over one letter, whose target is known; a receipt where it is refused at once."""
@@ -137,21 +138,23 @@ class Outbox:
             else:
                 return None
 
-    def failures(self) -> dict[int, KafkaError]:
-        """Places whose letter the broker refused, so that the transaction can't be committed."""
-        return {
-            place: told
-            for place, told in self._reports.items()
-            if isinstance(told, KafkaError) and told.code() not in BLAMELESS
-        }
+    def failures(self) -> Iterator[tuple[int, Failure]]:
+        """Reports of letters that were not stored, by place in the order in which they came."""
+        for place, told in self._reports.items():
+            if isinstance(told, Failure):
+                yield place, told
 
     def word(self, place: int) -> Word:
         """What is known of a committed letter; not its position where the report was lost."""
         told = self._reports.get(place)
-        return STORED if told is None or isinstance(told, KafkaError) else told
+        return STORED if told is None or isinstance(told, Failure) else told
 
     def _note(self, place: int, error: KafkaError | None, record: Record) -> None:
-        self._reports[place] = record if error is None else error
+        if error is None:
+            self._reports[place] = record
+            return
+        self._reports[place] = Failure(error, record.topic(), record.partition())
+        self.failing = self.failing or error.code() not in BLAMELESS
 
     def _check(self, headers: Sequence[Header]) -> str:
         if reason := unsendable(headers):

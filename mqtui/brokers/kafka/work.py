@@ -6,7 +6,7 @@ One thread, so that at most one does Python work for each record; the waits for 
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
@@ -19,9 +19,11 @@ from mqtui.brokers.kafka.letters import Letters
 from mqtui.brokers.kafka.moving import Mover
 from mqtui.brokers.kafka.parcels import Parcel, ParcelLoad, Sorter
 from mqtui.brokers.kafka.presence import here
+from mqtui.brokers.kafka.publisher import batch_bytes
 from mqtui.brokers.kafka.records import Record, message
 from mqtui.brokers.kafka.state import Stamp
 from mqtui.brokers.kafka.threads import fulfil, promised, start
+from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
@@ -40,12 +42,13 @@ IDLE = 0.5
 class Work:
     """Started by `begin`, ended by `end`; the other methods queue a job for the thread."""
 
-    def __init__(self, connection: Connection, source: Source, terms: Terms, batch_bytes: int) -> None:
+    def __init__(self, connection: Connection, source: Source, terms: Terms, limits: Mapping[str, TopicLimits]) -> None:
         self._connection = connection
         self._source = source
         self._terms = terms
         self._stamp = Stamp(terms.run, terms.operator, terms.plan_hash, here())
-        self._hold = Hold(connection, source.identity, source.ref.name, self._stamp, batch_bytes)
+        self._hold = Hold(connection, source.identity, source.ref.name, self._stamp, batch_bytes(limits))
+        self._limits = limits
         self._letters: Letters | None = None
         self._mover: Mover | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -114,7 +117,9 @@ class Work:
         terms = self._terms
         state = self._hold.take(take_over=terms.take_over, resumed=terms.resumed)
         self._letters = Letters(self._connection, self._source, state, terms.hand)
-        self._mover = Mover(self._connection, self._source.identity, self._hold, state, self._stamp, self._ahead)
+        self._mover = Mover(
+            self._connection, self._source.identity, self._hold, state, self._stamp, self._ahead, self._limits
+        )
 
     def _close(self) -> None:
         if self._letters is not None:
