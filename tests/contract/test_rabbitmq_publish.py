@@ -81,7 +81,8 @@ async def test_a_full_queue_refuses(rabbit: Rabbit) -> None:
     assert "nack" in reason
 
 
-async def test_what_can_not_be_sent_is_said_before_anything_is_sent(rabbit: Rabbit) -> None:
+async def test_what_can_not_be_sent_is_refused_alone(rabbit: Rabbit) -> None:
+    """R12: one bad message takes no other with it; where it is the only one, the error says what is wrong."""
     queue = rabbit.queue()
     good = Outgoing(queue_ref(queue), b"good")
     for bad in (
@@ -89,11 +90,12 @@ async def test_what_can_not_be_sent_is_said_before_anything_is_sent(rabbit: Rabb
         Outgoing(queue_ref("q" * 256), b""),
         Outgoing(queue_ref(queue), b"", headers=(("n" * 256, b"", "void"),)),
     ):
+        assert [state for state, _ in await sent(rabbit, good, bad)] == [Stored.STORED, Stored.REFUSED]
         with pytest.raises(BadInput):
-            await sent(rabbit, good, bad)
+            await sent(rabbit, bad)
     with pytest.raises(NotFound):
-        await sent(rabbit, good, Outgoing(Ref(Kind.EXCHANGE, rabbit.name()), b""))
-    assert rabbit.bodies(queue) == []
+        await sent(rabbit, Outgoing(Ref(Kind.EXCHANGE, rabbit.name()), b""))
+    assert rabbit.bodies(queue) == [b"good"] * 3
 
 
 async def test_a_missing_right_is_named(rabbit: Rabbit) -> None:

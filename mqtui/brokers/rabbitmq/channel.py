@@ -280,6 +280,11 @@ class Link:
         """What the broker says of itself: `version`, `cluster_name`, `product`."""
         return dict(self._wire.server_properties or {})
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be used."""
+        return bool(self._wire.is_open)
+
     async def channel(self) -> Channel:
         """Open a channel.
 

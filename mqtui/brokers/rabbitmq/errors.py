@@ -24,6 +24,8 @@ from mqtui.domain.errors import (
 
 ACCESS_REFUSED, NOT_FOUND, RESOURCE_LOCKED, PRECONDITION_FAILED = 403, 404, 405, 406
 NOT_ALLOWED, NOT_IMPLEMENTED = 530, 540
+CONNECTION_FORCED = 320
+"""An operator or a shutdown closed the connection: no answer to anything that was sent."""
 
 
 def connecting(error: BaseException, where: str) -> MqtuiError:
@@ -55,6 +57,20 @@ def _refused_login(error: pika_errors.ConnectionClosedByBroker, where: str) -> M
     if error.reply_code == NOT_ALLOWED:
         return NotAuthorised(f"The vhost of {where} may not be used", error.reply_text, "It needs a permission there.")
     return BrokerTrouble(f"{where} closed the connection", f"{error.reply_code} {error.reply_text}")
+
+
+def answered_with(reason: BaseException) -> tuple[int, str] | None:
+    """Code and words of a broker that closed a channel or a connection over what it was sent; None for a loss."""
+    if not isinstance(reason, pika_errors.ChannelClosedByBroker | pika_errors.ConnectionClosedByBroker):
+        return None
+    if reason.reply_code == CONNECTION_FORCED:
+        return None
+    return reason.reply_code, f"{reason.reply_code} {reason.reply_text}"
+
+
+def one_line(error: MqtuiError) -> str:
+    """The reason of a refusal."""
+    return f"{error.title} {error.detail}".rstrip()
 
 
 def talking(error: BaseException, doing: str, right: str = "") -> MqtuiError:

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 
+from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.facts import Queue
-from mqtui.brokers.rabbitmq.outbox import Parcel, Word, parcel
+from mqtui.brokers.rabbitmq.outbox import Parcel, Word
 from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.taking import Bounds, Taking
@@ -25,13 +26,17 @@ LAST_WORDS = 30.0
 
 
 class Hand:
-    """One connection with one channel that takes, publishes and acknowledges (R10)."""
+    """One channel that takes and acknowledges, and one on another connection that publishes.
+
+    A channel that the broker closes over a refused message holds no letters (R12), and an alarm that stops publishers
+    does not stop acknowledgements and returns.
+    """
 
     def __init__(self, access: Access, facts: Queue, link: Link, channel: Channel, bounds: Bounds) -> None:
         self.taking = Taking(channel, facts, bounds)
         self._link = link
         self._channel = channel
-        self._post = Post(link, channel)
+        self.post = Post(access.connect, access.options.user)
         self._rescuer = Rescuer(link, facts.name, access.options.prefix)
         self._costs = facts.limit.costs
         self.left = False
@@ -43,7 +48,7 @@ class Hand:
         Raises:
             NotAuthorised: the user may not publish to the default exchange.
         """
-        await self._post.open()
+        await self.post.open()
         if self._costs:
             await self._rescuer.ready()
 
@@ -58,14 +63,16 @@ class Hand:
                 receipts[place] = NOT_IN_HAND
                 continue
             try:
-                made = parcel(transfer.outgoing())
-                await self._post.allow(made)
+                made = self.post.parcel(transfer.outgoing())
+                await self.post.allow(made)
             except MqtuiError as error:
-                receipts[place] = self._refuse(tag, Stored.REFUSED, f"{error.title} {error.detail}".rstrip())
+                receipts[place] = self._refuse(tag, Stored.REFUSED, errors.one_line(error))
                 continue
             parcels.append(made)
             words.append(partial(self._word, receipts, place, tag))
-        await self._post.send(parcels, words)
+        await self.post.send(parcels, words)
+        if self.post.failure is not None:
+            self.taking.fail(self.post.failure)
         if self.taking.last:
             await self._save([tag_of(transfer.letter) for transfer in transfers])
         return await self._removed(receipts)
@@ -100,13 +107,14 @@ class Hand:
         try:
             await self._give_back()
         finally:
+            await self.post.close()
             await self._link.close()
 
     async def _give_back(self) -> None:
         trouble: MqtuiError | None = None
         await self.taking.end()
         try:
-            await asyncio.wait_for(self._post.outbox.quiet(), LAST_WORDS)
+            await asyncio.wait_for(self.post.outbox.quiet(), LAST_WORDS)
         except TimeoutError:
             trouble = BrokerTrouble("The broker did not confirm what was sent last")
         if self._channel.failure is not None:

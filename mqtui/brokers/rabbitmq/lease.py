@@ -70,6 +70,7 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
             "Stop them, or agree with --yes-shared.",
         )
     hand = await access.io.call(_opened(access, facts, bounds(source, terms)))
+    hand.post.careful = terms.resumed
     access.endings.add(hand.leave)
     try:
         yield RabbitLease(access, hand)
@@ -90,10 +91,13 @@ def bounds(source: Source, terms: Terms) -> Bounds:
 
 async def _opened(access: Access, facts: Queue, limits: Bounds) -> Hand:
     link = await access.connect()
+    hand = None
     try:
         hand = Hand(access, facts, link, await link.channel(), limits)
         await hand.open()
     except BaseException:
+        if hand is not None:
+            await hand.post.close()
         await link.close()
         raise
     return hand

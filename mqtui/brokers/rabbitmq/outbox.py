@@ -8,23 +8,25 @@ last returned one that has its exchange, routing key and body.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pika import spec
 from pika.compat import as_bytes
 
+from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.channel import Channel
 from mqtui.brokers.rabbitmq.properties import RawProperties, closed
 from mqtui.domain.errors import BadInput
-from mqtui.domain.message import Outgoing, Property
+from mqtui.domain.message import Header, Outgoing, Property
 from mqtui.domain.redrive import Stored
 from mqtui.domain.resource import Kind, name_bytes
 
 NACKED = "the broker refused it (nack): a full queue that rejects, or trouble in the queue"
 UNHEARD = "the connection was lost before the broker's word"
 NOT_SENT = "not sent: the connection was lost before"
+FAST_REPLY = "amq.rabbitmq.reply-to"
 PERSISTENT: tuple[Property, ...] = (("delivery_mode", 2),)
 
 Word = Callable[[Stored, str], None]
@@ -39,6 +41,8 @@ class Parcel:
     routing_key: bytes
     properties: bytes
     body: bytes
+    risky: bool = False
+    """Whether the broker is likely to close the channel over it."""
 
     @property
     def size(self) -> int:
@@ -46,8 +50,27 @@ class Parcel:
         return len(self.properties) + len(self.body)
 
 
-def parcel(outgoing: Outgoing) -> Parcel:
+def is_risky(headers: Sequence[Header], properties: Sequence[Property], user: str) -> bool:
+    """Whether the broker answers such a message by closing the channel [406 on 3.10.8 and 4.0.5, each tried]."""
+    for name, value in properties:
+        match name:
+            case "reply_to" if value == FAST_REPLY:
+                return True
+            case "user_id" if value != user:
+                return True
+            case "expiration" if not str(value).isdecimal():
+                return True
+            case "delivery_mode" if value not in (1, 2):
+                return True
+            case _:
+                pass
+    return any(name in ("CC", "BCC") and kind != "array" for name, _, kind in headers)
+
+
+def parcel(outgoing: Outgoing, user: str) -> Parcel:
     """A queue or stream is reached by the default exchange. Persistent unless the properties say otherwise.
+
+    `user` is the one who sends.
 
     Raises:
         BadInput: a header or property can't be written.
@@ -61,7 +84,8 @@ def parcel(outgoing: Outgoing) -> Parcel:
         name, key = b"", name
     if len(name) > 255 or len(key) > 255:
         raise BadInput("A routing key or a name is too long", "AMQP allows 255 bytes.")
-    return Parcel(name, key, encoded, outgoing.value or b"")
+    risky = is_risky(outgoing.headers, properties, user)
+    return Parcel(name, key, encoded, outgoing.value or b"", risky)
 
 
 class Outbox:
@@ -78,6 +102,9 @@ class Outbox:
         self._quiet = asyncio.Event()
         self._quiet.set()
         self.open_bytes = 0
+        self.unsettled: Sequence[tuple[Parcel, Word]] = ()
+        """Messages in order whose `word` is still to be called: the broker closed the channel over one of them."""
+
         channel.on_lost.append(self._on_lost)
 
     async def start(self) -> None:
@@ -85,9 +112,14 @@ class Outbox:
         await self._channel.confirming(self._on_confirm, self._on_return)
 
     @property
-    def open_count(self) -> int:
-        """Messages without the broker's word."""
-        return len(self._open)
+    def failure(self) -> BaseException | None:
+        """What ended the channel; None while it is open."""
+        return self._channel.failure
+
+    @property
+    def refusal(self) -> tuple[int, str] | None:
+        """Code and words with which the broker closed the channel; None while it is open, or was lost."""
+        return None if self._channel.failure is None else errors.answered_with(self._channel.failure)
 
     def send(self, parcel: Parcel, word: Word) -> None:
         """Send one message; `word` is called when its fate is known."""
@@ -154,10 +186,13 @@ class Outbox:
                 alike = alike or number
         return alike
 
-    def _on_lost(self, _: BaseException) -> None:
+    def _on_lost(self, reason: BaseException) -> None:
         lost, self._open = self._open, {}
         self.open_bytes = 0
-        for parcel_and_word in lost.values():
-            parcel_and_word[1](Stored.UNKNOWN, UNHEARD)
+        if errors.answered_with(reason) is not None:
+            self.unsettled = tuple(lost.values())
+        else:
+            for parcel_and_word in lost.values():
+                parcel_and_word[1](Stored.UNKNOWN, UNHEARD)
         self._heard.set()
         self._quiet.set()

@@ -13,7 +13,7 @@ from time import monotonic
 from mqtui.brokers.rabbitmq import probes
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
-from mqtui.brokers.rabbitmq.outbox import Outbox, Parcel
+from mqtui.brokers.rabbitmq.outbox import FAST_REPLY, Outbox, Parcel
 from mqtui.brokers.rabbitmq.properties import closed, opened
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
@@ -29,8 +29,8 @@ COUNTS = frozenset({DELIVERY_COUNT, "x-acquired-count"})
 KEPT_AS = {"CC": "x-mqtui-cc", "BCC": "x-mqtui-bcc"}
 """Headers that would send further copies elsewhere, and the names under which the copy keeps them."""
 
-USER = "x-mqtui-user-id"
-"""Keeps the property `user_id`, which the broker accepts from its owner only."""
+KEPT_PROPERTIES = {"user_id": "x-mqtui-user-id", "reply_to": "x-mqtui-reply-to"}
+"""Properties that the broker may refuse from anybody but their owner, and the headers that keep them."""
 
 
 class Rescuer:
@@ -104,5 +104,6 @@ def copied(properties: bytes) -> bytes:
     """The properties of the copy: all that came, but for counts and for what would send it elsewhere."""
     headers, named = opened(properties)
     kept: list[Header] = [(KEPT_AS.get(name, name), value, kind) for name, value, kind in headers if name not in COUNTS]
-    kept += [(USER, string(str(value)), "string") for name, value in named if name == "user_id"]
-    return closed(kept, [pair for pair in named if pair[0] != "user_id"])
+    bound = [pair for pair in named if pair[0] == "user_id" or pair == ("reply_to", FAST_REPLY)]
+    kept += [(KEPT_PROPERTIES[name], string(str(value)), "string") for name, value in bound]
+    return closed(kept, [pair for pair in named if pair not in bound])

@@ -127,6 +127,12 @@ class Taking:
         while self._asked and self._channel.failure is None:
             await self._wait(None)
 
+    def fail(self, trouble: MqtuiError) -> None:
+        """Give no more letters, for that reason."""
+        self._trouble = self._trouble or trouble
+        self._stop_consumer()
+        self._news.set()
+
     def resolved(self, tag: int) -> None:
         """That letter is out of hand: removed, or its fate is unknown."""
         self.open.discard(tag)
