@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mqtui.brokers.port import Adapter, AuditLog, Batch, Convoy, Lease, Load, Publisher, Writer
+from mqtui.brokers.port import Adapter, AuditLog, Batch, ClaimsLetters, Convoy, Lease, Load, Publisher, Writer
 from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import MqtuiError, Refused
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
 from mqtui.domain.policy import Consent, Policy, check
-from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -78,7 +78,9 @@ class BoundWriter:
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
         removes = any(isinstance(step, Remove) for step in self._plan.steps)
         async with self._writer.lease(source, terms) as lease:
-            bound = BoundConvoy if isinstance(lease, Convoy) else BoundLease
+            bound: type[BoundLease] = BoundConvoy if isinstance(lease, Convoy) else BoundLease
+            if isinstance(lease, ClaimsLetters):
+                bound = BoundClaimingLease
             yield bound(lease, targets, removes=removes)
 
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
@@ -143,6 +145,15 @@ class BoundLease:
     async def keep(self, letters: Batch) -> None:
         """As the lease's own."""
         await self._lease.keep(letters)
+
+
+class BoundClaimingLease(BoundLease):
+    """The same for a lease that claims letters before they are stored elsewhere."""
+
+    async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
+        """As the lease's own."""
+        assert isinstance(self._lease, ClaimsLetters)
+        return await self._lease.claim(letters)
 
 
 class BoundConvoy(BoundLease):

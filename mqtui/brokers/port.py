@@ -18,7 +18,7 @@ from mqtui.domain.convoy import Carried, Lane, Lanes, Places
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
-from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Extent, Price, Span
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Page, PendingEntry
@@ -173,6 +173,18 @@ class Lease(Protocol):
 
     async def keep(self, letters: Batch) -> None:
         """Not selected, or refused: they stay in the source."""
+
+
+@runtime_checkable
+class ClaimsLetters(Protocol):
+    """A lease whose letters other runs can see too: each is claimed before it is stored at another broker (C13)."""
+
+    async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
+        """Claim letters for this run until they are settled or kept, or the lease ends. One answer a letter, in order.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation; nothing may be stored elsewhere.
+        """
 
 
 @runtime_checkable

@@ -174,6 +174,18 @@ class Receipt:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LetterClaim:
+    """Whether a letter may be stored elsewhere by this run.
+
+    `refused` is None where it may, else its receipt. `doubt` is empty, or names a run that claimed it before and ended
+    without removing it: that one may have stored it too.
+    """
+
+    refused: Receipt | None = None
+    doubt: str = ""
+
+
 class Outcome(StrEnum):
     """What became of one letter. Planned is the sum of them all."""
 

@@ -7,18 +7,20 @@ from dataclasses import replace
 
 from mqtui.brokers.redis.catalog import require_stream, stream_key
 from mqtui.brokers.redis.lagging import standing
-from mqtui.brokers.redis.marks import LIFE, moved_record, run_mark, stay_mark
+from mqtui.brokers.redis.marks import LIFE, claim_table, moved_record, run_mark, stay_mark
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import items, sure
-from mqtui.brokers.redis.rights import marking, missing, recording, removing, storing
+from mqtui.brokers.redis.rights import claiming, marking, missing, recording, removing, storing
 from mqtui.brokers.redis.server import persistence, told
 from mqtui.brokers.redis.slots import slot
+from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source, Strength
 from mqtui.domain.resource import Ref, name_bytes
 
 FULL = 0.9
+TWICE = "two runs at once may store a letter twice"
 
 
 class StreamChecks:
@@ -58,6 +60,8 @@ class StreamChecks:
             risks += await self._of_target(source, target)
         risks += await self._of_source(source, targets)
         risks += await self._of_rights(source, [target for target in targets if target != source.ref], plan.id)
+        if plan.verb is Verb.REDRIVE and not targets:
+            risks += await self._of_claims(source)
         for key in dict.fromkeys((stream_key(source.ref), *(name_bytes(target.name) for target in targets))):
             risks += await self._of_server(key)
         return replace(plan, guarantee=self.guarantee(source, targets), risks=(*plan.risks, *dict.fromkeys(risks)))
@@ -118,6 +122,14 @@ class StreamChecks:
             more = await missing(await self._nodes.of(goal), needed)
             lacking = None if lacking is None or more is None else lacking + more
         return _named(lacking) + _unrecorded(unrecorded or [])
+
+    async def _of_claims(self, source: Source) -> list[Risk]:
+        """Letters go to another broker: whether this user may claim each before it is stored there."""
+        key = stream_key(source.ref)
+        lacking = await missing(await self._nodes.of(key), claiming(claim_table(self._nodes.address.prefix, key)))
+        if lacking is None:
+            return [Risk("no-claim", f"whether letters can be claimed is not known (ACL DRYRUN); if not, {TWICE}")]
+        return [Risk("no-claim", f"{one.title}, so no letter is claimed: {TWICE}") for one in lacking[:1]]
 
     async def _of_server(self, key: bytes) -> list[Risk]:
         node = await self._nodes.of(key)

@@ -9,20 +9,22 @@ from dataclasses import dataclass
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.ahead import ReadAhead
 from mqtui.brokers.redis.catalog import require_stream, stream_key
+from mqtui.brokers.redis.claims import Claims, signed
 from mqtui.brokers.redis.crossing import CrossMover
 from mqtui.brokers.redis.heavy import MOST_FIELDS, HeavyMover
 from mqtui.brokers.redis.line import Line
-from mqtui.brokers.redis.marks import LIFE_S, earlier_record, moved_record, run_mark, stay_mark
-from mqtui.brokers.redis.moving import BATCH_BYTES, SlotMover, Way
+from mqtui.brokers.redis.marks import LIFE_S, earlier_record, moved_record, record_table, run_mark, stay_mark
+from mqtui.brokers.redis.moving import BATCH_BYTES, GONE, SlotMover, Way
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.releasing import Releaser
 from mqtui.brokers.redis.replies import entries, entry_id, sure
 from mqtui.brokers.redis.rights import marking, prove, removing, storing
-from mqtui.brokers.redis.scripts import KEEP_RECORD, call
+from mqtui.brokers.redis.scripts import OPEN_RECORD, call
 from mqtui.brokers.redis.slots import slot
+from mqtui.brokers.redis.tracing import OtherRuns
 from mqtui.domain.errors import NotFound
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import IdBounds, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import IdBounds, LetterClaim, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -49,6 +51,8 @@ class StreamLease:
         self._routes: dict[Ref, Route] = {}
         self._record = moved_record(nodes.address.prefix, self._key, terms.run)
         self._releaser = Releaser(nodes, self._line, source.ref, self._stays, self._record)
+        self._others = OtherRuns(nodes, source.ref, terms.run)
+        self._claims = Claims(nodes, self._line, source.ref, self._stays, terms)
         self._ahead: ReadAhead | None = None
         self._marked = False
         self._draining = False
@@ -74,6 +78,7 @@ class StreamLease:
     async def _close(self) -> None:
         if self._ahead is not None:
             await self._ahead.close()
+        await self._claims.close()
         for line in self._lines:
             await line.close()
 
@@ -82,7 +87,7 @@ class StreamLease:
         require_stream(kind, self._source.ref)
         await prove(self._line, removing(self._key, self._stays, self._record), self._source.ref.name)
         self._marked = marked == 1
-        await self._put_aside(self._record)
+        await self._open_record(self._record)
         missing: list[NotFound] = []
         for target in self._terms.targets:
             try:
@@ -123,6 +128,9 @@ class StreamLease:
             NotAuthorised: a right is missing; nothing was moved.
             CannotConnect, BrokerTrouble: no conversation; nothing of the rest was moved.
         """
+        return await self._others.named([transfer.letter for transfer in batch], await self._each_way(batch))
+
+    async def _each_way(self, batch: Sequence[Transfer]) -> list[Receipt]:
         ways = self._ways(batch)
         if len(ways) == 1:
             way = next(iter(ways))
@@ -139,11 +147,28 @@ class StreamLease:
         Raises:
             CannotConnect, BrokerTrouble: no conversation; nothing was removed.
         """
-        return await self._releaser.release(letters)
+        receipts = await self._releaser.release(letters)
+        await self._claims.end(letters)
+        return await self._others.named(letters, receipts)
 
     async def keep(self, letters: Batch) -> None:
-        """They are where they were."""
+        """They are where they were, and anybody's."""
         self._kept += len(letters)
+        await self._claims.end(letters)
+
+    async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
+        """Claim letters before they are stored at another broker, so that two runs do not both do it.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation; nothing may be stored elsewhere.
+        """
+        claims = await self._claims.take(letters)
+        refused = [place for place, claim in enumerate(claims) if claim.refused is not None]
+        receipts = [claim.refused or GONE for claim in claims if claim.refused is not None]
+        named = await self._others.named([letters[place] for place in refused], receipts)
+        for place, receipt in zip(refused, named, strict=True):
+            claims[place] = LetterClaim(receipt)
+        return claims
 
     def _ways(self, batch: Sequence[Transfer]) -> dict[Way, range | list[int]]:
         """The letters of each way, by index; usually there is one way."""
@@ -209,7 +234,7 @@ class StreamLease:
         if not self._nodes.clustered or slot(key) == slot(self._key):
             record = moved_record(self._nodes.address.prefix, self._key, self._terms.run, key)
             await prove(self._line, storing(key, self._key, self._stays, record), target.name)
-            await self._put_aside(record)
+            await self._open_record(record)
             near = SlotMover(self._nodes, self._line, self._stays, record, since)
             return Route(near, None, HeavyMover(self._nodes, self._line, self._stays, record))
         line, mark = Line(self._nodes, key), run_mark(self._nodes.address.prefix, key, self._terms.run)
@@ -218,7 +243,8 @@ class StreamLease:
         far = CrossMover(line, self._releaser, mark)
         return Route(None, far, HeavyMover(self._nodes, line, self._stays, self._record, mark))
 
-    async def _put_aside(self, record: bytes) -> None:
-        """Keep what this run's earlier processes recorded; an error of it is no reason not to move."""
-        if self._terms.resumed:
-            await self._line.pipe([call(KEEP_RECORD, (record, earlier_record(record)), LIFE_S)])
+    async def _open_record(self, record: bytes) -> None:
+        """Begin a record, and keep what this run's earlier processes wrote; a refusal is no reason not to move."""
+        names = record_table(self._nodes.address.prefix, self._key)
+        keys = (record, earlier_record(record), names, self._key)
+        await self._line.pipe([call(OPEN_RECORD, keys, LIFE_S, signed(self._terms))])

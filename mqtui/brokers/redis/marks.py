@@ -26,6 +26,16 @@ def earlier_record(record: bytes) -> bytes:
     return record + b":before"
 
 
+def record_table(prefix: str, source: bytes) -> bytes:
+    """The hash of the records of a source: by record the run and who it is of."""
+    return b"%s:{%s}:records:%s" % (prefix.encode(), tag_for(source), source)
+
+
+def claim_table(prefix: str, source: bytes) -> bytes:
+    """The hash of letters that runs are storing at another broker: by id the run, by `@` and a run its liveness."""
+    return b"%s:{%s}:claims:%s" % (prefix.encode(), tag_for(source), source)
+
+
 def stay_mark(prefix: str, source: bytes) -> bytes:
     """D1: the set of ids that were moved or discarded and stay because another group still needs them."""
     return b"%s:{%s}:stays:%s" % (prefix.encode(), tag_for(source), source)

@@ -51,6 +51,11 @@ def recording(record: bytes) -> list[Command]:
     return [("LPUSH", record, "none"), ("LTRIM", record, 0, 0), ("LRANGE", record, 0, 0)]
 
 
+def claiming(table: bytes) -> list[Command]:
+    """Commands that keep claims. They are only asked about, never run."""
+    return [("HSET", table, "none", ""), ("HGET", table, "none"), ("HDEL", table, "none"), ("TIME",)]
+
+
 async def prove(line: Line, commands: Sequence[Command], name: str) -> None:
     """Try all commands.
 

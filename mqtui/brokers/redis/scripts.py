@@ -17,6 +17,9 @@ local function later(a, b)
 end
 """
 
+RECORDS_KNOWN = 1000
+"""Records of a source that are known by name; with more of them they are forgotten at once."""
+
 RECORD_LENGTH = 128
 """Script calls that a record keeps: more than the letters of one target that a run may have in hand (3 batches of 5,000
 letters or 4 MiB each, at most 500 letters, 1 MB and 50,000 parts a call)."""
@@ -187,6 +190,7 @@ RELEASING = (
     GROUPS
     + """
 local function release(src, stays, kept, life, first, last, new)
+  redis.call('XDEL', src, '0-0')
   local groups, out, removed, marking = readers(src), {}, {}, false
   for i = first, last do
     local id, said = ARGV[i], nil
@@ -247,9 +251,49 @@ return {1}
 """The end of a transaction that began with XADD to a target in another slot than the source: the mark of the run. KEYS
 target, mark. ARGV as FINISH."""
 
-KEEP_RECORD = """
+CLAIM = """
+local src, stays, claims, run, out = KEYS[1], KEYS[2], KEYS[3], ARGV[1], {}
+redis.call('XDEL', src, '0-0')
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', claims, '@' .. run, (now + ARGV[3]) .. ' ' .. ARGV[2])
+redis.call('EXPIRE', claims, ARGV[4])
+local marked = redis.call('EXISTS', stays) == 1
+local function owned(id)
+  local owner = redis.call('HGET', claims, id)
+  if not owner or owner == run then return '', false end
+  local told = redis.call('HGET', claims, '@' .. owner) or ''
+  local until_ms = tonumber(string.match(told, '^%d+'))
+  return owner .. ' ' .. string.gsub(told, '^%d+ ', ''), until_ms and until_ms > now
+end
+for i = 5, #ARGV do
+  local id = ARGV[i]
+  if #redis.call('XRANGE', src, id, id) == 0 then
+    out[#out + 1] = '-'
+  elseif marked and redis.call('SISMEMBER', stays, id) == 1 then
+    out[#out + 1] = '='
+  else
+    local owner, alive = owned(id)
+    if not alive then redis.call('HSET', claims, id, run) end
+    out[#out + 1] = (alive and '!' or '+') .. owner
+  end
+end
+return out
+"""
+"""KEYS source, mark of what stays, claims. ARGV: run, who it is, how long its word counts in ms, the table's life, ids.
+
+By the server's own clock. Gives `-` not in the source, `=` handled before, `+` claimed (with the run that claimed it
+before and is gone), `!` and the run that holds it. Without ids it renews the run's word. The first command that writes
+may run in a full Redis, and lets the next ones."""
+
+OPEN_RECORD = f"""
+redis.pcall('XDEL', KEYS[4], '0-0')
+local known = redis.pcall('HLEN', KEYS[3])
+if type(known) == 'number' and known >= {RECORDS_KNOWN} then redis.pcall('DEL', KEYS[3]) end
+redis.pcall('HSET', KEYS[3], KEYS[1], ARGV[2])
+redis.pcall('EXPIRE', KEYS[3], ARGV[1])
 local told = redis.pcall('LRANGE', KEYS[1], 0, -1)
-if told.err then return 0 end
+if told.err or #told == 0 then return 0 end
 for i = #told, 1, -1 do
   local pushed = redis.pcall('LPUSH', KEYS[2], told[i])
   if type(pushed) == 'table' then return 0 end
@@ -258,10 +302,11 @@ redis.pcall('DEL', KEYS[1])
 redis.pcall('EXPIRE', KEYS[2], ARGV[1])
 return #told
 """
-"""Before a run goes on: what its earlier processes moved is put aside, so that the record has room for this one. KEYS
-record, record of the earlier processes. ARGV: their life."""
+"""Before a run begins or goes on: its record is named among those of the source, and what its earlier processes moved
+is put aside, so that there is room for this one. KEYS record, record of the earlier processes, names of the source's
+records, source. ARGV: their life, the run and who it is of."""
 
 
-def call(script: str, keys: tuple[bytes, ...], *arguments: bytes | int) -> tuple[bytes | str | int, ...]:
+def call(script: str, keys: tuple[bytes, ...], *arguments: bytes | str | int) -> tuple[bytes | str | int, ...]:
     """The command that runs a script. The text goes along, so that a restarted server needs nothing loaded."""
     return ("EVAL", script, len(keys), *keys, *arguments)

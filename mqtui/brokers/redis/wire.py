@@ -26,13 +26,16 @@ SLOWEST = 1_000_000
 
 
 class Wire:
-    """A conversation. Replies come in the order of the commands; a broken wire stays broken."""
+    """A conversation. Replies come in the order of the commands, one caller's after the other's; a broken wire stays
+    broken.
+    """
 
     def __init__(self, connection: Connection, where: str, options: Options) -> None:
         self.where = where
         self._connection = connection
         self._patience = options.reply
         self._greeting = options.timeout
+        self._turn = asyncio.Lock()
 
     async def open(self) -> Wire:
         """Connect and log in.
@@ -78,7 +81,7 @@ class Wire:
         packed = [pack_command(cast("Any", tuple(command))) for command in commands]
         patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
         try:
-            async with asyncio.timeout(patience):
+            async with self._turn, asyncio.timeout(patience):
                 await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
