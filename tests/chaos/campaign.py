@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from tests.chaos.killing import KEY, Desk, Journal, Told
-from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge
+from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge, poisoned
 
 LATER = 10
 """Letters that arrive between the kill and the resume: no plan has them."""
@@ -31,6 +31,13 @@ class Case:
     told_wrong: int
     verdict: Verdict
     trouble: str = ""
+    refused: int = 0
+    """Letters told as refused."""
+
+    named: int = 0
+    """Those of them told with the broker's words."""
+
+    poisoned: int = 0
     may_lose: int = 0
     """Letters that nobody could have kept: one for each process that was killed, where letters are mortal."""
 
@@ -42,6 +49,7 @@ class Case:
         """
         verdict = self.verdict
         safe = verdict.lost <= self.may_lose and verdict.strangers <= verdict.lost
+        safe = safe and self.refused == self.named == self.poisoned
         return safe and verdict.doubled == verdict.among_suspects and self.told_wrong <= verdict.lost
 
 
@@ -54,6 +62,9 @@ class Row:
     length: float
     """Seconds of the run that was not killed."""
 
+    poisoned: int = 0
+    """Letters that the broker refuses."""
+
     cases: list[Case] = field(default_factory=list)
 
     def total(self, of: Callable[[Case], int]) -> int:
@@ -61,9 +72,14 @@ class Row:
         return sum(of(case) for case in self.cases)
 
     @property
+    def movable(self) -> int:
+        """Letters that the broker takes."""
+        return self.letters - self.poisoned
+
+    @property
     def unfinished(self) -> int:
         """Runs whose resume had letters to move."""
-        return self.total(lambda case: case.begun and case.moved < self.letters)
+        return self.total(lambda case: case.begun and case.moved < self.movable)
 
     @property
     def broken(self) -> list[Case]:
@@ -80,7 +96,7 @@ def campaign(side: Side, runs: int, letters: int, seed: int, *, skip: float = 0.
     whole = unkilled(side, letters)
     assert whole.result is not None
     start = skip * max(0.0, whole.seconds - whole.result["seconds"])
-    row = Row(side.name, letters, whole.seconds)
+    row = Row(side.name, letters, whole.seconds, len(poisoned(letters, side.poison)))
     parts = [(part + dice.random()) / runs for part in range(runs)]
     dice.shuffle(parts)
     for part in parts:
@@ -91,11 +107,14 @@ def campaign(side: Side, runs: int, letters: int, seed: int, *, skip: float = 0.
 
 
 def unkilled(side: Side, letters: int) -> Told:
-    """A whole run; it moves every letter."""
+    """A whole run; it moves every letter that the broker takes, and names the others."""
     scene = side.fill(letters)
     with Desk() as desk:
         told = desk.redrive(side.url, scene.dlq)
-    assert told.code == 0 and told.result and told.result["moved"] == letters, told
+        refusals = desk.refusals() if scene.poisoned else []
+    assert told.code == _code(scene) and told.result, told
+    assert told.result["moved"] == letters - len(scene.poisoned), told.result
+    assert len(refusals) == len(scene.poisoned) and all(side.refusal in reason for reason in refusals), refusals
     verdict = judge(side, scene, side.truth(scene), (), frozenset())
     assert verdict == Verdict(0, 0, 0, 0, 0), verdict
     side.drop(scene)
@@ -134,6 +153,7 @@ def _resumed(side: Side, scene: Scene, desk: Desk, instant: float, resume_instan
     after = desk.journal()
     result = after.result if after else {}
     named = {suspect for told in tellings for suspect in told.suspects} | set(result.get("suspects", ()))
+    refusals = desk.refusals() if scene.poisoned else []
     numbers = [number for number in map(side.suspect, named) if number is not None]
     truth = side.truth(scene)
     verdict = judge(side, scene, truth, numbers, bundled(desk.bundles, KEY.encode()))
@@ -148,7 +168,10 @@ def _resumed(side: Side, scene: Scene, desk: Desk, instant: float, resume_instan
         unknown=result.get("unknown", 0),
         told_wrong=abs(result.get("moved", 0) - home),
         verdict=verdict,
-        trouble=_trouble(after, tellings),
+        trouble=_trouble(after, tellings, _code(scene)),
+        refused=len(refusals),
+        named=sum(side.refusal in reason for reason in refusals),
+        poisoned=len(scene.poisoned),
         may_lose=1 + sum(told.killed for told in tellings) if side.mortal else 0,
     )
 
@@ -166,9 +189,14 @@ def _runs(desk: Desk) -> bool:
     return journal is not None and journal.state == "running"
 
 
-def _trouble(journal: Journal | None, tellings: Sequence[Told]) -> str:
+def _code(scene: Scene) -> int:
+    """What `mqtui` exits with at the end of such a run."""
+    return 1 if scene.poisoned else 0
+
+
+def _trouble(journal: Journal | None, tellings: Sequence[Told], code: int) -> str:
     """Why the last process did not end the run as it should; "" where it did."""
-    last = tellings[-1] if tellings else Told(0, 0.0)
-    if journal is not None and journal.state == "done" and (last.killed or last.code == 0):
+    last = tellings[-1] if tellings else Told(code, 0.0)
+    if journal is not None and journal.state == "done" and (last.killed or last.code == code):
         return ""
     return f"{journal.state if journal else 'no run'}, exit {last.code}: {last.stderr.strip()[-600:]}"

@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from mqtui.demo.shop.connections import kafka_settings
 from mqtui.demo.shop.failures import card_declined
 from mqtui.demo.shop.spring import Delivery, dead_letter_headers
-from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in
+from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in, poisoned
 
 WAIT = 30.0
 PARTITIONS = 3
@@ -21,16 +21,25 @@ BODY = b" " + b"a charge that was declined " * 6
 QUEUE_FULL = 0.05
 
 
+COMPACTED = {"cleanup.policy": "compact", "min.compaction.lag.ms": "86400000"}
+"""A home that refuses letters without a key, and keeps every copy of the others for as long as the test lasts."""
+
+
 class KafkaSide:
-    """Topics of three partitions. A handled letter stays in its topic, so only the target counts."""
+    """Topics of three partitions. A handled letter stays in its topic, so only the target counts.
+
+    A poisoned letter has no key, and its home is compacted.
+    """
 
     name = "kafka"
     letters = 50_000
     source_counts = False
     mortal = False
+    refusal = "INVALID_RECORD"
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.poison = 0
         self._settings = kafka_settings(url)
         self._admin = AdminClient(self._settings)
         self._producer = Producer(
@@ -39,8 +48,9 @@ class KafkaSide:
 
     def fill(self, count: int) -> Scene:
         stem = new_name()
-        scene = Scene(f"{stem}-dlt", stem, count)
-        topics = [NewTopic(name, PARTITIONS, 1) for name in (scene.dlq, scene.home)]
+        scene = Scene(f"{stem}-dlt", stem, count, poisoned(count, self.poison))
+        home = NewTopic(scene.home, PARTITIONS, 1, config=COMPACTED if scene.poisoned else {})
+        topics = [NewTopic(scene.dlq, PARTITIONS, 1), home]
         for made in self._admin.create_topics(topics).values():
             made.result(WAIT)
         self.add(scene, range(count))
@@ -58,7 +68,8 @@ class KafkaSide:
             name = label(number)
             while True:
                 try:
-                    self._producer.produce(scene.dlq, name + BODY, name, headers=headers, on_delivery=told)
+                    key = None if number in scene.poisoned else name
+                    self._producer.produce(scene.dlq, name + BODY, key, headers=headers, on_delivery=told)
                     break
                 except BufferError:
                     self._producer.poll(QUEUE_FULL)

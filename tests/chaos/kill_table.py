@@ -1,7 +1,9 @@
-"""The kill table: python -m tests.chaos.kill_table [--broker kafka] [--runs 20] [--letters 50000] [--seed S].
+"""The kill table: python -m tests.chaos.kill_table [--broker kafka] [--runs 20] [--letters 50000] [--seed S]
+[--poison 1000].
 
 Each broker's redrives are killed by `kill -9` at instants spread over a run's whole length, every third resume too; all
-are resumed to their end, and then the brokers' own clients say where every letter is (rule C6).
+are resumed to their end, and then the brokers' own clients say where every letter is (rule C6). With `--poison 1000`
+the broker refuses one letter in 1,000: it stays, named with the broker's words, and the others move as ever.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Row], object]]] = (
     ("run s", lambda row: f"{row.length:.1f}"),
     ("before the journal", lambda row: row.total(lambda case: not case.begun)),
     ("before the first", lambda row: row.total(lambda case: case.moved == 0)),
-    ("after the last", lambda row: row.total(lambda case: case.moved == row.letters)),
+    ("after the last", lambda row: row.total(lambda case: case.moved == row.movable)),
     ("with letters in hand", lambda row: row.total(lambda case: case.in_hand > 0)),
     ("resumes killed", lambda row: row.total(lambda case: case.resumes_killed)),
     ("lost", lambda row: row.total(lambda case: case.verdict.lost)),
@@ -48,6 +50,8 @@ COLUMNS: Sequence[tuple[str, Callable[[Row], object]]] = (
     ("unknown", lambda row: row.total(lambda case: case.unknown)),
     ("unplanned", lambda row: row.total(lambda case: case.verdict.strangers)),
     ("still in source", lambda row: row.total(lambda case: case.verdict.left)),
+    ("refused", lambda row: row.total(lambda case: case.refused)),
+    ("by the broker's words", lambda row: row.total(lambda case: case.named)),
     ("told wrong", lambda row: row.total(lambda case: case.told_wrong)),
 )
 
@@ -74,6 +78,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--letters", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
+    parser.add_argument("--poison", type=int, default=0, help="one letter in so many is one the broker refuses")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     rows: list[Row] = []
@@ -83,6 +88,9 @@ def main() -> int:
         urls = servers.start_all(sorted({SERVERS[name] for name in names}))
         for name in names:
             with closing(SIDES[name](urls[SERVERS[name]])) as side:
+                if asked.poison and not side.refusal:
+                    parser.error(f"nothing is known that {name} refuses")
+                side.poison = asked.poison
                 for number, row in enumerate(campaign(side, asked.runs, asked.letters, asked.seed), 1):
                     print(told(number, asked.runs, row, row.cases[-1]), file=sys.stderr, flush=True)
             rows.append(row)

@@ -90,6 +90,15 @@ class Desk:
         """`mqtui runs resume` of whatever was interrupted."""
         return self._run(["runs", "resume", "--yes", "--json"], kill_after)
 
+    def refusals(self) -> list[str]:
+        """The reason of each letter that the only run tells as refused, by `mqtui runs show`."""
+        listed = [row for row in self._run(["runs", "list", "--json"], None).rows if "run" in row]
+        if not listed:
+            return []
+        told = self._run(["runs", "show", listed[0]["run"], "--json"], None).rows
+        outcomes = {row["letter"]: row for row in told if "letter" in row}
+        return [row["reason"] for row in outcomes.values() if row["outcome"] == "refused"]
+
     def journal(self) -> Journal | None:
         """What the journal says of the only run, None where none has begun. Read from a copy: it stays as it was."""
         if not (self.state / "runs.sqlite").exists():

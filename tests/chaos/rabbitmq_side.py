@@ -24,6 +24,8 @@ class RabbitMQSide:
 
     letters = 50_000
     source_counts = True
+    poison = 0
+    refusal = ""
 
     def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] = CLASSIC, returns: int = 0) -> None:
         """`arguments` are those of both queues; every letter was delivered and returned `returns` times before."""

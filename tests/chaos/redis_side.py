@@ -31,6 +31,8 @@ class RedisSide:
     letters = 50_000
     source_counts = True
     mortal = False
+    poison = 0
+    refusal = ""
 
     def __init__(self, url: str) -> None:
         self.url = url

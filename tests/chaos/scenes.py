@@ -14,12 +14,13 @@ from typing import Protocol
 class Scene:
     """A dead-letter destination with letters 0 to `letters` - 1, and the place all of them came from.
 
-    Letters with higher numbers came later: no plan has them.
+    Letters with higher numbers came later: no plan has them. The broker refuses to store the `poisoned` at home.
     """
 
     dlq: str
     home: str
     letters: int
+    poisoned: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,12 @@ class Side(Protocol):
     mortal: bool
     """Whether letters have no delivery left: the broker drops the one just lent to a process that dies (R3)."""
 
+    poison: int
+    """One letter in so many is one that the broker refuses to store at home; 0 for none."""
+
+    refusal: str
+    """What the broker says of such a letter; "" where this side makes none."""
+
     def fill(self, count: int) -> Scene:
         """Make a new dead-letter destination with letters that tell where they came from."""
 
@@ -91,18 +98,30 @@ def label(number: int) -> bytes:
     return b"%08d" % number
 
 
+def poisoned(count: int, every: int) -> frozenset[int]:
+    """The numbers of one letter in `every` of `count`, 0 for none."""
+    return frozenset(range(every // 2, count, every)) if every else frozenset()
+
+
 def judge(side: Side, scene: Scene, truth: Truth, named: Iterable[int], kept: frozenset[int]) -> Verdict:
-    """Compare what is there with what was planned. `kept` are letters that the bundle holds."""
+    """Compare what is there with what was planned. `kept` are letters that the bundle holds.
+
+    A poisoned letter stays in the source: one at home is a stranger there.
+    """
     planned = range(scene.letters)
+    movable = [number for number in planned if number not in scene.poisoned]
+    owed = planned if side.source_counts else movable
     suspects = frozenset(named)
     held = truth.home + truth.source if side.source_counts else truth.home
     doubles = {number: held[number] - 1 for number in planned if held[number] > 1}
     return Verdict(
-        lost=sum(held[number] == 0 and number not in kept for number in planned),
+        lost=sum(held[number] == 0 and number not in kept for number in owed),
         doubled=sum(doubles.values()),
         among_suspects=sum(more for number, more in doubles.items() if number in suspects),
-        strangers=sum(count for number, count in truth.home.items() if number >= scene.letters),
-        left=sum(truth.home[number] == 0 and truth.source[number] > 0 for number in planned),
+        strangers=sum(
+            count for number, count in truth.home.items() if number >= scene.letters or number in scene.poisoned
+        ),
+        left=sum(truth.home[number] == 0 and truth.source[number] > 0 for number in movable),
     )
 
 
