@@ -109,7 +109,6 @@ async def execute(
     plan_file: Path | None = None,
 ) -> int:
     """Show a plan, ask, run it, and tell how it ended."""
-    from mqtui.services.conventions import known
     from mqtui.services.redrive.running import Run
     from mqtui.state.runs import Runs
 
@@ -124,7 +123,6 @@ async def execute(
     run = Run(
         session,
         planned,
-        known().conventions,
         runs,
         remote=remote,
         before=before,

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from mqtui.domain.codec import Decoder, Value, decoder
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.resource import BrokerKind, Kind, name_text
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
 FIELDS = frozenset(
     {
@@ -57,9 +57,10 @@ class Place:
 class Convention:
     """One framework's way of writing dead letters.
 
-    A letter follows it where one of `detect` is among its header or field names. Of a field's places the first that is
-    there is read. `wrappers` are exception classes that only carry the cause; `after` are words of the message behind
-    which the cause's own begins. `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on
+    A letter follows it where one of `detect` is among its header or field names, or one of `loose` where it lies in a
+    place that is known to hold dead letters. Of a field's places the first that is there is read. `wrappers` are
+    exception classes that only carry the cause; `after` are words of the message behind which the cause's own begins.
+    `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on
     the way home. `destinations` are names with `{origin}` for the origin's name, `{group}` for a part without dots and
     `*` for anything. A lower `order` is asked first.
     """
@@ -76,6 +77,7 @@ class Convention:
     strip_fields: frozenset[str] = frozenset()
     destinations: tuple[str, ...] = ()
     order: int = 50
+    loose: tuple[str, ...] = ()
 
 
 Row: TypeAlias = tuple[str | bytes, ...]
@@ -123,22 +125,40 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class NamedOrigin:
-    """What a destination's name says. `origin` is "" where it only says that dead letters are kept there."""
+    """What a destination's name says. `origin` is "" where it only says that dead letters are kept there.
+
+    `others` are further names that may be meant, the likeliest first. `settled`: the broker was asked, so that the
+    origin is there, or is "" where none of the names is.
+    """
 
     convention: str
     kind: Kind
     origin: str
+    others: tuple[str, ...] = ()
+    settled: bool = False
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """All names that may be meant."""
+        return (self.origin, *self.others) if self.origin else ()
 
 
 class Conventions:
     """All conventions, asked by header names first and by the destination's name where no header tells."""
 
-    __slots__ = ("_any", "_layouts", "_named", "_patterns", "known")
+    __slots__ = ("_any", "_last", "_layouts", "_loose_layouts", "_named", "_patterns", "_settled", "known")
 
     def __init__(self, known: Iterable[Convention]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
         self._layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
+        self._loose_layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
+        """The same in places that are known to hold dead letters."""
+
         self._named: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
+        self._settled: dict[tuple[BrokerKind, str], NamedOrigin] = {}
+        self._last: tuple[Ref | None, bool] = (None, False)
+        """Where the last message lay, and whether that place is known to hold dead letters."""
+
         self._patterns = [
             (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
         ]
@@ -157,16 +177,29 @@ class Conventions:
         else:
             broker = BrokerKind.RABBITMQ
             row = tuple([part for name, _, kind in message.headers for part in (name, kind)])
-        layouts = self._layouts[broker]
+        place, is_known = self._last
+        if message.resource is not place:
+            is_known = self.by_name(broker, message.resource.name) is not None
+            self._last = (message.resource, is_known)
+        layouts = (self._loose_layouts if is_known else self._layouts)[broker]
         found = layouts.get(row)
         if found is None:
             if len(layouts) >= MOST_LAYOUTS:
                 layouts.clear()
-            found = layouts[row] = self._laid_out(broker, row)
+            found = layouts[row] = self._laid_out(broker, row, is_known=is_known)
         return found
+
+    def settle(self, broker: BrokerKind, name: str, origin: NamedOrigin) -> Conventions:
+        """These conventions, with what is known for sure of the origin of one destination."""
+        settled = Conventions(self.known)
+        settled._layouts, settled._loose_layouts = self._layouts, self._loose_layouts
+        settled._settled = {**self._settled, (broker, name): origin}
+        return settled
 
     def by_name(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         """What a destination's name says, or None where it is not that of a dead-letter destination."""
+        if (broker, name) in self._settled:
+            return self._settled[broker, name]
         if (broker, name) not in self._named:
             if len(self._named) >= MOST_NAMES:
                 self._named.clear()
@@ -179,11 +212,12 @@ class Conventions:
                 continue
             found = [match for pattern in patterns if (match := pattern.fullmatch(name))]
             if found:
-                origins = (match.groupdict().get("origin", "") for match in found)
-                return NamedOrigin(convention.name, ORIGIN_KINDS[broker], next(filter(None, origins), ""))
+                told = [match.groupdict().get("origin", "") for match in found]
+                origins = tuple(dict.fromkeys(each for origin in told if origin for each in _spellings(broker, origin)))
+                return NamedOrigin(convention.name, ORIGIN_KINDS[broker], origins[0] if origins else "", origins[1:])
         return None
 
-    def _laid_out(self, broker: BrokerKind, row: Row) -> Layout:
+    def _laid_out(self, broker: BrokerKind, row: Row, *, is_known: bool) -> Layout:
         if broker is BrokerKind.RABBITMQ:
             names = [str(name) for name in row[::2]]
             kinds = [str(kind) for kind in row[1::2]]
@@ -191,7 +225,10 @@ class Conventions:
             names = [name if isinstance(name, str) else name_text(name) for name in row]
             kinds = [""] * len(names)
         seen = set(names)
-        following = [one for one in self.known if broker in one.brokers and not seen.isdisjoint(one.detect)]
+        here = [one for one in self.known if broker in one.brokers]
+        following = [one for one in here if not seen.isdisjoint(one.detect)]
+        if is_known:
+            following += [one for one in here if one not in following and not seen.isdisjoint(one.loose)]
         slots: dict[str, Slot] = {}
         stripped = {name for name in seen if any(_strips(convention, name) for convention in following)}
         for convention in following:
@@ -211,6 +248,17 @@ class Conventions:
             tuple(dict.fromkeys(name for name in names if name not in stripped)),
             frozenset(stripped),
         )
+
+
+def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
+    """The names that may be meant: a Redis name in braces, which only choose the slot, may be the bare one.
+
+    The key `orders` lies in the slot of `{orders}.dlq` (https://redis.io/docs/latest/operate/oss_and_stack/reference/
+    cluster-spec/#hash-tags).
+    """
+    bare = origin[1:-1]
+    tagged = broker is BrokerKind.REDIS and origin == f"{{{bare}}}" and bare and "}" not in bare
+    return (origin, bare) if tagged else (origin,)
 
 
 def _slot(told: str, place: Place, names: Sequence[str], kinds: Sequence[str]) -> Slot:

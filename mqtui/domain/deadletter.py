@@ -30,7 +30,8 @@ class Origin:
     """Where a message was when it failed: the first place, where headers name several.
 
     `partition`, `offset` and `timestamp` (ms, the record's own) are Kafka's, `id` is Redis's, `exchange` and
-    `routing_key` say how it came to a RabbitMQ queue. `by_name` says that only the letter's destination told it.
+    `routing_key` say how it came to a RabbitMQ queue; where no queue is known, `ref` is that exchange. `by_name` says
+    that only the letter's destination told it.
     """
 
     ref: Ref
@@ -75,9 +76,11 @@ class Death:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """Where a letter goes back: a topic, a stream, or a queue by the default exchange, so that only that queue gets it.
+    """Where a letter goes back: a topic, a stream, a queue by the default exchange, so that only that queue gets it, or
+    an exchange where no queue is known.
 
-    `routing_key` is the queue's name. `note` says so where only the letter's destination told the origin.
+    `routing_key` is the queue's name, or the key the letter was first published with. `note` says so where only the
+    letter's destination told the origin.
     """
 
     ref: Ref
@@ -125,19 +128,18 @@ def cause(message: Message, conventions: Conventions) -> str:
     """The cause id alone, as `describe` gives it, for half of its price."""
     layout = conventions.layout(message)
     thrown, _ = _thrown(message, layout)
-    name = _text(layout.read(message, "origin"))
-    if not name:
-        named = conventions.by_name(layout.broker, message.resource.name)
-        name = named.origin if named else ""
     normal = normalised(thrown.message) if thrown.message else ""
-    return cause_id(thrown.exception, normal, f"{layout.kind.value}:{name}" if name else "")
+    return cause_id(thrown.exception, normal, _whence(layout, message, conventions))
 
 
 def home(came_from: Origin | None, message: Message) -> Home | None:
     """Where the letter goes back, or None where no origin is known, or where it is the place the letter lies in."""
     if came_from is None or came_from.ref == message.resource:
         return None
-    return _home(came_from.ref.kind, came_from.ref.name, message.resource.name if came_from.by_name else "")
+    ref = came_from.ref
+    if ref.kind is Kind.EXCHANGE:
+        return _route(ref.name, came_from.routing_key or "")
+    return _home(ref.kind, ref.name, message.resource.name if came_from.by_name else "")
 
 
 def way_home(message: Message, conventions: Conventions) -> Home | None:
@@ -151,10 +153,18 @@ def home_by(layout: Layout, message: Message, conventions: Conventions) -> Home 
     lies_in = message.resource.name
     if not isinstance(name, str) or not name:
         named = conventions.by_name(layout.broker, lies_in)
-        return _home(layout.kind, named.origin, lies_in) if named and named.origin else None
+        if named and named.origin:
+            return _home(named.kind, named.origin, lies_in)
+        first = _first_route(layout, message)
+        return first if first is None or first.ref != message.resource else None
     if name == lies_in and layout.kind is message.resource.kind:
         return None
     return _home(layout.kind, name, "")
+
+
+def original_key(layout: Layout, message: Message) -> str | None:
+    """The routing key a RabbitMQ letter was first published with, or None where nothing tells it."""
+    return _name(layout.read(message, "routing_key"))
 
 
 def strip(message: Message, conventions: Conventions) -> Parted:
@@ -174,14 +184,17 @@ def time_of_death(message: Message, layout: Layout) -> int | None:
 
 
 def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:
-    broker, kind = layout.broker, layout.kind
+    broker = layout.broker
     name, convention, by_name = _text(layout.read(message, "origin")), layout.convention, False
+    ref = _ref(layout.kind, name)
     if not name:
         named = conventions.by_name(broker, message.resource.name)
-        if named is None or not named.origin:
+        if named is not None and named.origin:
+            ref, convention, by_name = _ref(named.kind, named.origin), convention or named.convention, True
+        elif (first := _first_route(layout, message)) is not None:
+            ref = first.ref
+        else:
             return None
-        name, convention, by_name = named.origin, convention or named.convention, True
-    ref = _ref(kind, name)
     read = layout.read
     if broker is BrokerKind.KAFKA:
         partition, offset = _number(read(message, "partition")), _number(read(message, "offset"))
@@ -192,6 +205,26 @@ def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origi
         return Origin(ref, convention, id=_entry(_text(read(message, "id"))), by_name=by_name)
     exchange, routing_key = _name(read(message, "exchange")), _name(read(message, "routing_key"))
     return Origin(ref, convention, exchange=exchange, routing_key=routing_key, by_name=by_name)
+
+
+def _whence(layout: Layout, message: Message, conventions: Conventions) -> str:
+    """The origin as a cause id has it: `queue:work`, or "" where none is known."""
+    name = _text(layout.read(message, "origin"))
+    if name:
+        return f"{layout.kind.value}:{name}"
+    named = conventions.by_name(layout.broker, message.resource.name)
+    if named and named.origin:
+        return f"{named.kind.value}:{named.origin}"
+    first = _first_route(layout, message)
+    return str(first.ref) if first else ""
+
+
+def _first_route(layout: Layout, message: Message) -> Home | None:
+    """Where a RabbitMQ letter was first published to, by its headers; the default exchange names a queue."""
+    exchange, key = _name(layout.read(message, "exchange")), original_key(layout, message)
+    if exchange is None or not (exchange or key):
+        return None
+    return _route(exchange, key or "") if exchange else _home(Kind.QUEUE, key or "", "")
 
 
 def _thrown(message: Message, layout: Layout) -> tuple[Root, str]:
@@ -238,6 +271,11 @@ def _ref(kind: Kind, name: str) -> Ref:
 @lru_cache(maxsize=4096)
 def _home(kind: Kind, name: str, told_by: str) -> Home:
     return Home(_ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {told_by}" if told_by else "")
+
+
+@lru_cache(maxsize=4096)
+def _route(exchange: str, key: str) -> Home:
+    return Home(_ref(Kind.EXCHANGE, exchange), key)
 
 
 @lru_cache(maxsize=1024)

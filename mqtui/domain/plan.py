@@ -67,6 +67,8 @@ class Deliver:
     target: Ref
     count: Figure
     note: str = ""
+    keys: tuple[str, ...] = ()
+    """Routing keys that are used, where the target is an exchange and they are known."""
 
 
 @dataclass(frozen=True, slots=True)

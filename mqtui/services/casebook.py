@@ -14,6 +14,7 @@ from mqtui.domain.deadletter import Death, describe
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Message
 from mqtui.services.letters import Grouping
+from mqtui.services.origins import RouteCounter
 
 SAMPLES = 50
 """Letters of a cause that are kept to look at."""
@@ -60,14 +61,18 @@ class Casebook:
     def __init__(self, conventions: Conventions) -> None:
         self.cases: dict[str, Case] = {}
         self.letters = 0
-        self._conventions = conventions
+        self.conventions = conventions
+        self.routes = RouteCounter(conventions)
+        """Where the letters go home to."""
+
         self._grouping = Grouping(conventions)
 
     def add(self, letter: Message) -> None:
         """Count one letter."""
         self.letters += 1
         self._grouping.add(letter)
-        death = describe(letter, self._conventions)
+        self.routes.add(letter)
+        death = describe(letter, self.conventions)
         case = self.cases.get(death.cause)
         if case is None:
             case = self.cases[death.cause] = Case()
@@ -94,7 +99,7 @@ class Casebook:
         return " · ".join(parts)
 
     def _stripped(self, case: Case) -> frozenset[str]:
-        return self._conventions.layout(case.samples[0]).stripped if case.samples else frozenset()
+        return self.conventions.layout(case.samples[0]).stripped if case.samples else frozenset()
 
 
 async def read(

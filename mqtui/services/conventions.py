@@ -57,6 +57,7 @@ class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     title: str = ""
     brokers: list[BrokerKind]
     detect: list[str] = []
+    loose: list[str] = []
     order: int = 50
     destinations: list[str] = []
     fields: dict[str, Given] = {}
@@ -134,6 +135,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         frozenset(given.strip.fields),
         tuple(given.destinations),
         given.order,
+        tuple(given.loose),
     )
 
 

@@ -19,7 +19,8 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Price, Span
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import Look, destinations, spend_plan
-from mqtui.services.letters import group
+from mqtui.services.letters import Grouping, group
+from mqtui.services.origins import RouteCounter, remember_routes, settle_origin
 from mqtui.services.redrive.preview import unhandled
 from mqtui.services.session import Session
 
@@ -75,8 +76,8 @@ async def find_among(session: Session, conventions: Conventions, everything: Seq
         if row.ref in fed:
             known[row.ref] = (tuple(fed[row.ref]), "the broker sends dead letters here")
         elif (named := conventions.by_name(session.broker.kind, row.ref.name)) is not None:
-            origins = (Ref(row.ref.kind, named.origin),) if named.origin else ()
-            known[row.ref] = (tuple(ref for ref in origins if ref in names), "its name")
+            there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in names and ref != row.ref]
+            known[row.ref] = (tuple(there[:1]), "its name")
         elif row.messages.number != 0 and not RETRY.fullmatch(row.ref.name):
             unsure.append(row)
     depths = {row.ref: row for row in rows}
@@ -136,17 +137,25 @@ async def _newest(session: Session, ref: Ref) -> AsyncGenerator[Batch]:
 
 
 async def causes(session: Session, ref: Ref, price: Price, conventions: Conventions, consent: Consent) -> list[Cause]:
-    """The letters of one destination by cause. On a queue they are lent for it: each costs what `price` says.
+    """The letters of one destination by cause. On a queue they are lent for it: each costs what `price` says, and where
+    they came from is kept for the plan of their redrive.
 
     Raises:
         Refused, NeedsConsent: the price can't be paid, or was not agreed to.
     """
     source = await session.broker.snapshot(ref)
+    conventions = await settle_origin(session, ref, conventions)
     if not price.lends:
         return await group(unhandled(session.broker, source), conventions)
     count = int(source.count.number or 0)
     if not count:
         return []
     plan = spend_plan(session, Look(ref, count, Span(), price))
+    grouping, routes = Grouping(conventions), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
-        return await group(writer.borrow(ref, count), conventions)
+        async for batch in writer.borrow(ref, count):
+            for letter in batch:
+                grouping.add(letter)
+                routes.add(letter)
+    await remember_routes(session, source, routes)
+    return grouping.causes()

@@ -177,8 +177,11 @@ def _step(step: Step) -> Json:
     match step:
         case Send(target, count, note):
             return add_figures(_to("send", target, note), count=count)
-        case Deliver(target, count, note):
-            return add_figures(_to("deliver", target, note), count=count)
+        case Deliver(target, count, note, keys):
+            row = _to("deliver", target, note)
+            if keys:
+                row["routing_keys"] = [shown_name(key) for key in keys]
+            return add_figures(row, count=count)
         case Remove(count):
             return add_figures({"step": "remove"}, count=count)
         case Borrow(queue, number, spends):

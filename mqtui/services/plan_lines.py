@@ -47,8 +47,9 @@ def words(step: Step) -> str:
     match step:
         case Take(source, _):
             return f"take from {source.ref}, which holds {source.count}"
-        case Deliver(target, count, note):
-            return f"deliver {count} to {target}, each removed once it is stored" + _beside(note)
+        case Deliver(target, count, note, keys):
+            by = f" with the routing key {', '.join(keys)}" if keys else ""
+            return f"deliver {count} to {target}{by}, each removed once it is stored" + _beside(note)
         case Remove(count):
             return f"remove {count} from there"
         case Send(target, count, note):

@@ -11,7 +11,6 @@ from time import monotonic
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
-from mqtui.services.conventions import known
 from mqtui.services.redrive.order import Stages
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before, Run
@@ -49,7 +48,6 @@ class Flight:
         self.run = Run(
             self.session,
             self.planned,
-            known().conventions,
             journal,
             remote=self.remote,
             before=self.before,

@@ -261,6 +261,9 @@ class RabbitMQShelf(Shelf):
             room = None if queue is None or queue.max_length is None else queue.max_length - len(queue.items)
             if room is not None and target != source.ref and room < (plan.count.number or 0):
                 risks.append(Risk("room", f"{target} has room for {room} and drops its head", Severity.REFUSE))
+            if target.kind is Kind.EXCHANGE:
+                bound = ", ".join(sorted({name for _, name in self.exchanges[target.name].bindings}))
+                risks.append(Risk("fan-out", f"every queue bound to {target.name} gets a copy: {bound or 'none is'}"))
         if takes(plan) and source.readers:
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))

@@ -53,7 +53,7 @@ async def rate(url: str, scene: Scene) -> float:
             planned = await make(session, Order(Verb.REDRIVE, source), conventions)
             journal = Runs()
             try:
-                result = await Run(session, planned, conventions, journal, progress=progress).go(Consent(yes=True))
+                result = await Run(session, planned, journal, progress=progress).go(Consent(yes=True))
             finally:
                 journal.close()
     assert result.moved == result.planned == scene.letters, result

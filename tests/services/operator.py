@@ -153,9 +153,7 @@ class Operator:
     def _run(
         self, session: Session, remote: Session | None, planned: Planned, journal: Runs, before: Before | None
     ) -> Run:
-        return Run(
-            session, planned, known().conventions, journal, remote=remote, before=before, progress=self._progress
-        )
+        return Run(session, planned, journal, remote=remote, before=before, progress=self._progress)
 
     async def _go(self, run: Run, consent: Consent) -> Result:
         self._current = run

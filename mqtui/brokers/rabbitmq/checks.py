@@ -121,7 +121,8 @@ class Inspection:
     async def _exchange(self, name: str) -> list[Risk]:
         if not self._access.management.given:
             await self._access.ask(lambda channel: channel.exchange_declared(name))
-            return [room.unchecked(f"bindings and alternate exchange of {name}", "")]
+            copies = Risk("fan-out", f"every queue bound to {name} gets a copy; which ones can't be read")
+            return [room.unchecked(f"bindings and alternate exchange of {name}", ""), copies]
         row = await self._access.management.exchange(name)
         risks: list[Risk] = []
         if row.get("internal"):
@@ -137,10 +138,16 @@ class Inspection:
 
     async def _bound(self, exchange: str) -> list[Risk]:
         routes = Routes(self._access.management, await self._queue_types())
-        reached = await routes.reached(exchange, None)
+        keys = self._keys(exchange)
+        found = {key: await routes.reached(exchange, key) for key in keys or (None,)}
+        reached = sorted({ref for each in found.values() for ref in each})
         if not reached:
-            return [Risk("unroutable", f"nothing is bound to {exchange}: every letter would come back", REFUSE)]
-        risks: list[Risk] = []
+            by = f" with the key {', '.join(keys)}" if keys else ""
+            return [Risk("unroutable", f"nothing is bound to {exchange}{by}: every letter would come back", REFUSE)]
+        names = ", ".join(ref.name for ref in reached)
+        risks = [Risk("fan-out", f"each letter goes to every queue that {exchange} routes it to: {names}")]
+        if lost := [str(key) for key, each in found.items() if not each]:
+            risks.append(Risk("unroutable", f"{exchange} routes the key {', '.join(lost)} to no queue: these stay"))
         failed = await self._failed_queues(routes)
         if failed and not failed & set(reached):
             names = ", ".join(sorted(ref.name for ref in failed))
@@ -149,6 +156,11 @@ class Inspection:
         for ref in reached:
             risks += room.of_queue(await queue_facts(self._access, ref.name), self._plan)
         return risks
+
+    def _keys(self, exchange: str) -> tuple[str, ...]:
+        """The routing keys with which the plan delivers there, as far as they are known."""
+        ways = [step for step in self._plan.steps if isinstance(step, Deliver) and step.target.name == exchange]
+        return tuple(dict.fromkeys(key for step in ways if step.target.kind is Kind.EXCHANGE for key in step.keys))
 
     async def _failed_queues(self, routes: Routes) -> set[Ref]:
         """The queues that dead-letter into the source."""

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import BadInput, NotFound
-from mqtui.domain.figure import Figure, counted, exact, unknown
+from mqtui.domain.figure import counted, exact, unknown
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
-from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.browse import destinations, require
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.services.browse import require
 from mqtui.services.letters import Selector
+from mqtui.services.origins import settle_origin
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
@@ -24,8 +25,10 @@ from mqtui.services.redrive.order import Order, figure_of
 from mqtui.services.redrive.preview import Preview, preview
 from mqtui.services.redrive.recalled import recalled
 from mqtui.services.redrive.routing import Router
+from mqtui.services.redrive.sighting import deliver, find_targets, sighting_facts
 from mqtui.services.redrive.stamps import NAMES, Stamps
 from mqtui.services.session import Session
+from mqtui.state.origins import Sighting
 from mqtui.state.process import operator
 from mqtui.state.runs import Runs
 
@@ -64,6 +67,9 @@ class Planned:
     within: Guarantee | None = None
     """What the source's broker promises for its own part: how it keeps in mind what was taken out."""
 
+    conventions: Conventions = field(kw_only=True)
+    """As they hold for the letters of the source: the run reads them like the plan."""
+
 
 async def make(
     session: Session,
@@ -86,6 +92,7 @@ async def make(
         raise BadInput("Another broker needs a destination", "", "Name it with --to.")
     await require(session.broker, order.verb, order.source)
     source = source or await session.broker.snapshot(order.source)
+    conventions = await settle_origin(session, order.source, conventions)
     planned = await _made(session, order, conventions, remote, source, run, targets)
     if _forgets(planned):
         known = recalled(source, Runs())
@@ -126,9 +133,15 @@ async def _made(
         targets = ()
     elif order.to is not None:
         targets = (order.to,)
-    elif not targets:
-        targets = tuple(seen.targets) if seen else await origins(session, source.ref)
-    plan = _plan(session, order, source, run, targets, seen, remote)
+    elif not targets and seen is not None:
+        targets = tuple(seen.targets)
+    sighting: Sighting | None = None
+    gone: Sequence[Risk] = ()
+    if seen is None and order.verb is Verb.REDRIVE:
+        found, sighting, gone = await find_targets(session, order, source, price, conventions)
+        targets = targets or found
+    plan = _plan(session, order, source, run, targets, seen, remote, sighting)
+    plan = replace(plan, risks=(*plan.risks, *gone))
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector)))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
@@ -141,7 +154,7 @@ async def _made(
     if remote is not None:
         plan = replace(plan, guarantee=ACROSS)
         delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
-    return Planned(order, plan, source, targets, delivery, seen is not None, within)
+    return Planned(order, plan, source, targets, delivery, seen is not None, within, conventions=conventions)
 
 
 def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
@@ -149,12 +162,6 @@ def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
     if kind is BrokerKind.KAFKA and within is not None and within.strength is Strength.AT_LEAST_ONCE:
         return Guarantee(Strength.AT_LEAST_ONCE, "each is marked handled in the journal of this machine only")
     return TAKEN_OUT[kind]
-
-
-async def origins(session: Session, source: Ref) -> tuple[Ref, ...]:
-    """The queues whose dead letters the broker itself sends to this one."""
-    rows = await destinations(session.broker)
-    return tuple(row.ref for row in rows if source in row.dead_letters_to)
 
 
 def now() -> str:
@@ -170,6 +177,7 @@ def _plan(
     targets: tuple[Ref, ...],
     seen: Preview | None,
     remote: Session | None,
+    sighting: Sighting | None,
 ) -> Plan:
     count = exact(seen.chosen) if seen else figure_of(source, order.selection.limit)
     if seen is None and not order.selection.everything:
@@ -178,7 +186,10 @@ def _plan(
     if order.verb is Verb.DISCARD or remote is not None:
         steps.append(Remove(count))
     else:
-        steps += [Deliver(target, exact(seen.targets[target]) if seen else _part(count, targets)) for target in targets]
+        steps += [
+            Deliver(target, exact(seen.targets[target])) if seen else deliver(order, source, target, targets, sighting)
+            for target in targets
+        ]
     return Plan(
         id=run,
         verb=order.verb,
@@ -186,7 +197,10 @@ def _plan(
         broker=session.broker.kind,
         steps=tuple(steps),
         count=count,
-        facts=tuple(_facts(order, source, targets, seen, session.broker.kind, remote)),
+        facts=(
+            *_facts(order, source, targets, seen, session.broker.kind, remote),
+            *sighting_facts(order, source, targets, sighting),
+        ),
         risks=tuple(_risks(order, targets, seen)),
         headers=() if order.verb is Verb.DISCARD else _headers(seen),
         largest=seen.largest if seen else 0,
@@ -194,10 +208,6 @@ def _plan(
         keyless=seen.keyless if seen else 0,
         keeps_time=order.keep_timestamp,
     )
-
-
-def _part(count: Figure, targets: Sequence[Ref]) -> Figure:
-    return count if len(targets) == 1 else unknown("each letter goes where it came from")
 
 
 def _delivery(remote: Session, plan: Plan, targets: tuple[Ref, ...]) -> Plan:
@@ -308,9 +318,6 @@ def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[R
                 final=True,
             )
         )
-    for ref in targets:
-        if ref.kind is Kind.EXCHANGE:
-            risks.append(Risk("fan-out", f"every queue bound to {ref.name} gets a copy"))
     if seen and order.verb is not Verb.DISCARD:
         risks += [Risk("no-origin", f"{number:,} stay: {reason}") for reason, number in seen.lost.items()]
         risks += [

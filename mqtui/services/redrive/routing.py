@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mqtui.domain.convention import Conventions, Layout
-from mqtui.domain.deadletter import home_by, origin
+from mqtui.domain.deadletter import home_by, original_key
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -59,8 +59,8 @@ class Router:
         if self._to is not None:
             target = self._to
             if target.kind is Kind.EXCHANGE and letter.envelope is not None:
-                came_from = origin(letter, self._conventions)
-                routing_key = (came_from.routing_key if came_from else "") or letter.envelope.routing_key
+                told = original_key(layout, letter)
+                routing_key = letter.envelope.routing_key if told is None else told
         else:
             found = home_by(layout, letter, self._conventions)
             if found is None:

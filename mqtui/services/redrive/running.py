@@ -14,7 +14,6 @@ import msgspec
 from mqtui.brokers.guard import BoundWriter
 from mqtui.brokers.port import Lease
 from mqtui.domain.capability import Verb
-from mqtui.domain.convention import Conventions
 from mqtui.domain.convoy import Lanes
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
@@ -72,7 +71,6 @@ class Run:
         self,
         session: Session,
         planned: Planned,
-        conventions: Conventions,
         runs: Runs,
         *,
         remote: Session | None = None,
@@ -87,7 +85,7 @@ class Run:
         self.verdict: Verdict | None = None
         """What the last watch found; None where nothing was watched."""
 
-        self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, conventions)
+        self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, planned.conventions)
         self._gate = gate
         self.stop = asyncio.Event()
         self.watching = False
@@ -98,7 +96,7 @@ class Run:
         self._resumed = before is not None
         self._open_marks = before.open_marks if before else ()
         self._repeated = before.repeated if before else frozenset()
-        self._conventions = conventions
+        self._conventions = planned.conventions
         self._progress = progress
         plan = planned.plan
         count = plan.count.number

@@ -20,6 +20,7 @@ from mqtui.services.browse import Look, spend_plan
 from mqtui.services.casebook import Casebook, read
 from mqtui.services.conventions import known
 from mqtui.services.deadletters import Place as Letters
+from mqtui.services.origins import remember_routes, settle_origin
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.actions import Action
@@ -96,11 +97,13 @@ class CausesPlace(Listing[CauseLine]):
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.price(self.ref, count)
-            book = Casebook(known().conventions)
+            book = Casebook(await settle_origin(session, self.ref, known().conventions))
             if not self.price.lends:
                 await read(unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
                 return
+            else:
+                await remember_routes(session, source, book.routes)
             self.book, self.empty = book, "no letters here"
         except MqtuiError as error:
             self.say(error)

@@ -1,0 +1,131 @@
+"""Where the letters of a destination came from: one answer for causes, plans and runs, in both faces.
+
+What a letter's headers say is read with the letter. What is known without it is asked here: a name counts only where
+the destination it suggests is there, and RabbitMQ's own settings say which queues send their dead letters where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import closing, suppress
+from time import time
+
+from mqtui.domain.convention import Conventions, NamedOrigin
+from mqtui.domain.deadletter import home_by, original_key
+from mqtui.domain.errors import NotAuthorised, NotFound, StorageFailed
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Source
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.browse import destinations
+from mqtui.services.session import Session
+from mqtui.state.origins import OriginsSeen, Sighting
+
+NOTHING = NamedOrigin("", Kind.QUEUE, "", settled=True)
+
+
+async def settle_origin(session: Session, ref: Ref, conventions: Conventions) -> Conventions:
+    """The conventions as they hold for letters of one destination, after the broker was asked.
+
+    A letter whose headers name no origin comes from the only queue whose dead letters the broker sends here, else from
+    the first destination that the name of this one suggests and that is there, else from nowhere known.
+    """
+    kind = session.broker.kind
+    named = conventions.by_name(kind, ref.name)
+    if named is not None and named.settled:
+        return conventions
+    feeders = await dead_letter_sources(session, ref)
+    if len(feeders) == 1:
+        (feeder,) = feeders
+        return conventions.settle(kind, ref.name, NamedOrigin("x-death", feeder.kind, feeder.name, settled=True))
+    if named is None:
+        return conventions.settle(kind, ref.name, NOTHING)
+    for name in named.candidates:
+        if name != ref.name and await exists(session, Ref(named.kind, name)):
+            return conventions.settle(kind, ref.name, NamedOrigin(named.convention, named.kind, name, settled=True))
+    return conventions.settle(kind, ref.name, NamedOrigin(named.convention, named.kind, "", settled=True))
+
+
+async def dead_letter_sources(session: Session, ref: Ref) -> tuple[Ref, ...]:
+    """The queues whose dead letters the broker itself sends to this one; none on brokers that send none."""
+    if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
+        return ()
+    rows = await destinations(session.broker)
+    return tuple(row.ref for row in rows if ref in row.dead_letters_to)
+
+
+async def exists(session: Session, ref: Ref) -> bool:
+    """Whether a destination is there, asked for by its name alone and never created; one that may not be described is.
+
+    Raises:
+        CannotConnect: the broker can't be asked.
+    """
+    try:
+        await session.broker.catalog.detail(ref)
+    except NotFound:
+        return False
+    except NotAuthorised:
+        return True
+    return True
+
+
+class RouteCounter:
+    """Counts letters by where each goes home to, and by routing key."""
+
+    def __init__(self, conventions: Conventions) -> None:
+        self.letters = 0
+        self._routes: Counter[tuple[Ref, str]] = Counter()
+        self._keys: Counter[tuple[str, bool]] = Counter()
+        self._conventions = conventions
+
+    def add(self, letter: Message) -> None:
+        """Count one letter."""
+        self.letters += 1
+        layout = self._conventions.layout(letter)
+        home = home_by(layout, letter, self._conventions)
+        if home is not None:
+            self._routes[home.ref, home.routing_key] += 1
+        if letter.envelope is not None:
+            key = original_key(layout, letter)
+            self._keys[letter.envelope.routing_key if key is None else key, key is not None] += 1
+
+    def add_earlier(self, seen: Sighting) -> None:
+        """Let what an earlier and larger look met count where this one met nothing of the kind."""
+        self.letters = seen.letters
+        self._routes.update({route: count for route, count in seen.routes.items() if route not in self._routes})
+        self._keys.update({key: count for key, count in seen.keys.items() if key not in self._keys})
+
+    def sighting(self) -> Sighting:
+        """What was counted, as of now."""
+        return Sighting(int(time() * 1000), self.letters, dict(self._routes), dict(self._keys))
+
+
+async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> Sighting:
+    """Keep what a paid look found, for plans that must not pay for another one."""
+    seen = counted.sighting()
+    with suppress(StorageFailed):
+        await asyncio.to_thread(_write, _key(session, source), seen)
+    return seen
+
+
+async def recall_routes(session: Session, source: Source) -> Sighting | None:
+    """What the last paid look at a queue found; None where there was none, or where it can't be read."""
+    try:
+        return await asyncio.to_thread(_read, _key(session, source))
+    except StorageFailed:
+        return None
+
+
+def _key(session: Session, source: Source) -> str:
+    host, port = session.address.hosts[0]
+    return f"{host}:{port}/{source.identity}"
+
+
+def _write(queue: str, seen: Sighting) -> None:
+    with closing(OriginsSeen()) as kept:
+        kept.set(queue, seen)
+
+
+def _read(queue: str) -> Sighting | None:
+    with closing(OriginsSeen()) as kept:
+        return kept.get(queue)

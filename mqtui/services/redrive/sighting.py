@@ -1,0 +1,119 @@
+"""Where the letters of a queue go, where they can't be read for nothing: RabbitMQ's own settings, and a look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.figure import counted, exact, unknown
+from mqtui.domain.plan import Deliver, Risk
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import CountBound, Selection, Source
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.span import Price, Span
+from mqtui.services.browse import Look, spend_plan
+from mqtui.services.origins import (
+    RouteCounter,
+    dead_letter_sources,
+    exists,
+    recall_routes,
+    remember_routes,
+)
+from mqtui.services.redrive.order import Order, figure_of
+from mqtui.services.session import Session
+from mqtui.state.origins import Sighting
+
+MOST = 1_000
+"""Letters that a plan looks at."""
+
+
+async def find_targets(
+    session: Session, order: Order, source: Source, price: Price, conventions: Conventions
+) -> tuple[tuple[Ref, ...], Sighting | None, tuple[Risk, ...]]:
+    """Targets of letters that are not read for the plan, what a look told of them, and what of it leads nowhere.
+
+    The queues whose dead letters the broker sends here are targets, and what letters were seen to name. A look is made
+    only where nothing else tells, and where it uses up nothing.
+    """
+    if order.to is not None:
+        needed = order.to.kind is Kind.EXCHANGE
+        return (order.to,), await _look(session, source, price, conventions) if needed else None, ()
+    feeders = await dead_letter_sources(session, source.ref)
+    seen = await recall_routes(session, source) if feeders else await _look(session, source, price, conventions)
+    if seen is None:
+        return feeders, None, ()
+    missing = [ref for ref in seen.targets if not await exists(session, ref)]
+    gone = tuple(
+        Risk("no-origin", f"{_met(seen, ref):,} stay: there is no {ref}, where they came from") for ref in missing
+    )
+    seen = replace(seen, routes={route: count for route, count in seen.routes.items() if route[0] not in missing})
+    return tuple(dict.fromkeys((*feeders, *seen.targets))), seen, gone
+
+
+def deliver(order: Order, source: Source, target: Ref, targets: Sequence[Ref], seen: Sighting | None) -> Deliver:
+    """One target of a plan: how many go there as far as it is known, and with which routing keys."""
+    count = figure_of(source, order.selection.limit)
+    if not order.selection.everything:
+        count = unknown("known when the letters are read")
+    if order.to is not None:
+        keys = tuple(dict.fromkeys(key for key, _ in seen.keys)) if seen else ()
+        return Deliver(target, count, keys=keys if target.kind is Kind.EXCHANGE else ())
+    if seen is not None:
+        keys = tuple(key for ref, key in seen.routes if ref == target and ref.kind is Kind.EXCHANGE)
+        if order.selection == Selection() and seen.letters == source.count.number:
+            return Deliver(target, exact(_met(seen, target)), keys=keys)
+    else:
+        keys = ()
+    return Deliver(target, count if len(targets) == 1 else unknown("each letter goes where it came from"), keys=keys)
+
+
+def sighting_facts(
+    order: Order, source: Source, targets: Sequence[Ref], seen: Sighting | None
+) -> list[tuple[str, str]]:
+    """The routing keys where an exchange is the target, and what was looked at for the plan."""
+    if order.verb is not Verb.REDRIVE or not isinstance(source.bounds, CountBound):
+        return []
+    facts = [("key", _keys_in_words(order, source, ref, seen)) for ref in targets if ref.kind is Kind.EXCHANGE]
+    if seen is not None:
+        when = datetime.fromtimestamp(seen.at / 1000).astimezone().isoformat(timespec="seconds")
+        facts.append(("seen", f"{counted(seen.letters, 'letter')} at {when}: each says where it came from"))
+    return facts
+
+
+async def _look(session: Session, source: Source, price: Price, conventions: Conventions) -> Sighting | None:
+    """Look at letters where that uses up nothing; else recall what the last look found. None where nothing is known."""
+    before = await recall_routes(session, source)
+    count = min(MOST, int(source.count.number or 0))
+    if price.spends or price.refusal or not count:
+        return before
+    counter = RouteCounter(conventions)
+    plan = spend_plan(session, Look(source.ref, count, Span(), price))
+    async with session.guard.writing(plan, Consent()) as writer:
+        async for batch in writer.borrow(source.ref, count):
+            for letter in batch:
+                counter.add(letter)
+    if before is not None and before.letters > counter.letters:
+        counter.add_earlier(before)
+        return counter.sighting()
+    return await remember_routes(session, source, counter)
+
+
+def _met(seen: Sighting, target: Ref) -> int:
+    return sum(count for (ref, _), count in seen.routes.items() if ref == target)
+
+
+def _keys_in_words(order: Order, source: Source, target: Ref, seen: Sighting | None) -> str:
+    if seen is None:
+        return (
+            f"each letter's first one, by its headers; where they tell none, the one it lies in {source.ref.name} with"
+        )
+    if order.to is None:
+        return ", ".join(f"{key} {count:,}" for (ref, key), count in seen.routes.items() if ref == target)
+    first = [f"{key} {count:,}" for (key, is_first), count in seen.keys.items() if is_first]
+    others = [
+        f"{key} {count:,} (their first one is not known)" for (key, known), count in seen.keys.items() if not known
+    ]
+    return ", ".join(first + others)

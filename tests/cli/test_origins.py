@@ -1,0 +1,146 @@
+"""Where letters go home to: each fact of the letter on its own, the same answer in `dlq` and in `redrive`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pika
+import pytest
+
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import result
+from tests.contract.rabbitmq_support import Rabbit
+
+
+@pytest.fixture
+def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
+    opened = Rabbit(rabbitmq_url)
+    yield opened
+    opened.close()
+
+
+def spring(exchange: str, key: str) -> dict[str, Any]:
+    """What `RepublishMessageRecoverer` adds."""
+    return {
+        "x-exception-message": "no stock",
+        "x-exception-stacktrace": "shop.Bad: no stock\n\tat shop.Orders.take(Orders.java:1)\n",
+        "x-original-exchange": exchange,
+        "x-original-routingKey": key,
+    }
+
+
+def put(rabbit: Rabbit, queue: str, bodies: Mapping[bytes, Mapping[str, Any]]) -> None:
+    """Messages with headers, straight into a queue."""
+    for body, headers in bodies.items():
+        rabbit.channel.basic_publish("", queue, body, pika.BasicProperties(headers=dict(headers), delivery_mode=2))
+    rabbit.settled(queue, len(bodies))
+
+
+def topic(rabbit: Rabbit) -> tuple[str, str, str, str]:
+    """A topic exchange with a queue for its orders and one for everything, and an error queue."""
+    exchange, orders, audit = rabbit.exchange("topic"), rabbit.queue(), rabbit.queue()
+    rabbit.channel.queue_bind(orders, exchange, "orders.#")
+    rabbit.channel.queue_bind(audit, exchange, "#")
+    return exchange, orders, audit, rabbit.queue(name=rabbit.name("error"))
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["--to the exchange", "nothing named"])
+def test_exchange_and_key_are_used_where_no_queue_is_known(mqtui: Mqtui, rabbit: Rabbit, named: bool) -> None:
+    """C22: Spring's republish tells exchange and key."""
+    exchange, orders, audit, error = topic(rabbit)
+    put(rabbit, error, {b"%d" % number: spring(exchange, "orders.new") for number in range(3)})
+    words = ("redrive", rabbit.url, error, *(("--to", f"exchange:{exchange}") if named else ()))
+    plan = mqtui(*words, "--dry-run").ok().text
+    assert f"exchange:{exchange}" in plan
+    assert "orders.new" in plan
+    (fan_out,) = [line for line in plan.splitlines() if "fan-out" in line]
+    assert orders in fan_out
+    assert audit in fan_out
+    assert result(mqtui(*words, "--yes", "--json").ok())["moved"] == 3
+    given = rabbit.drain(orders)
+    assert [(method.routing_key, body) for method, _, body in given] == [("orders.new", b"%d" % n) for n in range(3)]
+    assert rabbit.ready(audit) == 3
+    assert "x-original-exchange" not in (given[0][1].headers or {})
+
+
+def test_letters_of_several_keys_are_named_each(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C22: the plan names the key of each group; a letter without one is told too."""
+    exchange, orders, audit, error = topic(rabbit)
+    bodies = {b"1": spring(exchange, "orders.new"), b"2": spring(exchange, "refunds.new"), b"3": {"own": "1"}}
+    put(rabbit, error, bodies)
+    plan = mqtui("redrive", rabbit.url, error, "--to", f"exchange:{exchange}", "--dry-run").ok().text
+    for words in ("orders.new", "refunds.new", error):
+        assert words in next(line for line in plan.splitlines() if line.lstrip().startswith("key")), plan
+    assert result(mqtui("redrive", rabbit.url, error, "--to", f"exchange:{exchange}", "--yes", "--json").ok())
+    assert rabbit.bodies(orders) == [b"1"]
+    assert sorted(rabbit.bodies(audit)) == [b"1", b"2", b"3"]
+
+
+def test_one_error_queue_of_many(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C23: NServiceBus has one queue `error`; each letter names its own, and nothing has to be named."""
+    sales, billing, error = rabbit.queue(), rabbit.queue(), rabbit.queue(name=rabbit.name("error"))
+    failed = {"NServiceBus.ExceptionInfo.ExceptionType": "System.Exception", "NServiceBus.ExceptionInfo.Message": "x"}
+    put(
+        rabbit,
+        error,
+        {b"1": {"NServiceBus.FailedQ": sales, **failed}, b"2": {"NServiceBus.FailedQ": billing, **failed}},
+    )
+    told = {row["origin"] for row in mqtui("dlq", rabbit.url, error, "--json").ok().rows()}
+    assert told == {sales, billing}
+    steps = mqtui("redrive", rabbit.url, error, "--dry-run", "--json").ok().rows()[0]["plan"]["steps"]
+    assert {step["resource"] for step in steps if step["step"] == "deliver"} == {sales, billing}
+    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
+    assert (rabbit.bodies(sales), rabbit.bodies(billing)) == ([b"1"], [b"2"])
+
+
+@pytest.mark.parametrize("look_first", [True, False], ids=["after dlq", "at once"])
+def test_a_parking_queue_goes_home_by_x_death(mqtui: Mqtui, rabbit: Rabbit, look_first: bool) -> None:
+    """C24: letters that a consumer republished with all headers."""
+    parking, dlq = rabbit.queue(), rabbit.queue()
+    work = rabbit.queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dlq})
+    rabbit.fill(work, [b"1", b"2"])
+    channel: Any = rabbit.channel
+    for _ in range(2):
+        method, _, _ = channel.basic_get(work)
+        channel.basic_reject(method.delivery_tag, requeue=False)
+    rabbit.settled(dlq, 2)
+    for _, properties, body in rabbit.drain(dlq):
+        channel.basic_publish("", parking, body, properties)
+    rabbit.settled(parking, 2)
+    if look_first:
+        assert [row["origin"] for row in mqtui("dlq", rabbit.url, parking, "--json").ok().rows()] == [work]
+    assert result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
+    assert rabbit.bodies(work) == [b"1", b"2"]
+
+
+def test_what_the_header_says_goes_before_the_name(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C26: Rebus names the queue it read; what the error queue's name suggests does not exist."""
+    stem = rabbit.name("rebus")
+    source, error = rabbit.queue(name=f"{stem}.in"), rabbit.queue(name=f"{stem}.error")
+    details = "System.Exception: no stock\n   at Shop.Orders.Handle(Order order)"
+    put(rabbit, error, {b"1": {"rbs2-source-queue": source, "rbs2-error-details": details, "rbs2-msg-id": "m"}})
+    (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
+    assert row["origin"] == source
+    assert row["exception"] == "System.Exception"
+    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    ((_, properties, body),) = rabbit.drain(source)
+    assert (body, sorted(properties.headers)) == (b"1", sorted({"rbs2-msg-id", *OURS}))
+
+
+OURS = ("x-mqtui-origin", "x-mqtui-run", "x-mqtui-by", "x-mqtui-at", "x-mqtui-count")
+
+
+def test_a_guess_from_a_name_only_if_it_exists(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C26: letters that tell nothing, in a queue whose name suggests one that is not there."""
+    stem = rabbit.name("plain")
+    error = rabbit.queue(name=f"{stem}.error")
+    put(rabbit, error, {b"1": {}})
+    (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
+    assert row["origin"] is None
+    plan = mqtui("redrive", rabbit.url, error, "--dry-run", "--json").rows()[0]["plan"]
+    assert [risk["name"] for risk in plan["risks"] if risk["severity"] == "refuse"] == ["no-target"]
+    rabbit.queue(name=stem)
+    assert mqtui("dlq", rabbit.url, error, "--json").ok().rows()[0]["origin"] == stem
+    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
+    assert rabbit.bodies(stem) == [b"1"]
