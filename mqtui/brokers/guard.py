@@ -6,14 +6,25 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mqtui.brokers.port import Adapter, AuditLog, Batch, ClaimsLetters, Convoy, Lease, Load, Publisher, Writer
+from mqtui.brokers.port import (
+    Adapter,
+    AuditLog,
+    Batch,
+    ClaimsLetters,
+    Convoy,
+    Lease,
+    Load,
+    Publisher,
+    StoresFirst,
+    Writer,
+)
 from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import MqtuiError, Refused
 from mqtui.domain.figure import counted
-from mqtui.domain.message import Outgoing
+from mqtui.domain.message import Outgoing, Position
 from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
 from mqtui.domain.policy import Consent, Policy, check
-from mqtui.domain.redrive import LetterClaim, Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import LetterClaim, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -81,6 +92,8 @@ class BoundWriter:
             bound: type[BoundLease] = BoundConvoy if isinstance(lease, Convoy) else BoundLease
             if isinstance(lease, ClaimsLetters):
                 bound = BoundClaimingLease
+            if isinstance(lease, StoresFirst):
+                bound = BoundStoringLease
             yield bound(lease, targets, removes=removes)
 
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
@@ -154,6 +167,34 @@ class BoundClaimingLease(BoundLease):
         """As the lease's own."""
         assert isinstance(self._lease, ClaimsLetters)
         return await self._lease.claim(letters)
+
+
+class BoundStoringLease(BoundLease):
+    """The same for a lease that stores first: it also removes what it has stored."""
+
+    def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
+        super().__init__(lease, targets, removes=removes)
+        self._stored: set[Position] = set()
+
+    async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """As the lease's own, for the plan's targets."""
+        assert isinstance(self._lease, StoresFirst)
+        only(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
+        receipts = await self._lease.store(batch)
+        self._stored.update(
+            transfer.letter.position
+            for transfer, receipt in zip(batch, receipts, strict=True)
+            if receipt.state is Stored.STORED
+        )
+        return receipts
+
+    async def settle(self, letters: Batch) -> Sequence[Receipt]:
+        """As the lease's own, for letters that were stored, and where the plan removes."""
+        positions = {letter.position for letter in letters}
+        if not positions <= self._stored:
+            return await super().settle(letters)
+        self._stored -= positions
+        return await self._lease.settle(letters)
 
 
 class BoundConvoy(BoundLease):

@@ -188,6 +188,17 @@ class ClaimsLetters(Protocol):
 
 
 @runtime_checkable
+class StoresFirst(Protocol):
+    """A lease that can store letters without removing them, so that a journal is written in between (C8)."""
+
+    async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Store each; it stays in hand, and `Lease.settle` removes it. What was refused stays in the source.
+
+        One receipt a letter, in order.
+        """
+
+
+@runtime_checkable
 class Load(Protocol):
     """Letters in hand that nobody looked at. `whole`: all of them have a lane, so that the load can be carried."""
 

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from mqtui.state.runs import Runs
 
 
+NAMED = 20
+"""Unknown letters that are named on a terminal; `runs show` has all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A redrive or discard as typed."""
@@ -140,15 +144,23 @@ async def execute(
         output.progress_done()
     tell(output, result, runs)
     _advise(output, result, runs)
-    short = result.moved + result.skipped < result.planned
-    return NOT_ALL if short else DONE
+    return DONE if result.whole else NOT_ALL
 
 
 def _advise(output: Output, result: Result, runs: Runs) -> None:
-    """What takes up a run that did not come to its end."""
-    going_on = f"mqtui runs resume {runs.short(result.run)}"
-    if result.unknown:
-        output.note(f"▲ what became of {result.unknown:,} is unknown: {going_on} asks the broker again")
+    """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
+    from mqtui.state import bundles
+
+    short = runs.short(result.run)
+    going_on = f"mqtui runs resume {short}"
+    asked_again = result.unknown - len(result.unknowns)
+    if result.unknowns and bundles.exists(result.run):
+        output.note(
+            f"▲ {len(result.unknowns):,} are in the bundle, and perhaps nowhere else: mqtui runs putback {short} "
+            "returns them to the source; one that was moved is there twice then"
+        )
+    if asked_again > 0:
+        output.note(f"▲ what became of {asked_again:,} is unknown: {going_on} asks the broker again")
     elif result.left:
         output.note(f"▲ {result.left:,} were left: {going_on} goes on")
 
@@ -160,15 +172,20 @@ def _progress(output: Output, ledger: Ledger) -> None:
 
 def tell(output: Output, result: Result, runs: Runs) -> None:
     """Each suspect, then the figures."""
-    from mqtui.services.json_rows import result_row, suspect_rows
+    from mqtui.services.json_rows import result_row, suspect_rows, unknown_rows
 
     if output.json:
-        for row in suspect_rows(result):
+        for row in (*suspect_rows(result), *unknown_rows(result)):
             output.json_line(row)
         output.json_line(result_row(result))
         return
     for suspect in result.suspects:
         output.note(f"▲ may be there twice: {suspect}")
+    for name in result.unknowns[:NAMED]:
+        output.note(f"▲ unknown: {name}")
+    if len(result.unknowns) > NAMED:
+        rest = len(result.unknowns) - NAMED
+        output.note(f"▲ and {rest:,} more are unknown: mqtui runs show {runs.short(result.run)} names them")
     for reason, number in result.reasons:
         output.note(f"▲ {number:,} not moved: {reason}")
     output.line(

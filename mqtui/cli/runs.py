@@ -14,6 +14,7 @@ from mqtui.cli.letters import execute, sessions, tell
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded, run
 from mqtui.domain.errors import NotFound
+from mqtui.domain.redrive import Outcome
 
 if TYPE_CHECKING:
     from mqtui.state.runs import RunRecord, Runs
@@ -81,6 +82,8 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
         if not output.json:
             output.line(report(journal, record))
         for done in journal.outcomes(record.id):
+            if done[1] not in set(Outcome):
+                continue
             if output.json:
                 output.json_line(letter_row(done))
             else:

@@ -184,7 +184,18 @@ class Result:
     suspects: tuple[str, ...] = ()
     seconds: float = 0.0
     reasons: tuple[tuple[str, int], ...] = ()
-    """Why letters were refused, and how many."""
+    """Why letters were not moved, or not by this run alone, and how many."""
+
+    gone: int = 0
+    """Letters that another hand than a run of mqtui took from the source; some of them are moved or skipped."""
+
+    unknowns: tuple[str, ...] = ()
+    """Names of unknown letters of which no broker knows more: they are not in the source, nothing proves them moved."""
 
     came_back: int | None = None
     """Letters that died again while they were watched; None where nothing watched."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether each letter was moved by this run or handled by another one of mqtui."""
+        return self.moved + self.skipped == self.planned and not self.gone

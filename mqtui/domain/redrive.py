@@ -186,6 +186,10 @@ class LetterClaim:
     doubt: str = ""
 
 
+HANDLED_BY = "handled by"
+"""How the reason of a GONE letter begins that another run of mqtui handled; else nobody knows who took it."""
+
+
 class Outcome(StrEnum):
     """What became of one letter. Planned is the sum of them all."""
 

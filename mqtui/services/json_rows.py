@@ -76,6 +76,11 @@ def suspect_rows(result: Result) -> list[Json]:
     return [{"suspect": _clean(suspect)} for suspect in result.suspects]
 
 
+def unknown_rows(result: Result) -> list[Json]:
+    """A line for each letter of which no broker knows more; they stand before the result too."""
+    return [{"unknown": _clean(name)} for name in result.unknowns]
+
+
 def cause_row(cause: Cause) -> Json:
     """A cause. `message` is a sample's own, `cause` the normalised line; `origin` is a name without its kind."""
     return {

@@ -31,7 +31,7 @@ def state(record: RunRecord) -> str:
 def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
     """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
     if record.result is None or record.state == "running":
-        return dict(journal.counts(record.id))
+        return {name: number for name, number in journal.counts(record.id).items() if name in set(Outcome)}
     told = msgspec.json.decode(record.result)
     return {outcome.value: told[outcome] for outcome in Outcome if told[outcome]}
 

@@ -11,9 +11,20 @@ from mqtui.brokers.port import Address
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
-from mqtui.domain.message import Header, Message, Offset, Outgoing
+from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
-from mqtui.domain.redrive import Guarantee, Handled, Holder, OffsetBounds, Receipt, Source, Stored, Strength, Terms
+from mqtui.domain.redrive import (
+    HANDLED_BY,
+    Guarantee,
+    Handled,
+    Holder,
+    OffsetBounds,
+    Receipt,
+    Source,
+    Stored,
+    Strength,
+    Terms,
+)
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, PartitionLag
@@ -224,6 +235,18 @@ class KafkaShelf(Shelf):
         if takes(plan) and self.state_topic not in self.topics:
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
+
+    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """Who handled them, by the marks."""
+        handlers = [self.marked_by.get((source.identity, place)) for place in positions if isinstance(place, Offset)]
+        return [
+            Receipt(Stored.UNKNOWN, reason="no run has handled it")
+            if run is None
+            else Receipt(Stored.STORED)
+            if run == terms.run
+            else Receipt(Stored.GONE, reason=f"{HANDLED_BY} run {run[:8]}")
+            for run in handlers
+        ]
 
     def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
         return KafkaLease.taken(self, source, terms)

@@ -81,14 +81,17 @@ class RabbitMQLease:
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Publish each, and acknowledge those that were confirmed and not returned."""
+        receipts = await self.store(batch)
+        pairs = zip(batch, receipts, strict=True)
+        await self.settle([transfer.letter for transfer, receipt in pairs if receipt.state is Stored.STORED])
+        return receipts
+
+    async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Publish each; nothing is acknowledged yet."""
         receipts = []
         for transfer in batch:
             self._shelf.faults.conversation(self._shelf.address.secret)
-            receipt = self._shelf.store(transfer.outgoing())
-            if receipt.state is Stored.STORED:
-                self._ack(transfer.letter)
-            receipts.append(receipt)
-        self._shelf.faults.batch_done()
+            receipts.append(self._shelf.store(transfer.outgoing()))
         return receipts
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
@@ -96,6 +99,7 @@ class RabbitMQLease:
         self._shelf.faults.conversation(self._shelf.address.secret)
         for letter in letters:
             self._ack(letter)
+        self._shelf.faults.batch_done()
         return [Receipt(Stored.STORED) for _ in letters]
 
     async def keep(self, letters: Batch) -> None:

@@ -235,7 +235,7 @@ class MemoryAdapter:
 
     def __init__(self, talk: MemoryConversation, kind: BrokerKind) -> None:
         self._talk = talk
-        role = MemoryTracingBroker if kind is BrokerKind.REDIS else MemoryBroker
+        role = MemoryBroker if kind is BrokerKind.RABBITMQ else MemoryTracingBroker
         self.broker: Broker = role(talk, kind)
 
     def open_writer(self, permit: Permit) -> MemoryWriter:

@@ -8,8 +8,9 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
+from mqtui.domain.resource import BrokerKind
 from mqtui.state.runs import Runs
-from tests.memory import Killed
+from tests.memory import Killed, RabbitMQShelf, RedisShelf
 from tests.services.grounds import Ground, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, small_batches, whole
 
@@ -136,10 +137,15 @@ async def test_a_discard_is_killed_and_resumed(ground: Ground, after: int, monke
         with pytest.raises(Killed):
             await operator.run(operator.order(Verb.DISCARD))
     bury()
+    in_hand = {mark[0] for mark in Runs().open_marks(last().id)}
     result = whole(await operator.resume(last().id))
-    assert (result.planned, result.moved, result.suspects) == (COUNT, COUNT, ())
+    assert (result.planned, result.moved + result.unknown, result.suspects) == (COUNT, COUNT, ())
     assert ground.left() == [] == ground.home()
-    assert Runs().counts(last().id) == {"moved": COUNT}
+    unknown = {done[0] for done in Runs().outcomes(last().id) if done[1] == "unknown"}
+    assert unknown <= in_hand
+    assert len(unknown) == len(result.unknowns) == result.unknown
+    assert bool(unknown) is ground.doubles, "a queue does not tell who removed a letter"
+    assert whole(await operator.put_back(last().id)).moved == COUNT
 
 
 @pytest.mark.parametrize("after", range(1, COUNT + 1))
@@ -199,7 +205,7 @@ async def test_letters_with_no_delivery_left_are_restored_from_the_bundle(after:
         item.deliveries = spent
     operator = Operator(ground)
     assert await operator.killed(operator.run, after)
-    assert ground.left() == ([] if spent else list(range(after - 1, 6)))
+    assert ground.left() == ([] if spent else list(range(6)))
     settled(ground, await operator.resume(last().id), list(range(6)))
 
 
@@ -228,7 +234,7 @@ async def test_suspects_are_kept_in_mind_over_a_second_kill(monkeypatch: pytest.
     assert await operator.killed(lambda: operator.resume(run), 5)
     assert Runs().counts(run) == {"moved": 3}
     settled(ground, await operator.resume(run), list(range(COUNT)))
-    assert ground.doubled() == [1, 5]
+    assert ground.doubled() == [0, 1, 3, 4]
 
 
 async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
@@ -241,7 +247,7 @@ async def test_suspects_that_came_back_to_the_tail_are_met() -> None:
     for item in items[:3]:
         item.seat = ground.shelf.next_seat()
     items.sort()
-    assert ground.left()[-3:] == [2, 3, 4]
+    assert ground.left()[-3:] == [0, 1, 2]
     result = whole(await operator.resume(last().id))
     assert (result.planned, result.moved) == (5, 5)
     assert set(ground.home()) == {0, 1, 2, 3, 4}
@@ -259,6 +265,46 @@ async def test_limits_of_a_queue_are_not_spent_by_looking_for_suspects() -> None
     assert result.moved == 6
     assert sum(item.deliveries > 0 for item in ground.shelf.queues["work.dlq"].items) <= 6
     assert set(ground.home()) == set(range(6))
+
+
+def purge(ground: Ground) -> None:
+    """Somebody else empties the source."""
+    shelf = ground.shelf
+    if isinstance(shelf, RabbitMQShelf):
+        shelf.queues[ground.source.name].items.clear()
+    elif isinstance(shelf, RedisShelf):
+        shelf.streams[ground.source.name].entries.clear()
+    else:
+        for partition in shelf.topic(ground.source).partitions:
+            partition.records.clear()
+
+
+@pytest.mark.parametrize("after", [1, 4, 7])
+async def test_killed_and_then_purged_by_somebody_else(
+    ground: Ground, after: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C13: moved is only what is proven; of letters in hand nobody knows, of the others it is known that they left."""
+    small_batches(monkeypatch, 3)
+    ground.put(range(COUNT))
+    operator = Operator(ground)
+    assert await operator.killed(operator.run, after)
+    purge(ground)
+    in_hand = {mark[0] for mark in Runs().open_marks(last().id)}
+    home = len(ground.home())
+    result = whole(await operator.resume(last().id))
+    assert result.moved <= home
+    assert {done[0] for done in Runs().outcomes(last().id) if done[1] == "unknown"} <= in_hand
+    assert result.moved + result.unknown + result.skipped == COUNT
+    assert result.unknown == len(result.unknowns)
+    assert result.gone == result.skipped
+    assert not result.whole
+    assert sum(number for _, number in result.reasons) == result.unknown + result.skipped
+    again = len(ground.home())
+    assert again == home
+    if ground.shelf.kind is not BrokerKind.KAFKA and result.unknown:
+        back = whole(await operator.put_back(last().id))
+        assert back.moved == result.moved + result.unknown
+        assert len(back.suspects) == result.unknown
 
 
 async def test_no_consent_changes_nothing(ground: Ground) -> None:
@@ -298,7 +344,7 @@ async def test_a_discarded_letter_is_not_restored() -> None:
             await operator.run(operator.order(Verb.DISCARD))
     bury()
     result = whole(await operator.resume(last().id))
-    assert (result.moved, result.suspects) == (3, ())
+    assert (result.unknown, len(result.unknowns), result.suspects) == (3, 3, ())
     assert ground.home() == ground.left() == []
     assert whole(await operator.put_back(last().id)).moved == 3
 

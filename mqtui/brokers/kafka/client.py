@@ -11,11 +11,13 @@ from mqtui.brokers.kafka.inspection import inspected, promise
 from mqtui.brokers.kafka.reader import KafkaReader
 from mqtui.brokers.kafka.snapshot import snapshot
 from mqtui.brokers.kafka.support import supported
+from mqtui.brokers.kafka.tracing import trace
 from mqtui.brokers.kafka.writer import KafkaWriter
 from mqtui.brokers.port import Address, Permit
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.message import Position
 from mqtui.domain.plan import Plan
-from mqtui.domain.redrive import Guarantee, Source
+from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 
 
@@ -55,6 +57,10 @@ class KafkaBroker:
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """What a move within this cluster promises where the rights for it are there; `inspect` asks for them."""
         return promise()
+
+    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """Who handled letters that were in hand when a process died, by the state topic."""
+        return await trace(self._connection, source, terms, positions)
 
 
 class KafkaAdapter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from mqtui.brokers.rabbitmq import errors
@@ -54,6 +54,14 @@ class Hand:
 
     async def move(self, transfers: Sequence[Transfer]) -> list[Receipt]:
         """Publish each letter and acknowledge those that were confirmed and not returned (R6)."""
+        return await self._removed(await self._published(transfers, self._stored))
+
+    async def store(self, transfers: Sequence[Transfer]) -> list[Receipt]:
+        """Publish each letter; those that were confirmed stay in hand until they are settled."""
+        return await self._published(transfers, lambda _: None)
+
+    async def _published(self, transfers: Sequence[Transfer], confirmed: Callable[[int], None]) -> list[Receipt]:
+        """Publish letters, call `confirmed` with the tag of each that is stored, and hold those that were refused."""
         receipts = [SENT] * len(transfers)
         parcels: list[Parcel] = []
         words: list[Word] = []
@@ -69,13 +77,13 @@ class Hand:
                 receipts[place] = self._refuse(tag, Stored.REFUSED, errors.one_line(error))
                 continue
             parcels.append(made)
-            words.append(partial(self._word, receipts, place, tag))
+            words.append(partial(self._word, receipts, place, tag, confirmed))
         await self.post.send(parcels, words)
         if self.post.failure is not None:
             self.taking.fail(self.post.failure)
         if self.taking.last:
             await self._save([tag_of(transfer.letter) for transfer in transfers])
-        return await self._removed(receipts)
+        return receipts
 
     async def settle(self, letters: Sequence[Message]) -> list[Receipt]:
         """Acknowledge letters that are stored elsewhere."""
@@ -132,9 +140,17 @@ class Hand:
         if trouble is not None:
             raise trouble
 
-    def _word(self, receipts: list[Receipt], place: int, tag: int, state: Stored, reason: str) -> None:
+    def _word(
+        self,
+        receipts: list[Receipt],
+        place: int,
+        tag: int,
+        confirmed: Callable[[int], None],
+        state: Stored,
+        reason: str,
+    ) -> None:
         if state is Stored.STORED:
-            self._stored(tag)
+            confirmed(tag)
         elif state is Stored.UNKNOWN:
             receipts[place] = Receipt(state, None, reason)
             self.taking.resolved(tag)

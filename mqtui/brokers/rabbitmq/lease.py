@@ -42,6 +42,10 @@ class RabbitLease:
         """Publish, wait for the confirms, acknowledge what was stored. What was refused stays."""
         return await asyncio.shield(self._access.io.call(self._hand.move(batch)))
 
+    async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Publish and wait for the confirms. What was stored stays in hand until it is settled."""
+        return await asyncio.shield(self._access.io.call(self._hand.store(batch)))
+
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Acknowledge letters that are stored elsewhere, or are discarded."""
         return await asyncio.shield(self._access.io.call(self._hand.settle(letters)))

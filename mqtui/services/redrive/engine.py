@@ -114,6 +114,7 @@ class Walk:
             except TakenOver:
                 await hand.settle(number)
                 raise
+            await hand.remove()
             moved = True
         finally:
             after.set_result(moved)

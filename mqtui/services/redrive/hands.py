@@ -10,14 +10,18 @@ from mqtui.brokers.port import Convoy, Load
 from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Transfer
+from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Stored, Transfer
 from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.ledger import Ledger, Name
-from mqtui.services.redrive.movers import Mover
+from mqtui.services.redrive.movers import STORED_BEFORE, Mover, is_by_another_run
 from mqtui.state.runs import Done, Mark
 
 PERHAPS_TWICE = "perhaps twice: "
-"""How the journal's reason of a moved letter begins that may have been stored before a crash too; its name follows."""
+"""How the journal's reason of a moved letter begins that may be in two places; its name follows."""
+
+NOT_REMOVED = "stored, and perhaps not removed"
+COPIED = Receipt(Stored.STORED)
+TAKEN = "stored here, and another hand took it from the source meanwhile"
 
 
 class Watcher(Protocol):
@@ -51,7 +55,10 @@ class Hand(Protocol):
         """Write down that they are in hand, and get the number of the batch."""
 
     async def move(self) -> None:
-        """Move them."""
+        """Store them; where the broker does both in one step, they are removed from the source too."""
+
+    async def remove(self) -> None:
+        """Write down which are stored, and remove these from the source."""
 
     async def settle(self, number: int) -> None:
         """Count and write down what became of them."""
@@ -65,7 +72,16 @@ class Shown:
         self._mover = mover
         self._names = names
         self._transfers = transfers
-        self._receipts: Sequence[Receipt] = ()
+        self._receipts: list[Receipt] = []
+        self._copied = frozenset(
+            place for place, name in enumerate(names) if name.stored and not name.print and mover.stores_first
+        )
+        """Places of letters that an earlier process stored, for sure: these are only removed."""
+
+        self._taken: set[int] = set()
+        """Places of letters that are stored, and that another hand took from the source."""
+
+        self._broken: MqtuiError | None = None
 
     def __len__(self) -> int:
         return len(self._transfers)
@@ -80,21 +96,58 @@ class Shown:
 
     async def move(self) -> None:
         """Where the broker breaks off nobody knows what became of them."""
+        fresh = [place for place in range(len(self)) if place not in self._copied]
         try:
-            self._receipts = await self._mover(self._transfers)
+            receipts = await self._mover.store([self._transfers[place] for place in fresh])
         except TakenOver as error:
             assert not isinstance(error.told, Carried)
-            self._receipts = error.told
+            self._take(fresh, error.told)
             raise
         except MqtuiError:
             self._books.ledger.add(Outcome.UNKNOWN, len(self))
             self._suspect(range(len(self)))
             raise
+        self._take(fresh, receipts)
         if self._books.watcher is not None:
             self._books.watcher.note(self._transfers, self._receipts)
 
+    def _take(self, fresh: Sequence[int], receipts: Sequence[Receipt]) -> None:
+        """Letters of an earlier process that the journal knows as stored are not sent again."""
+        told = dict(zip(fresh, receipts, strict=True))
+        self._receipts = [told.get(place, COPIED) for place in range(len(self))]
+
+    async def remove(self) -> None:
+        """A letter that is stored and not removed stays in doubt: a resume removes it."""
+        if not self._mover.stores_first:
+            return
+        stored = [place for place, receipt in enumerate(self._receipts) if receipt.state is Stored.STORED]
+        if not stored:
+            return
+        await self._books.keeper.stored([(self._names[place].text, self._at(place)) for place in stored])
+        try:
+            removed = await self._mover.remove([self._transfers[place].letter for place in stored])
+        except MqtuiError as error:
+            self._broken = error
+            removed = [Receipt(Stored.UNKNOWN, None, error.title)] * len(stored)
+        for place, receipt in zip(stored, removed, strict=True):
+            if receipt.state is Stored.GONE:
+                self._taken.add(place)
+            elif receipt.state is not Stored.STORED:
+                reason = f"{NOT_REMOVED}: {receipt.reason}" if receipt.reason else NOT_REMOVED
+                self._receipts[place] = Receipt(Stored.UNKNOWN, self._receipts[place].position, reason)
+
+    def _at(self, place: int) -> str:
+        """Where a letter is stored, as the journal has it."""
+        position = self._receipts[place].position
+        name = self._transfers[place].target.name
+        return name if position is None else f"{name} {position}"
+
     async def settle(self, number: int) -> None:
-        """A letter whose fate is in doubt stays open in the journal: a resume asks again."""
+        """A letter whose fate is in doubt stays open in the journal: a resume asks again.
+
+        Raises:
+            MqtuiError: the broker broke off while what is stored was removed.
+        """
         ledger, suspicious = self._books.ledger, self._books.suspicious
         dones: list[Done] = []
         doubted: list[int] = []
@@ -103,26 +156,32 @@ class Shown:
             zip(self._names, self._transfers, self._receipts, strict=True)
         ):
             outcome = OUTCOMES[receipt.state]
-            at = transfer.target.name
-            if receipt.position is not None:
-                at = f"{at} {receipt.position}"
-            twice = suspicious and name.suspect
+            again = suspicious and name.suspect and place not in self._copied
+            twice = again or place in self._taken or receipt.reason.startswith(STORED_BEFORE)
             if outcome is Outcome.MOVED and not twice:
                 moved += 1
-                dones.append((name.text, outcome, at, ""))
+                dones.append((name.text, outcome, self._at(place), ""))
                 continue
             reason = "" if outcome is Outcome.MOVED else receipt.reason
-            ledger.add(outcome, reason=reason)
+            ledger.add(outcome, reason=TAKEN if place in self._taken else reason)
+            self._count_gone(place)
             if twice or outcome is Outcome.UNKNOWN:
                 doubted.append(place)
             if outcome is Outcome.UNKNOWN or (twice and outcome is Outcome.REFUSED):
                 continue
             if twice and outcome is Outcome.MOVED:
                 reason = PERHAPS_TWICE + suspect(name, transfer.letter)
-            dones.append((name.text, outcome, at, reason))
+            dones.append((name.text, outcome, self._at(place), reason))
         ledger.add(Outcome.MOVED, moved)
         self._suspect(doubted)
         await self._books.keeper.done(number, dones)
+        if self._broken is not None:
+            raise self._broken
+
+    def _count_gone(self, place: int) -> None:
+        receipt = self._receipts[place]
+        if place in self._taken or (receipt.state is Stored.GONE and not is_by_another_run(receipt)):
+            self._books.ledger.gone += 1
 
     def _suspect(self, places: range | list[int]) -> None:
         """Name letters that may be there twice, where the broker can't rule that out."""
@@ -162,6 +221,9 @@ class Unseen:
         if self._books.watcher is not None:
             self._books.watcher.note_load(self._load, self._carried)
 
+    async def remove(self) -> None:
+        """The broker removes what it stores."""
+
     async def settle(self, number: int) -> None:
         """Those that were moved by columns, the others one by one; one in doubt stays open in the journal."""
         ledger, keeper = self._books.ledger, self._books.keeper
@@ -171,6 +233,7 @@ class Unseen:
         for place, target, receipt in self._carried.others:
             outcome = OUTCOMES[receipt.state]
             ledger.add(outcome, reason=receipt.reason)
+            ledger.gone += receipt.state is Stored.GONE and not is_by_another_run(receipt)
             if outcome is not Outcome.UNKNOWN:
                 dones.append((str(place), outcome, target.name, receipt.reason))
         await keeper.done(number, dones)

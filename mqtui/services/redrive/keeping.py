@@ -9,11 +9,15 @@ from typing import TypeVar
 
 from mqtui.domain.convoy import Places
 from mqtui.domain.message import Message
+from mqtui.domain.redrive import Stored
 from mqtui.state.bundles import Bundle, expire
 from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
 
 Answer = TypeVar("Answer")
+
+NO_BATCH = 0
+"""The number of words that settle no batch."""
 
 
 class Keeper:
@@ -59,6 +63,11 @@ class Keeper:
             return self.runs.in_hand(self.run, marks)
 
         return await self._on_disk(write)
+
+    async def stored(self, places: Sequence[tuple[str, str]]) -> None:
+        """Note letters that are stored, with where, and are still to be removed; their fate stays open (C8)."""
+        dones = [(name, Stored.STORED.value, at, "") for name, at in places]
+        await self._on_disk(lambda: self.runs.done(self.run, NO_BATCH, dones))
 
     async def settled(self, marks: Sequence[Mark], dones: Sequence[Done]) -> None:
         """Note what became of letters that an earlier process had in hand."""

@@ -46,12 +46,15 @@ class Name(NamedTuple):
     suspect: bool
     """Whether it was in hand when an earlier process of this run died."""
 
+    stored: bool = False
+    """Whether that process wrote down that it is stored, and not that it is removed."""
+
 
 class Ledger:
     """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
 
-    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end,
-    `suspects` the names of those it may have doubled.
+    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end, with
+    the names of those of them it had `stored`; `suspects` names those it may have doubled.
     """
 
     def __init__(
@@ -61,11 +64,19 @@ class Ledger:
         before: Mapping[str, int] | None = None,
         open_marks: Iterable[Mark] = (),
         suspects: Iterable[str] = (),
+        stored: Iterable[str] = (),
     ) -> None:
         self.run = run
         self.planned = planned
         self.suspects: list[str] = [*suspects]
         self.reasons: Counter[str] = Counter()
+        self.gone = 0
+        """Letters that another hand than a run of mqtui took from the source."""
+
+        self.unknowns: list[str] = []
+        """Names of unknown letters of which no broker knows more."""
+
+        self.stored = frozenset(stored)
         self._open: dict[str | bytes, list[Mark]] = {}
         for mark in open_marks:
             self._open.setdefault(mark[1] or mark[0], []).append(mark)
@@ -80,11 +91,12 @@ class Ledger:
         """The name of a letter: its position, or one of our own where the broker gives none; kept over a crash."""
         if type(letter.position) is not Delivery:
             text = str(letter.position)
-            return Name(text, b"", self._met(text) is not None if self._open else False)
+            met = self._met(text) is not None if self._open else False
+            return Name(text, b"", met, met and text in self.stored)
         trace = fingerprint(letter)
         known = self._met(trace)
         if known is not None:
-            return Name(known[0], trace, suspect=True)
+            return Name(known[0], trace, suspect=True, stored=known[0] in self.stored)
         self._lent += 1
         return Name(f"{self._session}-{self._lent}", trace, suspect=False)
 
@@ -105,7 +117,7 @@ class Ledger:
     def add(self, outcome: Outcome, number: int = 1, reason: str = "") -> None:
         """Count letters."""
         self._counts[outcome] += number
-        if reason:
+        if reason and number:
             self.reasons[reason] += number
 
     def not_met(self) -> list[Mark]:
@@ -128,13 +140,18 @@ class Ledger:
         """Letters with this outcome so far."""
         return self._counts[outcome]
 
-    def result(self, *, complete: bool) -> Result:
-        """The sum. `complete` says that the source was walked to its end: what was not met was handled by others."""
+    @property
+    def untried(self) -> int:
+        """Letters of the plan that nothing was said about yet."""
+        told = self.counted + len(self.not_met())
+        return 0 if self.planned is None else max(0, self.planned - told)
+
+    def result(self) -> Result:
+        """The sum as of now. What nothing was said about is left."""
         counts = Counter(self._counts)
         counts[Outcome.UNKNOWN] += len(self.not_met())
-        tried = sum(counts.values())
-        planned = tried if self.planned is None else max(self.planned, tried)
-        counts[Outcome.SKIPPED if complete else Outcome.LEFT] += planned - tried
+        counts[Outcome.LEFT] += self.untried
+        planned = sum(counts.values())
         return Result(
             run=self.run,
             planned=planned,
@@ -146,6 +163,8 @@ class Ledger:
             suspects=tuple(map(_written, self.suspects)),
             seconds=round(monotonic() - self._started, 3),
             reasons=tuple((_written(reason), number) for reason, number in self.reasons.most_common()),
+            gone=self.gone,
+            unknowns=tuple(map(_written, self.unknowns)),
         )
 
 

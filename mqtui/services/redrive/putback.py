@@ -42,7 +42,8 @@ CHUNK = 500
 class PutBack:
     """A planned put back. `names` are the journal's names of the letters.
 
-    `doubtful` are those of them that an earlier put back had in hand when it broke: they may be back already.
+    `doubtful` are those of them that may be somewhere else already: an earlier put back had them in hand when it broke,
+    or nothing tells what the run did with them.
     """
 
     plan: Plan
@@ -55,7 +56,7 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
     """What can be put back of a run.
 
     Raises:
-        NotFound: nothing of it was moved, or all of it was put back already.
+        NotFound: nothing of it was moved, or all of it was put back already; letters in hand are found out about first.
         Refused: its bundle is gone, or it is a put back itself.
         Held: the run, or a put back of it, is going on.
     """
@@ -63,15 +64,19 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
-    moved = {done[0]: done[2] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    moved, unknown = _taken(record, runs)
     earlier = Earlier.of(record, runs)
     back, doubtful = earlier.returned, earlier.doubtful
     if doubtful and record.broker is BrokerKind.REDIS:
         back |= await met_again(session, record, doubtful)
-    done = {name: at for name, at in moved.items() if name not in back}
+    done = {name: at for name, at in (moved | unknown).items() if name not in back}
+    in_hand = len(runs.open_marks(record.id))
+    settles = f"`mqtui runs resume {runs.short(record.id)}` finds out about them." if in_hand else ""
     if not done:
         raise NotFound(
-            f"Nothing to put back of run {runs.short(record.id)}", "Nothing was moved, or all of it is back."
+            f"Nothing to put back of run {runs.short(record.id)}",
+            f"Nothing was moved, or all of it is back{f'; {in_hand:,} were in hand when it ended' if in_hand else ''}.",
+            settles,
         )
     facts = [("run", f"{runs.short(record.id)}: {record.verb} of {record.source.name}")]
     risks: list[Risk] = []
@@ -86,6 +91,12 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         facts.append(("effect", f"{many} published to the end of {record.source.name}"))
     if record.verb != Verb.DISCARD:
         risks.append(Risk("doubles", await passed(session, record, list(done.values())) or TAKEN))
+    if in_hand:
+        facts.append(("not these", f"{in_hand:,} were in hand when the run ended: {settles}"))
+    lost = frozenset(unknown) & frozenset(done)
+    if lost:
+        text = f"what became of {len(lost):,} is unknown: they are in the bundle, and come twice where they were moved"
+        risks.append(Risk("unknown", text))
     unsure = frozenset(doubtful) & frozenset(done) if record.broker is BrokerKind.RABBITMQ else frozenset[str]()
     if unsure:
         text = f"{len(unsure):,} were in hand when an earlier put back broke: they may be back, and come twice"
@@ -100,7 +111,19 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         facts=tuple(facts),
         risks=tuple(risks),
     )
-    return PutBack(planned, record, frozenset(done), unsure)
+    return PutBack(planned, record, frozenset(done), unsure | lost)
+
+
+def _taken(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
+    """Letters that were moved, with where; and those of which nothing is known but that the bundle has them."""
+    moved: dict[str, str] = {}
+    unknown: dict[str, str] = {}
+    for name, outcome, at, _ in runs.outcomes(record.id):
+        if outcome == Outcome.MOVED:
+            moved[name] = at
+        elif outcome == Outcome.UNKNOWN and record.broker is not BrokerKind.KAFKA:
+            unknown[name] = at
+    return moved, unknown
 
 
 async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
@@ -120,9 +143,9 @@ async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> 
             else:
                 await _publish(session, writer, back, runs, ledger)
         except BaseException:
-            runs.end(planned.id, "failed", msgspec.json.encode(ledger.result(complete=False)))
+            runs.end(planned.id, "failed", msgspec.json.encode(ledger.result()))
             raise
-        result = ledger.result(complete=True)
+        result = ledger.result()
         runs.end(planned.id, "done", msgspec.json.encode(result))
         writer.result = f"{result.moved} put back of run {runs.short(back.of.id)}"
     return result

@@ -1,15 +1,23 @@
-"""What becomes of letters that were in hand when a process died and are not in the source any more.
+"""What becomes of letters that were in hand when a process died and are not in the source any more (C13).
 
-Most were moved: they left the source only after they were stored. One that had no delivery left may have been dropped
-by its queue when the connection broke; the bundle has it (R2).
+One is moved where something proves it: the journal says that it was stored before it was to be removed, or the broker's
+own record says so. One that had no delivery left may have been dropped by its queue when the connection broke: it is
+sent again from the bundle (R2). Of all others nobody knows: somebody purged or trimmed them, they expired, or they were
+discarded by the process that died; the bundle has them, and put back returns them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
 from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.port import Broker, TracesMoves
 from mqtui.domain.capability import Verb
-from mqtui.domain.redrive import OUTCOMES, Outcome, Transfer
+from mqtui.domain.message import Position
+from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import BrokerKind
+from mqtui.domain.times import entry_id, offset
 from mqtui.services.redrive.crossing import cross
 from mqtui.services.redrive.hands import PERHAPS_TWICE, suspect
 from mqtui.services.redrive.keeping import Keeper
@@ -17,7 +25,55 @@ from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
 from mqtui.services.redrive.routing import Router
 from mqtui.state.runs import Done, Mark
 
-GONE = "not in the source any more after a crash"
+STORED_BEFORE = "stored before a crash, and not in the source any more"
+NOT_KNOWN = "in hand at a crash and not in the source any more; nothing tells whether it was moved"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known of letters that were in hand at a crash, by their names in the journal."""
+
+    proven: frozenset[str] = frozenset()
+    """Stored, as the journal has it from the broker."""
+
+    repeated: frozenset[str] = frozenset()
+    """In hand at more than one crash: each time it may have been stored."""
+
+    traced: Mapping[str, Receipt] = field(default_factory=dict)
+    """What the broker's own record of the run says."""
+
+    def of(self, mark: Mark) -> Receipt:
+        """What became of a letter that is not in the source any more."""
+        name = mark[0]
+        if name in self.proven:
+            return Receipt(Stored.STORED, None, STORED_BEFORE)
+        told = self.traced.get(name)
+        if told is None or (told.state is Stored.UNKNOWN and not told.reason):
+            return Receipt(Stored.UNKNOWN, None, NOT_KNOWN)
+        return told
+
+
+async def trace(broker: Broker, source: Source, terms: Terms, marks: Iterable[Mark]) -> dict[str, Receipt]:
+    """What the broker's own record says of letters that were in hand, by name; nothing where it keeps none.
+
+    It is asked before the source is walked through: a Kafka run marks gaps that it meets as handled.
+    """
+    places: dict[str, Position] = {}
+    for mark in marks:
+        place = _position(broker.kind, mark)
+        if place is not None:
+            places[mark[0]] = place
+    if not places or not isinstance(broker, TracesMoves):
+        return {}
+    receipts = await broker.trace(source, terms, list(places.values()))
+    return dict(zip(places, receipts, strict=True))
+
+
+def _position(kind: BrokerKind, mark: Mark) -> Position | None:
+    """Where the letter lay; None where its queue only lent it."""
+    if mark[1]:
+        return None
+    return entry_id(mark[0]) if kind is BrokerKind.REDIS else offset(mark[0])
 
 
 async def settle(
@@ -26,28 +82,40 @@ async def settle(
     ledger: Ledger,
     keeper: Keeper,
     kinds: tuple[BrokerKind, BrokerKind],
-    repeated: frozenset[str],
+    evidence: Evidence,
 ) -> None:
-    """Send frail letters again, and write down that the others were moved. `kinds` are those of source and target.
+    """Send frail letters again, and write down what is known of the others. `kinds` are those of source and target.
 
     `writer` writes to the target. Each letter sent again is a suspect: it may have been stored before the process died.
-    So are `repeated` ones, which were in hand at several crashes.
     """
-    frail = {mark[0]: mark for mark in ledger.not_met() if mark[2] == 0}
+    known = {mark[0]: evidence.of(mark) for mark in ledger.not_met()}
+    frail = {mark[0]: mark for mark in ledger.not_met() if mark[2] == 0 and _is_open(known[mark[0]])}
     if frail and keeper.bundle is not None and router.verb is not Verb.DISCARD:
         await _restore(writer, router, ledger, keeper, frail, kinds)
-    gone = [mark for mark in ledger.not_met() if mark[0] not in frail or router.verb is Verb.DISCARD]
-    for mark in gone:
+    rest = [mark for mark in ledger.not_met() if mark[0] not in frail or router.verb is Verb.DISCARD]
+    doubtful = {mark[0] for mark in rest if mark[0] in evidence.repeated or _is_open(known[mark[0]])}
+    names = _named(doubtful, keeper)
+    dones: list[Done] = []
+    for mark in rest:
         ledger.settle(mark)
-    ledger.add(Outcome.MOVED, len(gone))
-    twice = _named([mark[0] for mark in gone if mark[0] in repeated], keeper)
-    ledger.suspects += twice.values()
-    reasons = {name: PERHAPS_TWICE + text for name, text in twice.items()}
-    await keeper.settled(gone, [(mark[0], Outcome.MOVED, "", reasons.get(mark[0], GONE)) for mark in gone])
+        name, receipt = mark[0], known[mark[0]]
+        outcome, reason = OUTCOMES[receipt.state], receipt.reason
+        ledger.add(outcome, reason="" if outcome is Outcome.MOVED else reason)
+        if outcome is Outcome.UNKNOWN:
+            ledger.unknowns.append(names[name])
+        elif outcome is Outcome.MOVED and name in evidence.repeated:
+            ledger.suspects.append(names[name])
+            reason = PERHAPS_TWICE + names[name]
+        dones.append((name, outcome, "", reason))
+    await keeper.settled(rest, dones)
 
 
-def _named(names: list[str], keeper: Keeper) -> dict[str, str]:
-    """How those letters are named as suspects: by what the bundle has of them, else by the journal's name."""
+def _is_open(receipt: Receipt) -> bool:
+    return receipt.state is Stored.UNKNOWN
+
+
+def _named(names: Iterable[str], keeper: Keeper) -> dict[str, str]:
+    """How those letters are named to people: by what the bundle has of them, else by the journal's name."""
     found = dict.fromkeys(names, "")
     if found and keeper.bundle is not None:
         for name, letter in keeper.bundle.read():

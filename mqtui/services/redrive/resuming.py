@@ -12,7 +12,7 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import Held, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
-from mqtui.domain.redrive import Outcome
+from mqtui.domain.redrive import Outcome, Stored
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.hands import PERHAPS_TWICE
 from mqtui.services.redrive.order import narrowed, read_recipe
@@ -25,7 +25,8 @@ DAY = 24 * 3_600_000
 UNSURE = 8
 """Batches before a broken connection whose acks may be lost: some seconds."""
 
-FINISHED = (Outcome.MOVED, Outcome.SKIPPED)
+FINISHED = (Outcome.MOVED, Outcome.SKIPPED, Outcome.UNKNOWN)
+"""Outcomes after which nothing is tried again. An unknown letter that may still be in the source stays open instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,9 @@ class Written:
     marks: list[Mark]
     """Letters that were in hand."""
 
+    stored: frozenset[str]
+    """Names of those of them that were stored, and perhaps not removed."""
+
     unsure: list[Mark]
     """Letters that were moved, and that the broker may have given back."""
 
@@ -43,6 +47,11 @@ class Written:
 
     finished: int
     twice: list[str]
+    """Names of letters that may be in two places."""
+
+    unknown: list[str]
+    """Journal names of letters of which nothing can be found out any more."""
+
     repeated: frozenset[str]
     """Letters that were in more than one hand."""
 
@@ -74,11 +83,16 @@ async def plan(
     facts = [("resumes", f"run {short}: {written.finished:,} done, {len(written.marks):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
-    frail = sum(mark[2] == 0 for mark in written.marks)
+    frail = sum(mark[2] == 0 and mark[0] not in written.stored for mark in written.marks)
     if frail and remote is None and kept.order.verb is Verb.REDRIVE:
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps)
-    before = Before(total, written.counts, [*written.marks, *written.unsure], written.twice, written.repeated)
+    proven = written.stored | {mark[0] for mark in written.unsure}
+    marks = [*written.marks, *written.unsure]
+    first = kept.offsets.first if kept.offsets else {}
+    before = Before(
+        total, written.counts, marks, written.twice, written.unknown, written.stored, written.repeated, proven, first
+    )
     return replace(planned, plan=rest), before
 
 
@@ -91,9 +105,18 @@ def _written(record: RunRecord, runs: Runs) -> Written:
     finished = sum(counts.values())
     if unsure:
         counts[Outcome.MOVED] -= len(unsure)
-    twice = [done[3].removeprefix(PERHAPS_TWICE) for done in runs.outcomes(record.id) if PERHAPS_TWICE in done[3]]
+    twice: list[str] = []
+    unknown: list[str] = []
+    stored: set[str] = set()
+    for name, outcome, _, reason in runs.outcomes(record.id):
+        if PERHAPS_TWICE in reason:
+            twice.append(reason.removeprefix(PERHAPS_TWICE))
+        if outcome == Outcome.UNKNOWN:
+            unknown.append(name)
+        elif outcome == Stored.STORED:
+            stored.add(name)
     repeated = frozenset(name for name, number in hands.items() if number > 1)
-    return Written(list(marks), unsure, counts, finished, twice, repeated)
+    return Written(list(marks), frozenset(stored), unsure, counts, finished, twice, unknown, repeated)
 
 
 def _unsure(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:

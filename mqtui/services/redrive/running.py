@@ -22,6 +22,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
+from mqtui.services.redrive.absent import account
 from mqtui.services.redrive.aftermath import Aftermath, Verdict
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, LOAD, Walk
@@ -29,10 +30,10 @@ from mqtui.services.redrive.hands import Books
 from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.lanes import HomeLanes
 from mqtui.services.redrive.ledger import Ledger
-from mqtui.services.redrive.movers import Across, Beside, Mover, Nowhere
+from mqtui.services.redrive.movers import Across, Mover, Nowhere, mover_of
 from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
-from mqtui.services.redrive.restore import settle
+from mqtui.services.redrive.restore import Evidence, settle, trace
 from mqtui.services.redrive.routing import Router
 from mqtui.services.redrive.staging import Between, Gate, by_itself
 from mqtui.services.redrive.stamps import Stamps
@@ -52,8 +53,20 @@ class Before:
     suspects: Sequence[str] = ()
     """Names of letters that were moved and may be there twice."""
 
+    unknowns: Sequence[str] = ()
+    """Names of letters of which nothing can be found out any more."""
+
+    stored: frozenset[str] = frozenset()
+    """Those of the open marks that were stored, and perhaps not removed."""
+
     repeated: frozenset[str] = frozenset()
     """Those of the open marks that were in hand at more than one crash."""
+
+    proven: frozenset[str] = frozenset()
+    """Those of the open marks that were stored for sure."""
+
+    first: Mapping[int, int] = field(default_factory=dict)
+    """Kafka: the offsets from which its first plan began, by partition."""
 
 
 UNPLANNED = -1
@@ -95,18 +108,23 @@ class Run:
         """Whether the journal knows of it, so that it can be resumed."""
         self._resumed = before is not None
         self._open_marks = before.open_marks if before else ()
-        self._repeated = before.repeated if before else frozenset()
+        self._evidence = Evidence(before.proven, before.repeated) if before else Evidence()
+        bounds = planned.source.bounds
+        begun = bounds.first if isinstance(bounds, OffsetBounds) else {}
+        self._first = before.first if before else begun
         self._conventions = planned.conventions
         self._progress = progress
         plan = planned.plan
         count = plan.count.number
         self._total = before.planned if before else None if count is None else int(count)
         earlier = before or Before(self._total)
-        self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects)
+        self.ledger = Ledger(
+            plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored
+        )
+        self.ledger.unknowns += earlier.unknowns
         forgets = not isinstance(planned.source.bounds, OffsetBounds)
         self._bundle = Bundle(plan.id, bundle_key(session.profile)) if forgets else None
         self._keeper = Keeper(runs, plan.id, self._bundle)
-        self._complete = False
 
     async def go(self, consent: Consent, remote_consent: Consent | None = None) -> Result:
         """Do it.
@@ -138,7 +156,7 @@ class Run:
 
     def result(self) -> Result:
         """The figures as of now."""
-        figures = self.ledger.result(complete=self._complete)
+        figures = self.ledger.result()
         return figures if self.verdict is None else replace(figures, came_back=self.verdict.came_back)
 
     async def _begin(self) -> None:
@@ -183,11 +201,11 @@ class Run:
             await self._in_stages(writer, remote, router, lanes, suspicious=suspicious)
         finally:
             await self.aftermath.close()
-        self._complete = not self.stop.is_set()
-        if self._complete:
+        if not self.stop.is_set():
             kinds = (self.session.broker.kind, target_kind)
-            repeated = self._repeated if suspicious else frozenset()
-            await settle(remote or writer, router, self.ledger, self._keeper, kinds, repeated)
+            evidence = self._evidence if suspicious else replace(self._evidence, repeated=frozenset())
+            await settle(remote or writer, router, self.ledger, self._keeper, kinds, evidence)
+            await account(self.session.broker, planned.source, self._first, self.ledger)
 
     def _lanes(self, stamps: Stamps, *, suspicious: bool) -> Lanes | None:
         """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
@@ -218,9 +236,11 @@ class Run:
                 lanes=lanes,
             )
             async with AsyncExitStack() as stack:
-                lease = await stack.enter_async_context(
-                    writer.lease(self.planned.source, self._terms(size, LOAD if lanes else BATCH))
-                )
+                terms = self._terms(size, LOAD if lanes else BATCH)
+                lease = await stack.enter_async_context(writer.lease(self.planned.source, terms))
+                if number == 0 and self._open_marks:
+                    traced = await trace(self.session.broker, self.planned.source, terms, self._open_marks)
+                    self._evidence = replace(self._evidence, traced=traced)
                 await walk.through(
                     lease, await self._mover(stack, lease, remote, (self.remote or self.session).broker.kind)
                 )
@@ -259,7 +279,7 @@ class Run:
         if self.planned.order.verb is Verb.DISCARD:
             return Nowhere(lease)
         if remote is None:
-            return Beside(lease)
+            return mover_of(lease)
         publisher = await stack.enter_async_context(remote.publisher())
         return Across(lease, publisher, self.session.broker.kind, target_kind)
 

@@ -27,7 +27,7 @@ def ended(flight: Underway) -> tuple[str, str]:
             return f"✗ {flight.words()}: {error.title}. 5 shows the runs", "danger"
         case Flight(result=told) | Returning(result=told) if told is not None:
             back = f", {told.came_back:,} came back" if told.came_back else ""
-            well = told.moved + told.skipped == told.planned and not told.came_back
+            well = told.whole and not told.came_back
             name = flight.words().partition(",")[0]
             return f"{name}: {told.moved:,} of {told.planned:,} moved{back}", "ok" if well else "warn"
         case _:

@@ -107,6 +107,8 @@ class RunPlace(Place):
             lines.append([(f"  ▲ {number:,} not moved: {reason}", "warn")])
         for name in told.suspects[:50]:
             lines.append([(f"  ▲ may be there twice: {name}", "warn")])
+        for name in told.unknowns[:50]:
+            lines.append([(f"  ▲ unknown, in the bundle: U puts it back: {name}", "warn")])
         lines += self._verdict_lines()
         if self.flight.trouble is not None:
             error = self.flight.trouble
