@@ -62,6 +62,14 @@ class LetteringRabbitMQ(RabbitMQWorld):
             self._channel.basic_nack(tags[-1], multiple=True, requeue=False)
         until(lambda: self.depth(dlq) == before + len(letters))
 
+    def unlent(self, ref: Ref) -> bool:
+        """Whether no consumer is left, so that everything a process held is back."""
+        return self._channel.queue_declare(ref.name, passive=True).method.consumer_count == 0
+
+    def empty(self, ref: Ref) -> None:
+        """Purge it."""
+        self._channel.queue_purge(ref.name)
+
     def leave(self) -> None:
         """Close the connections and leave everything there."""
         self._management.close()
@@ -101,6 +109,12 @@ class CountingKafka(KafkaWorld):
         """Leave everything there: the client library closes its connections itself."""
         self._producer.flush(20)
 
+    def empty(self, ref: Ref) -> None:
+        """Delete all records."""
+        ends = [TopicPartition(ref.name, 0, self.depth(ref))]
+        for deleted in self._admin.delete_records(ends).values():
+            deleted.result(20)
+
     def small(self, size: int) -> Ref:
         """A topic whose records may be so large at most."""
         name = self.name("small")
@@ -122,6 +136,10 @@ class CountingRedis(RedisWorld):
     def leave(self) -> None:
         """Close the connections and leave everything there."""
         self._client.close()
+
+    def empty(self, ref: Ref) -> None:
+        """Trim it to nothing."""
+        self._call("XTRIM", ref.name, "MAXLEN", 0)
 
     def depth(self, ref: Ref) -> int:
         """Entries of a stream."""
@@ -185,6 +203,16 @@ class Ground:
             more = (("kafka_dlt-exception-message", message.encode()), ("kept", b"\xff\x00"))
             return Letter(body, b"k%d" % (number % 5), headers + more)
         return Letter(body, headers=(("kept", b"\xff\x00"),))
+
+    def settled(self, dlq: Ref) -> bool:
+        """Whether a queue has back what a killed process had in its hands; elsewhere nothing is lent."""
+        if not isinstance(self.world, LetteringRabbitMQ):
+            return True
+        return self.world.unlent(dlq)
+
+    def empty(self, dlq: Ref) -> None:
+        """Somebody else purges, trims or deletes everything."""
+        self.world.empty(dlq)
 
     def numbers(self, ref: Ref) -> list[int]:
         """The numbers of the letters in a destination, in order."""

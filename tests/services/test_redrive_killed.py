@@ -276,6 +276,7 @@ def purge(ground: Ground) -> None:
         shelf.streams[ground.source.name].entries.clear()
     else:
         for partition in shelf.topic(ground.source).partitions:
+            partition.low = partition.next
             partition.records.clear()
 
 

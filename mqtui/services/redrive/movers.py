@@ -18,6 +18,8 @@ from mqtui.services.redrive.crossing import cross
 STORED_BEFORE = "perhaps stored before too, by "
 """How the reason of a stored letter begins that another run claimed and left; who it was follows."""
 
+CLAIMED_BY = "claimed by"
+
 STAYS = (Stored.REFUSED, Stored.RETURNED, Stored.UNKNOWN)
 
 
@@ -132,5 +134,5 @@ def mover_of(lease: Lease) -> Mover:
 
 
 def is_by_another_run(receipt: Receipt) -> bool:
-    """Whether a letter is gone since another run of mqtui handled it."""
-    return receipt.state is Stored.GONE and receipt.reason.startswith(HANDLED_BY)
+    """Whether a letter is gone since another run of mqtui handled it, or is about to."""
+    return receipt.state is Stored.GONE and receipt.reason.startswith((HANDLED_BY, CLAIMED_BY))

@@ -118,9 +118,7 @@ class Run:
         count = plan.count.number
         self._total = before.planned if before else None if count is None else int(count)
         earlier = before or Before(self._total)
-        self.ledger = Ledger(
-            plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored
-        )
+        self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored)
         self.ledger.unknowns += earlier.unknowns
         forgets = not isinstance(planned.source.bounds, OffsetBounds)
         self._bundle = Bundle(plan.id, bundle_key(session.profile)) if forgets else None

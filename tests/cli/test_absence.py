@@ -1,0 +1,94 @@
+"""Letters that left their source by another hand: moved only where it is proven, else named with the way back (C13)."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mqtui.domain.resource import BrokerKind, Ref
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, GroundOn, result, until
+
+MANY = 1_500
+RATE = 500
+
+
+def killed_when_a_third_is_home(mqtui: Mqtui, ground: Ground) -> tuple[Ref, Ref]:
+    """A redrive of `MANY` letters that is killed on its way; its dead letters and their home."""
+    dlq, origin = ground.pair(0)
+    ground.world.put(dlq, [ground.dead(number, origin) for number in range(MANY)])
+    to = ("--to", origin.name) if ground.kind is BrokerKind.RABBITMQ else ()
+    process = mqtui.start("redrive", ground.url, dlq.name, *to, "--rate", RATE, "--yes", "--json")
+    until(lambda: ground.world.depth(origin) > MANY // 3)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=20)
+    return dlq, origin
+
+
+def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, origin = killed_when_a_third_is_home(mqtui, ground)
+    (run,) = mqtui("runs", "--json").ok().rows()
+    until(lambda: ground.settled(dlq))
+    ground.empty(dlq)
+    home = len(ground.numbers(origin))
+    done = mqtui("runs", "resume", run["run"], "--yes", "--json", within=120).refused(1)
+    told = result(done)
+    assert len(ground.numbers(origin)) == home
+    assert told["moved"] <= home
+    assert told["unknown"] <= run["in_hand"]
+    assert told["moved"] + told["unknown"] + told["skipped"] == told["planned"] == MANY
+    assert told["skipped"] > 0
+    named = [row["unknown"] for row in done.rows() if "unknown" in row and "run" not in row]
+    assert len(named) == told["unknown"]
+    shown = mqtui("runs", "show", run["run"], "--json").ok().rows()[:-1]
+    unknown = [row for row in shown if row["outcome"] == "unknown"]
+    assert len(unknown) == told["unknown"]
+    assert all(row["reason"] for row in unknown)
+    if ground.kind is BrokerKind.KAFKA:
+        return
+    plan, *_, back = mqtui("runs", "putback", run["run"], "--yes", "--json", within=120).ok().rows()
+    assert ("unknown" in {risk["name"] for risk in plan["plan"]["risks"]}) is bool(unknown)
+    assert back["moved"] == told["moved"] + told["unknown"]
+    assert back["duplicates_suspected"] == told["unknown"]
+    assert len(ground.numbers(dlq)) == back["moved"]
+
+
+def colleague_of(mqtui: Mqtui, folder: Path) -> Mqtui:
+    """Another operator, with a journal of their own."""
+    found = Mqtui(folder / "colleague", mqtui.bundle_key)
+    found.folder.mkdir()
+    return found
+
+
+def told_by(process: Any) -> tuple[int, list[dict[str, Any]], str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, [json.loads(line) for line in out.splitlines()], err.decode()
+
+
+@pytest.mark.parametrize(("source", "target"), [("redis", "kafka"), ("redis", "rabbitmq"), ("rabbitmq", "redis")])
+def test_two_operators_across_brokers(
+    mqtui: Mqtui, ground_on: GroundOn, tmp_path: Path, source: str, target: str
+) -> None:
+    """Whatever both of them stored is named by one of them, and that one does not end with 0."""
+    one, other = ground_on(source), ground_on(target)
+    dlq, origin = one.world.create("dead"), one.world.create("home")
+    one.world.put(dlq, [one.dead(number, origin) for number in range(120)])
+    over = other.world.create("over")
+    words = ("redrive", one.url, dlq.name, "--to", over.name, "--to-target", other.url, "--yes", "--json")
+    first = mqtui.start(*words, "--rate", 30)
+    until(lambda: other.world.depth(over) > 0)
+    shared = ("--yes-shared",) if source == "rabbitmq" else ()
+    second = colleague_of(mqtui, tmp_path).start(*words, *shared)
+    ends = [told_by(second), told_by(first)]
+    assert all("Traceback" not in err for _, _, err in ends)
+    there = other.numbers(over)
+    assert set(there) == set(range(120))
+    suspects = sum(rows[-1]["duplicates_suspected"] for _, rows, _ in ends)
+    assert len(there) - 120 <= suspects
+    assert sum(rows[-1]["moved"] for _, rows, _ in ends) == len(there)
+    if suspects:
+        assert any(code == 1 for code, _, _ in ends)
