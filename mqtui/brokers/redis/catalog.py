@@ -8,7 +8,7 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.errors import answered, no_stream
+from mqtui.brokers.redis.errors import UNAVAILABLE, answered, no_stream
 from mqtui.brokers.redis.lagging import Standing, behind, standing, worst
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, entries, items, number, pairs, sure, text
@@ -160,12 +160,15 @@ def stream_key(ref: Ref) -> bytes:
 
 
 def require_stream(answer: Answer, ref: Ref) -> None:
-    """Judge the reply of TYPE.
+    """Judge the reply of TYPE; a user who may not ask that is told by the questions that follow.
 
     Raises:
         NotFound: there is no such key, or it holds something else.
     """
-    kind = text(sure(answer, "TYPE", ref.name))
+    try:
+        kind = text(sure(answer, "TYPE", ref.name))
+    except UNAVAILABLE:
+        return
     if kind == "none":
         raise no_stream(ref.name)
     if kind != "stream":

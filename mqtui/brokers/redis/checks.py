@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from redis.exceptions import RedisError
+
 from mqtui.brokers.redis.catalog import require_stream, stream_key
-from mqtui.brokers.redis.lagging import standing
+from mqtui.brokers.redis.errors import UNAVAILABLE
+from mqtui.brokers.redis.lagging import Standing, standing
 from mqtui.brokers.redis.marks import LIFE, claim_table, moved_record, run_mark, stay_mark
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import items, sure
+from mqtui.brokers.redis.replies import Answer, items, number, pairs, sure
 from mqtui.brokers.redis.rights import claiming, marking, missing, recording, removing, storing
-from mqtui.brokers.redis.server import persistence, told
+from mqtui.brokers.redis.server_checks import room_risks, server_risks
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source, Strength
 from mqtui.domain.resource import Ref, name_bytes
 
-FULL = 0.9
+ACTIVE_MS = 600_000
+"""A group none of whose consumers asked for so long is told as one that nobody is in."""
+
 TWICE = "two runs at once may store a letter twice"
 
 
@@ -55,15 +60,15 @@ class StreamChecks:
         if not any(isinstance(step, Take) for step in plan.steps):
             return await self._of_delivery(source, plan)
         targets = [step.target for step in plan.steps if isinstance(step, Deliver)]
-        risks: list[Risk] = []
-        for target in targets:
-            risks += await self._of_target(source, target)
-        risks += await self._of_source(source, targets)
-        risks += await self._of_rights(source, [target for target in targets if target != source.ref], plan.id)
+        risks = await self._of_targets(source, plan)
+        risks += await self._of_source(source)
         if plan.verb is Verb.REDRIVE and not targets:
             risks += await self._of_claims(source)
-        for key in dict.fromkeys((stream_key(source.ref), *(name_bytes(target.name) for target in targets))):
-            risks += await self._of_server(key)
+        keys = [stream_key(target) for target in targets]
+        for key in dict.fromkeys((stream_key(source.ref), *keys)):
+            risks += await server_risks(await self._nodes.of(key), self._nodes.options.wait_replicas)
+        for key in dict.fromkeys(keys):
+            risks += await room_risks(await self._nodes.of(key))
         return replace(plan, guarantee=self.guarantee(source, targets), risks=(*plan.risks, *dict.fromkeys(risks)))
 
     async def _of_delivery(self, source: Source, plan: Plan) -> Plan:
@@ -71,57 +76,98 @@ class StreamChecks:
         risks: list[Risk] = []
         for target in dict.fromkeys(step.target for step in plan.steps if isinstance(step, Send)):
             key = stream_key(target)
-            risks += await self._of_target(source, target)
-            risks += _named(await missing(await self._nodes.of(key), storing(key)))
-            risks += await self._of_server(key)
+            node = await self._nodes.of(key)
+            try:
+                risks += await self._of_target(source, target)
+            except (NotFound, *UNAVAILABLE) as error:
+                risks.append(_no_target(error))
+            risks += _named(await missing(node, storing(key)))
+            risks += await server_risks(node, self._nodes.options.wait_replicas)
+            risks += await room_risks(node)
         return replace(plan, risks=(*plan.risks, *dict.fromkeys(risks)))
 
     def _crosses(self, source: Source, target: Ref) -> bool:
         return self._nodes.clustered and slot(name_bytes(source.ref.name)) != slot(name_bytes(target.name))
 
+    async def _of_targets(self, source: Source, plan: Plan) -> list[Risk]:
+        """A target that is missing or closed to this user keeps its own letters where they are, not the others'."""
+        steps = [step for step in plan.steps if isinstance(step, Deliver)]
+        risks: list[Risk] = []
+        closed: dict[Ref, Sequence[MqtuiError]] = {}
+        unasked = False
+        for step in steps:
+            try:
+                risks += await self._of_target(source, step.target)
+                lacking = await self._missing_for(source, step.target, plan.id)
+            except (NotFound, *UNAVAILABLE) as error:
+                closed[step.target] = [error]
+                continue
+            unasked = unasked or lacking is None
+            if lacking:
+                closed[step.target] = lacking
+        if unasked:
+            risks += _named(None)
+        if len(closed) == len(steps):
+            return risks + [risk for errors in closed.values() for risk in _closed(errors)]
+        stay = [(step.count, closed[step.target][0]) for step in steps if step.target in closed]
+        return risks + [Risk("target", f"{count} stay: {error.title}") for count, error in stay]
+
+    async def _missing_for(self, source: Source, target: Ref, run: str) -> list[MqtuiError] | None:
+        if target == source.ref:
+            return []
+        key = stream_key(target)
+        mark = run_mark(self._nodes.address.prefix, key, run)
+        needed = [*storing(key, mark), *marking(mark)] if self._crosses(source, target) else storing(key)
+        return await missing(await self._nodes.of(key), needed)
+
     async def _of_target(self, source: Source, target: Ref) -> list[Risk]:
+        """Raises NotFound, NotAuthorised or Unsupported where letters can't be stored there."""
         if target == source.ref:
             return [Risk("same-stream", "source and target are the same stream", Severity.REFUSE, final=True)]
         key = stream_key(target)
-        try:
-            kind, groups = await self._nodes.pipe(key, [("TYPE", key), ("XINFO", "GROUPS", key)])
-            require_stream(kind, target)
-            told_groups = [standing(group) for group in items(sure(groups, "XINFO GROUPS", target.name))]
-        except (NotFound, NotAuthorised) as error:
-            text = f"{error.title}: a move never makes its target"
-            return [Risk("target", text, Severity.REFUSE, final=True)]
-        if len(told_groups) < 2:
-            return []
-        names = ", ".join(group.name for group in told_groups)
-        return [Risk("copies", f"every group of {target.name} gets the letters, not only the one that failed: {names}")]
+        kind, groups, life = await self._nodes.pipe(key, [("TYPE", key), ("XINFO", "GROUPS", key), ("PTTL", key)])
+        require_stream(kind, target)
+        read_by = [standing(group) for group in items(sure(groups, "XINFO GROUPS", target.name))]
+        risks = _of_life(target, life, "and what is moved there goes with it")
+        risks += await self._of_readers(target, read_by)
+        if len(read_by) > 1:
+            names = ", ".join(group.name for group in read_by)
+            text = f"every group of {target.name} gets the letters, not only the one that failed: {names}"
+            risks.append(Risk("copies", text))
+        return risks
 
-    async def _of_source(self, source: Source, targets: Sequence[Ref]) -> list[Risk]:
-        key = stream_key(source.ref)
-        groups = [
-            standing(one) for one in items(await self._nodes.ask(key, "XINFO", "GROUPS", key, name=source.ref.name))
-        ]
+    async def _of_readers(self, target: Ref, groups: Sequence[Standing]) -> list[Risk]:
+        """Whether somebody reads there: a consumer of some group asked lately."""
         if not groups:
-            return []
-        names = ", ".join(group.name for group in groups)
-        text = (
-            f"{source.ref.name} has groups of its own ({names}): what one of them was not given or has not "
-            f"acknowledged stays there, marked as handled for {LIFE}"
-        )
-        return [Risk("shared-groups", text)]
+            return [Risk("no-reader", f"no group reads {target.name}")]
+        key = stream_key(target)
+        asked = [("XINFO", "CONSUMERS", key, name_bytes(group.name)) for group in groups]
+        words: list[str] = []
+        for group, answer in zip(groups, await self._nodes.pipe(key, asked), strict=True):
+            if isinstance(answer, RedisError):
+                return []
+            idle = min((number(pairs(row).get("idle")) for row in items(answer)), default=None)
+            if idle is not None and idle < ACTIVE_MS:
+                return []
+            words.append(f"group {group.name}: " + (f"no consumer was active for {spoken(idle)}" if idle else "empty"))
+        return [Risk("no-reader", f"nobody reads {target.name} now: {'; '.join(words)}")]
 
-    async def _of_rights(self, source: Source, targets: Sequence[Ref], run: str) -> list[Risk]:
-        key, prefix = stream_key(source.ref), self._nodes.address.prefix
-        stays, record = stay_mark(prefix, key), moved_record(prefix, key, run)
-        node = await self._nodes.of(key)
-        lacking = await missing(node, removing(key, stays, record))
-        unrecorded = await missing(node, recording(record))
-        for target in targets:
-            goal = stream_key(target)
-            mark = run_mark(prefix, goal, run)
-            needed = [*storing(goal, mark), *marking(mark)] if self._crosses(source, target) else storing(goal)
-            more = await missing(await self._nodes.of(goal), needed)
-            lacking = None if lacking is None or more is None else lacking + more
-        return _named(lacking) + _unrecorded(unrecorded or [])
+    async def _of_source(self, source: Source) -> list[Risk]:
+        key, run = stream_key(source.ref), "0" * 32
+        prefix, node = self._nodes.address.prefix, await self._nodes.of(key)
+        groups, life = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), ("PTTL", key)])
+        read_by = [standing(one) for one in items(sure(groups, "XINFO GROUPS", source.ref.name))]
+        risks = _of_life(source.ref, life, "and the letters that are still there with it")
+        if read_by:
+            names = ", ".join(group.name for group in read_by)
+            text = (
+                f"{source.ref.name} has groups of its own ({names}): what one of them was not given or has not "
+                f"acknowledged stays there, marked as handled for {LIFE}"
+            )
+            risks.append(Risk("shared-groups", text))
+        record = moved_record(prefix, key, run)
+        risks += _named(await missing(node, removing(key, stay_mark(prefix, key), record)))
+        return risks + _unrecorded(await missing(node, recording(record)) or [])
 
     async def _of_claims(self, source: Source) -> list[Risk]:
         """Letters go to another broker: whether this user may claim each before it is stored there."""
@@ -131,56 +177,40 @@ class StreamChecks:
             return [Risk("no-claim", f"whether letters can be claimed is not known (ACL DRYRUN); if not, {TWICE}")]
         return [Risk("no-claim", f"{one.title}, so no letter is claimed: {TWICE}") for one in lacking[:1]]
 
-    async def _of_server(self, key: bytes) -> list[Risk]:
-        node = await self._nodes.of(key)
-        try:
-            lines = await told(node, "replication", "memory", "persistence")
-        except NotAuthorised:
-            return [Risk("unknown-server", "INFO is not allowed: persistence, replicas and memory are unknown")]
-        return [
-            *_of_role(lines, self._nodes.options.wait_replicas),
-            *_of_persistence(await persistence(node, lines)),
-            *_of_memory(lines),
-        ]
+
+def _closed(errors: Sequence[MqtuiError]) -> list[Risk]:
+    missing_one = next((error for error in errors if isinstance(error, NotFound)), None)
+    return _named(list(errors)) if missing_one is None else [_no_target(missing_one)]
 
 
-def _named(lacking: list[NotAuthorised] | None) -> list[Risk]:
+def _no_target(error: MqtuiError) -> Risk:
+    return Risk("target", f"{error.title}: a move never makes its target", Severity.REFUSE, final=True)
+
+
+def _named(lacking: list[MqtuiError] | None) -> list[Risk]:
     if lacking is None:
         return [Risk("rights", "rights can't be asked here (ACL DRYRUN); the run tries them before it copies")]
     texts = dict.fromkeys(f"{one.title}: {one.hint}" for one in lacking)
     return [Risk("rights", text, Severity.REFUSE, final=True) for text in texts]
 
 
-def _unrecorded(lacking: list[NotAuthorised]) -> list[Risk]:
+def _unrecorded(lacking: list[MqtuiError]) -> list[Risk]:
     if not lacking:
         return []
     text = "after a crash, a letter that is neither in the source nor in the journal stays unknown"
     return [Risk("no-record", f"{lacking[0].title}, so no record of moves is kept: {text}")]
 
 
-def _of_role(lines: dict[str, str], wanted: int | None) -> list[Risk]:
-    if lines.get("role") == "slave":
-        text = f"this server is a replica of {lines.get('master_host')}:{lines.get('master_port')}"
-        return [Risk("replica", text, Severity.REFUSE, final=True)]
-    connected = int(lines.get("connected_slaves", "0"))
-    if wanted and connected < wanted:
-        return [Risk("replicas", f"wait-replicas is {wanted}, but {connected} are connected: outcomes stay unknown")]
-    return []
-
-
-def _of_persistence(kind: str) -> list[Risk]:
-    if kind == "none":
-        return [Risk("no-persistence", "this Redis saves nothing: a restart loses source and target alike")]
-    if kind == "snapshots only":
-        return [Risk("snapshots-only", "no append-only file: a crash takes both streams back to the last snapshot")]
-    return []
-
-
-def _of_memory(lines: dict[str, str]) -> list[Risk]:
-    most, used = int(lines.get("maxmemory", "0")), int(lines.get("used_memory", "0"))
-    policy = lines.get("maxmemory_policy", "noeviction")
-    if not most or used < FULL * most:
+def _of_life(ref: Ref, life: Answer, then: str) -> list[Risk]:
+    """PTTL: a key that expires takes everything in it along. What may not be asked is left out."""
+    if isinstance(life, RedisError) or number(life) < 0:
         return []
-    if policy == "noeviction":
-        return [Risk("memory", f"{used * 100 // most} % of maxmemory is used: letters may be refused")]
-    return [Risk("eviction", f"{used * 100 // most} % of maxmemory is used and {policy} may evict whole streams")]
+    return [Risk("expires", f"{ref.name} expires in {spoken(number(life))}, {then}")]
+
+
+def spoken(ms: int) -> str:
+    """A length of time in its largest unit, such as `2 min`."""
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("min", 60_000)):
+        if ms >= size:
+            return f"{ms / size:.0f} {unit}"
+    return f"{ms / 1000:.0f} s"

@@ -51,6 +51,8 @@ class CrossMover:
             ends = [Receipt(Stored.UNKNOWN, reason=f"stored, but not removed: {error.title}")] * len(places)
         for index, end in zip(places, ends, strict=True):
             kept = receipts[index]
+            if end.state is Stored.REFUSED:
+                end = Receipt(Stored.UNKNOWN, reason=f"stored, but not removed: {end.reason}")
             state = Stored.UNKNOWN if end.state is Stored.UNKNOWN else Stored.STORED
             reason = end.reason if end.state is not Stored.GONE else kept.reason
             receipts[index] = Receipt(state, kept.position, reason)

@@ -39,6 +39,10 @@ TROUBLE = {
 }
 
 
+UNAVAILABLE = (NotAuthorised, Unsupported)
+"""Errors of one meaning: this user can't use a command here; it is denied, disabled, renamed or too new (D9)."""
+
+
 class RepliesLost(ReplyLost):
     """The connection broke before all replies came. `replies` are those that did, in order; `late`: time was up."""
 
@@ -72,7 +76,9 @@ def answered(error: redis_errors.RedisError, doing: str = "", name: str = "") ->
         return BrokerTrouble(title, text, hint)
     if "no such key" in text:
         return no_stream(name)
-    if "unknown command" in text or "unknown subcommand" in text or "syntax error" in text:
+    if "unknown command" in text or "unknown subcommand" in text:
+        return not_offered(doing, text)
+    if "syntax error" in text:
         return Unsupported(f"This Redis does not know {doing}", text, "A newer version does.")
     return BrokerTrouble(f"Redis refused {doing}" if doing else "Redis refused the command", text)
 
@@ -86,6 +92,12 @@ def not_authorised(text: str, doing: str = "", name: str = "") -> NotAuthorised:
             f"Not allowed to use the key {name}", text, f"ACL SETUSER … ~{name} gives the right to it (for {doing})."
         )
     return NotAuthorised(f"Not allowed to run {command.upper()}", text, f"ACL SETUSER … +{command} gives the right.")
+
+
+def not_offered(command: str, text: str = "") -> Unsupported:
+    """A command that the server does not have, or has under another name."""
+    hint = "It is disabled or renamed here (rename-command), or a newer version has it."
+    return Unsupported(f"This Redis does not offer {command}", text, hint)
 
 
 def no_stream(name: str) -> NotFound:

@@ -13,12 +13,12 @@ from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.crossing import marked
 from mqtui.brokers.redis.doubt import found_in
-from mqtui.brokers.redis.errors import RepliesLost, answered
+from mqtui.brokers.redis.errors import RepliesLost
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.marks import LIFE_S
 from mqtui.brokers.redis.moving import GONE, HANDLED, STAYS, Way, doubted, ids
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Answer, entries, entry_id, items, sure
+from mqtui.brokers.redis.replies import entries, entry_id, items, sure
 from mqtui.brokers.redis.scripts import FINISH, MARK, PRESENT, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
@@ -80,7 +80,6 @@ class HeavyMover:
             answers, doubt = await self._line.stored(self._transaction(raw, letter, way), synced=self._mark is not None)
             done = answers[-1]
             if isinstance(done, RedisError):
-                raise_access(answers, way)
                 refused = next(answer for answer in answers if isinstance(answer, RedisError))
                 return Receipt(Stored.REFUSED, reason=str(refused))
             if done is not None:
@@ -109,19 +108,6 @@ class HeavyMover:
         else:
             last = call(MARK, (target, self._mark), LIFE_S, raw, digest)
         return [("MULTI",), ("XADD", target, "NOMKSTREAM", "*", *parts), last, ("EXEC",)]
-
-
-def raise_access(answers: Sequence[Answer], way: Way) -> None:
-    """Raise what is about the user or the server rather than about this letter.
-
-    Raises:
-        NotAuthorised, NotAuthenticated: as the server says.
-    """
-    for answer in answers:
-        if isinstance(answer, RedisError):
-            error = answered(answer, "XADD", way.target.name)
-            if not isinstance(error, BrokerTrouble):
-                raise error
 
 
 def _first(reply: object) -> int:

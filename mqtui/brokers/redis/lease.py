@@ -14,7 +14,7 @@ from mqtui.brokers.redis.crossing import CrossMover
 from mqtui.brokers.redis.heavy import MOST_FIELDS, HeavyMover
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.marks import LIFE_S, earlier_record, moved_record, record_table, run_mark, stay_mark
-from mqtui.brokers.redis.moving import BATCH_BYTES, GONE, SlotMover, Way
+from mqtui.brokers.redis.moving import BATCH_BYTES, GONE, SlotMover, Way, refused
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.releasing import Releaser
 from mqtui.brokers.redis.replies import entries, entry_id, sure
@@ -22,9 +22,9 @@ from mqtui.brokers.redis.rights import marking, prove, removing, storing
 from mqtui.brokers.redis.scripts import OPEN_RECORD, call
 from mqtui.brokers.redis.slots import slot
 from mqtui.brokers.redis.tracing import OtherRuns
-from mqtui.domain.errors import NotFound
+from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import IdBounds, LetterClaim, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import IdBounds, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -88,11 +88,11 @@ class StreamLease:
         await prove(self._line, removing(self._key, self._stays, self._record), self._source.ref.name)
         self._marked = marked == 1
         await self._open_record(self._record)
-        missing: list[NotFound] = []
+        missing: list[MqtuiError] = []
         for target in self._terms.targets:
             try:
                 await self._route(target)
-            except NotFound as error:
+            except (NotFound, NotAuthorised) as error:
                 missing.append(error)
         if missing and len(missing) == len(self._terms.targets):
             raise missing[0]
@@ -122,10 +122,9 @@ class StreamLease:
         self._draining = True
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """One receipt a letter; letters that go the same way keep their order. A missing target refuses its letters.
+        """One receipt a letter; letters that go the same way keep their order. A closed target refuses its own.
 
         Raises:
-            NotAuthorised: a right is missing; nothing was moved.
             CannotConnect, BrokerTrouble: no conversation; nothing of the rest was moved.
         """
         return await self._others.named([transfer.letter for transfer in batch], await self._each_way(batch))
@@ -190,8 +189,8 @@ class StreamLease:
         """Runs of usual letters together, those of very many fields one by one, in order."""
         try:
             route = await self._route(way.target)
-        except NotFound as missing:
-            return [Receipt(Stored.REFUSED, reason=missing.title)] * len(letters)
+        except (NotFound, NotAuthorised) as missing:
+            return [refused(missing)] * len(letters)
         receipts: list[Receipt] = []
         start = 0
         for index, letter in enumerate(letters):

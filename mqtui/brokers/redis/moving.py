@@ -17,7 +17,7 @@ from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, flat_fields, id_bytes
 from mqtui.brokers.redis.scripts import MOVE, call
 from mqtui.brokers.redis.wire import Command
-from mqtui.domain.errors import BrokerTrouble, CannotConnect
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import EntryId, Header, Message
 from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Ref, name_bytes
@@ -141,22 +141,20 @@ class SlotMover:
 
 
 def outcomes(answer: Answer, count: int, way: Way) -> list[Receipt]:
-    """The receipts of one script call.
-
-    Raises:
-        NotAuthorised: the script may not run; it moved nothing.
-    """
+    """The receipts of one script call. A script that was refused has moved nothing: that is each letter's refusal."""
     if isinstance(answer, RedisError):
         if code_of(answer) == "NOTARGET":
             return [Receipt(Stored.REFUSED, reason=f"there is no stream {way.target.name}")] * count
-        error = answered(answer, "EVAL", way.target.name)
-        if not isinstance(error, BrokerTrouble):
-            raise error
-        return [Receipt(Stored.REFUSED, reason=f"{error.title}: {error.detail}")] * count
+        return [refused(answered(answer, "EVAL", way.target.name))] * count
     special, *said = cast("tuple[int, *tuple[bytes, ...]]", answer)
     if special:
         return [outcome(one) for one in said]
     return stored(said)
+
+
+def refused(error: MqtuiError) -> Receipt:
+    """A definite refusal, in the server's own words."""
+    return Receipt(Stored.REFUSED, reason=f"{error.title}: {error.detail}" if error.detail else error.title)
 
 
 def outcome(word: bytes) -> Receipt:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from mqtui.brokers.redis.building import messages
 from mqtui.brokers.redis.catalog import stream_key
+from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes, items, number, sure
+from mqtui.brokers.redis.replies import Answer, Reply, after, entries, entry_id, id_bytes, items, number, sure
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes, name_text
@@ -50,7 +52,7 @@ class StreamPending:
             *((name_bytes(consumer),) if consumer else ()),
         )
         now, answer = await self._nodes.pipe(key, [("TIME",), command])
-        read_at = server_time(sure(now, "TIME"))
+        read_at = clock(now)
         found = tuple(_entry(items(row), read_at) for row in items(sure(answer, "XPENDING", f"{stream.name}: {group}")))
         return Page(found, id_bytes(after(found[-1].id)) if len(found) == limit and found else None)
 
@@ -66,9 +68,18 @@ class StreamPending:
         return found
 
 
-def server_time(reply: Reply) -> int:
-    """The reply of TIME in milliseconds since the epoch."""
-    seconds, micros = items(reply)
+def clock(answer: Answer) -> int:
+    """The reply of TIME in milliseconds since the epoch; this machine's time where TIME can't be used here.
+
+    Only differences between two answers count (D6), and a user who may not ask once may not ask the next time either.
+
+    Raises:
+        CannotConnect, BrokerTrouble: the server can't answer now.
+    """
+    try:
+        seconds, micros = items(sure(answer, "TIME"))
+    except UNAVAILABLE:
+        return time.time_ns() // 1_000_000
     return number(seconds) * 1000 + number(micros) // 1000
 
 

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from mqtui.brokers.redis.errors import RepliesLost, answered
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.marks import LIFE_S
-from mqtui.brokers.redis.moving import GONE, HANDLED, STAYS, chunked, ids
+from mqtui.brokers.redis.moving import GONE, HANDLED, STAYS, chunked, ids, refused
 from mqtui.brokers.redis.nodes import Nodes, not_now, patiently
 from mqtui.brokers.redis.replies import Answer, sure
 from mqtui.brokers.redis.scripts import PRESENT, RELEASE, call
@@ -21,7 +21,10 @@ from mqtui.domain.resource import Ref, name_bytes
 
 REMOVED = Receipt(Stored.STORED)
 REMAINS = Receipt(Stored.STORED, reason=STAYS)
-SAID = {1: REMOVED, 0: GONE, 2: REMAINS}
+UNMARKED = Receipt(
+    Stored.REFUSED, reason="another group still needs the entry, and it could not be marked as handled: it stays"
+)
+SAID = {1: REMOVED, 0: GONE, 2: REMAINS, -1: UNMARKED}
 
 
 class Releaser:
@@ -43,7 +46,8 @@ class Releaser:
         found: list[Receipt | None] = []
         questions = [call(PRESENT, self._keys, *ids(chunk)) for chunk in chunked(letters)]
         for answer in await self._asked(questions) if questions else []:
-            found += [{0: GONE, 2: HANDLED}.get(said) for said in self._numbers(answer)]
+            sure(answer, "EVAL", self._source.name)
+            found += [{0: GONE, 2: HANDLED}.get(said) for said in _numbers(answer)]
         return found
 
     async def _asked(self, questions: Sequence[Command]) -> list[Answer]:
@@ -58,37 +62,46 @@ class Releaser:
         return await patiently(asked, self._nodes.options.reconnect)
 
     async def release(self, letters: Sequence[Message]) -> list[Receipt]:
-        """One receipt a letter: removed, or it stays under a mark, or it was gone.
+        """One receipt a letter: removed, or it stays under a mark, or it was gone, or Redis refuses to remove it.
 
         Raises:
             CannotConnect, BrokerTrouble: no conversation; nothing was removed.
-            NotAuthorised: a right is missing; nothing was removed.
         """
         chunks = list(chunked(letters))
         commands: list[Command] = [call(RELEASE, (*self._keys, self._record), LIFE_S, *ids(chunk)) for chunk in chunks]
         try:
             answers, doubt = await self._line.stored(commands)
-            receipts = [SAID[said] for answer in answers for said in self._numbers(answer)]
+            receipts = self._receipts(chunks, answers)
         except RepliesLost as lost:
-            receipts, doubt = await self._again(commands, len(letters), lost)
+            receipts, doubt = await self._again(chunks, commands, lost)
         if not doubt:
             return receipts
         return [Receipt(Stored.UNKNOWN, reason=doubt) if one.state is Stored.STORED else one for one in receipts]
 
-    async def _again(self, commands: Sequence[Command], count: int, lost: RepliesLost) -> tuple[list[Receipt], str]:
+    def _receipts(self, chunks: Sequence[Sequence[Message]], answers: Sequence[Answer]) -> list[Receipt]:
+        receipts: list[Receipt] = []
+        for chunk, answer in zip(chunks, answers, strict=True):
+            if isinstance(answer, RedisError):
+                receipts += [refused(answered(answer, "EVAL", self._source.name))] * len(chunk)
+            else:
+                receipts += [SAID[said] for said in _numbers(answer)]
+        return receipts
+
+    async def _again(
+        self, chunks: Sequence[Sequence[Message]], commands: Sequence[Command], lost: RepliesLost
+    ) -> tuple[list[Receipt], str]:
         """Replies are missing. Removing again is harmless, and what is gone then was removed by the lost call."""
         came = min(len(lost.replies), len(commands))
-        receipts = [SAID[said] for answer in lost.replies[:came] for said in self._numbers(answer)]
+        receipts = self._receipts(chunks[:came], lost.replies[:came])
         try:
             await self._line.mend()
             answers, doubt = await self._line.stored(commands[came:])
-            late = [SAID[said] for answer in answers for said in self._numbers(answer)]
+            late = self._receipts(chunks[came:], answers)
         except (RepliesLost, CannotConnect, BrokerTrouble) as error:
             unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
-            return receipts + [unknown] * (count - len(receipts)), ""
+            return receipts + [unknown] * sum(map(len, chunks[came:])), ""
         return receipts + [REMOVED if one is GONE else one for one in late], doubt
 
-    def _numbers(self, answer: Answer) -> list[int]:
-        if isinstance(answer, RedisError):
-            raise answered(answer, "EVAL", self._source.name)
-        return [said for said in answer if isinstance(said, int)] if isinstance(answer, list) else []
+
+def _numbers(answer: Answer) -> list[int]:
+    return [said for said in answer if isinstance(said, int)] if isinstance(answer, list) else []

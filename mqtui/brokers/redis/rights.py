@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.errors import answered, code_of, not_authorised
+from mqtui.brokers.redis.errors import answered, code_of, not_authorised, not_offered
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.nodes import Node
 from mqtui.brokers.redis.replies import text
 from mqtui.brokers.redis.wire import Command
-from mqtui.domain.errors import NotAuthorised
+from mqtui.domain.errors import MqtuiError
 
 HARMLESS = frozenset({"ERR", "WRONGTYPE", "NOGROUP", "OOM", "NOSCRIPT", "EXECABORT", ""})
 """Refusals that come after the right was looked at. A transaction is aborted by what one of its commands was told."""
@@ -60,20 +60,25 @@ async def prove(line: Line, commands: Sequence[Command], name: str) -> None:
     """Try all commands.
 
     Raises:
-        NotAuthorised: a right is missing; it is named.
+        NotAuthorised, Unsupported: a right or a command is missing; it is named.
         MqtuiError: the server takes no writes now.
     """
     for command, answer in zip(commands, await line.pipe(commands), strict=True):
-        if isinstance(answer, RedisError) and code_of(answer) not in HARMLESS:
+        if isinstance(answer, RedisError) and (code_of(answer) not in HARMLESS or "unknown command" in str(answer)):
             raise answered(answer, str(command[0]), name)
 
 
-async def missing(node: Node, commands: Sequence[Command]) -> list[NotAuthorised] | None:
-    """The rights that are missing, by ACL DRYRUN; None where it can't be asked (before 7.0, or not allowed)."""
-    user = (await node.pipe([("ACL", "WHOAMI")]))[0]
-    if not isinstance(user, bytes):
-        return None
-    lacking: list[NotAuthorised] = []
+async def missing(node: Node, commands: Sequence[Command]) -> list[MqtuiError] | None:
+    """Commands that are disabled or renamed here, else rights that are missing, by ACL DRYRUN; None where nothing is
+    disabled and rights can't be asked (before 7.0, or not allowed).
+    """
+    names = list(dict.fromkeys(str(command[0]) for command in commands))
+    user, known = await node.pipe([("ACL", "WHOAMI"), ("COMMAND", "INFO", *names)])
+    rows = known if isinstance(known, list) else []
+    absent = [not_offered(name) for name, row in zip(names, rows, strict=False) if not row]
+    if absent or not isinstance(user, bytes):
+        return list(absent) or None
+    lacking: list[MqtuiError] = []
     for command, answer in zip(
         commands, await node.pipe([("ACL", "DRYRUN", user, *command) for command in commands]), strict=True
     ):

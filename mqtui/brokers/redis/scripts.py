@@ -66,6 +66,8 @@ MOVE = (
     + """
 local src, dst, stays = KEYS[1], KEYS[2], KEYS[3]
 redis.call('XDEL', src, '0-0')
+redis.call('XRANGE', src, '0-0', '0-0')
+redis.call('SISMEMBER', stays, '-')
 if redis.call('TYPE', dst).ok ~= 'stream' then return redis.error_reply('NOTARGET there is no such stream') end
 local strips, adds, at = tonumber(ARGV[2]), tonumber(ARGV[3]), 3
 local strip, extra = {}, {}
@@ -74,6 +76,7 @@ at = at + strips
 for i = at + 1, at + adds do extra[#extra + 1] = ARGV[i] end
 at = at + adds
 local n, groups, marked = #ARGV - at, readers(src), redis.call('EXISTS', stays) == 1
+if #groups > 0 then redis.call('XPENDING', src, groups[1]['name'], '0-0', '0-0', 1) end
 local out, removed, moved, special, marking = {0}, {}, {}, 0, false
 local function kept(fields)
   if strips == 0 and adds == 0 then return fields end
@@ -95,15 +98,20 @@ local function move(id, fields)
   if marked and redis.call('SISMEMBER', stays, id) == 1 then return note('=') end
   fields = kept(fields)
   if #fields == 0 then return note('!no field would be left') end
+  local remains = #groups > 0 and needed(src, groups, id)
+  if remains then
+    local noted = redis.pcall('SADD', stays, id)
+    if type(noted) == 'table' then return note('!' .. noted.err) end
+    marking = true
+  end
   local new = redis.pcall('XADD', dst, 'NOMKSTREAM', '*', unpack(fields))
-  if type(new) == 'table' then return note('!' .. new.err) end
+  if type(new) == 'table' then
+    if remains then redis.call('SREM', stays, id) end
+    return note('!' .. new.err)
+  end
   moved[#moved + 1] = id
   moved[#moved + 1] = new
-  if #groups > 0 and needed(src, groups, id) then
-    redis.call('SADD', stays, id)
-    marking = true
-    return note('+' .. new)
-  end
+  if remains then return note('+' .. new) end
   removed[#removed + 1] = id
   out[#out + 1] = new
 end
@@ -130,14 +138,16 @@ while i <= n do
   window = math.max(1, math.min(512, hits * 2))
 end
 if #removed > 0 then redis.call('XDEL', src, unpack(removed)) end
-if marking then redis.call('EXPIRE', stays, ARGV[1]) end
+if marking then redis.pcall('EXPIRE', stays, ARGV[1]) end
 record(KEYS[4], moved, ARGV[1])
 out[1] = special
 return out
 """
 )
 """KEYS source, target, mark of what stays, record. ARGV: their life in seconds, number of stripped names, of added
-parts, the names, the parts, then ids in order. Reads the source itself, as many entries at once as prove wanted."""
+parts, the names, the parts, then ids in order. Reads the source itself, as many entries at once as prove wanted.
+
+What may be refused is asked for before the first letter is stored, or its refusal is that letter's."""
 
 STORE = """
 local dst, mark = KEYS[1], KEYS[2]
@@ -191,15 +201,17 @@ RELEASING = (
     + """
 local function release(src, stays, kept, life, first, last, new)
   redis.call('XDEL', src, '0-0')
+  redis.call('XRANGE', src, '0-0', '0-0')
   local groups, out, removed, marking = readers(src), {}, {}, false
+  if #groups > 0 then redis.call('XPENDING', src, groups[1]['name'], '0-0', '0-0', 1) end
   for i = first, last do
     local id, said = ARGV[i], nil
     if #groups > 0 and needed(src, groups, id) then
       if #redis.call('XRANGE', src, id, id) == 0 then
         said = 0
       else
-        redis.call('SADD', stays, id)
-        said, marking = 2, true
+        local noted = redis.pcall('SADD', stays, id)
+        said, marking = type(noted) == 'table' and -1 or 2, true
       end
     else
       said = redis.call('XDEL', src, id)
@@ -210,7 +222,7 @@ local function release(src, stays, kept, life, first, last, new)
       removed[#removed + 1] = new
     end
   end
-  if marking then redis.call('EXPIRE', stays, life) end
+  if marking then redis.pcall('EXPIRE', stays, life) end
   record(kept, removed, life)
   return out
 end
@@ -218,7 +230,8 @@ end
 )
 
 RELEASE = RELEASING + "return release(KEYS[1], KEYS[2], KEYS[3], ARGV[1], 2, #ARGV, '-')\n"
-"""KEYS source, mark of what stays, record. ARGV: their life, then ids. 1 removed, 0 gone, 2 stays under the mark."""
+"""KEYS source, mark of what stays, record. ARGV: their life, then ids. 1 removed, 0 gone, 2 stays under the mark,
+-1 stays, and could not be marked."""
 
 NEWEST = """
 local function newest(stream)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.errors import answered
+from mqtui.brokers.redis.errors import UNAVAILABLE, answered
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import pairs, sure, text
 from mqtui.brokers.redis.wire import Wire, database, info
-from mqtui.domain.errors import NotAuthorised, Unsupported
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.topology import Cluster
 
@@ -28,8 +27,20 @@ async def told(node: Node, *sections: str) -> dict[str, str]:
     return lines
 
 
+async def known(node: Node, *sections: str) -> dict[str, str]:
+    """As `told`; empty where INFO can't be used here.
+
+    Raises:
+        CannotConnect, BrokerTrouble: no conversation.
+    """
+    try:
+        return await told(node, *sections)
+    except UNAVAILABLE:
+        return {}
+
+
 async def told_by(wire: Wire, *sections: str) -> dict[str, str]:
-    """As `told`, on a connection of one's own; empty where INFO is not allowed.
+    """As `known`, on a connection of one's own.
 
     Raises:
         BrokerTrouble: the server can't serve now.
@@ -38,7 +49,7 @@ async def told_by(wire: Wire, *sections: str) -> dict[str, str]:
     for answer in await wire.pipe([("INFO", section) for section in sections]):
         if isinstance(answer, RedisError):
             error = answered(answer, "INFO")
-            if isinstance(error, NotAuthorised):
+            if isinstance(error, UNAVAILABLE):
                 continue
             raise error
         lines |= info(answer)
@@ -60,12 +71,10 @@ class Server:
         self._version: Version | None = None
 
     async def version(self) -> Version | None:
-        """The version; None where INFO is not allowed."""
+        """The version; None where INFO can't be used here."""
         if self._version is None:
-            try:
-                self._version = version_of(await told(await self._nodes.of(b""), "server"))
-            except NotAuthorised:
-                return None
+            lines = await known(await self._nodes.of(b""), "server")
+            self._version = version_of(lines) if lines else None
         return self._version
 
     async def identity(self) -> str:
@@ -83,28 +92,28 @@ class Server:
             lines = await told(node, "server", "replication")
             if lines.get("redis_mode") == "cluster":
                 return min(line.split()[0] for line in text(await node.ask("CLUSTER", "NODES")).splitlines())
-        except (NotAuthorised, Unsupported):
+        except UNAVAILABLE:
             return ""
         replication = lines.get("master_replid", "")
         return f"{replication}/{database(self._nodes.address)}" if replication else ""
 
     async def cluster(self) -> Cluster:
-        """The broker as a whole.
+        """The broker as a whole; `?` for what INFO does not tell here.
 
         Raises:
-            MqtuiError: no conversation, or no right to INFO.
+            CannotConnect, BrokerTrouble: no conversation.
         """
         primaries = await self._nodes.primaries()
-        lines = await told(primaries[0], *SECTIONS)
+        lines = await known(primaries[0], *SECTIONS)
         replicas = 0
         for node in primaries:
-            replicas += int((await told(node, "replication")).get("connected_slaves", "0"))
+            replicas += int((await known(node, "replication")).get("connected_slaves", "0"))
         named = lines.get("server_name", "redis")
         facts = (
             ("server", f"{named} {lines.get('valkey_version', lines.get('redis_version', '?'))}"),
-            ("mode", self._nodes.address.variant or lines.get("redis_mode", "standalone")),
+            ("mode", self._nodes.address.variant or lines.get("redis_mode", "?")),
             ("role", lines.get("role", "?")),
-            ("replicas", str(replicas)),
+            ("replicas", str(replicas) if lines else "?"),
             ("memory", f"{lines.get('used_memory_human', '?')} of {limit_of(lines)}"),
             ("persistence", await persistence(primaries[0], lines)),
             ("clients", lines.get("connected_clients", "?")),
@@ -120,14 +129,18 @@ class Server:
 
 def limit_of(lines: dict[str, str]) -> str:
     """The memory limit and what happens there, in the server's words."""
-    if lines.get("maxmemory", "0") == "0":
+    if "maxmemory" not in lines:
+        return "?"
+    if lines["maxmemory"] == "0":
         return "no limit"
     return f"{lines.get('maxmemory_human', '?')} ({lines.get('maxmemory_policy', '?')})"
 
 
 async def persistence(node: Node, lines: dict[str, str]) -> str:
-    """`append-only file`, `snapshots only`, `none`, or `unknown` where the configuration can't be read."""
-    if lines.get("aof_enabled") == "1":
+    """`append-only file`, `snapshots only`, `none`, or `unknown` where INFO or the configuration can't be read."""
+    if "aof_enabled" not in lines:
+        return "unknown"
+    if lines["aof_enabled"] == "1":
         return "append-only file"
     answer = (await node.pipe([("CONFIG", "GET", "save")]))[0]
     if isinstance(answer, RedisError):

@@ -11,7 +11,7 @@ from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.errors import RepliesLost, answered
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.pending import server_time
+from mqtui.brokers.redis.pending import clock
 from mqtui.brokers.redis.replies import Answer, entries, id_bytes, items, number, pairs, sure
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsupported
@@ -84,7 +84,7 @@ class Claiming:
         return StepResult(len(step.seen), len(claimed), tuple(notes), tuple(map(str, claimed)))
 
     async def _claim(self, seen: Sequence[tuple[EntryId, int, int]]) -> list[bool]:
-        now = server_time(sure((await self.line.pipe([("TIME",)]))[0], "TIME"))
+        now = clock((await self.line.pipe([("TIME",)]))[0])
         head = ("XCLAIM", self._key, self._group, name_bytes(self._step.consumer))
         commands: list[Command] = [
             (*head, lock(self._step.min_idle, idle, read_at, now), id_bytes(one), "JUSTID")
@@ -101,7 +101,7 @@ class Claiming:
         try:
             await self.line.mend()
             owners = await self._owners(wanted)
-            now = server_time(sure((await self.line.pipe([("TIME",)]))[0], "TIME"))
+            now = clock((await self.line.pipe([("TIME",)]))[0])
         except (CannotConnect, BrokerTrouble) as error:
             raise ReplyLost("Whether the entries were reassigned is unknown", lost.detail, error.title) from lost
         return [
