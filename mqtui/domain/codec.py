@@ -11,6 +11,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TypeAlias
+from urllib.parse import unquote
+
+import msgspec
 
 from mqtui.domain import field_table
 from mqtui.domain.errors import BadInput
@@ -77,14 +80,55 @@ def moment(value: bytes | None) -> Value:
         return None
 
 
+def address(value: bytes | None) -> Value:
+    """The name at the end of a URI: `orders` of `rabbitmq://host/vhost/orders?durable=true`; a bare name is itself."""
+    written = text(value)
+    if not isinstance(written, str):
+        return None
+    return unquote(written.partition("?")[0].rstrip("/").rpartition("/")[2])
+
+
 def json_member(value: bytes | None, path: str) -> Value:
-    """A member of a JSON object, by names with dots between."""
+    """A member of a JSON object, by names with dots between.
+
+    A number picks of an array (`-1` the last), a name that meets an array asks its first item. JSON inside a string is
+    read where the path goes on.
+    """
+    return _scalar(_member_of(_parsed(value or b"null"), path))
+
+
+def msgpack_member(value: bytes | None, path: str) -> Value:
+    """A member of a MessagePack map, by names with dots between."""
     try:
-        found = json.loads(value or b"null")
+        found = msgspec.msgpack.decode(value or b"\xc0")
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return _scalar(_member_of(found, path))
+
+
+@lru_cache(maxsize=64)
+def _parsed(value: bytes | str) -> object:
+    try:
+        return json.loads(value)
     except (ValueError, RecursionError):
         return None
+
+
+def _member_of(found: object, path: str) -> object:
     for member in path.split("."):
+        if isinstance(found, str):
+            found = _parsed(found)
+        if isinstance(found, list):
+            is_index = member.lstrip("-").isdecimal()
+            at = int(member) if is_index else 0
+            found = found[at] if -len(found) <= at < len(found) else None
+            if is_index:
+                continue
         found = found.get(member) if isinstance(found, dict) else None
+    return found
+
+
+def _scalar(found: object) -> Value:
     return found if isinstance(found, str | int) and not isinstance(found, bool) else None
 
 
@@ -124,8 +168,13 @@ PLAIN: dict[str, Decoder] = {
     "int": varint,
     "decimal": decimal,
     "time": moment,
+    "address": address,
 }
-WITH_PATH: dict[str, Callable[[bytes | None, str], Value]] = {"json": json_member, "x-death": x_death}
+WITH_PATH: dict[str, Callable[[bytes | None, str], Value]] = {
+    "json": json_member,
+    "msgpack": msgpack_member,
+    "x-death": x_death,
+}
 NAMES = (*PLAIN, *WITH_PATH)
 
 

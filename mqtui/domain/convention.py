@@ -33,6 +33,7 @@ FIELDS = frozenset(
         "reason",  # a broker's own word instead of an exception
         "group",  # consumer group, or consumer, that gave up
         "attempts",
+        "expires",  # when the message itself stops being worth anything, ms
     }
 )
 NAMING = frozenset({"origin", "exchange", "routing_key"})

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 CAUSED_BY = "\nCaused by: "
+INNER = "\n ---> "
+"""Before an inner exception, as .NET's `Exception.ToString` prints it; the innermost is the last."""
+
 PYTHON = "Traceback (most recent call last):"
 LONGEST_MESSAGE = 4_000
 _CLASS = re.compile(r"[\w$.]+(?:\.|Exception|Error|Timeout|Failure)[\w$]*|[\w$]+(?:\.[\w$]+)+|[A-Z][\w$]*")
@@ -45,16 +48,32 @@ def root(trace: str) -> Root | None:
     """The root exception of a trace, or None where it names none."""
     if trace.startswith(PYTHON):
         return _python_root(trace)
-    at = trace.rfind(CAUSED_BY)
-    start = 0 if at < 0 else at + len(CAUSED_BY)
+    mark = max((INNER, CAUSED_BY), key=trace.rfind)
+    at = trace.rfind(mark)
+    start = 0 if at < 0 else at + len(mark)
     end = trace.find("\n\tat ", start)
     if end < 0:
         end = _end_of_heading(trace, start)
-    name, message = heading(trace[start:end][:LONGEST_MESSAGE].strip())
+    name, message = _inner_heading(trace[start:end][:LONGEST_MESSAGE].strip())
     if not name:
         return None
     found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
     return Root(name, message, found[1].strip() if found else "")
+
+
+def _inner_heading(line: str) -> tuple[str, str]:
+    """`heading`, also behind other words (`1 unhandled exceptions: 11/29/2026: System.Exception: no stock`).
+
+    There only a name with dots is taken for a class.
+    """
+    name, message = heading(line)
+    rest = line
+    while not name and ": " in rest:
+        _, _, rest = rest.partition(": ")
+        inner, told = heading(rest)
+        if "." in inner:
+            name, message = inner, told
+    return name, message
 
 
 def is_library(frame: str) -> bool:

@@ -120,8 +120,9 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
             if field not in FIELDS:
                 known = ", ".join(sorted(FIELDS))
                 raise BadInput(f"{file}: unknown field `{field}` - at `$.{where}`", f"Known are {known}.")
-    if not (given.detect or given.destinations):
-        raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", "Give `detect` or `destinations`.")
+    if not (given.detect or given.loose or given.destinations):
+        hint = "Give `detect`, `loose` or `destinations`."
+        raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", hint)
     return Convention(
         given.name,
         given.title or given.name,

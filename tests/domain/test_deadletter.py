@@ -154,7 +154,7 @@ def test_redis_stream(conventions: Conventions) -> None:
 
 
 def test_a_business_field_is_not_taken_for_a_dead_letter_field(conventions: Conventions) -> None:
-    letter = dead.redis([(b"source_id", b"7"), (b"error", b"none")])
+    letter = dead.redis([(b"source_id", b"7"), (b"error", b"none")], "payments")
     assert strip(letter, conventions).stripped == frozenset()
     assert describe(letter, conventions).text == "no reason recorded"
     marked = dead.redis([(b"source_stream", b"payments"), (b"source_id", b"1-0"), (b"reason", b"x"), (b"id", b"7")])
