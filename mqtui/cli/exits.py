@@ -19,6 +19,7 @@ CODES: tuple[tuple[type[errors.MqtuiError], int], ...] = (
     (errors.Refused, REFUSED),
     (errors.BrokerTrouble, NOT_ALL),
     (errors.StorageFailed, NOT_ALL),
+    (errors.OverBudget, NOT_ALL),
 )
 
 

@@ -15,6 +15,7 @@ MqtuiError
 ├── BrokerTrouble         the broker answered with an error, or died on the way
 │   ├── TimedOut          no answer in time; nothing was changed
 │   └── ReplyLost         a change was sent and its reply did not come: the outcome is unknown
+├── OverBudget            a program of the user's takes too much time or memory
 └── StorageFailed         this machine could not keep the journal, the audit or a bundle
 """
 
@@ -88,6 +89,10 @@ class TimedOut(BrokerTrouble):
 
 class ReplyLost(BrokerTrouble):
     """A change was sent and its reply did not come: the outcome is unknown."""
+
+
+class OverBudget(MqtuiError):
+    """A program of the user's takes too much time or memory (C15)."""
 
 
 class StorageFailed(MqtuiError):

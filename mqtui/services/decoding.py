@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from mqtui.codecs import fernet, gzipped
 from mqtui.codecs.decode import NO_KEYS, decode, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, Keys
-from mqtui.domain.message import EntryId, Message
+from mqtui.domain.message import EntryId, Field, Message
 
 LARGE = 1024 * 1024
 """Bytes above which a value is not parsed to be looked at: a parser would hold the whole console meanwhile."""
@@ -25,15 +26,20 @@ class Opened:
 
 
 def decoded(message: Message, keys: Keys = NO_KEYS) -> Decoded:
-    """The decoded value of a message; of a Redis entry an object of its fields, each decoded.
+    """The decoded value of a message; of a Redis entry an object of its fields, each decoded."""
+    if not isinstance(message.position, EntryId):
+        return decode(message.value, keys)
+    return decode_fields(message.fields, keys)
+
+
+def decode_fields(listed: Sequence[Field], keys: Keys = NO_KEYS) -> Decoded:
+    """The fields of a Redis entry as an object, each value decoded.
 
     Of fields with the same name the first is taken. A name that is not UTF-8 is written with replacement signs.
     """
-    if not isinstance(message.position, EntryId):
-        return decode(message.value, keys)
     fields: dict[str, object] = {}
     attempts: list[Attempt] = []
-    for name, content in message.fields:
+    for name, content in listed:
         key = name.decode("utf-8", "replace")
         if key not in fields:
             inner = decode(content, keys)

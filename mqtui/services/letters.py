@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Self
 
 from mqtui.brokers.port import Batch
 from mqtui.codecs.decode import NO_KEYS
@@ -111,7 +113,7 @@ class Selector:
         """Read the selection.
 
         Raises:
-            BadInput: the jq program can't be compiled, or the cause is shorter than 4 characters.
+            BadInput: the cause is shorter than 4 characters.
         """
         if selection.cause and len(selection.cause) < SHORTEST_PREFIX:
             raise BadInput(f"The cause {selection.cause!r} is too short", "", "Give at least 4 of its characters.")
@@ -122,21 +124,55 @@ class Selector:
         self._cause = selection.cause.lower()
         self._everything = selection.everything
         self.where: JqTest | None = JqTest(selection.where, keys) if selection.where else None
-        """The compiled program, with its count of failures."""
+        """The jq program, with its count of failures."""
 
-    def accepts(self, letter: Message) -> bool:
-        """Whether the letter is wanted; the cheap questions come first."""
-        if self._everything:
-            return True
+    async def __aenter__(self) -> Self:
+        """Compile the jq program.
+
+        Raises:
+            BadInput: it can't be compiled.
+            OverBudget: compiling it takes too long or too much memory.
+        """
+        if self.where is not None:
+            await self.where.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the jq program."""
+        if self.where is not None:
+            await self.where.close()
+
+    async def select(self, letters: Sequence[Message], most: int | None = None) -> list[bool]:
+        """Whether each letter is wanted, at most `most` of them: those after the last one wanted are not tested.
+
+        Raises:
+            OverBudget: the jq program uses up its budget on too many letters.
+        """
+        fitting = [place for place, letter in enumerate(letters) if self._everything or self._fits(letter)]
+        wanted = [False] * len(letters)
+        if self.where is None or most == 0:
+            for place in fitting[:most]:
+                wanted[place] = True
+            return wanted
+        chosen = 0
+        async with aclosing(self.where.chooses([letters[place] for place in fitting])) as answers:
+            places = iter(fitting)
+            async for answer in answers:
+                wanted[next(places)] = answer
+                chosen += answer
+                if chosen == most:
+                    break
+        return wanted
+
+    def _fits(self, letter: Message) -> bool:
+        """Whether it is wanted but for the jq program; the cheap questions come first."""
         if self._partition is not None:
             place = letter.position
             if not isinstance(place, Offset) or place.partition != self._partition:
                 return False
         if self._timed and not self._in_time(letter):
             return False
-        if self._cause and not cause(letter, self._conventions).startswith(self._cause):
-            return False
-        return self.where is None or self.where(letter)
+        return not self._cause or cause(letter, self._conventions).startswith(self._cause)
 
     def _in_time(self, letter: Message) -> bool:
         """By the time of death, else the letter's own; a letter without any time is not in a bounded time."""

@@ -69,7 +69,7 @@ async def test_a_cause_is_named_by_its_beginning(conventions: Conventions) -> No
         whole_id(causes[0].id[:4], [*causes, *causes])
 
 
-def test_selector_takes_all_that_match_everything_given(conventions: Conventions) -> None:
+async def test_selector_takes_all_that_match_everything_given(conventions: Conventions) -> None:
     wanted = letter("order 7 is late", 2_000)
     cause = describe(wanted, conventions).cause
     for selection, accepted in [
@@ -86,24 +86,45 @@ def test_selector_takes_all_that_match_everything_given(conventions: Conventions
         (Selection(since=1_000, until=2_001, cause=cause, where='.id == 118203 and $m.key == "u7"'), True),
         (Selection(cause=cause, where=".id == 1"), False),
     ]:
-        assert Selector(selection, conventions).accepts(wanted) is accepted, selection
+        assert await accepts(selection, conventions, wanted) is accepted, selection
 
 
-def test_time_of_death_wins_over_the_messages_own(conventions: Conventions) -> None:
+async def accepts(selection: Selection, conventions: Conventions, letter: Message) -> bool:
+    async with Selector(selection, conventions) as selector:
+        (accepted,) = await selector.select([letter])
+    return accepted
+
+
+async def test_time_of_death_wins_over_the_messages_own(conventions: Conventions) -> None:
     rejected = dead.rabbitmq([dead.x_death(dead.death("work", "rejected", seconds=50))], timestamp=1)
-    assert Selector(Selection(since=50_000, until=50_001), conventions).accepts(rejected)
+    assert await accepts(Selection(since=50_000, until=50_001), conventions, rejected)
     timeless = dead.rabbitmq([])
-    assert not Selector(Selection(since=0), conventions).accepts(timeless)
-    assert not Selector(Selection(partition=0), conventions).accepts(timeless)
+    assert not await accepts(Selection(since=0), conventions, timeless)
+    assert not await accepts(Selection(partition=0), conventions, timeless)
 
 
-def test_partition_of_a_letter(conventions: Conventions) -> None:
+async def test_partition_of_a_letter(conventions: Conventions) -> None:
     moved = Message(dead.kafka(()).resource, Offset(3, 1), b"{}")
-    assert Selector(Selection(partition=3), conventions).accepts(moved)
+    assert await accepts(Selection(partition=3), conventions, moved)
 
 
-def test_wrong_selections_say_so(conventions: Conventions) -> None:
+async def test_wrong_selections_say_so(conventions: Conventions) -> None:
     with pytest.raises(BadInput, match="jq"):
-        Selector(Selection(where=".a |"), conventions)
+        async with Selector(Selection(where=".a |"), conventions):
+            pass
     with pytest.raises(BadInput, match="too short"):
         Selector(Selection(cause="9d"), conventions)
+
+
+async def test_letters_behind_the_last_one_wanted_are_not_tested(conventions: Conventions) -> None:
+    letters = [letter(f"order {number}", number) for number in range(600)]
+    async with Selector(Selection(where="$m.timestamp % 2 == 1 or error"), conventions) as selector:
+        wanted = await selector.select(letters, 3)
+        assert [place for place, chosen in enumerate(wanted) if chosen] == [1, 3, 5]
+        assert selector.where is not None
+        assert selector.where.failures == 3
+        assert sum(await selector.select(letters)) == 300
+    async with Selector(Selection(cause="0000"), conventions) as selector:
+        assert await selector.select(letters, 2) == [False] * 600
+    async with Selector(Selection(), conventions) as selector:
+        assert await selector.select(letters[:3], 2) == [True, True, False]

@@ -139,9 +139,11 @@ class Walk:
         transfers: list[Transfer] = []
         rest: list[Message] = []
         lost: list[tuple[Name, str]] = []
-        for letter in batch:
-            name = self._ledger.name(letter)
-            if not self._chosen(letter, name):
+        named = [self._ledger.name(letter) for letter in batch]
+        wanted = await self._wanted([letter for letter, name in zip(batch, named, strict=True) if not name.suspect])
+        chosen = iter(wanted)
+        for letter, name in zip(batch, named, strict=True):
+            if not name.suspect and not next(chosen):
                 rest.append(letter)
                 continue
             way = self._way(letter)
@@ -159,14 +161,25 @@ class Walk:
             await self._books.keeper.done(0, [(name.text, Outcome.REFUSED, "", reason) for name, reason in lost])
         return Shown(self._books, mover, names, transfers) if transfers else None
 
-    def _chosen(self, letter: Message, name: Name) -> bool:
-        if name.suspect:
-            return True
-        if self._budget == 0 or not self._selector.accepts(letter):
-            return False
+    async def _wanted(self, letters: Batch) -> list[bool]:
+        """Which letters are chosen, counted off the budget. The stop ends a jq program, and none is chosen then."""
+        if self._selector.where is None:
+            wanted = await self._selector.select(letters, self._budget)
+        else:
+            selecting = asyncio.ensure_future(self._selector.select(letters, self._budget))
+            stopped = asyncio.ensure_future(self._stop.wait())
+            try:
+                await asyncio.wait((selecting, stopped), return_when=asyncio.FIRST_COMPLETED)
+                if not selecting.done():
+                    return [False] * len(letters)
+                wanted = selecting.result()
+            finally:
+                for task in (selecting, stopped):
+                    task.cancel()
+                await asyncio.gather(selecting, stopped, return_exceptions=True)
         if self._budget is not None:
-            self._budget -= 1
-        return True
+            self._budget -= sum(wanted)
+        return wanted
 
     def _way(self, letter: Message) -> Transfer | Lost:
         if self._order.verb is Verb.DISCARD:

@@ -121,14 +121,14 @@ async def _made(
     price = await session.broker.reader.price(source.ref, 1)
     stamps = Stamps((remote or session).broker.kind, run, operator(), now())
     seen: Preview | None = None
-    selector = Selector(order.selection, conventions)
     homecoming = Homecoming(conventions)
-    if not price.lends:
-        router = Router(order, session.broker.kind, conventions, stamps, None)
-        with seldom_collecting():
-            seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
-        if order.selection.cause and not seen.chosen and not resumes:
-            raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
+    async with Selector(order.selection, conventions) as selector:
+        if not price.lends:
+            router = Router(order, session.broker.kind, conventions, stamps, None)
+            with seldom_collecting():
+                seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
+    if seen is not None and order.selection.cause and not seen.chosen and not resumes:
+        raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
     if order.verb is Verb.DISCARD:
         targets = ()
     elif order.to is not None:
@@ -300,11 +300,10 @@ def _headers(seen: Preview | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 def _not_tested(selector: Selector) -> list[Risk]:
-    test = selector.where
-    if test is None or not test.failures:
-        return []
-    failed = counted(test.failures, "letter")
-    return [Risk("where", f"the jq program failed, and what it failed on stays ({failed}): {test.failure}")]
+    return [
+        Risk("where", f"{counted(number, 'letter')} stay: {reason}")
+        for reason, number in (selector.where.reasons() if selector.where is not None else ())
+    ]
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

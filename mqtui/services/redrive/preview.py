@@ -84,9 +84,10 @@ async def preview(
     """Read all letters of a source and count where the chosen ones go."""
     found = Preview()
     async for batch in unhandled(broker, source):
-        for letter in batch:
+        most = None if limit is None else limit - found.chosen
+        for letter, wanted in zip(batch, await selector.select(batch, most), strict=True):
             found.seen += 1
-            if selector.accepts(letter):
+            if wanted:
                 way = router.route(letter)
                 found.note(letter, way)
                 if isinstance(way, Transfer):

@@ -233,7 +233,7 @@ class Run:
                 progress=self._progress,
                 lanes=lanes,
             )
-            async with AsyncExitStack() as stack:
+            async with selector, AsyncExitStack() as stack:
                 terms = self._terms(size, LOAD if lanes else BATCH)
                 lease = await stack.enter_async_context(writer.lease(self.planned.source, terms))
                 if number == 0 and self._open_marks:
@@ -242,8 +242,8 @@ class Run:
                 await walk.through(
                     lease, await self._mover(stack, lease, remote, (self.remote or self.session).broker.kind)
                 )
-            if selector.where is not None and selector.where.failures:
-                self.ledger.reasons[f"the jq program failed: {selector.where.failure}"] += selector.where.failures
+            if selector.where is not None:
+                self.ledger.reasons.update(dict(selector.where.reasons()))
             left = None if self._total is None else max(0, self._total - self.ledger.counted)
             last = size is None or left == 0 or self.stop.is_set()
             await self._look_after(number, left, last=last)

@@ -1,0 +1,150 @@
+"""A jq program in a process of its own, with a budget for each message (rules.md C15).
+
+What is tested is foreign twice over: the program is a user's, the values are a stranger's. Both are read in
+`jq_worker`, which a message can at most kill: then it is that message that failed, and a new worker goes on. The caller
+can give up at any time by cancelling; the worker is then killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
+from typing import TypeAlias, TypeVar
+
+import msgspec
+
+from mqtui.codecs.decoded import Keys
+from mqtui.domain.errors import BadInput, OverBudget
+from mqtui.services.jq_worker import CHOSEN, FAILED, MEMORY, MIB, OUT_OF_MEMORY, SECONDS, Failure, Input, Job
+
+Told = TypeVar("Told")
+MODULE = "mqtui.services.jq_worker"
+TOO_LONG = f"took more than {SECONDS:g} s of processor time"
+TOO_MUCH = f"needed more than {MEMORY // MIB} MiB of memory"
+CRASHED = "crashed, out of memory or nested too deep"
+DEATHS = {-signal.SIGPROF: TOO_LONG, -signal.SIGABRT: TOO_MUCH, OUT_OF_MEMORY: TOO_MUCH}
+
+
+class Overrun(str):
+    """Why a message used up its budget: `TOO_LONG`, `TOO_MUCH` or `CRASHED`."""
+
+    __slots__ = ()
+
+
+Answer: TypeAlias = bool | str
+"""Whether the program chose the message, else an `Overrun`, or jq's words why it failed."""
+
+
+class JqProcess:
+    """One program and its worker, which is started at `start` and again after each death."""
+
+    def __init__(self, program: str, keys: Keys, *, whole: bool) -> None:
+        """Keep the program; `whole` says that it names `$m`."""
+        self._job = Job(program, whole, dict(keys))
+        self._process: Process | None = None
+        self._marks = -1
+
+    async def start(self) -> None:
+        """Start the worker and let it compile the program.
+
+        Raises:
+            BadInput: it can't be compiled; the detail is jq's own.
+            OverBudget: compiling it takes too long or too much memory.
+        """
+        self._marks, marks = os.pipe()
+        os.set_blocking(self._marks, False)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", MODULE, str(marks)),
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                pass_fds=(marks,),
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(self._marks)
+            raise
+        finally:
+            os.close(marks)
+        try:
+            await self._write(self._job)
+            refused = await self._read(str)
+        except (EOFError, ConnectionError):
+            reason, _ = await self._died()
+            raise OverBudget(f"The jq program {reason} to be compiled", "", "Write it shorter.") from None
+        except BaseException:
+            await self.close()
+            raise
+        if refused:
+            await self.close()
+            detail = refused.replace("jq: error: ", "").rpartition("\njq: ")[0]
+            raise BadInput("The jq program can't be compiled", detail or refused, "See the jq manual.")
+
+    async def close(self) -> None:
+        """End the worker, whatever it does."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._died()
+
+    async def answers(self, inputs: Sequence[Input]) -> AsyncGenerator[Sequence[Answer]]:
+        """An answer for each input, as they come; an `Overrun` where the budget was used up, and a new worker goes on.
+
+        Leaving early kills the worker.
+        """
+        done = 0
+        try:
+            while done < len(inputs):
+                if self._process is None:
+                    await self.start()
+                whys: dict[int, str] = {}
+                overrun: list[Answer] = []
+                try:
+                    await self._write(inputs[done:])
+                    while failures := await self._read(list[Failure]):
+                        whys.update((each.place, each.why) for each in failures)
+                    marks = os.read(self._marks, len(inputs))
+                except (EOFError, ConnectionError):
+                    reason, marks = await self._died()
+                    overrun = [Overrun(reason)]
+                answers: list[Answer] = [
+                    whys.get(place) or Overrun(TOO_MUCH) if mark == FAILED else mark == CHOSEN
+                    for place, mark in enumerate(marks)
+                ]
+                yield (answers + overrun)[: len(inputs) - done]
+                done += len(answers) + len(overrun)
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _died(self) -> tuple[str, bytes]:
+        """Why the worker died, and its marks on the messages that it had finished."""
+        assert self._process is not None
+        code = await self._process.wait()
+        marks = b""
+        with suppress(BlockingIOError):
+            marks = os.read(self._marks, MIB)
+        os.close(self._marks)
+        self._process = None
+        return DEATHS.get(code, CRASHED), marks
+
+    async def _write(self, told: object) -> None:
+        body = msgspec.msgpack.encode(told)
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.writelines((len(body).to_bytes(4, "big"), body))
+        await self._process.stdin.drain()
+
+    async def _read(self, kind: type[Told]) -> Told:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        head = await self._process.stdout.readexactly(4)
+        body = await self._process.stdout.readexactly(int.from_bytes(head, "big"))
+        return msgspec.msgpack.decode(body, type=kind)

@@ -1,0 +1,175 @@
+"""The process in which jq programs run: `python -m mqtui.services.jq_worker MARKS`, started by `jq_process.py`.
+
+Both ways a frame is 4 bytes of length (big-endian) and MessagePack. The first frame in is a `Job`, answered by "" or by
+what jq says against the program. Each further frame is a list of `Input`, of at most 4,096; it is answered by
+lists of `Failure`, the last one empty. For each message that is finished one byte is written to the descriptor MARKS,
+where it lies until the frame ends or the process dies, so that the message that killed it is known.
+
+The process has no environment, opens no file (so jq finds no modules and no `~/.jq`), and dies by a signal where one
+message takes more than its processor time (SIGPROF) or jq can't get memory (SIGABRT). The end of stdin ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import jq
+import msgspec
+
+from mqtui.codecs.decode import decode
+from mqtui.services.decoding import decode_fields
+
+SECONDS = 1.0
+"""Processor time for one message, and that much more for each MiB of it."""
+
+MEMORY = 256 * 1024 * 1024
+"""Bytes beside those of the process at its start."""
+
+MEMORY_FACTOR = 32
+"""Bytes more for each byte of a message [jq holds 10 MB of JSON in 140 MB]."""
+
+MIB = 1024 * 1024
+MARKS = 3
+"""The descriptor, once the process is locked."""
+
+LONGEST_FAILURE = 300
+OUT_OF_MEMORY = 12
+"""Exit code where the memory does not suffice to read the messages."""
+
+
+class Job(msgspec.Struct, array_like=True):
+    """The program, whether it names `$m`, and the Fernet keys by name."""
+
+    program: str
+    whole: bool
+    keys: dict[str, bytes]
+
+
+class Input(msgspec.Struct, array_like=True):
+    """One message: its value, or a Redis entry's fields, and where `$m` is named the JSON line of the whole."""
+
+    value: bytes | None
+    fields: list[tuple[bytes, bytes]] | None
+    line: bytes
+
+
+class Failure(msgspec.Struct, array_like=True):
+    """Why the program failed on the message at a place of its frame, in jq's words; left out where memory was short."""
+
+    place: int
+    why: str
+
+
+PASSED, CHOSEN, FAILED = 0, 1, 2
+"""Marks."""
+
+
+def main() -> None:
+    """Read a job and answer until stdin ends."""
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    try:
+        job = msgspec.msgpack.decode(_frame(source), type=Job)
+        if job.keys:
+            import cryptography.fernet  # noqa: F401 - no file can be opened later
+        os.dup2(int(sys.argv[1]), MARKS)
+        base = _locked()
+        _allow(base, len(job.program))
+        try:
+            test = _compiled(job)
+        except ValueError as error:
+            _send(sink, str(error))
+            return
+        _send(sink, "")
+        decoder = msgspec.msgpack.Decoder(list[Input])
+        while True:
+            _answer(sink, decoder.decode(_frame(source)), job, test, base)
+    except (EOFError, BrokenPipeError):
+        return
+    except MemoryError:
+        os._exit(OUT_OF_MEMORY)
+
+
+def _locked() -> int:
+    """Give up files and environment; the bytes of address space in use, 0 where the platform does not tell."""
+    for name in list(os.environ):
+        del os.environ[name]
+    statm = Path("/proc/self/statm")
+    pages = int(statm.read_bytes().split()[0]) if statm.exists() else 0
+    for limit, most in ((resource.RLIMIT_NOFILE, MARKS + 1), (resource.RLIMIT_CORE, 0)):
+        resource.setrlimit(limit, (most, most))
+    return pages * resource.getpagesize()
+
+
+def _compiled(job: Job) -> Callable[[str], Any]:
+    """The program, compiled as it is first, so that errors name its own lines.
+
+    Raises:
+        ValueError: jq's own words.
+    """
+    jq.compile(job.program, args={"m": None})
+    source = f"({job.program}\n) | not | not"
+    program = jq.compile(f".m as $m | .v | {source}" if job.whole else source)
+    return lambda text: program.input_text(text).first()
+
+
+def _allow(base: int, size: int) -> None:
+    """Processor time and memory for one message of so many bytes, from now on."""
+    signal.setitimer(signal.ITIMER_PROF, SECONDS * (1 + size / MIB))
+    if base:
+        most = base + MEMORY + (MEMORY_FACTOR * size if size > MIB else 0)
+        resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+
+
+def _answer(sink: BinaryIO, inputs: list[Input], job: Job, test: Callable[[str], Any], base: int) -> None:
+    for place, given in enumerate(inputs):
+        _allow(base, len(given.value or b"") + len(given.line))
+        mark = PASSED
+        try:
+            mark = CHOSEN if test(_text(given, job)) else PASSED
+        except StopIteration:
+            pass
+        except ValueError as error:
+            mark = FAILED
+            _send(sink, [Failure(place, str(error)[:LONGEST_FAILURE] or "error")])
+        except MemoryError:
+            mark = FAILED
+        os.write(MARKS, bytes((mark,)))
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    _send(sink, [])
+
+
+def _text(given: Input, job: Job) -> str:
+    """What the program is given: the decoded value, with the whole message where it asks for it."""
+    found = decode(given.value, job.keys) if given.fields is None else decode_fields(given.fields, job.keys)
+    text = found.text
+    if job.whole:
+        text = b'{"m":%b,"v":%b}' % (given.line, text)
+    return text.decode()
+
+
+def _frame(source: BinaryIO) -> bytes:
+    """The next frame.
+
+    Raises:
+        EOFError: there is none.
+    """
+    head = source.read(4)
+    if len(head) < 4:
+        raise EOFError
+    return source.read(int.from_bytes(head, "big"))
+
+
+def _send(sink: BinaryIO, told: object) -> None:
+    body = msgspec.msgpack.encode(told)
+    sink.write(len(body).to_bytes(4, "big") + body)
+    sink.flush()
+
+
+if __name__ == "__main__":
+    main()

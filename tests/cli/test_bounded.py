@@ -1,0 +1,107 @@
+"""Programs typed by a user are bounded: jq that never ends, signals, letters that are lent meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from time import monotonic
+
+import pytest
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground, result, until
+
+ENDLESS = "(.number | until(. < 0; . + 1)) < 0"
+SOMETIMES = "if .number == 13 then until(false; .) else true end"
+
+
+def ended(running: subprocess.Popen[bytes]) -> tuple[float, str, str]:
+    """Seconds it still took, and what it wrote."""
+    started = monotonic()
+    out, err = running.communicate(timeout=30)
+    assert b"Traceback" not in err, err
+    return monotonic() - started, out.decode(), err.decode()
+
+
+def plain(ground: Ground, count: int) -> tuple[str, str]:
+    """Letters that no broker sends home, and where they are to go."""
+    dlq, to = ground.world.create("dead"), ground.world.create("to")
+    ground.world.put(dlq, [ground.dead(number, to) for number in range(count)])
+    return dlq.name, to.name
+
+
+def test_one_letter_on_which_the_program_never_ends_stays_and_is_named(mqtui: Mqtui, ground: Ground) -> None:
+    dlq, to = plain(ground, 20)
+    where = SOMETIMES if not ground.redis else SOMETIMES.replace(".number", ".value.number")
+    done = mqtui("redrive", ground.url, dlq, "--to", to, "--where", where, "--yes", "--json")
+    told = result(done)
+    assert told["moved"] == 19, done.err
+    named = {BrokerKind.KAFKA: "0/13", BrokerKind.RABBITMQ: "letter 14", BrokerKind.REDIS: f"{dlq} "}[ground.kind]
+    (reason,) = [reason for reason in map(str, told["reasons"]) if "more than 1 s" in reason]
+    assert named in reason
+    assert sorted(ground.numbers(ground.world.ref(to))) == [number for number in range(20) if number != 13]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_in_an_endless_program_ends_at_once_and_returns_every_letter(
+    mqtui: Mqtui, rabbitmq: Ground, number: signal.Signals
+) -> None:
+    dlq, to = plain(rabbitmq, 20)
+    running = mqtui.start("redrive", rabbitmq.url, dlq, "--to", to, "--where", ENDLESS, "--yes")
+    until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) < 20)
+    running.send_signal(number)
+    seconds, _, err = ended(running)
+    assert seconds < 1.5, err
+    assert running.returncode != 0
+    until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) == 20)
+    assert rabbitmq.world.depth(rabbitmq.world.ref(to)) == 0
+    (run,) = mqtui("runs", "--json").ok().rows()
+    assert run["state"] == "stopped"
+
+
+@pytest.mark.parametrize("where", ["def f: f; f", "[range(1e9)] | length > 0"])
+def test_a_plan_whose_program_ends_on_no_letter_says_so(mqtui: Mqtui, redis: Ground, where: str) -> None:
+    dlq, to = plain(redis, 30)
+    started = monotonic()
+    told = mqtui("redrive", redis.url, dlq, "--to", to, "--where", where, "--dry-run")
+    told.refused(1, "jq program", "in a row", dlq)
+    assert monotonic() - started < 20
+
+
+def test_a_plan_in_an_endless_program_is_interrupted(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, to = plain(redis, 3)
+    running = mqtui.start("redrive", redis.url, dlq, "--to", to, "--where", "def f: f; f", "--dry-run")
+    assert not _over(running, 1.0)
+    running.send_signal(signal.SIGINT)
+    seconds, _, _ = ended(running)
+    assert running.returncode == 130
+    assert seconds < 1.5
+
+
+def _over(running: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        running.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def test_no_worker_is_left_behind(mqtui: Mqtui, redis: Ground) -> None:
+    dlq, to = plain(redis, 3)
+    running = mqtui.start("redrive", redis.url, dlq, "--to", to, "--where", "def f: f; f", "--dry-run")
+    until(lambda: bool(_workers(running.pid)))
+    workers = _workers(running.pid)
+    running.kill()
+    running.communicate()
+    until(lambda: not any(map(_alive, workers)), 5)
+
+
+def _workers(parent: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(parent)], capture_output=True, text=True, check=False)
+    return [int(word) for word in listed.stdout.split()]
+
+
+def _alive(pid: int) -> bool:
+    told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(told.strip()) and not told.strip().startswith("Z")
