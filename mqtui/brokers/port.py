@@ -20,7 +20,7 @@ from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.span import Extent, Price, Span
+from mqtui.domain.span import Extent, Looks, Price, Span
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Page, PendingEntry
 
 Batch: TypeAlias = Sequence[Message]
@@ -278,13 +278,26 @@ class AuditLog(Protocol):
 
 
 class CountsSeen(Protocol):
-    """What earlier looks at RabbitMQ queues found: the least deliveries left of a message after it was given back."""
+    """What earlier looks at RabbitMQ queues found and spent. `queue` is cluster, vhost and name, joined by `/`."""
 
     def get(self, queue: str) -> int | None:
-        """None where nothing is remembered. `queue` is cluster, vhost and name, joined by `/`."""
+        """The least deliveries left of a message after it was given back; None where nothing is remembered."""
 
     def set(self, queue: str, left: int | None) -> None:
-        """Remember; None forgets, since the queue was seen empty."""
+        """Remember; None forgets everything of that queue: it was seen empty, or is another one."""
+
+    def looks(self, queue: str) -> Looks:
+        """What looks at that queue left behind."""
+
+    def begin(self, queue: str, mark: str) -> None:
+        """Write down that deliveries are about to be asked for. `mark` tells this queue from a later one of its name.
+
+        Raises:
+            StorageFailed: it could not be kept, so nothing may be asked for.
+        """
+
+    def end(self, queue: str, *, unreadable: int = 0) -> None:
+        """What was asked for was answered, with that many errors instead of messages."""
 
 
 @runtime_checkable

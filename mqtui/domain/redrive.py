@@ -47,10 +47,14 @@ class IdBounds:
 
 @dataclass(frozen=True, slots=True)
 class CountBound:
-    """RabbitMQ: ready messages at that time (ms since the epoch, this machine's clock)."""
+    """RabbitMQ: ready messages at that time (ms since the epoch, the broker's clock; None where nobody says it).
+
+    `mark` tells the queue from a later one of the same name, in the adapter's own words.
+    """
 
     ready: int
-    at: int
+    at: int | None
+    mark: str = ""
 
 
 Bounds: TypeAlias = OffsetBounds | IdBounds | CountBound

@@ -77,3 +77,14 @@ class Price:
 
 
 FREE = Price(lends=False, spends=False, limit=Figure(0), left=Figure(0), text="free")
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What looks at a queue left behind (R13). `unanswered` ended without an answer, `unreadable` got an error instead
+    of a message; each of them spent a delivery. `mark` tells the queue from a later one of its name.
+    """
+
+    unanswered: int = 0
+    unreadable: int = 0
+    mark: str = ""

@@ -1,14 +1,20 @@
-"""Delivery counts seen on RabbitMQ queues (R3): what one look learned, the next one must know."""
+"""Delivery counts seen on RabbitMQ queues (R3): what one look learned or spent, the next one must know (R13)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from mqtui.domain.resource import name_bytes
+from mqtui.domain.span import Looks
 from mqtui.state.database import Database
 from mqtui.state.paths import state_dir
 
 SCHEMA = "CREATE TABLE seen (queue BLOB PRIMARY KEY, fewest INTEGER NOT NULL) WITHOUT ROWID"
+LOOKS = """
+CREATE TABLE IF NOT EXISTS looks (
+    queue BLOB PRIMARY KEY, unanswered INTEGER NOT NULL, unreadable INTEGER NOT NULL, mark TEXT NOT NULL
+) WITHOUT ROWID
+"""
 
 
 class CountsSeen:
@@ -32,17 +38,43 @@ class CountsSeen:
     def set(self, queue: str, left: int | None) -> None:
         """Remember that a message there has `left` deliveries left; what was fewer stays.
 
-        None forgets: the queue was seen empty, or was purged.
+        None forgets: the queue was seen empty, was purged, or is another one.
         """
         with self._database().transaction() as connection:
             if left is None:
                 connection.execute("DELETE FROM seen WHERE queue = ?", (name_bytes(queue),))
+                connection.execute("DELETE FROM looks WHERE queue = ?", (name_bytes(queue),))
             else:
                 connection.execute(
                     "INSERT INTO seen (queue, fewest) VALUES (?, ?) "
                     "ON CONFLICT (queue) DO UPDATE SET fewest = min(fewest, excluded.fewest)",
                     (name_bytes(queue), left),
                 )
+
+    def looks(self, queue: str) -> Looks:
+        """What looks at that queue left behind."""
+        asked = "SELECT unanswered, unreadable, mark FROM looks WHERE queue = ?"
+        with self._database().reading() as connection:
+            row = connection.execute(asked, (name_bytes(queue),)).fetchone()
+        return Looks() if row is None else Looks(*row)
+
+    def begin(self, queue: str, mark: str) -> None:
+        """Write down that deliveries are about to be asked for; a mark that says nothing leaves the one before."""
+        with self._database().transaction() as connection:
+            connection.execute(
+                "INSERT INTO looks (queue, unanswered, unreadable, mark) VALUES (?, 1, 0, ?) "
+                "ON CONFLICT (queue) DO UPDATE SET unanswered = unanswered + 1, "
+                "mark = CASE WHEN excluded.mark = '' THEN mark ELSE excluded.mark END",
+                (name_bytes(queue), mark),
+            )
+
+    def end(self, queue: str, *, unreadable: int = 0) -> None:
+        """What was asked for was answered, with that many errors instead of messages."""
+        with self._database().transaction() as connection:
+            connection.execute(
+                "UPDATE looks SET unanswered = max(0, unanswered - 1), unreadable = unreadable + ? WHERE queue = ?",
+                (unreadable, name_bytes(queue)),
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -52,5 +84,8 @@ class CountsSeen:
 
     def _database(self) -> Database:
         if self._opened is None:
-            self._opened = Database(self._path or state_dir() / "counts.sqlite", SCHEMA, version=1)
+            opened = Database(self._path or state_dir() / "counts.sqlite", SCHEMA, version=1)
+            with opened.transaction() as connection:
+                connection.execute(LOOKS)
+            self._opened = opened
         return self._opened

@@ -165,6 +165,11 @@ class Rabbit:
             self.management.delete(path)
         self.management.close()
 
+    @property
+    def version(self) -> str:
+        """The broker's version."""
+        return str(self.management.get("/overview").json()["rabbitmq_version"])
+
     def row(self, queue: str) -> dict[str, Any]:
         found: dict[str, Any] = self.management.get(f"/queues/%2F/{quote(queue, safe='')}").json()
         return found

@@ -221,7 +221,7 @@ async def test_the_walk_ends_at_a_letter_that_died_after_planning(rabbit: Rabbit
     rabbit.settled(source, 3)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        assert isinstance(snapshot.bounds, CountBound)
+        assert isinstance(snapshot.bounds, CountBound) and snapshot.bounds.at is not None
         earlier = replace(snapshot, bounds=CountBound(3, snapshot.bounds.at - 60_000))
         async with writer(broker).lease(earlier, terms()) as lease:
             assert await move_all(lease, queue_ref(target)) == []

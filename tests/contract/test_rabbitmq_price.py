@@ -158,7 +158,11 @@ async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
             channel = await link.channel()
             got = await channel.get(holding)
             assert got is not None
-            await rescue.Rescuer(link, full, "mqtui").save(channel, got[0].delivery_tag, got[1], got[2])
+            rescuer = rescue.Rescuer(access, full)
+            try:
+                await rescuer.save(channel, got[0].delivery_tag, got[1], got[2])
+            finally:
+                await rescuer.close()
 
     with pytest.raises(BrokerTrouble) as told:
         await access.io.call(save())

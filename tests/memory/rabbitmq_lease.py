@@ -52,7 +52,7 @@ class RabbitMQLease:
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Letters up to the count of the snapshot."""
-        assert isinstance(self._source.bounds, CountBound)
+        assert isinstance(self._source.bounds, CountBound) and self._source.bounds.at is not None
         to_give = self._source.bounds.ready
         if self._terms.want is not None:
             to_give = min(to_give, self._terms.want)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from mqtui.brokers.port import Address, CountsSeen
@@ -16,6 +16,7 @@ from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import Options, parameters, read
 from mqtui.domain.errors import NotFound
 from mqtui.domain.resource import name_bytes
+from mqtui.domain.span import Looks
 
 Answer = TypeVar("Answer")
 Ending = Callable[[], Coroutine[object, object, None]]
@@ -35,10 +36,11 @@ class Server:
 
 
 class Seen:
-    """Deliveries left as last seen, for as long as this process lives. Stands in for `state/counts.py`."""
+    """What looks found and spent, for as long as this process lives. Stands in for `state/counts.py`."""
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
+        self._looks: dict[str, Looks] = {}
 
     def get(self, queue: str) -> int | None:
         """The least that was left of a message; None where nothing is remembered."""
@@ -48,8 +50,24 @@ class Seen:
         """Remember, or with None forget."""
         if left is None:
             self._left.pop(queue, None)
+            self._looks.pop(queue, None)
         else:
             self._left[queue] = left
+
+    def looks(self, queue: str) -> Looks:
+        """What looks at that queue left behind."""
+        return self._looks.get(queue, Looks())
+
+    def begin(self, queue: str, mark: str) -> None:
+        """Deliveries are about to be asked for."""
+        known = self.looks(queue)
+        self._looks[queue] = replace(known, unanswered=known.unanswered + 1, mark=mark or known.mark)
+
+    def end(self, queue: str, *, unreadable: int = 0) -> None:
+        """What was asked for was answered."""
+        known = self.looks(queue)
+        told = known.unreadable + unreadable
+        self._looks[queue] = replace(known, unanswered=max(0, known.unanswered - 1), unreadable=told)
 
 
 class Access:

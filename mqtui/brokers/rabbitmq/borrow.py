@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
+from mqtui.brokers.rabbitmq import errors, probes
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.acks import Acks
 from mqtui.brokers.rabbitmq.channel import Channel
@@ -12,7 +13,25 @@ from mqtui.brokers.rabbitmq.facts import Queue
 from mqtui.brokers.rabbitmq.letters import letter
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.streams import BATCH, BATCH_BYTES
+from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.message import Message
+
+UNREADABLE = (501, 541)
+"""With these a broker ends a connection over a message that it can't write as AMQP 0-9-1 [4.0.5: 541]."""
+
+
+class Unreadable(BrokerTrouble):
+    """The broker answered with an error instead of a message."""
+
+
+async def check_right(access: Access, facts: Queue) -> None:
+    """Whether a message with no delivery left could be saved; asked on a connection of its own.
+
+    Raises:
+        NotAuthorised: the user may not publish to the default exchange.
+    """
+    async with access.link() as link:
+        await probes.may_write(link, "", facts.name)
 
 
 async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[list[Message], None]:
@@ -21,21 +40,29 @@ async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[lis
     Runs on the I/O thread. However it ends, what was taken goes back, in order.
 
     Raises:
-        NotAuthorised: no right to read, or to put a message back that has no delivery left.
+        NotAuthorised: no right to read.
+        Unreadable: the broker can't hand over the next message; those before it were given.
     """
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(access.link())
-        rescuer = Rescuer(link, facts.name, access.options.prefix)
-        if facts.limit.costs:
-            await rescuer.ready()
+        rescuer = Rescuer(access, facts.name)
+        stack.push_async_callback(rescuer.close)
         channel = await link.channel()
         loan = Loan(facts, channel, rescuer)
         stack.push_async_callback(channel.close)
         stack.push_async_callback(loan.give_back)
         batch: list[Message] = []
         size = 0
-        for _ in range(min(count, facts.ready)):
-            message = await loan.take()
+        refused: Unreadable | None = None
+        for place in range(1, min(count, facts.ready) + 1):
+            try:
+                message = await loan.take()
+            except BrokerTrouble as error:
+                refused = unreadable(facts, channel, place)
+                if refused is None:
+                    raise
+                refused.__cause__ = error
+                break
             if message is None:
                 break
             batch.append(message)
@@ -46,6 +73,21 @@ async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[lis
         await loan.give_back()
         if batch:
             yield batch
+        if refused is not None:
+            raise refused
+
+
+def unreadable(facts: Queue, channel: Channel, place: int) -> Unreadable | None:
+    """The error of a message that the broker can't hand over; None where the channel ended for another reason."""
+    answer = None if channel.failure is None else errors.answered_with(channel.failure)
+    if answer is None or answer[0] not in UNREADABLE:
+        return None
+    spent = ". This look spent a delivery of it, and of those before it" if facts.limit.costs else ""
+    return Unreadable(
+        f"Message {place:,} from the head of {facts.name} can't be read",
+        f"the broker answers {answer[1]}: it can't hand it to an AMQP 0-9-1 reader{spent}",
+        "An AMQP 1.0 client can read it, or take it out.",
+    )
 
 
 class Loan:
@@ -66,9 +108,9 @@ class Loan:
         if got is None:
             return None
         given, properties, body = got
+        self._acks.took(given.delivery_tag)
         message = letter(self._facts.ref, given, properties, body, self._facts.limit)
         spare = self._facts.limit.spare(message.envelope.deliveries if message.envelope else None)
-        self._acks.took(given.delivery_tag)
         if spare == 0:
             await self._rescuer.save(self._channel, given.delivery_tag, properties, body)
             self._acks.forget(given.delivery_tag)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import time
 
 from mqtui.brokers.port import Pending
-from mqtui.brokers.rabbitmq import checks, steps
+from mqtui.brokers.rabbitmq import checks, creation, steps
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.catalog import RabbitCatalog
 from mqtui.brokers.rabbitmq.facts import queue_facts
@@ -26,6 +25,9 @@ GUARANTEE = Guarantee(
     "there twice only where it was in hand at that moment, and those are named; of letters without a delivery left, "
     "the broker may drop one if the run is killed before it is in the bundle",
 )
+DATE_AGE = 1
+"""Seconds by which the management API's `Date` may be behind the clock: what was counted before it is not later."""
+
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
 
 
@@ -70,12 +72,15 @@ class RabbitBroker:
         facts = await queue_facts(self._access, source.name)
         if facts.sort == "stream":
             raise Unsupported(f"{source} can't be a source", steps.NO_REMOVAL.reason, steps.NO_REMOVAL.hint)
-        at = int(time() * 1000)
+        made = await creation.creation_of(self._access, facts)
+        clock = creation.broker_time(self._access)
+        at = None if clock is None else (clock + DATE_AGE) * 1000
         readers = await self._readers(source.name) if facts.consumers else ()
         if facts.consumers and not readers:
             readers = (counted(facts.consumers, "consumer"),)
-        identity = f"{self._access.vhost}/{source.name}"
-        return Source(source, identity, CountBound(facts.ready, at), exact(facts.ready), readers=readers)
+        identity = f"{await self.identity()}/{source.name}" + ("" if made is None else f" {made.shape}")
+        bound = CountBound(facts.ready, at, "" if made is None else made.encoded())
+        return Source(source, identity, bound, exact(facts.ready), readers=readers)
 
     async def inspect(self, source: Source, plan: Plan) -> Plan:
         """The plan with room, routes, rights and readers looked at."""

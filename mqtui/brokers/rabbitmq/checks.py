@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mqtui.brokers.rabbitmq import probes, room
+from mqtui.brokers.rabbitmq import price, probes, room
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.catalog import alarms
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
@@ -26,7 +26,8 @@ async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guara
     takes = any(isinstance(step, Take) for step in plan.steps)
     risks = await _of_broker(access)
     if takes:
-        risks += _of_source(source, await queue_facts(access, source.ref.name), plan)
+        facts = await queue_facts(access, source.ref.name)
+        risks += _of_source(source, facts, plan) + await _unreadable(access, facts)
     targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
     inspection = Inspection(access, source.ref, plan)
     for target in dict.fromkeys(targets):
@@ -60,6 +61,18 @@ def _of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
     if not limit.orders and facts.sort != UNKNOWN:
         risks.append(Risk("order", f"letters of {name} that are returned go to its tail"))
     return risks
+
+
+async def _unreadable(access: Access, facts: Queue) -> list[Risk]:
+    """A letter that the broker could not hand over when it was met before (R13)."""
+    cost = await price.of(access, facts)
+    met = access.counts.looks(await price.identity(access, facts.name)).unreadable
+    if not met:
+        return []
+    if price.is_last_chance(facts.limit, met):
+        return [Risk("unreadable", cost.refusal, REFUSE, final=True)]
+    text = f"{facts.name} holds a letter that the broker can't hand over; it and those behind it stay"
+    return [Risk("unreadable", f"{text}, those before it are taken one by one")]
 
 
 async def _of_broker(access: Access) -> list[Risk]:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from mqtui.brokers.port import Address, Batch, CountsSeen, Lease, Permit, Publisher
-from mqtui.brokers.rabbitmq import borrow, lease, listen, price, publisher, steps
+from mqtui.brokers.rabbitmq import lease, listen, looking, price, publisher, steps
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.broker import RabbitBroker
 from mqtui.brokers.rabbitmq.facts import queue_facts
@@ -43,9 +43,7 @@ class RabbitWriter:
         cost = await price.of(self._access, facts)
         if cost.refusal:
             raise Refused(f"{ref} can't be looked at", cost.refusal, "Move or consume its messages instead.")
-        key = await price.identity(self._access, ref.name)
-        async for batch in self._access.io.iterate(lambda: borrow.borrow(self._access, facts, count)):
-            price.remember(self._access, key, facts.limit, batch)
+        async for batch in looking.look(self._access, facts, count):
             yield batch
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:

@@ -20,6 +20,7 @@ from mqtui.domain.redrive import Receipt, Stored, Transfer
 
 SENT = Receipt(Stored.STORED)
 NOT_IN_HAND = Receipt(Stored.GONE, None, "not in hand")
+CAME_BACK = Receipt(Stored.REFUSED, None, "not sent: the broker has taken it back, since the connection was lost")
 NOT_REMOVED = "stored; whether it was removed from the source is not known"
 LAST_WORDS = 30.0
 """Seconds that confirms of what was sent are waited for at the end."""
@@ -37,7 +38,7 @@ class Hand:
         self._link = link
         self._channel = channel
         self.post = Post(access.connect, access.options.user)
-        self._rescuer = Rescuer(link, facts.name, access.options.prefix)
+        self._rescuer = Rescuer(access, facts.name)
         self._costs = facts.limit.costs
         self.left = False
         """Whether everything was given back and the connection closed."""
@@ -62,6 +63,8 @@ class Hand:
 
     async def _published(self, transfers: Sequence[Transfer], confirmed: Callable[[int], None]) -> list[Receipt]:
         """Publish letters, call `confirmed` with the tag of each that is stored, and hold those that were refused."""
+        if self._channel.failure is not None:
+            return [CAME_BACK] * len(transfers)
         receipts = [SENT] * len(transfers)
         parcels: list[Parcel] = []
         words: list[Word] = []
@@ -87,6 +90,8 @@ class Hand:
 
     async def settle(self, letters: Sequence[Message]) -> list[Receipt]:
         """Acknowledge letters that are stored elsewhere."""
+        if self._channel.failure is not None:
+            return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED)] * len(letters)
         receipts = [SENT] * len(letters)
         for place, message in enumerate(letters):
             tag = tag_of(message)
@@ -115,8 +120,13 @@ class Hand:
         try:
             await self._give_back()
         finally:
-            await self.post.close()
-            await self._link.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; whatever is in hand goes back, and that counts."""
+        await self._rescuer.close()
+        await self.post.close()
+        await self._link.close()
 
     async def _give_back(self) -> None:
         trouble: MqtuiError | None = None

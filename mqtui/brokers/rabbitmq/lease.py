@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from mqtui.brokers.port import Batch
+from mqtui.brokers.rabbitmq import creation, price
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.facts import Queue, queue_facts
 from mqtui.brokers.rabbitmq.hand import Hand
@@ -15,6 +17,8 @@ from mqtui.brokers.rabbitmq.taking import Bounds
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.redrive import CountBound, Receipt, Source, Terms, Transfer
 
+REPLAN = "Plan again, on the queue as it is now."
+
 
 class RabbitLease:
     """Letters of one queue. At least once: what was in hand when the connection was lost may come again (C6)."""
@@ -22,6 +26,11 @@ class RabbitLease:
     def __init__(self, access: Access, hand: Hand) -> None:
         self._access = access
         self._hand = hand
+
+    @property
+    def end_reason(self) -> str:
+        """Why `batches` ended before the snapshot did, in words; "" where it did not."""
+        return self._hand.taking.end_reason
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Letters in order up to the snapshot, at most `size` and at most half a hand at once.
@@ -73,7 +82,13 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
             f"{facts.consumers} read it: they would take letters from this walk, and it from them",
             "Stop them, or agree with --yes-shared.",
         )
-    hand = await access.io.call(_opened(access, facts, bounds(source, terms)))
+    if await is_another(access, source, facts):
+        raise Refused(f"{source.ref} is not the one the plan was made on", "It was deleted and made again.", REPLAN)
+    key = await price.identity(access, facts.name)
+    limits = await _alone_if_unreadable(access, facts, key, bounds(source, terms))
+    known = await creation.creation_of(access, facts)
+    access.counts.begin(key, "" if known is None else known.encoded())
+    hand = await access.io.call(_opened(access, facts, limits))
     hand.post.careful = terms.resumed
     access.endings.add(hand.leave)
     try:
@@ -82,6 +97,31 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
         if not hand.left:
             await asyncio.shield(access.io.call(hand.leave()))
         access.endings.discard(hand.leave)
+        access.counts.end(key, unreadable=int(hand.taking.unreadable))
+
+
+async def is_another(access: Access, source: Source, facts: Queue) -> bool:
+    """Whether the queue is proved not to be the one of the snapshot."""
+    before = creation.decoded(source.bounds.mark) if isinstance(source.bounds, CountBound) else None
+    if before is None:
+        return False
+    now = await creation.creation_of(access, facts)
+    return now is not None and creation.is_another(before, now)
+
+
+async def _alone_if_unreadable(access: Access, facts: Queue, key: str, limits: Bounds) -> Bounds:
+    """The bounds of a queue that holds a letter which the broker can't hand over: those before it come one by one.
+
+    Raises:
+        Refused: that letter may have no delivery left.
+    """
+    cost = await price.of(access, facts)
+    met = access.counts.looks(key).unreadable
+    if not met:
+        return limits
+    if price.is_last_chance(facts.limit, met):
+        raise Refused(f"{facts.ref} can't be walked through", cost.refusal, "Take that message out by AMQP 1.0.")
+    return replace(limits, alone=True)
 
 
 def bounds(source: Source, terms: Terms) -> Bounds:
@@ -101,7 +141,7 @@ async def _opened(access: Access, facts: Queue, limits: Bounds) -> Hand:
         await hand.open()
     except BaseException:
         if hand is not None:
-            await hand.post.close()
+            await hand.close()
         await link.close()
         raise
     return hand

@@ -15,6 +15,8 @@ DELIVERY_COUNT = "x-delivery-count"
 STREAM_OFFSET = "x-stream-offset"
 RUN = "x-mqtui-run"
 STREAM_PARTITION = -1
+CAME_BACK = "came back from this run: it and what stands behind it stays"
+DIED_LATER = "died after the plan, by the broker's clock"
 
 
 def letter(ref: Ref, given: Given, properties: bytes, body: bytes, limit: Limit) -> Message:
@@ -54,16 +56,19 @@ def _death(value: bytes) -> int | None:
     return time if isinstance(time, int) else None
 
 
-def stops(message: Message, run: str, at: int) -> bool:
-    """Whether a walk ends before this letter (R8): it is of this run, or died after `at` (ms since the epoch)."""
+def stop_reason(message: Message, run: str, at: int | None) -> str:
+    """Why a walk ends before this letter (R8): it is of this run, or died after `at` (ms since the epoch); "" if not.
+
+    Both times are the broker's. Where its clock is not known, only the run tells.
+    """
     for name, value, kind in message.headers:
         if name == RUN and field_table.python(value, kind) == run:
-            return True
-        if name == "x-death":
+            return CAME_BACK
+        if name == "x-death" and at is not None:
             died = death_time(value, kind)
             if died is not None and died * 1000 > at:
-                return True
-    return False
+                return DIED_LATER
+    return ""
 
 
 def _deliveries(headers: tuple[Header, ...]) -> int | None:

@@ -31,6 +31,9 @@ class Management:
     """One user's view of one vhost. Nothing is sent before the first question."""
 
     def __init__(self, options: Options) -> None:
+        self.date = ""
+        """The header `Date` of the last answer: the broker's clock, in whole seconds; "" where there was none."""
+
         self._options = options
         self._client: httpx.AsyncClient | None = None
 
@@ -53,6 +56,7 @@ class Management:
             response = await self._http().get(url, params=dict(parameters or {}))
         except httpx.HTTPError as error:
             raise errors.management(error, self._options.management) from error
+        self.date = response.headers.get("date", self.date)
         if response.status_code != 200:
             raise errors.answered(response, what)
         try:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
+from mqtui.brokers.rabbitmq import alarms, creation
 from mqtui.brokers.rabbitmq.access import Access
-from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, queue_facts
 from mqtui.brokers.rabbitmq.limits import Limit, Sort
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.message import Message
-from mqtui.domain.span import Price
+from mqtui.domain.span import Looks, Price
+
+SAMPLES, SAMPLE = 12, 0.5
+"""Looks at a queue's counters, which are up to 5 s old, and the seconds between them."""
 
 TO_THE_TAIL = "the peeked messages go to the tail"
 UNREAD = unknown("unknown until a message is read")
@@ -23,17 +28,51 @@ async def identity(access: Access, name: str) -> str:
 async def of(access: Access, facts: Queue) -> Price:
     """The price of a look."""
     key = await identity(access, facts.name)
-    if seen_empty(facts):
+    if seen_empty(facts) or await is_another(access, facts, key):
         access.counts.set(key, None)
-    seen = access.counts.get(key)
+    looks = access.counts.looks(key)
+    seen = _least(facts.limit, access.counts.get(key), looks)
     return Price(
         lends=True,
         spends=facts.sort in ("quorum", UNKNOWN),
         limit=_limit(facts.limit),
         left=_left(facts.limit, seen),
-        text="; ".join(_sentences(facts, seen)),
-        refusal=_refusal(facts, seen),
+        text="; ".join(_sentences(facts, seen, await alarms.told(access))),
+        refusal=_refusal(facts, seen, looks),
     )
+
+
+async def is_another(access: Access, facts: Queue, key: str) -> bool:
+    """Whether what is remembered is proved to be of an earlier queue of that name."""
+    before = creation.decoded(access.counts.looks(key).mark)
+    if before is None:
+        return False
+    now = await creation.creation_of(access, facts)
+    return now is not None and creation.is_another(before, now)
+
+
+def is_last_chance(limit: Limit, met: int) -> bool:
+    """Whether a message that was met so often without being read may not survive to be met again."""
+    return limit.costs and (limit.number is None or met + 1 >= limit.number)
+
+
+async def begin(access: Access, facts: Queue, key: str) -> None:
+    """Write down that deliveries are about to be asked for, and of which queue (R13)."""
+    if facts.limit.costs:
+        known = await creation.creation_of(access, facts)
+        access.counts.begin(key, "" if known is None else known.encoded())
+
+
+def _least(limit: Limit, seen: int | None, looks: Looks) -> int | None:
+    """The deliveries left at least: looks without an answer count as spent."""
+    if not limit.costs:
+        return seen
+    if looks.unreadable:
+        return 0
+    if not looks.unanswered:
+        return seen
+    known = seen if seen is not None else limit.spare(0) or 0
+    return max(0, known - looks.unanswered)
 
 
 def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -> None:
@@ -43,6 +82,19 @@ def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -
         if spare:
             known = access.counts.get(key)
             access.counts.set(key, spare - 1 if known is None else min(known, spare - 1))
+
+
+async def settle(access: Access, facts: Queue, key: str) -> None:
+    """After a look that left nothing: wait until the broker counts it, so that a later queue can be told from this."""
+    if not facts.limit.costs or access.counts.get(key) != 0 or not access.management.given:
+        return
+    for _ in range(SAMPLES):
+        known = await creation.creation_of(access, await queue_facts(access, facts.name))
+        if known is not None and known.counted:
+            access.counts.begin(key, known.encoded())
+            access.counts.end(key)
+            return
+        await asyncio.sleep(SAMPLE)
 
 
 def seen_empty(facts: Queue) -> bool:
@@ -68,7 +120,7 @@ def _limit(limit: Limit) -> Figure:
             return unknown("arguments and policy can't be read")
 
 
-def _sentences(facts: Queue, seen: int | None) -> list[str]:
+def _sentences(facts: Queue, seen: int | None, stopped: str) -> list[str]:
     told: list[str] = []
     match facts.limit.sort:
         case Sort.KNOWN:
@@ -87,14 +139,22 @@ def _sentences(facts: Queue, seen: int | None) -> list[str]:
         told.append(TO_THE_TAIL)
     if facts.setting("message-ttl") is not None:
         told.append("messages whose time has come expire when they are returned")
+    if stopped:
+        told.append(f"publishers are stopped by an alarm of {stopped}")
     if facts.setting("delayed-retry-type") in ("all", "returned"):
         told.append("returned messages are hidden for a while")
     return told
 
 
-def _refusal(facts: Queue, seen: int | None) -> str:
+def _refusal(facts: Queue, seen: int | None, looks: Looks) -> str:
     if facts.limit.sort is Sort.NEVER:
         return f"the delivery limit of {facts.name} is negative: no message survives being returned"
+    if looks.unreadable and facts.limit.costs:
+        return (
+            f"{facts.name} holds a message that the broker can't hand to an AMQP 0-9-1 reader, and how many deliveries "
+            f"it has left can't be read ({looks.unreadable} were spent on it from here): another look may remove it "
+            "from the queue. Looks are refused until the queue was seen empty"
+        )
     if seen is not None and seen <= 0 and facts.limit.costs:
         return (
             f"a message of {facts.name} has no delivery left: another look would remove it from the queue. "

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
-from mqtui.brokers.rabbitmq import probes
-from mqtui.brokers.rabbitmq.channel import Channel, Link
+from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.channel import Channel
 from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
-from mqtui.brokers.rabbitmq.outbox import FAST_REPLY, Outbox, Parcel
+from mqtui.brokers.rabbitmq.outbox import FAST_REPLY, Parcel
 from mqtui.brokers.rabbitmq.properties import closed, opened
+from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header
@@ -34,14 +35,14 @@ KEPT_PROPERTIES = {"user_id": "x-mqtui-user-id", "reply_to": "x-mqtui-reply-to"}
 
 
 class Rescuer:
-    """Copies messages on a channel beside the one that holds them."""
+    """Copies messages on another connection than the one that holds them; it opens when it is first needed."""
 
-    def __init__(self, link: Link, queue: str, prefix: str) -> None:
-        self._link = link
+    def __init__(self, access: Access, queue: str) -> None:
         self._queue = queue
-        self._shelter = f"{prefix}.rescue.{queue}"
-        self._channel: Channel | None = None
-        self._box: Outbox | None = None
+        self._shelter = f"{access.options.prefix}.rescue.{queue}"
+        self._post = Post(access.connect, access.options.user)
+        self._access = access
+        self._opened = False
 
     async def ready(self) -> None:
         """Check the right to publish before the first message is taken.
@@ -49,8 +50,12 @@ class Rescuer:
         Raises:
             NotAuthorised: the user may not publish to the default exchange.
         """
-        await probes.may_write(self._link, "", self._queue)
         await self._open()
+        await self._post.allow(Parcel(b"", name_bytes(self._queue), b"", b""))
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._post.close()
 
     async def save(self, holder: Channel, tag: int, properties: bytes, body: bytes) -> None:
         """Copy the message, then acknowledge it on `holder`.
@@ -72,12 +77,13 @@ class Rescuer:
 
     async def _shelter_it(self, holder: Channel, tag: int, encoded: bytes, body: bytes, reason: str) -> None:
         title = f"A message of {self._queue} has no delivery left and its queue does not take it back"
-        channel = await self._link.channel()
-        await channel.ask(
-            lambda back: channel.lane.queue_declare(self._shelter, durable=True, callback=back),
-            f"{title}; making {self._shelter}",
-            f"configure on queue {self._shelter}",
-        )
+        async with self._access.link() as link:
+            channel = await link.channel()
+            await channel.ask(
+                lambda back: channel.lane.queue_declare(self._shelter, durable=True, callback=back),
+                f"{title}; making {self._shelter}",
+                f"configure on queue {self._shelter}",
+            )
         state, trouble = await self._sent(self._shelter, encoded, body)
         if state is not Stored.STORED:
             raise BrokerTrouble(title, f"{reason}; {self._shelter} does not take it either: {trouble}")
@@ -86,18 +92,16 @@ class Rescuer:
         raise BrokerTrouble(title, f"{reason}. It is now in {self._shelter}.", "Move it home with redrive.")
 
     async def _sent(self, queue: str, encoded: bytes, body: bytes) -> tuple[Stored, str]:
-        box = await self._open()
+        await self._open()
         heard: list[tuple[Stored, str]] = []
-        box.send(Parcel(b"", name_bytes(queue), encoded, body), lambda state, reason: heard.append((state, reason)))
-        await box.quiet()
+        parcel = Parcel(b"", name_bytes(queue), encoded, body)
+        await self._post.send([parcel], [lambda state, reason: heard.append((state, reason))])
         return heard[0]
 
-    async def _open(self) -> Outbox:
-        if self._box is None or self._channel is None or self._channel.failure is not None:
-            self._channel = await self._link.channel()
-            self._box = Outbox(self._channel)
-            await self._box.start()
-        return self._box
+    async def _open(self) -> None:
+        if not self._opened:
+            await self._post.open()
+            self._opened = True
 
 
 def copied(properties: bytes) -> bytes:

@@ -14,10 +14,11 @@ from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.acks import Acks
+from mqtui.brokers.rabbitmq.borrow import unreadable
 from mqtui.brokers.rabbitmq.channel import Channel, Got
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
 from mqtui.brokers.rabbitmq.frames import Given
-from mqtui.brokers.rabbitmq.letters import letter, stops
+from mqtui.brokers.rabbitmq.letters import letter, stop_reason
 from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
 from mqtui.domain.message import Message
 
@@ -44,13 +45,15 @@ QUIET = 0.005
 LATE, QUIET_TURNS = 0.01, 5
 """Seconds between two looks whether more comes for a consumer, and looks without an arrival that say no."""
 
+TOO_MANY_HELD = "the walk ended: it held as many letters back as it may"
+HELD_TOO_LONG = "the walk ended: it held letters back as long as it may"
 IDLE = 0.1
 """Seconds without an arrival after which a consumer is taken to be at the end of the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Where a walk ends: after `letters`; at one of `run`, or one that died after `at` (ms since the epoch).
+    """Where a walk ends: after `letters`; at one of `run`, or one that died after `at` (ms, the broker's clock).
 
     `held` and `seconds` end a walk that keeps letters back; `hand` is how many may be out at once.
     """
@@ -58,9 +61,11 @@ class Bounds:
     letters: int
     hand: int
     run: str
-    at: int
+    at: int | None
     held: int = 10_000
     seconds: float = 300.0
+    alone: bool = False
+    """Whether each letter is taken when the one before is out of hand."""
 
 
 class Taking:
@@ -74,6 +79,12 @@ class Taking:
         self.last: dict[int, tuple[bytes, bytes]] = {}
         """Letters with no delivery left, by tag: they must not be returned."""
 
+        self.end_reason = ""
+        """Why it ended before its bounds; "" where it did not."""
+
+        self.unreadable = False
+        """Whether the broker answered with an error instead of a letter."""
+
         self._channel = channel
         self._facts = facts
         self._bounds = bounds
@@ -86,7 +97,7 @@ class Taking:
         self._consumer = ""
         self._prefetch = self._consumable = 0
         self._cancelling: asyncio.Task[None] | None = None
-        self._alone = facts.limit.costs and (facts.limit.spare(0) or 0) < FEW
+        self._alone = bounds.alone or (facts.limit.costs and (facts.limit.spare(0) or 0) < FEW)
         self._over = bounds.letters <= 0
         self._stopped = self._dry = False
         self._kept_since: float | None = None
@@ -106,6 +117,8 @@ class Taking:
         size = max(1, min(size, BATCH, hand if hand <= SMALL else hand // 2))
         while True:
             self._check()
+            if self.unreadable:
+                return []
             if self._ripe(size):
                 return self._batch(size)
             if self._consumer:
@@ -114,7 +127,7 @@ class Taking:
             elif self._cancelling is not None:
                 await asyncio.wait({self._cancelling})
             elif self._may_consume():
-                await self._consume()
+                await self._try_to_consume()
             else:
                 await self._get(size - len(self._buffer))
 
@@ -145,7 +158,7 @@ class Taking:
         if self._kept_since is None:
             self._kept_since = monotonic()
         if self._held >= self._bounds.held:
-            self._over = True
+            self._end_early(TOO_MANY_HELD)
         self._stop_consumer()
         self._news.set()
 
@@ -160,14 +173,25 @@ class Taking:
 
     def _check(self) -> None:
         if self._channel.failure is not None:
+            self.unreadable = self.unreadable or self._met_unreadable()
+            if self.unreadable:
+                return
             raise errors.talking(
                 self._channel.failure, f"Taking letters from {self._facts.name}", f"read on queue {self._facts.name}"
             )
         if self._trouble is not None:
             raise self._trouble
         if self._kept_since is not None and monotonic() - self._kept_since > self._bounds.seconds:
-            self._over = True
+            self._end_early(HELD_TOO_LONG)
             self._stop_consumer()
+
+    def _met_unreadable(self) -> bool:
+        """Whether the connection ended over a letter that the broker can't hand over; all in hand is back there."""
+        found = unreadable(self._facts, self._channel, self._taken + 1)
+        if found is not None:
+            self.end_reason = f"{found.title}: {found.detail}. It and what stands behind it stays"
+            self._buffer.clear()
+        return found is not None
 
     async def _wait(self, seconds: float | None) -> bool:
         """Whether something happened in time."""
@@ -215,6 +239,14 @@ class Taking:
         self._consumable = self.acks.sent + self._bounds.letters - self._taken
         self._consumer = await self._channel.consume(self._facts.name, self._prefetch, self._came)
 
+    async def _try_to_consume(self) -> None:
+        """A consumer that meets a letter which can't be handed over ends with its connection."""
+        try:
+            await self._consume()
+        except MqtuiError:
+            if not self._met_unreadable():
+                raise
+
     def _stop_consumer(self) -> None:
         if self._consumer:
             tag, self._consumer = self._consumer, ""
@@ -259,6 +291,8 @@ class Taking:
         while self._asked:
             await self._wait(None)
             self._check()
+            if self.unreadable:
+                return
             if asked:
                 self.acks.latency, asked = monotonic() - asked, 0.0
 
@@ -289,8 +323,10 @@ class Taking:
             self._stop_consumer()
             if spare == 0:
                 self.last[tag] = (properties, body)
-        if self._stopped or stops(message, self._bounds.run, self._bounds.at):
-            self._over = self._stopped = True
+        reason = stop_reason(message, self._bounds.run, self._bounds.at)
+        if self._stopped or reason:
+            self._stopped = True
+            self._end_early(reason)
             self.hold(tag)
             return
         self.open.add(tag)
@@ -312,6 +348,10 @@ class Taking:
 
     def _first_alone(self) -> bool:
         return bool(self._few) and getattr(self._buffer[0][0].position, "tag", 0) in self._few
+
+    def _end_early(self, reason: str) -> None:
+        self._over = True
+        self.end_reason = self.end_reason or reason
 
     def _on_cancelled_by_broker(self, _: Any) -> None:
         self._consumer = ""

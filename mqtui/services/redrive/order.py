@@ -101,8 +101,8 @@ def narrowed(source: Source, kept: Recipe) -> Source:
             bounds = OffsetBounds(bounds.first, known)
         case IdBounds(), IdBounds(last=last):
             bounds = IdBounds(bounds.first, last)
-        case CountBound(ready=ready), CountBound(at=at):
-            bounds = CountBound(ready, at)
+        case CountBound(ready=ready), CountBound(at=at, mark=mark):
+            bounds = CountBound(ready, at, mark)
         case _:
             pass
     return Source(source.ref, source.identity, bounds, source.count, source.handled, source.holder, source.readers)

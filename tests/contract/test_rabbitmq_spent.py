@@ -1,0 +1,227 @@
+"""R13: what a look spends is written before it is asked for, and belongs to that very queue."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from mqtui.brokers.rabbitmq import creation, price
+from mqtui.brokers.rabbitmq.access import Access, Seen
+from mqtui.brokers.rabbitmq.borrow import Unreadable
+from mqtui.brokers.rabbitmq.creation import Creation
+from mqtui.brokers.rabbitmq.facts import queue_facts
+from mqtui.domain.errors import Refused
+from mqtui.domain.message import Message
+from mqtui.domain.plan import Severity
+from mqtui.domain.redrive import Receipt, Stored
+from mqtui.state.counts import CountsSeen
+from tests.contract import amqp10
+from tests.contract.rabbitmq_support import (
+    QUORUM,
+    Rabbit,
+    adapter,
+    borrowed,
+    homeward,
+    numbered,
+    plan_of,
+    queue_ref,
+    states,
+    terms,
+    until,
+    writer,
+)
+
+THREE = {**QUORUM, "x-delivery-limit": 3}
+
+
+@pytest.fixture
+def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
+    opened = Rabbit(rabbitmq_url)
+    yield opened
+    opened.close()
+
+
+def native(rabbit: Rabbit) -> None:
+    """Skip where the broker does not store AMQP 1.0 messages as they are: it turns them into 0-9-1 at once."""
+    if tuple(map(int, rabbit.version.split(".")[:2])) < (4, 0):
+        pytest.skip(f"RabbitMQ {rabbit.version} has no message that 0-9-1 can't carry")
+
+
+def send_unreadable(rabbit: Rabbit, queue: str) -> None:
+    """A message with a UUID among its application properties, which the broker can't write as 0-9-1 [4.0.5: 541]."""
+    host, port = rabbit.address.hosts[0]
+    with amqp10.Sender(host, port, queue) as sender:
+        sender.send(amqp10.message(b"unreadable", {"id": uuid.UUID(int=1)}))
+
+
+async def look(rabbit: Rabbit, queue: str, counts: Seen | CountsSeen) -> list[bytes | None]:
+    async with adapter(rabbit.address) as broker:
+        broker.counts = counts
+        return [message.value for message in await borrowed(broker, queue, 10)]
+
+
+async def test_an_unreadable_message_is_named_and_survives_every_look(rabbit: Rabbit) -> None:
+    """The look that met it spent a delivery; how many it had left nobody can read, so the next ones are refused."""
+    native(rabbit)
+    dead = rabbit.queue()
+    queue = rabbit.queue({**THREE, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
+    send_unreadable(rabbit, queue)
+    rabbit.publish("", queue, b"plain")
+    rabbit.settled(queue, 2)
+    counts = Seen()
+    with pytest.raises(Unreadable, match=f"Message 1 from the head of {queue} can't be read") as told:
+        await look(rabbit, queue, counts)
+    assert "541 INTERNAL_ERROR" in told.value.detail
+    assert "spent a delivery" in told.value.detail
+    for _ in range(5):
+        with pytest.raises(Refused, match="how many deliveries it has left can't be read"):
+            await look(rabbit, queue, counts)
+    rabbit.settled(queue, 2)
+    assert rabbit.ready(dead) == 0
+
+
+async def test_what_stands_before_an_unreadable_message_is_shown(rabbit: Rabbit) -> None:
+    native(rabbit)
+    queue = rabbit.queue()
+    rabbit.fill(queue, numbered(3))
+    send_unreadable(rabbit, queue)
+    rabbit.settled(queue, 4)
+    shown: list[Message] = []
+    async with adapter(rabbit.address) as broker:
+        with pytest.raises(Unreadable, match="Message 4 from the head"):
+            async for batch in writer(broker).borrow(queue_ref(queue), 10):
+                shown += batch
+        assert not (await broker.broker.reader.price(queue_ref(queue), 1)).refusal, "a classic queue spends nothing"
+    assert [message.value for message in shown] == numbered(3)
+    rabbit.settled(queue, 4)
+
+
+async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabbit: Rabbit) -> None:
+    """It is named as the reason of the end; the next run takes those before it one by one; then the limit is kept."""
+    native(rabbit)
+    source, target = rabbit.queue(THREE), rabbit.queue()
+    rabbit.fill(source, numbered(4))
+    send_unreadable(rabbit, source)
+    rabbit.publish("", source, b"behind")
+    rabbit.settled(source, 6)
+    counts = Seen()
+    reasons: list[str] = []
+    receipts: list[Receipt] = []
+    for _ in range(2):
+        async with adapter(rabbit.address) as broker:
+            broker.counts = counts
+            snapshot = await broker.broker.snapshot(queue_ref(source))
+            async with writer(broker).lease(snapshot, terms(2)) as lease:
+                async for batch in lease.batches(2):
+                    receipts += await lease.move(homeward(list(batch), queue_ref(target)))
+            reasons.append(getattr(lease, "end_reason", ""))
+        until(lambda: rabbit.ready(source) + rabbit.ready(target) == 6, "given back")
+    assert all("can't be read: the broker answers 541" in reason for reason in reasons)
+    assert states(receipts) == [Stored.STORED] * 4
+    assert rabbit.bodies(target) == numbered(4)
+    rabbit.settled(source, 2)
+    async with adapter(rabbit.address) as broker:
+        broker.counts = counts
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        plan = await broker.broker.inspect(snapshot, plan_of(snapshot, queue_ref(target)))
+        risk = {risk.name: risk for risk in plan.risks}["unreadable"]
+        assert (risk.severity, risk.final) == (Severity.REFUSE, True)
+        with pytest.raises(Refused, match="can't be walked through"):
+            async with writer(broker).lease(snapshot, terms()):
+                pytest.fail("the lease was given")
+    rabbit.settled(source, 2)
+
+
+async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> None:
+    """Written before it is asked for: the process may end while messages are held, and nothing tells their counts."""
+    queue = rabbit.queue(THREE)
+    rabbit.fill(queue, numbered(3))
+    counts = Seen()
+    async with adapter(rabbit.address) as broker:
+        broker.counts = counts
+        access = Access(rabbit.address)
+        access.counts = counts
+        facts = await queue_facts(access, queue)
+        key = await price.identity(access, queue)
+        for _ in range(2):
+            await price.begin(access, facts, key)
+        await access.close()
+        assert (await broker.broker.reader.price(queue_ref(queue), 1)).left.number == 1
+        assert await look(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
+        assert (await broker.broker.reader.price(queue_ref(queue), 1)).left.number == 0
+    with pytest.raises(Refused):
+        await look(rabbit, queue, counts)
+
+
+async def spend_all(rabbit: Rabbit, queue: str, counts: Seen | CountsSeen) -> None:
+    """Look until looks are refused."""
+    for _ in range(4):
+        try:
+            await look(rabbit, queue, counts)
+        except Refused:
+            return
+    pytest.fail("looks are never refused")
+
+
+async def test_a_queue_made_again_starts_anew(rabbit: Rabbit) -> None:
+    """The same name and the same arguments, and a message that was never delivered."""
+    queue = rabbit.queue(THREE)
+    rabbit.fill(queue, numbered(2))
+    counts = Seen()
+    await spend_all(rabbit, queue, counts)
+    with pytest.raises(Refused):
+        await look(rabbit, queue, counts)
+    rabbit.channel.queue_delete(queue)
+    rabbit.queue(THREE, name=queue)
+    rabbit.fill(queue, [b"new"])
+    assert await look(rabbit, queue, counts) == [b"new"]
+
+
+async def test_a_queue_made_again_with_other_arguments_starts_anew(rabbit: Rabbit) -> None:
+    queue = rabbit.queue({**QUORUM, "x-delivery-limit": 1})
+    rabbit.fill(queue, numbered(1))
+    counts = Seen()
+    await spend_all(rabbit, queue, counts)
+    rabbit.channel.queue_delete(queue)
+    rabbit.queue({**QUORUM, "x-delivery-limit": 2}, name=queue)
+    rabbit.fill(queue, [b"new"])
+    assert await look(rabbit, queue, counts) == [b"new"]
+
+
+async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None:
+    """Whatever happens to it: messages come and go, are returned, expire; its counters are read again and again."""
+    queue = rabbit.queue(THREE)
+    rabbit.fill(queue, numbered(5))
+    access = Access(rabbit.address)
+
+    async def now() -> Creation:
+        known = await creation.creation_of(access, await queue_facts(access, queue))
+        assert known is not None
+        return known
+
+    before = [await now()]
+    for number in range(6):
+        assert rabbit.channel.basic_get(queue)[0] is not None
+        rabbit.channel.basic_nack(0, multiple=True, requeue=number % 2 == 0)
+        rabbit.publish("", queue, b"more")
+        before.append(await now())
+    latest = before[-1]
+    await access.close()
+    assert not any(creation.is_another(earlier, latest) for earlier in before)
+
+
+def test_no_proof_means_the_same_queue() -> None:
+    """A node that started again, several nodes, counters of a broker that forgot all of them: nothing is proved."""
+    known = Creation("quorum", None, None, "rabbit@a", 1000, 5, 5, 100)
+    assert not creation.is_another(known, replace(known, started=2000, published=0, delivered=0, total=200))
+    assert not creation.is_another(known, replace(known, node="rabbit@b", published=0, total=200))
+    assert not creation.is_another(known, replace(known, published=0, delivered=0, total=0))
+    assert not creation.is_another(known, replace(known, started=None, published=0))
+    assert creation.is_another(known, replace(known, published=0, delivered=0, total=101))
+    log = Creation("quorum", 40, 41)
+    assert not creation.is_another(log, Creation("quorum", 39, 40))
+    assert not creation.is_another(log, Creation("quorum"))
+    assert creation.is_another(log, Creation("quorum", 5, 6))
