@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from mqtui.brokers.port import Batch
 from mqtui.cli.output import Output
 from mqtui.domain.message import Delivery, Message
+from mqtui.domain.printable import printable
 
 WIDTH = 100
+BREAKS = re.compile(r"[\t\n\r]")
 
 
 def write(output: Output, batch: Batch) -> None:
@@ -48,5 +51,5 @@ def readable(raw: bytes) -> str:
         text = raw[: WIDTH * 4].decode()
     except UnicodeDecodeError as error:
         text = raw[: error.start].decode() if error.start >= WIDTH else raw[: WIDTH // 3].hex(" ")
-    text = "".join(sign if sign.isprintable() else "␀" if sign == "\0" else " " for sign in text)
+    text = printable(BREAKS.sub(" ", text))
     return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.printable import printable
 
 ASCII = str.maketrans({"≈": "~", "≥": ">=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."})
 
@@ -25,7 +26,7 @@ class Output:
         self._ascii = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
 
     def _shown(self, text: str) -> str:
-        text = text.encode("utf-8", "backslashreplace").decode() if not text.isascii() else text
+        text = printable(text)
         return text.translate(ASCII) if self._ascii else text
 
     def json_line(self, value: object) -> None:
@@ -66,10 +67,10 @@ class Output:
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
         """Aligned columns, two apart; the columns of `right` are figures."""
         cells = [[*titles], *([self._shown(str(cell)) for cell in row] for row in rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
+        widths = [max(_width(row[column]) for row in cells) for column in range(len(titles))]
         for row in cells:
             aligned = (
-                text.rjust(width) if column in right else text.ljust(width)
+                _aligned(text, width, right=column in right)
                 for column, (text, width) in enumerate(zip(row, widths, strict=True))
             )
             self.line("  ".join(aligned).rstrip())
@@ -87,3 +88,17 @@ class Output:
         for part in (error.detail, error.hint):
             if part:
                 self.note(f"  {part}")
+
+
+def _width(text: str) -> int:
+    """Terminal cells of printable text."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _aligned(text: str, width: int, *, right: bool) -> str:
+    blank = " " * (width - _width(text))
+    return blank + text if right else text + blank

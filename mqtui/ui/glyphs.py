@@ -7,6 +7,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from mqtui.domain.printable import CONTROL_PICTURES, printable
+
 FORMS = {
     "▌": ">",
     "●": "*",
@@ -34,7 +36,6 @@ FORMS = {
     "█": "#",
     "░": ".",
     "…": "...",
-    "␀": "?",
     "⇄": "<>",
     "↑": "^",
     "↓": "v",
@@ -47,17 +48,21 @@ PLAIN = ("C", "POSIX")
 
 BARS = "▁▂▃▄▅▆▇█"
 ASCII_BARS = " .:-=+*#"
-TO_ASCII = str.maketrans({**FORMS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
+CARETS = {picture: f"^{chr(code ^ 0x40)}" for code, picture in CONTROL_PICTURES.items()}
+"""Control pictures in caret notation: `^[` for escape, `^?` for delete."""
+
+TO_ASCII = str.maketrans({**FORMS, **CARETS, **dict(zip(BARS[:-1], ASCII_BARS, strict=False))})
 
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Draws text with the signs this terminal has."""
+    """Draws text with the signs this terminal has. Whatever is drawn passes here (rule C12)."""
 
     ascii_only: bool = False
 
     def __call__(self, text: str) -> str:
-        """The text, in ASCII where it has to be."""
+        """The text as it may reach the terminal, on one line; in ASCII where it has to be."""
+        text = printable(text)
         return text.translate(TO_ASCII) if self.ascii_only and not text.isascii() else text
 
     def cut(self, text: str) -> str:

@@ -76,7 +76,7 @@ def test_json_agrees_with_a_parser_on_much() -> None:
 def test_control_signs_are_pictures() -> None:
     """No escape sequence reaches the terminal, and no sign that turns the direction."""
     lines = whole(Text("\x1b[2Jred\x07\x9b31m\u202etxt\r\ntab\there\x7f"))
-    assert lines == ["␛[2Jred␇�31m�txt", "tab    here␡"]
+    assert lines == ["␛[2Jred␇<U+009B>31m<U+202E>txt", "tab    here␡"]
 
 
 @pytest.mark.parametrize("text", ["", "one", "two\nlines\n", "a" * 9_500])

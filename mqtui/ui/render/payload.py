@@ -14,28 +14,18 @@ from typing import Protocol
 from rich.cells import cell_len, chop_cells
 
 from mqtui.codecs.binary import to_base64
+from mqtui.domain.printable import printable
 from mqtui.ui.render.rows import Cell
 
 LONGEST = 4_000
 """Characters of a line; longer ones are broken there, so that no step works on megabytes."""
 
 TAB = "    "
-PICTURES = {
-    **{code: chr(0x2400 + code) for code in range(0x20)},
-    0x09: TAB,
-    0x7F: "\u2421",
-    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
-    **dict.fromkeys((*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF), "\ufffd"),
-    **dict.fromkeys(range(0xD800, 0xE000), "\ufffd"),
-    0x2028: "\ufffd",
-    0x2029: "\ufffd",
-}
-"""C0 and C1 controls, what has no width, what turns the writing direction, and halves of surrogates."""
 
 
 def clean(text: str) -> str:
-    """The text as it can be drawn."""
-    return text if text.isascii() and text.isprintable() else text.translate(PICTURES)
+    """The text as it can be drawn: tabs as blanks, all else that a terminal would act on as visible signs."""
+    return text if text.isascii() and text.isprintable() else printable(text.replace("\t", TAB))
 
 
 class Document(Protocol):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TypeAlias
+
+from rich.cells import cell_len
+
+from mqtui.domain.printable import printable
 
 Run: TypeAlias = tuple[str, str]
 """Text and tone."""
@@ -16,16 +21,17 @@ INDENT = "    "
 
 
 def folded(line: Text, width: int) -> list[Text]:
-    """A line in parts that fit, later parts a little to the right. `width` is 10 at least."""
+    """A line in parts that fit, later parts a little to the right. `width` is in cells, 10 at least."""
     parts: list[Text] = []
     current: list[Run] = []
     room, fresh = width, True
     for text, tone in line:
         rest = text
-        while len(rest) > room:
-            cut = rest.rfind(" ", 0, room + 1)
+        while cell_len(rest) > room:
+            fits = _fitting(rest, room)
+            cut = rest.rfind(" ", 0, fits + 1)
             if cut <= 0:
-                cut = room if fresh else 0
+                cut = fits if fresh else 0
             if cut:
                 current.append((rest[:cut], tone))
             parts.append(current)
@@ -33,14 +39,28 @@ def folded(line: Text, width: int) -> list[Text]:
             current, room, fresh = [(INDENT, "")], width - len(INDENT), True
         if rest:
             current.append((rest, tone))
-            room -= len(rest)
+            room -= cell_len(rest)
             fresh = False
     parts.append(current)
     return parts
 
 
+def _fitting(text: str, cells: int) -> int:
+    """How many characters from the beginning have room in so many cells."""
+    if text.isascii():
+        return cells
+    taken = 0
+    for number, sign in enumerate(text):
+        taken += cell_len(sign)
+        if taken > cells:
+            return number
+    return len(text)
+
+
 BRIEF = 80
 """Bytes of a value that are shown in a row."""
+
+BREAKS = re.compile(r"[\t\n\r]")
 
 
 def brief(raw: bytes) -> str:
@@ -50,4 +70,4 @@ def brief(raw: bytes) -> str:
         text = head.decode()
     except UnicodeDecodeError as error:
         text = head[: error.start].decode() if error.start >= BRIEF - 4 else head[:24].hex(" ")
-    return "".join(sign if sign.isprintable() else "␀" if sign == "\0" else " " for sign in text)
+    return printable(BREAKS.sub(" ", text))

@@ -9,6 +9,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
@@ -72,8 +73,8 @@ class Float(ModalScreen[None]):
         glyphs = self.console.glyphs
         self.set_class(glyphs.ascii_only, "-ascii")
         box = self.query_one("#float", Vertical)
-        box.border_title = glyphs(self.name_shown())
-        box.border_subtitle = glyphs(self.keys_shown())
+        box.border_title = Content(glyphs(self.name_shown()))
+        box.border_subtitle = Content(glyphs(self.keys_shown()))
         for table in self.query(RowTable):
             table.glyphs = glyphs
         self.show_offers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
@@ -76,14 +77,16 @@ class Bar(Widget):
         room = max(1, width - _length(left) - _length(right))
         for pieces, gap in ((left, 0), (right, room)):
             if gap:
-                segments.append(Segment(" " * gap, blank))
+                segments.append(tones.segment(" " * gap, blank))
                 at += gap
             for piece in pieces:
                 text = piece.text
-                segments.append(Segment(text, drawn.style(piece.tone, piece.ground or self.ground, bold=piece.bold)))
+                segments.append(
+                    tones.segment(text, drawn.style(piece.tone, piece.ground or self.ground, bold=piece.bold))
+                )
                 if piece.action:
-                    self._spans.append((at, at + len(text), piece.action))
-                at += len(text)
+                    self._spans.append((at, at + cell_len(text), piece.action))
+                at += cell_len(text)
         return Strip(segments).adjust_cell_length(width, blank)
 
     def on_click(self, event: events.Click) -> None:
@@ -95,4 +98,4 @@ class Bar(Widget):
 
 
 def _length(pieces: Sequence[Piece]) -> int:
-    return sum(len(piece.text) for piece in pieces)
+    return sum(cell_len(piece.text) for piece in pieces)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rich.segment import Segment
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mqtui.domain.printable import printable
 from mqtui.ui.render.text import Text, folded
 from mqtui.ui.widgets import tones
 
@@ -36,7 +36,7 @@ class Corner(Widget):
         self._lines = [
             line
             for text, tone in said
-            for line in folded([(f"{SIGNS.get(tone, '·')} ", tone), (text, "text")], width - 2)
+            for line in folded([(f"{SIGNS.get(tone, '·')} ", tone), (printable(text), "text")], width - 2)
         ]
         self.styles.width, self.styles.height = width, len(self._lines)
         self.styles.offset = (room - width, -ABOVE)
@@ -49,8 +49,8 @@ class Corner(Widget):
         if not 0 <= y < len(self._lines):
             return Strip.blank(width, blank)
         glyphs = getattr(self.app, "glyphs", str)
-        segments = [Segment(glyphs(text), drawn.style(tone, "raised")) for text, tone in self._lines[y]]
-        return Strip([Segment(" ", blank), *segments]).adjust_cell_length(width, blank)
+        segments = [tones.segment(glyphs(text), drawn.style(tone, "raised")) for text, tone in self._lines[y]]
+        return Strip([tones.segment(" ", blank), *segments]).adjust_cell_length(width, blank)
 
     def on_click(self) -> None:
         """Away with it."""

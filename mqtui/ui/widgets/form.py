@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Static
 
+from mqtui.domain.printable import printable
 from mqtui.ui.widgets.area import Area
 
 
@@ -47,7 +48,7 @@ class Form(VerticalScroll):
         """A row a field."""
         for field in self.fields:
             with Horizontal():
-                yield Static(field.label, classes="label", markup=False)
+                yield Static(printable(field.label), classes="label", markup=False)
                 if field.lines > 1:
                     area = Area(field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False)
                     area.styles.height = field.lines
@@ -82,7 +83,7 @@ class Form(VerticalScroll):
     def fault(self, key: str, text: str) -> None:
         """Say what is wrong with a field; "" takes it back."""
         shown = self.query_one(f"#fault-{key}", Static)
-        shown.update(text)
+        shown.update(printable(text))
         shown.set_class(bool(text), "-shown")
 
     def clear_faults(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich.segment import Segment
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mqtui.domain.printable import printable
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.rows import GAP, aligned
 from mqtui.ui.widgets import tones
@@ -33,17 +34,17 @@ class Head(Widget):
         drawn = tones.of(self.app)
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
         sign = "═" if self.focused_pane and self.app.no_color else "─"
-        name = f"{sign} {self.name_shown} " if self.name_shown else sign
-        facts = f" {self.facts} {sign}" if self.facts else sign
-        if len(name) + len(facts) > width:
+        name = printable(f"{sign} {self.name_shown} " if self.name_shown else sign)
+        facts = printable(f" {self.facts} {sign}" if self.facts else sign)
+        if cell_len(name) + cell_len(facts) > width:
             facts = sign
-        rule = sign * max(0, width - len(name) - len(facts))
+        rule = sign * max(0, width - cell_len(name) - cell_len(facts))
         tone = "accent" if self.focused_pane else "rule"
         return Strip(
             [
-                Segment(glyphs(name), drawn.style(tone, bold=self.focused_pane)),
-                Segment(glyphs(rule), drawn.style("accent" if self.focused_pane else "rule")),
-                Segment(glyphs(facts), drawn.style("muted")),
+                tones.segment(glyphs(name), drawn.style(tone, bold=self.focused_pane)),
+                tones.segment(glyphs(rule), drawn.style("accent" if self.focused_pane else "rule")),
+                tones.segment(glyphs(facts), drawn.style("muted")),
             ]
         ).adjust_cell_length(width, drawn.style("rule"))
 
@@ -61,14 +62,16 @@ class Titles(Widget):
         """The titles, the one that orders in accent."""
         drawn = tones.of(self.app)
         muted = drawn.style("muted")
-        segments = [Segment(" " * GUTTER, muted)]
+        segments = [tones.segment(" " * GUTTER, muted)]
         order = self._table.lines.order
         for number, (_, column, width) in enumerate(self._table.fitted):
             if number:
-                segments.append(Segment(" " * GAP, muted))
+                segments.append(tones.segment(" " * GAP, muted))
             chosen = column.key == order.column
             segments.append(
-                Segment(aligned(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted"))
+                tones.segment(
+                    aligned(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted")
+                )
             )
         return Strip(segments).adjust_cell_length(self.size.width, muted)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.segment import Segment
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -34,7 +33,8 @@ class Paper(ScrollView, can_focus=True):
 
     def _lay_out(self) -> None:
         width = max(10, self.size.width - 2)
-        self._drawn = [part for line in self._lines for part in folded(line, width)]
+        drawable = ([(self.glyphs(text), tone) for text, tone in line] for line in self._lines)
+        self._drawn = [part for line in drawable for part in folded(line, width)]
         self.virtual_size = Size(self.size.width, len(self._drawn))
         self.refresh()
 
@@ -50,8 +50,8 @@ class Paper(ScrollView, can_focus=True):
         line = self.scroll_offset.y + y
         if not 0 <= line < len(self._drawn):
             return Strip.blank(width, blank)
-        segments = [Segment(self.glyphs(text), drawn.style(tone)) for text, tone in self._drawn[line]]
-        return Strip([Segment(" ", blank), *segments]).adjust_cell_length(width, blank).apply_offsets(0, line)
+        segments = [tones.segment(text, drawn.style(tone)) for text, tone in self._drawn[line]]
+        return Strip([tones.segment(" ", blank), *segments]).adjust_cell_length(width, blank).apply_offsets(0, line)
 
     def can_perform(self, action_id: str) -> bool:
         """Whether it is an action of scrolling."""

@@ -172,7 +172,7 @@ class PayloadView(ScrollView, can_focus=True):
         blank = self._tones.style("text")
         if row >= len(self._rows):
             return Strip.blank(width, blank)
-        segments = [Segment(self.glyphs(text), self._style(tone)) for text, tone in self._rows.cells(row)]
+        segments = [tones.segment(self.glyphs(text), self._style(tone)) for text, tone in self._rows.cells(row)]
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(row)) is not None:
             chosen = self.screen.get_component_rich_style("screen--selection")
@@ -221,11 +221,11 @@ def _chosen(segments: Sequence[Segment], start: int, end: int, style: Style) -> 
         begin = max(0, start - at)
         if begin < stop:
             found += [
-                Segment(text[:begin], own),
-                Segment(text[begin:stop], (own or Style()) + style),
-                Segment(text[stop:], own),
+                tones.segment(text[:begin], own),
+                tones.segment(text[begin:stop], (own or Style()) + style),
+                tones.segment(text[stop:], own),
             ]
         else:
-            found.append(Segment(text, own))
+            found.append(tones.segment(text, own))
         at += len(text)
     return [segment for segment in found if segment.text]

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.reactive import reactive
@@ -44,7 +43,7 @@ class Caption(Widget):
         """The line."""
         style = tones.of(self.app).style("muted")
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
-        return Strip([Segment(glyphs(f" {self.text}"), style)]).adjust_cell_length(self.size.width, style)
+        return Strip([tones.segment(glyphs(f" {self.text}"), style)]).adjust_cell_length(self.size.width, style)
 
 
 class DetailPane(Vertical):

@@ -338,8 +338,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         ]
         if y >= len(told):
             return Strip.blank(width, blank)
-        runs = [Segment(text, self._tones.style(tone)) for text, tone in told[y]]
-        return Strip([Segment(" " * GUTTER, blank), *runs]).adjust_cell_length(width, blank)
+        runs = [tones.segment(text, self._tones.style(tone)) for text, tone in told[y]]
+        return Strip([tones.segment(" " * GUTTER, blank), *runs]).adjust_cell_length(width, blank)
 
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
@@ -352,7 +352,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         item = self.lines.shown[line]
         if isinstance(item, Parting):
             text = self.glyphs(item.text.center(width, "─"))
-            return Strip([Segment(text, self._tones.style("rule"))], width)
+            return Strip([tones.segment(text, self._tones.style("rule"))], width)
         return Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line))
 
     def _ground(self, line: int) -> Style:
@@ -366,20 +366,20 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         sign, sign_tone = self.renderer.sign(item)
         focused = under and self.has_focus
         segments = [
-            Segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
-            Segment(glyphs("●") if marked else " ", style("mark", ground)),
-            Segment(glyphs(sign) or " ", style(sign_tone, ground)),
-            Segment(" ", style("text", ground)),
+            tones.segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
+            tones.segment(glyphs("●") if marked else " ", style("mark", ground)),
+            tones.segment(glyphs(sign) or " ", style(sign_tone, ground)),
+            tones.segment(" ", style("text", ground)),
         ]
         cells = self.renderer.cells(item)
         stale = self.stale and (self.stale_row is None or self.stale_row(item))
-        gap = Segment(" " * GAP, style("text", ground))
+        gap = tones.segment(" " * GAP, style("text", ground))
         for number, (place, column, width) in enumerate(self.fitted):
             if number:
                 segments.append(gap)
             text, tone = cells[place]
             shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
-            segments.append(Segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
+            segments.append(tones.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
         return segments
 
     # -- mouse

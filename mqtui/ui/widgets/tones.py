@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 
+from mqtui.domain.printable import printable
 from mqtui.ui.theme import TOKENS
 
 WITHOUT_COLOUR: Mapping[str, Style] = {
@@ -38,6 +40,11 @@ class Tones:
             return weight + (Style(reverse=True) if ground == "cursor" else WITHOUT_COLOUR.get(tone, Style()))
         italic = True if tone == "stale" else None
         return Style(color=self._tokens.get(tone or "text"), bgcolor=self._tokens[ground], italic=italic) + weight
+
+
+def segment(text: str, style: Style | None) -> Segment:
+    """Text in a style, on its way to the terminal: every line that a widget draws is made of these (rule C12)."""
+    return Segment(printable(text), style)
 
 
 def of(app: App[object]) -> Tones:
