@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -55,6 +56,17 @@ class Rabbit:
         self._queues: list[str] = []
         self._exchanges: list[str] = []
         self._policies: list[str] = []
+
+    @cached_property
+    def version(self) -> tuple[int, ...]:
+        """The broker's release: (3, 10, 8)."""
+        told: str = self.management.get("/overview").json()["rabbitmq_version"]
+        return tuple(int(part) for part in told.split("-")[0].split("."))
+
+    @property
+    def unlimited(self) -> Mapping[str, Any]:
+        """Arguments of a quorum queue without a delivery limit: 4.0 has one of 20 by default."""
+        return QUORUM if self.version < (4,) else {**QUORUM, "x-delivery-limit": -1}
 
     def name(self, stem: str = "q") -> str:
         return f"test.{stem}.{secrets.token_hex(4)}"

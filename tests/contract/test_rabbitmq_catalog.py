@@ -189,7 +189,8 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
 async def test_the_cluster_tells_its_version_and_user(rabbit: Rabbit) -> None:
     async with adapter(rabbit.address) as broker:
         cluster = await broker.broker.catalog.cluster()
-    assert (cluster.kind, cluster.nodes, cluster.version[:2]) == (BrokerKind.RABBITMQ, 1, "3.")
+    assert (cluster.kind, cluster.nodes) == (BrokerKind.RABBITMQ, 1)
+    assert cluster.version == ".".join(map(str, rabbit.version))
     facts = dict(cluster.facts)
     assert (facts["vhost"], facts["user"], facts["tags"]) == ("/", "guest", "administrator")
 

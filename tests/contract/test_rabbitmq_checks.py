@@ -150,7 +150,7 @@ async def test_the_delivery_limit_and_the_order_are_told(rabbit: Rabbit) -> None
     limited, tight, loose = (
         rabbit.queue({**QUORUM, "x-delivery-limit": 20}),
         rabbit.queue({**QUORUM, "x-delivery-limit": 2}),
-        rabbit.queue(QUORUM),
+        rabbit.queue(rabbit.unlimited),
     )
     assert "20 deliveries" in (await risks(rabbit, limited, target))["spends"].text
     assert "one by one" in (await risks(rabbit, tight, target))["delivery-limit"].text

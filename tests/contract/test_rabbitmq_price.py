@@ -134,12 +134,8 @@ async def test_a_message_with_no_delivery_left_is_saved_to_the_tail(rabbit: Rabb
     assert rabbit.ready(dead) == 0
     (_, _, first), (method, saved, second) = rabbit.drain(queue)
     assert (first, second, method.redelivered) == (b"sound", b"poison", False)
-    assert saved.headers == {
-        "k": "v",
-        "x-mqtui-cc": [dead],
-        "x-delivery-count": 0,
-        "x-mqtui-user-id": "guest",
-    }
+    assert saved.headers.pop("x-delivery-count", 0) == 0
+    assert saved.headers == {"k": "v", "x-mqtui-cc": [dead], "x-mqtui-user-id": "guest"}
     assert (saved.message_id, saved.user_id, saved.delivery_mode) == ("m", None, 2)
 
 
@@ -200,7 +196,7 @@ async def test_a_quorum_queue_keeps_its_order_where_it_has_a_limit(rabbit: Rabbi
 
 async def test_without_a_limit_a_quorum_queue_sends_them_to_the_tail(rabbit: Rabbit) -> None:
     """R5: the price says so."""
-    queue = rabbit.queue(QUORUM)
+    queue = rabbit.queue(rabbit.unlimited)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
         price = await broker.broker.reader.price(queue_ref(queue), 4)
