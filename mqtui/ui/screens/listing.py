@@ -92,7 +92,7 @@ class Listing(Place, Generic[Item]):
                 return (*troubled(seen.trouble), (f"tried again in {again}s", "muted"))
             gone = age(time() - seen.lost_at)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
-            return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble}", "warn"),)
+            return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble.title}", "warn"),)
         if not self.table.lines.items:
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
             troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
