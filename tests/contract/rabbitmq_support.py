@@ -58,15 +58,19 @@ class Rabbit:
         self._policies: list[str] = []
 
     @cached_property
-    def version(self) -> tuple[int, ...]:
-        """The broker's release: (3, 10, 8)."""
-        told: str = self.management.get("/overview").json()["rabbitmq_version"]
-        return tuple(int(part) for part in told.split("-")[0].split("."))
+    def version(self) -> str:
+        """The broker's version."""
+        return str(self.management.get("/overview").json()["rabbitmq_version"])
+
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The version in numbers: (3, 10, 8)."""
+        return tuple(int(part) for part in self.version.split("-")[0].split("."))
 
     @property
     def unlimited(self) -> Mapping[str, Any]:
         """Arguments of a quorum queue without a delivery limit: 4.0 has one of 20 by default."""
-        return QUORUM if self.version < (4,) else {**QUORUM, "x-delivery-limit": -1}
+        return QUORUM if self.release < (4,) else {**QUORUM, "x-delivery-limit": -1}
 
     def name(self, stem: str = "q") -> str:
         return f"test.{stem}.{secrets.token_hex(4)}"
@@ -176,11 +180,6 @@ class Rabbit:
         for path in self._policies:
             self.management.delete(path)
         self.management.close()
-
-    @property
-    def version(self) -> str:
-        """The broker's version."""
-        return str(self.management.get("/overview").json()["rabbitmq_version"])
 
     def row(self, queue: str) -> dict[str, Any]:
         found: dict[str, Any] = self.management.get(f"/queues/%2F/{quote(queue, safe='')}").json()

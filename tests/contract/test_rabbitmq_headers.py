@@ -127,7 +127,7 @@ def as_stored(rabbit: Rabbit, encoded: bytes) -> bytes:
 def test_an_older_broker_stores_every_byte(rabbit: Rabbit) -> None:
     """So that what the others compare with is all that was sent; a newer broker keeps each name once."""
     stored, sent = as_stored(rabbit, table()), opened(table())[0]
-    if rabbit.version < (4,):
+    if rabbit.release < (4,):
         assert stored == table()
     headers, named = opened(stored)
     assert named == PROPERTIES
@@ -219,7 +219,7 @@ async def test_a_thousand_headers_and_many_megabytes_move(rabbit: Rabbit) -> Non
     """A record with 1,000 headers and one of 20 MB (4.0 takes 16) come home as they were."""
     source, target = rabbit.queue(), rabbit.queue()
     headers = tuple((f"header-{number:03d}", int64(number), "int64") for number in range(1000))
-    big = bytes(range(256)) * ((80 if rabbit.version < (4,) else 64) * 1024)
+    big = bytes(range(256)) * ((80 if rabbit.release < (4,) else 64) * 1024)
     put(rabbit, source, closed(headers, (("delivery_mode", 2),)))
     put(rabbit, source, closed((), (("delivery_mode", 1),)), big)
     async with adapter(rabbit.address) as broker:
