@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ from mqtui.domain.errors import MqtuiError, Refused
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Outgoing, Position
 from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
-from mqtui.domain.policy import Consent, Policy, check
+from mqtui.domain.policy import Consent, Policy, check, strictest
 from mqtui.domain.redrive import LetterClaim, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
@@ -35,13 +35,44 @@ class GrantedPermit:
     plan: Plan
 
 
-class Guard:
-    """Stands before one adapter's writer."""
+async def nobody_else() -> Sequence[Policy]:
+    """No further profile names the broker."""
+    return ()
 
-    def __init__(self, adapter: Adapter, policy: Policy, audit: AuditLog) -> None:
+
+class Guard:
+    """Stands before one adapter's writer.
+
+    `others` gives the policies of further profiles that name the same broker, as the broker itself is asked for it.
+    """
+
+    def __init__(
+        self,
+        adapter: Adapter,
+        policy: Policy,
+        audit: AuditLog,
+        others: Callable[[], Awaitable[Sequence[Policy]]] = nobody_else,
+    ) -> None:
         self.policy = policy
         self._adapter = adapter
         self._audit = audit
+        self._others = others
+        self._recognised = False
+
+    async def recognise(self) -> Policy:
+        """The policy as it is once the broker was asked which one it is; asked once.
+
+        Raises:
+            MqtuiError: the broker can't be asked, or what is known of it can't be read.
+        """
+        if not self._recognised:
+            self.hold(await self._others())
+            self._recognised = True
+        return self.policy
+
+    def hold(self, policies: Sequence[Policy]) -> None:
+        """These hold too, from now on."""
+        self.policy = strictest(self.policy, policies)
 
     @asynccontextmanager
     async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[BoundWriter]:
@@ -51,6 +82,7 @@ class Guard:
             Refused, NeedsConsent: as `domain.policy.check`.
             StorageFailed: the audit line could not be kept; nothing was written.
         """
+        await self.recognise()
         check(self.policy, plan, consent)
         self._audit.begin(plan, self.policy)
         writer = BoundWriter(self._adapter.open_writer(GrantedPermit(plan)), plan)

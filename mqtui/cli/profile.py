@@ -147,11 +147,36 @@ def _add(output: Output, made: Profile, flags: dict[str, Any], secret: str) -> N
     if there is None:
         store.add(replace(made, **flags))
     else:
-        store.replace(replace(there, brokers={**there.brokers, **made.brokers}, secret=made.secret or there.secret))
+        store.replace(_joined(there, replace(made, **flags)))
     if output.json:
         output.json_line(row(store.find(made.name)))
     else:
         output.line(f"added {made.name} to {store.path}" + (", its password to the keyring" if secret else ""))
+
+
+def _joined(there: Profile, made: Profile) -> Profile:
+    """A profile with one more broker. What was given beside the URL holds for all of it, and never allows more (C17).
+
+    Raises:
+        BadInput: it would allow more, or has other terms for all brokers of the profile.
+    """
+    from mqtui.domain.policy import SEVERITY
+
+    looser = made.allow - there.allow if there.read_only else frozenset()
+    for key, more in (("allow", ", ".join(sorted(looser))), ("prefix", made.prefix if made.prefix != "mqtui" else "")):
+        if more and more != getattr(there, key):
+            raise BadInput(
+                f"The profile {there.name} is there with other terms", f"{key} = {more}", "Change it in the file first."
+            )
+    return replace(
+        there,
+        brokers={**there.brokers, **made.brokers},
+        environment=max(there.environment, made.environment, key=SEVERITY.__getitem__),
+        read_only=there.read_only or made.read_only,
+        protected=there.protected or made.protected,
+        deny=there.deny | made.deny,
+        secret=made.secret or there.secret,
+    )
 
 
 @profile.command("remove")

@@ -61,6 +61,7 @@ async def _publish(output: Output, target: str, resource: Named | None, wanted: 
         wanted.check(session.broker.kind)
         to = await _target(session, resource, wanted)
         count = unknown("as many lines as come") if wanted.jsonl else exact(1)
+        await session.guard.recognise()
         planned = plan(session, [to], count, wanted.facts())
         consent = ask(output, planned, session.policy, agreed)
         if consent is None:

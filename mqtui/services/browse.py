@@ -71,6 +71,8 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
     if not support:
         raise Unsupported(f"{destination.ref} can't be read", support.reason, support.hint)
     price = await session.broker.reader.price(destination.ref, count)
+    if price.lends:
+        await session.guard.recognise()
     if start is None:
         start = Edge.OLDEST if price.lends else Edge.NEWEST
     check_bound(start, session.broker.kind, lends=price.lends)

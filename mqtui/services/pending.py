@@ -54,6 +54,7 @@ async def chosen(
     Raises:
         NotFound: an id is not pending, or nothing matches.
     """
+    await session.guard.recognise()
     found = [entry async for entry in entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
     if ids:
         wanted = set(ids)

@@ -11,9 +11,12 @@ import msgspec
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
-from mqtui.domain.policy import Policy
+from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles import protection
 from mqtui.profiles.store import Store
+from mqtui.profiles.url import parse
 from mqtui.services.jsonlines import shown_name
 from mqtui.services.redrive.order import read_recipe
 from mqtui.services.redrive.resuming import DAY
@@ -90,7 +93,7 @@ def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str
             continue
         if record.started < since:
             others.append((record, "older than 24 h"))
-        elif any(_policy(target).protected for target in _targets(record)):
+        elif any(policy.protected for policy in (*journal.policies(record.id), *map(_policy, _targets(record)))):
             others.append((record, "the profile is protected"))
         else:
             mine.append(record)
@@ -103,10 +106,14 @@ def _targets(record: RunRecord) -> list[str]:
 
 
 def _policy(target: str) -> Policy:
-    """The policy of a target's profile as it is now; that of a URL protects nothing."""
-    if "://" in target:
-        return Policy(target)
+    """What holds for a target by its address now; a profile that is gone or can't be read is taken for protected."""
     try:
-        return Store().find(target.partition("/")[0]).policy()
-    except MqtuiError:
+        if "://" in target:
+            return strictest(Policy(target), protection.at(parse(target)[0]))
+        name, _, kind = target.partition("/")
+        profile = Store().find(name)
+        kinds = [BrokerKind(kind)] if kind else list(profile.brokers)
+        others = [policy for each in kinds for policy in protection.at(profile.address(each))]
+        return strictest(profile.policy(), others)
+    except (MqtuiError, ValueError):
         return Policy(target, protected=True)

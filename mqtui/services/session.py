@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Address, Broker, Connect, RemembersCounts
-from mqtui.domain.errors import BadInput
-from mqtui.domain.policy import Policy
+from mqtui.domain.errors import BadInput, MqtuiError
+from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles import protection
 from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import Resolved, resolve
 from mqtui.state.audit import Audit
 from mqtui.state.counts import CountsSeen
+from mqtui.state.identities import Identities
+
+GOODBYE_SECONDS = 1.0
+"""What a session that ends waits for the broker's name, so that it is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +30,15 @@ class Session:
 
     target: str
     profile: Profile | None
-    policy: Policy
     address: Address
     broker: Broker
     guard: Guard
     warnings: tuple[str, ...] = ()
+
+    @property
+    def policy(self) -> Policy:
+        """What may be done there: the profile's word, and that of every other profile that names the same broker."""
+        return self.guard.policy
 
 
 def one_address(resolved: Resolved) -> Address:
@@ -59,18 +68,48 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
     """
     resolved = await asyncio.to_thread(resolve, target, kind)
     address = one_address(resolved)
+    policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)
     if isinstance(adapter, RemembersCounts):
         adapter.counts = CountsSeen()
+    broker = adapter.broker
+    guard = Guard(adapter, policy, Audit(), lambda: _others(broker))
+    meeting = asyncio.create_task(_meet(resolved, broker, guard), name=f"who is {resolved.shown}")
     try:
         yield Session(
             target=_reopens(resolved, address),
             profile=resolved.profile,
-            policy=resolved.policy,
             address=address,
-            broker=adapter.broker,
-            guard=Guard(adapter, resolved.policy, Audit()),
+            broker=broker,
+            guard=guard,
             warnings=resolved.warnings,
         )
+        await asyncio.wait({meeting}, timeout=GOODBYE_SECONDS)
     finally:
+        meeting.cancel()
+        await asyncio.gather(meeting, return_exceptions=True)
         await adapter.close()
+
+
+async def _others(broker: Broker) -> Sequence[Policy]:
+    """The policies of the profiles that met this broker before; it is asked for its name where there are any."""
+    try:
+        restricting = await asyncio.to_thread(protection.restricting, broker.kind)
+    except BadInput as error:
+        return (protection.unknown(error),)
+    return await asyncio.to_thread(protection.called, broker.kind, await broker.identity()) if restricting else ()
+
+
+async def _meet(resolved: Resolved, broker: Broker, guard: Guard) -> None:
+    """Learn which broker it is: what a profile protects is remembered, and what others protect holds here too.
+
+    What hinders it is told by the first look, or by the gate when something is to be changed.
+    """
+    try:
+        if resolved.profile is not None and resolved.policy.restricts:
+            identity = await broker.identity()
+            if identity:
+                await asyncio.to_thread(Identities().remember, resolved.profile.name, broker.kind, identity)
+        await guard.recognise()
+    except MqtuiError:
+        return

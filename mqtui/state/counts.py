@@ -84,7 +84,7 @@ class CountsSeen:
 
     def _database(self) -> Database:
         if self._opened is None:
-            opened = Database(self._path or state_dir() / "counts.sqlite", SCHEMA, version=1)
+            opened = Database(self._path or state_dir() / "counts.sqlite", (1, SCHEMA))
             with opened.transaction() as connection:
                 connection.execute(LOOKS)
             self._opened = opened

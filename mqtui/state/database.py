@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +21,8 @@ class Database:
     A later version keeps the tables, and reads what an earlier one wrote into them.
     """
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
-        """Open, or create with mode 0600.
+    def __init__(self, path: Path, *schemas: tuple[int, str]) -> None:
+        """Open, or create with mode 0600. `schemas` are statements by the version they came with, in its order.
 
         Raises:
             StorageFailed: it can't be opened, or a newer mqtui wrote it.
@@ -36,13 +36,14 @@ class Database:
             self._connection = sqlite3.connect(path, BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
-            self._upgrade(schema, version)
+            self._upgrade(schemas)
 
-    def _upgrade(self, schema: str, version: int) -> None:
+    def _upgrade(self, schemas: Sequence[tuple[int, str]]) -> None:
+        version = schemas[-1][0]
         with self.transaction() as connection:
             found = connection.execute("PRAGMA user_version").fetchone()[0]
-            if found == 0:
-                for statement in schema.split(";"):
+            for since, statements in schemas:
+                for statement in statements.split(";") if found < since else ():
                     connection.execute(statement)
             if found < version:
                 connection.execute(f"PRAGMA user_version={version:d}")

@@ -11,7 +11,10 @@ from sys import intern
 from time import time
 from typing import TypeAlias
 
+import msgspec
+
 from mqtui.domain.errors import BadInput, Held, NotFound
+from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.state.database import Database
 from mqtui.state.letters import Done, Dones, Mark, Marks, pack_dones, pack_marks, unpack_dones, unpack_marks
@@ -21,8 +24,8 @@ from mqtui.state.process import host, is_alive
 __all__ = ["Done", "Dones", "Hand", "Mark", "Marks", "RunRecord", "Runs"]
 
 SHORTEST = 4
-FORMAT = 2
-"""1: every blob is a list of letters. 2: some are stretches and columns (`state.letters`)."""
+COLUMNS_OF_LETTERS = 2
+"""Format 1: every blob is a list of letters. From 2 on some are stretches and columns (`state.letters`)."""
 
 DAY_MS = 86_400_000
 
@@ -43,6 +46,8 @@ CREATE TABLE dones (
 );
 CREATE INDEX dones_of_run ON dones (run, number)
 """
+POLICIES = "CREATE TABLE policies (run TEXT PRIMARY KEY, policies BLOB NOT NULL) WITHOUT ROWID"
+FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES))
 
 COLUMNS = (
     "id, verb, profile, target, source_kind, source_name, broker, plan, plan_hash, operator, host, pid, pid_start, "
@@ -93,10 +98,10 @@ class Runs:
 
     def __init__(self, path: Path | None = None) -> None:
         """Open `path`, by default `runs.sqlite` in the state folder."""
-        self._database = Database(path or state_dir() / "runs.sqlite", SCHEMA, FORMAT)
+        self._database = Database(path or state_dir() / "runs.sqlite", *FORMATS)
 
-    def begin(self, record: RunRecord) -> None:
-        """Note a new run.
+    def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
+        """Note a new run, and the policies it began under: its broker's, then that of the one letters cross over to.
 
         Raises:
             BadInput: a run of that id is known already.
@@ -112,6 +117,15 @@ class Runs:
             if connection.execute("SELECT 1 FROM runs WHERE id = ?", (record.id,)).fetchone():
                 raise BadInput(f"The run {record.id} is in the journal already")
             connection.execute(f"INSERT INTO runs ({COLUMNS}) VALUES ({marks})", row)
+            if any(policy.restricts for policy in policies):
+                kept = msgspec.json.encode(policies)
+                connection.execute("INSERT INTO policies (run, policies) VALUES (?, ?)", (record.id, kept))
+
+    def policies(self, run: str) -> Sequence[Policy]:
+        """What `begin` was given; nothing where nothing was restricted, or an older mqtui began it."""
+        with self._database.reading() as connection:
+            row = connection.execute("SELECT policies FROM policies WHERE run = ?", (run,)).fetchone()
+        return msgspec.json.decode(row[0], type=list[Policy]) if row else ()
 
     def take_up(self, run: str, pid: int, pid_start: int | None) -> RunRecord:
         """Make a run this process's own, to resume it. Only one process can.
@@ -265,7 +279,7 @@ class Runs:
             gone = connection.execute(
                 "SELECT id FROM runs WHERE state != 'running' AND coalesce(ended, started) < ?", (before,)
             ).fetchall()
-            for table, column in (("hands", "run"), ("dones", "run"), ("runs", "id")):
+            for table, column in (("hands", "run"), ("dones", "run"), ("policies", "run"), ("runs", "id")):
                 connection.executemany(f"DELETE FROM {table} WHERE {column} = ?", gone)
         return len(gone)
 

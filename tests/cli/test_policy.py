@@ -79,6 +79,9 @@ def test_a_paid_look_at_a_protected_profile_wants_its_price_agreed(mqtui: Mqtui,
     profile(mqtui, rabbitmq, "looking", "--read-only")
     mqtui("peek", "looking", name, "--yes-spend").refused(4, "read-only")
     profile(mqtui, rabbitmq, "spending", "--read-only", options=[("allow", "spend")])
+    mqtui("peek", "spending", name, "--yes-spend").refused(4, "the profile looking is read-only")
+    for other in ("looking", "prod"):
+        mqtui("profile", "remove", other, "--confirm", other).ok()
     assert len(mqtui("peek", "spending", name, "--json").ok().rows()) == 1
 
 

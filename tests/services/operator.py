@@ -12,7 +12,7 @@ import pytest
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import Result
-from mqtui.domain.policy import Consent
+from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
@@ -42,10 +42,10 @@ class MortalRuns(Runs):
         if any(one.die_after is None and one.die_after_batches is None for one in self._armed):
             raise Killed
 
-    def begin(self, record: RunRecord) -> None:
+    def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
         self._alive()
         newest = max((known.started for known in self.list()), default=0)
-        super().begin(replace(record, started=max(record.started, newest + 1)))
+        super().begin(replace(record, started=max(record.started, newest + 1)), policies)
 
     def in_hand(self, run: str, marks: Marks) -> int:
         self._alive()

@@ -15,6 +15,7 @@ import pytest
 
 from mqtui.domain.convoy import Arrivals, Places, Stretch
 from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
+from mqtui.domain.policy import Environment, Policy, strictest
 from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Mark, Runs
 from tests.state.samples import RUN, record
@@ -50,6 +51,14 @@ def test_a_run_is_found_again_with_every_byte(runs: Runs) -> None:
     runs.begin(record())
     assert runs.find("7F3A") == record()
     assert runs.list() == [record()]
+
+
+def test_a_run_keeps_the_policies_it_began_under(runs: Runs) -> None:
+    prod = strictest(Policy("mine"), [Policy("prod", Environment.PROD, protected=True, deny=frozenset({"discard"}))])
+    runs.begin(record(), (prod, Policy("there")))
+    runs.begin(record("b" * 32), (Policy("mine"),))
+    assert list(runs.policies(RUN)) == [prod, Policy("there")]
+    assert list(runs.policies("b" * 32)) == []
 
 
 def test_a_run_is_begun_once(runs: Runs) -> None:
@@ -151,12 +160,13 @@ def test_a_journal_of_an_earlier_format_is_read_on(tmp_path: Path) -> None:
         runs.begin(record())
         runs.done(RUN, runs.in_hand(RUN, [mark("0/1"), mark("0/2")]), [moved("0/1")])
     with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TABLE policies")
         database.execute("PRAGMA user_version=1")
     with closing(Runs(path)) as runs:
         assert runs.open_marks(RUN) == [mark("0/2")]
         assert list(runs.outcomes(RUN)) == [moved("0/1")]
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (2,)
+        assert database.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_runs_do_not_see_each_others_letters(runs: Runs) -> None:

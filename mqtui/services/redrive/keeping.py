@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from mqtui.domain.convoy import Places
 from mqtui.domain.message import Message
+from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Stored
 from mqtui.state.bundles import Bundle, expire
 from mqtui.state.process import process_start
@@ -32,11 +33,11 @@ class Keeper:
     async def _on_disk(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
-    async def begin(self, record: RunRecord) -> None:
+    async def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
         """Note the run, and let go of what is kept long enough: bundles for 14 days, ended runs for 90."""
 
         def write() -> None:
-            self.runs.begin(record)
+            self.runs.begin(record, policies)
             expire()
             self.runs.forget()
 

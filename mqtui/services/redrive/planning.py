@@ -90,6 +90,9 @@ async def make(
     """
     if remote is not None and order.to is None:
         raise BadInput("Another broker needs a destination", "", "Name it with --to.")
+    for each in (session, remote):
+        if each is not None:
+            await each.guard.recognise()
     await require(session.broker, order.verb, order.source)
     source = source or await session.broker.snapshot(order.source)
     conventions = await settle_origin(session, order.source, conventions)

@@ -64,6 +64,8 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
+    await session.guard.recognise()
+    session.guard.hold(runs.policies(record.id)[:1])
     moved, unknown = _taken(record, runs)
     earlier = Earlier.of(record, runs)
     back, doubtful = earlier.returned, earlier.doubtful
@@ -136,7 +138,7 @@ async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> 
     planned = back.plan
     ledger = Ledger(planned.id, len(back.names))
     async with session.guard.writing(planned, consent) as writer:
-        runs.begin(_record(session, back))
+        runs.begin(_record(session, back), (session.policy,))
         try:
             if only_marks(planned):
                 await _unmark(writer, back, runs, ledger)

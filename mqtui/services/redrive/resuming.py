@@ -65,6 +65,10 @@ async def plan(
         Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
     """
     kept = read_recipe(record.plan)
+    began_under = await asyncio.to_thread(runs.policies, record.id)
+    for each, policy in zip((session, remote), began_under, strict=False):
+        if each is not None:
+            each.guard.hold((policy,))
     written = await asyncio.to_thread(_written, record, runs)
     if record.state == "done" and not written.marks:
         raise Refused(

@@ -182,7 +182,7 @@ class Run:
             started=int(time() * 1000),
             planned=UNPLANNED if self._total is None else self._total,
         )
-        await self._keeper.begin(record)
+        await self._keeper.begin(record, [each.policy for each in (session, self.remote) if each is not None])
 
     async def _walk(self, writer: BoundWriter, remote: BoundWriter | None) -> None:
         planned, order = self.planned, self.planned.order

@@ -1,0 +1,133 @@
+"""Whose broker an address points at: protection belongs to the broker, not to a name (C17)."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from threading import Thread
+
+from mqtui.brokers.address import Address
+from mqtui.domain.errors import BadInput
+from mqtui.domain.policy import Policy
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Profile
+from mqtui.profiles.store import Store
+from mqtui.state.identities import Identities
+
+LOOKUP_SECONDS = 1.0
+"""What all look-ups of names may take together; a name that is not known by then is compared as it is written."""
+
+HERE = "this machine"
+LOOPBACK = frozenset(("127.0.0.1", "::1", "0.0.0.0", "::"))  # noqa: S104 - compared, not listened on
+
+
+def at(address: Address) -> Sequence[Policy]:
+    """The policies of the profiles that restrict something and name this address. It may block for a second.
+
+    Where the profiles can't be read, one that lets nothing be written.
+
+    Raises:
+        StorageFailed: the file of profiles can't be read.
+    """
+    try:
+        found = restricting(address.kind)
+    except BadInput as error:
+        return (unknown(error),)
+    places = [(profile.policy(), profile.address(address.kind)) for profile in found]
+    places = [(policy, place) for policy, place in places if may_be_same(place, address)]
+    if not places:
+        return ()
+    known = resolved(host for place in (address, *(place for _, place in places)) for host, _ in place.hosts)
+    ours = _doors(address, known)
+    return [policy for policy, place in places if ours & _doors(place, known)]
+
+
+def _doors(address: Address, known: Mapping[str, frozenset[str]]) -> frozenset[tuple[str, int]]:
+    return frozenset((name, port) for host, port in address.hosts for name in known[host])
+
+
+def called(kind: BrokerKind, identity: str) -> Sequence[Policy]:
+    """The policies of the profiles that restrict something and met the broker of this identity before.
+
+    Raises:
+        StorageFailed: what is remembered can't be read.
+        BadInput: as `profiles.store.Store.list`.
+    """
+    names = Identities().profiles(kind, identity) if identity else frozenset[str]()
+    return [profile.policy() for profile in restricting(kind) if profile.name in names]
+
+
+def unknown(error: BadInput) -> Policy:
+    """The policy of every broker while the file of profiles has a mistake."""
+    return Policy("", unknown=error.title)
+
+
+def restricting(kind: BrokerKind) -> Sequence[Profile]:
+    """The profiles of a kind that forbid something or want their name typed."""
+    return [profile for profile in Store().list() if kind in profile.brokers and profile.policy().restricts]
+
+
+def may_be_same(one: Address, other: Address) -> bool:
+    """Whether two addresses may be those of one broker, before any name is looked up.
+
+    A sentinel's address is that of its service; a cluster's is that of each of its nodes.
+    """
+    if one.kind is not other.kind or one.path != other.path or _service(one) != _service(other):
+        return False
+    return bool({port for _, port in one.hosts} & {port for _, port in other.hosts})
+
+
+def _service(address: Address) -> str | None:
+    return address.options.get("service", "") if address.variant == "sentinel" else None
+
+
+def resolved(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
+    """What each host is known as: its name, and the addresses its name stands for; `HERE` for this machine's own."""
+    asked: dict[str, Future[frozenset[str]]] = {}
+    for host in dict.fromkeys(hosts):
+        asked[host] = Future()
+        Thread(target=_look_up, args=(host, asked[host]), name=f"look up {host}", daemon=True).start()
+    wait(asked.values(), LOOKUP_SECONDS)
+    return {
+        host: frozenset((_plain(host),)) | (answer.result() if answer.done() else frozenset())
+        for host, answer in asked.items()
+    }
+
+
+def _plain(host: str) -> str:
+    """A host as it is compared: in small letters, without the dot at its end."""
+    name = host.lower().rstrip(".")
+    return HERE if name == "localhost" else name
+
+
+def _look_up(host: str, answer: Future[frozenset[str]]) -> None:
+    try:
+        rows = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        answer.set_result(frozenset(_placed(str(row[4][0]).partition("%")[0]) for row in rows))
+    except (OSError, UnicodeError):
+        answer.set_result(frozenset())
+
+
+def _placed(number: str) -> str:
+    """An IP address, or `HERE`: other addresses of 127.0.0.0/8 may be those of tunnels, and stay apart."""
+    address = ipaddress.ip_address(number)
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if str(address) in LOOPBACK:
+        return HERE
+    if address.is_loopback:
+        return str(address)
+    return HERE if _is_own(address) else str(address)
+
+
+def _is_own(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether this machine has the address: only then a socket can be bound to it."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError:
+        return False
+    return True
