@@ -75,5 +75,5 @@ class OriginsSeen:
 
     def _database(self) -> Database:
         if self._opened is None:
-            self._opened = Database(self._path or state_dir() / "origins.sqlite", SCHEMA, version=1)
+            self._opened = Database(self._path or state_dir() / "origins.sqlite", (1, SCHEMA))
         return self._opened

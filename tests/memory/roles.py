@@ -22,8 +22,9 @@ BATCH = 1000
 class MemoryConversation:
     """A shelf behind a login."""
 
-    def __init__(self, shelf: Shelf, secret: str) -> None:
+    def __init__(self, shelf: Shelf, secret: str, identity: str) -> None:
         self._shelf = shelf
+        self._identity = identity
         self._secret = secret
         self.leases: list[MemoryLease] = []
 
@@ -32,6 +33,12 @@ class MemoryConversation:
         """The shelf, after everything that can hinder a call."""
         self._shelf.faults.conversation(self._secret)
         return self._shelf
+
+    @property
+    def identity(self) -> str:
+        """Who the server says it is, likewise."""
+        self._shelf.faults.conversation(self._secret)
+        return self._identity
 
 
 class MemoryCatalog:
@@ -150,7 +157,7 @@ class MemoryBroker:
 
     async def identity(self) -> str:
         """The server's name."""
-        return self._talk.shelf.identity
+        return self._talk.identity
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""

@@ -56,7 +56,6 @@ class Shelf(ABC):
     def __init__(self, address: Address, clock: Clock) -> None:
         self.address = address
         self.clock = clock
-        self.identity = f"{address.hosts[0][0]}/{address.path}"
         self.faults = Faults()
         self.events: list[tuple[str, str]] = []
         self._arrivals: list[asyncio.Event] = []

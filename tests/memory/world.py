@@ -23,15 +23,20 @@ class MemoryWorld:
 
     def __init__(self) -> None:
         self.clock = Clock()
+        self.hosts: dict[str, str] = {}
+        """Further names of hosts. To whoever asks a broker for its identity each is one of its own."""
+
         self._shelves: dict[tuple[BrokerKind, tuple[tuple[str, int], ...]], Shelf] = {}
 
     def connect(self, address: Address) -> MemoryAdapter:
         """The adapter for an address: a `brokers.port.Connect`."""
-        return MemoryAdapter(MemoryConversation(self.server(address), address.secret), address.kind)
+        identity = f"{address.hosts[0][0]}/{address.path}"
+        return MemoryAdapter(MemoryConversation(self.server(address), address.secret, identity), address.kind)
 
     def server(self, address: Address) -> Shelf:
         """The server at an address; a new one where none was."""
-        place = (address.kind, address.hosts)
+        hosts = tuple((self.hosts.get(host, host), port) for host, port in address.hosts)
+        place = (address.kind, hosts)
         if place not in self._shelves:
             self._shelves[place] = SHELVES[address.kind](address, self.clock)
         return self._shelves[place]

@@ -27,6 +27,8 @@ URLS = {
     BrokerKind.RABBITMQ: "amqp://memory:5672/",
     BrokerKind.REDIS: "redis://memory:6379/0",
 }
+HOST = "memory"
+HOSTS = {Environment.PROD: "prod", Environment.STAGE: "stage"}
 PARTITIONS = 6
 STALLED = 4
 """The partition of `orders` on which `shipping` stands still."""
@@ -40,6 +42,7 @@ class MemoryShop:
 
     def __init__(self) -> None:
         self.world = MemoryWorld()
+        self.world.hosts |= dict.fromkeys(HOSTS.values(), HOST)
         self.kafka = self.world.kafka()
         self.rabbitmq = self.world.rabbitmq()
         self.redis = self.world.redis()
@@ -204,7 +207,9 @@ def _profile(
     protected: bool = False,
     read_only: bool = False,
 ) -> Profile:
-    brokers = {kind: Endpoint(URLS[kind]) for kind in kinds}
+    """Each environment has a host of its own: what protects one broker does not hold for the others."""
+    host = HOSTS.get(environment, HOST)
+    brokers = {kind: Endpoint(URLS[kind].replace(HOST, host)) for kind in kinds}
     return Profile(name, brokers, environment, protected=protected, read_only=read_only)
 
 

@@ -36,7 +36,7 @@ async def test_the_cursor_starts_on_the_profile_used_last(shop: MemoryShop) -> N
         await user.walks_to("prod-mq").presses("enter").sees("work.invoices.dlq")
         await user.until(lambda: "prod-mq" in habits.read().used, "it is kept").presses("0").sees("now")
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").on_row("prod-mq").sees("USED", "WHERE", "memory:5672")
+        await user.is_at("HomePlace").on_row("prod-mq").sees("USED", "WHERE", "prod:5672")
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b'{"theme": 5}', b"\xff"])
