@@ -60,10 +60,7 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         Refused: its bundle is gone, or it is a put back itself.
         Held: the run, or a put back of it, is going on.
     """
-    if record.verb == Verb.PUT_BACK:
-        raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
-    if record.state == "running" and not record.interrupted:
-        raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
+    _check(record)
     await session.guard.recognise()
     session.guard.hold(runs.policies(record.id)[:1])
     moved, unknown = _taken(record, runs)
@@ -114,6 +111,14 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         risks=tuple(risks),
     )
     return PutBack(planned, record, frozenset(done), unsure | lost)
+
+
+def _check(record: RunRecord) -> None:
+    """Let through what can be put back at all."""
+    if record.verb == Verb.PUT_BACK:
+        raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
+    if record.state == "running" and not record.interrupted:
+        raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
 
 
 def _taken(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
