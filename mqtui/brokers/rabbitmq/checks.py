@@ -19,6 +19,7 @@ from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
 
 REFUSE = Severity.REFUSE
+COPIES = ("copies", "CC and BCC are kept as x-mqtui-cc and x-mqtui-bcc: by their own names they would be routed again")
 
 
 async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
@@ -33,7 +34,8 @@ async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guara
     for target in dict.fromkeys(targets):
         risks += await inspection.of(target)
     risks += await _rights(access, source.ref.name if takes else None, targets)
-    return replace(plan, guarantee=guarantee, risks=plan.risks + tuple(dict.fromkeys(risks)))
+    facts_told = (*plan.facts, COPIES) if targets else plan.facts
+    return replace(plan, guarantee=guarantee, facts=facts_told, risks=plan.risks + tuple(dict.fromkeys(risks)))
 
 
 def _of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from mqtui.brokers.rabbitmq import errors
@@ -14,8 +15,9 @@ from mqtui.brokers.rabbitmq.outbox import Parcel, Word
 from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.taking import Bounds, Taking
+from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import BrokerTrouble, MqtuiError
-from mqtui.domain.message import Delivery, Message
+from mqtui.domain.message import Delivery, Message, Outgoing
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 
 SENT = Receipt(Stored.STORED)
@@ -74,7 +76,7 @@ class Hand:
                 receipts[place] = NOT_IN_HAND
                 continue
             try:
-                made = self.post.parcel(transfer.outgoing())
+                made = self.post.parcel(_alone(transfer.outgoing()))
                 await self.post.allow(made)
             except MqtuiError as error:
                 receipts[place] = self._refuse(tag, Stored.REFUSED, errors.one_line(error))
@@ -193,6 +195,11 @@ class Hand:
                 properties, body = found
                 await self._rescuer.save(self._channel, tag, properties, body)
                 self.taking.acks.forget(tag)
+
+
+def _alone(outgoing: Outgoing) -> Outgoing:
+    """The message without what would send copies of it elsewhere (R14)."""
+    return replace(outgoing, headers=without_copies(outgoing.headers))
 
 
 def tag_of(message: Message) -> int:

@@ -16,9 +16,9 @@ from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
 from mqtui.brokers.rabbitmq.outbox import FAST_REPLY, Parcel
 from mqtui.brokers.rabbitmq.properties import closed, opened
 from mqtui.brokers.rabbitmq.publisher import Post
+from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
-from mqtui.domain.message import Header
 from mqtui.domain.redrive import Stored
 from mqtui.domain.resource import name_bytes
 
@@ -27,9 +27,6 @@ PATIENCE = 5.0
 
 PAUSE = 0.2
 COUNTS = frozenset({DELIVERY_COUNT, "x-acquired-count"})
-KEPT_AS = {"CC": "x-mqtui-cc", "BCC": "x-mqtui-bcc"}
-"""Headers that would send further copies elsewhere, and the names under which the copy keeps them."""
-
 KEPT_PROPERTIES = {"user_id": "x-mqtui-user-id", "reply_to": "x-mqtui-reply-to"}
 """Properties that the broker may refuse from anybody but their owner, and the headers that keep them."""
 
@@ -107,7 +104,7 @@ class Rescuer:
 def copied(properties: bytes) -> bytes:
     """The properties of the copy: all that came, but for counts and for what would send it elsewhere."""
     headers, named = opened(properties)
-    kept: list[Header] = [(KEPT_AS.get(name, name), value, kind) for name, value, kind in headers if name not in COUNTS]
+    kept = [header for header in without_copies(headers) if header[0] not in COUNTS]
     bound = [pair for pair in named if pair[0] == "user_id" or pair == ("reply_to", FAST_REPLY)]
     kept += [(KEPT_PROPERTIES[name], string(str(value)), "string") for name, value in bound]
     return closed(kept, [pair for pair in named if pair not in bound])

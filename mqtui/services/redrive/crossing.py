@@ -2,7 +2,7 @@
 
 Key, value and header bytes go over as they are where the other broker has a place for them. AMQP's typed headers become
 text, and its properties stay behind. A Redis entry of the field `value` alone is that value; another becomes a JSON
-object, or an array of pairs where a name comes twice or is not UTF-8.
+object, or an array of pairs where a name comes twice or is not UTF-8. What would send copies on is renamed (R14).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import orjson
 
+from mqtui.domain.copies import without_copies
 from mqtui.domain.field_table import plain, python
 from mqtui.domain.message import Field, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
@@ -21,6 +22,8 @@ KEY, VALUE = b"key", b"value"
 
 def cross(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
     """The message as the target's broker takes it."""
+    if target is BrokerKind.RABBITMQ:
+        message = replace(message, headers=without_copies(message.headers))
     if source is target:
         return message
     if source is BrokerKind.REDIS:

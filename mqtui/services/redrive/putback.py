@@ -16,6 +16,7 @@ import msgspec
 
 from mqtui.brokers.guard import BoundWriter
 from mqtui.domain.capability import Verb
+from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import counted, exact
 from mqtui.domain.message import Message, Outgoing
@@ -204,6 +205,8 @@ def _chunks(session: Session, back: PutBack) -> Iterator[list[tuple[str, Message
 def outgoing(letter: Message) -> Outgoing:
     """The letter as it lay in its source, but for what the broker itself adds to a delivery."""
     headers = tuple(header for header in letter.headers if header[0] not in BROKER_OWN)
+    if letter.envelope is not None:
+        headers = without_copies(headers)
     properties = letter.envelope.properties if letter.envelope else ()
     kept = tuple(pair for pair in properties if pair[0] != "user_id")
     return Outgoing(letter.resource, letter.value, letter.key, headers, letter.fields, properties=kept)
