@@ -17,6 +17,7 @@ CODES: tuple[tuple[type[errors.MqtuiError], int], ...] = (
     (errors.CannotConnect, NO_CONNECTION),
     (errors.NotAuthorised, NO_CONNECTION),
     (errors.Refused, REFUSED),
+    (errors.TimedOut, NO_CONNECTION),
     (errors.BrokerTrouble, NOT_ALL),
     (errors.StorageFailed, NOT_ALL),
     (errors.OverBudget, NOT_ALL),

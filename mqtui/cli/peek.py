@@ -52,6 +52,8 @@ async def _peek(
         looked = await look(session, resource, count, begin, partition)
         if looked.price.lends:
             output.note(f"price: {looked.price.text}")
+        for text in looked.notes:
+            output.note(text)
         async with aclosing(peeked(session, looked, consent)) as batches:
             async for batch in batches:
                 write(output, batch)

@@ -31,7 +31,7 @@ async def _tail(output: Output, target: str, resource: Named, count: int | None)
 
     async with opened(target) as session:
         output.warn(session.warnings)
-        async with aclosing(follow(session, resource, None)) as batches:
+        async with aclosing(follow(session, resource, None, output.note)) as batches:
             async for batch in batches:
                 shown = batch if count is None else batch[:count]
                 write(output, shown)

@@ -58,6 +58,9 @@ class Extent:
     uncommitted: int = 0
     """Records behind an open transaction: not yet committed by their writer (K8)."""
 
+    notes: tuple[str, ...] = ()
+    """What is not in it, and why, a sentence each: "partition 1 is missing: it has no leader (...)" (K19)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Price:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -60,6 +60,8 @@ class Look:
     count: int
     span: Span
     price: Price
+    notes: tuple[str, ...] = ()
+    """What the look will not show, and why."""
 
 
 async def look(session: Session, named: Named, count: int, start: Bound | None, partition: int | None) -> Look:
@@ -78,7 +80,16 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
     check_bound(start, session.broker.kind, lends=price.lends)
     if isinstance(start, At) and isinstance(start.position, Offset) and start.position.partition >= 0:
         partition = start.position.partition
-    return Look(destination.ref, count, Span(start, partition), price)
+    return Look(
+        destination.ref, count, Span(start, partition), price, await missing_parts(session, destination, partition)
+    )
+
+
+async def missing_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
+    """What can't be read of a destination with partitions now, and why."""
+    if destination.partitions is None:
+        return ()
+    return (await session.broker.reader.extent(destination.ref, partition)).notes
 
 
 def spend_plan(session: Session, looked: Look) -> Plan:
@@ -113,8 +124,10 @@ async def peek(session: Session, looked: Look, consent: Consent) -> AsyncGenerat
             yield batch
 
 
-async def follow(session: Session, named: Named, partition: int | None) -> AsyncGenerator[Batch]:
-    """Messages as they arrive.
+async def follow(
+    session: Session, named: Named, partition: int | None, note: Callable[[str], None] = lambda text: None
+) -> AsyncGenerator[Batch]:
+    """Messages as they arrive; `note` is told what is not followed, and why.
 
     Raises:
         Unsupported: the destination can't be followed (C10).
@@ -123,6 +136,8 @@ async def follow(session: Session, named: Named, partition: int | None) -> Async
     support = await session.broker.can(Verb.TAIL, destination.ref)
     if not support:
         raise Unsupported(f"{destination.ref} can't be followed", support.reason, support.hint)
+    for text in await missing_parts(session, destination, partition):
+        note(text)
     async for batch in session.broker.reader.tail(destination.ref, partition):
         yield batch
 

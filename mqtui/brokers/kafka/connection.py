@@ -6,7 +6,8 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -24,6 +25,15 @@ Result = TypeVar("Result")
 
 ANSWER = 15.0
 """Seconds an admin request may take."""
+
+LATEST = ANSWER + 5.0
+"""Seconds after which a request is given up that librdkafka did not end by itself."""
+
+SOON = 2.0
+"""Seconds after which another broker is asked instead of the controller. librdkafka asks it of topics and settings,
+and in KRaft it is any broker, also one that has no address on this listener [`Failed while waiting for controller`]."""
+
+SILENCE = 30.0
 
 GRACE = 1.5
 """Seconds all brokers must be away before the first answer is given up: a name may have two addresses, one dead."""
@@ -85,6 +95,7 @@ class Connection:
         self._admin: AdminClient | None = None
         self._making = threading.Lock()
         self._closed = threading.Event()
+        self._silent_until = 0.0
 
     def settings(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:
         """The properties of one client, by librdkafka's names; `own` are written with `_` for the dots."""
@@ -117,6 +128,17 @@ class Connection:
         """An idempotent producer that puts a key where Java's puts it (K6)."""
         fixed: Settings = {"enable_idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
         return self._make(lambda: Producer(self.settings(role, **{**fixed, **own}), logger=log))
+
+    def controller_answers(self, promises: Iterable[Future[Any]]) -> bool:
+        """Whether the controller answers soon, in a thread that may block; if not, another broker may know (K19).
+
+        It is not waited for again within `SILENCE` seconds.
+        """
+        wait = SOON if time.monotonic() > self._silent_until else 0.0
+        if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done:
+            return True
+        self._silent_until = time.monotonic() + SILENCE
+        return False
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
         """The answer, or the domain's error as soon as waiting for it is in vain."""
@@ -159,6 +181,18 @@ class Connection:
             return maker()
         except KafkaException as error:
             raise translate(error, "reading the options") from error
+
+
+def answer_of(promise: Future[Result]) -> Result:
+    """What an admin request answered, in a thread that may block.
+
+    Raises:
+        KafkaException: the broker's error; `_TIMED_OUT` where no answer came, which says nothing about what there is.
+    """
+    try:
+        return promise.result(LATEST)
+    except TimeoutError as error:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer within {LATEST:.0f} s")) from error
 
 
 def _poll(admin: AdminClient, closed: threading.Event) -> None:

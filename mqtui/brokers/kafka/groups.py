@@ -8,7 +8,7 @@ from functools import partial
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
 from mqtui.brokers.kafka.kafka_python import share_groups
 from mqtui.brokers.kafka.lag import committed, lags, state_of
@@ -69,7 +69,7 @@ def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroup
         return found
     for name, promise in admin.describe_consumer_groups(list(names), request_timeout=ANSWER).items():
         try:
-            found[name] = promise.result(ANSWER + 5)
+            found[name] = answer_of(promise)
         except KafkaException as error:
             inner = error_of(error)
             if inner.code() in AWAY or inner.code() in SLOW:

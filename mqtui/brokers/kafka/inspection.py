@@ -6,16 +6,18 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from confluent_kafka.admin import AclOperation
+from confluent_kafka import KafkaError
+from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.kafka_python import transaction
+from mqtui.brokers.kafka.offsets import ask_offsets, why_missing
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
 from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
-from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Step, Take
-from mqtui.domain.redrive import Guarantee, Holder, Source, Strength
+from mqtui.domain.redrive import Guarantee, Holder, OffsetBounds, Source, Strength
 from mqtui.domain.resource import Ref
 
 FOREVER = -1
@@ -41,6 +43,7 @@ async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
     """The plan completed. Nothing is written and no producer opened."""
     missing, steps, risks = await _state(connection, source)
     risks += _holder(source)
+    risks += await _missing_partitions(connection, source)
     risks += await _targets(connection, plan)
     if not any(isinstance(step, Take) for step in plan.steps):
         missing, steps = [], []
@@ -105,6 +108,27 @@ def _holder(source: Source) -> list[Risk]:
         f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"
     )
     return [Risk("held", text, Severity.REFUSE)]
+
+
+async def _missing_partitions(connection: Connection, source: Source) -> list[Risk]:
+    """Partitions that gave no offsets when the source was read (K19)."""
+    topic = await describe(connection, topic_name(source.ref))
+    bounds = source.bounds
+    absent = [number for number in topic.partitions if isinstance(bounds, OffsetBounds) and number not in bounds.end]
+    if not absent:
+        return []
+    try:
+        answers = await ask_offsets(connection, [(topic.name, number) for number in absent], OffsetSpec.earliest())
+        whys = {
+            number: why_missing(answer) if isinstance(answer, KafkaError) else "did not answer when the plan was made"
+            for (_, number), answer in answers.items()
+        }
+    except TimedOut:
+        whys = dict.fromkeys(absent, "has a leader that does not answer")
+    return [
+        Risk("missing-partition", f"partition {number} {why}: its letters are not in the plan")
+        for number, why in sorted(whys.items())
+    ]
 
 
 async def _targets(connection: Connection, plan: Plan) -> list[Risk]:

@@ -1,4 +1,5 @@
-"""What only kafka-python's admin client can ask: the brokers' release, a transactional id's state, share groups' names.
+"""What only kafka-python's admin client can ask: the brokers' release, a transactional id's state, share groups' names,
+and topics and settings of any broker where librdkafka waits for a controller that does not answer (K19).
 
 The answers are extras: where they can't be had (a right, an option kafka-python does not know) they are None.
 """
@@ -6,7 +7,7 @@ The answers are extras: where they can't be had (a right, an option kafka-python
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -60,6 +61,33 @@ async def share_groups(connection: Connection) -> list[tuple[str, str]]:
         return [(row["group_id"], row["group_state"]) for row in rows if row.get("group_type") == "share"]
 
     return await connection.call("listing share groups", lambda: _ask(connection.address, listed)) or []
+
+
+def describe_topic(address: Address, name: str) -> Mapping[str, Any] | None:
+    """A topic as any broker describes it in a Metadata response; nothing is created."""
+
+    def told(admin: Any) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = admin.describe_topics([name])[0]
+        return found
+
+    return _ask(address, told)
+
+
+def describe_configs(address: Address, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
+    """Effective configuration by topic; a topic that is missing or closed is left out."""
+
+    def told(admin: Any) -> dict[str, dict[str, str]]:
+        from kafka.admin import ConfigResource
+
+        found = admin.describe_configs([ConfigResource("topic", name) for name in names], config_filter="all")
+        topics = found.get("topic", {})
+        return {
+            name: {key: entry["value"] or "" for key, entry in entries.items()}
+            for name, entries in topics.items()
+            if entries
+        }
+
+    return _ask(address, told)
 
 
 def _described(admin: Any, transactional_id: str) -> Transaction:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
 from mqtui.domain.figure import Figure, exact, total, unknown
@@ -47,7 +47,7 @@ def committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | s
         }
         for name, promise in asked.items():
             try:
-                told = promise.result(ANSWER + 5)
+                told = answer_of(promise)
             except KafkaException as error:
                 inner = error_of(error)
                 if inner.code() in AWAY or inner.code() in SLOW:

@@ -7,21 +7,29 @@ One request for everything is superlinear in librdkafka [10,000 partitions: 0.53
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from typing import TypeAlias
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.connection import ANSWER, SOON, Connection, answer_of
+from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 
 CHUNK = 500
+
+LAGGARDS = 3.0
+"""Seconds a partition has to answer by itself: a leader that is away costs only its own (K19)."""
+
 NOBODY = -1
 """The offset ListOffsets gives for a time after the last record."""
 
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
+
+Promises: TypeAlias = dict[Place, Future[ListOffsetsResultInfo]]
 
 Answers: TypeAlias = Mapping[Place, int | KafkaError]
 """An offset, or why there is none."""
@@ -33,7 +41,7 @@ async def ask_offsets(
     """Offsets by partition; with `committed` the end is the last stable offset (K8).
 
     Raises:
-        CannotConnect, BrokerTrouble: nobody answered at all.
+        CannotConnect, BrokerTrouble: no partition answered at all.
     """
     admin = connection.admin()
     wanted = list(places)
@@ -61,22 +69,59 @@ def _leaderless(answer: KafkaError) -> bool:
 def _collect(
     admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
 ) -> dict[Place, int | KafkaError]:
+    """One request ends when its slowest leader answered, or not at all: then each partition is asked by itself."""
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-    promises = {}
+    promises: Promises = {}
     remaining = iter(places)
     while chunk := list(itertools.islice(remaining, CHUNK)):
-        asked = {TopicPartition(topic, partition): spec for topic, partition in chunk}
-        promises.update(admin.list_offsets(asked, isolation_level=level, request_timeout=ANSWER))
+        promises |= _ask(admin, chunk, spec, level, ANSWER)
+    futures.wait(promises.values(), SOON)
+    late = [place for place, promise in promises.items() if not promise.done()]
     found: dict[Place, int | KafkaError] = {}
-    for place, promise in promises.items():
-        try:
-            found[place.topic, place.partition] = promise.result(ANSWER + 5).offset
-        except KafkaException as error:
-            inner = error_of(error)
-            if inner.code() in AWAY or inner.code() in SLOW:
-                raise
-            found[place.topic, place.partition] = inner
+    if 1 < len(late) <= CHUNK:
+        alone: Promises = {}
+        for place in late:
+            alone |= _ask(admin, [place], spec, level, LAGGARDS)
+        found = {place: _answer(promise) for place, promise in alone.items()}
+        if all(_is_silent(answer) for answer in found.values()):
+            found = {}
+    found |= {place: _answer(promise) for place, promise in promises.items() if place not in found}
+    silent = [answer for answer in found.values() if isinstance(answer, KafkaError) and _is_silent(answer)]
+    if silent and len(silent) == len(found):
+        raise KafkaException(silent[0])
     return found
+
+
+def _ask(
+    admin: AdminClient, places: Sequence[Place], spec: OffsetSpec, level: IsolationLevel, seconds: float
+) -> Promises:
+    asked = {TopicPartition(topic, partition): spec for topic, partition in places}
+    promises = admin.list_offsets(asked, isolation_level=level, request_timeout=seconds)
+    return {(place.topic, place.partition): promise for place, promise in promises.items()}
+
+
+def _answer(promise: Future[ListOffsetsResultInfo]) -> int | KafkaError:
+    """An offset, or why there is none. A leader that did not answer is no error to librdkafka: it gives -1001."""
+    try:
+        offset: int = answer_of(promise).offset
+    except KafkaException as error:
+        return error_of(error)
+    return offset if offset != OFFSET_INVALID else KafkaError(KafkaError._TIMED_OUT, "its leader did not answer")
+
+
+def _is_silent(answer: int | KafkaError) -> bool:
+    return isinstance(answer, KafkaError) and (answer.code() in AWAY or answer.code() in SLOW)
+
+
+def why_missing(error: KafkaError) -> str:
+    """Why a partition gives no offsets, in plain words and the library's."""
+    if error.code() in (KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT, KafkaError.NOT_LEADER_FOR_PARTITION):
+        return f"has no leader ({said_of(error)})"
+    if error.code() == KafkaError.LISTENER_NOT_FOUND:
+        return f"has a leader without an address on this listener ({said_of(error)})"
+    if _is_silent(error):
+        return f"has a leader that does not answer ({said_of(error)})"
+    return f"gives no offsets ({said_of(error)})"
 
 
 def numbers(answers: Answers) -> dict[int, int]:

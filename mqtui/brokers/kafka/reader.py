@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.feed import Feed
-from mqtui.brokers.kafka.offsets import NOBODY, ask_offsets, numbers
+from mqtui.brokers.kafka.offsets import NOBODY, ask_offsets, numbers, why_missing
 from mqtui.brokers.kafka.picking import Pick, pick
 from mqtui.brokers.kafka.tail import following
 from mqtui.brokers.kafka.topics import describe, topic_name
@@ -30,6 +30,12 @@ class Ends:
     first: Mapping[int, int]
     end: Mapping[int, int]
     high: Mapping[int, int]
+    missing: Mapping[int, str] = field(default_factory=dict)
+    """Partitions that give no offsets, and why: "has no leader (LEADER_NOT_AVAILABLE: ...)" (K19)."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What is not in a look at these offsets, a sentence a partition."""
+        return tuple(f"partition {number} is missing: it {why}" for number, why in sorted(self.missing.items()))
 
 
 async def ends_of(connection: Connection, ref: Ref, partition: int | None = None) -> Ends:
@@ -37,21 +43,29 @@ async def ends_of(connection: Connection, ref: Ref, partition: int | None = None
 
     Raises:
         NotFound: no such topic or partition.
-        BrokerTrouble: a partition has no leader.
+        BrokerTrouble: no partition of those asked for gives offsets.
     """
     topic = await describe(connection, topic_name(ref))
     if partition is not None and partition not in topic.partitions:
         raise NotFound(f"{topic.name} has no partition {partition}", f"It has {len(topic.partitions)}, from 0 on.")
     wanted = topic.partitions if partition is None else (partition,)
     places = [(topic.name, number) for number in wanted]
-    first = await ask_offsets(connection, places, OffsetSpec.earliest())
-    stable = await ask_offsets(connection, places, OffsetSpec.latest(), committed=True)
-    high = await ask_offsets(connection, places, OffsetSpec.latest())
-    for answers in (first, stable, high):
-        for (_, number), answer in answers.items():
-            if not isinstance(answer, int):
-                raise BrokerTrouble(f"Partition {number} of {topic.name} gives no offsets", said_of(answer))
-    return Ends(numbers(first), numbers(stable), numbers(high))
+    answers = await asyncio.gather(
+        ask_offsets(connection, places, OffsetSpec.earliest()),
+        ask_offsets(connection, places, OffsetSpec.latest(), committed=True),
+        ask_offsets(connection, places, OffsetSpec.latest()),
+    )
+    missing: dict[int, str] = {}
+    for (_, number), answer in (pair for each in answers for pair in each.items()):
+        if not isinstance(answer, int):
+            missing.setdefault(number, why_missing(answer))
+    if wanted and len(missing) == len(wanted):
+        number, why = min(missing.items())
+        raise BrokerTrouble(f"Partition {number} of {topic.name} gives no offsets", f"It {why}.")
+    first, stable, high = (
+        {number: offset for number, offset in numbers(each).items() if number not in missing} for each in answers
+    )
+    return Ends(first, stable, high, missing)
 
 
 class KafkaReader:
@@ -69,6 +83,7 @@ class KafkaReader:
             {number: Offset(number, offset) for number, offset in known.first.items()},
             {number: Offset(number, offset) for number, offset in known.end.items()},
             sum(max(0, known.high[number] - offset) for number, offset in known.end.items()),
+            known.notes(),
         )
 
     async def price(self, ref: Ref, count: int) -> Price:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
 
-from confluent_kafka import KafkaException, TopicCollection, Uuid
+from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, TopicDescription
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, topic_right
-from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
+from mqtui.brokers.kafka.kafka_python import describe_configs, describe_topic
+from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.resource import Kind, Ref
 
 LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -59,14 +64,9 @@ async def describe(connection: Connection, name: str) -> Topic:
     Raises:
         NotFound: it does not exist.
         NotAuthorised: Describe is missing.
+        TimedOut: nobody answered; whether it exists is not known.
     """
-    admin = connection.admin()
-    asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
-    try:
-        return topic_of(await connection.ask(asked[name], f"looking at {name}"))
-    except (NotFound, NotAuthorised) as error:
-        cause = error.__cause__
-        raise (refusal(connection, cause, name) if isinstance(cause, KafkaException) else error) from cause
+    return await connection.call(f"looking at {name}", partial(described, connection, name))
 
 
 def described(connection: Connection, name: str) -> Topic:
@@ -74,11 +74,13 @@ def described(connection: Connection, name: str) -> Topic:
     admin = connection.admin()
     asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
     try:
-        return topic_of(asked[name].result(ANSWER + 5))
+        if not connection.controller_answers(asked.values()):
+            told = describe_topic(connection.address, name)
+            if told is not None:
+                return _topic_told(told, name)
+        return topic_of(answer_of(asked[name]))
     except KafkaException as error:
         raise refusal(connection, error, name) from error
-    except TimeoutError as error:
-        raise connection.health.verdict() or NotFound(f"No answer about {name}") from error
 
 
 def missing(name: str) -> NotFound:
@@ -108,6 +110,25 @@ def topic_of(told: TopicDescription) -> Topic:
     )
 
 
+def _topic_told(told: Mapping[str, Any], name: str) -> Topic:
+    """The same from a Metadata response.
+
+    Raises:
+        KafkaException: the broker's error for that topic.
+    """
+    partitions = told["partitions"]
+    if told["error_code"]:
+        raise KafkaException(KafkaError(told["error_code"]))
+    return Topic(
+        name,
+        java_id(Uuid(*struct.unpack(">qq", UUID(str(told["topic_id"])).bytes))),
+        tuple(sorted(partition["partition_index"] for partition in partitions)),
+        max((len(partition["replica_nodes"]) for partition in partitions), default=0),
+        min((len(partition["isr_nodes"]) for partition in partitions), default=0),
+        frozenset(AclOperation[right] for right in told["authorized_operations"] or ()),
+    )
+
+
 def java_id(told: Uuid) -> str:
     """A topic id as Kafka's own tools write it: base64 for URLs, without padding."""
     return str(told).translate(URL_SAFE).rstrip("=")
@@ -122,9 +143,14 @@ async def configs(connection: Connection, names: Sequence[str]) -> Mapping[str, 
 
     def collect() -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        for resource, promise in admin.describe_configs(resources, request_timeout=ANSWER).items():
+        promises = admin.describe_configs(resources, request_timeout=ANSWER)
+        if not connection.controller_answers(promises.values()):
+            told = describe_configs(connection.address, names)
+            if told is not None:
+                return told
+        for resource, promise in promises.items():
             try:
-                entries = promise.result(ANSWER + 5)
+                entries = answer_of(promise)
             except KafkaException as error:
                 if error_of(error).code() in MISSING or error_of(error).code() in RIGHTS:
                     continue

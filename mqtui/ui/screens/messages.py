@@ -253,6 +253,8 @@ class MessagesPlace(MessageListing):
             all_read = there.known and len(lines.items) >= (there.number or 0)
             what = "from there on" if self.reading.start is not None else "newest"
             parts.append(f"{len(lines.items):,}" if all_read else f"{what} {len(lines.items):,} of {there}")
+        if self.reading is not None:
+            parts += [note.partition(":")[0] for note in self.reading.notes]
         if self.filtered:
             parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
         if lines.marks:

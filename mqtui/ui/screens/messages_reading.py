@@ -34,6 +34,9 @@ class Reading:
         self.there: Figure = unknown("not asked")
         """How many messages there are."""
 
+        self.notes: tuple[str, ...] = ()
+        """What of them can't be read now, and why."""
+
         self._next: dict[int, Offset | EntryId] = {}
 
     @property
@@ -54,7 +57,7 @@ class Reading:
             MqtuiError: the destination can't be read, or is gone.
         """
         known = await self.session.broker.reader.extent(self.ref)
-        self.there = known.count
+        self.there, self.notes = known.count, known.notes
         self._next = {part: end for part, end in known.end.items() if isinstance(end, Offset | EntryId)}
         looked = await browse.look(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
         async with aclosing(browse.peek(self.session, looked, Consent())) as batches:

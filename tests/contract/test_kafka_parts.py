@@ -1,0 +1,169 @@
+"""A broker that is away costs only what it holds, and no answer is not absence (K19, C34, C56, C58)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import NewTopic
+
+from mqtui.brokers.adapters import connect
+from mqtui.brokers.kafka import connection as connections
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.snapshot import holder_of, state_of
+from mqtui.brokers.port import Adapter
+from mqtui.cli import exits
+from mqtui.domain.errors import BrokerTrouble, TimedOut
+from mqtui.domain.message import Offset
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.span import Edge, Span
+from tests.brokers import Brokers
+from tests.contract.asking import read
+from tests.contract.kafka_stage import WAIT, Run, Stage, until
+from tests.contract.worlds import address_of
+
+USER, SECRET = "ada", "not so secret"
+SESSION = 15.0
+"""Seconds within which the controller fences a broker that is gone."""
+
+
+class Pair:
+    """Two brokers: the first has a listener with a login, the second only the plain one."""
+
+    def __init__(self, brokers: Brokers) -> None:
+        self.servers = brokers.servers
+        users = [f"super.users=User:ANONYMOUS;User:{USER}"]
+        self.stage = Stage(self.servers.start_kafka("pair", sasl_users={USER: SECRET}, config=users))
+        self.servers.start_kafka("pair-2", joins="pair")
+        until(lambda: len(self.stage.admin.list_topics(timeout=WAIT).brokers) == 2, WAIT, "both are there")
+        self.login = f"kafka://{USER}:{SECRET.replace(' ', '%20')}@127.0.0.1:{self.servers.ports('pair')['sasl']}"
+
+    def topic(self, stem: str, *leaders: int) -> Ref:
+        """A topic whose partitions have these brokers only."""
+        name = f"{self.stage.prefix}.{stem}"
+        made = NewTopic(name, len(leaders), replica_assignment=[[leader] for leader in leaders])
+        self.stage.admin.create_topics([made])[name].result(WAIT)
+        until(lambda: self._led(name), WAIT, f"{name} has its leaders")
+        return Ref(Kind.TOPIC, name)
+
+    def _led(self, name: str) -> bool:
+        topic = self.stage.admin.list_topics(timeout=WAIT).topics.get(name)
+        return topic is not None and all(part.leader > 0 for part in topic.partitions.values())
+
+    def without_second(self, ref: Ref) -> None:
+        """Kill the second broker, until its partitions have no leader."""
+        self.servers.kill("pair-2")
+        until(lambda: not self._led(ref.name), SESSION, "partitions without a leader")
+
+
+@pytest.fixture(scope="module")
+def pair(brokers: Brokers) -> Iterator[Pair]:
+    made = Pair(brokers)
+    yield made
+    for name in ("pair-2", "pair"):
+        made.servers.discard(name)
+
+
+async def timed(pause: float, adapter: Adapter, ref: Ref, span: Span, limit: int) -> list[Offset]:
+    """Where the messages of a look lie; it takes at most so many seconds."""
+    began = time.monotonic()
+    found = await read(adapter, ref, span, limit=limit)
+    assert time.monotonic() - began < pause
+    return [message.position for message in found if isinstance(message.position, Offset)]
+
+
+async def test_a_broker_without_an_address_here_costs_only_its_partitions(pair: Pair) -> None:
+    """C58: metadata names it as the controller, which nobody on this listener can reach; the leader answers."""
+    own, shared = pair.topic("own", 1), pair.topic("shared", 1, 2, 1)
+    pair.stage.fill(own, 6)
+    pair.stage.fill(shared, 30, partitions=3)
+    adapter = connect(address_of(pair.login))
+    assert len(await timed(8.0, adapter, own, Span(Edge.OLDEST), 10)) == 6
+    places = await timed(8.0, adapter, shared, Span(Edge.NEWEST), 100)
+    assert Counter(place.partition for place in places) == {0: 10, 2: 10}
+    (note,) = (await adapter.broker.reader.extent(shared)).notes
+    assert note.startswith("partition 1 is missing: it has")
+    assert (await adapter.broker.catalog.detail(own)).partitions == 1
+    source = await adapter.broker.snapshot(own)
+    assert source.identity == (await pair.stage.adapter().broker.snapshot(own)).identity
+    await adapter.close()
+
+
+async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves(pair: Pair) -> None:
+    """C56: peek, tail, plan and run go on with what answers; afterwards the rest moves, once."""
+    dlq, home = pair.topic("dlq", 1, 2, 1), pair.topic("home", 1, 1)
+    pair.stage.fill(dlq, 30, partitions=3)
+    adapter = pair.stage.adapter()
+    assert (await adapter.broker.reader.extent(dlq)).notes == ()
+    pair.without_second(dlq)
+    try:
+        places = await timed(8.0, adapter, dlq, Span(Edge.NEWEST), 100)
+        assert Counter(place.partition for place in places) == {0: 10, 2: 10}
+        with pytest.raises(BrokerTrouble, match="Partition 1"):
+            await read(adapter, dlq, Span(Edge.OLDEST, partition=1), limit=1)
+        tail = aiter(adapter.broker.reader.tail(dlq))
+        coming = asyncio.ensure_future(anext(tail))
+        await asyncio.sleep(1.0)
+        producer = pair.stage.producer()
+        producer.produce(dlq.name, b"late", b"k", 2)
+        assert producer.flush(WAIT) == 0
+        assert [message.value for message in await asyncio.wait_for(coming, WAIT)] == [b"late"]
+        await tail.aclose()  # type: ignore[attr-defined]  # an async generator behind the port's AsyncIterator
+        run = Run(adapter, dlq, home)
+        source, plan = await run.planned()
+        (risk,) = [risk for risk in plan.risks if risk.name == "missing-partition"]
+        assert risk.text.startswith("partition 1 has no leader")
+        assert risk.text.endswith("its letters are not in the plan")
+        async with run.lease((source, plan)) as lease:
+            moved = [await lease.move(run.transfers(batch)) async for batch in lease.batches(100)]
+        assert sum(map(len, moved)) == 21
+    finally:
+        pair.servers.restart("pair-2")
+    until(lambda: pair._led(dlq.name), WAIT, "partition 1 has its leader again")
+    await Run(adapter, dlq, home).all()
+    assert Counter(pair.stage.values(home)) == Counter(pair.stage.values(dlq))
+    await adapter.close()
+
+
+async def test_a_leader_that_says_nothing_costs_only_its_partition(pair: Pair) -> None:
+    """K19: frozen, so that the connection stands and no answer comes; before the controller takes note of it."""
+    frozen = pair.topic("frozen", 1, 2)
+    pair.stage.fill(frozen, 20, partitions=2)
+    adapter = pair.stage.adapter()
+    await adapter.broker.reader.extent(frozen)
+    pair.servers.pause("pair-2")
+    try:
+        known = await asyncio.wait_for(adapter.broker.reader.extent(frozen), 12.0)
+    finally:
+        pair.servers.resume("pair-2")
+    assert set(known.end) == {0}
+    assert known.notes[0].startswith("partition 1 is missing: it has")
+    await adapter.close()
+
+
+async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C34: a plan must not say that nothing was handled, because the state topic could not be asked about."""
+    stage = Stage(brokers.servers.start_kafka("silent"))
+    adapter = stage.adapter()
+    dlq, home = stage.topic("dlq"), stage.topic("home")
+    stage.fill(dlq, 10)
+    await Run(adapter, dlq, home).all()
+    identity = (await adapter.broker.snapshot(dlq)).identity
+    await adapter.close()
+    connection = Connection(stage.address)
+    assert (await state_of(connection, identity)).marks(0).count(0, 10) == 10
+    brokers.servers.pause("silent")
+    monkeypatch.setattr(connections, "LATEST", 1.0)
+    monkeypatch.setattr(connections, "SOON", 0.2)
+    try:
+        for question in (state_of, holder_of):
+            with pytest.raises(TimedOut) as told:
+                await question(connection, identity)
+            assert exits.code(told.value) == exits.NO_CONNECTION
+    finally:
+        brokers.servers.resume("silent")
+    await connection.close()
+    brokers.servers.discard("silent")
