@@ -17,7 +17,7 @@ import msgspec
 
 from mqtui.domain import field_table
 from mqtui.domain.errors import BadInput
-from mqtui.domain.resource import name_text
+from mqtui.domain.resource import name_bytes, name_text
 
 Value: TypeAlias = str | int | None
 Decoder: TypeAlias = Callable[[bytes | None], Value]
@@ -94,7 +94,18 @@ def json_member(value: bytes | None, path: str) -> Value:
     A number picks of an array (`-1` the last), a name that meets an array asks its first item. JSON inside a string is
     read where the path goes on.
     """
-    return _scalar(_member_of(_parsed(value or b"null"), path))
+    return _scalar(_member_of(json_value(value or b"null"), path))
+
+
+def body_member(value: bytes | None, paths: tuple[str, ...], codec: str) -> Value:
+    """The first member that a JSON body has of several, read by the codec if it is text."""
+    for path in paths:
+        found = _scalar(_member_of(json_value(value or b"null"), path))
+        if isinstance(found, str):
+            return PLAIN[codec](name_bytes(found)) if codec in PLAIN else found
+        if found is not None:
+            return found
+    return None
 
 
 def msgpack_member(value: bytes | None, path: str) -> Value:
@@ -106,8 +117,9 @@ def msgpack_member(value: bytes | None, path: str) -> Value:
     return _scalar(_member_of(found, path))
 
 
-@lru_cache(maxsize=64)
-def _parsed(value: bytes | str) -> object:
+@lru_cache(maxsize=8)
+def json_value(value: bytes | str) -> object:
+    """A JSON text as Python's own values, None where it is no JSON. What is given is shared and must not be changed."""
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
@@ -117,7 +129,7 @@ def _parsed(value: bytes | str) -> object:
 def _member_of(found: object, path: str) -> object:
     for member in path.split("."):
         if isinstance(found, str):
-            found = _parsed(found)
+            found = json_value(found)
         if isinstance(found, list):
             is_index = member.lstrip("-").isdecimal()
             at = int(member) if is_index else 0

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from typing import TypeAlias
 
-from mqtui.domain.codec import Decoder, Value, decoder
+from mqtui.domain.body_envelope import BodyEnvelope
+from mqtui.domain.codec import Decoder, Value, body_member, decoder
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
@@ -79,6 +80,8 @@ class Convention:
     destinations: tuple[str, ...] = ()
     order: int = 50
     loose: tuple[str, ...] = ()
+    envelope: BodyEnvelope | None = None
+    """Of a convention whose letters are JSON envelopes: its fields are members of the body, by paths."""
 
 
 Row: TypeAlias = tuple[str | bytes, ...]
@@ -106,12 +109,16 @@ class Layout:
     after: tuple[str, ...]
     kept: tuple[str, ...]
     stripped: frozenset[str]
+    body: Mapping[str, Decoder] = field(default_factory=dict)
+    """How a field is read from the body, where that is an envelope."""
+
+    envelope: BodyEnvelope | None = None
 
     def read(self, message: Message, name: str) -> Value:
         """The first value of a field: of headers written twice the first are the true origin's."""
         slot = self.slots.get(name)
         if slot is None:
-            return None
+            return self.body[name](message.value) if name in self.body else None
         pairs = message.headers or message.fields
         return slot.decode(pairs[slot.first][1])
 
@@ -119,7 +126,7 @@ class Layout:
         """The last value of a field: the latest hop's."""
         slot = self.slots.get(name)
         if slot is None:
-            return None
+            return self.body[name](message.value) if name in self.body else None
         pairs = message.headers or message.fields
         return slot.decode(pairs[slot.last][1])
 
@@ -147,7 +154,18 @@ class NamedOrigin:
 class Conventions:
     """All conventions, asked by header names first and by the destination's name where no header tells."""
 
-    __slots__ = ("_any", "_last", "_layouts", "_loose_layouts", "_named", "_patterns", "_settled", "known")
+    __slots__ = (
+        "_any",
+        "_enveloped",
+        "_last",
+        "_layouts",
+        "_loose_layouts",
+        "_named",
+        "_opened_layouts",
+        "_patterns",
+        "_settled",
+        "known",
+    )
 
     def __init__(self, known: Iterable[Convention]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
@@ -160,6 +178,10 @@ class Conventions:
         self._last: tuple[Ref | None, bool] = (None, False)
         """Where the last message lay, and whether that place is known to hold dead letters."""
 
+        self._opened_layouts: dict[tuple[int, str], tuple[Layout, Layout]] = {}
+        """By the layout of the headers, which is kept so that its id stays its own, and the convention of the body."""
+
+        self._enveloped = [one for one in self.known if one.envelope is not None]
         self._patterns = [
             (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
         ]
@@ -188,6 +210,22 @@ class Conventions:
             if len(layouts) >= MOST_LAYOUTS:
                 layouts.clear()
             found = layouts[row] = self._laid_out(broker, row, is_known=is_known)
+        body = message.value
+        if body is None or not self._enveloped or "origin" in found.slots or body[:1] != b"{":
+            return found
+        return self._opened(found, body)
+
+    def _opened(self, found: Layout, body: bytes) -> Layout:
+        """The layout of a letter whose body may be an envelope."""
+        for convention in self._enveloped:
+            rule = convention.envelope
+            if rule is not None and found.broker in convention.brokers and rule.holds(body):
+                key = (id(found), convention.name)
+                if key not in self._opened_layouts:
+                    if len(self._opened_layouts) >= MOST_LAYOUTS:
+                        self._opened_layouts.clear()
+                    self._opened_layouts[key] = (found, _with_body(found, convention))
+                return self._opened_layouts[key][1]
         return found
 
     def settle(self, broker: BrokerKind, name: str, origin: NamedOrigin) -> Conventions:
@@ -226,7 +264,7 @@ class Conventions:
             names = [name if isinstance(name, str) else name_text(name) for name in row]
             kinds = [""] * len(names)
         seen = set(names)
-        here = [one for one in self.known if broker in one.brokers]
+        here = [one for one in self.known if broker in one.brokers and one.envelope is None]
         following = [one for one in here if not seen.isdisjoint(one.detect)]
         if is_known:
             following += [one for one in here if one not in following and not seen.isdisjoint(one.loose)]
@@ -249,6 +287,15 @@ class Conventions:
             tuple(dict.fromkeys(name for name in names if name not in stripped)),
             frozenset(stripped),
         )
+
+
+def _with_body(found: Layout, convention: Convention) -> Layout:
+    read = {
+        told: partial(body_member, paths=tuple(place.name for place in places), codec=places[0].codec)
+        for told, places in convention.fields.items()
+    }
+    name, rule = convention.name, convention.envelope
+    return replace(found, convention=name, after=convention.after, body=read, envelope=rule)
 
 
 def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
+from mqtui.domain.body_envelope import Content
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Header, Message, Outgoing, Position
 from mqtui.domain.resource import Ref
@@ -133,13 +134,19 @@ class Transfer:
     dropped: frozenset[str] = frozenset()
     """Names of AMQP properties that stay behind."""
 
+    content: Content | None = None
+    """The message in the letter's body, which goes instead of the letter; None: the letter itself goes."""
+
     def outgoing(self) -> Outgoing:
         """The message to send."""
         letter, stripped = self.letter, self.stripped
-        headers = letter.headers
+        message = self.content or letter
+        headers = message.headers
         if stripped:
             headers = tuple(header for header in headers if header[0] not in stripped)
         properties = letter.envelope.properties if letter.envelope else ()
+        if self.content is not None:
+            properties = self.content.properties
         if self.dropped:
             properties = tuple(pair for pair in properties if pair[0] not in self.dropped)
         fields = letter.fields
@@ -148,8 +155,8 @@ class Transfer:
             fields = tuple(pair for pair in fields if pair[0] not in names)
         return Outgoing(
             self.target,
-            letter.value,
-            letter.key,
+            message.value,
+            message.key,
             headers + self.added,
             fields,
             self.partition,

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from mqtui.domain import codec
+from mqtui.domain.body_envelope import BodyEnvelope
 from mqtui.domain.convention import FIELDS, Convention, Conventions, Place
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
@@ -50,6 +51,18 @@ class StripFile(msgspec.Struct, forbid_unknown_fields=True):
 Given = str | PlaceFile | list[str | PlaceFile]
 
 
+class EnvelopeFile(msgspec.Struct, forbid_unknown_fields=True):
+    """Where a letter that is a JSON envelope keeps the message: paths of members."""
+
+    value: list[str]
+    value_base64: list[str] = []
+    key: list[str] = []
+    key_base64: list[str] = []
+    headers: list[str] = []
+    properties: list[str] = []
+    detect: list[str] = []
+
+
 class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A convention as its TOML file has it."""
 
@@ -63,6 +76,7 @@ class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     fields: dict[str, Given] = {}
     exception: ExceptionFile = msgspec.field(default_factory=ExceptionFile)
     strip: StripFile = msgspec.field(default_factory=StripFile)
+    envelope: EnvelopeFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +134,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
             if field not in FIELDS:
                 known = ", ".join(sorted(FIELDS))
                 raise BadInput(f"{file}: unknown field `{field}` - at `$.{where}`", f"Known are {known}.")
-    if not (given.detect or given.loose or given.destinations):
+    if not (given.detect or given.loose or given.destinations or given.envelope):
         hint = "Give `detect`, `loose` or `destinations`."
         raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", hint)
     return Convention(
@@ -137,7 +151,14 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         tuple(given.destinations),
         given.order,
         tuple(given.loose),
+        _envelope(given.envelope),
     )
+
+
+def _envelope(given: EnvelopeFile | None) -> BodyEnvelope | None:
+    if given is None:
+        return None
+    return BodyEnvelope(**{name: tuple(paths) for name, paths in msgspec.structs.asdict(given).items()})
 
 
 def _places(file: Path, field: str, given: Given) -> Iterable[Place]:

@@ -11,6 +11,7 @@ from collections import Counter
 from contextlib import closing, suppress
 from time import time
 
+from mqtui.domain.body_envelope import open_envelope
 from mqtui.domain.convention import Conventions, NamedOrigin
 from mqtui.domain.deadletter import home_by, original_key
 from mqtui.domain.errors import NotAuthorised, NotFound, StorageFailed
@@ -76,6 +77,8 @@ class RouteCounter:
         self.letters = 0
         self._routes: Counter[tuple[Ref, str]] = Counter()
         self._keys: Counter[tuple[str, bool]] = Counter()
+        self._opened = 0
+        self._doubts: Counter[str] = Counter()
         self._conventions = conventions
 
     def add(self, letter: Message) -> None:
@@ -88,16 +91,22 @@ class RouteCounter:
         if letter.envelope is not None:
             key = original_key(layout, letter)
             self._keys[letter.envelope.routing_key if key is None else key, key is not None] += 1
+        if layout.envelope is not None and not isinstance(content := open_envelope(layout.envelope, letter), str):
+            self._opened += 1
+            self._doubts.update([content.doubt] if content.doubt else [])
 
     def add_earlier(self, seen: Sighting) -> None:
         """Let what an earlier and larger look met count where this one met nothing of the kind."""
         self.letters = seen.letters
         self._routes.update({route: count for route, count in seen.routes.items() if route not in self._routes})
         self._keys.update({key: count for key, count in seen.keys.items() if key not in self._keys})
+        self._opened = max(self._opened, seen.opened)
+        self._doubts.update({doubt: count for doubt, count in seen.doubts.items() if doubt not in self._doubts})
 
     def sighting(self) -> Sighting:
         """What was counted, as of now."""
-        return Sighting(int(time() * 1000), self.letters, dict(self._routes), dict(self._keys))
+        routes, keys, doubts = dict(self._routes), dict(self._keys), dict(self._doubts)
+        return Sighting(int(time() * 1000), self.letters, routes, keys, self._opened, doubts)
 
 
 async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> Sighting:

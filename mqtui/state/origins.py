@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -29,6 +29,11 @@ class Sighting:
     letters: int
     routes: Routes
     keys: Keys
+    opened: int = 0
+    """Letters whose message is taken out of an envelope."""
+
+    doubts: Mapping[str, int] = field(default_factory=dict)
+    """Letters whose message may not be the one that was sent, by the reason."""
 
     @property
     def targets(self) -> tuple[Ref, ...]:
@@ -57,13 +62,14 @@ class OriginsSeen:
         told = json.loads(row[0])
         routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in told["routes"]}
         keys = {(key, is_first): count for key, is_first, count in told["keys"]}
-        return Sighting(told["at"], told["letters"], routes, keys)
+        return Sighting(told["at"], told["letters"], routes, keys, told["opened"], told["doubts"])
 
     def set(self, queue: str, seen: Sighting) -> None:
         """Remember a look; it takes the place of the one before."""
         routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.routes.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
-        look = json.dumps({"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys})
+        told = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
+        look = json.dumps(told | {"opened": seen.opened, "doubts": dict(seen.doubts)})
         with self._database().transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO seen (queue, look) VALUES (?, ?)", (name_bytes(queue), look))
 

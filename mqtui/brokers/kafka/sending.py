@@ -81,7 +81,7 @@ class Outbox:
 
     def send(self, producer: Producer, place: int, transfer: Transfer) -> Receipt | None:
         """Hand over one letter, whose target is known; a receipt where it is refused at once."""
-        letter, known = transfer.letter, self._known
+        letter, known = transfer.content or transfer.letter, self._known
         if transfer.target is not self._last:
             self._last, known = transfer.target, self._targets[transfer.target]
             self._known = known

@@ -25,7 +25,7 @@ from mqtui.services.redrive.order import Order, figure_of
 from mqtui.services.redrive.preview import Preview, preview
 from mqtui.services.redrive.recalled import recalled
 from mqtui.services.redrive.routing import Router
-from mqtui.services.redrive.sighting import deliver, find_targets, sighting_facts
+from mqtui.services.redrive.sighting import deliver, doubt_risks, find_targets, opened_in_words, sighting_facts
 from mqtui.services.redrive.stamps import NAMES, Stamps
 from mqtui.services.session import Session
 from mqtui.state.origins import Sighting
@@ -66,6 +66,9 @@ class Planned:
 
     within: Guarantee | None = None
     """What the source's broker promises for its own part: how it keeps in mind what was taken out."""
+
+    opens: bool = False
+    """Whether a letter's message is taken out of an envelope, so that each letter has to be looked at."""
 
     conventions: Conventions = field(kw_only=True)
     """As they hold for the letters of the source: the run reads them like the plan."""
@@ -157,7 +160,8 @@ async def _made(
     if remote is not None:
         plan = replace(plan, guarantee=ACROSS)
         delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
-    return Planned(order, plan, source, targets, delivery, seen is not None, within, conventions=conventions)
+    opens = seen is not None and seen.opened > 0
+    return Planned(order, plan, source, targets, delivery, seen is not None, within, opens, conventions=conventions)
 
 
 def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
@@ -268,6 +272,8 @@ def _facts(
         facts.append(
             ("walk", "letters are lent one by one; those not selected go back in order, each spends a delivery")
         )
+    if seen and seen.opened and order.verb is not Verb.DISCARD:
+        facts.append(("opened", opened_in_words(seen.opened)))
     if seen and seen.largest:
         facts.append(("size", f"largest {seen.largest:,} B, all {seen.size:,} B"))
     if order.stages.first or order.stages.watched:
@@ -322,6 +328,7 @@ def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[R
         )
     if seen and order.verb is not Verb.DISCARD:
         risks += [Risk("no-origin", f"{number:,} stay: {reason}") for reason, number in seen.lost.items()]
+        risks += doubt_risks(seen.doubts)
         risks += [
             Risk("came-back", f"{number:,} came back after run {run[:4].upper() or '?'}")
             for run, number in seen.runs.items()

@@ -31,13 +31,19 @@ class Preview:
     runs: Counter[str] = field(default_factory=Counter)
     """Earlier runs that sent letters home that are here again."""
 
+    opened: int = 0
+    """Letters whose message is taken out of an envelope."""
+
+    doubts: Counter[str] = field(default_factory=Counter)
+    """Letters whose message may not be the one that was sent, by the reason."""
+
     largest: int = 0
     size: int = 0
     oldest: int | None = None
     keyless: int = 0
 
-    def note(self, letter: Message, way: Transfer | Lost) -> None:
-        """Count one chosen letter and its way."""
+    def note(self, letter: Message, way: Transfer | Lost, doubt: str = "") -> None:
+        """Count one chosen letter and its way; `doubt` says why its message may not be the one that was sent."""
         self.chosen += 1
         size = letter.size
         self.size += size
@@ -51,6 +57,9 @@ class Preview:
             self.lost[way.reason] += 1
             return
         self.targets[way.target] += 1
+        self.opened += way.content is not None
+        if doubt:
+            self.doubts[doubt] += 1
         names = [name for name, _, _ in letter.headers] or [
             name.decode("utf-8", "surrogateescape") for name, _ in letter.fields
         ]
@@ -89,7 +98,7 @@ async def preview(
             found.seen += 1
             if wanted:
                 way = router.route(letter)
-                found.note(letter, way)
+                found.note(letter, way, router.doubt(letter, way))
                 if isinstance(way, Transfer):
                     homecoming.note(letter, way)
                 if limit is not None and found.chosen >= limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mqtui.domain.body_envelope import Content, looks_like_envelope, open_envelope
 from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.deadletter import home_by, original_key
 from mqtui.domain.message import Message
@@ -14,6 +15,11 @@ from mqtui.services.redrive.stamps import NAMES, Stamps
 
 DROPPED = frozenset({"user_id", "expiration"})
 """AMQP properties that stay behind: `user_id` must be the sender's own, an expiration would kill the letter again."""
+
+ENVELOPE = "envelope"
+"""The risk of a plan that delivers what an envelope holds without being sure of its bytes, or an envelope itself."""
+
+UNKNOWN = "it looks like an envelope that no convention describes, and would be delivered whole"
 
 BROKER_OWN = frozenset({"x-delivery-count", "x-acquired-count"})
 """Headers a quorum queue adds to each delivery; they are no part of the letter."""
@@ -30,9 +36,17 @@ class Router:
     """Decides for each letter of one order."""
 
     def __init__(
-        self, order: Order, kind: BrokerKind, conventions: Conventions, stamps: Stamps, targets: frozenset[Ref] | None
+        self,
+        order: Order,
+        kind: BrokerKind,
+        conventions: Conventions,
+        stamps: Stamps,
+        targets: frozenset[Ref] | None,
+        risks: frozenset[str] = frozenset(),
     ) -> None:
-        """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made."""
+        """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made. `risks`
+        are the names of the plan's: what it does not tell is not risked.
+        """
         self.verb = order.verb
         self._to = order.to
         self._kind = kind
@@ -40,6 +54,7 @@ class Router:
         self._conventions = conventions
         self._stamps = stamps
         self._targets = targets
+        self._opens_doubtful = targets is None or ENVELOPE in risks
         self._ours = stamps.stripped(kind) | (BROKER_OWN if kind is BrokerKind.RABBITMQ else frozenset())
         self._dropped = DROPPED if kind is BrokerKind.RABBITMQ else frozenset()
         self._layout: Layout | None = None
@@ -70,6 +85,14 @@ class Router:
             if self._targets is not None and target not in self._targets:
                 return Lost(f"{target} is not in the plan")
             self._usual = target
+        content: Content | None = None
+        if layout.envelope is not None:
+            opened = open_envelope(layout.envelope, letter)
+            if isinstance(opened, str):
+                return Lost(opened)
+            if opened.doubt and not self._opens_doubtful:
+                return Lost(f"the message in its envelope is not sure to be the one that was sent: {opened.doubt}")
+            content = opened
         return Transfer(
             letter,
             target,
@@ -79,7 +102,21 @@ class Router:
             self._strips,
             self._mark(letter),
             self._dropped,
+            content,
         )
+
+    def doubt(self, letter: Message, way: Transfer | Lost) -> str:
+        """Why the message that goes may not be the one that was sent; "" where nothing speaks against it.
+
+        Of letters whose headers tell nothing the body is looked at: an envelope that nobody described would go whole.
+        """
+        if isinstance(way, Lost):
+            return ""
+        if way.content is not None:
+            return way.content.doubt
+        layout = self._conventions.layout(letter)
+        tells_nothing = not layout.slots and not letter.fields
+        return UNKNOWN if tells_nothing and looks_like_envelope(letter.value) else ""
 
     def _learn(self, layout: Layout) -> None:
         """What stays behind, the convention's and ours of an earlier run, and how such letters are marked."""

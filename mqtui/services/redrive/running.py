@@ -188,7 +188,7 @@ class Run:
         planned, order = self.planned, self.planned.order
         target_kind = (self.remote or self.session).broker.kind
         stamps = Stamps(target_kind, planned.plan.id, operator(), now())
-        router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(planned.targets))
+        router = self._router(stamps)
         strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
         suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
         lanes = self._lanes(stamps, suspicious=suspicious)
@@ -210,10 +210,15 @@ class Run:
         order = self.planned.order
         plain = order.verb is Verb.REDRIVE and order.selection.everything and order.rate is None
         beside = self.remote is None and self._bundle is None
-        if not plain or not beside or suspicious or self._open_marks:
+        if not plain or not beside or suspicious or self._open_marks or self.planned.opens:
             return None
-        router = Router(order, self.session.broker.kind, self._conventions, stamps, frozenset(self.planned.targets))
-        return HomeLanes(order, router, self._conventions)
+        return HomeLanes(order, self._router(stamps), self._conventions)
+
+    def _router(self, stamps: Stamps) -> Router:
+        planned = self.planned
+        risks = frozenset(risk.name for risk in planned.plan.risks)
+        kind, targets = self.session.broker.kind, frozenset(planned.targets)
+        return Router(planned.order, kind, self._conventions, stamps, targets, risks)
 
     async def _in_stages(
         self, writer: BoundWriter, remote: BoundWriter | None, router: Router, lanes: Lanes | None, *, suspicious: bool

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.figure import counted, exact, unknown
-from mqtui.domain.plan import Deliver, Risk
+from mqtui.domain.plan import Deliver, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
@@ -23,6 +23,7 @@ from mqtui.services.origins import (
     remember_routes,
 )
 from mqtui.services.redrive.order import Order, figure_of
+from mqtui.services.redrive.routing import ENVELOPE
 from mqtui.services.session import Session
 from mqtui.state.origins import Sighting
 
@@ -39,18 +40,22 @@ async def find_targets(
     only where nothing else tells, and where it uses up nothing.
     """
     if order.to is not None:
-        needed = order.to.kind is Kind.EXCHANGE
-        return (order.to,), await _look(session, source, price, conventions) if needed else None, ()
+        if order.to.kind is not Kind.EXCHANGE:
+            known = await recall_routes(session, source)
+            return (order.to,), None, tuple(doubt_risks(known.doubts)) if known else ()
+        seen = await _look(session, source, price, conventions)
+        return (order.to,), seen, tuple(doubt_risks(seen.doubts)) if seen else ()
     feeders = await dead_letter_sources(session, source.ref)
     seen = await recall_routes(session, source) if feeders else await _look(session, source, price, conventions)
     if seen is None:
         return feeders, None, ()
     missing = [ref for ref in seen.targets if not await exists(session, ref)]
+    risks = tuple(doubt_risks(seen.doubts))
     gone = tuple(
         Risk("no-origin", f"{_met(seen, ref):,} stay: there is no {ref}, where they came from") for ref in missing
     )
     seen = replace(seen, routes={route: count for route, count in seen.routes.items() if route[0] not in missing})
-    return tuple(dict.fromkeys((*feeders, *seen.targets))), seen, gone
+    return tuple(dict.fromkeys((*feeders, *seen.targets))), seen, gone + risks
 
 
 def deliver(order: Order, source: Source, target: Ref, targets: Sequence[Ref], seen: Sighting | None) -> Deliver:
@@ -77,10 +82,25 @@ def sighting_facts(
     if order.verb is not Verb.REDRIVE or not isinstance(source.bounds, CountBound):
         return []
     facts = [("key", _keys_in_words(order, source, ref, seen)) for ref in targets if ref.kind is Kind.EXCHANGE]
+    if seen is not None and seen.opened:
+        facts.append(("opened", opened_in_words(seen.opened)))
     if seen is not None:
         when = datetime.fromtimestamp(seen.at / 1000).astimezone().isoformat(timespec="seconds")
         facts.append(("seen", f"{counted(seen.letters, 'letter')} at {when}: each says where it came from"))
     return facts
+
+
+def opened_in_words(number: int) -> str:
+    """What a plan says of letters whose message is a part of their body."""
+    return f"{counted(number, 'letter')}: the message in its envelope is delivered, the envelope stays behind"
+
+
+def doubt_risks(doubts: Mapping[str, int]) -> list[Risk]:
+    """Letters whose message may not be the one that was sent, by the reason."""
+    return [
+        Risk(ENVELOPE, f"the message of {counted(number, 'letter')}: {reason}", Severity.REFUSE)
+        for reason, number in doubts.items()
+    ]
 
 
 async def _look(session: Session, source: Source, price: Price, conventions: Conventions) -> Sighting | None:
