@@ -16,6 +16,19 @@ WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
 
 COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
+REGEX_MEMORY = 8 * 1024 * 1024
+"""Bytes a compiled regular expression may take."""
+
+UNSUPPORTED = {
+    "look-around": re.compile(r"\(\?<?[=!]"),
+    "back-references": re.compile(r"\\[1-9]|\(\?P="),
+    "atomic groups": re.compile(r"\(\?>"),
+    "conditions": re.compile(r"\(\?\("),
+    "possessive repetition": re.compile(r"[*+?}]\+"),
+    "comments": re.compile(r"\(\?#"),
+}
+"""What Python's regular expressions know and RE2 does not."""
+
 SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
@@ -37,8 +50,8 @@ def _test(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
         inner = _test(word[1:], renderer)
         return lambda item: not inner(item)
     if word.startswith("~"):
-        pattern = _pattern(word[1:])
-        return lambda item: pattern.search(renderer.text(item)) is not None
+        matches = _matches(word[1:])
+        return lambda item: matches(renderer.text(item))
     if word.startswith("is:"):
         return _state(word[3:], renderer)
     if found := COMPARISON.fullmatch(word):
@@ -53,11 +66,26 @@ def _test(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
     return lambda item: word in renderer.text(item).lower()
 
 
-def _pattern(text: str) -> re.Pattern[str]:
+def _matches(text: str) -> Callable[[str], bool]:
+    """A test by RE2, whose time grows with the length of what it searches only, whatever the expression (C15).
+
+    Raises:
+        BadInput: it is no regular expression, or one with a part that RE2 can't promise that for.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.case_sensitive = text != text.lower()
+    options.max_mem = REGEX_MEMORY
     try:
-        return re.compile(text, 0 if text != text.lower() else re.IGNORECASE)
-    except re.error as error:
-        raise BadInput(f"Not a regular expression: {text} ({error})") from None
+        pattern = re2.compile(text, options)
+    except re2.error as error:
+        if unsupported := next((name for name, sign in UNSUPPORTED.items() if sign.search(text)), ""):
+            raise BadInput(f"Not supported in a filter: {unsupported} ({text})") from None
+        why = error.args[0].decode("utf-8", "replace") if error.args else ""
+        raise BadInput(f"Not a regular expression: {text} ({why})") from None
+    return lambda found: pattern.search(found) is not None
 
 
 def _state(state: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:

@@ -145,6 +145,13 @@ async def test_dead_letter_routes_are_followed_to_queues(rabbit: Rabbit) -> None
         ("topic", "a.#.c", "a.c", True),
         ("topic", "*.b.#", "b", False),
         ("topic", "a.b", None, True),
+        ("topic", "", "", True),
+        ("topic", "*", "", False),
+        ("topic", "a.*", "a.", True),
+        ("topic", "#.#", "", True),
+        ("topic", "#.*.#", "", False),
+        ("topic", "#.a.#.a.#.a.#.a.#.a.#.a.#.b", ".".join("a" * 120), False),
+        ("topic", "#.a.#.a.#.a.#.a.#.a.#.a.#.b", ".".join("a" * 120 + "b"), True),
     ],
 )
 def test_bindings_let_routing_keys_through(sort: str, pattern: str, key: str | None, passes: bool) -> None:

@@ -223,3 +223,16 @@ async def test_capital_letters_say_why_they_are_dim() -> None:
         await stage.see("edit: not in this version")
         await stage.press("o")
         await stage.see("messages stand in the order they lie in")
+
+
+async def test_a_filter_whose_expression_has_no_end_in_other_engines_is_answered_at_once() -> None:
+    """A backtracking engine would try 2^45 ways: the keys after it are answered, and the filter holds."""
+    world = MemoryWorld()
+    server, ref = orders(world, 3)
+    server.put(message(ref, b"{}", b"a" * 45 + b"!"))
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 4)
+        await stage.press("slash", *"~(a+)+$")
+        await stage.until(lambda: stage.place.table.lines.count == 0, "no row fits")
+        await stage.press("escape")
+        await stage.until(lambda: stage.place.table.lines.count == 4, "all rows are back")

@@ -254,6 +254,35 @@ def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
         compiled(text, Things())
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("~(?=a)b", "look-around"),
+        ("~(?<!a)b", "look-around"),
+        (r"~(a)\1", "back-references"),
+        ("~(?P<n>a)(?P=n)", "back-references"),
+        ("~(?>a)b", "atomic groups"),
+        ("~a++b", "possessive repetition"),
+        ("~[", "missing ]"),
+        ("~a{1001}", "invalid repetition size"),
+    ],
+)
+def test_what_has_no_linear_time_is_named(text: str, words: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        compiled(text, Things())
+    assert words in caught.value.title
+
+
+def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
+    rows = [Thing("a" * 20_000 + "!") for _ in range(10)]
+    for text in ("~(a+)+$", "~(a|aa)+$", "~(a*)*b", "~(.*a){12}$"):
+        wanted = compiled(text, Things())
+        assert wanted is not None
+        started = perf_counter()
+        assert not any(wanted(row) for row in rows)
+        assert perf_counter() - started < 2.0
+
+
 # -- columns
 
 
