@@ -144,6 +144,9 @@ async def execute(
         output.progress_done()
     tell(output, result, runs)
     _advise(output, result, runs)
+    if run.stop.is_set() and run.ledger.planned is None:
+        output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short(result.run)} goes on")
+        return NOT_ALL
     return DONE if result.whole else NOT_ALL
 
 

@@ -14,6 +14,8 @@ from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
 from mqtui.cli.output import Output
 from mqtui.domain.errors import MqtuiError
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def guarded(output: Output) -> Iterator[None]:
@@ -46,15 +48,22 @@ def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
 
 
 def stop_on_interrupt() -> asyncio.Event:
-    """An event that SIGINT and SIGTERM set; the command then finishes what it has in hand. A second one interrupts."""
-    loop = asyncio.get_running_loop()
+    """An event that SIGINT and SIGTERM set; the command then finishes what it has in hand.
+
+    A second signal cancels the command, which gives back what is lent on its way out; a third one ends the process.
+    """
+    loop, command = asyncio.get_running_loop(), asyncio.current_task()
     stop = asyncio.Event()
 
     def ask() -> None:
-        stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        if not stop.is_set():
+            stop.set()
+            return
+        for number in SIGNALS:
             loop.remove_signal_handler(number)
+        if command is not None:
+            command.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in SIGNALS:
         loop.add_signal_handler(number, ask)
     return stop

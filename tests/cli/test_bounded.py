@@ -13,6 +13,9 @@ from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result, until
 
 ENDLESS = "(.number | until(. < 0; . + 1)) < 0"
+SOON = 4.0
+"""Seconds; 0.3 on an idle machine, but tests share theirs."""
+
 SOMETIMES = "if .number == 13 then until(false; .) else true end"
 
 
@@ -34,30 +37,46 @@ def plain(ground: Ground, count: int) -> tuple[str, str]:
 def test_one_letter_on_which_the_program_never_ends_stays_and_is_named(mqtui: Mqtui, ground: Ground) -> None:
     dlq, to = plain(ground, 20)
     where = SOMETIMES if not ground.redis else SOMETIMES.replace(".number", ".value.number")
-    done = mqtui("redrive", ground.url, dlq, "--to", to, "--where", where, "--yes", "--json")
-    told = result(done)
-    assert told["moved"] == 19, done.err
+    done = mqtui("redrive", ground.url, dlq, "--to", to, "--where", where, "--yes").ok()
+    assert "19 of 19 moved" in done.text
     named = {BrokerKind.KAFKA: "0/13", BrokerKind.RABBITMQ: "letter 14", BrokerKind.REDIS: f"{dlq} "}[ground.kind]
-    (reason,) = [reason for reason in map(str, told["reasons"]) if "more than 1 s" in reason]
-    assert named in reason
+    assert "1 not moved: the jq program took more than 1 s" in done.err
+    assert named in done.err
     assert sorted(ground.numbers(ground.world.ref(to))) == [number for number in range(20) if number != 13]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGTERM)])
 def test_a_run_in_an_endless_program_ends_at_once_and_returns_every_letter(
-    mqtui: Mqtui, rabbitmq: Ground, number: signal.Signals
+    mqtui: Mqtui, rabbitmq: Ground, numbers: tuple[signal.Signals, ...]
 ) -> None:
     dlq, to = plain(rabbitmq, 20)
     running = mqtui.start("redrive", rabbitmq.url, dlq, "--to", to, "--where", ENDLESS, "--yes")
     until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) < 20)
-    running.send_signal(number)
+    for number in numbers:
+        running.send_signal(number)
     seconds, _, err = ended(running)
-    assert seconds < 1.5, err
-    assert running.returncode != 0
+    assert seconds < SOON, err
+    assert running.returncode in (1, 130)
+    assert len(numbers) > 1 or "mqtui runs resume" in err
     until(lambda: rabbitmq.world.depth(rabbitmq.world.ref(dlq)) == 20)
     assert rabbitmq.world.depth(rabbitmq.world.ref(to)) == 0
     (run,) = mqtui("runs", "--json").ok().rows()
-    assert run["state"] == "stopped"
+    assert run["state"] in ("stopped", "failed")
+    told = mqtui("redrive", rabbitmq.url, dlq, "--to", to, "--yes", "--json", "--allow", "consumers")
+    assert result(told)["moved"] == 20
+
+
+def test_letters_of_a_quorum_queue_are_lent_once_by_a_run_that_is_interrupted(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    dlq, to = rabbitmq.quorum(9), rabbitmq.world.create("to")
+    rabbitmq.world.put(dlq, [rabbitmq.dead(number, to) for number in range(20)])
+    running = mqtui.start("redrive", rabbitmq.url, dlq.name, "--to", to.name, "--where", ENDLESS, "--yes")
+    until(lambda: rabbitmq.world.depth(dlq) < 20)
+    running.send_signal(signal.SIGTERM)
+    seconds, _, err = ended(running)
+    assert seconds < SOON, err
+    until(lambda: rabbitmq.world.depth(dlq) == 20)
+    counts = {dict(letter.headers).get("x-delivery-count", 0) for letter in rabbitmq.world.contents(dlq)}
+    assert counts <= {0, 1}
 
 
 @pytest.mark.parametrize("where", ["def f: f; f", "[range(1e9)] | length > 0"])
@@ -66,25 +85,17 @@ def test_a_plan_whose_program_ends_on_no_letter_says_so(mqtui: Mqtui, redis: Gro
     started = monotonic()
     told = mqtui("redrive", redis.url, dlq, "--to", to, "--where", where, "--dry-run")
     told.refused(1, "jq program", "in a row", dlq)
-    assert monotonic() - started < 20
+    assert monotonic() - started < 60
 
 
 def test_a_plan_in_an_endless_program_is_interrupted(mqtui: Mqtui, redis: Ground) -> None:
     dlq, to = plain(redis, 3)
     running = mqtui.start("redrive", redis.url, dlq, "--to", to, "--where", "def f: f; f", "--dry-run")
-    assert not _over(running, 1.0)
+    until(lambda: bool(_workers(running.pid)))
     running.send_signal(signal.SIGINT)
     seconds, _, _ = ended(running)
     assert running.returncode == 130
-    assert seconds < 1.5
-
-
-def _over(running: subprocess.Popen[bytes], seconds: float) -> bool:
-    try:
-        running.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return False
-    return True
+    assert seconds < SOON
 
 
 def test_no_worker_is_left_behind(mqtui: Mqtui, redis: Ground) -> None:
