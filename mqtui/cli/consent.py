@@ -43,11 +43,12 @@ def ask(output: Output, plan: Plan, policy: Policy, agreed: Agreed) -> Consent |
 
     Raises:
         Refused: the profile or a risk forbids it, and no consent lifts that.
-        NeedsConsent: nobody is there to ask.
+        NeedsConsent: nobody is there to ask, or what a dry run was given would not do.
     """
     consent = Consent(yes=agreed.yes, typed=agreed.typed, allowed=agreed.allowed)
     show(output, plan)
     if agreed.dry_run:
+        rehearse(policy, plan, agreed)
         return None
     try:
         check(policy, plan, consent)
@@ -62,6 +63,16 @@ def ask(output: Output, plan: Plan, policy: Policy, agreed: Agreed) -> Consent |
         if not click.confirm("Do it?", default=False, err=True):
             raise NeedsConsent("Nothing was changed", "The plan was not agreed to.")
         return Consent(yes=True, typed=agreed.typed, allowed=agreed.allowed)
+
+
+def rehearse(policy: Policy, plan: Plan, agreed: Agreed) -> None:
+    """Let through what a run would let through, with the consent that was given, or any where none was.
+
+    Raises:
+        Refused, NeedsConsent: as the run would.
+    """
+    typed = agreed.typed or ("" if agreed.yes else policy.profile)
+    check(policy, plan, Consent(yes=True, typed=typed, allowed=agreed.allowed))
 
 
 @contextmanager

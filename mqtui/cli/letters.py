@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mqtui.cli.consent import Agreed, ask, show
+from mqtui.cli.consent import Agreed, ask, rehearse, show
 from mqtui.cli.exits import DONE, NOT_ALL
 from mqtui.cli.output import Output
 from mqtui.cli.running import stop_on_interrupt
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import BadInput, MqtuiError, Refused, StorageFailed
+from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Named
@@ -63,9 +64,25 @@ async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> in
         order = await _order(session, remote, wish)
         agreed = replace(agreed, allowed=allowed(order, agreed.allowed))
         planned = await make(session, order, known().conventions, remote)
-        if wish.plan_file is not None and not agreed.dry_run:
-            _compare(wish.plan_file, planned)
-        return await execute(output, session, remote, planned, None, agreed, wish.plan_file)
+        if wish.plan_file is None:
+            return await execute(output, session, remote, planned, None, agreed)
+        return await _execute_saved(output, session, remote, planned, agreed, wish.plan_file)
+
+
+async def _execute_saved(
+    output: Output, session: Session, remote: Session | None, planned: Planned, agreed: Agreed, file: Path
+) -> int:
+    """With a file: a dry run saves the plan where there is none yet; else only the plan that was saved goes on."""
+    from mqtui.services.redrive.saved_plan import compare, to_saved
+
+    now = await to_saved(session, planned, remote, agreed.allowed)
+    first = agreed.dry_run and not await asyncio.to_thread(file.exists)
+    if not first:
+        compare(_read(file), now)
+    code = await execute(output, session, remote, planned, None, agreed)
+    if first:
+        _save(file, now)
+    return code
 
 
 @asynccontextmanager
@@ -110,7 +127,6 @@ async def execute(
     planned: Planned,
     before: Before | None,
     agreed: Agreed,
-    plan_file: Path | None = None,
 ) -> int:
     """Show a plan, ask, run it, and tell how it ended."""
     from mqtui.services.redrive.running import Run
@@ -120,8 +136,8 @@ async def execute(
         show(output, planned.delivery)
     consent = ask(output, planned.plan, session.policy, agreed)
     if consent is None:
-        if plan_file is not None:
-            _save(plan_file, planned)
+        if planned.delivery is not None and remote is not None:
+            rehearse(remote.policy, planned.delivery, agreed)
         return DONE
     runs = Runs()
     run = Run(
@@ -197,35 +213,26 @@ def tell(output: Output, result: Result, runs: Runs) -> None:
     )
 
 
-def _save(file: Path, planned: Planned) -> None:
+def _save(file: Path, saved: dict[str, Any]) -> None:
     import orjson
 
-    from mqtui.services.json_rows import plan_row
-
     try:
-        file.write_bytes(orjson.dumps(plan_row(planned.plan), option=orjson.OPT_INDENT_2) + b"\n")
+        file.write_bytes(orjson.dumps(saved, option=orjson.OPT_INDENT_2) + b"\n")
     except OSError as error:
         raise StorageFailed(f"The plan can't be saved to {file}", str(error)) from error
 
 
-def _compare(file: Path, planned: Planned) -> None:
-    """Let through the plan that was saved.
+def _read(file: Path) -> dict[str, Any]:
+    """The plan a file holds.
 
     Raises:
-        Refused: it is another one by now.
-        BadInput: the file holds no plan.
+        BadInput: the file can't be read or holds no plan.
+        Refused: it was saved by an older version.
     """
-    import orjson
+    from mqtui.services.redrive.saved_plan import read_saved
 
     try:
-        saved = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
+        raw = file.read_bytes()
+    except OSError as error:
         raise BadInput(f"{file} holds no plan", str(error)) from error
-    if not isinstance(saved, dict) or "hash" not in saved:
-        raise BadInput(f"{file} holds no plan")
-    if saved["hash"] != planned.plan.hash:
-        raise Refused(
-            "The plan is not the one that was saved",
-            "Source, targets or selection differ.",
-            "Review it again with --dry-run.",
-        )
+    return read_saved(raw, str(file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from mqtui.cli.exits import DONE, NOT_ALL, REFUSED
 from mqtui.cli.letters import execute, sessions, tell
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded, run
+from mqtui.cli.selecting import lets_through
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
 
 if TYPE_CHECKING:
+    from mqtui.services.redrive.resuming import Leave
     from mqtui.state.runs import RunRecord, Runs
 
 
@@ -117,22 +120,36 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
 
 @runs.command("resume")
 @click.argument("run_id", metavar="[RUN]", required=False, default="")
+@lets_through
 @options.writes
 @options.as_json
-def resume_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
+def resume_run(
+    *,
+    run_id: str,
+    take_over: bool,
+    yes_shared: bool,
+    allow: tuple[str, ...],
+    dry_run: bool,
+    yes: bool,
+    confirm: str,
+    json_lines: bool,
+) -> None:
     """Take up an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
+    from mqtui.services.redrive.resuming import Leave
+
     output = current(json=json_lines)
-    agreed = Agreed(dry_run, yes, confirm)
-    run(output, lambda: _resume(output, run_id, agreed))
+    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
+    leave = Leave(take_over=take_over, shared=yes_shared)
+    run(output, lambda: _resume(output, run_id, leave, agreed))
 
 
-async def _resume(output: Output, run_id: str, agreed: Agreed) -> int:
+async def _resume(output: Output, run_id: str, leave: Leave, agreed: Agreed) -> int:
     from mqtui.services.runs import resumable
     from mqtui.state.runs import Runs
 
     journal = Runs()
     if run_id:
-        return await _resume_one(output, journal, journal.find(run_id), agreed)
+        return await _resume_one(output, journal, journal.find(run_id), leave, agreed)
     mine, others = resumable(journal)
     if not mine and not others:
         ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
@@ -142,21 +159,23 @@ async def _resume(output: Output, run_id: str, agreed: Agreed) -> int:
     worst = DONE
     for record in mine:
         output.note(f"resuming {journal.short(record.id)}: {record.verb} of {record.source.name} on {record.profile}")
-        worst = max(worst, await _resume_one(output, journal, record, agreed))
+        worst = max(worst, await _resume_one(output, journal, record, leave, agreed))
     for record, why in others:
         output.note(f"▲ not resumed: {journal.short(record.id)} on {record.profile}: {why}. Name it to resume it.")
     return REFUSED if others else worst
 
 
-async def _resume_one(output: Output, journal: Runs, record: RunRecord, agreed: Agreed) -> int:
+async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: Leave, agreed: Agreed) -> int:
     from mqtui.services.conventions import known
     from mqtui.services.redrive import resuming
     from mqtui.services.redrive.order import read_recipe
+    from mqtui.services.redrive.terms import allowed
 
     resuming.check(record)
     order = read_recipe(record.plan).order
     async with sessions(record.target, order.to_target) as (session, remote):
-        planned, before = await resuming.plan(session, record, journal, known().conventions, remote)
+        planned, before = await resuming.plan(session, record, journal, known().conventions, remote, leave)
+        agreed = replace(agreed, allowed=allowed(planned.order, agreed.allowed))
         return await execute(output, session, remote, planned, before, agreed)
 
 

@@ -11,6 +11,19 @@ from mqtui.cli import options
 from mqtui.cli.options import Command
 from mqtui.domain.redrive import Selection
 
+LETS_THROUGH = (
+    click.option("--take-over", is_flag=True, help="End another operator's run on the same source."),
+    click.option("--yes-shared", is_flag=True, help="Agree that consumers of the source read along."),
+    click.option("--allow", multiple=True, metavar="RISK", help="Let a risk through by the name the plan gives."),
+)
+
+
+def lets_through(command: Command) -> Command:
+    """The options that a refusal names: `--take-over`, `--yes-shared`, `--allow RISK`."""
+    for option in reversed(LETS_THROUGH):
+        command = option(command)
+    return command
+
 
 def selects(command: Command) -> Command:
     """The options that choose letters and set the pace."""
@@ -27,17 +40,13 @@ def selects(command: Command) -> Command:
             click.option("--until", type=options.TIME, metavar="T", help="Only letters that died before."),
             click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many."),
             click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
-            click.option("--take-over", is_flag=True, help="End another operator's run on the same source."),
-            click.option("--yes-shared", is_flag=True, help="Agree that consumers of the source read along."),
-            click.option(
-                "--allow", multiple=True, metavar="RISK", help="Let a risk through by the name the plan gives."
-            ),
+            *LETS_THROUGH,
             click.option(
                 "--plan",
                 "plan_file",
                 type=click.Path(dir_okay=False, path_type=Path),
                 metavar="FILE",
-                help="With --dry-run: save the plan. Else: go on only if the plan is still the one saved.",
+                help="With --dry-run: save the plan where the file is new. Else: go on only if it is still that plan.",
             ),
         )
     ):

@@ -1,4 +1,4 @@
-"""Figures that do not lie: exact, about (≈), at least (≥) or unknown (?)."""
+"""Figures that do not lie: exact, about (≈), at least (≥), at most (≤) or unknown (?)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ class Sort(StrEnum):
     EXACT = "exact"
     ABOUT = "about"
     AT_LEAST = "at_least"
+    AT_MOST = "at_most"
     UNKNOWN = "unknown"
 
 
-SIGN = {Sort.EXACT: "", Sort.ABOUT: "≈ ", Sort.AT_LEAST: "≥ ", Sort.UNKNOWN: "?"}
+SIGN = {Sort.EXACT: "", Sort.ABOUT: "≈ ", Sort.AT_LEAST: "≥ ", Sort.AT_MOST: "≤ ", Sort.UNKNOWN: "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ def about(number: int | float, why: str = "") -> Figure:
 def at_least(number: int | float, why: str = "") -> Figure:
     """A bound: counting stopped there."""
     return Figure(number, Sort.AT_LEAST, why)
+
+
+def at_most(number: int | float, why: str = "") -> Figure:
+    """A bound: there are no more, and perhaps fewer."""
+    return Figure(number, Sort.AT_MOST, why)
 
 
 def unknown(why: str) -> Figure:

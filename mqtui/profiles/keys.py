@@ -6,7 +6,7 @@ import base64
 import binascii
 import os
 
-from mqtui.domain.errors import NotAuthenticated, NotFound, Refused
+from mqtui.domain.errors import MqtuiError, NotAuthenticated, NotFound, Refused
 from mqtui.profiles import vault
 from mqtui.profiles.model import Profile
 from mqtui.profiles.secrets import as_variable, from_source, shown_source
@@ -34,11 +34,33 @@ def bundle_key(profile: Profile | None = None) -> bytes:
             return _valid(found, shown_source(source))
         return _kept_bundle_key()
     except (vault.NoKeyring, NotAuthenticated) as error:
-        raise Refused(
-            "There is no key to encrypt the bundle with, so nothing is moved",
-            f"{error.title}. {error.detail}".strip(),
-            f"Unlock a keyring, or set {BUNDLE_VARIABLE} to a Fernet key, or give the profile a `bundle_key`.",
-        ) from None
+        raise _no_bundle_key(error) from None
+
+
+def check_bundle_key(profile: Profile | None = None) -> None:
+    """Let through where bundles can be encrypted, without making the key that is missing yet.
+
+    Raises:
+        Refused: as `bundle_key`.
+    """
+    source = profile.bundle_key if profile else ""
+    if BUNDLE_VARIABLE in os.environ or (source and source != "keyring"):
+        bundle_key(profile)
+        return
+    try:
+        found = vault.get(BUNDLE_ENTRY)
+    except (vault.NoKeyring, NotAuthenticated) as error:
+        raise _no_bundle_key(error) from None
+    if found is not None:
+        _valid(found, "the keyring's bundle key")
+
+
+def _no_bundle_key(error: MqtuiError) -> Refused:
+    return Refused(
+        "There is no key to encrypt the bundle with, so nothing is moved",
+        f"{error.title}. {error.detail}".strip(),
+        f"Unlock a keyring, or set {BUNDLE_VARIABLE} to a Fernet key, or give the profile a `bundle_key`.",
+    )
 
 
 def fernet_key(name: str) -> bytes:

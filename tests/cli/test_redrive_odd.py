@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import OURS, Ground, GroundOn, result, until
+from tests.cli.grounds import OURS, Ground, GroundOn, ground_of, profile, result, until
 from tests.contract.worlds import Letter
 
 
@@ -90,15 +90,39 @@ def test_a_saved_plan_is_the_one_that_runs(mqtui: Mqtui, redis: Ground, tmp_path
     file = tmp_path / "plan.json"
     words = ("redrive", ground.url, dlq.name, "--plan", file)
     plan = mqtui(*words, "--dry-run", "--json").ok().rows()[0]["plan"]
-    assert json.loads(file.read_text()) == plan
-    mqtui(*words, "--limit", 1, "--yes").refused(4, "not the one that was saved")
+    saved = json.loads(file.read_text())
+    assert {**saved, "terms": None, "format": None} == {**plan, "terms": None, "format": None}
+    mqtui(*words, "--limit", 1, "--yes").refused(4, "not the one that was saved", "limit: none was saved, 1 it is now")
+    mqtui(*words, "--rate", 5, "--yes").refused(4, "rate: none was saved, 5.0 it is now")
+    mqtui(*words, "--canary", 1, "--dry-run").refused(4, "canary")
     other = ground.world.create("other")
-    mqtui(*words, "--to", other.name, "--yes").refused(4, "not the one that was saved")
+    mqtui(*words, "--to", other.name, "--yes").refused(4, "to: none was saved")
+    profile(mqtui, ground, "shop")
+    mqtui("redrive", "shop", dlq.name, "--plan", file, "--yes").refused(4, "profile")
     assert ground.numbers(origin) == []
+    assert json.loads(file.read_text()) == saved
+    mqtui(*words, "--dry-run").ok()
+    file.write_text(json.dumps(plan))
+    mqtui(*words, "--yes").refused(4, "another version")
+    file.write_text(json.dumps(saved))
     assert result(mqtui(*words, "--yes", "--json").ok())["moved"] == 3
     file.write_text("no plan")
     mqtui(*words, "--yes").refused(2, "holds no plan")
     mqtui("redrive", ground.url, dlq.name, "--plan", tmp_path / "gone.json", "--yes").refused(2, "gone.json")
+
+
+def test_a_saved_plan_is_of_one_broker(mqtui: Mqtui, tmp_path: Path, redis: Ground) -> None:
+    """C81: another database has streams of the same names; an id of the stream is no name of the broker."""
+    file = tmp_path / "plan.json"
+    dlq, _ = redis.pair(3)
+    words = (dlq.name, "--plan", file)
+    other = ground_of(redis.kind, redis.url.rpartition("/")[0] + "/7" if redis.url.count("/") > 2 else f"{redis.url}/7")
+    for ref in (dlq, redis.world.ref(redis.world.prefix)):
+        other.world.put(ref, [redis.dead(1, dlq)])
+    mqtui("redrive", redis.url, *words, "--to", redis.world.create("to").name, "--dry-run").ok()
+    done = mqtui("redrive", other.url, *words, "--to", redis.world.prefix, "--yes")
+    other.world.leave()
+    done.refused(4, "broker")
 
 
 def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path: Path) -> None:

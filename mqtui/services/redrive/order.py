@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from mqtui.domain.capability import Verb
-from mqtui.domain.figure import Figure
+from mqtui.domain.figure import Figure, at_most, unknown
 from mqtui.domain.redrive import Bounds, CountBound, IdBounds, OffsetBounds, Selection, Source
 from mqtui.domain.resource import Ref
 
@@ -106,6 +106,12 @@ def narrowed(source: Source, kept: Recipe) -> Source:
         case _:
             pass
     return Source(source.ref, source.identity, bounds, source.count, source.handled, source.holder, source.readers)
+
+
+def as_selected(held: Figure) -> Figure:
+    """How many of so many letters are chosen by what only a look at each tells."""
+    why = "known when the letters are read"
+    return unknown(why) if held.number is None else at_most(held.number, why)
 
 
 def figure_of(source: Source, limit: int | None) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -10,19 +11,20 @@ from datetime import UTC, datetime
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import BadInput, NotFound
+from mqtui.domain.errors import BadInput, NotFound, Refused
 from mqtui.domain.figure import counted, exact, unknown
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.profiles.keys import check_bundle_key
 from mqtui.services.browse import require
 from mqtui.services.letters import Selector
 from mqtui.services.origins import settle_origin
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
-from mqtui.services.redrive.order import Order, figure_of
-from mqtui.services.redrive.preview import Preview, preview
+from mqtui.services.redrive.order import Order, as_selected, figure_of
+from mqtui.services.redrive.preview import Preview, leave_homeless, preview
 from mqtui.services.redrive.recalled import recalled
 from mqtui.services.redrive.routing import Router
 from mqtui.services.redrive.sighting import deliver, doubt_risks, find_targets, opened_in_words, sighting_facts
@@ -133,6 +135,8 @@ async def _made(
             router = Router(order, session.broker.kind, conventions, stamps, None)
             with seldom_collecting():
                 seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
+    if seen is not None and order.verb is Verb.REDRIVE and order.to is None:
+        await leave_homeless(session, seen)
     if seen is not None and order.selection.cause and not seen.chosen and not resumes:
         raise NotFound(f"No letter in {source.ref.name} has the cause {order.selection.cause}")
     if order.verb is Verb.DISCARD:
@@ -148,7 +152,8 @@ async def _made(
         targets = targets or found
     plan = _plan(session, order, source, run, targets, seen, remote, sighting)
     plan = replace(plan, risks=(*plan.risks, *gone))
-    plan = replace(plan, risks=(*plan.risks, *_not_tested(selector)))
+    plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await _bundle_risk(session, source)))
+    plan = replace(plan, risks=(*plan.risks, *await _loop_risk(session, order, remote)))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
     if remote is None and order.verb is not Verb.DISCARD and (words := await homecoming.sentence(session.broker)):
@@ -188,7 +193,7 @@ def _plan(
 ) -> Plan:
     count = exact(seen.chosen) if seen else figure_of(source, order.selection.limit)
     if seen is None and not order.selection.everything:
-        count = unknown("known when the letters are read")
+        count = as_selected(count)
     steps: list[Step] = [Take(source, order.selection)]
     if order.verb is Verb.DISCARD or remote is not None:
         steps.append(Remove(count))
@@ -262,7 +267,8 @@ def _facts(
     else:
         where = f" on {order.to_target}" if remote else ""
         named = ", ".join(f"{ref.name} {seen.targets[ref]:,}" if seen else ref.name for ref in targets)
-        facts.append(("to", (named or "nobody knows where") + where))
+        stay = f"; {seen.lost.total():,} of {seen.chosen:,} stay" if seen and named and seen.lost else ""
+        facts.append(("to", (named or "nobody knows where") + where + stay))
     if remote is not None and (shape := told(here, remote.broker.kind)):
         facts.append(("shape", shape))
     chosen = [f"{name} {value}" for name, value in _selected(order)]
@@ -313,6 +319,28 @@ def _not_tested(selector: Selector) -> list[Risk]:
         Risk("where", f"{counted(number, 'letter')} stay: {reason}")
         for reason, number in (selector.where.reasons() if selector.where is not None else ())
     ]
+
+
+async def _bundle_risk(session: Session, source: Source) -> list[Risk]:
+    """What forbids to keep the letters' bytes, where the source forgets what is removed (C2)."""
+    if isinstance(source.bounds, OffsetBounds):
+        return []
+    try:
+        await asyncio.to_thread(check_bundle_key, session.profile)
+    except Refused as error:
+        text = ". ".join(part.rstrip(".") for part in (error.title, error.detail, error.hint) if part)
+        return [Risk("no-bundle-key", text, Severity.REFUSE, final=True)]
+    return []
+
+
+async def _loop_risk(session: Session, order: Order, remote: Session | None) -> list[Risk]:
+    """What forbids to send letters to where they lie, by whatever name its broker was reached."""
+    if order.to != order.source:
+        return []
+    if remote is not None and await remote.broker.identity() != await session.broker.identity():
+        return []
+    text = f"source and target are the same {order.source.kind}: the letters would come back to where they are"
+    return [Risk("same-place", text, Severity.REFUSE, final=True)]
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

@@ -12,9 +12,11 @@ from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
 from mqtui.domain.span import Span
 from mqtui.services.letters import Selector
+from mqtui.services.origins import exists
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.routing import Lost, Router
 from mqtui.services.redrive.stamps import RUN, earlier
+from mqtui.services.session import Session
 
 
 @dataclass(slots=True)
@@ -85,6 +87,13 @@ def _is_open(letter: Message, source: Source, ends: dict[int, int]) -> bool:
     if isinstance(place, EntryId) and isinstance(bounds, IdBounds):
         return bounds.last is not None and place <= bounds.last
     return True
+
+
+async def leave_homeless(session: Session, seen: Preview) -> None:
+    """Count letters whose origin is not there any more among those that stay: it is never made for them."""
+    for ref in list(seen.targets):
+        if not await exists(session, ref):
+            seen.lost[f"there is no {ref}, where they came from"] += seen.targets.pop(ref)
 
 
 async def preview(

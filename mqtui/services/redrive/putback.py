@@ -6,6 +6,7 @@ bundle, to the end of their source (R11). What readers have already taken stays 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
     else:
         if not bundles.exists(record.id):
             raise Refused("The bundle of that run is gone", "Bundles are kept for 14 days.")
+        await asyncio.to_thread(_check_key, session, record)
         step = Send(record.source, exact(len(done)), "from the bundle")
         facts.append(("effect", f"{many} published to the end of {record.source.name}"))
     if record.verb != Verb.DISCARD:
@@ -120,6 +122,16 @@ def _check(record: RunRecord) -> None:
         raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
     if record.state == "running" and not record.interrupted:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
+
+
+def _check_key(session: Session, record: RunRecord) -> None:
+    """Let through the key that the bundle was made with.
+
+    Raises:
+        Refused: it is another one, or there is none.
+        StorageFailed: the bundle is damaged.
+    """
+    next(iter(bundles.read(record.id, bundle_key(session.profile))), None)
 
 
 def _taken(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:

@@ -14,11 +14,13 @@ from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Outcome, Stored
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.keys import bundle_key
 from mqtui.services.redrive.hands import PERHAPS_TWICE
 from mqtui.services.redrive.order import narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
 from mqtui.services.session import Session
+from mqtui.state import bundles
 from mqtui.state.runs import Mark, RunRecord, Runs
 
 DAY = 24 * 3_600_000
@@ -56,8 +58,27 @@ class Written:
     """Letters that were in more than one hand."""
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """What a resume is given leave to, beside what its run was given."""
+
+    take_over: bool = False
+    """To end another run on the same source."""
+
+    shared: bool = False
+    """To take letters while consumers read the source."""
+
+
+NO_LEAVE = Leave()
+
+
 async def plan(
-    session: Session, record: RunRecord, runs: Runs, conventions: Conventions, remote: Session | None = None
+    session: Session,
+    record: RunRecord,
+    runs: Runs,
+    conventions: Conventions,
+    remote: Session | None = None,
+    leave: Leave = NO_LEAVE,
 ) -> tuple[Planned, Before]:
     """The rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
 
@@ -77,7 +98,14 @@ async def plan(
     source = narrowed(await session.broker.snapshot(kept.order.source), kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
-    order = replace(kept.order, stages=replace(kept.order.stages, first=()))
+    if bundles.exists(record.id):
+        await asyncio.to_thread(lambda: next(iter(bundles.read(record.id, bundle_key(session.profile))), None))
+    order = replace(
+        kept.order,
+        stages=replace(kept.order.stages, first=()),
+        take_over=kept.order.take_over or leave.take_over,
+        shared=kept.order.shared or leave.shared,
+    )
     total = None if record.planned == UNPLANNED else record.planned
     done = sum(written.counts.values())
     if total is not None and (source.count.number or 0) > total - done:

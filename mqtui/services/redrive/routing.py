@@ -49,6 +49,7 @@ class Router:
         """
         self.verb = order.verb
         self._to = order.to
+        self._source = None if order.to_target else order.source
         self._kind = kind
         self._keep_timestamp = order.keep_timestamp
         self._conventions = conventions
@@ -82,6 +83,8 @@ class Router:
                 return Lost("nothing says where it came from")
             target, routing_key = found.ref, found.routing_key
         if target is not self._usual:
+            if target == self._source:
+                return Lost("its way leads back to where it lies")
             if self._targets is not None and target not in self._targets:
                 return Lost(f"{target} is not in the plan")
             self._usual = target

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.figure import counted, exact, unknown
+from mqtui.domain.figure import at_most, counted, exact, unknown
 from mqtui.domain.plan import Deliver, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import CountBound, Selection, Source
@@ -22,7 +22,7 @@ from mqtui.services.origins import (
     recall_routes,
     remember_routes,
 )
-from mqtui.services.redrive.order import Order, figure_of
+from mqtui.services.redrive.order import Order, as_selected, figure_of
 from mqtui.services.redrive.routing import ENVELOPE
 from mqtui.services.session import Session
 from mqtui.state.origins import Sighting
@@ -62,7 +62,7 @@ def deliver(order: Order, source: Source, target: Ref, targets: Sequence[Ref], s
     """One target of a plan: how many go there as far as it is known, and with which routing keys."""
     count = figure_of(source, order.selection.limit)
     if not order.selection.everything:
-        count = unknown("known when the letters are read")
+        count = as_selected(count)
     if order.to is not None:
         keys = tuple(dict.fromkeys(key for key, _ in seen.keys)) if seen else ()
         return Deliver(target, count, keys=keys if target.kind is Kind.EXCHANGE else ())
@@ -72,7 +72,11 @@ def deliver(order: Order, source: Source, target: Ref, targets: Sequence[Ref], s
             return Deliver(target, exact(_met(seen, target)), keys=keys)
     else:
         keys = ()
-    return Deliver(target, count if len(targets) == 1 else unknown("each letter goes where it came from"), keys=keys)
+    if len(targets) > 1:
+        return Deliver(target, unknown("each letter goes where it came from"), keys=keys)
+    if count.number is not None:
+        count = at_most(count.number, "those that came from elsewhere stay")
+    return Deliver(target, count, keys=keys)
 
 
 def sighting_facts(

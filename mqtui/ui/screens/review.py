@@ -17,10 +17,10 @@ from mqtui.domain.figure import counted
 from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
-from mqtui.services.json_rows import plan_row
 from mqtui.services.plan_lines import lines
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.planning import Planned, make
+from mqtui.services.redrive.saved_plan import to_saved
 from mqtui.services.redrive.terms import allowed, stages
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
@@ -244,9 +244,16 @@ class ReviewPlace(Place):
         if self.planned is None:
             self.line.why_not("the plan is not there yet")
             return
-        plan = self.planned.plan
-        exporting = exported(self, f"plan-{plan.id[:4]}", "plan", [plan], lambda each: orjson.dumps(plan_row(each)))
-        self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
+        self.run_worker(self._save(self.planned), exclusive=True, group="line", exit_on_error=False)
+
+    async def _save(self, planned: Planned) -> None:
+        try:
+            session = await ready(self.desk)
+            saved = await to_saved(session, planned, self.remote, self.let_through)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        await exported(self, f"plan-{planned.plan.id[:4]}", "plan", [saved], orjson.dumps)
 
     def command(self) -> str:
         """The equivalent command line."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
+from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
 from mqtui.services.redrive import resuming
@@ -19,6 +20,7 @@ from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
+from mqtui.ui.screens.place import does
 from mqtui.ui.screens.review import ReviewPlace, promised
 from mqtui.ui.screens.runs_desk import desk_of, ready, remote_of
 from mqtui.ui.screens.runs_journal import journal
@@ -57,6 +59,7 @@ class ResumePlace(ReviewPlace):
         self.order = order
         self.record = record
         self.before: Before | None = None
+        self.leave = resuming.Leave()
 
     def crumbs(self) -> tuple[str, ...]:
         """The runs, which, and the verb."""
@@ -68,7 +71,9 @@ class ResumePlace(ReviewPlace):
             session = await ready(self.desk)
             self.remote = await remote_of(self.console.bench, self.order)
             opened = await asyncio.to_thread(Runs)
-            planned, before = await resuming.plan(session, self.record, opened, known().conventions, self.remote)
+            planned, before = await resuming.plan(
+                session, self.record, opened, known().conventions, self.remote, self.leave
+            )
         except MqtuiError as error:
             self.say(error)
             self.line.tell(f"✗ {error.title}: nothing happened", "danger")
@@ -77,7 +82,7 @@ class ResumePlace(ReviewPlace):
             if opened is not None:
                 opened.close()
         if self.is_attached:
-            self.planned, self.before = planned, before
+            self.planned, self.before, self.order = planned, before, planned.order
             self.draw_plan()
             self.draw_hints()
 
@@ -99,9 +104,26 @@ class ResumePlace(ReviewPlace):
 
     def obstacle(self, action: Action) -> str | None:
         """The stages are those of the run."""
-        if action.id in ("form.review", "thing.edit"):
+        if action.id == "form.review" or (action.id == "thing.edit" and self.refused_risk() is None):
             return "a resume goes on with the rest, on the terms it began with"
         return super().obstacle(action)
+
+    def refused_risk(self) -> Risk | None:
+        """The first risk that stops the plan and can be let through."""
+        risks = self.planned.plan.risks if self.planned is not None else ()
+        refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.let_through)
+        return next((risk for risk in refusing if not risk.final), None)
+
+    @does("thing.edit")
+    async def terms(self) -> None:
+        """Let the risk through that stops the plan, and make the plan anew; nothing starts by it."""
+        risk = self.refused_risk()
+        if risk is None:
+            return
+        self.leave = resuming.Leave(
+            take_over=self.leave.take_over or risk.name == "held", shared=self.leave.shared or risk.name == "consumers"
+        )
+        self.take(self.order, self.allowed | {risk.name})
 
     def title_of(self, action: Action) -> str:
         """What enter does."""
