@@ -149,6 +149,14 @@ class TracesMoves(Protocol):
         """
 
 
+@runtime_checkable
+class TellsHearing(Protocol):
+    """A broker that can't always be listened to (`Writer.listen`), and says so before (R16)."""
+
+    async def can_hear(self, source: Ref) -> Support:
+        """Whether letters that come to a source can be heard without taking them, or why not."""
+
+
 class Publisher(Protocol):
     """Sends messages and waits for the broker's word."""
 

@@ -170,6 +170,8 @@ def _advise(output: Output, result: Result, runs: Runs) -> None:
     """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
     from mqtui.state import bundles
 
+    if result.why:
+        output.note(f"▲ {result.why}")
     short = runs.short(result.run)
     going_on = f"mqtui runs resume {short}"
     asked_again = result.unknown - len(result.unknowns)

@@ -63,6 +63,8 @@ async def _publish(output: Output, target: str, resource: Named | None, wanted: 
         count = unknown("as many lines as come") if wanted.jsonl else exact(1)
         await session.guard.recognise()
         planned = plan(session, [to], count, wanted.facts())
+        if agreed.dry_run and not wanted.jsonl:
+            wanted.message(session.broker.kind, to)
         consent = ask(output, planned, session.policy, agreed)
         if consent is None:
             return DONE

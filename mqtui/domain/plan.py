@@ -195,7 +195,10 @@ class Result:
     came_back: int | None = None
     """Letters that died again while they were watched; None where nothing watched."""
 
+    why: str = ""
+    """Why it ended as it did, where that is not told letter by letter: it stopped by itself, or chose no letter."""
+
     @property
     def whole(self) -> bool:
         """Whether each letter was moved by this run or handled by another one of mqtui."""
-        return self.moved + self.skipped == self.planned and not self.gone
+        return self.moved + self.skipped == self.planned and not self.gone and not self.why

@@ -57,18 +57,22 @@ def plan_row(plan: Plan) -> Json:
 
 def result_row(result: Result) -> Json:
     """The last line of a run. `came_back` is null where nothing watched."""
-    return {
-        "run": result.run,
-        "planned": result.planned,
-        "moved": result.moved,
-        "refused": result.refused,
-        "unknown": result.unknown,
-        "skipped": result.skipped,
-        "left": result.left,
-        "duplicates_suspected": len(result.suspects),
-        "came_back": result.came_back,
-        "seconds": round(result.seconds, 3),
-    }
+    return (
+        {
+            "run": result.run,
+            "planned": result.planned,
+            "moved": result.moved,
+            "refused": result.refused,
+            "unknown": result.unknown,
+            "skipped": result.skipped,
+            "left": result.left,
+            "duplicates_suspected": len(result.suspects),
+            "came_back": result.came_back,
+            "seconds": round(result.seconds, 3),
+        }
+        | ({"reasons": dict(result.reasons)} if result.reasons else {})
+        | ({"why": result.why} if result.why else {})
+    )
 
 
 def suspect_rows(result: Result) -> list[Json]:

@@ -80,7 +80,9 @@ def report(journal: Runs, record: RunRecord) -> str:
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
-    return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}"
+    why = msgspec.json.decode(record.result).get("why") if record.result and record.state != "running" else ""
+    ending = f"; {why}" if why else ""
+    return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}{ending}"
 
 
 def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:

@@ -65,7 +65,7 @@ class Bundle:
             self._end += FRAME.size + len(token)
         except OSError as error:
             raise StorageFailed(
-                "The bundle can't be kept, so nothing was moved",
+                "The bundle can't be kept, and nothing is moved without it",
                 f"{self.path}: {error.strerror or error}",
                 "Free some space, or point MQTUI_STATE_DIR at another disk, then resume the run.",
             ) from error

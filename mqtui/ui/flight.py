@@ -16,6 +16,7 @@ from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before, Run
 from mqtui.services.redrive.staging import Between
 from mqtui.services.session import Session
+from mqtui.state.mistakes import own_mistake
 from mqtui.state.runs import Runs
 
 RATES = 20
@@ -61,6 +62,9 @@ class Flight:
             self.result = await run.go(self.consent, self.remote_consent)
         except MqtuiError as error:
             self.trouble = error
+            self.result = run.result()
+        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+            self.trouble = own_mistake(error)
             self.result = run.result()
         finally:
             self.between = None

@@ -12,6 +12,9 @@ from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge, poisoned
 LATER = 10
 """Letters that arrive between the kill and the resume: no plan has them."""
 
+NOT_ALL = 1
+"""The exit code where a letter is missing: a mortal one that its queue dropped is no success."""
+
 RESUME_KILLED_EVERY = 3
 RESUMES = 6
 EARLIER = 0.97
@@ -168,7 +171,7 @@ def _resumed(side: Side, scene: Scene, desk: Desk, instant: float, resume_instan
         unknown=result.get("unknown", 0),
         told_wrong=abs(result.get("moved", 0) - home),
         verdict=verdict,
-        trouble=_trouble(after, tellings, _code(scene)),
+        trouble=_trouble(after, tellings, NOT_ALL if verdict.lost else _code(scene)),
         refused=len(refusals),
         named=sum(side.refusal in reason for reason in refusals),
         poisoned=len(scene.poisoned),

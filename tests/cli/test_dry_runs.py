@@ -27,9 +27,8 @@ def test_no_target(mqtui: Mqtui, ground: Ground) -> None:
 
 
 def test_no_bundle_key(mqtui: Mqtui, ground: Ground) -> None:
-    dlq, origin = ground.pair(2)
-    del_key = {**mqtui.extra, "MQTUI_BUNDLE_KEY": "not a key"}
-    mqtui.extra = del_key
+    dlq, _ = ground.pair(2)
+    mqtui.extra["MQTUI_BUNDLE_KEY"] = "not a key"
     for verb in ("redrive", "discard"):
         if ground.kind is BrokerKind.KAFKA:
             mqtui(verb, ground.url, dlq.name, "--dry-run").ok()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mqtui.brokers.port import Pending
-from mqtui.brokers.rabbitmq import checks, creation, steps
+from mqtui.brokers.rabbitmq import checks, creation, listen, steps
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.catalog import RabbitCatalog
 from mqtui.brokers.rabbitmq.facts import queue_facts
@@ -13,7 +13,7 @@ from mqtui.brokers.rabbitmq.groups import RabbitGroups
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.reader import RabbitReader
 from mqtui.domain.capability import YES, Support, Verb, no
-from mqtui.domain.errors import Unsupported
+from mqtui.domain.errors import CannotConnect, NotAuthorised, Unsupported
 from mqtui.domain.figure import counted, exact
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import CountBound, Guarantee, Source, Strength
@@ -89,6 +89,14 @@ class RabbitBroker:
     def guarantee(self, source: Ref, targets: Sequence[Ref]) -> Guarantee:
         """At least once, suspects named (C6)."""
         return GUARANTEE
+
+    async def can_hear(self, source: Ref) -> Support:
+        """Whether the queue's bindings can be shared by another queue, or why not (R16)."""
+        try:
+            await listen.bindings(self._access, source)
+        except (Unsupported, NotAuthorised, CannotConnect) as error:
+            return no(error.detail or error.title, error.hint)
+        return YES
 
     async def _readers(self, queue: str) -> tuple[str, ...]:
         if not self._access.management.given:

@@ -68,6 +68,12 @@ class Verdict:
     why: str = ""
     """Why readers can't be asked."""
 
+    heard: bool = True
+    """Whether letters that die again would be heard."""
+
+    unread: bool = False
+    """Whether nobody is in any group that reads where they went."""
+
     @property
     def share(self) -> float:
         """Came back, of all moved: 0 to 1."""
@@ -208,11 +214,12 @@ class Aftermath:
         """What is known now."""
         readers: list[Reader] = []
         why = self._deaf or self._ended()
+        failed = ""
         try:
             for target in self.copies.number:
                 readers += await self._readers(target)
         except MqtuiError as error:
-            why = error.title
+            why = failed = error.title
         asked = self._asked(readers)
         passed: int | None = None
         if asked and not why:
@@ -224,7 +231,11 @@ class Aftermath:
             why = "no live reader keeps a position that could be compared"
         back = tuple(self._back.values())
         shown = tuple(replace(reader, asked=reader in asked) for reader in readers)
-        return Verdict(self.copies.stored, passed, len(back), seconds, shown, back[:100], self._perhaps, why)
+        heard = not (self._deaf or self._ended())
+        unread = not failed and all(reader.still for reader in readers)
+        return Verdict(
+            self.copies.stored, passed, len(back), seconds, shown, back[:100], self._perhaps, why, heard, unread
+        )
 
     def _ended(self) -> str:
         """Why nothing is heard any more though nobody said so; "" while it listens."""

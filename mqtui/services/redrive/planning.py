@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from mqtui.brokers.port import Broker, TellsHearing
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import BadInput, NotFound, Refused
-from mqtui.domain.figure import counted, exact, unknown
+from mqtui.domain.errors import BadInput, MqtuiError, NotFound, Refused
+from mqtui.domain.figure import counted, exact
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.keys import check_bundle_key
 from mqtui.services.browse import require
 from mqtui.services.letters import Selector
@@ -153,7 +154,8 @@ async def _made(
     plan = _plan(session, order, source, run, targets, seen, remote, sighting)
     plan = replace(plan, risks=(*plan.risks, *gone))
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await _bundle_risk(session, source)))
-    plan = replace(plan, risks=(*plan.risks, *await _loop_risk(session, order, remote)))
+    more = (*await _loop_risk(session, order, remote), *await _canary_risks(session, order, targets, remote))
+    plan = replace(plan, risks=(*plan.risks, *more))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
     if remote is None and order.verb is not Verb.DISCARD and (words := await homecoming.sentence(session.broker)):
@@ -341,6 +343,28 @@ async def _loop_risk(session: Session, order: Order, remote: Session | None) -> 
         return []
     text = f"source and target are the same {order.source.kind}: the letters would come back to where they are"
     return [Risk("same-place", text, Severity.REFUSE, final=True)]
+
+
+async def _canary_risks(session: Session, order: Order, targets: Sequence[Ref], remote: Session | None) -> list[Risk]:
+    """What keeps a run that begins with a few from going on by itself (C16)."""
+    if not order.stages.first or not order.stages.watched or order.verb is Verb.DISCARD:
+        return []
+    risks: list[Risk] = []
+    if isinstance(session.broker, TellsHearing) and not (support := await session.broker.can_hear(order.source)):
+        text = f"letters that die again can't be heard: {support.reason}; the run holds after its first stage"
+        risks.append(Risk("not-heard", text))
+    for target in targets:
+        if target.kind is not Kind.EXCHANGE and await _is_unread((remote or session).broker, target):
+            text = f"nobody reads {target.name}: nothing will pass, and the run holds after its first stage"
+            risks.append(Risk("nobody-reads", text))
+    return risks
+
+
+async def _is_unread(broker: Broker, target: Ref) -> bool:
+    try:
+        return not any(group.members for group in await broker.groups.groups(target))
+    except MqtuiError:
+        return False
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

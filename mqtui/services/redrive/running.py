@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from time import time
 
@@ -15,6 +15,8 @@ from mqtui.brokers.guard import BoundWriter
 from mqtui.brokers.port import Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes
+from mqtui.domain.errors import StorageFailed
+from mqtui.domain.figure import Sort
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
@@ -35,7 +37,7 @@ from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
 from mqtui.services.redrive.restore import Evidence, settle, trace
 from mqtui.services.redrive.routing import Router
-from mqtui.services.redrive.staging import Between, Gate, by_itself
+from mqtui.services.redrive.staging import Between, Gate, by_itself, hold_of
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.session import Session
 from mqtui.state.bundles import Bundle
@@ -116,7 +118,9 @@ class Run:
         self._progress = progress
         plan = planned.plan
         count = plan.count.number
-        self._total = before.planned if before else None if count is None else int(count)
+        known_before = count is not None and plan.count.sort is not Sort.AT_MOST
+        self._total = before.planned if before else int(count or 0) if known_before else None
+        self._why = ""
         earlier = before or Before(self._total)
         self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored)
         self.ledger.unknowns += earlier.unknowns
@@ -143,8 +147,13 @@ class Run:
             try:
                 with seldom_collecting():
                     await self._walk(writer, remote)
+            except StorageFailed as error:
+                moved = self.ledger.count(Outcome.MOVED)
+                error.title = f"{moved:,} were moved; then it stopped: {error.title[:1].lower()}{error.title[1:]}"
+                await self._end_failed()
+                raise
             except BaseException:
-                await self._keeper.end("failed", self._told())
+                await self._end_failed()
                 raise
             await self._keeper.end("stopped" if self.stop.is_set() else "done", self._told())
             for bound in (writer, remote):
@@ -152,10 +161,18 @@ class Run:
                     bound.result = summary(self.result())
         return self.result()
 
+    async def _end_failed(self) -> None:
+        """Note how far it came, where the disk still takes a note: else the journal says that it was interrupted."""
+        with suppress(StorageFailed):
+            await self._keeper.end("failed", self._told())
+
     def result(self) -> Result:
         """The figures as of now."""
-        figures = self.ledger.result()
-        return figures if self.verdict is None else replace(figures, came_back=self.verdict.came_back)
+        figures = replace(self.ledger.result(), why=self._why)
+        if self.verdict is None:
+            return figures
+        told = self.verdict.heard or self.verdict.came_back
+        return replace(figures, came_back=self.verdict.came_back if told else None)
 
     async def _begin(self) -> None:
         plan, session = self.planned.plan, self.session
@@ -204,6 +221,8 @@ class Run:
             evidence = self._evidence if suspicious else replace(self._evidence, repeated=frozenset())
             await settle(remote or writer, router, self.ledger, self._keeper, kinds, evidence)
             await account(self.session.broker, planned.source, self._first, self.ledger)
+            if order.selection.cause and not self.ledger.counted:
+                self._why = f"no letter has the cause {order.selection.cause}"
 
     def _lanes(self, stamps: Stamps, *, suspicious: bool) -> Lanes | None:
         """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
@@ -262,8 +281,10 @@ class Run:
             self.verdict = await self.aftermath.watch(self.stages.watch, self.stages.stop_at, self._watched, self.stop)
             self.watching = False
         too_many = self.verdict is not None and self.verdict.share > self.stages.stop_at
-        between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many)
+        hold = hold_of(self.verdict, self.stages.stop_at)
+        between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many, hold)
         if not last and not self.stop.is_set() and not await self._gate(between):
+            self._why = f"stopped after stage {stage + 1}: {hold}" if hold else ""
             self.stop.set()
 
     def _watched(self, verdict: Verdict) -> None:
