@@ -191,5 +191,14 @@ async def test_without_the_management_api_the_plan_says_what_it_does_not_know(ra
         snapshot = await broker.broker.snapshot(queue_ref(source))
         plan = plan_of(snapshot, queue_ref(target), Ref(Kind.EXCHANGE, exchange), queue_ref(rabbit.name()))
         found = (await broker.broker.inspect(snapshot, plan)).risks
-    assert [risk.name for risk in found] == ["unchecked", "unchecked", "unchecked", "fan-out", "target-missing"]
+    assert [risk.name for risk in found if risk.name != "poorer"] == [
+        "unchecked",
+        "unchecked",
+        "unchecked",
+        "no-reader",
+        "unchecked",
+        "fan-out",
+        "target-missing",
+    ]
+    assert "alarm" in found[0].text
     assert "?management=" in found[0].text

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mqtui.brokers.rabbitmq import price, probes, room
+from mqtui.brokers.rabbitmq import alarms, probes, room, source_checks
 from mqtui.brokers.rabbitmq.access import Access
-from mqtui.brokers.rabbitmq.catalog import alarms
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
-from mqtui.brokers.rabbitmq.limits import Sort
+from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.routes import Routes, setting
-from mqtui.brokers.rabbitmq.taking import FEW
-from mqtui.domain.errors import CannotConnect, NotAuthorised, NotFound
-from mqtui.domain.figure import counted
-from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Take
+from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
 
@@ -28,66 +25,29 @@ async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guara
     risks = await _of_broker(access)
     if takes:
         facts = await queue_facts(access, source.ref.name)
-        risks += _of_source(source, facts, plan) + await _unreadable(access, facts)
+        risks += source_checks.of_source(source, facts, plan) + await source_checks.of_unreadable(access, facts)
+        risks += await source_checks.of_hearing(access, source, plan)
+        risks += await source_checks.of_amqp_1_0(access)
     targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
     inspection = Inspection(access, source.ref, plan)
     for target in dict.fromkeys(targets):
         risks += await inspection.of(target)
-    risks += await _rights(access, source.ref.name if takes else None, targets)
+    stopped = any(risk.name == "alarm" for risk in risks)
+    if stopped:
+        risks.append(room.unchecked("the right to publish", "It is asked by a message, which the alarm would stop."))
+    risks += await _rights(access, source.ref.name if takes else None, () if stopped else targets)
     facts_told = (*plan.facts, COPIES) if targets else plan.facts
     return replace(plan, guarantee=guarantee, facts=facts_told, risks=plan.risks + tuple(dict.fromkeys(risks)))
 
 
-def _of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
-    name, risks = source.ref.name, []
-    if source.readers or facts.consumers:
-        who = ", ".join(source.readers) or counted(facts.consumers, "consumer")
-        risks.append(Risk("consumers", f"{name} is read by {who}: they take letters from this run", REFUSE))
-    if facts.setting("single-active-consumer"):
-        risks.append(Risk("single-active-consumer", f"{name} lets one consumer at a time read", REFUSE))
-    if facts.why:
-        risks.append(Risk("unchecked", f"arguments and policy of {name} can't be read: {facts.why}"))
-    limit = facts.limit
-    if limit.sort is Sort.NEVER:
-        risks.append(Risk("delivery-limit", f"{name} removes every letter that is returned: each is taken alone"))
-    elif limit.sort is Sort.KNOWN and (limit.number or 0) < FEW:
-        risks.append(Risk("delivery-limit", f"{name} allows {limit.number} deliveries: letters are taken one by one"))
-    elif limit.sort is Sort.KNOWN and any(not isinstance(step, Remove) for step in plan.steps):
-        risks.append(
-            Risk(
-                "spends",
-                f"a letter of {name} that is returned has spent 1 of {limit.number} deliveries; one found with none "
-                "left is saved to the tail",
-            )
-        )
-    if not limit.orders and facts.sort != UNKNOWN:
-        risks.append(Risk("order", f"letters of {name} that are returned go to its tail"))
-    return risks
-
-
-async def _unreadable(access: Access, facts: Queue) -> list[Risk]:
-    """A letter that the broker could not hand over when it was met before (R13)."""
-    cost = await price.of(access, facts)
-    met = access.counts.looks(await price.identity(access, facts.name)).unreadable
-    if not met:
-        return []
-    if price.is_last_chance(facts.limit, met):
-        return [Risk("unreadable", cost.refusal, REFUSE, final=True)]
-    text = f"{facts.name} holds a letter that the broker can't hand over; it and those behind it stay"
-    return [Risk("unreadable", f"{text}, those before it are taken one by one")]
-
-
 async def _of_broker(access: Access) -> list[Risk]:
     if not access.management.given:
-        return []
-    try:
-        nodes = await access.management.get("nodes", "nodes", {"columns": "name,mem_alarm,disk_free_alarm"})
-    except (CannotConnect, NotAuthorised):
-        return []
-    told = [f"{node['name']} ({alarm})" for node in nodes for alarm in alarms(node)]
+        return [room.unchecked("whether an alarm stops publishers", HINT)]
+    told = await alarms.told(access)
     if not told:
         return []
-    return [Risk("alarm", f"publishers are stopped by an alarm of {', '.join(told)}: the run waits until it ends")]
+    text = f"publishers are stopped by an alarm of {told}: the run would wait until it ends"
+    return [Risk("alarm", text, REFUSE)]
 
 
 async def _rights(access: Access, source: str | None, targets: Sequence[Ref]) -> list[Risk]:
@@ -128,7 +88,7 @@ class Inspection:
             facts = await queue_facts(self._access, target.name)
         except NotFound as error:
             return [Risk("target-missing", f"{target}: {error.title}", REFUSE, final=True)]
-        risks = room.of_queue(facts, self._plan)
+        risks = room.of_queue(facts, self._plan) + room.of_readers(facts)
         if facts.sort not in (UNKNOWN, "stream"):
             risks += await self._second_death(facts)
         return risks
@@ -169,7 +129,8 @@ class Inspection:
             text = f"{exchange} reaches none of the queues whose letters die into {self._source.name} ({names})"
             risks.append(Risk("unroutable", text, REFUSE))
         for ref in reached:
-            risks += room.of_queue(await queue_facts(self._access, ref.name), self._plan)
+            facts = await queue_facts(self._access, ref.name)
+            risks += room.of_queue(facts, self._plan) + room.of_readers(facts)
         return risks
 
     def _keys(self, exchange: str) -> tuple[str, ...]:

@@ -84,6 +84,8 @@ def talking(error: BaseException, doing: str, right: str = "") -> MqtuiError:
         if code == ACCESS_REFUSED:
             needs = f"It needs the right to {right}." if right else "A permission of the vhost is missing."
             return NotAuthorised(f"{doing} is not allowed", text, needs)
+        if code == RESOURCE_LOCKED and "single active consumer" in text:
+            return Refused(f"{doing}: it is for a single active consumer", text)
         if code == RESOURCE_LOCKED:
             return Refused(f"{doing}: it is exclusive to another connection", text)
         if code == NOT_IMPLEMENTED:

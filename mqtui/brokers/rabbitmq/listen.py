@@ -13,11 +13,14 @@ from contextlib import AsyncExitStack
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.channel import Channel
+from mqtui.brokers.rabbitmq.facts import policy_of
 from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.letters import letter
 from mqtui.brokers.rabbitmq.limits import FREE
 from mqtui.brokers.rabbitmq.management import Row
-from mqtui.domain.errors import Unsupported
+from mqtui.brokers.rabbitmq.options import HINT
+from mqtui.brokers.rabbitmq.routes import setting
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, NotAuthorised, NotFound, Unsupported
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
 
@@ -28,38 +31,65 @@ EXPIRES = 60_000
 """Milliseconds after which the broker removes the queue where this process is gone without a word."""
 
 CREDIT = 500
+COPYING = ("direct", "topic", "fanout", "headers")
+"""Types of exchanges that send to every queue that is bound; others share letters out."""
 
 
 async def bindings(access: Access, ref: Ref) -> list[Row]:
     """The bindings of a queue, without the default exchange's.
 
     Raises:
-        Unsupported: there are none that another queue could share, or they can't be read.
+        Unsupported: letters come to it in a way that another queue can't share, or that can't be read.
     """
-    if not access.management.given:
-        raise Unsupported(
-            f"Nobody can listen at {ref.name}",
-            "its bindings can't be read without the management API",
-            "Add ?management=http://host:15672 to the URL.",
-        )
-    rows = [row for row in await access.management.queue_bindings(ref.name) if row["source"]]
-    if not rows:
-        raise Unsupported(
-            f"Nobody can listen at {ref.name}",
-            "dead letters come to it by the default exchange, which sends to one queue only",
-        )
+    try:
+        rows = [row for row in await access.management.queue_bindings(ref.name) if row["source"]]
+        direct = await _by_the_default_exchange(access, ref)
+        kinds = {row["source"]: str((await access.management.exchange(row["source"]))["type"]) for row in rows}
+    except (CannotConnect, NotAuthorised, NotFound, BrokerTrouble) as error:
+        raise _deaf(ref, f"its bindings can't be read ({errors.one_line(error)})", error.hint) from error
+    except Unsupported as error:
+        raise _deaf(ref, "its bindings can't be read without the management API", HINT) from error
+    if not rows or direct:
+        who = f"of {', '.join(direct)} " if direct else ""
+        raise _deaf(ref, f"dead letters {who}come to it by the default exchange, which sends to one queue only")
+    if odd := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in COPYING]:
+        raise _deaf(ref, f"{', '.join(odd)} may give a letter to one queue only: another queue would take it away")
     return rows
 
 
+def _deaf(ref: Ref, why: str, hint: str = "") -> Unsupported:
+    return Unsupported(f"Nobody can listen at {ref.name}", why, hint)
+
+
+async def _by_the_default_exchange(access: Access, ref: Ref) -> list[str]:
+    """Queues whose dead letters the default exchange brings."""
+    found: list[str] = []
+    async for page in access.management.pages("queues/{vhost}", "list of queues"):
+        for row in page:
+            policy = await policy_of(access, row, queue=True)
+            if setting(row, policy, "dead-letter-exchange") == "":
+                key = setting(row, policy, "dead-letter-routing-key")
+                if key == ref.name:
+                    found.append(str(row["name"]))
+    return found
+
+
 async def listening(access: Access, ref: Ref, rows: list[Row]) -> AsyncGenerator[list[Message], None]:
-    """Copies of what comes to the queue from now on; the first batch is empty. Runs on the I/O thread."""
+    """Copies of what comes to the queue from now on; the first batch is empty. Runs on the I/O thread.
+
+    Raises:
+        Unsupported: a right to declare or to bind a private queue is missing.
+    """
     async with AsyncExitStack() as stack:
         link = await stack.enter_async_context(access.link())
         channel = await link.channel()
         stack.push_async_callback(channel.close)
-        name = await _private(channel, access.options.prefix)
-        for row in rows:
-            await _bind(channel, name, row)
+        try:
+            name = await _private(channel, access.options.prefix)
+            for row in rows:
+                await _bind(channel, name, row)
+        except (NotAuthorised, NotFound) as error:
+            raise _deaf(ref, errors.one_line(error), error.hint) from error
         ears = Ears(channel, ref)
         await channel.consume(name, CREDIT, ears.heard)
         yield []

@@ -146,7 +146,16 @@ def _sentences(facts: Queue, seen: int | None, stopped: str) -> list[str]:
     return told
 
 
+def no_single_get(facts: Queue) -> str:
+    """Why single messages can't be taken from a queue at all; "" where they can."""
+    if facts.sort == "quorum" and facts.setting("single-active-consumer"):
+        return f"{facts.name} is a quorum queue with a single active consumer: it gives nothing by `basic.get`"
+    return ""
+
+
 def _refusal(facts: Queue, seen: int | None, looks: Looks) -> str:
+    if refusal := no_single_get(facts):
+        return refusal
     if facts.limit.sort is Sort.NEVER:
         return f"the delivery limit of {facts.name} is negative: no message survives being returned"
     if looks.unreadable and facts.limit.costs:

@@ -33,6 +33,13 @@ def of_queue(facts: Queue, plan: Plan) -> list[Risk]:
     return risks
 
 
+def of_readers(facts: Queue) -> list[Risk]:
+    """Whether anybody reads there. How many read a stream, its own figures do not tell."""
+    if facts.consumers or facts.sort == "stream":
+        return []
+    return [Risk("no-reader", f"no consumer reads {facts.name}; {facts.ready:,} wait there already")]
+
+
 def _full(facts: Queue, plan: Plan) -> list[Risk]:
     count, most = plan.count.number, facts.setting("max-length")
     size, most_bytes = plan.largest, facts.setting("max-length-bytes")

@@ -22,8 +22,9 @@ KEY, VALUE = b"key", b"value"
 
 def cross(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
     """The message as the target's broker takes it."""
-    if target is BrokerKind.RABBITMQ:
-        message = replace(message, headers=without_copies(message.headers))
+    alone = without_copies(message.headers) if target is BrokerKind.RABBITMQ else message.headers
+    if alone is not message.headers:
+        message = replace(message, headers=alone)
     if source is target:
         return message
     if source is BrokerKind.REDIS:

@@ -1,0 +1,226 @@
+"""What a RabbitMQ plan asks before it runs: alarms, readers, expiry, a clock, AMQP 1.0, whether anything is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pika
+import pytest
+
+from mqtui.brokers.rabbitmq.client import RabbitAdapter
+from mqtui.domain.errors import Refused, Unsupported
+from mqtui.domain.plan import Risk, Severity
+from mqtui.domain.redrive import CountBound, Source
+from tests.brokers import Brokers
+from tests.contract import amqp10
+from tests.contract.rabbitmq_support import (
+    QUORUM,
+    Rabbit,
+    adapter,
+    borrowed,
+    move_all,
+    numbered,
+    plan_of,
+    queue_ref,
+    terms,
+    until,
+    without_management,
+    writer,
+)
+
+
+@pytest.fixture
+def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
+    opened = Rabbit(rabbitmq_url)
+    yield opened
+    opened.close()
+
+
+@asynccontextmanager
+async def planned(
+    rabbit: Rabbit, source: str, target: str, *, watched: bool = False
+) -> AsyncIterator[tuple[RabbitAdapter, Source, Mapping[str, Risk]]]:
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        plan = plan_of(snapshot, queue_ref(target))
+        if watched:
+            plan = replace(plan, facts=(("first", "1, then the rest"),))
+        found = (await broker.broker.inspect(snapshot, plan)).risks
+        yield broker, snapshot, {risk.name: risk for risk in found}
+
+
+async def test_a_target_that_nobody_reads_is_told(rabbit: Rabbit) -> None:
+    source, target = rabbit.queue(), rabbit.queue()
+    rabbit.fill(target, numbered(7))
+    async with planned(rabbit, source, target) as (_, _, risks):
+        assert risks["no-reader"].text == f"no consumer reads {target}; 7 wait there already"
+        assert risks["no-reader"].severity is Severity.WARN
+    with rabbit.consumer(target):
+        async with planned(rabbit, source, target) as (_, _, risks):
+            assert "no-reader" not in risks
+
+
+async def test_what_may_expire_in_the_source_is_told(rabbit: Rabbit) -> None:
+    source = rabbit.queue({"x-message-ttl": 3_600_000, "x-expires": 7_200_000})
+    async with planned(rabbit, source, rabbit.queue()) as (_, _, risks):
+        assert "3600000 ms" in risks["source-ttl"].text
+        assert "7200000 ms" in risks["source-expires"].text
+
+
+async def test_a_quorum_queue_with_a_single_active_consumer_is_no_source(rabbit: Rabbit) -> None:
+    """`basic.get` is refused there: neither a run nor a look can work, and both say why."""
+    source = rabbit.queue({**QUORUM, "x-single-active-consumer": True})
+    rabbit.fill(source, numbered(1))
+    async with planned(rabbit, source, rabbit.queue()) as (broker, _, risks):
+        risk = risks["single-active-consumer"]
+        assert (risk.severity, risk.final) == (Severity.REFUSE, True)
+        assert "basic.get" in risk.text
+        with pytest.raises(Refused, match="single active consumer"):
+            await borrowed(broker, source, 1)
+
+
+@pytest.fixture
+def alarmed(brokers: Brokers) -> Iterator[Rabbit]:
+    """A broker of its own that has too little disk for any publisher; the management API still stores a message."""
+    name = "alarmed"
+    opened = Rabbit(brokers.servers.start_rabbitmq(name, config=("disk_free_limit.absolute = 99999GB",)))
+    until(lambda: is_alarmed(opened), "the alarm is told")
+    yield opened
+    opened.close()
+    brokers.servers.stop(name)
+
+
+def is_alarmed(rabbit: Rabbit) -> bool:
+    nodes: list[dict[str, Any]] = rabbit.management.get("/nodes").json()
+    return any(node.get("disk_free_alarm") for node in nodes)
+
+
+async def test_an_alarm_is_said_and_a_look_still_works(alarmed: Rabbit) -> None:
+    """Nothing is asked by publishing, which the broker would not answer before the alarm ends."""
+    source, target = alarmed.queue({**QUORUM, "x-delivery-limit": 20}), alarmed.queue()
+    message = {"properties": {}, "routing_key": source, "payload": "stuck", "payload_encoding": "string"}
+    assert alarmed.management.post("/exchanges/%2F/amq.default/publish", json=message).json() == {"routed": True}
+    alarmed.settled(source, 1)
+    began = time.monotonic()
+    async with planned(alarmed, source, target) as (broker, _, risks):
+        assert risks["alarm"].severity is Severity.REFUSE
+        assert "disk space" in risks["alarm"].text
+        assert "right to publish" in risks["unchecked"].text
+        price = await broker.broker.reader.price(queue_ref(source), 1)
+        assert "publishers are stopped by an alarm" in price.text
+        assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
+    assert time.monotonic() - began < 15
+
+
+async def test_letters_of_amqp_1_0_senders_are_named(rabbit: Rabbit) -> None:
+    """A sender that is connected makes it certain enough to be asked for; later nothing shows what a letter was."""
+    source, target = rabbit.queue(), rabbit.queue()
+    native = tuple(map(int, rabbit.version.split(".")[:2])) >= (4, 0)
+    async with planned(rabbit, source, target) as (_, _, risks):
+        assert ("poorer" in risks) is native
+    if not native:
+        return
+    host, port = rabbit.address.hosts[0]
+    with amqp10.Sender(host, port, source) as sender:
+        sender.send(amqp10.message(b"order", subject="orders", group_sequence=amqp10.UInt(7)))
+        until(lambda: "AMQP 1-0" in rabbit.management.get("/connections").text, "the sender is listed")
+        async with planned(rabbit, source, target) as (broker, snapshot, risks):
+            assert risks["poorer"].severity is Severity.REFUSE
+            assert not risks["poorer"].final
+            assert all(word in risks["poorer"].text for word in ("subject", "group sequence", "AMQP 1.0"))
+            assert snapshot.count.number == 1
+            assert broker is not None
+
+
+async def test_the_walk_goes_by_the_clock_of_the_broker(rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's clock is two minutes behind: the letters of the snapshot are moved all the same."""
+    source, target = rabbit.queue(), rabbit.queue()
+    work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
+    for body in numbered(5):
+        rabbit.publish("", work, body)
+    rabbit.settled(source, 5)
+    slow = time.time
+    monkeypatch.setattr(time, "time", lambda: slow() - 120)
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        await asyncio.sleep(3)
+        rabbit.publish("", work, b"late")
+        rabbit.settled(source, 6)
+        assert isinstance(snapshot.bounds, CountBound)
+        whole = replace(snapshot, bounds=replace(snapshot.bounds, ready=6))
+        async with writer(broker).lease(whole, terms()) as lease:
+            receipts = await move_all(lease, queue_ref(target))
+        assert getattr(lease, "end_reason", "") == "died after the plan, by the broker's clock"
+    assert len(receipts) == 5
+    assert rabbit.bodies(target) == numbered(5)
+    assert rabbit.bodies(source) == [b"late"]
+
+
+async def test_without_a_clock_of_the_broker_only_count_and_run_end_the_walk(rabbit: Rabbit) -> None:
+    source, target = rabbit.queue(), rabbit.queue()
+    work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
+    rabbit.publish("", work, b"dead")
+    rabbit.settled(source, 1)
+    async with adapter(without_management(rabbit.address)) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        assert isinstance(snapshot.bounds, CountBound)
+        assert snapshot.bounds.at is None
+        async with writer(broker).lease(snapshot, terms()) as lease:
+            assert len(await move_all(lease, queue_ref(target))) == 1
+
+
+@pytest.mark.parametrize("way", ["default exchange", "both", "shared out", "no management", "no right"])
+async def test_where_nothing_is_heard_the_plan_says_it(rabbit: Rabbit, way: str) -> None:
+    """R16: and `listen` is refused with the reason, instead of hearing nothing."""
+    source, target, exchange = rabbit.queue(), rabbit.queue(), rabbit.exchange("fanout")
+    if way in ("default exchange", "both"):
+        rabbit.queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
+    if way in ("both", "no right", "no management"):
+        rabbit.channel.queue_bind(source, exchange)
+    if way == "shared out":
+        try:
+            share = rabbit.exchange("x-consistent-hash")
+        except pika.exceptions.AMQPError as error:
+            pytest.skip(f"the plugin rabbitmq_consistent_hash_exchange is off: {error}")
+        rabbit.channel.queue_bind(source, share, "1")
+    address = without_management(rabbit.address) if way == "no management" else rabbit.address
+    with rabbit.user(configure="^$") as other:
+        async with adapter(other if way == "no right" else address) as broker:
+            snapshot = await broker.broker.snapshot(queue_ref(source))
+            with pytest.raises(Unsupported, match="Nobody can listen") as told:
+                async for _ in writer(broker).listen(snapshot):
+                    pytest.fail("it listens")
+            assert told.value.detail
+            if way != "no right":
+                plan = replace(plan_of(snapshot, queue_ref(target)), facts=(("first", "1, then the rest"),))
+                found = {risk.name: risk for risk in (await broker.broker.inspect(snapshot, plan)).risks}
+                assert told.value.detail in found["unheard"].text
+                assert "unheard" not in {
+                    risk.name
+                    for risk in (await broker.broker.inspect(snapshot, plan_of(snapshot, queue_ref(target)))).risks
+                }
+
+
+async def test_a_source_made_again_is_not_the_one_of_the_plan(rabbit: Rabbit) -> None:
+    """Other arguments, another type, or new counters: the lease is refused before anything moves."""
+    for before, after in (({}, {"x-max-priority": 3}), ({}, QUORUM), (QUORUM, {**QUORUM, "x-delivery-limit": 9})):
+        source, target = rabbit.queue(before), rabbit.queue()
+        rabbit.fill(source, numbered(2))
+        async with adapter(rabbit.address) as broker:
+            snapshot = await broker.broker.snapshot(queue_ref(source))
+            again = await broker.broker.snapshot(queue_ref(source))
+            assert again.identity == snapshot.identity
+            rabbit.channel.queue_delete(source)
+            rabbit.queue(after, name=source)
+            rabbit.fill(source, numbered(2))
+            assert (await broker.broker.snapshot(queue_ref(source))).identity != snapshot.identity
+            with pytest.raises(Refused, match="is not the one the plan was made on"):
+                async with writer(broker).lease(snapshot, terms()):
+                    pytest.fail("the lease was given")
+        assert rabbit.ready(source) == 2
+        assert rabbit.ready(target) == 0
