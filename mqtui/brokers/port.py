@@ -93,10 +93,13 @@ class Pending(Protocol):
         cursor: bytes | None = None,
         limit: int = 100,
     ) -> Page[PendingEntry]:
-        """Pending entries by id; `min_idle` is milliseconds."""
+        """Pending entries by id; `min_idle` is milliseconds, `cursor` the id to begin with."""
 
     async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves; None where one was trimmed or deleted."""
+
+    async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
+        """Whether the stream still has each entry: one that was trimmed or deleted may be pending all the same."""
 
 
 class Broker(Protocol):

@@ -6,7 +6,7 @@ import click
 
 from mqtui.cli import options
 from mqtui.cli.consent import Agreed
-from mqtui.cli.entries import Wanted, change, every, ids
+from mqtui.cli.entries import Wanted, change, consumer, every, ids
 from mqtui.cli.output import current
 from mqtui.cli.running import run
 from mqtui.domain.capability import Verb
@@ -20,6 +20,7 @@ from mqtui.domain.resource import Named
 @click.argument("group")
 @ids
 @every
+@consumer
 @click.option("--min-idle", type=options.DURATION, default=0, help="Only entries nobody touched for so long.")
 @options.writes
 @options.as_json
@@ -30,6 +31,7 @@ def ack(
     group: str,
     ids: tuple[EntryId, ...],
     every: bool,
+    consumer: str,
     min_idle: int,
     dry_run: bool,
     yes: bool,
@@ -40,7 +42,7 @@ def ack(
     from mqtui.services.pending import ack_plan
 
     output = current(json=json_lines)
-    wanted = Wanted(stream, group, ids, every, min_idle)
+    wanted = Wanted(stream, group, ids, every, min_idle, consumer)
     agreed = Agreed(dry_run, yes, confirm)
     run(
         output,

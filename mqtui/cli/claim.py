@@ -6,7 +6,7 @@ import click
 
 from mqtui.cli import options
 from mqtui.cli.consent import Agreed
-from mqtui.cli.entries import Wanted, change, every, ids
+from mqtui.cli.entries import Wanted, change, consumer, every, ids
 from mqtui.cli.output import current
 from mqtui.cli.running import run
 from mqtui.domain.capability import Verb
@@ -20,6 +20,7 @@ from mqtui.domain.resource import Named
 @click.argument("group")
 @ids
 @every
+@consumer
 @click.option("--to", required=True, metavar="CONSUMER", help="Who gets them.")
 @click.option("--min-idle", required=True, type=options.DURATION, help="Only entries nobody touched for so long.")
 @options.writes
@@ -31,6 +32,7 @@ def claim(
     group: str,
     ids: tuple[EntryId, ...],
     every: bool,
+    consumer: str,
     to: str,
     min_idle: int,
     dry_run: bool,
@@ -42,7 +44,7 @@ def claim(
     from mqtui.services.pending import claim_plan
 
     output = current(json=json_lines)
-    wanted = Wanted(stream, group, ids, every, min_idle)
+    wanted = Wanted(stream, group, ids, every, min_idle, consumer)
     agreed = Agreed(dry_run, yes, confirm)
     run(
         output,

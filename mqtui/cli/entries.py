@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,7 +58,8 @@ def parse_id(text: str) -> EntryId:
 
 
 ids = click.argument("ids", nargs=-1, type=Converted("id", parse_id))
-every = click.option("--all", "every", is_flag=True, help="All entries that match.")
+every = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
+consumer = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 
 
 async def change(
@@ -67,7 +68,7 @@ async def change(
     verb: Verb,
     wanted: Wanted,
     agreed: Agreed,
-    planned: Callable[[Session, Ref, Sequence[PendingEntry]], Plan],
+    planned: Callable[[Session, Ref, Sequence[PendingEntry]], Awaitable[Plan]],
 ) -> int:
     """Plan, ask, do, tell. Exit 1 where some entries were not changed."""
     from mqtui.services import pending
@@ -82,7 +83,7 @@ async def change(
         found = await pending.chosen(
             session, stream, wanted.group, wanted.ids, min_idle=wanted.min_idle, consumer=wanted.consumer
         )
-        plan = planned(session, stream, found)
+        plan = await planned(session, stream, found)
         consent = ask(output, plan, session.policy, agreed)
         if consent is None:
             return DONE

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from mqtui.brokers.port import Pending
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import NotFound, Unsupported
+from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId
-from mqtui.domain.plan import Acknowledge, Claim, Plan, Step, StepResult
+from mqtui.domain.plan import Acknowledge, Claim, Plan, Risk, Step, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import PendingEntry
 from mqtui.services.session import Session
 
 PAGE = 500
+ASKED_ALONE = 100
+"""So many ids are looked up one by one; for more of them the whole list is read."""
 
 
 async def role(session: Session, verb: Verb) -> Pending:
@@ -49,13 +54,18 @@ async def entries(
 async def chosen(
     session: Session, stream: Ref, group: str, ids: Sequence[EntryId], *, min_idle: int = 0, consumer: str = ""
 ) -> list[PendingEntry]:
-    """The pending entries of those ids, or all that match when no id is given.
+    """The pending entries of those ids, or all that match when no id is given. A few ids are asked for one by one.
 
     Raises:
         NotFound: an id is not pending, or nothing matches.
     """
     await session.guard.recognise()
-    found = [entry async for entry in entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
+    if 0 < len(ids) <= ASKED_ALONE:
+        listed = await role(session, Verb.PENDING)
+        first = partial(listed.entries, stream, group, min_idle=min_idle, consumer=consumer, limit=1)
+        found = [entry for one in ids for entry in (await first(cursor=str(one).encode())).items]
+    else:
+        found = [entry async for entry in entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
     if ids:
         wanted = set(ids)
         found = [entry for entry in found if entry.id in wanted]
@@ -68,29 +78,74 @@ async def chosen(
     return found
 
 
-def claim_plan(
+async def claim_plan(
     session: Session, stream: Ref, group: str, to: str, min_idle: int, found: Sequence[PendingEntry]
 ) -> Plan:
-    """Reassign these entries to a consumer, as long as nobody touches them meanwhile (D6)."""
-    seen = tuple((entry.id, entry.idle, entry.read_at) for entry in found)
-    owners = ", ".join(sorted({entry.consumer for entry in found}))
-    facts = (
-        ("from", f"{owners} in group {group} of {stream.name}"),
+    """Reassign these entries to a consumer, as long as nobody touches them meanwhile (D6).
+
+    Entries that are gone from the stream are counted apart and left alone: nobody could process them.
+
+    Raises:
+        NotFound: all of them are gone from the stream.
+    """
+    there, gone = await _apart(session, stream, found)
+    if not there:
+        words = f"{len(gone):,} gone from the stream"
+        raise NotFound(f"Nothing to claim in {group}: {words}", "Trimmed or deleted.", "mqtui ack takes them off.")
+    seen = tuple((entry.id, entry.idle, entry.read_at) for entry in there)
+    owners = Counter(entry.consumer for entry in there)
+    told = ", ".join(f"{owner} {number:,}" for owner, number in sorted(owners.items()))
+    facts = [
+        ("from", f"{told} in group {group} of {stream.name}"),
         ("to", to),
         ("lock", "an entry that somebody touches before us stays where it is; delivery counts are not raised"),
+        ("idle", "starts at 0 again for each, so that others wait as long as if it were just delivered"),
         ("note", f"{to} must read its own history (XREADGROUP with id 0) to get them"),
-    )
-    return _plan(session, Verb.CLAIM, Claim(stream, group, to, min_idle, seen), len(found), facts)
+    ]
+    if gone:
+        facts.append(("gone", f"{len(there):,}, and {len(gone):,} are gone from the stream: acknowledge them"))
+    risks: list[Risk] = []
+    if not await _is_member(session, stream, group, to):
+        risks.append(Risk("new-consumer", f"consumer {to!r} of {group} does not exist: it will be created"))
+    if len(owners) > 1:
+        text = f"they are taken from {len(owners)} consumers, of which some may be at work; --consumer names one"
+        risks.append(Risk("everybody", text))
+    plan = _plan(session, Verb.CLAIM, Claim(stream, group, to, min_idle, seen), len(there), tuple(facts))
+    return replace(plan, risks=tuple(risks))
 
 
-def ack_plan(session: Session, stream: Ref, group: str, found: Sequence[PendingEntry]) -> Plan:
-    """Acknowledge these entries: the group will not see them again, the stream keeps them."""
+async def ack_plan(session: Session, stream: Ref, group: str, found: Sequence[PendingEntry]) -> Plan:
+    """Acknowledge these entries: the group will not see them again, the stream keeps those it still has."""
+    there, gone = await _apart(session, stream, found)
     ids = tuple(entry.id for entry in found)
+    stay = "the entries stay in the stream"
+    if gone:
+        stay = f"{len(there):,} stay in the stream, {len(gone):,} are gone from it already"
     facts = (
         ("group", f"{group} of {stream.name}"),
-        ("effect", "no consumer of this group gets these entries again; the entries stay in the stream"),
+        ("effect", f"no consumer of this group gets these entries again; {stay}"),
     )
     return _plan(session, Verb.ACK, Acknowledge(stream, group, ids), len(found), facts)
+
+
+async def _apart(
+    session: Session, stream: Ref, found: Sequence[PendingEntry]
+) -> tuple[list[PendingEntry], list[PendingEntry]]:
+    """Entries that the stream still has, and those that were trimmed or deleted."""
+    listed = await role(session, Verb.PENDING)
+    present = await listed.are_in_stream(stream, [entry.id for entry in found])
+    pairs = list(zip(found, present, strict=True))
+    return [entry for entry, yes in pairs if yes], [entry for entry, yes in pairs if not yes]
+
+
+async def _is_member(session: Session, stream: Ref, group: str, consumer: str) -> bool:
+    """Whether the group has that consumer; so it is taken where this user may not ask."""
+    try:
+        groups = await session.broker.groups.groups(stream)
+    except NotAuthorised:
+        return True
+    known = [one for one in groups if one.ref.name in (group, f"{stream.name}/{group}") and not one.why]
+    return not known or any(member.name == consumer for one in known for member in one.members)
 
 
 def _plan(session: Session, verb: Verb, step: Step, count: int, facts: tuple[tuple[str, str], ...]) -> Plan:

@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-from tests.cli.driver import Mqtui
+from tests.cli.driver import Done, Mqtui
 from tests.cli.grounds import CountingRedis, Ground
 
 GROUP = "workers"
@@ -61,3 +61,71 @@ def test_acknowledge(mqtui: Mqtui, redis: Ground) -> None:
     assert (done["asked"], done["done"]) == (2, 2)
     assert owners(redis, name) == []
     assert len(redis.world.contents(redis.world.ref(name))) == 3
+
+
+def told(done: Done) -> str:
+    """The plan as a person reads it."""
+    return done.ok().text
+
+
+def test_c79_a_plan_tells_a_typo_and_whose_entries_are_taken(mqtui: Mqtui, redis: Ground) -> None:
+    """C79: a consumer that does not exist, idle that starts at 0, everybody's entries: in the plan."""
+    name = stranded(redis, 4)
+    with Redis.from_url(redis.url) as client:
+        client.xgroup_createconsumer(name, GROUP, "w1")
+        ids = [entry for entry, _ in redis_pending(redis, name)]
+        client.xclaim(name, GROUP, "busy", 0, ids[:1], idle=3 * 3_600_000, justid=True)
+    words = ("claim", redis.url, name, GROUP, "--min-idle", "1h", "--dry-run")
+    plan = told(mqtui(*words, "--to", "w1 ", "--all"))
+    assert "new-consumer: consumer 'w1 ' of workers does not exist: it will be created" in plan
+    assert "everybody: they are taken from 2 consumers" in plan
+    assert "busy 1, dead 3 in group workers" in plan
+    assert "idle       starts at 0 again" in plan
+    plan = told(mqtui(*words, "--to", "w1", "--all", "--consumer", "dead"))
+    assert "new-consumer" not in plan
+    assert "everybody" not in plan
+    assert "dead 3 in group workers" in plan
+    assert "2 of 2" in told(mqtui("ack", redis.url, name, GROUP, *ids[1:3], "--consumer", "dead", "--yes"))
+    done = mqtui(
+        "claim", redis.url, name, GROUP, "--min-idle", "1h", "--to", "w1", "--all", "--consumer", "dead", "--yes"
+    )
+    assert "1 of 1" in told(done)
+    assert owners(redis, name) == ["busy", "w1"]
+
+
+def redis_pending(redis: Ground, name: str) -> list[tuple[str, str]]:
+    assert isinstance(redis.world, CountingRedis)
+    return [(str(entry), consumer) for entry, consumer in redis.world.pending(redis.world.ref(name), GROUP)]
+
+
+def test_c80_entries_that_are_gone_are_counted_apart(mqtui: Mqtui, redis: Ground) -> None:
+    """C80: trimmed and deleted entries are pending all the same; they are acknowledged, never claimed."""
+    name = stranded(redis, 4)
+    ids = [entry for entry, _ in redis_pending(redis, name)]
+    with Redis.from_url(redis.url) as client:
+        client.xdel(name, ids[1])
+        client.xtrim(name, maxlen=2, approximate=False)
+    there = ids[2:]
+    words = ("claim", redis.url, name, GROUP, "--to", "w1", "--min-idle", "1h", "--all")
+    plan = told(mqtui(*words, "--dry-run"))
+    assert "2 to do" in plan
+    assert "2, and 2 are gone from the stream: acknowledge them" in plan
+    assert mqtui(*words, "--dry-run", "--json").ok().rows()[0]["plan"]["steps"][0]["ids"] == there
+    acking = told(mqtui("ack", redis.url, name, GROUP, "--all", "--dry-run"))
+    assert "2 stay in the stream, 2 are gone from it already" in acking
+    assert "2 of 2" in told(mqtui(*words, "--yes"))
+    assert owners(redis, name) == ["dead", "dead", "w1", "w1"]
+    mqtui("claim", redis.url, name, GROUP, "--to", "w1", "--min-idle", "0ms", ids[0], "--yes").refused(1, "gone", "ack")
+    assert "2 of 2" in told(mqtui("ack", redis.url, name, GROUP, *ids[:2], "--yes"))
+    assert [entry for entry, _ in redis_pending(redis, name)] == there
+
+
+def test_c103_one_id_is_asked_for_alone(mqtui: Mqtui, redis: Ground) -> None:
+    """C103: to acknowledge one of 3,000 entries the list is not read."""
+    name = stranded(redis, 3_000)
+    entry = redis_pending(redis, name)[-1][0]
+    with Redis.from_url(redis.url) as client:
+        client.config_resetstat()
+        assert "1 of 1" in told(mqtui("ack", redis.url, name, GROUP, entry, "--yes"))
+        calls: Any = client.info("commandstats")
+        assert calls["cmdstat_xpending"]["calls"] <= 4

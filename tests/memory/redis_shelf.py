@@ -197,9 +197,9 @@ class RedisShelf(Shelf):
             for entry, row in rows
             if now - row.delivered >= min_idle and consumer in ("", row.consumer)
         ]
-        found = [entry for entry in found if after is None or entry.id > read_id(after)]
+        found = [entry for entry in found if after is None or entry.id >= read_id(after)]
         page = tuple(found[:limit])
-        return Page(page, str(page[-1].id).encode() if len(found) > limit else None)
+        return Page(page, str(found[limit].id).encode() if len(found) > limit else None)
 
     def reader(self, stream: Ref, group: str) -> StreamGroup:
         """A group by its name. Raises NotFound."""

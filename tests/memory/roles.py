@@ -143,6 +143,10 @@ class MemoryPending:
         found = {message.position: message for message in self._talk.shelf.messages(stream, Span())}
         return [found.get(entry) for entry in ids]
 
+    async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
+        """Whether the entries are there."""
+        return [letter is not None for letter in await self.letters(stream, ids)]
+
 
 class MemoryBroker:
     """One broker, to look at."""

@@ -72,13 +72,13 @@ async def test_chosen_by_id_or_all(redis: RedisGround, session: Session) -> None
 
 async def test_a_claim(redis: RedisGround, session: Session) -> None:
     found = await pending.chosen(session, redis.source, "billing", [], min_idle=MINUTE)
-    plan = pending.claim_plan(session, redis.source, "billing", "alive", MINUTE, found)
+    plan = await pending.claim_plan(session, redis.source, "billing", "alive", MINUTE, found)
     (step,) = plan.steps
     assert isinstance(step, Claim)
     assert (step.consumer, step.min_idle, len(step.seen)) == ("alive", MINUTE, 5)
     assert step.seen[0] == (found[0].id, found[0].idle, found[0].read_at)
     assert (plan.verb, plan.count) == (Verb.CLAIM, exact(5))
-    assert dict(plan.facts)["from"].startswith("gone in group billing")
+    assert dict(plan.facts)["from"].startswith("gone 5 in group billing")
     with pytest.raises(NeedsConsent):
         await pending.run(session, plan, Consent())
     assert owners(redis) == ["gone"] * 5 + ["alive"] * 2
@@ -91,8 +91,8 @@ async def test_a_claim(redis: RedisGround, session: Session) -> None:
 async def test_a_second_operator_gets_nothing(redis: RedisGround, session: Session) -> None:
     """D6: what somebody touched since it was shown stays where it is."""
     found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
-    one = pending.claim_plan(session, redis.source, "billing", "one", 0, found)
-    two = pending.claim_plan(session, redis.source, "billing", "two", 0, found)
+    one = await pending.claim_plan(session, redis.source, "billing", "one", 0, found)
+    two = await pending.claim_plan(session, redis.source, "billing", "two", 0, found)
     assert (await pending.run(session, one, YES)).done == 5
     redis.world.clock.advance(5 * MINUTE)
     late = await pending.run(session, two, YES)
@@ -102,7 +102,7 @@ async def test_a_second_operator_gets_nothing(redis: RedisGround, session: Sessi
 
 async def test_an_acknowledgement(redis: RedisGround, session: Session) -> None:
     found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
-    plan = pending.ack_plan(session, redis.source, "billing", found[:3])
+    plan = await pending.ack_plan(session, redis.source, "billing", found[:3])
     assert plan.steps == (Acknowledge(redis.source, "billing", tuple(entry.id for entry in found[:3])),)
     assert "the entries stay in the stream" in dict(plan.facts)["effect"]
     result = await pending.run(session, plan, YES)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from redis.exceptions import RedisError
+
 from mqtui.brokers.redis.building import messages
 from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, after, entries, entry_id, id_bytes, items, number, sure
+from mqtui.brokers.redis.scripts import IN_STREAM, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Ref, name_bytes, name_text
 from mqtui.domain.topology import Page, PendingEntry
 
 LETTERS_TOGETHER = 100
+ASKED_TOGETHER = 1000
 
 
 class StreamPending:
@@ -65,6 +69,22 @@ class StreamPending:
             for answer in await self._nodes.pipe(key, [("XRANGE", key, one, one) for one in raw]):
                 entry = entries(sure(answer, "XRANGE", stream.name))
                 found.append(messages(stream, entry)[0] if entry else None)
+        return found
+
+    async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
+        """Counted in the server by a script; where none may run, by reading the entries.
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation.
+        """
+        key, found = stream_key(stream), list[bool]()
+        for start in range(0, len(ids), ASKED_TOGETHER):
+            some = ids[start : start + ASKED_TOGETHER]
+            (answer,) = await self._nodes.pipe(key, [call(IN_STREAM, (key,), *map(id_bytes, some))])
+            if isinstance(answer, RedisError):
+                found += [letter is not None for letter in await self.letters(stream, some)]
+            else:
+                found += [said == 1 for said in items(answer)]
         return found
 
 

@@ -196,6 +196,13 @@ return out
 """
 """KEYS source, mark of what stays. ARGV ids. Gives 1 in the source, 0 gone, 2 handled before."""
 
+IN_STREAM = """
+local out = {}
+for i = 1, #ARGV do out[i] = #redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i]) end
+return out
+"""
+"""KEYS stream. ARGV ids. Gives 1 for each that is there, else 0."""
+
 RELEASING = (
     GROUPS
     + """

@@ -11,7 +11,7 @@ from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.errors import RepliesLost, answered
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.pending import clock
+from mqtui.brokers.redis.pending import StreamPending, clock
 from mqtui.brokers.redis.replies import Answer, entries, id_bytes, items, number, pairs, sure
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsupported
@@ -21,6 +21,8 @@ from mqtui.domain.resource import name_bytes, name_text
 
 SLACK_MS = 50
 TOGETHER = 1000
+GHOST = "reassigned, but it is gone from the stream: acknowledge it"
+"""What XCLAIM of Redis 6.2 does with an entry that was trimmed or deleted; since 7.0 it takes it off the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class Claiming:
         self._key = stream_key(step.stream)
         self._step = step
         self._group = name_bytes(step.group)
+        self._pending = StreamPending(nodes)
         self.line = Line(nodes, self._key)
 
     async def run(self) -> StepResult:
@@ -78,7 +81,10 @@ class Claiming:
         for start in range(0, len(step.seen), TOGETHER):
             seen = step.seen[start : start + TOGETHER]
             done = await self._claim(seen)
-            claimed += [one for one, yes in zip((row[0] for row in seen), done, strict=True) if yes]
+            given = [one for one, yes in zip((row[0] for row in seen), done, strict=True) if yes]
+            there = await self._pending.are_in_stream(step.stream, given)
+            claimed += [one for one, yes in zip(given, there, strict=True) if yes]
+            notes += [f"{one}: {GHOST}" for one, yes in zip(given, there, strict=True) if not yes]
             missed = [row[0] for row, yes in zip(seen, done, strict=True) if not yes]
             notes += await self._reasons(missed)
         return StepResult(len(step.seen), len(claimed), tuple(notes), tuple(map(str, claimed)))

@@ -217,7 +217,11 @@ class PendingPlace(Listing[PendingLine]):
         if not to or not to.strip():
             self.line.tell("nothing happened", "text")
             return
-        plan = pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
+        try:
+            plan = await pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
+        except MqtuiError as error:
+            self.say(error)
+            return
         owners = ", ".join(sorted({entry.consumer for entry in found}))
         place = ClaimPlace(self.desk, session, plan, owners, after=self.read)
         self.console.call_later(self.console.show, place)
@@ -225,10 +229,18 @@ class PendingPlace(Listing[PendingLine]):
     @does("pending.ack")
     def acknowledge(self) -> None:
         """Acknowledge entries."""
+        self.run_worker(self._acknowledge(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _acknowledge(self) -> None:
         session = self.desk.session
         if session is None:
             return
-        self._review(pending.ack_plan(session, self.stream, self.group_name, self.wanted()), typed=self.stream.name)
+        try:
+            plan = await pending.ack_plan(session, self.stream, self.group_name, self.wanted())
+        except MqtuiError as error:
+            self.say(error)
+            return
+        self._review(plan, typed=self.stream.name)
 
     def _review(self, plan: Plan, typed: str) -> None:
         session = self.desk.session
