@@ -94,7 +94,9 @@ async def claim_plan(
         raise NotFound(f"Nothing to claim in {group}: {words}", "Trimmed or deleted.", "mqtui ack takes them off.")
     seen = tuple((entry.id, entry.idle, entry.read_at) for entry in there)
     owners = Counter(entry.consumer for entry in there)
-    told = ", ".join(f"{owner} {number:,}" for owner, number in sorted(owners.items()))
+    told = next(iter(owners))
+    if len(owners) > 1:
+        told = ", ".join(f"{owner} {number:,}" for owner, number in sorted(owners.items()))
     facts = [
         ("from", f"{told} in group {group} of {stream.name}"),
         ("to", to),
