@@ -13,11 +13,12 @@ from time import time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.resource import BrokerKind
+from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.state.mistakes import own_mistake
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
+    from mqtui.domain.convention import Conventions
     from mqtui.profiles.model import Profile
     from mqtui.services.session import Session
     from mqtui.services.watch import Seen, Watch
@@ -39,6 +40,9 @@ class Desk:
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is open, or will not be."""
 
+    origins: dict[Ref, Conventions] = field(default_factory=dict)
+    """The conventions as they hold for letters of destinations whose origin the broker was asked for."""
+
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -46,6 +50,20 @@ class Desk:
     def seen(self) -> Seen | None:
         """The newest figures."""
         return self.watch.seen if self.watch else None
+
+    async def settle_origin(self, ref: Ref) -> Conventions:
+        """The conventions as they hold for dead letters of a destination: every screen tells the origin by the same.
+
+        Raises:
+            CannotConnect: the broker can't be asked.
+        """
+        from mqtui.services.conventions import known
+        from mqtui.services.origins import settle_origin
+
+        if self.session is None:
+            return known().conventions
+        self.origins[ref] = await settle_origin(self.session, ref, known().conventions)
+        return self.origins[ref]
 
     @property
     def address(self) -> str:

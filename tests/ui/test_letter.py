@@ -155,3 +155,23 @@ async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:
         assert not place.cause.display
         await stage.press("escape")
         await stage.see("Letter 1 of 3")
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["nothing of that name", "a topic of that name"])
+async def test_an_origin_that_only_the_name_tells_is_shown_where_it_is_there(there: bool) -> None:
+    """C26: the same answer as in causes and plans."""
+    world = MemoryWorld()
+    server = world.kafka()
+    if there:
+        server.make("orders")
+    server.put(message(server.make("orders.DLQ"), b'{"id":1}', b"u1", (("error", b"no stock", ""),)))
+    _, ref = letters_of(world)
+    async with opened(world, TARGET, ref) as stage:
+        await stage.until(lambda: stage.place.table.lines.count == 1)
+        await stage.press("g", "enter")
+        await stage.until(lambda: isinstance(stage.place, LetterPlace), "the letter")
+        await stage.see("no stock")
+        if there:
+            await stage.see("Original orders")
+        else:
+            await stage.until(lambda: "orders" not in stage.text.replace("orders.DLQ", ""), "no origin is told")

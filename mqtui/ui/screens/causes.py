@@ -20,7 +20,7 @@ from mqtui.services.browse import Look, spend_plan
 from mqtui.services.casebook import Casebook, read
 from mqtui.services.conventions import known
 from mqtui.services.deadletters import Place as Letters
-from mqtui.services.origins import remember_routes, settle_origin
+from mqtui.services.origins import remember_routes
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.actions import Action
@@ -97,7 +97,7 @@ class CausesPlace(Listing[CauseLine]):
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.price(self.ref, count)
-            book = Casebook(await settle_origin(session, self.ref, known().conventions))
+            book = Casebook(await self.desk.settle_origin(self.ref))
             if not self.price.lends:
                 await read(unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
@@ -237,10 +237,11 @@ class CausesPlace(Listing[CauseLine]):
     @does("thing.pair")
     async def pair(self) -> None:
         """The origin."""
-        if self.letters.origins:
-            await self.console.go.destination(
-                self.desk.kind, self.letters.origins[0], letters=False, target=self.desk.target
-            )
+        item = self.table.current
+        case = self.book.cases.get(item.cause.id) if item is not None else None
+        told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
+        if origins := [*told, *self.letters.origins]:
+            await self.console.go.destination(self.desk.kind, origins[0], letters=False, target=self.desk.target)
         else:
             self.line.why_not("nothing says where these letters came from")
 

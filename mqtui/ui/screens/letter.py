@@ -13,6 +13,7 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.deadletter import describe, strip
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.conventions import known
@@ -70,7 +71,7 @@ class LetterPlace(Place):
         self.at = at
         self.total = max(total, len(letters))
         self.original = READING
-        self.conventions = known().conventions
+        self.conventions = desk.origins.get(ref) or known().conventions
         self.copier = Copier(self, desk.address, ref)
         self.unfolded = False
         self.form = FORMS[0]
@@ -107,6 +108,18 @@ class LetterPlace(Place):
         self.place_panes()
         _view(self.value).focus()
         self.draw()
+        if self.ref not in self.desk.origins:
+            self.run_worker(self._settle(), group="origin", exit_on_error=False)
+
+    async def _settle(self) -> None:
+        """Tell the origin as causes and plans do, after the broker was asked."""
+        try:
+            self.conventions = await self.desk.settle_origin(self.ref)
+        except MqtuiError as error:
+            self.line.why_not(f"where it came from can't be asked: {error.title}")
+            return
+        if self.is_attached:
+            self.draw()
 
     def on_resize(self) -> None:
         """The size class may be another one."""

@@ -39,6 +39,7 @@ class LettersPlace(MessagesPlace):
         if self.desk.session is None:
             return
         try:
+            self.conventions = await self.desk.settle_origin(self.ref)
             source = await self.desk.session.broker.snapshot(self.ref)
         except MqtuiError as error:
             self.line.why_not(f"which letters were handled is not known: {error.title}")
