@@ -132,10 +132,10 @@ class Connection:
     def controller_answers(self, promises: Iterable[Future[Any]]) -> bool:
         """Whether the controller answers soon, in a thread that may block; if not, another broker may know (K19).
 
-        It is not waited for again within `SILENCE` seconds.
+        True as well where no broker can be talked to. It is not waited for again within `SILENCE` seconds.
         """
         wait = SOON if time.monotonic() > self._silent_until else 0.0
-        if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done:
+        if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done or self.health.verdict() is not None:
             return True
         self._silent_until = time.monotonic() + SILENCE
         return False
