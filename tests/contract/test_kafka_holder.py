@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from mqtui.brokers.kafka import moving
+from mqtui.brokers.kafka import moving, state
 from mqtui.brokers.kafka.state import transactional_id
 from mqtui.brokers.port import Adapter
 from mqtui.domain.convoy import Carried, TakenOver
@@ -154,19 +156,22 @@ async def test_our_own_timeout_is_no_take_over(stage: Stage, adapter: Adapter) -
         ({}, True),
         ({"ended": True}, False),
         ({"time": int(time.time() * 1000) - 31_000}, False),
-        ({"time": int(time.time() * 1000) + 3_600_000}, True),
+        ({"time": int(time.time() * 1000) + 3_600_000}, False),
     ],
     ids=["fresh", "ended", "old", "from a clock ahead"],
 )
-async def test_what_counts_as_held(stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool) -> None:
-    """K3: a record without `ended`, at most 30 s old."""
+async def test_what_counts_as_held(
+    stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """K3: a record without `ended`, at most 30 s old; one whose age says nothing holds if it is seen to be renewed."""
+    monkeypatch.setattr(state, "WATCHED", 3.0)
     source, target = stage.topic("dlq"), stage.topic("home")
     await Run(adapter, source, target).all()
     stage.fill(source, 3)
     topic_id = (await adapter.broker.snapshot(source)).identity
     record = foreign(**changed)
     if "time" in changed:
-        record["time"] = int(time.time() * 1000) + (3_600_000 if holds else -31_000)
+        record["time"] = changed["time"] - 31_000
     stage.write_state(f"{topic_id}/holder", record)
     holder = (await adapter.broker.snapshot(source)).holder
     if record["ended"]:
@@ -181,6 +186,42 @@ async def test_what_counts_as_held(stage: Stage, adapter: Adapter, changed: dict
         await Run(adapter, source, target).all()
     resumed = Run(adapter, source, target, run=record["run"], resumed=True)
     assert len(await resumed.all()) == 3
+
+
+@contextmanager
+def renewing(stage: Stage, key: str, seconds_off: int) -> Iterator[None]:
+    """A live run on a machine whose clock is so far off: it writes its holder record again and again."""
+    record, ended = foreign(), threading.Event()
+
+    def write() -> None:
+        while not ended.wait(1.5):
+            stage.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
+
+    stage.write_state(key, record | {"time": int(time.time() * 1000) + seconds_off * 1000})
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        writer.join()
+
+
+@pytest.mark.parametrize("seconds_off", [-45, 45, -7200], ids=str)
+async def test_a_live_run_holds_whatever_the_clocks_say(stage: Stage, adapter: Adapter, seconds_off: int) -> None:
+    """C86: our clock is 45 s ahead of the holder's, 45 s behind it, two hours ahead."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    await Run(adapter, source, target).all()
+    stage.fill(source, 3)
+    topic_id = (await adapter.broker.snapshot(source)).identity
+    with renewing(stage, f"{topic_id}/holder", seconds_off):
+        run = Run(adapter, source, target)
+        _, plan = await run.planned()
+        assert [risk.severity for risk in plan.risks if risk.name == "held"] == [Severity.REFUSE]
+        with pytest.raises(Held, match="far-away"):
+            await run.all()
+        assert stage.values(target) == []
+    assert len(await Run(adapter, source, target, take_over=True).all()) == 3
 
 
 async def test_a_killed_process_of_this_machine_holds_nothing(stage: Stage, adapter: Adapter) -> None:

@@ -21,6 +21,7 @@ from mqtui.brokers.kafka.state import (
     read_state,
     state_topic,
     transactional_id,
+    watch_holder,
 )
 from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
 
@@ -56,12 +57,13 @@ class Hold:
             NotAuthorised: a right on the transactional id or the state topic is missing.
         """
         before = read_holder(self._connection, self._identity)
-        if not take_over:
+        if not take_over and before is not None and not self._is_own(before, resumed=resumed):
+            before = watch_holder(self._connection, self._identity)
             self._refuse(before, resumed=resumed)
         self._open()
         state = read_state(self._connection, self._identity, settled=True)
-        if not take_over and state.holder != before:
-            self._refuse(state.holder, resumed=resumed)
+        if not take_over and state.holder is not None and (before is None or state.holder.stamp != before.stamp):
+            self._refuse(watch_holder(self._connection, self._identity), resumed=resumed)
         self.renew(ended=False)
         return state
 
@@ -154,12 +156,12 @@ class Hold:
                 return
 
     def _refuse(self, holder: HolderRecord | None, *, resumed: bool) -> None:
-        if holder is None or holder.lapsed:
-            return
+        if holder is not None and not holder.lapsed and not self._is_own(holder, resumed=resumed):
+            raise held(self._name, holder)
+
+    def _is_own(self, holder: HolderRecord, *, resumed: bool) -> bool:
         stamp = holder.stamp
-        if stamp.run == self._stamp.run and (resumed or stamp.presence == self._stamp.presence):
-            return
-        raise held(self._name, holder)
+        return stamp.run == self._stamp.run and (resumed or stamp.presence == self._stamp.presence)
 
     def _recognise(self, holder: HolderRecord | None) -> None:
         """Whether the last holder is still this very run: else it was taken over, even if that run has ended by now."""

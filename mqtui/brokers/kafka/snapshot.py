@@ -9,7 +9,7 @@ from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
 from mqtui.brokers.kafka.reader import Ends, ends_of
-from mqtui.brokers.kafka.state import HolderRecord, State, read_holder, read_state
+from mqtui.brokers.kafka.state import HolderRecord, State, read_state, watch_holder
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact
@@ -51,7 +51,7 @@ async def state_of(connection: Connection, identity: str) -> State:
 async def holder_of(connection: Connection, identity: str) -> HolderRecord | None:
     """Who holds the topic, as far as that may be read."""
     try:
-        return await connection.call("reading the holder", lambda: read_holder(connection, identity))
+        return await connection.call("reading the holder", lambda: watch_holder(connection, identity))
     except (NotFound, NotAuthorised):
         return None
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from confluent_kafka import KafkaError
@@ -35,6 +35,14 @@ VERSION = 1
 HOLDER = b"holder"
 LAPSES = 30.0
 """Seconds after which a hold that was not renewed is over (K3)."""
+
+WATCHED = 15.0
+"""Seconds a holder record is watched whose age is in doubt; a live run writes it every 10 s (K3)."""
+
+WATCH_STEP = 1.0
+
+AHEAD = -5.0
+"""Seconds of age at which two clocks certainly disagree."""
 
 SETTLING = 45.0
 """Seconds to wait for foreign transactions in the state topic: a killed run's is ended after 15 s, looked for every
@@ -63,21 +71,32 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class HolderRecord:
-    """Who holds a topic. Times are ms since the epoch."""
+    """Who holds a topic. Times are ms since the epoch, by the clock of the holder's machine."""
 
     stamp: Stamp
     since: int
     time: int
     ended: bool
+    alive: bool | None = field(default=None, compare=False)
+    """Whether it was seen to be renewed, None where nobody watched."""
 
     def age(self, now: float | None = None) -> float:
-        """Seconds since it was renewed, by this machine's clock."""
+        """Seconds since it was renewed, by this machine's clock; none where it was just seen to be."""
+        if self.alive:
+            return 0.0
         return (time.time() if now is None else now) - self.time / 1000
 
     @property
     def lapsed(self) -> bool:
         """Whether it holds no more: it ended, was not renewed, or its process on this machine is gone."""
+        if self.alive is not None:
+            return not self.alive
         return self.ended or self.age() > LAPSES or self.stamp.presence.gone
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether only two machines' clocks, compared, could tell whether it holds."""
+        return not self.ended and not self.stamp.presence.gone and not AHEAD <= self.age() <= LAPSES
 
     def shown(self) -> Holder | None:
         """The domain's holder; None once it ended."""
@@ -163,6 +182,23 @@ def read_holder(connection: Connection, identity: str) -> HolderRecord | None:
         if key == HOLDER:
             _take(state, key, value)
     return state.holder
+
+
+def watch_holder(connection: Connection, identity: str) -> HolderRecord | None:
+    """Who holds the topic, whatever the clocks say: a record that looks old, or of the future, is watched.
+
+    A live run renews it within `WATCHED` seconds; one that stands still has lapsed. Raises as `read_holder`.
+    """
+    first = read_holder(connection, identity)
+    if first is None or not first.doubtful:
+        return first
+    until = time.monotonic() + WATCHED
+    while time.monotonic() < until:
+        time.sleep(WATCH_STEP)
+        now = read_holder(connection, identity)
+        if now != first:
+            return now if now is None or now.ended else replace(now, alive=True)
+    return replace(first, alive=False)
 
 
 def _records(connection: Connection, identity: str, *, whole: bool, committed: bool) -> Iterator[tuple[bytes, bytes]]:
