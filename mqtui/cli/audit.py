@@ -18,17 +18,18 @@ from mqtui.cli.running import guarded
 @click.option("-n", "limit", default=50, show_default=True, type=click.IntRange(1), help="How many lines, the newest.")
 @options.as_json
 def audit(*, limit: int, json_lines: bool) -> None:
-    """What was changed from this machine, by whom, and how it ended. Exit 1: the chain of hashes is broken."""
+    """What was changed from this machine, by whom, and how it ended. Exit 1: a line is damaged or missing."""
     output = current(json=json_lines)
     with guarded(output):
         sys.exit(_audit(output, limit))
 
 
 def _audit(output: Output, limit: int) -> int:
+    from mqtui.profiles.keys import audit_key
     from mqtui.state.audit import Audit
 
-    log = Audit()
-    entries = log.entries(limit)
+    read = Audit(key=audit_key).read()
+    entries = read.entries[-limit:]
     if output.json:
         for entry in entries:
             output.json_line(asdict(entry))
@@ -50,8 +51,8 @@ def _audit(output: Output, limit: int) -> int:
                 for entry in entries
             ],
         )
-    broken = log.verify()
-    if broken is None:
-        return DONE
-    output.note(f"✗ The audit was changed: line {broken} does not fit the one before it.")
-    return NOT_ALL
+    for note in read.notes:
+        output.note(f"▲ {note}")
+    for damage in read.damages:
+        output.note(f"✗ The audit is damaged at {damage}.")
+    return NOT_ALL if read.damages else DONE

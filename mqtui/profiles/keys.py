@@ -15,6 +15,8 @@ from mqtui.state.paths import state_dir
 
 BUNDLE_VARIABLE = "MQTUI_BUNDLE_KEY"
 BUNDLE_ENTRY = "bundle key"
+AUDIT_VARIABLE = "MQTUI_AUDIT_KEY"
+AUDIT_ENTRY = "audit key"
 
 
 def bundle_key(profile: Profile | None = None) -> bytes:
@@ -32,7 +34,7 @@ def bundle_key(profile: Profile | None = None) -> bytes:
             if found is None:
                 raise Refused("There is no bundle key", f"The profile says it is in {shown_source(source)}.")
             return _valid(found, shown_source(source))
-        return _kept_bundle_key()
+        return _kept(BUNDLE_ENTRY)
     except (vault.NoKeyring, NotAuthenticated) as error:
         raise _no_bundle_key(error) from None
 
@@ -63,6 +65,20 @@ def _no_bundle_key(error: MqtuiError) -> Refused:
     )
 
 
+def audit_key() -> bytes | None:
+    """The key of the audit's chain: `MQTUI_AUDIT_KEY`, else the keyring, made on first use; None without a keyring.
+
+    Raises:
+        Refused: it is no Fernet key.
+    """
+    if AUDIT_VARIABLE in os.environ:
+        return _valid(os.environ[AUDIT_VARIABLE], AUDIT_VARIABLE)
+    try:
+        return _kept(AUDIT_ENTRY)
+    except vault.NoKeyring:
+        return None
+
+
 def fernet_key(name: str) -> bytes:
     """The key for message bodies of that name: `MQTUI_KEY_<NAME>`, else the keyring.
 
@@ -89,17 +105,18 @@ def new_key() -> str:
     return base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
 
 
-def _kept_bundle_key() -> bytes:
-    found = vault.get(BUNDLE_ENTRY)
+def _kept(entry: str) -> bytes:
+    """A key of the keyring, made on first use."""
+    found = vault.get(entry)
     if found is None:
-        with locked(state_dir() / "bundle-key.lock"):
-            found = vault.get(BUNDLE_ENTRY)
+        with locked(state_dir() / f"{entry.replace(' ', '-')}.lock"):
+            found = vault.get(entry)
             if found is None:
-                vault.put(BUNDLE_ENTRY, new_key())
-                found = vault.get(BUNDLE_ENTRY)
+                vault.put(entry, new_key())
+                found = vault.get(entry)
     if found is None:
         raise vault.NoKeyring("The keyring keeps nothing", "What was put into it is not there.")
-    return _valid(found, "the keyring's bundle key")
+    return _valid(found, f"the keyring's {entry}")
 
 
 def _valid(key: str, where: str) -> bytes:

@@ -14,6 +14,7 @@ from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import protection
+from mqtui.profiles.keys import audit_key
 from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import Resolved, resolve
 from mqtui.state.audit import Audit
@@ -73,7 +74,7 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
     if isinstance(adapter, RemembersCounts):
         adapter.counts = CountsSeen()
     broker = adapter.broker
-    guard = Guard(adapter, policy, Audit(), lambda: _others(broker))
+    guard = Guard(adapter, policy, Audit(key=audit_key), lambda: _others(broker))
     meeting = asyncio.create_task(_meet(resolved, broker, guard), name=f"who is {resolved.shown}")
     try:
         yield Session(

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import time
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from mqtui.domain.audit import AuditEntry
+from mqtui.domain.audit import AuditEntry, AuditRead
 from mqtui.domain.errors import StorageFailed
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Policy
+from mqtui.state import audit_chain
+from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, Head, chained, key_id, parsed
+from mqtui.state.audit_head import Anchor
 from mqtui.state.commandline import sanitised
-from mqtui.state.disk import append_whole, sync_folder
+from mqtui.state.disk import append_whole, open_private, sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host, operator
 
-GENESIS = "0" * 64
 BLOCK = 65_536
 
 
-class Audit:
-    """The audit of this machine, appended to by every process of this user. The shape is `brokers.port.AuditLog`."""
+def no_key() -> bytes | None:
+    """No key: the chain is unkeyed."""
+    return None
 
-    def __init__(self, path: Path | None = None, argv: Sequence[str] | None = None) -> None:
-        """Append to `path`, by default `audit.jsonl` in the state folder; `argv` is the command that is noted."""
-        self.path = path or state_dir() / "audit.jsonl"
+
+class Audit:
+    """The audit of this machine, appended to by every process of this user. The shape is `brokers.port.AuditLog`.
+
+    Its end is kept in the journal of runs beside it. A new line follows the one that the journal knows as the last,
+    whatever the file ends with: what is missing or was slipped in shows for ever.
+    """
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        argv: Sequence[str] | None = None,
+        key: Callable[[], bytes | None] = no_key,
+    ) -> None:
+        """Append to `path`, by default `audit.jsonl` in the state folder; `argv` is the command that is noted.
+
+        `key` gives the key of the chain; it is asked when the first line is written or read.
+        """
+        self._path = path
         self._command = sanitised(sys.argv if argv is None else argv)
+        self._ask_key = key
+        self._key: bytes | None = None
+        self._asked = False
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        if self._path is None:
+            self._path = state_dir() / "audit.jsonl"
+        return self._path
 
     def begin(self, plan: Plan, policy: Policy) -> None:
         """Note that a write begins; on disk when it returns.
@@ -51,30 +78,43 @@ class Audit:
         self._append(replace(self._entry("end", plan, policy), result=result))
 
     def entries(self, limit: int | None = None) -> Sequence[AuditEntry]:
-        """The last `limit` entries, or all, the oldest first. Lines that can't be read are passed over.
+        """The last `limit` entries, or all, the oldest first. `read` says what can't be read.
 
         Raises:
             StorageFailed: the file can't be read.
         """
-        found = [_parsed(line) for line in self._lines()]
-        known = [_entry(record) for record in found if record is not None]
+        known = self.read().entries
         return known if limit is None else known[max(0, len(known) - limit) :]
 
-    def verify(self) -> int | None:
-        """The number of the first line that was changed, removed or slipped in (from 1); None where the chain holds.
-
-        Lines cut off at the end leave no trace.
+    def read(self) -> AuditRead:
+        """All that can be read of it, and what is damaged: lines, and its end as the journal knows it.
 
         Raises:
-            StorageFailed: the file can't be read.
+            StorageFailed: the file or the journal can't be read.
         """
-        previous = GENESIS
-        for number, line in enumerate(self._lines(), start=1):
-            record = _parsed(line)
-            if record is None or record["n"] != number or record["prev"] != previous or record["hash"] != _hash(record):
-                return number
-            previous = record["hash"]
-        return None
+        anchor = self._anchor()
+        try:
+            return audit_chain.read(self._lines(), self.key(), anchor.head())
+        finally:
+            anchor.close()
+
+    def verify(self) -> int | None:
+        """The first line with a damage (from 1), one after the last where its end is wrong; None where it is whole.
+
+        Raises:
+            StorageFailed: the file or the journal can't be read.
+        """
+        damages = self.read().damages
+        return damages[0].line if damages else None
+
+    def key(self) -> bytes | None:
+        """The key of the chain, asked for once."""
+        if not self._asked:
+            self._key, self._asked = self._ask_key(), True
+        return self._key
+
+    def _anchor(self) -> Anchor:
+        return Anchor(self.path.parent / "runs.sqlite")
 
     def _entry(self, event: str, plan: Plan, policy: Policy) -> AuditEntry:
         count = plan.count.number
@@ -92,65 +132,95 @@ class Audit:
         )
 
     def _append(self, entry: AuditEntry) -> None:
+        key = self.key()
+        anchor = self._anchor()
         try:
             with locked(self.path.with_suffix(".lock")):
                 new = not self.path.exists()
-                handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                with os.fdopen(handle, "r+b", buffering=0) as file:
+                with os.fdopen(open_private(self.path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as file:
                     end, last = _last_line(file)
-                    file.truncate(end)
-                    append_whole(file, end, _chained(entry, last, self.path))
+                    known = anchor.head()
+                    before = _before(known, last)
+                    forgotten = known is None and _is_anchored(last)
+                    lines, head = _lines_of(entry, before, key, turns=_turns(last, key), forgotten=forgotten)
+                    torn = b"\n" if end and not last.endswith(b"\n") else b""
+                    anchor.put(replace(before, coming=head.hash))
+                    append_whole(file, end, torn + lines)
+                    try:
+                        anchor.put(head)
+                    except StorageFailed:
+                        file.truncate(end)
+                        raise
                 if new:
                     sync_folder(self.path.parent)
-        except OSError as error:
+        except (OSError, StorageFailed) as error:
+            why = error.detail if isinstance(error, StorageFailed) else error.strerror or str(error)
             raise StorageFailed(
                 "The audit can't be kept, so nothing may be changed",
-                f"{self.path}: {error.strerror or error}",
-                "Free some space, or point MQTUI_STATE_DIR at another disk.",
+                f"{self.path}: {why}",
+                "Free some space, or point MQTUI_STATE_DIR at another folder.",
             ) from error
+        finally:
+            anchor.close()
 
     def _lines(self) -> Iterator[bytes]:
         try:
-            with self.path.open("rb") as file:
-                yield from (line for line in file if line.endswith(b"\n"))
+            with os.fdopen(open_private(self.path, os.O_RDONLY), "rb") as file:
+                yield from file
         except FileNotFoundError:
             return
         except OSError as error:
             raise StorageFailed("The audit can't be read", f"{self.path}: {error.strerror or error}") from error
 
 
-def _chained(entry: AuditEntry, last: bytes, path: Path) -> bytes:
-    record: dict[str, Any] = {"n": 1, "prev": GENESIS}
-    if last:
-        before = _parsed(last)
-        if before is None:
-            raise StorageFailed("The audit is damaged", f"The last line of {path} can't be read.", f"Move {path} away.")
-        record = {"n": before["n"] + 1, "prev": before["hash"]}
-    record |= {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__ if name != "n"}
-    return json.dumps(record | {"hash": _hash(record)}, separators=(",", ":")).encode("ascii") + b"\n"
-
-
-def _hash(record: dict[str, Any]) -> str:
-    body = {name: value for name, value in record.items() if name != "hash"}
-    return hashlib.sha256(json.dumps(body, separators=(",", ":"), sort_keys=True).encode("ascii")).hexdigest()
-
-
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _before(known: Head | None, last: bytes) -> Head:
+    """What a new line follows: what the journal knows as the last, in a file of before that its last line."""
     try:
-        record = json.loads(line)
+        _, link, _ = parsed(last)
     except ValueError:
-        return None
-    known = isinstance(record, dict) and isinstance(record.get("n"), int)
-    return record if known and isinstance(record.get("hash"), str) and isinstance(record.get("prev"), str) else None
+        link = None
+    if known is None:
+        return Head(0, GENESIS) if link is None else Head(link.n, link.hash)
+    if link is not None and known.coming == link.hash:
+        return Head(link.n, link.hash)
+    return replace(known, coming="")
 
 
-def _entry(record: dict[str, Any]) -> AuditEntry:
-    parts = {name: record[name] for name in AuditEntry.__dataclass_fields__ if name in record}
-    return AuditEntry(**parts | {"on": tuple(parts.get("on", ()))})
+def _is_anchored(last: bytes) -> bool:
+    """Whether the journal must have known a line as the last."""
+    try:
+        return parsed(last)[1].v >= FORMAT
+    except ValueError:
+        return False
+
+
+def _turns(last: bytes, key: bytes | None) -> bool:
+    """Whether the chain goes on with another key than before, or without one."""
+    try:
+        _, link, _ = parsed(last)
+    except ValueError:
+        return False
+    return link.key != (key_id(key) if key else "")
+
+
+def _lines_of(
+    entry: AuditEntry, before: Head, key: bytes | None, *, turns: bool, forgotten: bool
+) -> tuple[bytes, Head]:
+    """The line of an entry, and the chain's new end; what is to be known of the chain comes first, as notes."""
+    said = [FORGOTTEN] if forgotten else []
+    if turns:
+        said.append(f"the chain goes on {'keyed' if key else 'unkeyed'} from here")
+    blank = replace(entry, event="note", verb="audit", run="", on=(), planned=None, command="")
+    lines = b""
+    for each in (*(replace(blank, result=result) for result in said), entry):
+        line, digest = chained(each, before, key)
+        lines += line
+        before = Head(before.n + 1, digest)
+    return lines, before
 
 
 def _last_line(file: BinaryIO) -> tuple[int, bytes]:
-    """Where the last whole line ends, and the line; a torn one after it was never relied on."""
+    """How long the file is, and its last line; one that was cut off has no line feed."""
     size = os.fstat(file.fileno()).st_size
     tail, start = b"", size
     while start > 0:
@@ -158,8 +228,7 @@ def _last_line(file: BinaryIO) -> tuple[int, bytes]:
         start -= step
         file.seek(start)
         tail = file.read(step) + tail
-        whole = tail.rfind(b"\n") + 1
-        before = tail.rfind(b"\n", 0, whole - 1) + 1 if whole else 0
-        if whole and (before or start == 0):
-            return start + whole, tail[before:whole]
-    return 0, b""
+        before = tail.rfind(b"\n", 0, len(tail) - 1) + 1
+        if before or start == 0:
+            return size, tail[before:]
+    return size, b""

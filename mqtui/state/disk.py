@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,3 +37,35 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file of this user alone, made with mode 0600 where `flags` say so; no link is followed.
+
+    Raises:
+        OSError: as the system says; or it is a link, no plain file, or another user's.
+    """
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if path.is_symlink():
+            raise OSError(error.errno, "it is a link, and links are not followed") from error
+        raise
+    try:
+        _check_own(handle)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _check_own(handle: int) -> None:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file")
+    if not hasattr(os, "getuid"):
+        return
+    if found.st_uid not in (os.getuid(), 0):
+        raise OSError(errno.EPERM, f"it belongs to another user ({found.st_uid})")
+    if found.st_mode & 0o077 and found.st_uid == os.getuid():
+        os.fchmod(handle, found.st_mode & 0o700)

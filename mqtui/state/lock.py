@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mqtui.state.disk import open_private
+
 try:
     import fcntl
 except ImportError:  # Windows has no flock; there two consoles of one user are told apart by SQLite alone
@@ -20,7 +22,7 @@ def locked(path: Path) -> Iterator[None]:
     Raises:
         OSError: the file can't be made or locked.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    handle = open_private(path, os.O_RDWR | os.O_CREAT)
     try:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX)

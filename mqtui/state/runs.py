@@ -47,7 +47,8 @@ CREATE TABLE dones (
 CREATE INDEX dones_of_run ON dones (run, number)
 """
 POLICIES = "CREATE TABLE policies (run TEXT PRIMARY KEY, policies BLOB NOT NULL) WITHOUT ROWID"
-FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES))
+AUDIT_HEAD = "CREATE TABLE audit_head (one INTEGER PRIMARY KEY, n INTEGER NOT NULL, hash TEXT, coming TEXT NOT NULL)"
+FORMATS = ((1, SCHEMA), (COLUMNS_OF_LETTERS, ""), (3, POLICIES), (4, AUDIT_HEAD))
 
 COLUMNS = (
     "id, verb, profile, target, source_kind, source_name, broker, plan, plan_hash, operator, host, pid, pid_start, "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import quote
 
 import httpx
+import pytest
 
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, everything
@@ -37,7 +39,46 @@ def test_a_changed_line_breaks_the_chain(mqtui: Mqtui, redis: Ground) -> None:
         mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
     (file,) = [each for each in (mqtui.folder / "state").rglob("audit*") if b'"begin"' in each.read_bytes()]
     file.write_bytes(file.read_bytes().replace(b'"publish"', b'"looking"', 1))
-    mqtui("audit").refused(1, "changed")
+    mqtui("audit").refused(1, "damaged at line 1: it was changed after it was written")
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:2]))
+    mqtui("audit").refused(1, "the journal knows 4 lines, the file ends with number 2")
+    file.unlink()
+    mqtui("audit").refused(1, "the file was emptied or deleted")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"time": "x"}, "no line of the audit"),
+        ({"time": 99_999_999_999_999_999_999}, "is no date"),
+        ({"operator": None}, "no line of the audit"),
+    ],
+)
+def test_a_damaged_line_is_named_and_the_rest_is_shown(
+    mqtui: Mqtui, redis: Ground, change: dict[str, object], why: str
+) -> None:
+    ref = redis.world.create("to")
+    mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
+    file = mqtui.folder / "state" / "audit.jsonl"
+    first, second = file.read_bytes().splitlines()
+    file.write_bytes(json.dumps(json.loads(first) | change).encode() + b"\n" + second + b"\n")
+    told = mqtui("audit", "--json").refused(1, "line 1", why)
+    assert [row["n"] for row in told.rows()] == [2]
+    mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
+    assert [row["n"] for row in mqtui("audit", "--json").refused(1, "line 1", why).rows()] == [2, 3, 4]
+
+
+def test_an_unkeyed_chain_says_so_and_a_keyed_one_does_not(mqtui: Mqtui, redis: Ground) -> None:
+    ref = redis.world.create("to")
+    mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
+    assert "2 of 2 lines unkeyed" in mqtui("audit").ok().err
+    (mqtui.folder / "state" / "audit.jsonl").unlink()
+    for file in (mqtui.folder / "state").glob("runs.sqlite*"):
+        file.unlink()
+    mqtui.extra["MQTUI_AUDIT_KEY"] = mqtui.bundle_key
+    mqtui("publish", redis.url, ref.name, "--value", "x", "--yes").ok()
+    assert "unkeyed" not in mqtui("audit").ok().err
 
 
 def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: Ground) -> None:

@@ -161,12 +161,13 @@ def test_a_journal_of_an_earlier_format_is_read_on(tmp_path: Path) -> None:
         runs.done(RUN, runs.in_hand(RUN, [mark("0/1"), mark("0/2")]), [moved("0/1")])
     with closing(sqlite3.connect(path)) as database:
         database.execute("DROP TABLE policies")
+        database.execute("DROP TABLE audit_head")
         database.execute("PRAGMA user_version=1")
     with closing(Runs(path)) as runs:
         assert runs.open_marks(RUN) == [mark("0/2")]
         assert list(runs.outcomes(RUN)) == [moved("0/1")]
     with closing(sqlite3.connect(path)) as database:
-        assert database.execute("PRAGMA user_version").fetchone() == (3,)
+        assert database.execute("PRAGMA user_version").fetchone() == (4,)
 
 
 def test_runs_do_not_see_each_others_letters(runs: Runs) -> None:

@@ -37,7 +37,7 @@ async def test_a_line_that_was_changed_is_named(runs_ground: RunsGround) -> None
     first, *rest = file.read_text().splitlines()
     file.write_text("\n".join([json.dumps(json.loads(first) | {"operator": "nobody"}), *rest]) + "\n")
     async with at_console(runs_ground.console()) as user:
-        await user.presses("6").sees("✗ chain broken at 1").reads_in_line("line 1 does not fit the one before it")
+        await user.presses("6").sees("✗ chain broken at 1").reads_in_line("line 1: it was changed after it was written")
 
 
 async def test_what_never_ended(runs_ground: RunsGround) -> None:

@@ -125,5 +125,5 @@ async def test_publish_plan(still: MemoryShop, album: Album) -> None:
 async def test_profile(still: MemoryShop, album: Album) -> None:
     """A profile in its form; the password goes to the keyring; beside it the command that does the same."""
     async with album.at(still.console(), NORMAL) as user:
-        await user.is_at("HomePlace").walks_to("prod-eu").presses("E").is_at("ProfileForm").sees("kafka://memory:9092")
+        await user.is_at("HomePlace").walks_to("prod-eu").presses("E").is_at("ProfileForm").sees("kafka://prod:9092")
         await album.shows(user)

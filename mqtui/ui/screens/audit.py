@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from textual import on
 from textual.widget import Widget
 
-from mqtui.domain.audit import AuditEntry
+from mqtui.domain.audit import AuditEntry, Damage
 from mqtui.domain.errors import MqtuiError
+from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
 from mqtui.state.runs import RunRecord
 from mqtui.ui.actions import Action
@@ -27,26 +28,27 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRead:
-    """The newest lines, the first that does not fit the one before it, the runs the journal knows, those under way."""
+class Told:
+    """The newest lines, what is damaged, whether each has a key, the runs the journal knows, those under way."""
 
-    entries: list[AuditEntry] = field(default_factory=list)
-    broken: int | None = None
+    entries: Sequence[AuditEntry] = ()
+    damages: Sequence[Damage] = ()
+    keyed: bool = True
     runs: dict[str, RunRecord] = field(default_factory=dict)
     going_on: frozenset[str] = frozenset()
 
 
-def read() -> AuditRead:
+def read() -> Told:
     """Read and check the audit; it may block.
 
     Raises:
         StorageFailed: it can't be read.
     """
-    log = Audit()
+    found = Audit(key=audit_key).read()
     with journal() as opened:
         known = {record.id: record for record in opened.list(limit=LISTED)}
     going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
-    return AuditRead(list(log.entries(LISTED)), log.verify(), known, going_on)
+    return Told(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)
 
 
 class AuditPlace(Listing[AuditLine]):
@@ -58,7 +60,7 @@ class AuditPlace(Listing[AuditLine]):
     def __init__(self, number: int | None = None) -> None:
         """Show it; with a number the cursor goes to that line."""
         super().__init__()
-        self.known: AuditRead | None = None
+        self.known: Told | None = None
         self.wanted = number
         self.missing = ""
 
@@ -128,16 +130,18 @@ class AuditPlace(Listing[AuditLine]):
         """Whether the chain holds."""
         if self.known is None:
             return ""
-        chain = "chain ✓" if self.known.broken is None else f"✗ chain broken at {self.known.broken}"
+        whole = "chain ✓" if self.known.keyed else "chain ✓ unkeyed"
+        chain = f"✗ chain broken at {self.known.damages[0].line}" if self.known.damages else whole
         rest = super().facts().replace("order trouble", "newest first")
         return f"{chain} · {rest}"
 
     def sentence(self, item: AuditLine) -> str:
         """The equivalent command; where the chain is broken that comes first."""
         told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
-        if self.known is None or self.known.broken is None:
+        if self.known is None or not self.known.damages:
             return told
-        return f"✗ the audit was changed: line {self.known.broken} does not fit the one before it · {told}"
+        more = len(self.known.damages) - 1
+        return f"✗ the audit is damaged at {self.known.damages[0]}{f', and {more} more' if more else ''} · {told}"
 
     def command(self, item: AuditLine) -> str:
         """The equivalent command."""

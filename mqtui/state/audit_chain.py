@@ -1,0 +1,166 @@
+"""The chain of the audit: each line holds the hash of the line before, by a key where there is one (C18).
+
+Records of format 2 have `v`, and `key`: which key their hash was made with, "" where there was none. Those before have
+neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from mqtui.domain.audit import AuditEntry, AuditRead, Damage
+
+GENESIS = "0" * 64
+FORMAT = 2
+LAST_TIME = 253_402_300_799_999
+"""The last millisecond of the year 9999: what is later is no date."""
+
+FORGOTTEN = "the journal had forgotten where the audit ends: it was deleted, or is another one"
+"""A note that is a damage for ever."""
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain as the journal knows it. `coming` is the hash of a line that may have been written since."""
+
+    n: int
+    hash: str
+    coming: str = ""
+
+
+class Link(msgspec.Struct):
+    """What chains a line to the one before."""
+
+    n: int
+    prev: str
+    hash: str
+    v: int = 1
+    key: str = ""
+
+
+def key_id(key: bytes) -> str:
+    """What names a key in a line, and does not give it away."""
+    return hashlib.sha256(b"mqtui audit " + key).hexdigest()[:8]
+
+
+def chained(entry: AuditEntry, before: Head, key: bytes | None) -> tuple[bytes, str]:
+    """An entry as the line after `before`, and its hash."""
+    record: Record = {"v": FORMAT, "n": before.n + 1, "prev": before.hash, "key": key_id(key) if key else ""}
+    record |= {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__ if name != "n"}
+    digest = hash_of(record, key)
+    return json.dumps(record | {"hash": digest}, separators=(",", ":")).encode("ascii") + b"\n", digest
+
+
+def hash_of(record: Record, key: bytes | None) -> str:
+    """The hash of a record without the one it has: HMAC-SHA-256 with a key, SHA-256 without."""
+    body = {name: value for name, value in record.items() if name != "hash"}
+    packed = json.dumps(body, separators=(",", ":"), sort_keys=True).encode("ascii")
+    return hmac.new(key, packed, "sha256").hexdigest() if key else hashlib.sha256(packed).hexdigest()
+
+
+def parsed(line: bytes) -> tuple[Record, Link, AuditEntry]:
+    """What a line holds.
+
+    Raises:
+        ValueError: why it is no line of the audit.
+    """
+    try:
+        record = json.loads(line)
+        link, entry = msgspec.convert(record, Link), msgspec.convert(record, AuditEntry)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it is no line of the audit ({str(error).partition(' (char')[0]})") from None
+    if not 0 <= entry.time <= LAST_TIME:
+        raise ValueError(f"its time {entry.time} is no date")
+    return record, link, entry
+
+
+class Checking:
+    """Walks along the lines of a file."""
+
+    def __init__(self, key: bytes | None) -> None:
+        self.entries: list[AuditEntry] = []
+        self.damages: list[Damage] = []
+        self.last = Head(0, GENESIS)
+        self.newest_format = 0
+        self._key = key
+        self._lines = self._unkeyed = self._unchecked = 0
+
+    def line(self, line: bytes) -> None:
+        """The next line."""
+        self._lines += 1
+        if not line.endswith(b"\n"):
+            self._damaged("it was cut off while it was written")
+            return
+        try:
+            record, link, entry = parsed(line)
+        except ValueError as error:
+            self._damaged(str(error))
+            return
+        why = self._misfit(link) or self._forged(record, link)
+        if not why and (entry.event, entry.result) == ("note", FORGOTTEN):
+            why = FORGOTTEN
+        if why:
+            self._damaged(why)
+        self.last = Head(link.n, link.hash)
+        self.newest_format = max(self.newest_format, link.v)
+        self.entries.append(entry)
+
+    def end(self, head: Head | None) -> AuditRead:
+        """The last line was read; `head` is what the journal knows of it."""
+        self._lines += 1
+        why = self._wrong_end(head)
+        if why:
+            self._damaged(why)
+        return AuditRead(self.entries, self.damages, self._unkeyed, self._unchecked)
+
+    def _damaged(self, why: str) -> None:
+        self.damages.append(Damage(self._lines, why))
+
+    def _misfit(self, link: Link) -> str:
+        n, wanted = link.n, self.last.n + 1
+        if n > wanted:
+            gone = f"line {wanted:,} is" if n == wanted + 1 else f"lines {wanted:,} to {n - 1:,} are"
+            return f"{gone} missing before it"
+        if n < wanted:
+            return f"it is number {n:,} and stands where {wanted:,} should"
+        return "" if link.prev == self.last.hash else "it does not fit the one before it"
+
+    def _forged(self, record: Record, link: Link) -> str:
+        """Why its hash is not its own."""
+        if link.key and (self._key is None or key_id(self._key) != link.key):
+            self._unchecked += 1
+            return f"it was written with another key ({link.key})" if self._key else ""
+        self._unkeyed += not link.key
+        wanted = hash_of(record, self._key if link.key else None)
+        return "" if hmac.compare_digest(wanted, link.hash) else "it was changed after it was written"
+
+    def _wrong_end(self, head: Head | None) -> str:
+        last = self.last
+        if head is None:
+            lost = self.newest_format >= FORMAT
+            return "the journal has forgotten where it ends: the journal was deleted or is an old copy" if lost else ""
+        if (last.n, last.hash) == (head.n, head.hash) or (head.coming and last.hash == head.coming):
+            return ""
+        if last.n < head.n:
+            what = "the rest was cut off, or the file is an old copy" if last.n else "the file was emptied or deleted"
+            return f"the journal knows {head.n:,} lines, the file ends with number {last.n:,}: {what}"
+        if last.n > head.n:
+            return f"the journal knows {head.n:,} lines only: lines were added, or the journal is an old copy"
+        return "its last line is not the one that the journal knows: the file was rewritten"
+
+
+def read(lines: Iterable[bytes], key: bytes | None, head: Head | None) -> AuditRead:
+    """All lines of a file, checked."""
+    checking = Checking(key)
+    for line in lines:
+        checking.line(line)
+    return checking.end(head)

@@ -1,0 +1,44 @@
+"""Where the audit ends, kept in the journal of runs: a file that was cut off, emptied or replaced shows by it (C18)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mqtui.state.audit_chain import Head
+from mqtui.state.database import Database
+from mqtui.state.runs import FORMATS
+
+
+class Anchor:
+    """The end of one audit in the journal. All raise StorageFailed."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+        self._opened: Database | None = None
+
+    def head(self) -> Head | None:
+        """What is known; None where nothing is."""
+        if self._opened is None and not self._journal.exists():
+            return None
+        with self._database().reading() as connection:
+            row = connection.execute("SELECT n, hash, coming FROM audit_head WHERE one = 1").fetchone()
+        return Head(*row) if row else None
+
+    def put(self, head: Head) -> None:
+        """Keep it; on disk when it returns."""
+        with self._database().transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO audit_head (one, n, hash, coming) VALUES (1, ?, ?, ?)",
+                (head.n, head.hash, head.coming),
+            )
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _database(self) -> Database:
+        if self._opened is None:
+            self._opened = Database(self._journal, *FORMATS)
+        return self._opened
