@@ -44,6 +44,21 @@ class IdBounds:
 
     first: EntryId | None
     last: EntryId | None
+    newest: EntryId | None = None
+    """The last id the stream has ever given, None where the server does not tell."""
+
+    added: int | None = None
+    """Entries ever added to it; None before Redis 7.0."""
+
+    def made_anew_since(self, planned: IdBounds) -> bool:
+        """Whether the stream can't be the one of earlier bounds: its last id, or what was ever added, went back.
+
+        A failover that lost the stream's end looks the same, so this is a doubt and no proof. Source:
+        https://redis.io/docs/latest/commands/xinfo-stream/
+        """
+        if self.newest is not None and planned.last is not None and self.newest < planned.last:
+            return True
+        return self.added is not None and planned.added is not None and self.added < planned.added
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,7 +213,8 @@ class RedisShelf(Shelf):
     def snapshot(self, ref: Ref) -> Source:
         stream = self.stream(ref)
         ids = [entry for entry in sorted(stream.entries) if entry not in stream.handled]
-        bounds = IdBounds(ids[0], ids[-1]) if ids else IdBounds(None, None)
+        first, last = (ids[0], ids[-1]) if ids else (None, None)
+        bounds = IdBounds(first, last, newest=stream.last)
         return Source(ref, ref.name, bounds, exact(len(ids)), readers=tuple(stream.groups))
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:

@@ -19,7 +19,7 @@ from mqtui.brokers.redis.slots import slot
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
-from mqtui.domain.redrive import Guarantee, Source, Strength
+from mqtui.domain.redrive import Guarantee, IdBounds, Source, Strength
 from mqtui.domain.resource import Ref, name_bytes
 
 ACTIVE_MS = 600_000
@@ -51,7 +51,7 @@ class StreamChecks:
         return Guarantee(Strength.AT_LEAST_ONCE, text)
 
     async def inspect(self, source: Source, plan: Plan) -> Plan:
-        """The plan with the guarantee and every risk that is known now.
+        """The plan with the guarantee and every risk that is known now; none where there is nothing to move.
 
         Raises:
             NotFound: the source is gone.
@@ -60,6 +60,8 @@ class StreamChecks:
         if not any(isinstance(step, Take) for step in plan.steps):
             return await self._of_delivery(source, plan)
         targets = [step.target for step in plan.steps if isinstance(step, Deliver)]
+        if isinstance(source.bounds, IdBounds) and source.bounds.last is None:
+            return replace(plan, guarantee=self.guarantee(source, targets))
         risks = await self._of_targets(source, plan)
         risks += await self._of_source(source)
         if plan.verb is Verb.REDRIVE and not targets:

@@ -28,7 +28,7 @@ from mqtui.brokers.redis.options import read
 from mqtui.brokers.redis.pending import StreamPending
 from mqtui.brokers.redis.publisher import NEW_STREAM, StreamPublisher
 from mqtui.brokers.redis.reader import StreamReader
-from mqtui.brokers.redis.replies import Reply, entries, entry_id, items, number, pairs, sure
+from mqtui.brokers.redis.replies import Reply, entries, entry_id, items, number, pairs, sure, text
 from mqtui.brokers.redis.server import Server
 from mqtui.brokers.redis.steps import StreamSteps
 from mqtui.brokers.redis.tracing import MoveTracer
@@ -102,7 +102,12 @@ class RedisBroker:
         return Source(
             ref=source,
             identity=f"{database(self._nodes.address)}/{source.name}",
-            bounds=IdBounds(_id(facts.get("first-entry")), _id(facts.get("last-entry"))),
+            bounds=IdBounds(
+                _id(facts.get("first-entry")),
+                _id(facts.get("last-entry")),
+                entry_id(text(facts.get("last-generated-id")).encode()),
+                number(facts["entries-added"]) if "entries-added" in facts else None,
+            ),
             count=exact(number(facts["length"])),
             readers=names,
         )

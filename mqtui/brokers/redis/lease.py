@@ -61,7 +61,7 @@ class StreamLease:
     @classmethod
     @asynccontextmanager
     async def taken(cls, nodes: Nodes, source: Source, terms: Terms) -> AsyncIterator[StreamLease]:
-        """Open the connections and prove every right, before the first letter is touched (D4).
+        """Connect and prove every right, before the first letter is touched (D4); an empty source may be gone.
 
         Raises:
             NotFound: the source is gone or no stream, or no target is there.
@@ -84,6 +84,9 @@ class StreamLease:
 
     async def _prepare(self) -> None:
         kind, marked = await self._nodes.pipe(self._key, [("TYPE", self._key), ("EXISTS", self._stays)])
+        bounds = self._source.bounds
+        if isinstance(bounds, IdBounds) and bounds.last is None:
+            return
         require_stream(kind, self._source.ref)
         await prove(self._line, removing(self._key, self._stays, self._record), self._source.ref.name)
         self._marked = marked == 1

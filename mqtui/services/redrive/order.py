@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -100,7 +100,7 @@ def narrowed(source: Source, kept: Recipe) -> Source:
             known = {number: min(end.get(number, 0), now) for number, now in bounds.end.items()}
             bounds = OffsetBounds(bounds.first, known)
         case IdBounds(), IdBounds(last=last):
-            bounds = IdBounds(bounds.first, last)
+            bounds = replace(bounds, last=last)
         case CountBound(ready=ready), CountBound(at=at, mark=mark):
             bounds = CountBound(ready, at, mark)
         case _:

@@ -74,6 +74,8 @@ async def unhandled(broker: Broker, source: Source, partition: int | None = None
     """The letters of a source that nobody handled, in order, within its bounds. Only where looking is free."""
     after: dict[int, int] = {}
     ends: dict[int, int] = {}
+    if isinstance(source.bounds, IdBounds) and source.bounds.last is None:
+        return
     if isinstance(source.bounds, OffsetBounds):
         after, ends = dict(source.bounds.first), dict(source.bounds.end)
     async for batch in broker.reader.read(source.ref, Span(partition=partition, after=after), limit=None):

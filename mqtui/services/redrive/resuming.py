@@ -9,14 +9,14 @@ from dataclasses import dataclass, replace
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import Held, Refused
+from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact
-from mqtui.domain.plan import Send
-from mqtui.domain.redrive import Outcome, Stored
+from mqtui.domain.plan import Risk, Send, Severity
+from mqtui.domain.redrive import IdBounds, Outcome, Source, Stored
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.redrive.hands import PERHAPS_TWICE
-from mqtui.services.redrive.order import narrowed, read_recipe
+from mqtui.services.redrive.order import Recipe, narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
 from mqtui.services.session import Session
@@ -95,7 +95,7 @@ async def plan(
         raise Refused(
             "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
         )
-    source = narrowed(await session.broker.snapshot(kept.order.source), kept)
+    source = await _source(session, kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     if bundles.exists(record.id):
@@ -118,7 +118,8 @@ async def plan(
     frail = sum(mark[2] == 0 and mark[0] not in written.stored for mark in written.marks)
     if frail and remote is None and kept.order.verb is Verb.REDRIVE:
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
-    rest = replace(planned.plan, facts=tuple(facts), steps=steps)
+    risks = (*planned.plan.risks, *_made_anew(source, kept))
+    rest = replace(planned.plan, facts=tuple(facts), steps=steps, risks=risks)
     proven = written.stored | {mark[0] for mark in written.unsure}
     marks = [*written.marks, *written.unsure]
     first = kept.offsets.first if kept.offsets else {}
@@ -163,6 +164,29 @@ def _unsure(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[M
     moved.difference_update(mark[0] for mark in open_marks)
     last = {mark[0]: mark for mark in runs.last_marks(record.id, UNSURE) if mark[2] != 0}
     return [mark for name, mark in last.items() if name in moved]
+
+
+async def _source(session: Session, kept: Recipe) -> Source:
+    """The source as of now, within the bounds of the plan. A stream that expired or was deleted is an empty one.
+
+    Raises:
+        NotFound: it is gone, and it was no stream.
+    """
+    try:
+        return narrowed(await session.broker.snapshot(kept.order.source), kept)
+    except NotFound:
+        if kept.ids is None:
+            raise
+    return Source(kept.order.source, kept.identity, IdBounds(None, None), exact(0))
+
+
+def _made_anew(source: Source, kept: Recipe) -> list[Risk]:
+    """A stream of the same name whose ids went back: letters of the plan's ids may be others."""
+    bounds = source.bounds
+    if kept.ids is None or not isinstance(bounds, IdBounds) or not bounds.made_anew_since(kept.ids):
+        return []
+    text = f"{source.ref.name} was deleted and made again since the run was planned, or a failover took it back"
+    return [Risk("made-anew", f"{text}: other letters may have the ids of the plan", Severity.REFUSE)]
 
 
 def check(record: RunRecord) -> None:
