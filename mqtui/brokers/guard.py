@@ -12,6 +12,7 @@ from mqtui.brokers.port import (
     Batch,
     ClaimsLetters,
     Convoy,
+    EndsEarly,
     Lease,
     Load,
     Publisher,
@@ -167,6 +168,11 @@ class BoundLease:
         self._lease = lease
         self._targets = targets
         self._removes = removes
+
+    @property
+    def end_reason(self) -> str:
+        """As the lease's own; "" where it has none."""
+        return self._lease.end_reason if isinstance(self._lease, EndsEarly) else ""
 
     def batches(self, size: int) -> AsyncIterator[Batch]:
         """As the lease's own."""

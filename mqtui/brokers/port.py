@@ -187,6 +187,15 @@ class Lease(Protocol):
 
 
 @runtime_checkable
+class EndsEarly(Protocol):
+    """A lease that may have to end before the snapshot does."""
+
+    @property
+    def end_reason(self) -> str:
+        """Why `batches` ended although letters of the snapshot may be there still, in words; "" where it did not."""
+
+
+@runtime_checkable
 class ClaimsLetters(Protocol):
     """A lease whose letters other runs can see too: each is claimed before it is stored at another broker (C13)."""
 

@@ -6,12 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlsplit
 
 from mqtui.demo.shop.connections import amqp_connection
 from tests.chaos.amqp_wire import Filler
-from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in
+from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in, poisoned
+from tests.contract.amqp10 import Sender, message
 
 WAIT = 60.0
+NATIVE_SINCE = (4, 0)
+FAST_REPLY = "amq.rabbitmq.reply-to"
+REFUSAL = "406 PRECONDITION_FAILED - fast reply consumer does not exist"
 SILENCE = 5.0
 BODY = b" " + b"a charge that was declined " * 6
 CLASSIC: dict[str, Any] = {}
@@ -20,12 +25,14 @@ FRAIL: dict[str, Any] = {"x-queue-type": "quorum", "x-delivery-limit": 1}
 
 
 class RabbitMQSide:
-    """A work queue and its dead-letter queue of one type. A letter is in one of them; suspects may be in both."""
+    """A work queue and its dead-letter queue of one type. A letter is in one of them; suspects may be in both.
+
+    A poisoned letter asks for the reply queue of its sender, who is gone. Only an AMQP 1.0 sender can leave one like
+    that, and only RabbitMQ 4 keeps it as it is.
+    """
 
     letters = 50_000
     source_counts = True
-    poison = 0
-    refusal = ""
 
     def __init__(self, url: str, name: str = "rabbitmq", arguments: dict[str, Any] = CLASSIC, returns: int = 0) -> None:
         """`arguments` are those of both queues; every letter was delivered and returned `returns` times before."""
@@ -34,16 +41,23 @@ class RabbitMQSide:
         self._arguments = arguments
         self._returns = returns
         self.mortal = returns > 0
+        self.poison = 0
         self._connection = amqp_connection(url)
+        self.refusal = REFUSAL if self._version() >= NATIVE_SINCE and not self.mortal else ""
         self._channel = self._connection.channel()
 
     def fill(self, count: int) -> Scene:
         stem = new_name()
-        scene = Scene(f"{stem}.dlq", stem, count)
+        scene = Scene(f"{stem}.dlq", stem, count, poisoned(count, self.poison))
         back = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": scene.dlq}
         self._channel.queue_declare(scene.dlq, durable=True, arguments=self._arguments)
         self._channel.queue_declare(scene.home, durable=True, arguments=self._arguments | back)
-        self.add(scene, range(count))
+        first = 0
+        for number in sorted(scene.poisoned):
+            self.add(scene, range(first, number))
+            self._let_die(scene, number)
+            first = number + 1
+        self.add(scene, range(first, count))
         for _ in range(self._returns):
             self._return_all(scene.dlq, count)
         return scene
@@ -53,6 +67,24 @@ class RabbitMQSide:
         with Filler(self.url, scene.dlq, scene.home) as filler:
             added = filler.send([(label(number), label(number) + BODY) for number in numbers])
             self._await_depth(scene.dlq, before + added)
+
+    def _let_die(self, scene: Scene, number: int) -> None:
+        """A poisoned letter, rejected in the work queue: the broker itself writes where it came from."""
+        address = urlsplit(self.url)
+        name = label(number)
+        before = self._depth(scene.dlq)
+        with Sender(address.hostname or "localhost", address.port or 5672, scene.home) as sender:
+            sender.send(message(name + BODY, message_id=name.decode(), reply_to=FAST_REPLY))
+        self._await_depth(scene.home, 1)
+        method, _, _ = self._channel.basic_get(scene.home)
+        assert method is not None and method.delivery_tag
+        self._channel.basic_nack(method.delivery_tag, requeue=False)
+        self._await_depth(scene.dlq, before + 1)
+
+    def _version(self) -> tuple[int, ...]:
+        told: Any = self._connection
+        version = told._impl.server_properties["version"]
+        return tuple(int(part) for part in version.split(".")[:2])
 
     def moved(self, scene: Scene) -> int:
         return self._depth(scene.home)

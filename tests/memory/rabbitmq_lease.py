@@ -11,6 +11,8 @@ from mqtui.domain.errors import Refused
 from mqtui.domain.message import Delivery, Message
 from mqtui.domain.redrive import CountBound, Receipt, Source, Stored, Terms, Transfer
 
+DIED_LATER = "died after the plan, by the broker's clock"
+
 if TYPE_CHECKING:
     from tests.memory.rabbitmq_shelf import Item, Queue, RabbitMQShelf
 
@@ -24,6 +26,7 @@ class RabbitMQLease:
         self._source = source
         self._terms = terms
         self._draining = False
+        self.end_reason = ""
         self._lent: dict[int, Item] = {}
         self._tag = 0
 
@@ -61,6 +64,7 @@ class RabbitMQLease:
             while to_give and len(batch) < min(size, self._terms.hand):
                 item = self._shelf.take(self._queue)
                 if item is None or item.timestamp > self._source.bounds.at:
+                    self.end_reason = DIED_LATER if item is not None else ""
                     self._return(item)
                     to_give = 0
                     break

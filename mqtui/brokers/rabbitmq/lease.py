@@ -29,7 +29,7 @@ class RabbitLease:
 
     @property
     def end_reason(self) -> str:
-        """Why `batches` ended before the snapshot did, in words; "" where it did not."""
+        """Why `batches` ended although letters of the snapshot may be there still, in words; "" where it did not."""
         return self._hand.taking.end_reason
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:

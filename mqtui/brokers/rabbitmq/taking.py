@@ -18,7 +18,7 @@ from mqtui.brokers.rabbitmq.borrow import unreadable
 from mqtui.brokers.rabbitmq.channel import Channel, Got
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
 from mqtui.brokers.rabbitmq.frames import Given
-from mqtui.brokers.rabbitmq.letters import letter, stop_reason
+from mqtui.brokers.rabbitmq.letters import CAME_BACK, letter, stop_reason
 from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
 from mqtui.domain.message import Message
 
@@ -80,7 +80,7 @@ class Taking:
         """Letters with no delivery left, by tag: they must not be returned."""
 
         self.end_reason = ""
-        """Why it ended before its bounds; "" where it did not."""
+        """Why letters within its bounds stay that nobody looked at; "" where there are none."""
 
         self.unreadable = False
         """Whether the broker answered with an error instead of a letter."""
@@ -326,7 +326,7 @@ class Taking:
         reason = stop_reason(message, self._bounds.run, self._bounds.at)
         if self._stopped or reason:
             self._stopped = True
-            self._end_early(reason)
+            self._end_early(reason if reason != CAME_BACK else "")
             self.hold(tag)
             return
         self.open.add(tag)

@@ -12,7 +12,7 @@ from time import time
 import msgspec
 
 from mqtui.brokers.guard import BoundWriter
-from mqtui.brokers.port import Lease
+from mqtui.brokers.port import EndsEarly, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes
 from mqtui.domain.errors import StorageFailed
@@ -268,8 +268,12 @@ class Run:
                 )
             if selector.where is not None:
                 self.ledger.reasons.update(dict(selector.where.reasons()))
+            early = lease.end_reason if isinstance(lease, EndsEarly) else ""
+            if early:
+                self._why = early
+                self.ledger.add(Outcome.LEFT, self.ledger.untried, early)
             left = None if self._total is None else max(0, self._total - self.ledger.counted)
-            last = size is None or left == 0 or self.stop.is_set()
+            last = size is None or left == 0 or bool(early) or self.stop.is_set()
             await self._look_after(number, left, last=last)
             if last or self.stop.is_set():
                 return
