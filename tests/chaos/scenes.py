@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from mqtui.domain.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,14 @@ def judge(side: Side, scene: Scene, truth: Truth, named: Iterable[int], kept: fr
 def numbers_in(values: Iterable[bytes]) -> Counter[int]:
     """Letters by number, of values that begin with it."""
     return Counter(int(value[:8]) for value in values)
+
+
+def bundled_messages(bundles: Sequence[Path], key: bytes) -> Iterator[Message]:
+    """Every letter in the bundles of a state folder."""
+    from mqtui.state import bundles as kept
+
+    for path in bundles:
+        yield from (letter for _, letter in kept.read(path.stem, key, path.parent))
 
 
 def bundled(bundles: Sequence[Path], key: bytes) -> frozenset[int]:

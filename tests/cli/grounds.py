@@ -70,6 +70,12 @@ class LetteringRabbitMQ(RabbitMQWorld):
         """Purge it."""
         self._channel.queue_purge(ref.name)
 
+    def take_first(self, ref: Ref, count: int) -> None:
+        """Consume so many."""
+        for _ in range(count):
+            if self._channel.basic_get(ref.name, auto_ack=True)[0] is None:
+                return
+
     def leave(self) -> None:
         """Close the connections and leave everything there."""
         self._management.close()
@@ -111,7 +117,11 @@ class CountingKafka(KafkaWorld):
 
     def empty(self, ref: Ref) -> None:
         """Delete all records."""
-        ends = [TopicPartition(ref.name, 0, self.depth(ref))]
+        self.take_first(ref, self.depth(ref))
+
+    def take_first(self, ref: Ref, count: int) -> None:
+        """Delete records up to an offset."""
+        ends = [TopicPartition(ref.name, 0, min(count, self.depth(ref)))]
         for deleted in self._admin.delete_records(ends).values():
             deleted.result(20)
 
@@ -140,6 +150,10 @@ class CountingRedis(RedisWorld):
     def empty(self, ref: Ref) -> None:
         """Trim it to nothing."""
         self._call("XTRIM", ref.name, "MAXLEN", 0)
+
+    def take_first(self, ref: Ref, count: int) -> None:
+        """Trim so many."""
+        self._call("XTRIM", ref.name, "MAXLEN", max(0, self.depth(ref) - count))
 
     def depth(self, ref: Ref) -> int:
         """Entries of a stream."""
@@ -213,6 +227,10 @@ class Ground:
     def empty(self, dlq: Ref) -> None:
         """Somebody else purges, trims or deletes everything."""
         self.world.empty(dlq)
+
+    def take_first(self, dlq: Ref, count: int) -> None:
+        """Somebody else takes so many of the first letters out."""
+        self.world.take_first(dlq, count)
 
     def numbers(self, ref: Ref) -> list[int]:
         """The numbers of the letters in a destination, in order."""
