@@ -178,6 +178,7 @@ def two_at_once(kind: str, urls: dict[str, str], letters: int, dice: random.Rand
         suspects = sum(each["duplicates_suspected"] for each in told)
         assert doubled <= suspects, f"{words}: {doubled} doubled, {suspects} suspects"
         moved, unknown = (sum(each[name] for each in told) for name in ("moved", "unknown"))
+        assert moved, f"{words}: exit {ann.code} and {ben.code}: {ann.err[-600:]}"
         assert moved <= home.total() <= moved + unknown, f"{words}: {home.total()} at home, {unknown} unknown"
         assert not doubled or NOT_ALL in (ann.code, ben.code), f"{words}: {doubled} doubled, exit 0"
         for operator in (ann, ben):
@@ -196,7 +197,7 @@ def killed_and_robbed(kind: str, urls: dict[str, str], letters: int, dice: rando
         rate = dice.randint(SLOWEST, FASTEST)
         goal = dice.randint(1, letters * 3 // 4)
         first = ann.mqtui.start(*place.words("--rate", rate))
-        until(lambda: place.at_home().total() >= goal or first.poll() is not None, END)
+        until(lambda: place.target.world.depth(place.home) >= goal or first.poll() is not None, END)
         first.send_signal(signal.SIGKILL)
         first.communicate(timeout=END)
         until(lambda: place.source.settled(place.dlq), END)

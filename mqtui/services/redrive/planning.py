@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from time import time
 
 from mqtui.brokers.port import Broker, TellsHearing
 from mqtui.domain.capability import Verb
@@ -133,7 +134,8 @@ async def _made(
     homecoming = Homecoming(conventions)
     async with Selector(order.selection, conventions) as selector:
         if not price.lends:
-            router = Router(order, session.broker.kind, conventions, stamps, None)
+            alive_at = int(time() * 1000)
+            router = Router(order, session.broker.kind, conventions, stamps, None, alive_at=alive_at)
             with seldom_collecting():
                 seen = await preview(session.broker, source, selector, router, order.selection.limit, homecoming)
     if seen is not None and order.verb is Verb.REDRIVE and order.to is None:

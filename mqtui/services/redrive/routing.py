@@ -32,6 +32,10 @@ class Lost:
     reason: str
 
 
+EXPIRED = "expired"
+"""The name of the risk that lets letters go whose own expiry has passed."""
+
+
 class Router:
     """Decides for each letter of one order."""
 
@@ -43,10 +47,13 @@ class Router:
         stamps: Stamps,
         targets: frozenset[Ref] | None,
         risks: frozenset[str] = frozenset(),
+        alive_at: int | None = None,
     ) -> None:
         """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made. `risks`
-        are the names of the plan's: what it does not tell is not risked.
+        are the names of the plan's: what it does not tell is not risked. Letters whose own expiry was before `alive_at`
+        (ms since the epoch) are left; None: they are sent too.
         """
+        self._alive_at = alive_at
         self.verb = order.verb
         self._to = order.to
         self._source = None if order.to_target else order.source
@@ -72,6 +79,8 @@ class Router:
         layout = self._conventions.layout(letter)
         if layout is not self._layout:
             self._learn(layout)
+        if self._alive_at is not None and _is_expired(layout, letter, self._alive_at):
+            return Lost(f"expired by its own account, so whoever takes it drops it; --allow {EXPIRED} sends it")
         if self._to is not None:
             target = self._to
             if target.kind is Kind.EXCHANGE and letter.envelope is not None:
@@ -127,3 +136,8 @@ class Router:
         self._strips = layout.stripped | self._ours
         fresh = layout.stripped.isdisjoint(NAMES) and not set(NAMES).intersection(layout.kept)
         self._mark = self._stamps.of_fresh if fresh else self._stamps.of
+
+
+def _is_expired(layout: Layout, letter: Message, now: int) -> bool:
+    expires = layout.read_last(letter, "expires")
+    return isinstance(expires, int) and expires < now

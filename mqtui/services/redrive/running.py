@@ -36,7 +36,7 @@ from mqtui.services.redrive.movers import Across, Mover, Nowhere, mover_of
 from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
 from mqtui.services.redrive.restore import Evidence, settle, trace
-from mqtui.services.redrive.routing import Router
+from mqtui.services.redrive.routing import EXPIRED, Router
 from mqtui.services.redrive.staging import Between, Gate, by_itself, hold_of
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.session import Session
@@ -102,6 +102,7 @@ class Run:
 
         self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, planned.conventions)
         self._gate = gate
+        self._allowed: frozenset[str] = frozenset()
         self.stop = asyncio.Event()
         self.watching = False
         """Whether it looks after what has moved so far."""
@@ -135,6 +136,7 @@ class Run:
             Refused, NeedsConsent: as the guard says; nothing was written.
             MqtuiError: it broke on the way; `result()` tells how far it came, and the journal lets it be resumed.
         """
+        self._allowed = consent.allowed
         permit = replace(self.planned.plan, guarantee=self.planned.within)
         async with AsyncExitStack() as stack:
             writer = await stack.enter_async_context(self.session.guard.writing(permit, consent))
@@ -237,7 +239,8 @@ class Run:
         planned = self.planned
         risks = frozenset(risk.name for risk in planned.plan.risks)
         kind, targets = self.session.broker.kind, frozenset(planned.targets)
-        return Router(planned.order, kind, self._conventions, stamps, targets, risks)
+        alive_at = None if EXPIRED in self._allowed else int(time() * 1000)
+        return Router(planned.order, kind, self._conventions, stamps, targets, risks, alive_at)
 
     async def _in_stages(
         self, writer: BoundWriter, remote: BoundWriter | None, router: Router, lanes: Lanes | None, *, suspicious: bool
