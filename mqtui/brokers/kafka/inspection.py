@@ -43,10 +43,11 @@ async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
     """The plan completed. Nothing is written and no producer opened."""
     missing, steps, risks = await _state(connection, source)
     risks += _holder(source)
-    risks += await _missing_partitions(connection, source)
-    risks += await _targets(connection, plan)
-    if not any(isinstance(step, Take) for step in plan.steps):
+    if any(isinstance(step, Take) for step in plan.steps):
+        risks += await _missing_partitions(connection, source)
+    else:
         missing, steps = [], []
+    risks += await _targets(connection, plan)
     guarantee = plan.guarantee if plan.guarantee is not None and not missing else promise(missing)
     return replace(plan, steps=(*steps, *plan.steps), risks=(*plan.risks, *risks), guarantee=guarantee)
 
