@@ -136,7 +136,7 @@ class NamedOrigin:
     """What a destination's name says. `origin` is "" where it only says that dead letters are kept there.
 
     `others` are further names that may be meant, the likeliest first. `settled`: the broker was asked, so that the
-    origin is there, or is "" where none of the names is.
+    origin is there, or is "" where none of the names is; `feeders` are the queues whose dead letters it sends there.
     """
 
     convention: str
@@ -144,6 +144,7 @@ class NamedOrigin:
     origin: str
     others: tuple[str, ...] = ()
     settled: bool = False
+    feeders: tuple[Ref, ...] = ()
 
     @property
     def candidates(self) -> tuple[str, ...]:

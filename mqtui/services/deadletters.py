@@ -122,6 +122,8 @@ async def _sniffed(
                             layout = conventions.layout(message)
                             if layout.convention and layout.convention != OWN:
                                 came_from = origin(message, conventions)
+                                if came_from is None and conventions.by_name(session.broker.kind, row.ref.name):
+                                    return None
                                 origins = (came_from.ref,) if came_from else ()
                                 return row.ref, (origins, f"{layout.convention} headers")
             except MqtuiError:

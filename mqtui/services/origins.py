@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import closing, suppress
+from dataclasses import replace
 from time import time
 
 from mqtui.domain.body_envelope import open_envelope
 from mqtui.domain.convention import Conventions, NamedOrigin
 from mqtui.domain.deadletter import home_by, original_key
-from mqtui.domain.errors import NotAuthorised, NotFound, StorageFailed
+from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound, StorageFailed
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -22,7 +23,7 @@ from mqtui.services.browse import destinations
 from mqtui.services.session import Session
 from mqtui.state.origins import OriginsSeen, Sighting
 
-NOTHING = NamedOrigin("", Kind.QUEUE, "", settled=True)
+NOTHING = NamedOrigin("", Kind.QUEUE, "")
 
 
 async def settle_origin(session: Session, ref: Ref, conventions: Conventions) -> Conventions:
@@ -35,23 +36,32 @@ async def settle_origin(session: Session, ref: Ref, conventions: Conventions) ->
     named = conventions.by_name(kind, ref.name)
     if named is not None and named.settled:
         return conventions
-    feeders = await dead_letter_sources(session, ref)
+    feeders = await _feeders(session, ref)
+    settled = replace(named or NOTHING, origin="", others=(), settled=True, feeders=feeders)
     if len(feeders) == 1:
         (feeder,) = feeders
-        return conventions.settle(kind, ref.name, NamedOrigin("x-death", feeder.kind, feeder.name, settled=True))
-    if named is None:
-        return conventions.settle(kind, ref.name, NOTHING)
-    for name in named.candidates:
-        if name != ref.name and await exists(session, Ref(named.kind, name)):
-            return conventions.settle(kind, ref.name, NamedOrigin(named.convention, named.kind, name, settled=True))
-    return conventions.settle(kind, ref.name, NamedOrigin(named.convention, named.kind, "", settled=True))
+        settled = replace(settled, convention="x-death", kind=feeder.kind, origin=feeder.name)
+    elif named is not None:
+        for name in named.candidates:
+            if name != ref.name and await exists(session, Ref(named.kind, name)):
+                settled = replace(settled, origin=name)
+                break
+    return conventions.settle(kind, ref.name, settled)
 
 
-async def dead_letter_sources(session: Session, ref: Ref) -> tuple[Ref, ...]:
-    """The queues whose dead letters the broker itself sends to this one; none on brokers that send none."""
+def dead_letter_sources(session: Session, ref: Ref, conventions: Conventions) -> tuple[Ref, ...]:
+    """The queues whose dead letters the broker itself sends to this one, where its origin was settled."""
+    named = conventions.by_name(session.broker.kind, ref.name)
+    return named.feeders if named is not None else ()
+
+
+async def _feeders(session: Session, ref: Ref) -> tuple[Ref, ...]:
     if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
         return ()
-    rows = await destinations(session.broker)
+    try:
+        rows = await destinations(session.broker)
+    except MqtuiError:
+        return ()  # RabbitMQ lists no queues without its management API: the letters' own headers are what is left
     return tuple(row.ref for row in rows if ref in row.dead_letters_to)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import result
-from tests.contract.rabbitmq_support import Rabbit
+from tests.contract.rabbitmq_support import QUORUM, Rabbit
 
 
 @pytest.fixture
@@ -144,3 +144,58 @@ def test_a_guess_from_a_name_only_if_it_exists(mqtui: Mqtui, rabbit: Rabbit) -> 
     assert mqtui("dlq", rabbit.url, error, "--json").ok().rows()[0]["origin"] == stem
     assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 1
     assert rabbit.bodies(stem) == [b"1"]
+
+
+def nservicebus(queue: str) -> dict[str, Any]:
+    return {"NServiceBus.FailedQ": queue, "NServiceBus.ExceptionInfo.Message": "no stock"}
+
+
+def test_a_look_that_spends_is_made_by_dlq_and_kept_for_the_plan(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C23, where each delivery counts: the plan does not look, it says how; after `dlq` it knows."""
+    sales, billing = rabbit.queue(), rabbit.queue()
+    error = rabbit.queue({**QUORUM, "x-delivery-limit": 5})
+    put(rabbit, error, {b"1": nservicebus(sales), b"2": nservicebus(billing)})
+    mqtui("redrive", rabbit.url, error, "--yes").refused(4, "no-target", "mqtui dlq")
+    mqtui("dlq", rabbit.url, error).ok()
+    for _ in range(3):
+        assert "2 letters at" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
+    assert result(mqtui("redrive", rabbit.url, error, "--yes", "--json").ok())["moved"] == 2
+    got = [rabbit.drain(queue) for queue in (sales, billing)]
+    assert [[body for _, _, body in each] for each in got] == [[b"1"], [b"2"]]
+
+
+def test_an_origin_that_is_not_there_is_not_offered(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C26: the others go, and the one stays with its reason."""
+    sales, gone, error = rabbit.queue(), rabbit.name("gone"), rabbit.queue()
+    put(rabbit, error, {b"1": nservicebus(sales), b"2": nservicebus(gone)})
+    plan = mqtui("redrive", rabbit.url, error, "--dry-run", "--json").rows()[0]["plan"]
+    assert [step["resource"] for step in plan["steps"] if step["step"] == "deliver"] == [sales]
+    (stays,) = [risk["text"] for risk in plan["risks"] if risk["name"] == "no-origin"]
+    assert gone in stays
+    done = mqtui("redrive", rabbit.url, error, "--yes", "--json")
+    assert done.code == 1, done.err
+    assert (result(done)["moved"], rabbit.bodies(sales), rabbit.bodies(error)) == (1, [b"1"], [b"2"])
+
+
+def test_the_broker_knows_the_only_queue_that_dies_there(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C24: a consumer put a letter with headers of its own into a queue's dead-letter queue."""
+    dlq = rabbit.queue()
+    work = rabbit.queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dlq})
+    put(rabbit, dlq, {b"1": {"error": "no stock"}})
+    (row,) = mqtui("dlq", rabbit.url, dlq, "--json").ok().rows()
+    assert (row["origin"], row["message"]) == (work, "no stock")
+    assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
+    assert rabbit.bodies(work) == [b"1"]
+
+
+def test_without_the_management_api_exchange_and_key_are_known_too(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C22: the letter's own headers need no management API; which queues get a copy can't be said."""
+    exchange, orders, _, error = topic(rabbit)
+    put(rabbit, error, {b"1": spring(exchange, "orders.new")})
+    url = rabbit.url.partition("?")[0]
+    mqtui("dlq", url, error).ok()
+    plan = mqtui("redrive", url, error, "--dry-run").ok().text
+    assert "orders.new" in plan
+    assert "fan-out" in plan
+    assert result(mqtui("redrive", url, error, "--yes", "--json").ok())["moved"] == 1
+    assert rabbit.bodies(orders) == [b"1"]

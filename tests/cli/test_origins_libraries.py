@@ -18,6 +18,7 @@ from redis import Redis
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result
 from tests.contract.rabbitmq_support import Rabbit
+from tests.contract.worlds import Letter
 
 NET = "System.InvalidOperationException: no stock\r\n   at Shop.Orders.Handle(Order order) in /src/Orders.cs:line 7"
 INNER = (
@@ -261,3 +262,51 @@ def test_a_cluster_tag_in_the_name(mqtui: Mqtui, redis: Ground, server: Redis, t
     assert result(mqtui("redrive", redis.url, dlq, "--yes", "--json").ok())["moved"] == 1
     assert [fields[b"order"] for fields in entries(server, home)] == [b"0", b"1"]
     server.delete(home, dlq)
+
+
+def test_wolverine_over_kafka(mqtui: Mqtui, kafka: Ground) -> None:
+    home, dlq = kafka.world.create("orders"), kafka.world.create("wolverine")
+    told = {
+        "exception-type": "System.InvalidOperationException",
+        "exception-message": "no stock",
+        "exception-stack": "   at Shop.Orders.Handle(Order order)",
+        "failed-at": "1795475111678",
+        "original-destination": f"kafka://topic/{home.name}",
+        "original-partition": "0",
+        "original-offset": "7",
+        "attempts": "3",
+        "id": "9b0c",
+    }
+    kafka.world.put(dlq, [Letter(b"1", b"k", tuple((name, value.encode()) for name, value in told.items()))])
+    (row,) = mqtui("dlq", kafka.url, dlq.name, "--json").ok().rows()
+    assert (row["origin"], row["message"]) == (home.name, "no stock")
+    assert result(mqtui("redrive", kafka.url, dlq.name, "--yes", "--json").ok())["moved"] == 1
+    (letter,) = kafka.world.contents(home)
+    assert {name for name, _ in letter.headers} - OURS == {"id"}
+
+
+def test_a_celery_task_keeps_all_that_its_worker_reads(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """A rejected task: x-death tells the origin, and nothing of the task's own headers stays behind."""
+    dlq = rabbit.queue()
+    work = rabbit.queue({"x-dead-letter-exchange": "", "x-dead-letter-routing-key": dlq})
+    task: dict[str, Any] = {
+        "lang": "py",
+        "task": "shop.charge",
+        "id": "9b0c",
+        "eta": None,
+        "expires": "2030-01-01T00:00:00+00:00",
+        "retries": 2,
+        "timelimit": [None, None],
+        "argsrepr": "(1,)",
+        "kwargsrepr": "{}",
+        "origin": "gen1@host",
+    }
+    dead(rabbit, work, task, b'[[1], {}, {"callbacks": null, "errbacks": null, "chain": null, "chord": null}]')
+    channel: Any = rabbit.channel
+    method, _, _ = channel.basic_get(work)
+    channel.basic_reject(method.delivery_tag, requeue=False)
+    rabbit.settled(dlq, 1)
+    assert mqtui("dlq", rabbit.url, dlq, "--json").ok().rows()[0]["origin"] == work
+    assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
+    ((_, properties, _),) = rabbit.drain(work)
+    assert {name: value for name, value in properties.headers.items() if name not in OURS} == task

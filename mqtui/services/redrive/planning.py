@@ -43,6 +43,8 @@ ACROSS = Guarantee(
 )
 
 
+UNREAD = ", or read them once with `mqtui dlq`: what they say themselves is kept for the plan"
+
 _BUNDLED = Guarantee(
     Strength.AT_LEAST_ONCE,
     "each is kept in a bundle on this machine before it is removed, for 14 days: put back brings it",
@@ -375,7 +377,7 @@ def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[R
         risks.append(
             Risk(
                 "no-target",
-                "nothing says where these letters came from: name it with --to",
+                "nothing says where these letters came from: name it with --to" + ("" if seen else UNREAD),
                 Severity.REFUSE,
                 final=True,
             )

@@ -45,7 +45,7 @@ async def find_targets(
             return (order.to,), None, tuple(doubt_risks(known.doubts)) if known else ()
         seen = await _look(session, source, price, conventions)
         return (order.to,), seen, tuple(doubt_risks(seen.doubts)) if seen else ()
-    feeders = await dead_letter_sources(session, source.ref)
+    feeders = dead_letter_sources(session, source.ref, conventions)
     seen = await recall_routes(session, source) if feeders else await _look(session, source, price, conventions)
     if seen is None:
         return feeders, None, ()
