@@ -206,11 +206,13 @@ async def test_c13_a_run_that_moves_letters_can_be_traced(world: World, adapter:
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         receipts = await lease.move(move.transfers(letters[:4]))
     terms, places = move.terms(planned[1]), [letter.position for letter in letters]
-    world.remove(source)
-    world.create("dlq")
+    if not world.traits.holds:
+        world.remove(source)
+        world.create("dlq")
     traced = await adapter.broker.trace(planned[0], terms, places)
     assert [one.state for one in traced] == [Stored.STORED] * 4 + [Stored.UNKNOWN] * 2
-    assert [one.position for one in traced[:4]] == [one.position for one in receipts]
+    places_known = [one.position for one in traced[:4]]
+    assert places_known in ([None] * 4, [one.position for one in receipts])
     assert all(one.reason for one in traced[4:])
     another = await adapter.broker.trace(planned[0], replace(terms, run="0" * 32), places)
-    assert {one.state for one in another} == {Stored.UNKNOWN}
+    assert Stored.STORED not in {one.state for one in another}
