@@ -37,6 +37,7 @@ def show(target: str = "", resource: str = "", supply: Supply | None = None) -> 
 
     Raises:
         BadInput: this is no terminal.
+        MqtuiError: a mistake of mqtui ended it.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("The console needs a terminal", "", "mqtui --help lists the commands for scripts.")
@@ -52,5 +53,8 @@ def show(target: str = "", resource: str = "", supply: Supply | None = None) -> 
 
             return stack.enter_context(DemoSupply([kind.value for kind in BrokerKind]))
 
-        Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo).run()
+        console = Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo)
+        console.run()
+    if console.ended_by is not None:
+        raise console.ended_by
     return DONE

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
 from mqtui.cli import options
@@ -12,6 +10,7 @@ from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Named
+from mqtui.domain.times import written_time
 
 
 @click.command()
@@ -85,4 +84,4 @@ async def _causes(output: Output, target: str, resource: Named, consent: Consent
 
 
 def _when(time: int | None) -> str:
-    return "?" if time is None else datetime.fromtimestamp(time / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return written_time(time, "%Y-%m-%d %H:%M:%S")

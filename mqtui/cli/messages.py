@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 
 from mqtui.brokers.port import Batch
 from mqtui.cli.output import Output
 from mqtui.domain.message import Delivery, Message
 from mqtui.domain.printable import printable
+from mqtui.domain.times import written_time
 
 WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
@@ -34,8 +34,7 @@ def one_line(message: Message) -> str:
         place = f"{message.envelope.exchange or '(default)'} {place}" + (f" [{left} left]" if left.known else "")
     parts = [place]
     if message.timestamp is not None:
-        time = datetime.fromtimestamp(message.timestamp / 1000).astimezone()
-        parts.append(time.strftime("%Y-%m-%d %H:%M:%S"))
+        parts.append(written_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
     if message.key is not None:
         parts.append(readable(message.key))
     if message.fields:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +16,7 @@ from mqtui.cli.running import guarded, run
 from mqtui.cli.selecting import lets_through
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
+from mqtui.domain.times import written_time
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.resuming import Leave
@@ -56,7 +56,7 @@ def _list(*, json_lines: bool) -> None:
                 [
                     (
                         each["short"],
-                        datetime.fromtimestamp(each["started"] / 1000).strftime("%Y-%m-%d %H:%M:%S"),
+                        written_time(each["started"], "%Y-%m-%d %H:%M:%S"),
                         each["verb"],
                         each["profile"],
                         each["source"],

@@ -15,6 +15,7 @@ from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.stack_trace import Root, heading, root
+from mqtui.domain.times import calendar_time
 
 REASONS = {
     "rejected": "rejected by {0}",
@@ -174,13 +175,16 @@ def strip(message: Message, conventions: Conventions) -> Parted:
 
 
 def time_of_death(message: Message, layout: Layout) -> int | None:
-    """When it was dead-lettered, in ms: as recorded, else the letter's own time, else that of its entry id."""
+    """When it was dead-lettered, in ms: as recorded, else the letter's own time, else that of its entry id.
+
+    None where the one that counts is a number that no calendar has.
+    """
     died = _number(layout.read_last(message, "died"))
-    if died is not None:
-        return died
-    if message.timestamp is not None:
-        return message.timestamp
-    return message.position.ms if isinstance(message.position, EntryId) else None
+    if died is None:
+        died = message.timestamp
+    if died is None and isinstance(message.position, EntryId):
+        died = message.position.ms
+    return None if calendar_time(died) is None else died
 
 
 def _origin(message: Message, layout: Layout, conventions: Conventions) -> Origin | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId, Offset
@@ -11,8 +11,38 @@ from mqtui.domain.span import At, Bound, Edge, Since
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
 FORMS = "a time is 14:02, -15m or ISO 8601 (2026-11-24T14:02:00+01:00)"
+
+
+MARGIN = timedelta(days=2)
+"""More than any two zones are apart, so that a time may be shown in each."""
+
+EARLIEST, LATEST = ((time + way * MARGIN).replace(tzinfo=UTC) for time, way in ((datetime.min, 1), (datetime.max, -1)))
+EARLIEST_MS, LATEST_MS = int(EARLIEST.timestamp() * 1000), int(LATEST.timestamp() * 1000)
+
+
+def calendar_time(time_ms: int | None) -> datetime | None:
+    """The UTC time of milliseconds since the epoch; None where there is none, or no calendar has it (rule K20).
+
+    A time from a message may be any 64-bit number: microseconds, or what its writer took for a time.
+    """
+    if time_ms is None or not EARLIEST_MS <= time_ms <= LATEST_MS:
+        return None
+    return EPOCH + timedelta(milliseconds=time_ms)
+
+
+def written_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> str:
+    """A time as `strftime` writes it, in a zone (None: this machine's); `?` where there is none.
+
+    `%f` is milliseconds. Where no calendar has the time, the number itself.
+    """
+    time = calendar_time(time_ms)
+    if time is None:
+        return "?" if time_ms is None else str(time_ms)
+    shown = time.astimezone(zone)
+    return shown.strftime(form.replace("%f", f"{shown.microsecond // 1000:03d}"))
 
 
 def duration(text: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from time import time
 from typing import Any
 
@@ -14,6 +13,7 @@ from mqtui.domain.figure import counted
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
+from mqtui.domain.times import written_time
 from mqtui.profiles import protection
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse
@@ -69,13 +69,12 @@ def letter_row(done: Done) -> Json:
 def report(journal: Runs, record: RunRecord) -> str:
     """One paragraph for the ticket."""
     counts = outcomes(journal, record)
-    begun = datetime.fromtimestamp(record.started / 1000).astimezone()
-    ended = datetime.fromtimestamp(record.ended / 1000).astimezone() if record.ended else None
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
     doubtful = len(journal.open_marks(record.id))
     if doubtful:
         parts.append(f"{doubtful:,} in hand when it ended")
-    span = begun.strftime("%Y-%m-%d %H:%M:%S") + (ended.strftime("-%H:%M:%S") if ended else "")
+    ended = written_time(record.ended, "-%H:%M:%S") if record.ended else ""
+    span = written_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
     planned = "letters" if record.planned == UNPLANNED else counted(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"

@@ -15,9 +15,11 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.presence import any_profile
+from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme, ways
 from mqtui.ui.coach import Coach
@@ -84,6 +86,9 @@ class Console(App[None], inherit_bindings=False):
         """The target whose session is shown; "" at home."""
 
         self.garbage = Garbage()
+        self.ended_by: MqtuiError | None = None
+        """The mistake of ours that ended the console, once it has ended."""
+
         self._fresh = False
         self._drawn = 0.0
         self._ways: dict[str, Callable[[], Any]] = {}
@@ -93,6 +98,12 @@ class Console(App[None], inherit_bindings=False):
         return self.themes.known[theme.DEFAULT].textual().variables
 
     # -- life
+
+    def _fatal_error(self) -> None:
+        """Textual's end by an exception. Its own traceback prints local variables, and so what messages hold."""
+        if self._exception is not None:
+            self.ended_by = own_mistake(self._exception)
+        self._close_messages_no_wait()
 
     def on_mount(self) -> None:
         """Keys, the first place."""

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from mqtui.brokers.kafka.records import Record, WireHeaders, message, read_headers, unsendable
+from mqtui.brokers.kafka.records import NO_TIME, Record, WireHeaders, message, read_headers, unsendable
 from mqtui.brokers.port import Batch
 from mqtui.domain.convoy import Lane, Lanes, Places
 from mqtui.domain.resource import Ref
@@ -67,7 +67,7 @@ class Sorter:
             return (record, partition, offset, None, [], 0)
         lane = road.lane
         kind, time = record.timestamp()
-        if kind == TIMESTAMP_NOT_AVAILABLE:
+        if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME:
             time = None
         pairs = [headers[place] for place in lane.kept]
         if (origin := lane.origin) is not None:

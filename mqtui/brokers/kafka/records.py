@@ -15,6 +15,9 @@ from mqtui.domain.resource import Ref
 Record: TypeAlias = Any
 """A consumed or reported `confluent_kafka.Message`. Its own types allow None for what those always have."""
 
+NO_TIME = -1
+"""A record's timestamp where its producer gave none (Kafka's `RecordBatch.NO_TIMESTAMP`)."""
+
 UNREADABLE: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
 """Stands for all headers of a record with a header name that is not UTF-8: confluent-kafka can't hand those out."""
 
@@ -34,7 +37,7 @@ def message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
         kept: tuple[Header, ...] = (UNREADABLE,)
     else:
         kept = tuple([(name, value, "") for name, value in headers]) if headers else ()
-    if kind == TIMESTAMP_NOT_AVAILABLE:
+    if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME:
         time = None
     return swift_message(ref, swift_offset(partition, offset), record.value(), record.key(), kept, time)
 

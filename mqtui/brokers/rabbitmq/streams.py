@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
@@ -22,6 +21,7 @@ from mqtui.brokers.rabbitmq.frames import Given
 from mqtui.brokers.rabbitmq.letters import record
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Ref
+from mqtui.domain.times import EARLIEST, LATEST, calendar_time
 
 CREDIT = 1_000
 BATCH = 1_000
@@ -45,7 +45,7 @@ class Start:
     def argument(self) -> Any:
         """The value of the consumer's argument `x-stream-offset`."""
         if self.time is not None:
-            return datetime.fromtimestamp(self.time // 1000, UTC)
+            return calendar_time(self.time) or (EARLIEST if self.time < 0 else LATEST)
         return self.offset if self.offset else "first"
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.resource import parse
+from mqtui.domain.times import written_time
 from mqtui.ui.render.rows import Cell, Column
 
 LISTED = 4_000
@@ -69,7 +69,7 @@ def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> lis
 def brief(line: AuditLine) -> list[list[Cell]]:
     """A change in two lines, where there is little room: when, what and by whom; how it ended."""
     begin = line.begin
-    time = datetime.fromtimestamp(begin.time / 1000).astimezone().strftime("%m-%d %H:%M")
+    time = written_time(begin.time, "%m-%d %H:%M")
     tone = "danger" if line.broken else "live" if line.goes_on else ""
     run = f" · run {begin.run[:4].upper()}" if begin.run else ""
     return [
@@ -99,7 +99,7 @@ class AuditRows:
     def cells(self, item: AuditLine) -> Sequence[Cell]:
         """A cell for each column."""
         begin = item.begin
-        time = datetime.fromtimestamp(begin.time / 1000).astimezone().strftime("%m-%d %H:%M:%S")
+        time = written_time(begin.time, "%m-%d %H:%M:%S")
         tone = "danger" if item.broken else "live" if item.goes_on else ""
         return (
             (str(begin.n), "muted"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from mqtui.domain.figure import Figure
+from mqtui.domain.times import calendar_time, written_time
 
 
 def size(number: int) -> str:
@@ -50,15 +49,15 @@ def age(seconds: float | None, *, units: int = 1) -> str:
 
 
 def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
-    """The age of a time in ms since the epoch."""
+    """The age of a time in ms since the epoch; the number itself where no calendar has the time."""
+    if time_ms is not None and calendar_time(time_ms) is None:
+        return str(time_ms)
     return "?" if time_ms is None else age((now_ms - time_ms) / 1000, units=units)
 
 
 def clock(time_ms: int | None) -> str:
     """Local time of day with milliseconds."""
-    if time_ms is None:
-        return "?"
-    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%H:%M:%S.") + f"{time_ms % 1000:03d}"
+    return written_time(time_ms, "%H:%M:%S.%f")
 
 
 def cell(figure: Figure) -> str:

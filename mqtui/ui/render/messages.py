@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from time import time
 from typing import Any
 
@@ -13,6 +13,7 @@ from mqtui.domain.figure import counted
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.times import written_time
 from mqtui.services.watch import Seen
 from mqtui.ui.render import figures
 from mqtui.ui.render.payload import clean
@@ -88,7 +89,7 @@ class Messages:
             return figures.clock(stamp)
         if self.times == "age":
             return figures.since(stamp, time() * 1000, units=2)
-        return datetime.fromtimestamp(stamp / 1000, UTC).strftime("%H:%M:%S.") + f"{stamp % 1000:03d}"
+        return written_time(stamp, "%H:%M:%S.%f", UTC)
 
     def next_times(self) -> str:
         """Look at times another way; its name."""

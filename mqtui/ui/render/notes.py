@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
+from mqtui.domain.times import written_time
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.workbench import Note
 
@@ -32,7 +32,7 @@ class NoteRows:
 
     def cells(self, item: NoteLine) -> Sequence[Cell]:
         """A cell for each column."""
-        clock = datetime.fromtimestamp(item.note.time).astimezone().strftime("%H:%M:%S")
+        clock = written_time(int(item.note.time * 1000), "%H:%M:%S")
         return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
 
     def sign(self, item: NoteLine) -> Cell:

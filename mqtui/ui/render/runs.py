@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import BrokerKind
+from mqtui.domain.times import written_time
 from mqtui.ui.render.rows import Cell, Column
 
 
@@ -170,7 +170,7 @@ def no_return(item: RunLine) -> str | None:
 
 def when(time_ms: int) -> str:
     """Local date and time: `11-24 17:11:29`."""
-    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%m-%d %H:%M:%S")
+    return written_time(time_ms, "%m-%d %H:%M:%S")
 
 
 def _figure(number: int | None) -> str:

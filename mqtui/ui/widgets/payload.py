@@ -20,6 +20,7 @@ from textual.strip import Strip
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.payload import Document, Lines, Rows
 from mqtui.ui.widgets import tones
+from mqtui.ui.widgets.undrawable import drawn_or_told
 
 FIRST = 300
 """Lines laid out at once."""
@@ -172,6 +173,9 @@ class PayloadView(ScrollView, can_focus=True):
         blank = self._tones.style("text")
         if row >= len(self._rows):
             return Strip.blank(width, blank)
+        return drawn_or_told(lambda: self._row(row, x, width, blank), width, blank)
+
+    def _row(self, row: int, x: int, width: int, blank: Style) -> Strip:
         segments = [tones.segment(self.glyphs(text), self._style(tone)) for text, tone in self._rows.cells(row)]
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(row)) is not None:

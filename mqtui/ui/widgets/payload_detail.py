@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -14,6 +13,7 @@ from textual.widget import Widget
 
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Message
+from mqtui.domain.times import written_time
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render import figures
 from mqtui.ui.render.headers import Header, headers, laid_out, properties
@@ -200,6 +200,5 @@ def counted(message: Message | None, listed: int) -> str:
 
 def iso(stamp: int) -> str:
     """Local time with its zone; `stamp` is ms since the epoch."""
-    time = datetime.fromtimestamp(stamp / 1000).astimezone()
-    zone = time.strftime("%z")
-    return f"{time:%Y-%m-%d %H:%M:%S}.{stamp % 1000:03d} {zone[:3]}:{zone[3:5]}"
+    zone = written_time(stamp, "%z")
+    return written_time(stamp, f"%Y-%m-%d %H:%M:%S.%f {zone[:3]}:{zone[3:5]}")

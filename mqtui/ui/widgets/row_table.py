@@ -23,6 +23,7 @@ from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
 from mqtui.ui.render.text import Text, folded
 from mqtui.ui.widgets import tones
 from mqtui.ui.widgets.lines import Lines, Parting
+from mqtui.ui.widgets.undrawable import drawn_or_told
 
 Item = TypeVar("Item")
 GUTTER = 4
@@ -353,7 +354,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if isinstance(item, Parting):
             text = self.glyphs(item.text.center(width, "─"))
             return Strip([tones.segment(text, self._tones.style("rule"))], width)
-        return Strip(self._segments(item, line), None).adjust_cell_length(width, self._ground(line))
+        return drawn_or_told(lambda: Strip(self._segments(item, line)), width, self._ground(line))
 
     def _ground(self, line: int) -> Style:
         return self._tones.style("text", "cursor" if line == self.cursor else "surface")
