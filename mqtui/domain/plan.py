@@ -138,6 +138,9 @@ class Plan:
     oldest: int | None = None
     """Time of the oldest letter, ms since the epoch."""
 
+    newest: int | None = None
+    """Time of the newest letter, ms since the epoch."""
+
     keyless: int = 0
     """Letters without a key."""
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import (
     AclBinding,
     AclOperation,
@@ -15,7 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from mqtui.brokers.kafka.inspection import timestamp_risk
+from mqtui.brokers.kafka.target_checks import timestamp_risks
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, Unsupported
@@ -25,7 +26,7 @@ from mqtui.domain.redrive import Source, Stored, Strength
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import a_plan, publish, read, writing
-from tests.contract.kafka_stage import Run, Stage
+from tests.contract.kafka_stage import Run, Stage, until
 
 DAY = 86_400_000
 USER, SECRET = "ada", "lovelace"
@@ -53,7 +54,7 @@ async def test_the_promise_names_its_readers(stage: Stage, adapter: Adapter) -> 
     assert "read_committed" in plan.guarantee.text
     assert "read_uncommitted" in plan.guarantee.text
     assert adapter.broker.guarantee(source, []) == plan.guarantee
-    assert not plan.risks
+    assert [risk.name for risk in plan.risks] == ["no-reader"]
 
 
 async def test_letters_that_will_be_refused_are_told_before(stage: Stage, adapter: Adapter) -> None:
@@ -64,11 +65,12 @@ async def test_letters_that_will_be_refused_are_told_before(stage: Stage, adapte
     now = int(time.time() * 1000)
     bad = replace(plan, largest=5001, keyless=3, oldest=now - 8 * DAY, keeps_time=True, risks=(), steps=plan.steps[1:])
     told = {risk.name: risk for risk in (await adapter.broker.inspect(source, bad)).risks}
-    assert told.keys() == {"too-large", "no-key", "timestamps"}
+    assert told.keys() == {"too-large", "no-key", "compacted", "timestamps", "no-reader"}
     assert told["timestamps"].severity is Severity.REFUSE
     assert told["timestamps"].final
+    assert "may fit compressed" in told["too-large"].text
     fine = replace(bad, largest=5000, keyless=0, keeps_time=False)
-    assert not (await adapter.broker.inspect(source, fine)).risks
+    assert {risk.name for risk in (await adapter.broker.inspect(source, fine)).risks} == {"compacted", "no-reader"}
 
 
 @pytest.mark.parametrize(
@@ -81,11 +83,59 @@ async def test_letters_that_will_be_refused_are_told_before(stage: Stage, adapte
         (2 * DAY, {"message.timestamp.before.max.ms": str(DAY)}, True),
         (-DAY, {"message.timestamp.after.max.ms": "3600000"}, True),
         (-1000, {"message.timestamp.after.max.ms": "3600000"}, False),
+        (1000, {"message.timestamp.type": "LogAppendTime"}, True),
+        (8 * DAY, {"message.timestamp.type": "CreateTime"}, False),
     ],
 )
 def test_kept_times_are_checked(age: int, config: dict[str, str], refused: bool) -> None:
     """K7: older than retention.ms, or outside message.timestamp.before/after.max.ms."""
-    assert bool(timestamp_risk("t", config, 10 * DAY, now=10 * DAY + age)) == refused
+    assert bool(timestamp_risks("t", config, 10 * DAY, 10 * DAY, now=10 * DAY + age)) == refused
+
+
+async def test_kept_times_are_checked_at_both_ends(stage: Stage, adapter: Adapter) -> None:
+    """K7: of a plan whose oldest letter is fine and whose newest is a day ahead of the broker's limit."""
+    run = Run(adapter, stage.topic("dlq"), stage.topic("home", config={"message.timestamp.after.max.ms": "3600000"}))
+    source, plan = await run.planned()
+    now = int(time.time() * 1000)
+    ahead = replace(plan, oldest=now - 1000, newest=now + DAY, keeps_time=True, risks=(), steps=plan.steps[1:])
+    (risk,) = [risk for risk in (await adapter.broker.inspect(source, ahead)).risks if risk.name == "timestamps"]
+    assert "after.max.ms" in risk.text
+    assert risk.final
+
+
+async def test_letters_that_expire_before_anybody_reads_them(stage: Stage, adapter: Adapter) -> None:
+    """A topic that keeps records for a minute."""
+    _, plan = await Run(adapter, stage.topic("dlq"), stage.topic("home", config={"retention.ms": "60000"})).planned()
+    (risk,) = [risk for risk in plan.risks if risk.name == "expiry"]
+    assert "retention.ms=60000" in risk.text
+    assert risk.severity is Severity.WARN
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"),
+    [(0, "no group has an offset or a member there"), (1, "1 group, all Empty"), (3, "3 groups, all Empty")],
+)
+async def test_a_target_that_nobody_reads_is_named(stage: Stage, adapter: Adapter, groups: int, said: str) -> None:
+    """Groups that committed once and are gone; one with a member is a reader."""
+    home = stage.topic("home")
+    stage.fill(home, 3)
+    config = stage.servers | {"auto.offset.reset": "earliest", "enable.auto.commit": False}
+    for number in range(groups):
+        gone = Consumer(config | {"group.id": f"{home.name}.{number}"})
+        gone.commit(offsets=[TopicPartition(home.name, 0, 1)], asynchronous=False)
+        gone.close()
+    run = Run(adapter, stage.topic("dlq"), home)
+    _, plan = await run.planned()
+    (risk,) = [risk for risk in plan.risks if risk.name == "no-reader"]
+    assert risk.text == f"nobody reads {home.name}: {said}"
+    live = Consumer(config | {"group.id": f"{home.name}.live"})
+    try:
+        live.subscribe([home.name])
+        until(lambda: live.poll(0.2) is not None, 30, "the live group reads")
+        _, plan = await run.planned()
+        assert "no-reader" not in {risk.name for risk in plan.risks}
+    finally:
+        live.close()
 
 
 async def test_pending_entries_are_not_offered(stage: Stage, adapter: Adapter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -14,7 +15,7 @@ from mqtui.brokers.port import Adapter, Convoy
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Offset, Outgoing
-from mqtui.domain.plan import Send
+from mqtui.domain.plan import Send, Severity
 from mqtui.domain.redrive import Guarantee, Receipt, Stored, Strength, Transfer
 from mqtui.domain.resource import Ref
 from tests.contract.asking import a_plan, publish, writing
@@ -190,3 +191,38 @@ async def test_letters_too_large_for_a_limit_lowered_meanwhile(stage: Stage, ada
     assert refused(receipts) == [7, 40]
     assert all("MSG_SIZE_TOO_LARGE" in receipts[place].reason for place in (7, 40))
     assert [int(value) for value in stage.values(home)] == [at for at in range(60) if at not in (7, 40)]
+
+
+@pytest.mark.parametrize("settings", [{}, {"compression.type": "gzip"}], ids=str)
+async def test_a_letter_that_fits_compressed_moves(stage: Stage, adapter: Adapter, settings: dict[str, str]) -> None:
+    """K18, C74: 3 MB of JSON lie in the source compressed; one of noise does not fit any way and stays alone."""
+    limits = {"max.message.bytes": "500000", **settings}
+    dlq, home = (
+        stage.topic("dlq", config={"max.message.bytes": "9000000", **settings}),
+        stage.topic("home", config=limits),
+    )
+    producer = stage.producer(linger_ms=20, compression_type="zstd", message_max_bytes=9_000_000)
+    values = [b"{}", b'{"order": 12345, "state": "declined"}' * 80_000, os.urandom(700_000), b"[]"]
+    for number, value in enumerate(values):
+        producer.produce(dlq.name, value, b"%d" % number)
+    assert producer.flush(30) == 0
+    run = Run(adapter, dlq, home)
+    source, plan = await run.planned()
+    plan = await adapter.broker.inspect(source, replace(plan, largest=len(values[1]), risks=(), steps=plan.steps[1:]))
+    (risk,) = [risk for risk in plan.risks if risk.name == "too-large"]
+    assert (risk.severity, "may fit compressed" in risk.text) == (Severity.WARN, True)
+    async with run.lease((source, plan)) as lease:
+        batches = [batch async for batch in lease.batches(1000)]
+        receipts = [receipt for batch in batches for receipt in await lease.move(run.transfers(batch))]
+    assert refused(receipts) == [2]
+    assert "MSG_SIZE_TOO_LARGE" in receipts[2].reason
+    assert stage.values(home) == [values[0], values[1], values[3]]
+
+
+async def test_a_published_value_that_fits_compressed_is_stored(stage: Stage, adapter: Adapter) -> None:
+    """K18, by the plain publisher: in order, and what does not fit is refused alone."""
+    home = stage.topic("home", config={"max.message.bytes": "500000"})
+    values = [b"{}", b"text " * 400_000, os.urandom(700_000), b"[]"]
+    receipts = list(await publish(adapter, [Outgoing(home, value, b"k") for value in values]))
+    assert refused(receipts) == [2]
+    assert stage.values(home) == [values[0], values[1], values[3]]

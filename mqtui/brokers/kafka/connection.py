@@ -97,6 +97,12 @@ class Connection:
         self._closed = threading.Event()
         self._silent_until = 0.0
 
+    @property
+    def codec(self) -> str:
+        """What the user's own options say to compress with; "" where they say nothing."""
+        options = self.address.options
+        return options.get("compression.type") or options.get("compression.codec") or ""
+
     def settings(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:
         """The properties of one client, by librdkafka's names; `own` are written with `_` for the dots."""
         made: Settings = settings(self.address, role)

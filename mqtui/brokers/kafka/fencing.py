@@ -38,12 +38,15 @@ PAUSE = 0.5
 class Hold:
     """A hold on one dead-letter topic. Used by one thread."""
 
-    def __init__(self, connection: Connection, identity: str, name: str, stamp: Stamp, batch_bytes: int) -> None:
+    def __init__(
+        self, connection: Connection, identity: str, name: str, stamp: Stamp, batch_bytes: int, codec: str = ""
+    ) -> None:
         self._connection = connection
         self._identity = identity
         self._name = name
         self._stamp = stamp
         self._batch_bytes = batch_bytes
+        self._codec = codec
         self._since = int(time.time() * 1000)
         self.renewed = 0.0
         """When the holder record was last written (monotonic)."""
@@ -142,6 +145,7 @@ class Hold:
             message_max_bytes=REQUEST_MAX,
             batch_size=self._batch_bytes,
             linger_ms=5,
+            **({"compression_type": self._codec} if self._codec else {}),
         )
         until = time.monotonic() + OUTAGE
         while True:

@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of
+from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.kafka.kafka_python import share_groups
 from mqtui.brokers.kafka.lag import committed, lags, state_of
 from mqtui.brokers.kafka.topics import topic_name
@@ -31,17 +31,7 @@ class KafkaGroups:
 
     async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
-        admin = self._connection.admin()
-        listed = await self._connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
-        plain = listed.valid
-        described = await self._connection.call("describing groups", lambda: _describe(admin, plain))
-        names = [one.group_id for one in plain]
-        offsets = await self._connection.call("asking for commits", lambda: committed(admin, names))
-        found: list[Group] = []
-        for one in plain:
-            told, commits = described[one.group_id], offsets[one.group_id]
-            reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
-            found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
+        found, _ = await list_groups(self._connection)
         if ref is not None:
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
@@ -61,6 +51,28 @@ class KafkaGroups:
             described = await self._connection.call("describing groups", partial(_states, admin, names))
             for known in await lags(self._connection, chunk, described):
                 yield known
+
+
+async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
+    """Consumer groups with what they read, and what can't be known of them, a sentence each.
+
+    A coordinator that does not answer tells not even the names of its groups (K19).
+    """
+    admin = connection.admin()
+    listed = await connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
+    plain = listed.valid
+    described = await connection.call("describing groups", lambda: _describe(admin, plain))
+    names = [one.group_id for one in plain]
+    offsets = await connection.call("asking for commits", lambda: committed(admin, names))
+    found: list[Group] = []
+    untold = [f"a coordinator did not tell its groups ({said_of(error_of(error))})" for error in listed.errors]
+    for one in plain:
+        told, commits = described[one.group_id], offsets[one.group_id]
+        reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
+        if isinstance(commits, str):
+            untold.append(f"what group {one.group_id} reads was not told ({commits})")
+        found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
+    return found, untold
 
 
 def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:

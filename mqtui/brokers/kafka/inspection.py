@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from confluent_kafka import KafkaError
@@ -13,15 +13,11 @@ from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.kafka_python import transaction
 from mqtui.brokers.kafka.offsets import ask_offsets, why_missing
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
+from mqtui.brokers.kafka.target_checks import target_risks
 from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
-from mqtui.domain.figure import counted
-from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Risk, Send, Severity, Step, Take
+from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Holder, OffsetBounds, Source, Strength
-from mqtui.domain.resource import Ref
-
-FOREVER = -1
-MOST = 2**63 - 1
 
 
 def promise(missing: Sequence[str] = ()) -> Guarantee:
@@ -47,7 +43,7 @@ async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
         risks += await _missing_partitions(connection, source)
     else:
         missing, steps = [], []
-    risks += await _targets(connection, plan)
+    risks += await target_risks(connection, plan)
     guarantee = plan.guarantee if plan.guarantee is not None and not missing else promise(missing)
     return replace(plan, steps=(*steps, *plan.steps), risks=(*plan.risks, *risks), guarantee=guarantee)
 
@@ -130,68 +126,3 @@ async def _missing_partitions(connection: Connection, source: Source) -> list[Ri
         Risk("missing-partition", f"partition {number} {why}: its letters are not in the plan")
         for number, why in sorted(whys.items())
     ]
-
-
-async def _targets(connection: Connection, plan: Plan) -> list[Risk]:
-    """The topics letters go to: there, writable, and fit for the letters."""
-    refs: dict[Ref, None] = {}
-    for step in plan.steps:
-        if isinstance(step, Send | Deliver):
-            refs[step.target] = None
-    risks: list[Risk] = []
-    found: list[Topic] = []
-    for ref in refs:
-        try:
-            topic = await describe(connection, topic_name(ref))
-        except NotFound as error:
-            risks.append(Risk("no-target", f"{error.title}; mqtui does not create it", Severity.REFUSE, final=True))
-        except NotAuthorised as error:
-            risks.append(Risk("no-right", f"{error.title}: {error.hint}", Severity.REFUSE, final=True))
-        else:
-            found.append(topic)
-            if AclOperation.WRITE not in topic.rights:
-                text = f"the right to write {topic.name} is missing: Write on topic {topic.name}"
-                risks.append(Risk("no-right", text, Severity.REFUSE, final=True))
-    told = await configs(connection, [topic.name for topic in found])
-    for topic in found:
-        config = told.get(topic.name)
-        if config is not None:
-            risks += _fit(topic.name, config, plan)
-    return risks
-
-
-def _fit(name: str, config: Mapping[str, str], plan: Plan) -> list[Risk]:
-    risks: list[Risk] = []
-    limit = int(config.get("max.message.bytes") or MOST)
-    if plan.largest > limit:
-        text = f"the largest letter has {plan.largest:,} B, {name} takes at most {limit:,} B: such letters are refused"
-        risks.append(Risk("too-large", text))
-    if "compact" in config.get("cleanup.policy", "") and plan.keyless:
-        text = f"{counted(plan.keyless, 'letter')} without key, and {name} is compacted: the broker refuses those"
-        risks.append(Risk("no-key", text))
-    if plan.keeps_time and plan.oldest is not None:
-        risks += timestamp_risk(name, config, plan.oldest)
-    return risks
-
-
-def timestamp_risk(name: str, config: Mapping[str, str], oldest: int, now: int | None = None) -> list[Risk]:
-    """Why letters with their own time can't go to a topic (K7). Times are ms; `config` is the topic's.
-
-    [A kept 8-day-old time in a 7-day topic: deleted before anybody read it.]
-    """
-    now = int(time.time() * 1000) if now is None else now
-    age = now - oldest
-    limits = (
-        ("retention.ms", age, "deletes what is older"),
-        ("message.timestamp.before.max.ms", age, "refuses older times"),
-        ("message.timestamp.after.max.ms", -age, "refuses times that far ahead"),
-    )
-    risks: list[Risk] = []
-    for setting, amount, what in limits:
-        limit = int(config.get(setting) or MOST)
-        if setting == "retention.ms" and "delete" not in config.get("cleanup.policy", "delete"):
-            continue
-        if limit != FOREVER and amount > limit:
-            text = f"the oldest letter is {age // 1000:,} s old; {name} {what} ({setting}={limit})"
-            risks.append(Risk("timestamps", text, Severity.REFUSE, final=True))
-    return risks

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import publishing, topic_limits
 from mqtui.brokers.kafka.threads import finished
+from mqtui.brokers.kafka.topic_limits import codec_of
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.kafka.work import Work
 from mqtui.brokers.port import Batch, Lease, Load
@@ -82,7 +84,13 @@ async def leasing(connection: Connection, plan: Plan, source: Source, terms: Ter
             yield LooseLease(connection, source, terms, publisher)
         return
     names = [target.name for target in terms.targets if target.kind is Kind.TOPIC]
-    work = Work(connection, source, terms, await topic_limits(connection, names))
+    told = await topic_limits(connection, [source.ref.name, *names])
+    limits = {name: told[name] for name in names if name in told}
+    codec = ""
+    if any(plan.largest > known.size for known in limits.values()):
+        codec = codec_of(connection.codec, told.values())
+        limits = {name: replace(known, compressed=True) for name, known in limits.items()}
+    work = Work(connection, source, terms, limits, codec)
     opened = work.begin()
     try:
         await finished(opened)

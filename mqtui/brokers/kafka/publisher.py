@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from operator import itemgetter
 
@@ -18,7 +19,7 @@ from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.threads import finished, fulfil, promised, start
-from mqtui.brokers.kafka.topic_limits import TopicLimits
+from mqtui.brokers.kafka.topic_limits import TopicLimits, codec_of
 from mqtui.brokers.kafka.topics import configs, described, topic_name
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.redrive import Receipt, Stored
@@ -104,7 +105,10 @@ class KafkaPublisher:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._producer: Producer | None = None
-        self._suits = 0
+        self._suits = (0, "")
+        self._codec = ""
+        """What is compressed with since a message was larger than its topic takes (K18)."""
+
         self._limits: dict[str, TopicLimits] = {}
         self._known: set[str] = set()
         self._jobs: queue.SimpleQueue[tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None] = queue.SimpleQueue()
@@ -162,21 +166,24 @@ class KafkaPublisher:
 
     def _fitting(self) -> Producer:
         """A producer whose batches suit every target known so far."""
-        suits = batch_bytes(self._limits)
+        suits = (batch_bytes(self._limits), self._codec)
         if self._producer is None or suits != self._suits:
             self._suits = suits
             self._producer = self._connection.producer(
                 "publisher",
                 message_max_bytes=REQUEST_MAX,
-                batch_size=suits,
+                batch_size=suits[0],
                 linger_ms=5,
                 message_timeout_ms=DELIVERY_MS,
+                **({"compression_type": self._codec} if self._codec else {}),
             )
         return self._producer
 
     def _sent(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
+        self._compress_for(batch)
         producer = self._fitting()
-        expected = objections(batch, self._limits)
+        limits = {name: replace(known, compressed=bool(self._codec)) for name, known in self._limits.items()}
+        expected = objections(batch, limits)
         reports = Reports(batch, expected)
         sound = [place for place in range(len(batch)) if place not in expected]
         groups: deque[Sequence[int]] = deque([sound, list(expected)])
@@ -191,6 +198,14 @@ class KafkaPublisher:
                 raise translate(inner, "publishing") from fatal
             reports.settle()
         return reports.all()
+
+    def _compress_for(self, batch: Sequence[Outgoing]) -> None:
+        """From the first message on that is larger than its topic takes: it may fit compressed (K18)."""
+        for outgoing in () if self._codec else batch:
+            known = self._limits.get(outgoing.target.name)
+            if known is not None and len(outgoing.value or b"") > known.size:
+                self._codec = codec_of(self._connection.codec, [known])
+                return
 
     def _send(self, producer: Producer, batch: Sequence[Outgoing], group: Sequence[int], reports: Reports) -> None:
         """Send some of a batch and wait for the broker's word on each."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+CODECS = frozenset({"gzip", "snappy", "lz4", "zstd"})
 FOREVER = -1
 MOST = 2**63 - 1
 
@@ -17,6 +18,11 @@ class TopicLimits:
     needs_key: bool = False
     before: int = MOST
     after: int = MOST
+    codec: str = ""
+    """The codec its settings name; "" where they leave it to the producer."""
+
+    compressed: bool = False
+    """Whether records are sent compressed, so that their own size says little (K18)."""
 
     @classmethod
     def of(cls, config: Mapping[str, str]) -> TopicLimits:
@@ -27,11 +33,12 @@ class TopicLimits:
             "compact" in config.get("cleanup.policy", ""),
             MOST if stamped else _number(config, "message.timestamp.before.max.ms"),
             MOST if stamped else _number(config, "message.timestamp.after.max.ms"),
+            codec if (codec := config.get("compression.type", "")) in CODECS else "",
         )
 
     def objection(self, key: bytes | None, size: int, time: int | None, now: int) -> str:
         """Why a record will be refused, or "". `size` are bytes as they are sent; `time` and `now` are ms."""
-        if size > self.size:
+        if size > self.size and not self.compressed:
             return f"larger than max.message.bytes={self.size}"
         if self.needs_key and key is None:
             return "a compacted topic takes no record without a key"
@@ -40,6 +47,13 @@ class TopicLimits:
         if time is not None and time > now + self.after:
             return f"its time is further ahead than message.timestamp.after.max.ms={self.after}"
         return ""
+
+
+def codec_of(own: str, known: Iterable[TopicLimits]) -> str:
+    """What records too large for a topic are compressed with (K18): the codec of the user's own options, the first
+    that these topics' settings name, or zstd.
+    """
+    return own or next((limits.codec for limits in known if limits.codec), "zstd")
 
 
 def _number(config: Mapping[str, str], name: str) -> int:

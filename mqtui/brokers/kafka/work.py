@@ -42,12 +42,14 @@ IDLE = 0.5
 class Work:
     """Started by `begin`, ended by `end`; the other methods queue a job for the thread."""
 
-    def __init__(self, connection: Connection, source: Source, terms: Terms, limits: Mapping[str, TopicLimits]) -> None:
+    def __init__(
+        self, connection: Connection, source: Source, terms: Terms, limits: Mapping[str, TopicLimits], codec: str
+    ) -> None:
         self._connection = connection
         self._source = source
         self._terms = terms
         self._stamp = Stamp(terms.run, terms.operator, terms.plan_hash, here())
-        self._hold = Hold(connection, source.identity, source.ref.name, self._stamp, batch_bytes(limits))
+        self._hold = Hold(connection, source.identity, source.ref.name, self._stamp, batch_bytes(limits), codec)
         self._limits = limits
         self._letters: Letters | None = None
         self._mover: Mover | None = None

@@ -223,6 +223,7 @@ def _plan(
         headers=() if order.verb is Verb.DISCARD else _headers(seen),
         largest=seen.largest if seen else 0,
         oldest=seen.oldest if seen else None,
+        newest=seen.newest if seen else None,
         keyless=seen.keyless if seen else 0,
         keeps_time=order.keep_timestamp,
     )

@@ -21,7 +21,7 @@ from mqtui.services.session import Session
 
 @dataclass(slots=True)
 class Preview:
-    """Counts over the letters of a source. `largest` and `size` are bytes; `oldest` is ms since the epoch."""
+    """Counts over the letters of a source. Sizes are bytes; `oldest` and `newest` are ms since the epoch."""
 
     seen: int = 0
     chosen: int = 0
@@ -42,6 +42,7 @@ class Preview:
     largest: int = 0
     size: int = 0
     oldest: int | None = None
+    newest: int | None = None
     keyless: int = 0
 
     def note(self, letter: Message, way: Transfer | Lost, doubt: str = "") -> None:
@@ -53,6 +54,8 @@ class Preview:
         self.keyless += letter.key is None
         if letter.timestamp is not None and (self.oldest is None or letter.timestamp < self.oldest):
             self.oldest = letter.timestamp
+        if letter.timestamp is not None and (self.newest is None or letter.timestamp > self.newest):
+            self.newest = letter.timestamp
         if earlier(letter):
             self.runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += 1
         if isinstance(way, Lost):
