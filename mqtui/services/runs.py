@@ -36,7 +36,7 @@ def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
     if record.result is None or record.state == "running":
         return {name: number for name, number in journal.counts(record.id).items() if name in set(Outcome)}
     told = msgspec.json.decode(record.result)
-    return {outcome.value: told[outcome] for outcome in Outcome if told[outcome]}
+    return {outcome.value: told[outcome] for outcome in Outcome if told.get(outcome)}
 
 
 def row(journal: Runs, record: RunRecord) -> Json:

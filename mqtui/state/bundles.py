@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
 from types import TracebackType
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mqtui.domain.errors import Refused, StorageFailed
 from mqtui.domain.message import Message
-from mqtui.state.disk import append_whole, sync_folder
+from mqtui.state.disk import append_whole, open_private, sync_folder
 from mqtui.state.paths import private, state_dir
 from mqtui.state.serial import pack, unpack
 
@@ -91,7 +92,7 @@ class Bundle:
     def _open(self) -> BinaryIO:
         private(self.path.parent)
         new = not self.path.exists()
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        handle = open_private(self.path, os.O_RDWR | os.O_CREAT)
         file = os.fdopen(handle, "r+b", buffering=0)
         try:
             file.truncate(self._end)
@@ -159,6 +160,19 @@ def cipher(key: bytes) -> Fernet:
         ) from None
 
 
+def framed(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+    """Where each block ends, and its token; None for one that is damaged or torn."""
+    size = os.fstat(file.fileno()).st_size
+    while len(head := file.read(FRAME.size)) == FRAME.size:
+        length, checksum = FRAME.unpack(head)
+        end = file.tell() + length
+        if end > size:
+            yield size, None
+            return
+        token = file.read(length)
+        yield end, token if length and zlib.crc32(token) == checksum else None
+
+
 def frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Where each whole block ends, and its token; a torn last one is passed over.
 
@@ -166,18 +180,76 @@ def frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         StorageFailed: a block before the last is damaged.
     """
     size = os.fstat(file.fileno()).st_size
-    while len(head := file.read(FRAME.size)) == FRAME.size:
-        length, checksum = FRAME.unpack(head)
-        end = file.tell() + length
-        if end > size:
-            return
-        token = file.read(length)
-        if zlib.crc32(token) == checksum and length:
+    for end, token in framed(file):
+        if token is not None:
             yield end, token
         elif end < size and any(file.read(FRAME.size)):
-            raise StorageFailed("The bundle is damaged", f"{path}, before byte {end}")
+            raise damaged(path, end)
         else:
             return
+
+
+def damaged(path: Path, end: int) -> StorageFailed:
+    """A block before a place can't be read."""
+    return StorageFailed(
+        "The bundle is damaged",
+        f"{path}, before byte {end:,}",
+        "`mqtui runs putback RUN --dry-run` says which of its letters can still be put back.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The letters of a bundle that can be read, by their names in the journal; `damage` is "" where it is whole."""
+
+    names: frozenset[str]
+    damage: str = ""
+
+
+def survey(run: str, key: bytes, folder: Path | None = None) -> Survey:
+    """Read a bundle to its end, past what is damaged.
+
+    Raises:
+        Refused: the key is none, or not the one the bundle was made with.
+        StorageFailed: there is no bundle, it is that of another run, or it can't be read.
+    """
+    found: set[str] = set()
+    damages: list[str] = []
+    for name, _ in salvage(run, key, damages.append, folder):
+        found.add(name)
+    return Survey(frozenset(found), damages[0] if damages else "")
+
+
+def salvage(
+    run: str, key: bytes, tell: Callable[[str], None], folder: Path | None = None
+) -> Iterator[tuple[str, Message]]:
+    """As `read`, past what is damaged: `tell` is called with each damage in words."""
+    path, fernet = bundle_path(run, folder), cipher(key)
+    count = 0
+    try:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
+            if not opened(path, file, fernet):
+                tell("the bundle was emptied, or cut off in its first line")
+                return
+            for _, token in framed(file):
+                plain = None if token is None else _decrypted(fernet, token)
+                if plain is None:
+                    tell(f"the bundle is damaged from letter {count + 1:,} on")
+                    continue
+                for pair in unpack(plain):
+                    count += 1
+                    yield pair
+    except OSError as error:
+        raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error
+
+
+def _decrypted(fernet: Fernet, token: bytes) -> bytes | None:
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return fernet.decrypt(token)
+    except InvalidToken:
+        return None
 
 
 def opened(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
@@ -185,7 +257,7 @@ def opened(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
 
     Raises:
         Refused: it was made with another key.
-        StorageFailed: it is no bundle.
+        StorageFailed: it is no bundle, or that of another run.
     """
     from cryptography.fernet import InvalidToken
 
@@ -195,20 +267,24 @@ def opened(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
     if not line.startswith(MAGIC):
         raise StorageFailed("This is no bundle of mqtui", str(path))
     try:
-        fernet.decrypt(line[len(MAGIC) : -1])
+        run = fernet.decrypt(line[len(MAGIC) : -1])
     except InvalidToken:
         raise Refused(
             "The bundle was made with another key",
             str(path),
             "Use the keyring, MQTUI_BUNDLE_KEY or profile it was made with.",
         ) from None
+    if run != path.stem.encode():
+        raise StorageFailed(
+            "The bundle is that of another run", f"{path} was made by run {run[:8].decode('ascii', 'replace').upper()}"
+        )
     return True
 
 
 def whole_length(path: Path, fernet: Fernet) -> int:
     """Bytes up to the end of the last whole block."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
             if not opened(path, file, fernet):
                 return 0
             start = file.tell()
@@ -222,14 +298,14 @@ def blocks(path: Path, fernet: Fernet) -> Iterator[tuple[str, Message]]:
     from cryptography.fernet import InvalidToken
 
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
             if not opened(path, file, fernet):
                 return
             for end, token in frames(path, file):
                 try:
                     plain = fernet.decrypt(token)
                 except InvalidToken:
-                    raise StorageFailed("The bundle is damaged", f"{path}, before byte {end}") from None
+                    raise damaged(path, end) from None
                 yield from unpack(plain)
     except OSError as error:
         raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +74,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Statements that only read, against one state of the file.
+        """Statements that only read, against one state of the file; what was written is unpacked within, too.
 
         Raises:
             StorageFailed: the file is damaged or locked for too long.
@@ -81,6 +83,8 @@ class Database:
             self._connection.execute("BEGIN")
             try:
                 yield self._connection
+            except (ValueError, TypeError, AssertionError, zlib.error) as error:
+                raise damaged(self.path, f"{type(error).__name__} in what was written: {error}") from error
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -95,5 +99,32 @@ class Database:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            hint = "Free some space and try again." if "full" in str(error) else ""
-            raise StorageFailed(f"{self.path} can't be kept", str(error), hint) from error
+            raise _told(self.path, error) from error
+        except UnicodeDecodeError as error:
+            raise damaged(self.path, "its texts are no texts any more") from error
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _told(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
+    """The system's or SQLite's own reason, and what to do about it."""
+    if isinstance(error, OSError):
+        full, reason = error.errno in FULL, error.strerror or str(error)
+    else:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in DAMAGED or (isinstance(error, sqlite3.OperationalError) and "UTF-8" in str(error)):
+            return damaged(path, str(error))
+        full, reason = code == sqlite3.SQLITE_FULL, str(error)
+    hint = "Free some space and try again." if full else "MQTUI_STATE_DIR names another folder."
+    return StorageFailed(f"{path} can't be kept", reason, hint)
+
+
+def damaged(path: Path, reason: str) -> StorageFailed:
+    """A file that is there and does not hold what was written."""
+    what = "journal of runs" if path.name == "runs.sqlite" else "file"
+    bundles = len(list((path.parent / "bundles").glob("*.bundle"))) if what != "file" else 0
+    kept = f" The bundles beside it are files of their own: {bundles:,} of them." if bundles else ""
+    hint = f"Move it away: a new one is begun. `sqlite3 {path.name} .recover` saves what can be read of the old one."
+    return StorageFailed(f"The {what} is damaged", f"{path}: {reason}.{kept}", hint)

@@ -193,11 +193,12 @@ class Runs:
                 f"SELECT {COLUMNS} FROM runs WHERE id >= ? AND id < ? ORDER BY id LIMIT 2",
                 (wanted, wanted + "g"),
             ).fetchall()
-        if not rows:
+            found = [_record(row) for row in rows]
+        if not found:
             raise NotFound(f"There is no run {prefix}", "", "`mqtui runs list` shows those of this machine.")
-        if len(rows) > 1:
+        if len(found) > 1:
             raise BadInput(f"Several runs begin with {prefix}", "", "Give more digits.")
-        return _record(rows[0])
+        return found[0]
 
     def list(self, limit: int = 50) -> Sequence[RunRecord]:
         """The runs of this machine, the newest first."""
@@ -206,7 +207,7 @@ class Runs:
                 f"SELECT {COLUMNS} FROM runs ORDER BY started DESC, id LIMIT ?",
                 (limit,),
             ).fetchall()
-        return [_record(row) for row in rows]
+            return [_record(row) for row in rows]
 
     def interrupted(self, max_age_ms: int | None = None) -> Sequence[RunRecord]:
         """Runs whose process on this host is gone before their end, the oldest first; `max_age_ms` since the start."""
@@ -216,7 +217,8 @@ class Runs:
                 f"SELECT {COLUMNS} FROM runs WHERE state = 'running' AND started >= ? ORDER BY started, id",
                 (since,),
             ).fetchall()
-        return [record for record in map(_record, rows) if record.interrupted]
+            found = [_record(row) for row in rows]
+        return [record for record in found if record.interrupted]
 
     def open_hands(self, run: str) -> Sequence[Hand]:
         """Batches with letters that nothing was said about since, and those letters: the suspects of a killed run."""
@@ -247,7 +249,7 @@ class Runs:
             rows = connection.execute(
                 "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, hands)
             ).fetchall()
-        return [mark for (blob,) in rows for mark in unpack_marks(blob)]
+            return [mark for (blob,) in rows for mark in unpack_marks(blob)]
 
     def outcomes(self, run: str) -> Iterator[Done]:
         """What became of each letter, in the order it was said; of one said twice only the last word."""
@@ -295,10 +297,11 @@ class Runs:
                 row = connection.execute(
                     "SELECT seq, outcomes FROM dones WHERE run = ? AND seq > ? ORDER BY seq LIMIT 1", (run, seq)
                 ).fetchone()
+                said = unpack_dones(row[1]) if row else []
             if row is None:
                 return
             seq = row[0]
-            yield from unpack_dones(row[1])
+            yield from said
 
 
 def _said_since(connection: sqlite3.Connection, run: str, number: int) -> dict[str, int]:
@@ -323,7 +326,11 @@ def _record(row: tuple[object, ...]) -> RunRecord:
     """A record from a row of COLUMNS."""
     (run, verb, profile, target, kind, name, broker, plan, plan_hash, operator, machine, pid, pid_start, *rest) = row
     started, ended, state, planned, result = rest
-    assert isinstance(target, bytes) and isinstance(name, bytes)
+    if not (isinstance(target, bytes) and isinstance(name, bytes)):
+        raise ValueError(f"run {str(run)[:SHORTEST].upper()} has no target")
+    for blob in (plan, result):
+        if isinstance(blob, bytes) and blob[:1] == b"{":
+            msgspec.json.decode(blob)
     return RunRecord(
         id=str(run),
         verb=str(verb),

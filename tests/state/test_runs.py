@@ -219,7 +219,7 @@ def test_old_runs_are_forgotten_with_their_letters(runs: Runs) -> None:
 def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
     path = tmp_path / "broken.sqlite"
     path.write_bytes(b"not a database" * 100)
-    with pytest.raises(StorageFailed, match="can't be kept"):
+    with pytest.raises(StorageFailed, match="is damaged"):
         Runs(path)
 
 

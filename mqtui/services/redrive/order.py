@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from mqtui.domain.capability import Verb
+from mqtui.domain.errors import StorageFailed
 from mqtui.domain.figure import Figure, at_most, unknown
 from mqtui.domain.redrive import Bounds, CountBound, IdBounds, OffsetBounds, Selection, Source
 from mqtui.domain.resource import Ref
@@ -88,8 +89,16 @@ def recipe(order: Order, source: Source, targets: tuple[Ref, ...]) -> bytes:
 
 
 def read_recipe(raw: bytes) -> Recipe:
-    """The order and bounds a journal kept."""
-    return msgspec.convert(json.loads(raw), Recipe, strict=False)
+    """The order and bounds a journal kept.
+
+    Raises:
+        StorageFailed: the journal is damaged.
+    """
+    try:
+        return msgspec.convert(json.loads(raw), Recipe, strict=False)
+    except ValueError as error:
+        why = f"What the run was to do can't be read: {error}"
+        raise StorageFailed("The journal of runs is damaged", why) from error
 
 
 def narrowed(source: Source, kept: Recipe) -> Source:

@@ -27,6 +27,7 @@ from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
+from mqtui.services.redrive.bundled import held
 from mqtui.services.redrive.hands import suspect
 from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
 from mqtui.services.redrive.passing import TAKEN, passed
@@ -86,9 +87,8 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         step: Unmark | Send = Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
         facts.append(("effect", f"{many} marked unhandled again; nothing is produced"))
     else:
-        if not bundles.exists(record.id):
-            raise Refused("The bundle of that run is gone", "Bundles are kept for 14 days.")
-        await asyncio.to_thread(_check_key, session, record)
+        done = await asyncio.to_thread(_kept, session, record, done, risks)
+        many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
         step = Send(record.source, exact(len(done)), "from the bundle")
         facts.append(("effect", f"{many} published to the end of {record.source.name}"))
     if record.verb != Verb.DISCARD:
@@ -124,14 +124,19 @@ def _check(record: RunRecord) -> None:
         raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")
 
 
-def _check_key(session: Session, record: RunRecord) -> None:
-    """Let through the key that the bundle was made with.
+def _kept(session: Session, record: RunRecord, wanted: dict[str, str], risks: list[Risk]) -> dict[str, str]:
+    """Those of the letters that the bundle still has; what it lost becomes a risk of the plan.
 
     Raises:
-        Refused: it is another one, or there is none.
-        StorageFailed: the bundle is damaged.
+        Refused: the bundle is gone, nothing in it can be read, or it was made with another key.
+        StorageFailed: it is that of another run, or it can't be read at all.
     """
-    next(iter(bundles.read(record.id, bundle_key(session.profile))), None)
+    kept, lacking = held(session, record, wanted)
+    if not kept:
+        raise Refused("Nothing of that run can be put back", lacking, "A copy of the bundle from a backup would do.")
+    if lacking:
+        risks.append(Risk("bundle", lacking))
+    return {name: at for name, at in wanted.items() if name in kept}
 
 
 def _taken(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
@@ -203,7 +208,7 @@ async def _publish(session: Session, writer: BoundWriter, back: PutBack, runs: R
 def _chunks(session: Session, back: PutBack) -> Iterator[list[tuple[str, Message]]]:
     waiting = set(back.names)
     chunk: list[tuple[str, Message]] = []
-    for name, letter in bundles.read(back.of.id, bundle_key(session.profile)):
+    for name, letter in bundles.salvage(back.of.id, bundle_key(session.profile), lambda _: None):
         if name in waiting:
             waiting.discard(name)
             chunk.append((name, letter))

@@ -14,13 +14,12 @@ from mqtui.domain.figure import exact
 from mqtui.domain.plan import Risk, Send, Severity
 from mqtui.domain.redrive import IdBounds, Outcome, Source, Stored
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.keys import bundle_key
+from mqtui.services.redrive.bundled import held
 from mqtui.services.redrive.hands import PERHAPS_TWICE
 from mqtui.services.redrive.order import Recipe, narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
 from mqtui.services.redrive.running import UNPLANNED, Before
 from mqtui.services.session import Session
-from mqtui.state import bundles
 from mqtui.state.runs import Mark, RunRecord, Runs
 
 DAY = 24 * 3_600_000
@@ -98,8 +97,7 @@ async def plan(
     source = await _source(session, kept)
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
-    if bundles.exists(record.id):
-        await asyncio.to_thread(lambda: next(iter(bundles.read(record.id, bundle_key(session.profile))), None))
+    lacking = "" if record.broker is BrokerKind.KAFKA else await asyncio.to_thread(_lacking, session, record, runs)
     order = replace(
         kept.order,
         stages=replace(kept.order.stages, first=()),
@@ -118,7 +116,8 @@ async def plan(
     frail = sum(mark[2] == 0 and mark[0] not in written.stored for mark in written.marks)
     if frail and remote is None and kept.order.verb is Verb.REDRIVE:
         steps += tuple(Send(target, exact(frail), "from the bundle") for target in planned.targets)
-    risks = (*planned.plan.risks, *_made_anew(source, kept))
+    damage = (Risk("bundle", lacking),) if lacking else ()
+    risks = (*planned.plan.risks, *_made_anew(source, kept), *damage)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps, risks=risks)
     proven = written.stored | {mark[0] for mark in written.unsure}
     marks = [*written.marks, *written.unsure]
@@ -127,6 +126,12 @@ async def plan(
         total, written.counts, marks, written.twice, written.unknown, written.stored, written.repeated, proven, first
     )
     return replace(planned, plan=rest), before
+
+
+def _lacking(session: Session, record: RunRecord, runs: Runs) -> str:
+    """What the bundle lost of the letters that were moved, in a sentence; "" where it lost none."""
+    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    return held(session, record, moved)[1]
 
 
 def _written(record: RunRecord, runs: Runs) -> Written:

@@ -77,7 +77,8 @@ async def end_of(session: Session, record: RunRecord) -> bytes:
 async def met_again(session: Session, record: RunRecord, doubtful: Mapping[str, bytes]) -> frozenset[str]:
     """Those doubtful letters that lie behind the place where the source ended before they were put back."""
     found: set[str] = set()
-    letters = dict(pair for pair in bundles.read(record.id, bundle_key(session.profile)) if pair[0] in doubtful)
+    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    letters = dict(pair for pair in kept if pair[0] in doubtful)
     for end in set(doubtful.values()):
         start = entry_id(end.decode())
         there: Counter[tuple[Field, ...]] = Counter()

@@ -1,0 +1,30 @@
+"""What the bundle of a run still holds of the letters that the journal says are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mqtui.profiles.keys import bundle_key
+from mqtui.services.session import Session
+from mqtui.state import bundles
+from mqtui.state.runs import RunRecord
+
+
+def held(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[frozenset[str], str]:
+    """Those of the letters that can be read from the bundle, and a sentence on the others; "" where there are none.
+
+    It reads the whole bundle, so this is not for an event loop.
+
+    Raises:
+        Refused: the bundle was made with another key, or there is none.
+        StorageFailed: it is that of another run, or it can't be read at all.
+    """
+    if not bundles.exists(record.id):
+        gone = f"the bundle is gone: none of {len(wanted):,} can be put back (bundles are kept for 14 days)"
+        return frozenset(), gone if wanted else ""
+    found = bundles.survey(record.id, bundle_key(session.profile))
+    kept = frozenset(wanted) & found.names
+    if len(kept) == len(wanted):
+        return kept, ""
+    why = found.damage or "the bundle lacks letters that the journal has"
+    return kept, f"{why}: {len(kept):,} of {len(wanted):,} can be put back"
