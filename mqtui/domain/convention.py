@@ -83,6 +83,9 @@ class Convention:
     envelope: BodyEnvelope | None = None
     """Of a convention whose letters are JSON envelopes: its fields are members of the body, by paths."""
 
+    remains: str = ""
+    """What of its marks can't be taken off, since they are inside a field, and what that leads to."""
+
 
 Row: TypeAlias = tuple[str | bytes, ...]
 """Header names, or field names, of one message, in order."""
@@ -113,6 +116,7 @@ class Layout:
     """How a field is read from the body, where that is an envelope."""
 
     envelope: BodyEnvelope | None = None
+    remains: str = ""
 
     def read(self, message: Message, name: str) -> Value:
         """The first value of a field: of headers written twice the first are the true origin's."""
@@ -287,6 +291,7 @@ class Conventions:
             tuple(words for one in following for words in one.after),
             tuple(dict.fromkeys(name for name in names if name not in stripped)),
             frozenset(stripped),
+            remains=next((one.remains for one in following if one.remains), ""),
         )
 
 

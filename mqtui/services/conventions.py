@@ -46,6 +46,7 @@ class StripFile(msgspec.Struct, forbid_unknown_fields=True):
     prefixes: list[str] = []
     names: list[str] = []
     fields: list[str] = []
+    remains: str = ""
 
 
 Given = str | PlaceFile | list[str | PlaceFile]
@@ -152,6 +153,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         given.order,
         tuple(given.loose),
         _envelope(given.envelope),
+        given.strip.remains,
     )
 
 

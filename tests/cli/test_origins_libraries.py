@@ -310,3 +310,20 @@ def test_a_celery_task_keeps_all_that_its_worker_reads(mqtui: Mqtui, rabbit: Rab
     assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, _),) = rabbit.drain(work)
     assert {name: value for name, value in properties.headers.items() if name not in OURS} == task
+
+
+def test_symfonys_stamps_inside_a_redis_field_are_told(mqtui: Mqtui, redis: Ground, server: Redis) -> None:
+    """They can't be taken off there, and Symfony would drop the letter at its next failure: the plan refuses."""
+    home, failed = redis.world.create("messages"), redis.world.name("failed")
+    stamps = {
+        "SentToFailureTransportStamp": [{"originalReceiverName": "async"}],
+        "ErrorDetailsStamp": [{"exceptionClass": "App\\NoStock", "exceptionMessage": "no stock"}],
+    }
+    headers = {"type": "App\\Order", **{STAMP + name: json.dumps(told) for name, told in stamps.items()}}
+    xadd(server, failed, {"message": json.dumps({"body": '{"order":1}', "headers": headers})})
+    (row,) = mqtui("dlq", redis.url, failed, "--json").ok().rows()
+    assert (row["exception"], row["message"]) == ("App\\NoStock", "no stock")
+    words = ("redrive", redis.url, failed, "--to", home.name, "--yes")
+    mqtui(*words).refused(4, "SentToFailureTransportStamp", "--allow envelope")
+    assert result(mqtui(*words, "--allow", "envelope", "--json").ok())["moved"] == 1
+    server.delete(failed)

@@ -135,7 +135,7 @@ async def test_causes_of_a_queue_have_a_price() -> None:
         await causes_of(ground, target="shop")
     assert sum((await causes_of(ground, Consent(spend=True), "shop")).values()) == 4
     assert Audit().entries()[-1].verb == "spend"
-    assert sum((await causes_of(ground)).values()) == 1
+    assert sum((await causes_of(ground, Consent(spend=True))).values()) == 1
     with pytest.raises(Refused):
         await causes_of(ground, Consent(spend=True))
     assert ground.left() == [0, 1, 2, 3]

@@ -29,13 +29,14 @@ class Homecoming:
 
     def note(self, letter: Message, way: Transfer) -> None:
         """Remember one letter on its way to the topic it came from."""
-        if self._compared >= MOST or letter.key is None or way.target.kind is not Kind.TOPIC:
+        key = (way.content or letter).key
+        if self._compared >= MOST or key is None or way.target.kind is not Kind.TOPIC:
             return
         came_from = origin(letter, self._conventions)
         if came_from is None or came_from.partition is None or came_from.ref != way.target:
             return
         self._compared += 1
-        self._seen.setdefault(way.target, []).append((letter.key, came_from.partition))
+        self._seen.setdefault(way.target, []).append((key, came_from.partition))
 
     async def sentence(self, broker: Broker) -> str:
         """What to say about it; "" where all agree, or where the topics can't be asked."""

@@ -37,7 +37,12 @@ class HomeLanes:
     def lane(self, letter: Message) -> Lane | None:
         """What the router says of this one."""
         way, place = self._router.route(letter), letter.position
-        if not isinstance(way, Transfer) or way.target.kind is not Kind.TOPIC or not isinstance(place, Offset):
+        if (
+            not isinstance(way, Transfer)
+            or way.content is not None
+            or way.target.kind is not Kind.TOPIC
+            or not isinstance(place, Offset)
+        ):
             return None
         added, origin = way.added, None
         if added and added[0][0] == ORIGIN:

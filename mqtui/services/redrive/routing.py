@@ -127,6 +127,8 @@ class Router:
         if way.content is not None:
             return way.content.doubt
         layout = self._conventions.layout(letter)
+        if layout.remains and any(layout.read(letter, name) is not None for name in ("exception", "group")):
+            return layout.remains
         tells_nothing = not layout.slots and not letter.fields
         return UNKNOWN if tells_nothing and looks_like_envelope(letter.value) else ""
 
