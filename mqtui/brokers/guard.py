@@ -28,6 +28,8 @@ from mqtui.domain.policy import Consent, Policy, check, strictest
 from mqtui.domain.redrive import LetterClaim, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
+DONE = "done"
+
 
 @dataclass(frozen=True, slots=True)
 class GrantedPermit:
@@ -90,10 +92,10 @@ class Guard:
         try:
             yield writer
         except MqtuiError as error:
-            self._audit.end(plan, self.policy, f"failed: {error.title}")
+            self._audit.end(plan, self.policy, writer.broken(f"failed: {error.title}"))
             raise
         except BaseException as error:
-            self._audit.end(plan, self.policy, f"interrupted: {type(error).__name__}")
+            self._audit.end(plan, self.policy, writer.broken(f"interrupted: {type(error).__name__}"))
             raise
         self._audit.end(plan, self.policy, writer.result)
 
@@ -104,8 +106,12 @@ class BoundWriter:
     def __init__(self, writer: Writer, plan: Plan) -> None:
         self._writer = writer
         self._plan = plan
-        self.result = "done"
+        self.result = DONE
         """What the audit says at the end; the service writes it."""
+
+    def broken(self, why: str) -> str:
+        """What the audit says of a write that an error ended: what was done until then, and the error."""
+        return why if self.result == DONE else f"{self.result}; {why}"
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:

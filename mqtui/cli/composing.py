@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Ref, name_bytes
 from mqtui.services.composing import Draft, foreign, message, pair
+from mqtui.services.jsonlines_in import KEEPABLE
 
 
 def compose(command: Command) -> Command:
@@ -28,6 +30,15 @@ def compose(command: Command) -> Command:
             click.option("--value", help="The value."),
             click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
             click.option("--jsonl", is_flag=True, help="JSON lines instead of one value."),
+            click.option(
+                "--from-line", type=click.IntRange(1), metavar="N", help="JSON lines from this one on; the first is 1."
+            ),
+            click.option(
+                *("--keep", "kept"),
+                type=Converted("partition,timestamp", keeping),
+                default="",
+                help="Kafka: what of JSON lines is kept: partition, timestamp, or both.",
+            ),
             click.option("--partition", type=click.IntRange(0), help="Kafka: this partition."),
             click.option("--exchange", metavar="X", help="RabbitMQ: to this exchange."),
             click.option("--routing-key", metavar="R", help="RabbitMQ: with this routing key."),
@@ -44,6 +55,18 @@ def compose(command: Command) -> Command:
     ):
         command = option(command)
     return command
+
+
+def keeping(text: str) -> frozenset[str]:
+    """`partition,timestamp`: what of a line is kept.
+
+    Raises:
+        BadInput: something else.
+    """
+    names = frozenset(filter(None, text.split(",")))
+    if not names <= set(KEEPABLE):
+        raise BadInput(f"Not something to keep: {text!r}", "", f"There are {' and '.join(KEEPABLE)}.")
+    return names
 
 
 OF_ONE_MESSAGE = (
@@ -63,6 +86,8 @@ class Wish:
     value: str | None
     body_file: Path | None
     jsonl: bool
+    from_line: int | None
+    kept: frozenset[str]
     partition: int | None
     exchange: str | None
     routing_key: str | None
@@ -79,8 +104,9 @@ class Wish:
         named = [("exchange", self.exchange), ("key", self.routing_key), ("fernet", self.fernet)]
         return [(label, text) for label, text in named if text]
 
-    def lines(self) -> Iterator[bytes]:
-        """The JSON lines.
+    @contextmanager
+    def lines(self) -> Iterator[BinaryIO]:
+        """Where the JSON lines come from.
 
         Raises:
             BadInput: there is nothing to read, or an option of a single message was given.
@@ -90,10 +116,10 @@ class Wish:
             named = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in alone)
             raise BadInput("JSON lines bring their own keys, values and headers", "", f"Leave {named} away.")
         if self.source is not None:
-            yield from self.source
+            yield self.source
         elif self.body_file is not None:
             with self.body_file.open("rb") as file:
-                yield from file
+                yield file
         else:
             raise BadInput("Where are the JSON lines?", "", "Give - for stdin, or --file.")
 
@@ -115,6 +141,11 @@ class Wish:
             raise BadInput(f"--exchange means nothing on {broker}")
         for name in foreign(self._options(b""), broker):
             raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
+        if self.kept and broker is not BrokerKind.KAFKA:
+            raise BadInput(f"--keep means nothing on {broker}")
+        for option, given in (("--from-line", self.from_line is not None), ("--keep", bool(self.kept))):
+            if given and not self.jsonl:
+                raise BadInput(f"{option} is for --jsonl")
 
     def _draft(self) -> Draft:
         return self._options(self._body())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -11,10 +13,10 @@ import click
 from mqtui.cli import options
 from mqtui.cli.composing import Wish, compose, wish
 from mqtui.cli.consent import Agreed, ask
-from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL
 from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
-from mqtui.domain.errors import BadInput
+from mqtui.cli.running import run, stop_on_interrupt
+from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import Receipt, Stored
@@ -44,7 +46,8 @@ def publish(
 ) -> None:
     """Send messages, each confirmed by the broker. The value comes from --value, --file, or - (stdin).
 
-    With --jsonl every line of - or --file is a message as `mqtui peek --json` writes it.
+    With --jsonl every line of - or --file is a message as `mqtui peek --json` writes it. A file is checked whole before
+    the first message leaves; a pipe is sent as it comes.
     """
     output = current(json=json_lines)
     agreed = Agreed(dry_run, yes, confirm)
@@ -52,33 +55,70 @@ def publish(
 
 
 async def _publish(output: Output, target: str, resource: Named | None, wanted: Wish, agreed: Agreed) -> int:
-    from mqtui.services.publishing import plan
-    from mqtui.services.publishing import publish as sending
     from mqtui.services.session import opened
 
     async with opened(target) as session:
         output.warn(session.warnings)
         wanted.check(session.broker.kind)
         to = await _target(session, resource, wanted)
-        count = unknown("as many lines as come") if wanted.jsonl else exact(1)
         await session.guard.recognise()
-        planned = plan(session, [to], count, wanted.facts())
-        if agreed.dry_run and not wanted.jsonl:
-            wanted.message(session.broker.kind, to)
+        if wanted.jsonl:
+            return await _publish_lines(output, session, to, wanted, agreed)
+        return await _publish_one(output, session, to, wanted, agreed)
+
+
+async def _publish_one(output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed) -> int:
+    from mqtui.services.publishing import plan
+    from mqtui.services.publishing import publish as sending
+
+    message = _keyed(wanted, session)(wanted.message(session.broker.kind, to))
+    planned = plan(session, [to], exact(1), wanted.facts())
+    consent = ask(output, planned, session.policy, agreed)
+    if consent is None:
+        return DONE
+    told = Told(output)
+    async with aclosing(sending(session, planned, consent, [message])) as chunks:
+        async for sent in chunks:
+            told.add(sent.messages[0], sent.receipts[0])
+    if not output.json:
+        output.line(f"published {told.stored:,} of {told.asked:,} to {to.name}")
+    return DONE if told.stored == told.asked else NOT_ALL
+
+
+async def _publish_lines(output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed) -> int:
+    """Check what can be checked, ask, send, and say how many are stored and from which line to go on."""
+    from mqtui.services.line_reader import LineReader
+    from mqtui.services.publishing import plan, publish_batches
+
+    told = Told(output)
+    with wanted.lines() as source:
+        reader = LineReader(source, _converter(output, session, to, wanted), wanted.from_line or 1)
+        count = exact(await reader.check()) if reader.is_file else unknown("as many lines as come")
+        checked = "each is checked" if reader.is_file else "from a pipe: sent as they come, unchecked before"
+        planned = plan(session, [to], count, [*wanted.facts(), ("lines", checked)])
         consent = ask(output, planned, session.policy, agreed)
         if consent is None:
             return DONE
-        stored = asked = 0
-        messages = _messages(session, to, wanted)
-        async with aclosing(sending(session, planned, consent, messages, wanted.rate)) as chunks:
-            async for sent in chunks:
-                for message, receipt in zip(sent.messages, sent.receipts, strict=True):
-                    asked += 1
-                    stored += receipt.state is Stored.STORED
-                    _tell(output, message, receipt)
-    if not output.json:
-        output.line(f"published {stored:,} of {asked:,} to {to.name}")
-    return DONE if stored == asked else NOT_ALL
+        stop = stop_on_interrupt()
+        batches = reader.batches(stop)
+        try:
+            async with aclosing(publish_batches(session, planned, consent, batches, wanted.rate, stop)) as chunks:
+                async for sent in chunks:
+                    for message, receipt in zip(sent.messages, sent.receipts, strict=True):
+                        told.add(message, receipt, reader.numbers.popleft())
+        except MqtuiError as error:
+            if not told.asked:
+                raise
+            told.end(to, reader.next_line, error.title)
+            error.hint = f"{error.hint} Go on with --from-line {reader.next_line}.".strip()
+            output.error(error, NOT_ALL)
+            return NOT_ALL
+    if stop.is_set():
+        told.end(to, reader.next_line, "interrupted")
+        output.note(f"▲ interrupted: go on with --from-line {reader.next_line}")
+        return NOT_ALL if told.asked else INTERRUPTED
+    told.end(to, reader.next_line)
+    return DONE if told.stored == told.asked else NOT_ALL
 
 
 async def _target(session: Session, resource: Named | None, wanted: Wish) -> Ref:
@@ -92,26 +132,68 @@ async def _target(session: Session, resource: Named | None, wanted: Wish) -> Ref
     return (await find(session.broker, resource)).ref
 
 
-def _messages(session: Session, to: Ref, wanted: Wish) -> Iterator[Outgoing]:
-    from mqtui.services.jsonlines_in import from_json
+def _converter(output: Output, session: Session, to: Ref, wanted: Wish) -> Callable[[bytes, int], Outgoing]:
+    """What makes the message of a line. What of a line is given anew by the broker is said once."""
+    from mqtui.services.jsonlines_in import KEEPABLE, WHERE, from_json, given_anew
+
+    kind, keyed, said = session.broker.kind, _keyed(wanted, session), set(wanted.kept)
+
+    def convert(line: bytes, number: int) -> Outgoing:
+        message = keyed(from_json(line, number, to, kind, wanted.kept))
+        if said.issuperset(WHERE[kind]):
+            return message
+        for name in set(given_anew(line, kind)) - said:
+            said.add(name)
+            how = f"; --keep {name} keeps it" if name in KEEPABLE else ""
+            output.note(f"▲ `{name}` of the lines is not kept, {kind} gives a new one{how}")
+        return message
+
+    return convert
+
+
+def _keyed(wanted: Wish, session: Session) -> Callable[[Outgoing], Outgoing]:
+    """What adds the idempotency key that was asked for."""
     from mqtui.services.publishing import with_idempotency_key
 
-    if wanted.jsonl:
-        found: Iterator[Outgoing] = (
-            from_json(line, number, to, session.broker.kind)
-            for number, line in enumerate(wanted.lines(), 1)
-            if line.strip()
-        )
-    else:
-        found = iter([wanted.message(session.broker.kind, to)])
-    for message in found:
-        yield with_idempotency_key(message, session.broker.kind, wanted.idempotency) if wanted.idempotency else message
+    if not wanted.idempotency:
+        return lambda message: message
+    return lambda message: with_idempotency_key(message, session.broker.kind, wanted.idempotency)
 
 
-def _tell(output: Output, message: Outgoing, receipt: Receipt) -> None:
-    where = str(receipt.position) if receipt.position is not None else None
-    if output.json:
-        told = {"resource": message.target.name, "state": receipt.state, "position": where}
-        output.json_line(told | ({"reason": receipt.reason} if receipt.reason else {}))
-    elif receipt.state is not Stored.STORED:
-        output.note(f"▲ {receipt.state}: {receipt.reason}")
+@dataclass(slots=True)
+class Told:
+    """What the broker said of each message, printed as it comes and counted."""
+
+    output: Output
+    counts: Counter[Stored] = field(default_factory=Counter)
+
+    @property
+    def asked(self) -> int:
+        """Messages sent."""
+        return self.counts.total()
+
+    @property
+    def stored(self) -> int:
+        """Messages the broker has."""
+        return self.counts[Stored.STORED]
+
+    def add(self, message: Outgoing, receipt: Receipt, line: int | None = None) -> None:
+        """Count one message, and say where it is or why it is not stored."""
+        self.counts[receipt.state] += 1
+        where = str(receipt.position) if receipt.position is not None else None
+        if self.output.json:
+            told = {"resource": message.target.name, "state": receipt.state, "position": where}
+            numbered = {"line": line} if line is not None else {}
+            self.output.json_line(told | numbered | ({"reason": receipt.reason} if receipt.reason else {}))
+        elif receipt.state is not Stored.STORED:
+            of = f"line {line:,} " if line is not None else ""
+            self.output.note(f"▲ {of}{receipt.state}: {receipt.reason}")
+
+    def end(self, to: Ref, next_line: int, reason: str = "") -> None:
+        """The sum of JSON lines; with `reason`, why they were not read to their end."""
+        if not self.output.json:
+            self.output.line(f"published {self.stored:,} of {self.asked:,} to {to.name}")
+            return
+        lost = self.counts[Stored.UNKNOWN]
+        row = {"published": self.stored, "refused": self.asked - self.stored - lost, "unknown": lost}
+        self.output.json_line(row | ({"next_line": next_line, "reason": reason} if reason else {}))

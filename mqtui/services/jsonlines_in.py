@@ -1,7 +1,8 @@
 """JSON lines to messages to send (`publish --jsonl`): the other half of `jsonlines`.
 
 What a broker keeps is read: key, value, headers, fields, AMQP properties, and for an exchange the routing key. Where a
-message was (resource, position, partition, timestamp ...) is not: the command says where it goes. A line of another
+message was (resource, position, partition, timestamp ...) is not: the command says where it goes. On Kafka a line's
+partition and timestamp are kept where that is asked for. A line of another
 broker's is turned: AMQP types become text elsewhere, headers become Redis fields behind the field `value`, and text
 becomes an AMQP string.
 """
@@ -9,6 +10,7 @@ becomes an AMQP string.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -44,8 +46,25 @@ class _Wrong(Exception):
         self.key, self.why = key, why
 
 
-def from_json(line: bytes | str, number: int, target: Ref, broker: BrokerKind) -> Outgoing:
+KEEPABLE = ("partition", "timestamp")
+"""Keys of a line that Kafka can be told to keep."""
+
+WHERE = {BrokerKind.KAFKA: KEEPABLE, BrokerKind.REDIS: ("id",), BrokerKind.RABBITMQ: ()}
+"""Keys whose value a broker gives anew, unless it is kept."""
+
+
+def given_anew(line: bytes, broker: BrokerKind) -> list[str]:
+    """Which of these keys a line has a value for."""
+    given = orjson.loads(line)
+    return [name for name in WHERE[broker] if given.get(name) is not None]
+
+
+def from_json(
+    line: bytes | str, number: int, target: Ref, broker: BrokerKind, keep: frozenset[str] = frozenset()
+) -> Outgoing:
     """The message of one line, for `target` on a broker of this kind. `number` is the line's, from 1, for errors.
+
+    `keep` names keys of `KEEPABLE` whose values the message keeps, where the line has them.
 
     Raises:
         BadInput: the line is no JSON object, or a key is not right; the title names the line and the key.
@@ -55,7 +74,8 @@ def from_json(line: bytes | str, number: int, target: Ref, broker: BrokerKind) -
     except orjson.JSONDecodeError as error:
         raise BadInput(f"Line {number} is not JSON", str(error)) from error
     try:
-        return _outgoing(given, target, broker)
+        made = _outgoing(given, target, broker)
+        return _kept(made, given, keep)
     except _Wrong as wrong:
         where = f"Line {number}, `{wrong.key}`" if wrong.key else f"Line {number}"
         raise BadInput(f"{where}: {wrong.why}", "", "A line is what `mqtui peek --json` prints.") from wrong
@@ -87,6 +107,23 @@ def _outgoing(given: object, target: Ref, broker: BrokerKind) -> Outgoing:
     routing_key = _name(given.get("routing_key", ""), "routing_key") if target.kind is Kind.EXCHANGE else ""
     typed = tuple(_amqp(header) for header in headers)
     return Outgoing(target, value, headers=typed, routing_key=routing_key, properties=_properties(given))
+
+
+def _kept(made: Outgoing, given: Json, keep: frozenset[str]) -> Outgoing:
+    if "partition" in keep:
+        made = replace(made, partition=_whole(given, "partition"))
+    if "timestamp" in keep:
+        made = replace(made, timestamp=_whole(given, "timestamp"))
+    return made
+
+
+def _whole(given: Json, key: str) -> int | None:
+    number = given.get(key)
+    if number is None:
+        return None
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 2**63:
+        return number
+    raise _Wrong(key, "it is not a whole number from 0 on")
 
 
 def _bytes(given: object, key: str) -> bytes | None:

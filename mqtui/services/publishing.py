@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -52,16 +54,49 @@ async def publish(
     Raises:
         Refused, NeedsConsent: as the guard says.
     """
+    async with aclosing(publish_batches(session, planned, consent, _chunks(messages), rate)) as chunks:
+        async for sent in chunks:
+            yield sent
+
+
+async def _chunks(messages: Iterable[Outgoing]) -> AsyncIterator[Sequence[Outgoing]]:
+    remaining = iter(messages)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk
+
+
+async def publish_batches(
+    session: Session,
+    planned: Plan,
+    consent: Consent,
+    batches: AsyncIterable[Sequence[Outgoing]],
+    rate: float | None = None,
+    stop: asyncio.Event | None = None,
+) -> AsyncGenerator[Sent]:
+    """Send messages as they come, at most `rate` a second; the receipts of each chunk. The `stop` ends the batches too.
+
+    The audit has the counts, also where an error ends it.
+
+    Raises:
+        Refused, NeedsConsent: as the guard says.
+        MqtuiError: what the batches raise; all that came before was sent.
+    """
     pace = Pace(rate)
     counts: Counter[Stored] = Counter()
-    remaining = iter(messages)
     async with session.guard.writing(planned, consent) as writer, writer.publisher() as publisher:
-        while chunk := list(islice(remaining, pace.batch(CHUNK))):
-            receipts = await publisher.send(chunk)
-            counts.update(receipt.state for receipt in receipts)
-            writer.result = ", ".join(f"{number} {state}" for state, number in counts.items())
-            yield Sent(chunk, receipts)
-            await pace.after(len(chunk))
+        async for batch in batches:
+            size = pace.batch(CHUNK)
+            for first in range(0, len(batch), size):
+                if stop is not None and stop.is_set():
+                    break
+                chunk = batch[first : first + size]
+                receipts = await publisher.send(chunk)
+                counts.update(receipt.state for receipt in receipts)
+                writer.result = ", ".join(f"{number} {state}" for state, number in counts.items())
+                yield Sent(chunk, receipts)
+                await pace.after(len(chunk), stop)
+        if stop is not None and stop.is_set():
+            writer.result = f"{writer.result}; stopped"
 
 
 def with_idempotency_key(message: Outgoing, kind: BrokerKind, key: str) -> Outgoing:

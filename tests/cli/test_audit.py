@@ -84,10 +84,10 @@ def test_an_unkeyed_chain_says_so_and_a_keyed_one_does_not(mqtui: Mqtui, redis: 
 def test_a_command_that_fails_has_its_end(mqtui: Mqtui, redis: Ground) -> None:
     ref = redis.world.create("to")
     lines = b'{"fields":[["a","b"]]}\n{"fields":7}\n'
-    mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).refused(2)
+    mqtui("publish", redis.url, ref.name, "--jsonl", "-", "--yes", given=lines).refused(1)
     begun, ended = mqtui("audit", "--json").ok().rows()
     assert (begun["event"], ended["event"]) == ("begin", "end")
-    assert ended["result"].startswith("failed")
+    assert ended["result"].startswith("1 stored; failed: Line 2")
 
 
 def test_no_secret_and_no_body_is_kept(mqtui: Mqtui, rabbitmq: Ground) -> None:
