@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from mqtui.demo.shop.connections import redis_client
-from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in
+from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in, poisoned
 
 PAGE = 5_000
+LAST_ID = f"{2**64 - 1}-{2**64 - 1}"
 BODY = b" " + b"a charge that was declined " * 6
 ADD = """
 for i = 2, #ARGV do
@@ -25,30 +27,36 @@ return {last, values}
 
 
 class RedisSide:
-    """Two streams of one slot: a letter is in one of them, and never in both."""
+    """Two streams of one slot: a letter is in one of them, and never in both.
+
+    A poisoned letter came from a stream that has given its last id.
+    """
 
     name = "redis"
     letters = 50_000
     source_counts = True
     mortal = False
-    poison = 0
-    refusal = ""
+    refusal = "exhausted the last possible ID"
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.poison = 0
         self._client = redis_client(url)
 
     def fill(self, count: int) -> Scene:
         stem = new_name()
-        scene = Scene(f"{stem}:dlq", stem, count)
+        scene = Scene(f"{stem}:dlq", stem, count, poisoned(count, self.poison))
         self._client.xgroup_create(scene.home, "ledger", mkstream=True)
+        self._client.xadd(_full(scene), {"last": "1"}, id=LAST_ID)
         self.add(scene, range(count))
         return scene
 
     def add(self, scene: Scene, numbers: Iterable[int]) -> None:
-        labels = [label(number) for number in numbers]
-        for start in range(0, len(labels), PAGE):
-            self._client.eval(ADD, 2, scene.dlq, scene.home, BODY, *labels[start : start + PAGE])
+        for is_poisoned, group in groupby(numbers, scene.poisoned.__contains__):
+            labels = [label(number) for number in group]
+            home = _full(scene) if is_poisoned else scene.home
+            for start in range(0, len(labels), PAGE):
+                self._client.eval(ADD, 2, scene.dlq, home, BODY, *labels[start : start + PAGE])
 
     def moved(self, scene: Scene) -> int:
         return int(self._client.xlen(scene.home))
@@ -57,7 +65,7 @@ class RedisSide:
         return Truth(numbers_in(self._values(scene.home)), numbers_in(self._values(scene.dlq)))
 
     def drop(self, scene: Scene) -> None:
-        self._client.delete(scene.dlq, scene.home)
+        self._client.delete(scene.dlq, scene.home, _full(scene))
 
     def close(self) -> None:
         self._client.close()
@@ -76,3 +84,7 @@ class RedisSide:
             if len(values) < PAGE:
                 return found
             start = b"(" + last
+
+
+def _full(scene: Scene) -> str:
+    return f"{scene.home}:full"

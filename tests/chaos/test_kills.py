@@ -12,7 +12,7 @@ from tests.chaos.campaign import campaign
 from tests.chaos.kill_table import SERVERS, SIDES, table
 
 RUNS = 3
-POISON = {"kafka": 1_000, "rabbitmq": 1_000, "quorum": 1_000}
+POISON = {"kafka": 1_000, "rabbitmq": 1_000, "quorum": 1_000, "redis": 1_000}
 """One letter in so many is one that the broker refuses."""
 
 LETTERS = {"kafka": 2_000, "rabbitmq": 2_000, "quorum": 1_000, "frail": 200, "redis": 2_000}
