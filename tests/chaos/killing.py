@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,13 +92,20 @@ class Desk:
         return self._run(["runs", "resume", "--yes", "--json"], kill_after)
 
     def refusals(self) -> list[str]:
-        """The reason of each letter that the only run tells as refused, by `mqtui runs show`."""
+        """The reason of each letter that the only run tells as refused, by `mqtui runs show`.
+
+        One that was in hand at the kill too stays in doubt, letter by letter; the run's end has its reason.
+        """
         listed = [row for row in self._run(["runs", "list", "--json"], None).rows if "run" in row]
         if not listed:
             return []
         told = self._run(["runs", "show", listed[0]["run"], "--json"], None).rows
         outcomes = {row["letter"]: row for row in told if "letter" in row}
-        return [row["reason"] for row in outcomes.values() if row["outcome"] == "refused"]
+        reasons = [row["reason"] for row in outcomes.values() if row["outcome"] == "refused"]
+        result: dict[str, Any] = next((row["result"] for row in told if row.get("result")), {})
+        told_at_the_end = Counter(dict(result.get("reasons", ())))
+        missing = max(0, result.get("refused", 0) - len(reasons))
+        return reasons + list((told_at_the_end - Counter(reasons)).elements())[:missing]
 
     def journal(self) -> Journal | None:
         """What the journal says of the only run, None where none has begun. Read from a copy: it stays as it was."""
