@@ -5,8 +5,10 @@ Nothing here loads a broker's client library, nor Textual, before a command need
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
@@ -100,5 +102,21 @@ def is_target(word: str) -> bool:
 
 
 def main() -> None:
-    """Run mqtui."""
-    mqtui(prog_name="mqtui")
+    """Run mqtui. Where stdout is closed or takes no more, that is one line on stderr and exit 1."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None:
+        _give_up("stdout is closed")
+    try:
+        mqtui(prog_name="mqtui")
+    except OSError as error:
+        _give_up(error.strerror or str(error))
+
+
+def _give_up(why: str) -> NoReturn:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    click.echo(f"✗ The answer can't be written: {why}", err=True)
+    sys.exit(1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -16,6 +17,20 @@ ASCII = str.maketrans({"≈": "~", "≥": ">=", "✗": "x", "✓": "+", "▲": "
 def current(*, json: bool) -> Output:
     """The output of the command that runs."""
     return Output(json=json, ascii_only=bool(click.get_current_context().find_root().obj))
+
+
+class NotWritten(OSError):
+    """Stdout takes no more, though somebody still reads it: a full disk."""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise NotWritten(error.errno, error.strerror) from error
 
 
 class Output:
@@ -38,12 +53,14 @@ class Output:
     def raw(self, line: bytes) -> None:
         """One ready JSON line."""
         stream = sys.stdout.buffer
-        stream.write(line.rstrip(b"\n") + b"\n")
-        stream.flush()
+        with _told():
+            stream.write(line.rstrip(b"\n") + b"\n")
+            stream.flush()
 
     def line(self, text: str = "") -> None:
         """One line for a reader."""
-        click.echo(self._shown(text))
+        with _told():
+            click.echo(self._shown(text))
 
     def note(self, text: str) -> None:
         """One line beside the data, on stderr."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
-from mqtui.cli.output import Output
+from mqtui.cli.output import NotWritten, Output
 from mqtui.domain.errors import MqtuiError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -30,6 +30,9 @@ def guarded(output: Output) -> Iterator[None]:
     except (KeyboardInterrupt, asyncio.CancelledError):
         output.progress_done()
         sys.exit(INTERRUPTED)
+    except NotWritten:
+        output.progress_done()
+        raise
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(DONE)

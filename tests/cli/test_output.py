@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 
@@ -62,3 +64,35 @@ def test_ctrl_c_ends_a_watch(mqtui: Mqtui, redis: Ground) -> None:
     _, err = running.communicate(timeout=20)
     assert running.returncode == 130
     assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("words", ["--version", "--help", "runs"])
+def test_a_stdout_that_is_closed_or_full_is_one_line(mqtui: Mqtui, words: str) -> None:
+    command = f"{sys.executable} -m mqtui {words}"
+    for into in (">&-", "> /dev/full"):
+        told = subprocess.run(
+            ["/bin/sh", "-c", f"{command} {into}"], env=mqtui.environment(), capture_output=True, text=True, check=False
+        )
+        assert told.returncode == 1
+        assert told.stderr.count("\n") == 1
+        assert "can't be written" in told.stderr
+
+
+def test_a_closed_stderr_takes_nothing_of_a_broker(mqtui: Mqtui, kafka: Ground) -> None:
+    """The descriptor is not given to a connection, into which a client library would then write its log."""
+    ref = kafka.world.create("to")
+    command = f"{sys.executable} -m mqtui publish '{kafka.url}' {ref.name} --value x --yes"
+    told = subprocess.run(
+        ["/bin/sh", "-c", f"{command} 2>&-"], env=mqtui.environment(), capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, "published 1 of 1" in told.stdout) == (0, True)
+
+
+def test_a_full_stdout_of_json_is_one_line(mqtui: Mqtui, redis: Ground) -> None:
+    ref = redis.world.create("to")
+    command = f"{sys.executable} -m mqtui publish '{redis.url}' {ref.name} --value x --dry-run --json > /dev/full"
+    told = subprocess.run(
+        ["/bin/sh", "-c", command], env=mqtui.environment(), capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, told.stderr.count("\n")) == (1, 1)
+    assert "can't be written" in told.stderr
