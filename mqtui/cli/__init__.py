@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -35,6 +37,17 @@ COMMANDS = {
 }
 
 
+@contextmanager
+def _without_passwords() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        from mqtui.state.commandline import masked
+
+        error.message = masked(error.message)  # type: ignore[misc]  # Final only by its hint
+        raise
+
+
 class Commands(click.Group):
     """Loads the module of a command when it is called; its help line is known before."""
 
@@ -59,6 +72,16 @@ class Commands(click.Group):
 
             return console.name, console, args
         return super().resolve_command(ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; what its errors repeat of the command line holds no password."""
+        with _without_passwords():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, with the errors of all commands as those of this one."""
+        with _without_passwords():
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without loading one."""

@@ -12,6 +12,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.url import checked, parse
+from mqtui.state.commandline import masked_target
 
 VERBS = frozenset(
     (
@@ -136,7 +137,7 @@ def check_name(name: str) -> None:
         raise BadProfile(
             "name",
             "That is no name for a profile",
-            name,
+            masked_target(name),
             "Letters, digits, dots, dashes and underscores, 64 at most, beginning with a letter or digit.",
         )
 

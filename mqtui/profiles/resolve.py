@@ -12,6 +12,7 @@ from mqtui.profiles.model import Profile
 from mqtui.profiles.secrets import secret_of, secret_of_url
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import FORMS, parse, written
+from mqtui.state.commandline import masked_target
 
 SEEN_PASSWORD = (
     "The URL holds a password: other users see it in the process list, and the shell keeps it. "
@@ -45,9 +46,11 @@ def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
     name, slash, sort = target.partition("/")
     wanted = _kind(target, sort) if slash else kind
     if wanted is not None and kind is not None and wanted is not kind:
-        raise BadInput(f"{target} is not of {kind}")
+        raise BadInput(f"{masked_target(target)} is not of {kind}")
     if not name or ":" in name:
-        raise BadInput("That is no target", target, "Give the name of a profile, or a URL: " + "   ".join(FORMS))
+        raise BadInput(
+            "That is no target", masked_target(target), "Give the name of a profile, or a URL: " + "   ".join(FORMS)
+        )
     profile = Store().find(name)
     kinds = tuple(profile.brokers) if wanted is None else (wanted,)
     if wanted is not None:
@@ -76,6 +79,5 @@ def _kind(target: str, text: str) -> BrokerKind:
     try:
         return BrokerKind(text)
     except ValueError:
-        raise BadInput(
-            f"{text} is no kind of broker", target, f"Write NAME/KIND with one of {', '.join(BrokerKind)}."
-        ) from None
+        hint = f"Write NAME/KIND with one of {', '.join(BrokerKind)}."
+        raise BadInput(f"{masked_target(text)} is no kind of broker", masked_target(target), hint) from None

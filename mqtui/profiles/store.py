@@ -18,6 +18,7 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BadProfile, Endpoint, Profile
 from mqtui.profiles.presence import FILE
+from mqtui.state.commandline import masked_target
 from mqtui.state.disk import sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import config_dir
@@ -145,6 +146,7 @@ class Store:
         names = [profile.name for profile in profiles]
         near = difflib.get_close_matches(name, names, n=3)
         known = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(names)}." if names else ""
+        name = masked_target(name)
         return NotFound(
             f"There is no profile {name}", known, f"`mqtui profile add {name} URL` makes it; or give a URL."
         )

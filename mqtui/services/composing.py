@@ -42,7 +42,7 @@ def pair(text: str) -> tuple[str, str]:
     """
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise BadInput(f"Not a header: {text!r}", "", "Write it as NAME=VALUE.")
+        raise BadInput("There is no = in it", "", "Write it as NAME=VALUE.")
     return name, value
 
 

@@ -11,6 +11,10 @@ SHORT = ("-H", "-k")
 HIDDEN = frozenset({*SHORT, "--header", "--key", "--value"})
 SECRET = re.compile(r"(?i)((?:passw|secret|token|credential|jaas)[^=&?\s]*=)[^&\s]*")
 LOGIN = re.compile(r"(://[^:/?#@\s]*):.*@", re.DOTALL)
+MISTYPED = re.compile(r"((?:[A-Za-z][\w+.-]*:?/{1,3})?[^\s:/@'\"(]*):(?!//[^:@]*@)(?=\S).*@")
+"""A login that no `://` stands before: `redis:/u:secret@h`, `redis//u:secret@h`, `u:secret@h`."""
+
+AFTER_COLON = re.compile(r":(?![\d/\s…]).*", re.DOTALL)
 NO_PORT = re.compile(r"(://[^/?#@]*?):(?!\d+(?:[,/?#]|$))[^/?#@]*(?=[/?#]|$)")
 
 
@@ -19,7 +23,12 @@ def masked(text: str) -> str:
 
     What stands where a port should and is no number may be a password, and goes too.
     """
-    return SECRET.sub(r"\1…", NO_PORT.sub(r"\1:…", LOGIN.sub(r"\1:…@", text)))
+    return SECRET.sub(r"\1…", NO_PORT.sub(r"\1:…", MISTYPED.sub(r"\1:…@", LOGIN.sub(r"\1:…@", text))))
+
+
+def masked_target(text: str) -> str:
+    """What was typed as a target and is none: also what stands behind a colon and is no port may be a password."""
+    return AFTER_COLON.sub(":…", masked(text))
 
 
 def sanitised(argv: Sequence[str]) -> str:
