@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -114,6 +115,17 @@ class CountingKafka(KafkaWorld):
     def leave(self) -> None:
         """Leave everything there: the client library closes its connections itself."""
         self._producer.flush(20)
+
+    @contextmanager
+    def reading(self, ref: Ref) -> Iterator[None]:
+        """Somebody is in a group that reads a topic."""
+        reader = Consumer(self._servers | {"group.id": f"{self.prefix}-reader", "auto.offset.reset": "earliest"})
+        reader.subscribe([ref.name])
+        try:
+            until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 40)
+            yield
+        finally:
+            reader.close()
 
     def empty(self, ref: Ref) -> None:
         """Delete all records."""

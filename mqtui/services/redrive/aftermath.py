@@ -125,7 +125,9 @@ class Copies:
         self.stored += len(carried.moved)
         self.failed_in.update(lane.group for lane in load.lanes if lane.group)
         places = {topic: self.of.setdefault(Ref(Kind.TOPIC, topic), []) for topic in carried.moved.topics}
+        self.last = monotonic()
         for _, topic, copy in carried.moved:
+            self.number[Ref(Kind.TOPIC, topic)] += 1
             if copy is not None:
                 places[topic].append(copy)
 
