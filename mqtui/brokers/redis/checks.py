@@ -151,7 +151,8 @@ class StreamChecks:
             idle = min((number(pairs(row).get("idle")) for row in items(answer)), default=None)
             if idle is not None and idle < ACTIVE_MS:
                 return []
-            words.append(f"group {group.name}: " + (f"no consumer was active for {spoken(idle)}" if idle else "empty"))
+            since = "no consumer is known" if idle is None else f"no consumer was active for {spoken(idle)}"
+            words.append(f"group {group.name}: {since}")
         return [Risk("no-reader", f"nobody reads {target.name} now: {'; '.join(words)}")]
 
     async def _of_source(self, source: Source) -> list[Risk]:

@@ -1,0 +1,65 @@
+"""What a plan on Redis says before anything moves: keys that expire, readers that are away (C75, C78)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from mqtui.brokers.port import Adapter
+from mqtui.brokers.redis import checks
+from mqtui.domain.resource import Ref
+from tests.contract.asking import Move
+from tests.contract.redis_stage import Stage
+
+
+@pytest.fixture
+def stage(redis_url: str) -> Iterator[Stage]:
+    made = Stage(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
+    made = stage.adapter()
+    yield made
+    await made.close()
+
+
+async def told(adapter: Adapter, source: Ref, target: Ref, name: str) -> list[str]:
+    _, plan = await Move(adapter, source, target).planned()
+    return [risk.text for risk in plan.risks if risk.name == name]
+
+
+async def test_c75_keys_that_expire(stage: Stage, adapter: Adapter) -> None:
+    """C75: the source takes its letters along, the target what was moved there."""
+    source, target = stage.stream("dlq", 2), stage.stream("home")
+    assert await told(adapter, source, target, "expires") == []
+    stage.call("EXPIRE", source.name, 58)
+    stage.call("EXPIRE", target.name, 120)
+    before, after = await told(adapter, source, target, "expires")
+    assert before.startswith(f"{target.name} expires in 2 min, and what is moved there")
+    assert after.startswith(f"{source.name} expires in 5")
+
+
+async def test_c78_a_target_that_nobody_reads(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C78: no group, a group without consumers, consumers that have not asked for long; one that asks is enough."""
+    source, target = stage.stream("dlq", 2), stage.stream("home", 1)
+    assert await told(adapter, source, target, "no-reader") == [f"no group reads {target.name}"]
+    stage.group(target, "g")
+    assert await told(adapter, source, target, "no-reader") == [
+        f"nobody reads {target.name} now: group g: no consumer is known"
+    ]
+    stage.call("XREADGROUP", "GROUP", "g", "w1", "STREAMS", target.name, ">")
+    assert await told(adapter, source, target, "no-reader") == []
+    monkeypatch.setattr(checks, "ACTIVE_MS", 0)
+    (text,) = await told(adapter, source, target, "no-reader")
+    assert "group g: no consumer was active for " in text
+
+
+@pytest.mark.parametrize(
+    ("ms", "words"), [(0, "0 s"), (59_000, "59 s"), (120_000, "2 min"), (10_800_000, "3 h"), (172_800_000, "2 d")]
+)
+def test_a_length_of_time_is_told_in_its_largest_unit(ms: int, words: str) -> None:
+    assert checks.spoken(ms) == words
