@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 from time import monotonic
@@ -116,3 +117,27 @@ def _workers(parent: int) -> list[int]:
 def _alive(pid: int) -> bool:
     told = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(told.strip()) and not told.strip().startswith("Z")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_discard_that_is_interrupted_is_told_as_stopped_and_goes_on(
+    mqtui: Mqtui, ground: Ground, number: signal.Signals
+) -> None:
+    dlq, _ = ground.pair(30)
+    running = mqtui.start("discard", ground.url, dlq.name, "--rate", 5, "--yes", "--json")
+    until(lambda: bool(mqtui("runs", "--json").rows()) and sum(_moved(mqtui)) > 0)
+    running.send_signal(number)
+    seconds, out, err = ended(running)
+    assert (running.returncode, "mqtui runs resume" in err) == (1, True), err
+    assert seconds < SOON
+    told = json.loads(out.splitlines()[-1])
+    assert 0 < told["moved"] < 30
+    assert told["moved"] + told["left"] == 30
+    (run,) = mqtui("runs", "--json").ok().rows()
+    assert run["state"] == "stopped"
+    assert result(mqtui("runs", "resume", told["run"], "--yes", "--json").ok())["moved"] == 30
+    assert ground.unhandled(mqtui, dlq) == 0
+
+
+def _moved(mqtui: Mqtui) -> list[int]:
+    return [run["outcomes"].get("moved", 0) for run in mqtui("runs", "--json").rows()]

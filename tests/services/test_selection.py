@@ -1,5 +1,6 @@
 """jq programs over decoded values."""
 
+import asyncio
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
@@ -149,3 +150,23 @@ async def test_a_small_message_that_unpacks_to_a_large_one_costs_itself_only() -
     assert chosen == [True, False, True]
     assert number == 1
     assert "out of memory" in reason or "needed more than 256 MiB" in reason
+
+
+async def test_the_loop_stays_free_and_giving_up_ends_the_worker() -> None:
+    test = JqTest("def f: f; f")
+    await test.start()
+
+    async def wait_for_an_answer() -> None:
+        async for _ in test.chooses([message(b"{}")]):
+            pass
+
+    waiting = asyncio.create_task(wait_for_an_answer())
+    for _ in range(20):
+        await asyncio.sleep(0.01)
+    assert not waiting.done()
+    started = monotonic()
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert monotonic() - started < 1.0
+    assert waiting.cancelled()
+    await test.close()
