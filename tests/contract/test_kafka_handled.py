@@ -8,15 +8,17 @@ from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from confluent_kafka.admin import NewTopic
 
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
+from mqtui.domain.errors import Refused
 from mqtui.domain.figure import Sort
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.plan import CreateStateTopic, Unmark
 from mqtui.domain.redrive import OffsetBounds, Stored
 from tests.contract.asking import a_plan, writing
-from tests.contract.kafka_stage import Run, Stage, mover, told
+from tests.contract.kafka_stage import Run, Stage, mover, told, until
 
 SEED = 4711
 
@@ -194,3 +196,23 @@ async def test_a_topic_made_anew_is_another_one(stage: Stage, adapter: Adapter) 
     fresh = await adapter.broker.snapshot(again)
     assert fresh.identity != first
     assert fresh.count.number == 4
+
+
+async def test_a_topic_made_anew_since_the_plan_is_refused(stage: Stage, adapter: Adapter) -> None:
+    """A source is its topic id: one of the same name, made anew, is another topic, before a run and at its resume."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    stage.fill(source, 5)
+    run = Run(adapter, source, target)
+    planned = await run.planned()
+    stage.admin.delete_topics([source.name])[source.name].result(30)
+    until(lambda: source.name not in stage.names(), 30, "the topic is gone")
+    stage.admin.create_topics([NewTopic(source.name, 1, 1)])[source.name].result(30)
+    until(lambda: source.name in stage.names(), 30, "the topic is there again")
+    stage.fill(source, 5, first=5)
+    for resumed in (False, True):
+        run.resumed = resumed
+        with pytest.raises(Refused, match="another topic now"):
+            async with run.lease(planned):
+                pytest.fail("letters of another topic are taken")
+    assert stage.values(target) == []
+    assert len(await Run(adapter, source, target).all()) == 5

@@ -6,9 +6,11 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from confluent_kafka.admin import NewTopic
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka import connection as connections
@@ -21,7 +23,7 @@ from mqtui.domain.message import Offset
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
 from tests.brokers import Brokers
-from tests.contract.asking import read
+from tests.contract.asking import eventually, read
 from tests.contract.kafka_stage import WAIT, Run, Stage, until
 from tests.contract.worlds import address_of
 
@@ -50,7 +52,7 @@ class Pair:
         return Ref(Kind.TOPIC, name)
 
     def _led(self, name: str) -> bool:
-        topic = self.stage.admin.list_topics(timeout=WAIT).topics.get(name)
+        topic = AdminClient(self.stage.servers).list_topics(timeout=WAIT).topics.get(name)
         return topic is not None and all(part.leader > 0 for part in topic.partitions.values())
 
     def without_second(self, ref: Ref) -> None:
@@ -67,6 +69,15 @@ def pair(brokers: Brokers) -> Iterator[Pair]:
         made.servers.discard(name)
 
 
+def committed(consumer: Consumer, ref: Ref) -> bool:
+    """Whether a commit went through: a new coordinator loads its groups first."""
+    try:
+        consumer.commit(offsets=[TopicPartition(ref.name, 0, 1)], asynchronous=False)
+    except KafkaException:
+        return False
+    return True
+
+
 async def timed(pause: float, adapter: Adapter, ref: Ref, span: Span, limit: int) -> list[Offset]:
     """Where the messages of a look lie; it takes at most so many seconds."""
     began = time.monotonic()
@@ -81,8 +92,8 @@ async def test_a_broker_without_an_address_here_costs_only_its_partitions(pair: 
     pair.stage.fill(own, 6)
     pair.stage.fill(shared, 30, partitions=3)
     adapter = connect(address_of(pair.login))
-    assert len(await timed(8.0, adapter, own, Span(Edge.OLDEST), 10)) == 6
-    places = await timed(8.0, adapter, shared, Span(Edge.NEWEST), 100)
+    assert len(await timed(14.0, adapter, own, Span(Edge.OLDEST), 10)) == 6
+    places = await timed(14.0, adapter, shared, Span(Edge.NEWEST), 100)
     assert Counter(place.partition for place in places) == {0: 10, 2: 10}
     (note,) = (await adapter.broker.reader.extent(shared)).notes
     assert note.startswith("partition 1 is missing: it has")
@@ -100,9 +111,9 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
     assert (await adapter.broker.reader.extent(dlq)).notes == ()
     pair.without_second(dlq)
     try:
-        places = await timed(8.0, adapter, dlq, Span(Edge.NEWEST), 100)
+        places = await timed(14.0, adapter, dlq, Span(Edge.NEWEST), 100)
         assert Counter(place.partition for place in places) == {0: 10, 2: 10}
-        with pytest.raises(BrokerTrouble, match="Partition 1"):
+        with pytest.raises(BrokerTrouble, match=r"Partition 1|did not answer|No answer"):
             await read(adapter, dlq, Span(Edge.OLDEST, partition=1), limit=1)
         tail = aiter(adapter.broker.reader.tail(dlq))
         coming = asyncio.ensure_future(anext(tail))
@@ -125,6 +136,40 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
     until(lambda: pair._led(dlq.name), WAIT, "partition 1 has its leader again")
     await Run(adapter, dlq, home).all()
     assert Counter(pair.stage.values(home)) == Counter(pair.stage.values(dlq))
+    await adapter.close()
+
+
+async def test_a_plan_names_what_a_broker_that_is_away_keeps_from_it(pair: Pair) -> None:
+    """K19: a partition of the target, and the groups of a coordinator: unknown, not gone."""
+    dlq, home = pair.topic("letters", 1), pair.topic("target", 1, 2)
+    pair.stage.fill(dlq, 3)
+    config = pair.stage.servers | {"enable.auto.commit": False}
+    for number in range(8):
+        gone = Consumer(config | {"group.id": f"{pair.stage.prefix}.{number}"})
+        until(partial(committed, gone, dlq), WAIT, "a coordinator takes the commit")
+        gone.close()
+    adapter = pair.stage.adapter()
+
+    async def shown() -> int:
+        mine = f"{pair.stage.prefix}."
+        return sum(group.ref.name.startswith(mine) for group in await adapter.broker.groups.groups())
+
+    async def all_shown() -> bool:
+        return await shown() == 8
+
+    await eventually(all_shown, "every coordinator has loaded its groups")
+    pair.without_second(home)
+    try:
+        _, plan = await Run(adapter, dlq, home).planned()
+        told = {risk.name: risk.text for risk in plan.risks}
+        left = await shown()
+    finally:
+        pair.servers.restart("pair-2")
+        until(lambda: pair._led(home.name), WAIT, "the second broker is back")
+    assert told["target-partition"].startswith(f"partition 1 of {home.name} has no leader")
+    assert "missing-partition" not in told
+    assert left < 8
+    assert told["no-reader"].startswith(f"who reads {home.name} is not known")
     await adapter.close()
 
 

@@ -12,12 +12,14 @@ from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.kafka.kafka_python import share_groups
 from mqtui.brokers.kafka.lag import committed, lags, state_of
-from mqtui.brokers.kafka.topics import topic_name
+from mqtui.brokers.kafka.topics import describe, topic_name
+from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Member
 
 CHUNK = 200
+OFFSETS = "__consumer_offsets"
 SHARE = "a share group: neither confluent-kafka nor kafka-python can describe one"
 SHARE_ONLY = unknown(SHARE)
 NO_PENDING = unknown("Kafka keeps no pending entries")
@@ -66,6 +68,7 @@ async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
     offsets = await connection.call("asking for commits", lambda: committed(admin, names))
     found: list[Group] = []
     untold = [f"a coordinator did not tell its groups ({said_of(error_of(error))})" for error in listed.errors]
+    untold += await _lost_coordinators(connection)
     for one in plain:
         told, commits = described[one.group_id], offsets[one.group_id]
         reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
@@ -73,6 +76,16 @@ async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
             untold.append(f"what group {one.group_id} reads was not told ({commits})")
         found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
     return found, untold
+
+
+async def _lost_coordinators(connection: Connection) -> list[str]:
+    """Why groups may be missing from a list without any error: their coordinator has no leader (K19)."""
+    try:
+        topic = await describe(connection, OFFSETS)
+    except (NotFound, NotAuthorised):
+        return []
+    lost, all_ = len(topic.leaderless), len(topic.partitions)
+    return [f"{lost} of {all_} partitions of {OFFSETS} have no leader, and their groups no coordinator"] if lost else []
 
 
 def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:

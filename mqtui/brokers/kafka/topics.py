@@ -40,6 +40,8 @@ class Topic:
     """Replicas in sync in the worst partition."""
 
     rights: frozenset[AclOperation]
+    leaderless: tuple[int, ...] = ()
+    """Partitions without a leader now."""
 
 
 def topic_name(ref: Ref) -> str:
@@ -107,6 +109,7 @@ def topic_of(told: TopicDescription) -> Topic:
         max((len(partition.replicas) for partition in told.partitions), default=0),
         min((len(partition.isr) for partition in told.partitions), default=0),
         frozenset(AclOperation(right.value) for right in told.authorized_operations or ()),
+        tuple(sorted(one.id for one in told.partitions if one.leader is None or one.leader.id < 0)),
     )
 
 
@@ -126,6 +129,7 @@ def _topic_told(told: Mapping[str, Any], name: str) -> Topic:
         max((len(partition["replica_nodes"]) for partition in partitions), default=0),
         min((len(partition["isr_nodes"]) for partition in partitions), default=0),
         frozenset(AclOperation[right] for right in told["authorized_operations"] or ()),
+        tuple(sorted(partition["partition_index"] for partition in partitions if partition["leader_id"] < 0)),
     )
 
 
