@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from mqtui.domain.errors import StorageFailed
+from mqtui.state.disk import open_private
 from mqtui.state.paths import state_dir
 
 FILE = "console.json"
@@ -39,7 +40,8 @@ def write(kept: Kept) -> None:
     file = _file()
     fresh = file.with_suffix(f".{os.getpid()}")
     try:
-        fresh.write_bytes(msgspec.json.encode(kept))
+        with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as open_file:
+            open_file.write(msgspec.json.encode(kept))
         fresh.replace(file)
     except OSError as error:
         raise StorageFailed(f"{file} can't be written", error.strerror or str(error)) from error

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 
-from mqtui.domain.errors import MqtuiError
+from mqtui.domain.errors import MqtuiError, StorageFailed
+from mqtui.state.disk import open_private
 from mqtui.state.paths import state_dir
 
 
 def own_mistake(error: BaseException) -> MqtuiError:
     """What a user is told of an exception nobody expected; its trace is in `last-mistake.txt` of the state folder."""
-    file = state_dir() / "last-mistake.txt"
-    file.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="replace")
-    return MqtuiError("mqtui made a mistake", f"{type(error).__name__}; the trace is in {file}", "Please report it.")
+    title, hint = "mqtui made a mistake", "Please report it."
+    try:
+        file = state_dir() / "last-mistake.txt"
+        with os.fdopen(open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as kept:
+            kept.write("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+    except (OSError, StorageFailed) as trouble:
+        return MqtuiError(title, f"{type(error).__name__}; its trace could not be kept: {trouble}", hint)
+    return MqtuiError(title, f"{type(error).__name__}; the trace is in {file}", hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import platformdirs
@@ -11,15 +12,26 @@ from mqtui.domain.errors import StorageFailed
 from mqtui.state.disk import sync_folder
 
 NAME = "mqtui"
+ELSEWHERE = "MQTUI_STATE_DIR and MQTUI_CONFIG_DIR name other folders."
+
+
+class CannotMake(StorageFailed):
+    """A folder is not there and can't be made."""
 
 
 def config_dir() -> Path:
     """The folder of profiles.toml: `MQTUI_CONFIG_DIR`, or the platform's. Made with mode 0700 where it is missing.
 
+    Where it can't be made it is not there, and holds nothing: one may look without it.
+
     Raises:
-        StorageFailed: it can't be made.
+        StorageFailed: it is one of another user, or everybody may write there.
     """
-    return private(_chosen("MQTUI_CONFIG_DIR") or platformdirs.user_config_path(NAME, appauthor=False))
+    folder = _chosen("MQTUI_CONFIG_DIR") or platformdirs.user_config_path(NAME, appauthor=False)
+    try:
+        return private(folder)
+    except CannotMake:
+        return folder
 
 
 def state_dir() -> Path:
@@ -43,16 +55,22 @@ def private(folder: Path) -> Path:
     """The folder, made with mode 0700 and its entry on disk where it is missing.
 
     Raises:
-        StorageFailed: it can't be made.
+        CannotMake: it can't be made.
+        StorageFailed: it is one of another user, or everybody may write there.
     """
-    if folder.is_dir():
-        return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
+        if not folder.is_dir():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.parent)
+        found = folder.stat()
     except OSError as error:
-        raise StorageFailed(f"The folder {folder} can't be made", error.strerror or str(error)) from error
+        raise CannotMake(f"The folder {folder} can't be made", error.strerror or str(error), ELSEWHERE) from error
+    if hasattr(os, "getuid") and found.st_uid not in (os.getuid(), 0):
+        raise StorageFailed(f"The folder {folder} is not yours", f"It belongs to user {found.st_uid}.", ELSEWHERE)
+    if found.st_mode & stat.S_IWOTH:
+        why = "Everybody may write there, so what lies in it proves nothing."
+        raise StorageFailed(f"The folder {folder} is open to everybody", why, f"chmod o-w {folder}. {ELSEWHERE}")
     return folder
 
 

@@ -24,7 +24,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder that holds 192 KB: a file system of that size for root, else a limit on every file's length."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL}", "tmpfs", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=700", "tmpfs", str(folder)]
     if os.getuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0:
         yield folder
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
