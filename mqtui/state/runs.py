@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -330,7 +331,7 @@ def _record(row: tuple[object, ...]) -> RunRecord:
         raise ValueError(f"run {str(run)[:SHORTEST].upper()} has no target")
     for blob in (plan, result):
         if isinstance(blob, bytes) and blob[:1] == b"{":
-            msgspec.json.decode(blob)
+            json.loads(blob)  # names that are not UTF-8 stand in it as lone surrogates
     return RunRecord(
         id=str(run),
         verb=str(verb),

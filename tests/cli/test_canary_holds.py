@@ -20,7 +20,7 @@ def test_nobody_reads(mqtui: Mqtui, ground: Ground) -> None:
         pytest.skip("dead letters by the default exchange can't be heard: the next test")
     dlq, origin = ground.pair(4)
     plan = mqtui("redrive", ground.url, dlq.name, *CANARY, "--dry-run", "--json").ok().rows()[0]["plan"]
-    assert "nobody-reads" in {risk["name"] for risk in plan["risks"]}
+    assert "holds" in {risk["name"] for risk in plan["risks"]}
     done = mqtui("redrive", ground.url, dlq.name, *CANARY, "--yes", "--json").refused(1)
     told = result(done)
     assert (told["moved"], told["left"]) == (1, 3)

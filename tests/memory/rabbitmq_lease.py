@@ -85,9 +85,13 @@ class RabbitMQLease:
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Publish each, and acknowledge those that were confirmed and not returned."""
-        receipts = await self.store(batch)
-        pairs = zip(batch, receipts, strict=True)
-        await self.settle([transfer.letter for transfer, receipt in pairs if receipt.state is Stored.STORED])
+        receipts: list[Receipt] = []
+        for transfer in batch:
+            (receipt,) = await self.store([transfer])
+            if receipt.state is Stored.STORED:
+                self._ack(transfer.letter)
+            receipts.append(receipt)
+        self._shelf.faults.batch_done()
         return receipts
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:

@@ -26,7 +26,6 @@ async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guara
     if takes:
         facts = await queue_facts(access, source.ref.name)
         risks += source_checks.of_source(source, facts, plan) + await source_checks.of_unreadable(access, facts)
-        risks += await source_checks.of_hearing(access, source, plan)
         risks += await source_checks.of_amqp_1_0(access)
     targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
     inspection = Inspection(access, source.ref, plan)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.rabbitmq import listen, price
+from mqtui.brokers.rabbitmq import price
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
 from mqtui.brokers.rabbitmq.limits import Sort
 from mqtui.brokers.rabbitmq.taking import FEW
-from mqtui.domain.errors import MqtuiError, Unsupported
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import Plan, Remove, Risk, Severity
 from mqtui.domain.redrive import Source
@@ -94,15 +94,3 @@ async def of_amqp_1_0(access: Access) -> list[Risk]:
         who = ", ".join(named[:3]) + more
         return [Risk("poorer", f"AMQP 1.0 is spoken here ({who}). {LOST}", REFUSE)]
     return [Risk("poorer", f"if AMQP 1.0 senders wrote these letters: {LOST}")]
-
-
-async def of_hearing(access: Access, source: Source, plan: Plan) -> list[Risk]:
-    """Whether letters that die again can be heard, where the plan watches for them."""
-    if "first" not in dict(plan.facts):
-        return []
-    try:
-        await listen.bindings(access, source.ref)
-    except Unsupported as error:
-        text = f"letters that die again are not heard: {error.detail}. How many came back stays unknown"
-        return [Risk("unheard", text)]
-    return []

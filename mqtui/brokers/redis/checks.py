@@ -124,8 +124,6 @@ class StreamChecks:
 
     async def _of_target(self, source: Source, target: Ref) -> list[Risk]:
         """Raises NotFound, NotAuthorised or Unsupported where letters can't be stored there."""
-        if target == source.ref:
-            return [Risk("same-stream", "source and target are the same stream", Severity.REFUSE, final=True)]
         key = stream_key(target)
         kind, groups, life = await self._nodes.pipe(key, [("TYPE", key), ("XINFO", "GROUPS", key), ("PTTL", key)])
         require_stream(kind, target)

@@ -158,7 +158,7 @@ async def _made(
     plan = _plan(session, order, source, run, targets, seen, remote, sighting)
     plan = replace(plan, risks=(*plan.risks, *gone))
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await _bundle_risk(session, source)))
-    more = (*await _loop_risk(session, order, remote), *await _canary_risks(session, order, targets, remote))
+    more = (*await _loop_risk(session, order, remote), *await _watch_risks(session, order, targets, remote))
     plan = replace(plan, risks=(*plan.risks, *more))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
@@ -350,18 +350,18 @@ async def _loop_risk(session: Session, order: Order, remote: Session | None) -> 
     return [Risk("same-place", text, Severity.REFUSE, final=True)]
 
 
-async def _canary_risks(session: Session, order: Order, targets: Sequence[Ref], remote: Session | None) -> list[Risk]:
-    """What keeps a run that begins with a few from going on by itself (C16)."""
-    if not order.stages.first or not order.stages.watched or order.verb is Verb.DISCARD:
+async def _watch_risks(session: Session, order: Order, targets: Sequence[Ref], remote: Session | None) -> list[Risk]:
+    """What a watch can't tell, and so keeps a run that begins with a few from going on by itself (C16)."""
+    if not order.stages.watched or order.verb is Verb.DISCARD:
         return []
     risks: list[Risk] = []
     if isinstance(session.broker, TellsHearing) and not (support := await session.broker.can_hear(order.source)):
-        text = f"letters that die again can't be heard: {support.reason}; the run holds after its first stage"
-        risks.append(Risk("not-heard", text))
-    for target in targets:
+        so = "the run holds after its first stage" if order.stages.first else "how many came back stays unknown"
+        risks.append(Risk("not-heard", f"letters that die again can't be heard: {support.reason}; {so}"))
+    for target in targets if order.stages.first else ():
         if target.kind is not Kind.EXCHANGE and await _is_unread((remote or session).broker, target):
             text = f"nobody reads {target.name}: nothing will pass, and the run holds after its first stage"
-            risks.append(Risk("nobody-reads", text))
+            risks.append(Risk("holds", text))
     return risks
 
 
