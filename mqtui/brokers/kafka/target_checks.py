@@ -49,7 +49,7 @@ async def target_risks(connection: Connection, plan: Plan) -> list[Risk]:
     if not found:
         return risks
     taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
-    told = await configs(connection, list(dict.fromkeys([*taken, *(topic.name for topic in found)])))
+    told = await configs(connection, [*taken, *(topic.name for topic in found)])
     sources = [TopicLimits.of(told[name]) for name in taken if name in told]
     for topic in found:
         config = told.get(topic.name)

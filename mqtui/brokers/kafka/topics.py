@@ -139,7 +139,11 @@ def java_id(told: Uuid) -> str:
 
 
 async def configs(connection: Connection, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
-    """Effective configuration by topic; a topic whose configuration may not be read is left out."""
+    """Effective configuration by topic; a topic whose configuration may not be read is left out.
+
+    Each is asked for once: librdkafka takes an answer that names a topic twice for a broken one.
+    """
+    names = tuple(dict.fromkeys(names))
     if not names:
         return {}
     admin = connection.admin()
