@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from mqtui.demo.servers.java import cache_folder
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.pictures import Album
 from tests.ui.stillness import stand_still
+
+DOWNLOADS = str(cache_folder())
+"""Kafka's jars and its trained template, wherever HOME is."""
 
 KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
 
@@ -30,6 +34,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in {
         "MQTUI_CONFIG_DIR": str(tmp_path / "config"),
         "MQTUI_STATE_DIR": str(tmp_path / "state"),
+        "MQTUI_CACHE_DIR": DOWNLOADS,
         "MQTUI_BUNDLE_KEY": KEY,
         "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
         "TEXTUAL_ANIMATIONS": "none",
