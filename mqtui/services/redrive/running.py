@@ -272,7 +272,7 @@ class Run:
             if selector.where is not None:
                 self.ledger.reasons.update(dict(selector.where.reasons()))
             early = lease.end_reason if isinstance(lease, EndsEarly) else ""
-            if early:
+            if early and (self._total is None or self.ledger.untried):
                 self._why = early
                 self.ledger.add(Outcome.LEFT, self.ledger.untried, early)
             left = None if self._total is None else max(0, self._total - self.ledger.counted)
