@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from time import monotonic
 from typing import Any
 
@@ -157,7 +158,7 @@ def test_a_rate_is_kept(mqtui: Mqtui, kafka: Ground) -> None:
 
 def test_what_is_too_large_is_refused(mqtui: Mqtui, kafka: Ground) -> None:
     ref = kafka.world.create("to")
-    body = b"x" * 2_000_000
+    body = Random(1).randbytes(2_000_000)
     done = mqtui("publish", kafka.url, ref.name, "-", "--yes", "--json", given=body)
     assert done.code == 1
     assert done.rows()[-1]["state"] == "refused"

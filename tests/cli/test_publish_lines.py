@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_line_the_broker_refuses_is_named_and_the_others_are_stored(
     ground: Ground = request.getfixturevalue(kind)
     bad: dict[str, object]
     if ground.kind is BrokerKind.KAFKA:
-        ref, bad, words = ground.small(2_000), {"value": "x" * 9_000}, "large"
+        ref, bad, words = ground.small(2_000), {"value": Random(1).randbytes(9_000).hex()}, "large"
     else:
         ref, bad = ground.world.create("to"), {"value": "2", "properties": {"user_id": "nobody"}}
         words = "PRECONDITION_FAILED"
