@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.disk import open_private, sync_folder
+from mqtui.state.disk import check_private, open_private, sync_folder
 from mqtui.state.lock import locked
 
 BUSY_MS = 20_000
@@ -33,9 +33,10 @@ class Database:
         self.path = path
         self._lock = threading.RLock()
         with self._translated(), locked(path.with_suffix(".lock")):
-            new = not path.exists()
-            os.close(open_private(path, os.O_RDWR | os.O_CREAT))
-            if new:
+            if path.exists() or path.is_symlink():
+                check_private(path)
+            else:
+                os.close(open_private(path, os.O_RDWR | os.O_CREAT))
                 sync_folder(path.parent)
             self._connection = sqlite3.connect(path, BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode=WAL")

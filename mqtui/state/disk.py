@@ -59,13 +59,39 @@ def open_private(path: Path, flags: int) -> int:
     return handle
 
 
+def check_private(path: Path) -> None:
+    """As `open_private` checks, for a file that must not be opened: closing it would let go of this process's locks.
+
+    POSIX locks are held by process and file, whatever descriptor took them (https://sqlite.org/howtocorrupt.html, 2.2).
+
+    Raises:
+        OSError: as the system says; or it is a link, no plain file, or another user's.
+    """
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise OSError(errno.ELOOP, "it is a link, and links are not followed")
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    _check_owner(found)
+    if _is_open_to_others(found):
+        path.chmod(found.st_mode & 0o700)
+
+
 def _check_own(handle: int) -> None:
     found = os.fstat(handle)
+    _check_owner(found)
+    if _is_open_to_others(found):
+        os.fchmod(handle, found.st_mode & 0o700)
+
+
+def _is_open_to_others(found: os.stat_result) -> bool:
+    return hasattr(os, "getuid") and bool(found.st_mode & 0o077) and found.st_uid == os.getuid()
+
+
+def _check_owner(found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
         raise OSError(errno.EINVAL, "it is no plain file")
     if not hasattr(os, "getuid"):
         return
     if found.st_uid not in (os.getuid(), 0):
         raise OSError(errno.EPERM, f"it belongs to another user ({found.st_uid})")
-    if found.st_mode & 0o077 and found.st_uid == os.getuid():
-        os.fchmod(handle, found.st_mode & 0o700)

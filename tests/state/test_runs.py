@@ -227,3 +227,14 @@ def test_files_are_private(runs: Runs, state_folder: Path) -> None:
     runs.begin(record())
     assert state_folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in state_folder.iterdir()} == {0o600}
+
+
+def test_a_second_opening_in_one_process_lets_go_of_no_lock(tmp_path: Path) -> None:
+    """Else another process that looks takes itself for the last one, and removes the log that is written to."""
+    path = tmp_path / "runs.sqlite"
+    opened = [Runs(path), Runs(path)]
+    look = f"import sqlite3; c = sqlite3.connect({str(path)!r}); c.execute('SELECT * FROM runs').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", look], check=True)
+    assert path.with_name("runs.sqlite-wal").exists()
+    for journal in opened:
+        journal.close()
