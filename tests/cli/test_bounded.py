@@ -15,7 +15,7 @@ from tests.cli.grounds import Ground, result, until
 
 ENDLESS = "(.number | until(. < 0; . + 1)) < 0"
 SOON = 4.0
-"""Seconds; 0.3 on an idle machine, but tests share theirs."""
+"""Seconds, on a machine that tests share."""
 
 SOMETIMES = "if .number == 13 then until(false; .) else true end"
 
