@@ -40,7 +40,7 @@ def test_a_read_only_profile_writes_nothing(mqtui: Mqtui, ground: Ground) -> Non
     for words in writes(ground, dlq.name, origin.name):
         named = [word.replace("{}", "looking") for word in words]
         mqtui(*named, "--yes", "--confirm", "looking").refused(4, "read-only")
-    mqtui("redrive", "looking", dlq.name, "--dry-run").ok()
+    mqtui("redrive", "looking", dlq.name, "--dry-run").refused(4, "read-only")
     mqtui("dlq", "looking", dlq.name).ok()
     assert (ground.world.fingerprint(), ground.world.contents(dlq), ground.world.contents(origin)) == before
     entries = mqtui("audit", "--json").ok().rows()
