@@ -24,6 +24,7 @@ from mqtui.brokers.kafka.state import (
     watch_holder,
 )
 from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
+from mqtui.domain.times import written_time
 
 TRANSACTION_MS = 15_000
 """How long the coordinator leaves a transaction of a dead run open (K4)."""
@@ -175,7 +176,7 @@ class Hold:
 
 def held(name: str, holder: HolderRecord) -> Held:
     """The refusal that names who, where and since when."""
-    since = time.strftime("%H:%M:%S", time.localtime(holder.since / 1000))
+    since = written_time(holder.since, "%H:%M:%S")
     return Held(
         f"{name} is held by another run",
         f"run {holder.stamp.run[:8]} of {holder.stamp.operator} on {holder.stamp.presence.host} since {since}, "

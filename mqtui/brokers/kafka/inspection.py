@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Holder, OffsetBounds, Source, Strength
+from mqtui.domain.times import written_time
 
 
 def promise(missing: Sequence[str] = ()) -> Guarantee:
@@ -99,7 +99,7 @@ def _holder(source: Source) -> list[Risk]:
     holder: Holder | None = source.holder
     if holder is None or holder.stale:
         return []
-    since = time.strftime("%H:%M:%S", time.localtime(holder.since / 1000))
+    since = written_time(holder.since, "%H:%M:%S")
     text = (
         f"run {holder.run[:8]} of {holder.operator} on {holder.host} has held {source.ref.name} since {since}, "
         f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"
