@@ -41,8 +41,7 @@ class MemoryShop:
     """Orders die on Kafka, invoices on RabbitMQ, payments on Redis. `trade` lets three seconds pass."""
 
     def __init__(self) -> None:
-        self.world = MemoryWorld()
-        self.world.hosts |= dict.fromkeys(HOSTS.values(), HOST)
+        self.world = world_of_profiles()
         self.kafka = self.world.kafka()
         self.rabbitmq = self.world.rabbitmq()
         self.redis = self.world.redis()
@@ -197,6 +196,13 @@ class MemoryShop:
         """One payment more."""
         fields = ((b"pay", b"%d" % number), (b"eur", b"12.50"))
         self.redis.store(Outgoing(self.payments, fields=fields))
+
+
+def world_of_profiles() -> MemoryWorld:
+    """An empty world whose brokers answer under the hosts of every profile."""
+    world = MemoryWorld()
+    world.hosts |= dict.fromkeys(HOSTS.values(), HOST)
+    return world
 
 
 def _profile(

@@ -8,9 +8,8 @@ import pytest
 
 from mqtui.domain.errors import Unreachable
 from mqtui.services.watch import Seen, Watch
-from tests.memory import MemoryWorld
 from tests.ui.driver import User
-from tests.ui.memory_shop import MemoryShop
+from tests.ui.memory_shop import MemoryShop, world_of_profiles
 from tests.ui.pictures import Album
 from tests.ui.scenes import NORMAL, open_shop, verdict
 
@@ -85,11 +84,10 @@ async def test_state_loading(still: MemoryShop, album: Album, monkeypatch: pytes
 
 async def test_state_empty(still: MemoryShop, album: Album) -> None:
     """No dead letters anywhere, and what was looked at."""
-    world = MemoryWorld()
+    still.world = world = world_of_profiles()
     world.kafka().make("orders")
     world.rabbitmq()
     world.redis()
-    still.world = world
     async with album.at(still.console("shop"), NORMAL) as user:
         await user.on_row("orders").presses("3").is_at("RadarPlace").sees("no dead letters anywhere")
         await album.shows(user)
