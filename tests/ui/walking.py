@@ -6,7 +6,7 @@ A place is reached by keys from home. What the broker holds is read by its own c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from string import ascii_lowercase, ascii_uppercase
@@ -16,6 +16,7 @@ from uuid import uuid4
 
 from textual.events import Key
 from textual.keys import _get_unicode_name_from_key
+from textual.pilot import WaitForScreenTimeout
 from textual.screen import Screen
 
 from mqtui.domain.resource import BrokerKind
@@ -39,6 +40,9 @@ STEPS = 5
 
 ROUNDS = 3
 """A key is heard by the console, then by what has the focus, then by the place; what that asks for comes after."""
+
+REMOVED = 5.0
+"""Seconds after which a widget that has not answered is taken for one that was removed."""
 
 BACK: dict[str, Keys] = {
     "escape": ("escape", "minus"),
@@ -209,9 +213,13 @@ async def hit(user: User, key: str) -> None:
 
 
 async def settled(user: User) -> None:
-    """Wait until the console has done what it was asked to: what it follows or asks goes on."""
+    """Wait until the console has done what it was asked to: what it follows or asks goes on.
+
+    A widget that is removed while it is waited for never answers: that round ends by its time.
+    """
     for _ in range(ROUNDS):
-        await user.pilot._wait_for_screen()
+        with suppress(WaitForScreenTimeout):
+            await user.pilot._wait_for_screen(REMOVED)
     await user.until(lambda: asks(user) or follows(user) or not busy(user), "is done")
 
 
