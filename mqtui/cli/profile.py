@@ -197,6 +197,7 @@ def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
         if confirm != name:
             raise NeedsConsent(f"{name} was not removed", "", f"Repeat it with --confirm {name}.")
         store.remove(name)
+        note_unfinished(output, name)
         try:
             if found.secret == "keyring":
                 secrets.forget(name)
@@ -206,6 +207,28 @@ def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
             output.json_line({"removed": name})
         else:
             output.line(f"removed {name}")
+
+
+MOST_RUNS = 1_000
+"""Runs that are looked through, the newest."""
+
+
+def note_unfinished(output: Output, name: str) -> None:
+    """Say which runs began with a profile and can't be resumed until it is there again."""
+    from mqtui.domain.errors import StorageFailed
+    from mqtui.domain.figure import counted
+    from mqtui.state.runs import Runs
+
+    try:
+        began = [record for record in Runs().list(MOST_RUNS) if record.profile == name and record.state != "done"]
+    except StorageFailed as error:
+        output.note(f"▲ runs that began with it are not known: {error.title}")
+        return
+    if began:
+        output.note(
+            f"▲ {counted(len(began), 'unfinished run')} began with it: add {name} again before `mqtui runs resume`; "
+            "its protection holds for them as it was"
+        )
 
 
 @profile.command("test")

@@ -107,13 +107,14 @@ def test_while_the_profiles_cant_be_read_a_url_is_only_looked_at(mqtui: Mqtui, r
 
 def test_an_unfinished_run_keeps_its_protection(mqtui: Mqtui, redis: Ground) -> None:
     """The profile is removed and made again without protection; the run still asks for its name."""
-    dlq, origin = redis.pair(400)
+    dlq, origin = redis.pair(100)
     profile(mqtui, redis, "prod", "--protected")
     run = mqtui.start("redrive", "prod", dlq.name, "--confirm", "prod", "--rate", "20", "--json")
     until(lambda: redis.world.depth(origin) > 3)
     os.kill(run.pid, signal.SIGKILL)
     run.communicate()
-    mqtui("profile", "remove", "prod", "--confirm", "prod").ok()
+    removed = mqtui("profile", "remove", "prod", "--confirm", "prod").ok()
+    assert "1 unfinished run began with it" in removed.err
     profile(mqtui, redis, "prod")
     (told,) = mqtui("runs", "list", "--json").ok().rows()
     before = redis.world.depth(origin)
@@ -122,7 +123,7 @@ def test_an_unfinished_run_keeps_its_protection(mqtui: Mqtui, redis: Ground) -> 
     mqtui("runs", "putback", told["short"], "--yes").refused(4, "prod is protected", CONFIRM)
     assert redis.world.depth(origin) == before
     mqtui("runs", "resume", told["short"], "--confirm", "prod").ok()
-    assert redis.world.depth(origin) == 400
+    assert redis.world.depth(origin) == 100
 
 
 def test_a_run_of_a_url_that_a_protected_profile_names_by_now(mqtui: Mqtui, redis: Ground) -> None:

@@ -223,7 +223,7 @@ class Run:
             evidence = self._evidence if suspicious else replace(self._evidence, repeated=frozenset())
             await settle(remote or writer, router, self.ledger, self._keeper, kinds, evidence)
             await account(self.session.broker, planned.source, self._first, self.ledger)
-            if order.selection.cause and not self.ledger.counted:
+            if order.selection.cause and not self.ledger.counted and not self._why:
                 self._why = f"no letter has the cause {order.selection.cause}"
 
     def _lanes(self, stamps: Stamps, *, suspicious: bool) -> Lanes | None:
