@@ -126,6 +126,19 @@ async def test_exchanges_that_swallow_or_miss_are_refused(rabbit: Rabbit) -> Non
     assert failed in found[missing]["unroutable"].text
 
 
+async def test_an_exchange_that_leads_back_to_the_source_is_refused(rabbit: Rabbit) -> None:
+    """C82: for good where it leads nowhere else, whatever lies between."""
+    dlq, other = rabbit.queue(), rabbit.queue()
+    only, between, both = rabbit.exchange("fanout"), rabbit.exchange("fanout"), rabbit.exchange("fanout")
+    rabbit.channel.exchange_bind(only, between)
+    for exchange, queue in ((only, dlq), (both, dlq), (both, other)):
+        rabbit.channel.queue_bind(queue, exchange)
+    for exchange, final in ((only, True), (between, True), (both, False)):
+        risk = (await risks(rabbit, dlq, Ref(Kind.EXCHANGE, exchange)))["itself"]
+        assert (risk.severity, risk.final) == (Severity.REFUSE, final)
+        assert dlq in risk.text
+
+
 async def test_a_missing_target_is_refused_for_good(rabbit: Rabbit) -> None:
     source = rabbit.queue()
     for kind in (Kind.QUEUE, Kind.EXCHANGE):

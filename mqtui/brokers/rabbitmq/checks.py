@@ -122,6 +122,9 @@ class Inspection:
         risks = [Risk("fan-out", f"each letter goes to every queue that {exchange} routes it to: {names}")]
         if lost := [str(key) for key, each in found.items() if not each]:
             risks.append(Risk("unroutable", f"{exchange} routes the key {', '.join(lost)} to no queue: these stay"))
+        if self._source in reached and any(isinstance(step, Take) for step in self._plan.steps):
+            text = f"{exchange} leads back to {self._source.name}, where the letters come from"
+            risks.append(Risk("itself", text, REFUSE, final=len(reached) == 1))
         failed = await self._failed_queues(routes)
         if failed and not failed & set(reached):
             names = ", ".join(sorted(ref.name for ref in failed))
