@@ -21,7 +21,7 @@ from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Extent, Looks, Price, Span
-from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Page, PendingEntry
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry
 
 Batch: TypeAlias = Sequence[Message]
 
@@ -73,11 +73,19 @@ class Reader(Protocol):
 class Groups(Protocol):
     """Consumer groups."""
 
-    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
-        """All groups, or those that read one destination."""
+    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+        """All groups, or those that read one destination, and why some may be missing (K19)."""
 
     def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group as it becomes known; what is committed is asked before the ends (K14)."""
+
+
+@runtime_checkable
+class CountsLag(Protocol):
+    """Groups whose lag may be a bound, such as a difference of offsets, and can be counted instead."""
+
+    async def count_lag(self, row: GroupLag) -> GroupLag:
+        """The lag of one group, counted within a budget; what lies beyond it stays a bound. It may read messages."""
 
 
 class Pending(Protocol):

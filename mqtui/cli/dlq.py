@@ -48,6 +48,7 @@ async def _places(output: Output, target: str) -> int:
             ],
             right=(2,),
         )
+    output.warn(found.missing)
     if found.not_looked_into:
         output.note(f"▲ {found.not_looked_into:,} destinations were not looked into: their names say nothing")
     return DONE

@@ -31,6 +31,7 @@ async def _groups(output: Output, target: str, resource: Named | None) -> int:
         output.warn(session.warnings)
         ref = (await find(session.broker, resource)).ref if resource else None
         rows = await lag.groups(session, ref)
+    output.warn(rows.missing)
     if output.json:
         for row in rows:
             output.json_line(group_row(row))

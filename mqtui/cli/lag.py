@@ -13,6 +13,7 @@ from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 
 if TYPE_CHECKING:
+    from mqtui.domain.topology import GroupLag, PartitionLag
     from mqtui.services.session import Session
 
 EVERY = 2.0
@@ -53,26 +54,37 @@ async def _watch(output: Output, target: str, group: str, warn: int | None, fail
             await asyncio.sleep(EVERY)
 
 
+def _named(row: GroupLag) -> tuple[str, str]:
+    """Name and state of a group."""
+    return row.group.name, row.state
+
+
 async def _look(output: Output, session: Session, group: str, warn: int | None, fail: int | None) -> int:
     from mqtui.services import lag as lagging
     from mqtui.services.json_rows import lag_row
 
-    rows = await lagging.lag(session, group)
+    def beside(row: PartitionLag | GroupLag) -> str:
+        return "; ".join(lagging.notes_of(row))
+
+    found = await lagging.lag(session, group)
+    limits = [limit for limit in (warn, fail) if limit is not None]
+    rows = await lagging.count_between(session, found, limits)
     if output.json:
         for row in rows:
             output.json_line(lag_row(row))
     else:
         output.table(
-            ("GROUP", "STATE", "RESOURCE", "PARTITION", "COMMITTED", "END", "LAG"),
+            ("GROUP", "STATE", "RESOURCE", "PARTITION", "COMMITTED", "END", "LAG", "NOTE"),
             [
-                (row.group.name, row.state, part.resource.name, part.partition, part.committed, part.end, part.lag)
+                (*_named(row), part.resource.name, part.partition, part.committed, part.end, part.lag, beside(part))
                 for row in rows
                 for part in row.parts
             ]
-            + [(row.group.name, row.state, "", "", "", "all", row.total) for row in rows],
+            + [(*_named(row), "", "", "", "all", row.total, beside(row)) for row in rows],
             right=(3, 4, 5, 6),
         )
-    verdict = lagging.judge(rows, warn=warn, fail=fail)
+    verdict = lagging.judge(rows, found.missing, warn=warn, fail=fail)
+    output.warn(found.missing)
     for sentence in (*verdict.warned, *verdict.failed):
         output.note(sentence)
     return NOT_ALL if verdict.failed else DONE

@@ -35,6 +35,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     async with opened(target) as session:
         output.warn(session.warnings)
         rows = await with_backlog(session, await destinations(session.broker, kind, pattern))
+    output.warn(rows.missing)
     if output.json:
         for row in rows:
             output.json_line(destination_row(row))

@@ -11,7 +11,9 @@ import click
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.printable import printable
 
-ASCII = str.maketrans({"≈": "~", "≥": ">=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."})
+ASCII = str.maketrans(
+    {"≈": "~", "≥": ">=", "≤": "<=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."}
+)
 
 
 def current(*, json: bool) -> Output:

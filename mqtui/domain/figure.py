@@ -45,7 +45,7 @@ def exact(number: int | float) -> Figure:
 
 
 def about(number: int | float, why: str = "") -> Figure:
-    """Near the truth: a gauge sampled a while ago, a difference of offsets in a compacted topic."""
+    """Near the truth: a gauge sampled a while ago, a difference of offsets in a compacted topic, a sum of bounds."""
     return Figure(number, Sort.ABOUT, why)
 
 
@@ -65,21 +65,33 @@ def unknown(why: str) -> Figure:
 
 
 def total(figures: Iterable[Figure]) -> Figure:
-    """The sum. With an unknown part it is a bound; with an estimated one an estimate; nothing summed is an exact 0."""
-    number: int | float = 0
-    sort, why = Sort.EXACT, ""
-    seen_known = seen_unknown = False
+    """The sum; nothing summed is an exact 0.
+
+    An unknown part makes it a lower bound, an estimated one an estimate. Bounds that point both ways make an estimate.
+    """
+    known: list[Figure] = []
+    missing: Figure | None = None
     for figure in figures:
         if figure.number is None:
-            seen_unknown, why = True, figure.why
-            continue
-        seen_known = True
-        number += figure.number
-        if figure.sort is Sort.AT_LEAST or (figure.sort is Sort.ABOUT and sort is Sort.EXACT):
-            sort, why = figure.sort, figure.why
-    if seen_unknown:
-        return at_least(number, why) if seen_known else unknown(why)
-    return Figure(number, sort, why)
+            missing = figure
+        else:
+            known.append(figure)
+    if missing is not None and not known:
+        return unknown(missing.why)
+    number = sum(figure.number for figure in known if figure.number is not None)
+    inexact = {figure.sort: figure for figure in known if figure.sort is not Sort.EXACT}
+    if missing is not None:
+        inexact[Sort.AT_LEAST] = missing
+    below, above, near = (inexact.get(sort) for sort in (Sort.AT_LEAST, Sort.AT_MOST, Sort.ABOUT))
+    if below is not None and above is not None:
+        return about(number, below.why)
+    part = below or near or above
+    return exact(number) if part is None else Figure(number, Sort.AT_LEAST if below else part.sort, part.why)
+
+
+def at_least_of(figure: Figure, why: str) -> Figure:
+    """The figure where something could not be counted in: a lower bound, or unknown."""
+    return unknown(why) if figure.number is None else at_least(figure.number, why)
 
 
 def counted(number: int | Figure, noun: str) -> str:

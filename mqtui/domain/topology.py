@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, overload
 
-from mqtui.domain.figure import Figure, unknown
+from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import BrokerKind, Ref
 
 NOT_ASKED = unknown("not asked")
+NOTHING_LOST = exact(0)
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some of many. `cursor` goes into the next call; None: this was the last page."""
+    """Some of many. `cursor` goes into the next call; None: this was the last page.
+
+    `missing` says why the list as a whole may lack some, a sentence each.
+    """
 
     items: tuple[Item, ...]
     cursor: bytes | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory(Sequence[Item]):
+    """Everything of one kind that a broker tells of. `missing` says why there may be more, a sentence each (K19)."""
+
+    items: tuple[Item, ...] = ()
+    missing: tuple[str, ...] = ()
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Item, ...]: ...
+    def __getitem__(self, index: int | slice) -> Item | tuple[Item, ...]:
+        return self.items[index]
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +105,19 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """Lag of a group in one partition (Redis streams and RabbitMQ queues have one, numbered 0)."""
+    """Lag of a group in one partition (Redis streams and RabbitMQ queues have one, numbered 0).
+
+    `lag` is what the group can still read. `lost` was removed by the broker (retention, trimming) before the group read
+    it, so it is in no lag. `uncommitted` lies behind an open transaction: in `lag` only as far as that is a bound (K8).
+    """
 
     resource: Ref
     partition: int
     committed: str
     end: str
     lag: Figure
+    lost: Figure = NOTHING_LOST
+    uncommitted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +128,16 @@ class GroupLag:
     state: str
     parts: tuple[PartitionLag, ...]
     total: Figure
+
+    @property
+    def lost(self) -> Figure:
+        """What the broker removed before the group read it, as far as known."""
+        return total(part.lost for part in self.parts if part.lost.known)
+
+    @property
+    def uncommitted(self) -> int:
+        """Messages behind open transactions."""
+        return sum(part.uncommitted for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from mqtui.domain.plan import Borrow, Plan, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
 from mqtui.domain.span import At, Bound, Edge, Price, Span
-from mqtui.domain.topology import Destination
+from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
 
 KINDS = {
@@ -42,14 +42,17 @@ async def find(broker: Broker, named: Named) -> Destination:
     raise missing
 
 
-async def destinations(broker: Broker, kind: Kind | None = None, pattern: str = "") -> list[Destination]:
+async def destinations(broker: Broker, kind: Kind | None = None, pattern: str = "") -> Inventory[Destination]:
     """All destinations with their depths, by name; `pattern` is a glob on the name."""
     rows: dict[Ref, Destination] = {}
+    missing: dict[str, None] = {}
     async for page in broker.catalog.destinations():
+        missing |= dict.fromkeys(page.missing)
         for row in page.items:
             if (kind is None or row.ref.kind is kind) and (not pattern or fnmatchcase(row.ref.name, pattern)):
                 rows[row.ref] = row
-    return sorted(rows.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+    found = sorted(rows.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+    return Inventory(tuple(found), tuple(missing))
 
 
 @dataclass(frozen=True, slots=True)

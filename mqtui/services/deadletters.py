@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
@@ -48,10 +48,11 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All places, the fullest first, and how many destinations were not looked into."""
+    """All places, the fullest first, and how many destinations were not looked into; why there may be more."""
 
     places: tuple[Place, ...]
     not_looked_into: int = 0
+    missing: tuple[str, ...] = ()
 
 
 async def find(session: Session, conventions: Conventions) -> Found:
@@ -59,7 +60,8 @@ async def find(session: Session, conventions: Conventions) -> Found:
 
     What only headers tell counts where nobody reads.
     """
-    return await find_among(session, conventions, await destinations(session.broker))
+    rows = await destinations(session.broker)
+    return replace(await find_among(session, conventions, rows), missing=rows.missing)
 
 
 async def find_among(session: Session, conventions: Conventions, everything: Sequence[Destination]) -> Found:

@@ -26,8 +26,8 @@ from mqtui.domain.plan import (
 )
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.domain.topology import Destination, Group, GroupLag, Member, PendingEntry
-from mqtui.services.jsonlines import Json, add_figures, shown_name
+from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import Place
@@ -134,7 +134,7 @@ def group_row(group: Group) -> Json:
 
 
 def lag_row(lag: GroupLag) -> Json:
-    """A group's lag, by partition and in all."""
+    """A group's lag, by partition and in all. `lost` and `uncommitted` are there where they are not 0."""
     parts = [
         add_figures(
             {
@@ -145,9 +145,16 @@ def lag_row(lag: GroupLag) -> Json:
             },
             lag=part.lag,
         )
+        | _beside(part)
         for part in lag.parts
     ]
-    return add_figures({"group": shown_name(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
+    row = add_figures({"group": shown_name(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
+    return row | _beside(lag)
+
+
+def _beside(lag: PartitionLag | GroupLag) -> Json:
+    told: Json = {"lost": figure_json(lag.lost)} if lag.lost.number else {}
+    return told | ({"uncommitted": lag.uncommitted} if lag.uncommitted else {})
 
 
 def pending_row(stream: Ref, group: str, entry: PendingEntry) -> Json:

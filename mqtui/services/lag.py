@@ -2,44 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from mqtui.brokers.port import CountsLag
 from mqtui.domain.errors import NotFound
-from mqtui.domain.figure import Figure, Sort, total
-from mqtui.domain.resource import Ref
-from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag
+from mqtui.domain.figure import Figure, Sort, at_least_of, total, unknown
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
 from mqtui.services.session import Session
 
 
-async def groups(session: Session, resource: Ref | None = None) -> list[Group]:
+async def groups(session: Session, resource: Ref | None = None) -> Inventory[Group]:
     """All groups, or those that read one destination, by name."""
-    return sorted(await session.broker.groups.groups(resource), key=lambda group: group.ref)
+    found = await session.broker.groups.groups(resource)
+    return Inventory(tuple(sorted(found, key=lambda group: group.ref)), found.missing)
 
 
-async def lag(session: Session, name: str = "") -> list[GroupLag]:
-    """Lag of one group, or of all.
+async def lag(session: Session, name: str = "") -> Inventory[GroupLag]:
+    """Lag of one group, or of all. A group that may be among those that could not be asked about is unknown.
 
     Raises:
         NotFound: there is no group of that name.
     """
-    refs = [group.ref for group in await groups(session)]
+    found = await groups(session)
+    refs = [group.ref for group in found]
     if name:
         refs = [ref for ref in refs if ref.name == name or ref.name.endswith(f"/{name}")]
+        if not refs and found.missing:
+            return Inventory((GroupLag(Ref(Kind.GROUP, name), "", (), unknown(found.missing[0])),))
         if not refs:
             raise NotFound(f"No consumer group {name!r}", "", f"mqtui groups {session.target} lists them.")
-    return [row async for row in session.broker.groups.lag(refs)]
+    rows = tuple([row async for row in session.broker.groups.lag(refs)])
+    return Inventory(rows, () if name else found.missing)
 
 
-async def with_backlog(session: Session, rows: Sequence[Destination]) -> list[Destination]:
+async def count_between(session: Session, rows: Sequence[GroupLag], limits: Collection[int]) -> list[GroupLag]:
+    """The rows; where a limit lies between what a lag may be, it is counted, as far as the broker's budget goes."""
+    counts = session.broker.groups
+    if not isinstance(counts, CountsLag):
+        return list(rows)
+    return [
+        await counts.count_lag(row) if any(_straddles(row.total, limit) for limit in limits) else row for row in rows
+    ]
+
+
+def _straddles(figure: Figure, limit: int) -> bool:
+    if figure.number is None or figure.sort is Sort.EXACT:
+        return False
+    return not (is_below(figure, limit) or (figure.sort is Sort.AT_LEAST and figure.number >= limit))
+
+
+def is_below(figure: Figure, limit: int) -> bool:
+    """Whether it is surely below a limit."""
+    return figure.number is not None and figure.sort in (Sort.EXACT, Sort.AT_MOST) and figure.number < limit
+
+
+def notes_of(row: PartitionLag | GroupLag) -> list[str]:
+    """What stands beside a lag: what is gone for good, what is not committed yet, why it is not known."""
+    kind = row.resource.kind if isinstance(row, PartitionLag) else row.parts[0].resource.kind if row.parts else None
+    figure = row.lag if isinstance(row, PartitionLag) else row.total
+    told = [f"{row.lost} {LOST.get(kind, 'lost')}"] if row.lost.number else []
+    if row.uncommitted:
+        told.append(f"{row.uncommitted:,} not yet committed by their writer")
+    if figure.sort not in (Sort.EXACT, Sort.AT_MOST) and figure.why:
+        told.append(figure.why)
+    return told
+
+
+LOST: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STREAM: "lost to trimming"}
+"""What became of messages that were gone before a group read them."""
+
+
+async def with_backlog(session: Session, rows: Inventory[Destination]) -> Inventory[Destination]:
     """The rows with what waits in each, where the broker's own list does not tell."""
     if all(row.backlog is not NOT_ASKED for row in rows):
-        return list(rows)
-    return backlogs(rows, await lag(session))
+        return rows
+    found = await lag(session)
+    missing = tuple(dict.fromkeys((*rows.missing, *found.missing)))
+    return Inventory(tuple(backlogs(rows, found, found.missing)), missing)
 
 
-def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag]) -> list[Destination]:
-    """The rows, each with the lag of its worst group where nothing else tells what waits."""
+def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Sequence[str] = ()) -> list[Destination]:
+    """The rows, each with the lag of its worst group where nothing else tells what waits.
+
+    Where groups are missing it is a lower bound, and unknown where none of those that are known reads.
+    """
     worst: dict[Ref, Figure] = {}
     for group in lags:
         by_resource: dict[Ref, list[Figure]] = {}
@@ -50,9 +98,10 @@ def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag]) -> list[Dest
             known = worst.get(ref)
             if known is None or (figure.number or 0) > (known.number or 0):
                 worst[ref] = figure
-    return [
-        replace(row, backlog=worst[row.ref]) if row.backlog is NOT_ASKED and row.ref in worst else row for row in rows
-    ]
+    if missing:
+        worst = {ref: at_least_of(figure, missing[0]) for ref, figure in worst.items()}
+    other = unknown(missing[0]) if missing else NOT_ASKED
+    return [replace(row, backlog=worst.get(row.ref, other)) if row.backlog is NOT_ASKED else row for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +112,30 @@ class Verdict:
     warned: tuple[str, ...]
 
 
-def judge(rows: Sequence[GroupLag], *, warn: int | None, fail: int | None) -> Verdict:
-    """Compare with limits. Unknown lag, in whole or in part, fails a `fail` check: it is never taken for zero (K14)."""
-    failed: list[str] = []
+def judge(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | None, fail: int | None) -> Verdict:
+    """Compare with limits. A `fail` check passes only on lag that is surely below: unknown is never zero (K14).
+
+    No group at all fails it too, and so do groups that are missing from the rows.
+    """
+    failed = [f"lag unknown in part: {sentence}" for sentence in missing] if fail is not None else []
     warned: list[str] = []
+    if not rows and not missing:
+        (failed if fail is not None else warned).append("no group: there is none that could be behind")
     for row in rows:
-        number = row.total.number
-        if number is None:
-            (failed if fail is not None else warned).append(f"{row.group.name}: lag unknown: {row.total.why}")
-        elif fail is not None and number >= fail:
-            failed.append(f"{row.group.name}: lag {row.total} is {fail} or more")
-        elif row.total.sort is Sort.AT_LEAST:
-            (failed if fail is not None else warned).append(f"{row.group.name}: lag unknown in part: {row.total.why}")
-        elif warn is not None and number >= warn:
-            warned.append(f"{row.group.name}: lag {row.total} is {warn} or more")
+        name, figure = row.group.name, row.total
+        if fail is not None and not is_below(figure, fail):
+            failed.append(_not_below(name, figure, fail))
+        elif warn is not None and not is_below(figure, warn):
+            warned.append(_not_below(name, figure, warn))
     limited = warn is not None or fail is not None
     return Verdict(tuple(failed), tuple(warned) if limited else ())
+
+
+def _not_below(name: str, figure: Figure, limit: int) -> str:
+    if figure.number is None:
+        return f"{name}: lag unknown: {figure.why}"
+    if figure.number >= limit and figure.sort in (Sort.EXACT, Sort.AT_LEAST):
+        return f"{name}: lag {figure} is {limit} or more"
+    if figure.number >= limit:
+        return f"{name}: lag {figure} may be {limit} or more: {figure.why}"
+    return f"{name}: lag unknown in part: {figure.why}"

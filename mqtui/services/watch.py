@@ -6,16 +6,17 @@ The newest figures are in `Seen`; whoever wants to know of a change gives `chang
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import unknown
 from mqtui.domain.metrics import Series
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import Cluster, Destination, Group, GroupLag
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
 from mqtui.services.browse import destinations
 from mqtui.services.session import Session
@@ -118,14 +119,16 @@ class Watch:
         if seen.cluster is None:
             seen.cluster = await broker.catalog.cluster()
         rows = await destinations(broker)
-        partial: list[str] = []
+        partial = list(rows.missing)
         try:
-            seen.groups = await lag.groups(self.session)
-            refs = [group.ref for group in seen.groups]
+            found = await lag.groups(self.session)
+            partial += found.missing
+            seen.groups = list(found) + (_unasked(seen.groups, found) if found.missing else [])
+            refs = [group.ref for group in found]
             seen.lags = {row.group: row async for row in broker.groups.lag(refs)}
         except MqtuiError as error:
             partial.append(error.title)
-        seen.destinations = lag.backlogs(rows, seen.lags.values())
+        seen.destinations = lag.backlogs(rows, seen.lags.values(), partial)
         seen.places = list((await deadletters.find_among(self.session, self._conventions, rows)).places)
         seen.partial = tuple(partial)
         await self._sample(seen)
@@ -147,3 +150,13 @@ class Watch:
         for series in seen.series.values():
             for ref in series.keys() - known:
                 del series[ref]
+
+
+def _unasked(before: Sequence[Group], found: Inventory[Group]) -> list[Group]:
+    """Groups of the look before that this one was not told of, while some could not be asked about: not gone."""
+    known = {group.ref for group in found}
+    return [
+        Group(one.ref, one.sort, "Unknown", reads=one.reads, pending=unknown(found.missing[0]), why=found.missing[0])
+        for one in before
+        if one.ref not in known
+    ]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,9 @@ from mqtui.brokers.redis.marks import LIFE_S, run_mark
 from mqtui.brokers.redis.slots import SLOTS, slot, tag_for
 from mqtui.domain.redrive import Stored, Strength
 from mqtui.domain.resource import Kind, Ref
+from mqtui.services.browse import destinations
 from tests.brokers import Brokers
+from tests.cli.driver import Mqtui
 from tests.contract.asking import Move, eventually, listed, publish, read
 from tests.contract.redis_stage import Stage, own_server
 from tests.contract.test_redis_lost_replies import entry
@@ -252,3 +255,20 @@ async def limited(field: Field, rights: str) -> AsyncIterator[Adapter]:
         await adapter.close()
         for stage in (field.low, field.high):
             stage.call("ACL", "DELUSER", user(field))
+
+
+async def test_one_node_of_a_cluster_says_that_it_is_one(pair: tuple[Stage, Stage], tmp_path: Path) -> None:
+    """C51: asked by redis://, a node shows what it holds and that others hold more; a check over a part fails."""
+    low, _ = pair
+    name = next(name for number in range(99) if slot((name := f"{low.prefix}:s{number}").encode()) < MIDDLE)
+    low.call("XADD", name, "*", "a", "b")
+    low.call("XGROUP", "CREATE", name, "g", "$")
+    for variant, told in (("", True), ("cluster", False)):
+        adapter = low.adapter(variant=variant)
+        groups = await adapter.broker.groups.groups()
+        rows = await destinations(adapter.broker)
+        assert name in {row.ref.name for row in rows}
+        assert [bool(found.missing) for found in (groups, rows)] == [told, told]
+        await adapter.close()
+    failed = await asyncio.to_thread(Mqtui(tmp_path, ""), "lag", low.url, "--fail", 10)
+    failed.refused(1, "one node of a Redis Cluster", "unknown in part")

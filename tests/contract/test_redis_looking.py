@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 
 import pytest
 
 from mqtui.brokers.port import Adapter, Batch
 from mqtui.brokers.redis.building import messages, stored
 from mqtui.brokers.redis.groups import group_ref
+from mqtui.brokers.redis.lagging import Ends, LagCounter, Standing
+from mqtui.brokers.redis.nodes import nodes_of
+from mqtui.brokers.redis.options import read as read_options
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES
+from mqtui.brokers.redis.replies import entry_id
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
-from mqtui.domain.figure import Figure, at_least, exact
+from mqtui.domain.figure import Sort, at_least, exact
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Kind, Ref, name_text
@@ -127,23 +132,97 @@ async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
 
 
 async def test_lag_without_the_servers_figure_is_counted(stage: Stage, adapter: Adapter) -> None:
-    """Nil lag (group set to an arbitrary id): counted up to 1,000, then a bound; never 0."""
+    """Nil lag (group set to an arbitrary id): counted from the nearer end, never 0."""
     ref = stage.stream("work", 1500)
     rows = stage.rows(ref)
-    for group, start in (("near", 1400), ("far", 99), ("done", 1499)):
+    starts = {"near": 1400, "far": 99, "done": 1499}
+    for group, start in starts.items():
         stage.call("XGROUP", "CREATE", ref.name, group, rows[start][0])
         stage.call("XGROUP", "SETID", ref.name, group, rows[start][0])
-    expected: dict[str, Figure] = {"near": exact(99), "far": at_least(1000), "done": exact(0)}
-    for group, wanted in expected.items():
+    for group, wanted in {"near": 99, "far": 1400, "done": 0}.items():
         (row,) = await lags(adapter, group_ref(ref, group))
-        assert (row.total.number, row.total.sort) == (wanted.number, wanted.sort)
-        assert (row.parts[0].committed, row.parts[0].end) == (
-            rows[{"near": 1400, "far": 99, "done": 1499}[group]][0].decode(),
-            rows[-1][0].decode(),
-        )
+        assert row.total == exact(wanted)
+        assert row.parts[0].committed == rows[starts[group]][0].decode()
+        assert row.parts[0].end == rows[-1][0].decode()
     found = await listed(adapter)
-    assert found[ref].backlog.number == 1000
+    assert found[ref].backlog == exact(1400)
     assert (await lags(adapter, group_ref(ref, "none")))[0].total.number is None
+
+
+async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
+    """Beyond the budget on both sides a bound; a group and a stream that stand still are not counted again (D7)."""
+    ref = stage.stream("work", 300)
+    rows = stage.rows(ref)
+    nodes = nodes_of(stage.address, read_options(stage.address.options))
+    counter, ends = LagCounter(nodes), Ends(300, entry_id(rows[-1][0]), entry_id(rows[0][0]))
+    middle = Standing("g", 0, 0, entry_id(rows[149][0]), None)
+    key = ref.name.encode()
+
+    def scripts() -> int:
+        return int(stage.client.info("commandstats").get("cmdstat_eval_ro", {}).get("calls", 0))
+
+    try:
+        for budget, wanted in ((100, at_least(100)), (1000, exact(150)), (100, exact(150))):
+            found = (await counter.lag(key, middle, ends, budget)).waiting
+            assert (found.number, found.sort) == (wanted.number, wanted.sort)
+        before = scripts()
+        await counter.lag(key, middle, ends)
+        assert scripts() == before
+        assert (await counter.lag(key, replace(middle, delivered=entry_id(rows[9][0])), ends)).waiting == exact(290)
+        assert scripts() > before
+    finally:
+        await nodes.close()
+
+
+CANNOT_BE = {
+    "entries read too high": ("g", "$", 100),
+    "all read, says the server": ("h", "0", 61),
+    "none read, says the server": ("i", "$", 0),
+}
+"""Groups made with a wrong ENTRIESREAD on a stream of one entry, that later gets 60 (redis#14257, redis#15488)."""
+
+
+async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> None:
+    """Negative, 0 before the end, more than there is behind the group, or more than the stream holds (D7)."""
+    name = stage.name("work")
+    stage.call("XADD", name, "*", "n", 0)
+    for group, start, read_entries in CANNOT_BE.values():
+        stage.call("XGROUP", "CREATE", name, group, start, "ENTRIESREAD", read_entries)
+    for number in range(60):
+        stage.call("XADD", name, "*", "n", number)
+    stage.call("XGROUP", "CREATE", name, "j", "$", "ENTRIESREAD", 7)
+    ref = Ref(Kind.STREAM, name)
+    told = {row["name"].decode(): row["lag"] for row in stage.client.xinfo_groups(name)}
+    assert told == {"g": -39, "h": 0, "i": 61, "j": 54}
+    for group, wanted in {"g": 60, "h": 61, "i": 60, "j": 0}.items():
+        (row,) = await lags(adapter, group_ref(ref, group))
+        assert row.total == exact(wanted), group
+    assert (await listed(adapter))[ref].backlog == exact(61)
+    assert (await adapter.broker.catalog.detail(ref)).backlog == exact(61)
+
+
+async def test_what_was_trimmed_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
+    """400 unread, 390 of them trimmed: 10 can be read, and 390 are told as lost; so in an emptied stream."""
+    ref = stage.stream("work", 500)
+    stage.group(ref, "g", take=100)
+    stage.call("XTRIM", ref.name, "MAXLEN", 10)
+    (row,) = await lags(adapter, group_ref(ref, "g"))
+    assert (row.total, row.lost) == (exact(10), exact(390))
+    stage.call("XTRIM", ref.name, "MAXLEN", 0)
+    (row,) = await lags(adapter, group_ref(ref, "g"))
+    assert (row.total, row.lost) == (exact(0), exact(400))
+
+
+async def test_without_scripts_lag_is_a_bound(stage: Stage) -> None:
+    """A user who may not run scripts sees that what the server tells cannot be, and what it is at most."""
+    name = stage.name("work")
+    stage.call("XADD", name, "*", "n", 0)
+    stage.call("XGROUP", "CREATE", name, "g", "$", "ENTRIESREAD", 100)
+    stage.call("XADD", name, "*", "n", 1)
+    async with limited(stage, "~* +@all -@scripting") as adapter:
+        (row,) = await lags(adapter, group_ref(Ref(Kind.STREAM, name), "g"))
+    assert (row.total.number, row.total.sort) == (2, Sort.AT_MOST)
+    assert "EVAL" in row.total.why
 
 
 async def test_a_deleted_entry_makes_lag_counted(stage: Stage, adapter: Adapter) -> None:

@@ -13,7 +13,7 @@ from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Edge, Extent, Price, Span
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Page, PendingEntry
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry
 from tests.memory.shelf import MemoryLease, Shelf, TracesHere
 
 BATCH = 1000
@@ -106,11 +106,11 @@ class MemoryGroups:
     def __init__(self, talk: MemoryConversation) -> None:
         self._talk = talk
 
-    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All, or those of one destination."""
         if ref is not None:
             self._talk.shelf.detail(ref)
-        return self._talk.shelf.groups(ref)
+        return Inventory(tuple(self._talk.shelf.groups(ref)))
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """One after the other."""

@@ -16,7 +16,7 @@ from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import unknown
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.topology import Group, GroupLag, Member
+from mqtui.domain.topology import Group, GroupLag, Inventory, Member
 
 CHUNK = 200
 OFFSETS = "__consumer_offsets"
@@ -31,9 +31,9 @@ class KafkaGroups:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
-        found, _ = await list_groups(self._connection)
+        found, untold = await list_groups(self._connection)
         if ref is not None:
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
@@ -42,7 +42,7 @@ class KafkaGroups:
             found += [
                 Group(Ref(Kind.GROUP, name), "share", state, pending=SHARE_ONLY, why=SHARE) for name, state in share
             ]
-        return sorted(found, key=lambda group: group.ref)
+        return Inventory(tuple(sorted(found, key=lambda group: group.ref)), tuple(untold))
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group: what is committed is asked first, the ends after (K14)."""

@@ -11,7 +11,7 @@ from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag
+from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
 
 TOTALS = {"disable_stats": "true", "enable_queue_totals": "true"}
 STREAM_LAG = unknown("the management API does not tell the places of a stream's readers")
@@ -24,7 +24,7 @@ class RabbitGroups:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All queues with their consumers, or one.
 
         Raises:
@@ -38,8 +38,8 @@ class RabbitGroups:
         if ref is not None and ref.kind is not Kind.EXCHANGE:
             rows = [_named(rows, ref)]
         elif ref is not None:
-            return ()
-        return [_group(row, readers[row["name"]]) for row in rows]
+            return Inventory()
+        return Inventory(tuple(_group(row, readers[row["name"]]) for row in rows))
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Ready and unacknowledged messages of each queue, asked of the queues themselves."""

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from time import monotonic
 
 from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.errors import UNAVAILABLE, answered, no_stream
-from mqtui.brokers.redis.lagging import Standing, behind, standing, worst
+from mqtui.brokers.redis.lagging import Ends, LagCounter, Standing, depth_commands, ends_of, standing, worst
 from mqtui.brokers.redis.nodes import Node, Nodes
-from mqtui.brokers.redis.replies import Answer, Reply, entries, items, number, pairs, sure, text
+from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items, number, pairs, sure, text
 from mqtui.brokers.redis.server import Server
+from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
 
@@ -27,9 +29,10 @@ SIZE_SAMPLES = 20
 class StreamCatalog:
     """Streams of all primaries, each in the database of the address."""
 
-    def __init__(self, nodes: Nodes, server: Server) -> None:
+    def __init__(self, nodes: Nodes, server: Server, lags: LagCounter) -> None:
         self._nodes = nodes
         self._server = server
+        self._lags = lags
 
     async def cluster(self) -> Cluster:
         """The server or cluster as a whole."""
@@ -38,14 +41,17 @@ class StreamCatalog:
     async def destinations(self) -> AsyncIterator[Page[Destination]]:
         """All streams: names as SCAN finds them, then the same rows with length, pending and lag.
 
-        The last page of names has a cursor where the budget (`scan-keys`) ended the search before the keyspace did.
+        The last page of names has a cursor where the budget (`scan-keys`) ended the search before the keyspace did, and
+        all say from then on that there may be more.
         """
         found: list[Ref] = []
+        missing = await self.other_nodes()
         async for refs, cursor in self.names():
             found += refs
-            yield Page(tuple(Destination(ref, "stream") for ref in refs), cursor)
+            missing += (self.cut,) if cursor else ()
+            yield Page(tuple(Destination(ref, "stream") for ref in refs), cursor, missing)
         for start in range(0, len(found), ROWS):
-            yield Page(tuple(await self._rows(found[start : start + ROWS])))
+            yield Page(tuple(await self._rows(found[start : start + ROWS])), missing=missing)
 
     async def detail(self, ref: Ref) -> Destination:
         """One stream with its groups, ids and memory.
@@ -79,8 +85,22 @@ class StreamCatalog:
             backlog = unknown(error.title)
         else:
             facts = {"groups": len(groups), "pending": sum(group.pending for group in groups), **facts}
-            backlog = await self._backlog(key, groups, length)
+            ends = Ends(length, entry_id(text(told["last-generated-id"]).encode()), first_entry(told))
+            backlog = await self._backlog(key, groups, ends)
         return Destination(ref, "stream", exact(length), backlog, _size(answers[3]), 1, facts=facts)
+
+    async def other_nodes(self) -> tuple[str, ...]:
+        """Why streams of other servers are not seen: this is one node of a cluster, and was not asked as one (D8)."""
+        if self._nodes.clustered or await self._server.mode() != "cluster":
+            return ()
+        return ("this is one node of a Redis Cluster: what the others hold is missing; redis+cluster:// shows it all",)
+
+    @property
+    def cut(self) -> str:
+        """What is said where the search for streams was cut."""
+        return (
+            f"the search for streams ended after {self._nodes.options.scan_keys:,} keys (scan-keys): there may be more"
+        )
 
     async def names(self) -> AsyncIterator[tuple[list[Ref], bytes | None]]:
         """Streams as they are found, each once. The cursor is None, but for the last page of a search cut short."""
@@ -117,15 +137,15 @@ class StreamCatalog:
         return [row for row in rows if row is not None]
 
     async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
-        """XLEN and XINFO GROUPS of each."""
+        """XINFO GROUPS, XLEN and the ends of each."""
         keys = [name_bytes(ref.name) for ref in refs]
         answers = await self._nodes.scatter([(key, command) for key in keys for command in _depth(key)])
-        return [answers[start : start + 2] for start in range(0, len(answers), 2)]
+        return [answers[start : start + 3] for start in range(0, len(answers), 3)]
 
     async def _row(self, ref: Ref, answers: list[Answer]) -> Destination | None:
         """A row, or None where the stream is gone meanwhile."""
-        length, told = answers
-        refused = next((answer for answer in answers if isinstance(answer, RedisError)), None)
+        told, length, last = answers
+        refused = next((answer for answer in (told, length) if isinstance(answer, RedisError)), None)
         if refused is not None:
             error = answered(refused, "XINFO GROUPS", ref.name)
             if isinstance(error, NotFound):
@@ -138,14 +158,14 @@ class StreamCatalog:
             "groups": len(groups),
             "pending": sum(group.pending for group in groups),
         }
-        backlog = await self._backlog(name_bytes(ref.name), groups, number(length))
+        backlog = await self._backlog(name_bytes(ref.name), groups, ends_of(number(length), last))
         return Destination(ref, "stream", exact(number(length)), backlog, partitions=1, facts=facts)
 
-    async def _backlog(self, key: bytes, groups: list[Standing], length: int) -> Figure:
+    async def _backlog(self, key: bytes, groups: list[Standing], ends: Ends) -> Figure:
         """Lag of the worst group; all of it where nobody reads."""
         if not groups:
-            return exact(length)
-        return worst([await behind(self._nodes, key, group, length) for group in groups])
+            return exact(ends.length)
+        return worst([(await self._lags.lag(key, group, ends)).waiting for group in groups])
 
 
 def stream_key(ref: Ref) -> bytes:
@@ -175,8 +195,14 @@ def require_stream(answer: Answer, ref: Ref) -> None:
         raise NotFound(f"{ref.name} is not a stream", f"The key holds a {kind}.", "mqtui ls lists the streams.")
 
 
-def _depth(key: bytes) -> list[tuple[bytes | str, ...]]:
-    return [("XLEN", key), ("XINFO", "GROUPS", key)]
+def _depth(key: bytes) -> list[Command]:
+    return [("XINFO", "GROUPS", key), *depth_commands(key)]
+
+
+def first_entry(told: Mapping[str, Reply]) -> EntryId | None:
+    """The first id of a stream, out of XINFO STREAM; None where it is empty."""
+    found = _id_of(told.get("first-entry"))
+    return entry_id(found.encode()) if found else None
 
 
 def _id_of(reply: Reply | None) -> str | None:

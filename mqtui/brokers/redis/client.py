@@ -22,6 +22,7 @@ from mqtui.brokers.port import (
 from mqtui.brokers.redis.catalog import StreamCatalog, require_stream, stream_key
 from mqtui.brokers.redis.checks import StreamChecks
 from mqtui.brokers.redis.groups import StreamGroups
+from mqtui.brokers.redis.lagging import LagCounter
 from mqtui.brokers.redis.lease import StreamLease
 from mqtui.brokers.redis.nodes import Nodes, nodes_of
 from mqtui.brokers.redis.options import read
@@ -62,10 +63,11 @@ class RedisBroker:
         self._server = Server(nodes)
         self._checks = StreamChecks(nodes)
         self._tracer = MoveTracer(nodes)
-        streams = StreamCatalog(nodes, self._server)
+        lags = LagCounter(nodes)
+        streams = StreamCatalog(nodes, self._server, lags)
         self.catalog: Catalog = streams
         self.reader: Reader = StreamReader(nodes)
-        self.groups: Groups = StreamGroups(nodes, streams)
+        self.groups: Groups = StreamGroups(nodes, streams, lags)
         self.pending: Pending | None = StreamPending(nodes)
 
     async def identity(self) -> str:

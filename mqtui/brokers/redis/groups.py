@@ -8,13 +8,13 @@ from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.catalog import StreamCatalog, stream_key
 from mqtui.brokers.redis.errors import answered
-from mqtui.brokers.redis.lagging import Standing, behind, standing
+from mqtui.brokers.redis.lagging import CHECKED, LOOKED, Ends, LagCounter, Standing, depth_commands, ends_of, standing
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
-from mqtui.domain.figure import exact, unknown
+from mqtui.domain.figure import counted, exact, unknown
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
-from mqtui.domain.topology import Group, GroupLag, Member, PartitionLag
+from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
 
 ASKED_TOGETHER = 200
 
@@ -22,11 +22,12 @@ ASKED_TOGETHER = 200
 class StreamGroups:
     """Groups, their members and their lag."""
 
-    def __init__(self, nodes: Nodes, catalog: StreamCatalog) -> None:
+    def __init__(self, nodes: Nodes, catalog: StreamCatalog, lags: LagCounter) -> None:
         self._nodes = nodes
         self._catalog = catalog
+        self._lags = lags
 
-    async def groups(self, ref: Ref | None = None) -> Sequence[Group]:
+    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """The groups of one stream, or of all that SCAN finds and this user may read.
 
         `state` is `empty` without consumers, else `members`: Redis itself has no word for it. `idle` is the time since
@@ -38,28 +39,37 @@ class StreamGroups:
         """
         if ref is not None:
             told = await self._told([ref])
-            return await self._with_members([(ref, items(sure(told[0], "XINFO GROUPS", ref.name)))])
+            return Inventory(tuple(await self._with_members([(ref, items(sure(told[0], "XINFO GROUPS", ref.name)))])))
         found: list[Group] = []
-        refused: MqtuiError | None = None
+        unasked: list[MqtuiError] = []
         told_of = 0
-        async for refs, _ in self._catalog.names():
+        missing = await self._catalog.other_nodes()
+        async for refs, cut in self._catalog.names():
+            missing += (self._catalog.cut,) if cut else ()
             for start in range(0, len(refs), ASKED_TOGETHER):
                 some = refs[start : start + ASKED_TOGETHER]
                 rows = [(one, told) for one, told in zip(some, await self._told(some), strict=True)]
                 lists = [(one, items(told)) for one, told in rows if isinstance(told, list)]
                 told_of += len(lists)
-                refused = refused or next(
-                    (answered(each, "XINFO GROUPS") for _, each in rows if isinstance(each, RedisError)), None
-                )
+                errors = [
+                    answered(each, "XINFO GROUPS", one.name) for one, each in rows if isinstance(each, RedisError)
+                ]
+                unasked += [error for error in errors if not isinstance(error, NotFound)]
                 found += await self._with_members(lists)
-        if not told_of and isinstance(refused, NotAuthorised):
-            raise refused
-        return found
+        if not told_of and unasked and isinstance(unasked[0], NotAuthorised):
+            raise unasked[0]
+        if unasked:
+            missing += (f"the groups of {counted(len(unasked), 'stream')} are not known: {unasked[0].title}",)
+        return Inventory(tuple(found), missing)
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each; what was delivered is asked before the ends."""
         for ref in groups:
-            yield await self._lag(ref)
+            yield await self._lag(ref, LOOKED)
+
+    async def count_lag(self, row: GroupLag) -> GroupLag:
+        """The lag of a group, counted as far as to a million entries where the server does not tell it."""
+        return await self._lag(row.group, CHECKED)
 
     async def _told(self, refs: Sequence[Ref]) -> list[Answer]:
         keys = [stream_key(ref) for ref in refs]
@@ -71,26 +81,25 @@ class StreamGroups:
         answers = await self._nodes.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
         return [_group(ref, one, answer) for (ref, one), answer in zip(each, answers, strict=True)]
 
-    async def _lag(self, ref: Ref) -> GroupLag:
+    async def _lag(self, ref: Ref, budget: int) -> GroupLag:
         for stream, name in splits(ref):
             key = name_bytes(stream.name)
-            groups, told = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), ("XINFO", "STREAM", key)])
-            if isinstance(groups, RedisError) or isinstance(told, RedisError):
-                refused = groups if isinstance(groups, RedisError) else told
-                error = answered(refused, "XINFO", stream.name) if isinstance(refused, RedisError) else None
-                if error is None or isinstance(error, NotFound):
+            groups, length, told = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), *depth_commands(key)])
+            refused = next((answer for answer in (groups, length) if isinstance(answer, RedisError)), None)
+            if refused is not None:
+                error = answered(refused, "XINFO", stream.name)
+                if isinstance(error, NotFound):
                     continue
                 return GroupLag(ref, "", (), unknown(error.title))
-            for one in map(standing, items(groups)):
+            for one in map(standing, items(sure(groups, "XINFO GROUPS"))):
                 if one.name == name:
-                    return await self._measured(ref, stream, one, told)
+                    return await self._measured(ref, stream, one, ends_of(number(sure(length, "XLEN")), told), budget)
         return GroupLag(ref, "", (), unknown("there is no such group"))
 
-    async def _measured(self, ref: Ref, stream: Ref, one: Standing, told: Reply) -> GroupLag:
-        facts = pairs(told)
-        lag = await behind(self._nodes, name_bytes(stream.name), one, number(facts["length"]))
-        part = PartitionLag(stream, 0, str(one.delivered), text(facts["last-generated-id"]), lag)
-        return GroupLag(ref, _state(one), (part,), lag)
+    async def _measured(self, ref: Ref, stream: Ref, one: Standing, ends: Ends, budget: int) -> GroupLag:
+        lag = await self._lags.lag(name_bytes(stream.name), one, ends, budget)
+        part = PartitionLag(stream, 0, str(one.delivered), str(ends.last or ""), lag.waiting, lag.lost)
+        return GroupLag(ref, _state(one), (part,), lag.waiting)
 
 
 def group_ref(stream: Ref, name: str) -> Ref:

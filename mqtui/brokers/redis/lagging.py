@@ -1,21 +1,43 @@
-"""How far a group is behind, never made up: the server's own figure, else counted, else a bound.
+"""How far a group is behind, never made up: the server's own figure where it can be true, else counted, else a bound.
 
-`lag` of XINFO GROUPS is nil when the group was set to an arbitrary id or entries between were deleted.
+`lag` of XINFO GROUPS is nil when the group was set to an arbitrary id or entries between were deleted. It is wrong when
+the group was given a wrong ENTRIESREAD [100 on a stream of 1 entry, then 60 entries: -39 on 7.0, 8.0 and Valkey 8.1],
+and it counts entries that were trimmed before the group read them (D7).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis import scripts
+from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.paging import REPLY_BYTES, Pace
-from mqtui.brokers.redis.replies import Reply, after, entries, entry_id, id_bytes, number, pairs, text
-from mqtui.domain.figure import Figure, at_least, exact, unknown
+from mqtui.brokers.redis.replies import Answer, Reply, entry_id, id_bytes, items, number, pairs, text
+from mqtui.brokers.redis.wire import Command
+from mqtui.domain.figure import Figure, Sort, at_least, at_most, exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import name_text
+from mqtui.domain.topology import NOTHING_LOST
 
-COUNTED = 1000
-COUNTED_BYTES = 4 * REPLY_BYTES
+LOOKED = 10_000
+"""Entries counted from each side for one look at a figure; what stands still is not counted again."""
+
+CHECKED = 1_000_000
+"""Entries counted where a limit lies between the bounds."""
+
+SLICE = 2_000
+"""Entries counted in one call: the server serves nobody else meanwhile (2 ms)."""
+
+SLICE_BYTES = 4 << 20
+
+REMEMBERED = 10_000
+"""Groups whose count is remembered."""
+
+NOT_TOLD = unknown("the server does not tell how many entries the group has read")
+WRONG = "the server keeps no lag for this group, or one that cannot be"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +49,23 @@ class Standing:
     pending: int
     delivered: EntryId
     lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """A stream's length, the last id it generated and the first it holds; None: empty, or not told to this user."""
+
+    length: int
+    last: EntryId | None = None
+    first: EntryId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """What a group can still read, and what was trimmed or deleted before it was read."""
+
+    waiting: Figure
+    lost: Figure = NOTHING_LOST
 
 
 def standing(reply: Reply) -> Standing:
@@ -42,30 +81,115 @@ def standing(reply: Reply) -> Standing:
     )
 
 
-async def behind(nodes: Nodes, key: bytes, group: Standing, length: int) -> Figure:
-    """Entries the group was not given yet; `length` is the stream's."""
-    if group.lag is not None:
-        return exact(group.lag)
-    if length == 0:
-        return exact(0)
-    return await counted(nodes, key, group.delivered)
+def depth_commands(key: bytes) -> list[Command]:
+    """What `ends_of` judges: XLEN, and a script that tells first and last id without sending their entries."""
+    return [("XLEN", key), ("EVAL_RO", scripts.ENDS, 1, key)]
 
 
-async def counted(nodes: Nodes, key: bytes, delivered: EntryId) -> Figure:
-    """Entries after an id: exact up to 1,000 entries or 4 MiB of them, a bound beyond."""
-    pace, seen, size, start = Pace(), 0, 0, after(delivered)
-    while seen < COUNTED and size < COUNTED_BYTES:
-        wanted = min(pace.count, COUNTED + 1 - seen)
-        found = entries(await nodes.ask(key, "XRANGE", key, id_bytes(start), "+", "COUNT", wanted, name=name_text(key)))
-        seen += len(found)
-        size += pace.after(found)
-        if len(found) < wanted:
-            return exact(seen)
-        start = after(entry_id(found[-1][0]))
-    return at_least(min(seen, COUNTED), "the server keeps no lag for this group; counting stopped there")
+def ends_of(length: int, told: Answer) -> Ends:
+    """The ends of a stream; only its length where the script can't be used here."""
+    if isinstance(told, RedisError):
+        return Ends(length)
+    last, first = (text(each) for each in items(told))
+    return Ends(length, entry_id(last.encode()), entry_id(first.encode()) if first else None)
 
 
-def worst(figures: list[Figure]) -> Figure:
+def judged(group: Standing, ends: Ends) -> Lag | None:
+    """The lag as far as the server's own figures prove it; None where it must be counted."""
+    told, delivered = group.lag, group.delivered
+    if ends.last is not None and delivered >= ends.last:
+        return Lag(exact(0))
+    if ends.length == 0:
+        return Lag(exact(0), _lost(told, 0))
+    if ends.first is not None and delivered < ends.first:
+        return Lag(exact(ends.length), _lost(told, ends.length))
+    if told is None or told < 0 or told > ends.length:
+        return None
+    if ends.first is not None and (told == 0 or told == ends.length):
+        return None
+    return Lag(exact(told))
+
+
+def _lost(told: int | None, readable: int) -> Figure:
+    if told is None or told < 0:
+        return NOT_TOLD
+    return exact(max(0, told - readable))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What was counted for a group at that place in a stream with those ends, within a budget of entries."""
+
+    delivered: EntryId
+    ends: Ends
+    budget: int
+    found: Figure
+
+    def holds(self, group: Standing, ends: Ends) -> bool:
+        """Whether group and stream stand where they stood."""
+        return ends.last is not None and (self.delivered, self.ends) == (group.delivered, ends)
+
+
+class LagCounter:
+    """Lag of groups. What was counted is remembered while group and stream stand still."""
+
+    def __init__(self, nodes: Nodes) -> None:
+        self._nodes = nodes
+        self._known: dict[tuple[bytes, str], Counted] = {}
+
+    async def lag(self, key: bytes, group: Standing, ends: Ends, budget: int = LOOKED) -> Lag:
+        """Entries of a stream that a group was not given yet: exact, or a bound where the budget was used up."""
+        found = judged(group, ends)
+        if found is not None:
+            return found
+        known = self._known.get((key, group.name))
+        if (
+            known is not None
+            and known.holds(group, ends)
+            and (known.found.sort is Sort.EXACT or budget <= known.budget)
+        ):
+            return Lag(known.found, NOT_TOLD)
+        counted = await self._counted(key, group.delivered, ends, budget)
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[key, group.name] = Counted(group.delivered, ends, budget, counted)
+        return Lag(counted, NOT_TOLD)
+
+    async def _counted(self, key: bytes, delivered: EntryId, ends: Ends, budget: int) -> Figure:
+        """From the group's place on, and where that is too far, what lies before it."""
+        place = id_bytes(delivered)
+        try:
+            behind, whole = await self._count(key, b"(" + place, b"+", budget)
+            if whole:
+                return exact(behind)
+            before, whole = await self._count(key, b"-", place, budget)
+        except UNAVAILABLE as error:
+            return at_most(ends.length, f"{WRONG}, and none can be counted: {error.title}")
+        if whole and before <= ends.length:
+            return exact(ends.length - before)
+        return at_least(behind, f"{WRONG}; counting stopped there")
+
+    async def _count(self, key: bytes, first: bytes, last: bytes, budget: int) -> tuple[int, bool]:
+        """How many entries lie in a range, and whether these are all."""
+        seen = 0
+        while seen < budget:
+            asked = scripts.COUNT, 1, key, first, last, min(SLICE, budget - seen), SLICE_BYTES
+            count, end = items(await self._evaluated(key, asked))
+            seen += number(count)
+            if not end:
+                return seen, True
+            first = b"(" + text(end).encode()
+        return seen, False
+
+    async def _evaluated(self, key: bytes, asked: Command) -> Reply:
+        """By EVAL_RO, or EVAL where that is denied or unknown (before Redis 7)."""
+        try:
+            return await self._nodes.ask(key, "EVAL_RO", *asked, name=name_text(key))
+        except UNAVAILABLE:
+            return await self._nodes.ask(key, "EVAL", *asked, name=name_text(key))
+
+
+def worst(figures: Sequence[Figure]) -> Figure:
     """The largest of several lags; unknown where one of them is."""
     missing = next((figure for figure in figures if figure.number is None), None)
     if missing is not None:

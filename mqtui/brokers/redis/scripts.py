@@ -306,6 +306,33 @@ By the server's own clock. Gives `-` not in the source, `=` handled before, `+` 
 before and is gone), `!` and the run that holds it. Without ids it renews the run's word. The first command that writes
 may run in a full Redis, and lets the next ones."""
 
+ENDS = """
+local told, last, first = redis.call('XINFO', 'STREAM', KEYS[1]), '', ''
+for i = 1, #told, 2 do
+  if told[i] == 'last-generated-id' then last = told[i + 1] end
+  if told[i] == 'first-entry' and told[i + 1] then first = told[i + 1][1] end
+end
+return {last, first}
+"""
+"""KEYS stream. Gives the last id it generated, and the first it holds or ``: their entries are not sent."""
+
+COUNT = """
+local first, most, room, seen, window = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), 0, 8
+while seen < most and room > 0 do
+  local found, size = redis.call('XRANGE', KEYS[1], first, ARGV[2], 'COUNT', math.min(window, most - seen)), 0
+  if #found == 0 then return {seen, ''} end
+  for i = 1, #found do
+    local fields = found[i][2]
+    for j = 1, #fields do size = size + #fields[j] end
+  end
+  seen, room, first = seen + #found, room - size, '(' .. found[#found][1]
+  window = math.max(1, math.min(256, window * 2, math.floor(room * #found / (size + 1))))
+end
+return {seen, string.sub(first, 2)}
+"""
+"""KEYS stream. ARGV first and last id as XRANGE takes them, how many entries and bytes at most. Gives how many there
+are and the last id counted; `` where these are all. Entries are read in the server and not sent."""
+
 OPEN_RECORD = f"""
 redis.pcall('XDEL', KEYS[4], '0-0')
 local known = redis.pcall('HLEN', KEYS[3])

@@ -68,14 +68,21 @@ class Server:
 
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
-        self._version: Version | None = None
+        self._lines: dict[str, str] = {}
 
     async def version(self) -> Version | None:
         """The version; None where INFO can't be used here."""
-        if self._version is None:
-            lines = await known(await self._nodes.of(b""), "server")
-            self._version = version_of(lines) if lines else None
-        return self._version
+        lines = await self._told()
+        return version_of(lines) if lines else None
+
+    async def mode(self) -> str:
+        """`standalone`, `sentinel` or `cluster`; "" where INFO can't be used here."""
+        return (await self._told()).get("redis_mode", "")
+
+    async def _told(self) -> dict[str, str]:
+        if not self._lines:
+            self._lines = await known(await self._nodes.of(b""), "server")
+        return self._lines
 
     async def identity(self) -> str:
         """`<replication id>/<database>`, or of a cluster the least node id; "" where the server does not say.

@@ -1,0 +1,87 @@
+"""Unknown, absent and partial are never figures: what `ls`, `lag`, `groups` and `peek` say where a broker can't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis as redis_py
+
+from tests.cli.driver import Mqtui
+from tests.contract.redis_stage import Stage as RedisStage
+
+
+@pytest.fixture
+def streams(redis_url: str) -> Iterator[RedisStage]:
+    made = RedisStage(redis_url)
+    yield made
+    made.close()
+
+
+def row_of(rows: list[dict[str, Any]], name: str, by: str = "resource") -> dict[str, Any]:
+    """The row with that name."""
+    (found,) = [row for row in rows if row[by] == name]
+    return found
+
+
+def test_lag_that_cannot_be_is_counted_and_fails(mqtui: Mqtui, streams: RedisStage) -> None:
+    """C47: ENTRIESREAD 100 on a stream of one entry, then 60: the server says -39."""
+    name = streams.name("s")
+    streams.call("XADD", name, "*", "a", "b")
+    streams.call("XGROUP", "CREATE", name, "g", "$", "ENTRIESREAD", 100)
+    for _ in range(60):
+        streams.call("XADD", name, "*", "a", "b")
+    failed = mqtui("lag", streams.url, f"{name}/g", "--fail", 10, "--json").refused(1, "lag 60 is 10 or more")
+    assert failed.rows()[0]["lag"] == 60
+    assert row_of(mqtui("ls", streams.url, "--filter", name, "--json").ok().rows(), name)["backlog"] == 60
+    streams.call("XTRIM", name, "MAXLEN", 20)
+    streams.call("XGROUP", "CREATE", name, "h", "0-1", "ENTRIESREAD", 0)
+    told = mqtui("lag", streams.url, "--fail", 21)
+    assert f"{name}/h" in told.text and "41 lost to trimming" in told.text
+    assert f"{name}/h" not in told.err
+
+
+def test_no_group_at_all_fails_a_check(mqtui: Mqtui, redis_url: str) -> None:
+    """C36: a Redis that was flushed has no group that could be behind; a look without a limit is no check."""
+    url = f"{redis_url.removesuffix('/0').rstrip('/')}/9"
+    client = redis_py.Redis.from_url(url)
+    assert client.dbsize() == 0
+    client.close()
+    mqtui("lag", url, "--fail", 10).refused(1, "no group")
+    mqtui("lag", url).ok()
+
+
+def test_streams_that_may_not_be_asked_are_not_forgotten(mqtui: Mqtui, streams: RedisStage) -> None:
+    """Groups of a stream this user has no right to are unknown: a check fails, a list says so."""
+    open_, closed = streams.name("open"), streams.name("closed")
+    for name in (open_, closed):
+        streams.call("XADD", name, "*", "a", "b")
+        streams.call("XGROUP", "CREATE", name, "g", "$")
+    user = f"user-{streams.prefix}"
+    streams.call("ACL", "SETUSER", user, "reset", "on", ">secret", "+@all", f"~{open_}")
+    try:
+        host, port = streams.address.hosts[0]
+        url = f"redis://{user}:secret@{host}:{port}"
+        told = mqtui("groups", url, "--json").ok()
+        assert row_of(told.rows(), f"{open_}/g", "group")
+        assert "are not known" in told.err
+        mqtui("lag", url, "--fail", 10).refused(1, "are not known")
+        mqtui("lag", url, f"{closed}/g", "--fail", 10).refused(1, "lag unknown")
+    finally:
+        streams.call("ACL", "DELUSER", user)
+
+
+def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisStage) -> None:
+    """`ls`, `lag` and `dlq` of a search that ended at its budget are a part; a check over a part fails."""
+    pipe = streams.client.pipeline(transaction=False)
+    for number in range(5000):
+        pipe.set(f"{streams.prefix}:k{number}", "")
+    pipe.execute()
+    name = streams.name("s")
+    streams.call("XADD", name, "*", "a", "b")
+    url = f"{streams.url}?scan-keys=1000"
+
+    for verb in ("ls", "dlq"):
+        assert "ended after 1,000 keys" in mqtui(verb, url).ok().err
+    mqtui("lag", url, "--fail", 1000).refused(1, "may be more")
