@@ -38,4 +38,5 @@ class Address:
         head = scheme.get(self.kind, "kafka+ssl" if self.tls else "kafka") + plus
         hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
         who = f"{self.user}@" if self.user else ""
-        return f"{head}://{who}{hosts}/{self.path}" if self.path else f"{head}://{who}{hosts}"
+        path = "" if self.path in ("", "/") else f"/{self.path}"
+        return f"{head}://{who}{hosts}{path}"

@@ -6,7 +6,8 @@ MqtuiError
 ├── CannotConnect         no conversation with the broker
 │   ├── Unreachable       no such host, refused, timed out before the first answer
 │   ├── TlsRefused        the certificate or the protocol version was refused
-│   └── NotAuthenticated  the name or the secret was refused
+│   ├── NotAuthenticated  the name or the secret was refused
+│   └── NoSuchSpace       the broker has no such vhost or database
 ├── NotAuthorised         a right is missing; the hint names it
 ├── Refused               mqtui will not do it: policy, price, plan
 │   ├── Unsupported       this broker does not offer the verb
@@ -57,6 +58,10 @@ class TlsRefused(CannotConnect):
 
 class NotAuthenticated(CannotConnect):
     """The name or the secret was refused."""
+
+
+class NoSuchSpace(CannotConnect):
+    """The broker has no such vhost or database."""
 
 
 class NotAuthorised(MqtuiError):

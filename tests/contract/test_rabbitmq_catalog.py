@@ -15,6 +15,7 @@ from mqtui.brokers.rabbitmq.routes import matches
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import (
     BadInput,
+    NoSuchSpace,
     NotAuthenticated,
     NotAuthorised,
     NotFound,
@@ -247,7 +248,7 @@ async def test_no_conversation_says_why(rabbit: Rabbit) -> None:
             (replace(right, hosts=(("127.0.0.1", closed_port),)), Unreachable),
             (replace(right, hosts=(("nowhere.invalid", 5672),)), Unreachable),
             (replace(right, secret="wrong-secret"), NotAuthenticated),
-            (replace(right, path="no such vhost"), NotFound),
+            (replace(right, path="no such vhost"), NoSuchSpace),
             (replace(right, tls=True), TlsRefused),
         ):
             async with adapter(address) as broker:

@@ -22,7 +22,7 @@ from mqtui.brokers.redis.client import connect
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.servers.redis import find_server
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
+from mqtui.domain.errors import MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Stored
@@ -81,8 +81,8 @@ async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
         plain_port = replace(secured, hosts=stage.address.hosts)
         for address, error in (
             (secured, TlsRefused),
-            (plain_port, CannotConnect),
-            (replace(secured, tls=False), Unreachable),
+            (plain_port, TlsRefused),
+            (replace(secured, tls=False), TlsRefused),
         ):
             await refused(address, ref, error)
 

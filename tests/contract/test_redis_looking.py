@@ -153,7 +153,7 @@ async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
     """Beyond the budget on both sides a bound; a group and a stream that stand still are not counted again (D7)."""
     ref = stage.stream("work", 300)
     rows = stage.rows(ref)
-    nodes = nodes_of(stage.address, read_options(stage.address.options))
+    nodes = nodes_of(stage.address, read_options(stage.address))
     counter, ends = LagCounter(nodes), Ends(300, entry_id(rows[-1][0]), entry_id(rows[0][0]))
     middle = Standing("g", 0, 0, entry_id(rows[149][0]), None)
     key = ref.name.encode()

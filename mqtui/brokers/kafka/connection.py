@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 
+from mqtui.brokers import doors
+from mqtui.brokers.doors import Door
+from mqtui.brokers.kafka.diagnosis import explained
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
-from mqtui.brokers.kafka.options import Settings, settings
+from mqtui.brokers.kafka.options import Settings, settings, tls_of
 from mqtui.brokers.kafka.threads import apart, awaited, start
 from mqtui.brokers.port import Address
-from mqtui.domain.errors import BrokerTrouble, MqtuiError, TimedOut
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut
 
 Result = TypeVar("Result")
 
@@ -96,6 +99,7 @@ class Connection:
         self._making = threading.Lock()
         self._closed = threading.Event()
         self._silent_until = 0.0
+        self._tls_checked = False
 
     @property
     def codec(self) -> str:
@@ -151,11 +155,11 @@ class Connection:
         waiting = awaited(promise)
         while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
             if (trouble := self.health.verdict()) is not None:
-                raise trouble
+                raise await self._explained(trouble)
         try:
             answer = waiting.result()
         except KafkaException as error:
-            raise self.translate(error, doing) from error
+            raise await self._explained(self.translate(error, doing)) from error
         self.health.well()
         return answer
 
@@ -168,13 +172,20 @@ class Connection:
         found = translate(error, doing)
         return (self.health.verdict() or found) if isinstance(found, TimedOut) else found
 
+    async def _explained(self, error: MqtuiError) -> MqtuiError:
+        return await awaited(apart("doors", lambda: self.explained(error)))
+
+    def explained(self, error: MqtuiError) -> MqtuiError:
+        """The error with its cause, which the listeners are asked for; in a thread that may block."""
+        return explained(self.address, error) if isinstance(error, CannotConnect) else error
+
     @contextmanager
     def translating(self, doing: str) -> Iterator[None]:
         """Let librdkafka's errors leave as the domain's, in a thread that may block."""
         try:
             yield
         except KafkaException as error:
-            raise self.translate(error, doing) from error
+            raise self.explained(self.translate(error, doing)) from error
 
     async def close(self) -> None:
         """Let go of the admin client; its threads end by themselves."""
@@ -183,10 +194,28 @@ class Connection:
             self._admin = None
 
     def _make(self, maker: Callable[[], Result]) -> Result:
+        self._check_tls()
         try:
             return maker()
         except KafkaException as error:
             raise translate(error, "reading the options") from error
+
+    def _check_tls(self) -> None:
+        """Once, before the first client: the files of the TLS options, and the server's name where it is not the
+        address's, which librdkafka can't look for.
+
+        Raises:
+            TlsRefused: a file can't be used, or a server of the address has another name.
+        """
+        if self._tls_checked or (wanted := tls_of(self.address)) is None:
+            return
+        wanted.context()
+        if wanted.server_name:
+            for host, port in self.address.hosts:
+                cause = doors.certificate_refusal(Door(host, port, "Kafka", wanted), wanted)
+                if cause is not None:
+                    raise cause
+        self._tls_checked = True
 
 
 def answer_of(promise: Future[Result]) -> Result:

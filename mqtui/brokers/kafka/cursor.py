@@ -117,7 +117,7 @@ class Cursor:
 
     def _check(self) -> None:
         if (trouble := self._connection.health.verdict()) is not None:
-            raise trouble
+            raise self._connection.explained(trouble)
         if time.monotonic() - self._news > self._patience:
             where = ", ".join(f"{self.topic}/{number}" for number in sorted(self.open))
             raise TimedOut(f"Nothing came from {self.topic}", f"for {self._patience:.0f} s from {where}", "Try again.")

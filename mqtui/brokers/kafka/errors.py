@@ -93,10 +93,10 @@ def translate(error: KafkaException | KafkaError, doing: str) -> MqtuiError:
         return NotAuthorised(f"A right is missing for {doing}", said, f"Needed: {RIGHTS[code]}.")
     if code in LOGIN:
         return NotAuthenticated(
-            "The broker refused the name or the secret", said, "Check the user, the secret and sasl.mechanism."
+            "The broker refused the user or the password", said, "Check user, password and sasl.mechanism."
         )
     if code == KafkaError._SSL:
-        return TlsRefused("TLS was refused", said, "Check the port, ssl.ca.location and the broker's certificate.")
+        return TlsRefused("TLS was refused", said, "See tls.ca, tls.cert, tls.server-name and tls.verify.")
     if code in AWAY:
         return unreachable(said)
     if code in SLOW:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.options import mechanism_of, tls_of
 from mqtui.brokers.port import Address
 
 Answer = TypeVar("Answer")
@@ -119,26 +120,17 @@ def _ask(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
 
 
 def _config(address: Address) -> dict[str, Any]:
-    secure = {
-        (False, False): "PLAINTEXT",
-        (False, True): "SASL_PLAINTEXT",
-        (True, False): "SSL",
-        (True, True): "SASL_SSL",
-    }
-    options = address.options
+    tls, mechanism = tls_of(address), mechanism_of(address)
     config: dict[str, Any] = {
-        "bootstrap_servers": [f"{host}:{port}" for host, port in address.hosts],
+        "bootstrap_servers": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts],
         "client_id": f"{address.prefix}-transactions",
         "request_timeout_ms": PATIENCE_MS,
         "bootstrap_timeout_ms": PATIENCE_MS,
-        "security_protocol": secure[address.tls, bool(address.user)],
+        "security_protocol": ("SASL_" if mechanism else "") + ("SSL" if tls else "PLAINTEXT"),
     }
-    if address.user:
-        config["sasl_mechanism"] = options.get("sasl.mechanism", options.get("sasl.mechanisms", "PLAIN"))
+    if mechanism:
+        config["sasl_mechanism"] = mechanism
         config["sasl_plain_username"], config["sasl_plain_password"] = address.user, address.secret
-    if address.tls:
-        config["ssl_cafile"] = options.get("ssl.ca.location")
-        config["ssl_certfile"] = options.get("ssl.certificate.location")
-        config["ssl_keyfile"] = options.get("ssl.key.location")
-        config["ssl_check_hostname"] = options.get("ssl.endpoint.identification.algorithm", "https") != "none"
+    if tls:
+        config["ssl_context"] = tls.context()
     return config

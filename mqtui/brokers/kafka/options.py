@@ -7,9 +7,12 @@ Options whose name holds a dot go to librdkafka as they are, by the names of its
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
+from mqtui.brokers import tls
 from mqtui.brokers.port import Address
+from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
 Settings: TypeAlias = dict[str, str | int | float | bool]
@@ -48,6 +51,8 @@ FIXED = frozenset(
 )
 """Properties mqtui sets itself: its guarantees depend on them."""
 
+ELSEWHERE = ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location", "ssl.engine.location")
+
 
 def settings(address: Address, role: str) -> Settings:
     """What every client of an address begins with; `role` goes into its client id.
@@ -65,7 +70,10 @@ def settings(address: Address, role: str) -> Settings:
         made["sasl.mechanism"] = "PLAIN"
         made["sasl.username"] = address.user
         made["sasl.password"] = address.secret
+    made |= _tls_settings(tls.of(address, "kafka+ssl"))
     for name, value in address.options.items():
+        if name in tls.NAMES:
+            continue
         if name in FIXED:
             raise BadInput(f"The option {name} can't be set", "mqtui's guarantees depend on it.")
         if "." not in name:
@@ -74,8 +82,60 @@ def settings(address: Address, role: str) -> Settings:
     return made
 
 
+def mechanism_of(address: Address) -> str:
+    """The SASL mechanism an address logs in by; "" where it does not."""
+    given = address.options.get("sasl.mechanism") or address.options.get("sasl.mechanisms") or ""
+    return given or ("PLAIN" if address.user else "")
+
+
+def tls_of(address: Address) -> Tls | None:
+    """The TLS of an address by `tls.*` and by librdkafka's own names for the same; None where it has none.
+
+    Raises:
+        BadInput: as `tls.of`.
+    """
+    found, given = tls.of(address, "kafka+ssl"), address.options
+    if found is None:
+        return None
+    verifies = given.get("enable.ssl.certificate.verification", "true").lower() not in ("false", "0", "no")
+    return replace(
+        found,
+        ca=given.get("ssl.ca.location", found.ca),
+        cert=given.get("ssl.certificate.location", found.cert),
+        key=given.get("ssl.key.location", found.key),
+        key_password=given.get("ssl.key.password", found.key_password),
+        verify=found.verify and verifies,
+        check_name=given.get("ssl.endpoint.identification.algorithm", "https") != "none",
+    )
+
+
+def own_certificate_elsewhere(options: Mapping[str, str]) -> bool:
+    """Whether certificates are given in forms that only librdkafka reads: in the option itself, or a keystore."""
+    return any(name in options for name in ELSEWHERE)
+
+
+def _tls_settings(given: Tls | None) -> Settings:
+    """Librdkafka's properties for `tls.*`. It has none for the server's name: that is checked apart, by `Connection`,
+    and librdkafka then checks the issuer alone.
+    """
+    if given is None:
+        return {}
+    places = {
+        "ssl.ca.location": given.ca,
+        "ssl.certificate.location": given.cert,
+        "ssl.key.location": given.key or given.cert,
+        "ssl.key.password": given.key_password,
+    }
+    made: Settings = {name: value for name, value in places.items() if value}
+    if not given.verify:
+        made["enable.ssl.certificate.verification"] = False
+    if given.server_name or not given.verify:
+        made["ssl.endpoint.identification.algorithm"] = "none"
+    return made
+
+
 def _protocol(address: Address) -> str:
-    if address.user:
+    if mechanism_of(address):
         return "SASL_SSL" if address.tls else "SASL_PLAINTEXT"
     return "SSL" if address.tls else "PLAINTEXT"
 

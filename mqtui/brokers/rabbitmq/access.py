@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+import pika
+
+from mqtui.brokers import doors
+from mqtui.brokers.doors import Door
 from mqtui.brokers.port import Address, CountsSeen
 from mqtui.brokers.rabbitmq import channel as amqp
 from mqtui.brokers.rabbitmq.channel import Channel, Link
@@ -14,7 +19,7 @@ from mqtui.brokers.rabbitmq.io_thread import IoThread
 from mqtui.brokers.rabbitmq.limits import version_of
 from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import Options, parameters, read
-from mqtui.domain.errors import NotFound
+from mqtui.domain.errors import NotFound, TlsRefused, Unreachable
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
 
@@ -82,7 +87,7 @@ class Access:
         self.endings: set[Ending] = set()
         """What gives back and closes whatever is still open; it runs on the I/O thread."""
 
-        self._parameters = parameters(self.options)
+        self._parameters: Sequence[pika.ConnectionParameters] = ()
         self._server: Server | None = None
 
     @property
@@ -101,7 +106,13 @@ class Access:
 
     async def connect(self) -> Link:
         """A connection to be closed by the caller; only on the I/O thread."""
-        link = await amqp.connect(self._parameters, self.shown)
+        if not self._parameters:
+            self._parameters = parameters(self.options)
+        try:
+            link = await amqp.connect(self._parameters, self.shown)
+        except (Unreachable, TlsRefused) as error:
+            places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
+            raise await asyncio.to_thread(doors.explain, places) or error from error
         self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
         return link
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
 
 import httpx
@@ -12,6 +11,7 @@ from pika.adapters.utils import connection_workflow as workflow
 from mqtui.domain.errors import (
     BrokerTrouble,
     MqtuiError,
+    NoSuchSpace,
     NotAuthenticated,
     NotAuthorised,
     NotFound,
@@ -33,27 +33,42 @@ def connecting(error: BaseException, where: str) -> MqtuiError:
     cause = _root(error)
     text = str(cause) or type(cause).__name__
     if isinstance(cause, ssl.SSLError | ssl.CertificateError):
-        return TlsRefused(f"TLS with {where} was refused", text, "See the options tls.ca, tls.cert and tls.verify.")
-    if isinstance(cause, pika_errors.ProbableAuthenticationError | pika_errors.AuthenticationError):
-        return NotAuthenticated(f"{where} does not accept the login", "", "Check the name and the password.")
+        return TlsRefused(f"TLS with {where} was refused", text, "See tls.ca, tls.cert and tls.verify.")
+    if isinstance(cause, pika_errors.ProbableAuthenticationError):
+        return wrong_login(where)
+    if isinstance(cause, pika_errors.AuthenticationError):
+        return NotAuthenticated(
+            f"{where} does not offer the mechanism {text}",
+            "The broker's auth_mechanisms do not have it.",
+            "Set sasl.mechanism to PLAIN or EXTERNAL, whichever the broker takes.",
+        )
     if isinstance(cause, pika_errors.ConnectionClosedByBroker):
         return _refused_login(cause, where)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError) and "not found" in text:
-        return NotFound(f"There is no such vhost: {where}", text, "The path of the URL is the vhost.")
+        return no_vhost(where)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError):
         return NotAuthorised(f"The vhost of {where} may not be used", text, "It needs any permission on that vhost.")
     if isinstance(cause, pika_errors.ProtocolVersionMismatch | pika_errors.IncompatibleProtocolError):
         return Unreachable(f"{where} does not speak AMQP 0-9-1", text, "TLS has a port of its own: amqps://, 5671.")
-    if isinstance(cause, socket.gaierror):
-        return Unreachable(f"No such host: {where}", text, "Check the URL.")
     return Unreachable(f"{where} can't be reached", text, "Is the broker running, and is the port right?")
+
+
+def wrong_login(where: str, said: str = "") -> NotAuthenticated:
+    """The user or the password is wrong; the broker does not say which."""
+    return NotAuthenticated(f"{where} refused the user or the password", said, "Check user and password.")
+
+
+def no_vhost(where: str) -> NoSuchSpace:
+    """There is no vhost of the URL's path."""
+    vhost = where.partition("://")[2].partition("/")[2]
+    return NoSuchSpace(f"There is no vhost {vhost}", f"Asked of {where}.", "The path of the URL is the vhost.")
 
 
 def _refused_login(error: pika_errors.ConnectionClosedByBroker, where: str) -> MqtuiError:
     if error.reply_code == ACCESS_REFUSED:
-        return NotAuthenticated(f"{where} does not accept the login", error.reply_text, "Check name and password.")
+        return wrong_login(where, error.reply_text)
     if error.reply_code == NOT_ALLOWED and "not found" in error.reply_text:
-        return NotFound(f"There is no such vhost on {where}", error.reply_text, "The path of the URL is the vhost.")
+        return no_vhost(where)
     if error.reply_code == NOT_ALLOWED:
         return NotAuthorised(f"The vhost of {where} may not be used", error.reply_text, "It needs a permission there.")
     return BrokerTrouble(f"{where} closed the connection", f"{error.reply_code} {error.reply_text}")
@@ -108,6 +123,7 @@ def management(error: httpx.HTTPError, where: str) -> MqtuiError:
 
 
 TAGS = {
+    "management": "Not management user",
     "monitoring": "Not monitor user",
     "policymaker": "Not policymaker user",
     "administrator": "Not administrator user",
@@ -121,7 +137,11 @@ def answered(response: httpx.Response, what: str) -> MqtuiError:
     if response.status_code == 401 and lacking:
         return NotAuthorised(f"The management API does not show {what}", "", f"The user needs the tag `{lacking}`.")
     if response.status_code == 401:
-        return NotAuthenticated("The management API does not accept the login", what, "It needs the tag `management`.")
+        return NotAuthenticated(
+            "The management API refused the user or the password",
+            f"Asked for {what}.",
+            "Check user and password; the user needs the tag `management`.",
+        )
     if response.status_code == 403:
         return NotAuthorised(f"The management API does not show {what}", "", "The user needs a tag: see `whoami`.")
     if response.status_code == 404:

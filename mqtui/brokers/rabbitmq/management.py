@@ -6,13 +6,16 @@ sampled every 5 s; with `disable_stats` and `enable_queue_totals` they are asked
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
 
+from mqtui.brokers import doors
+from mqtui.brokers.doors import Door
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.options import HINT, Options
 from mqtui.domain.errors import BrokerTrouble, Unsupported
@@ -55,7 +58,8 @@ class Management:
         try:
             response = await self._http().get(url, params=dict(parameters or {}))
         except httpx.HTTPError as error:
-            raise errors.management(error, self._options.management) from error
+            cause = await asyncio.to_thread(doors.explain, [self._door()]) if _no_talk(error) else None
+            raise cause or errors.management(error, self._options.management) from error
         self.date = response.headers.get("date", self.date)
         if response.status_code != 200:
             raise errors.answered(response, what)
@@ -115,6 +119,11 @@ class Management:
         if self._client is not None:
             await self._client.aclose()
 
+    def _door(self) -> Door:
+        parts = urlsplit(self._options.management)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return Door(parts.hostname or "", port, "HTTP", self._options.management_tls)
+
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:
             tls = self._options.management_tls
@@ -122,7 +131,12 @@ class Management:
                 base_url=self._options.management,
                 auth=self._options.management_login,
                 timeout=httpx.Timeout(self._options.timeout * 4, connect=self._options.timeout),
-                verify=tls if tls is not None else True,
+                verify=tls.context() if tls is not None else True,
                 trust_env=False,
             )
         return self._client
+
+
+def _no_talk(error: httpx.HTTPError) -> bool:
+    """Whether nothing was said at all, or not in HTTP."""
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.RemoteProtocolError | httpx.ReadError)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pika
+from pika.credentials import ExternalCredentials
 
+from mqtui.brokers import tls
 from mqtui.brokers.port import Address
-from mqtui.domain.errors import BadInput, TlsRefused
+from mqtui.brokers.tls import Tls
+from mqtui.domain.errors import BadInput
 
 HINT = "Add ?management=http://HOST:15672 to the URL, or -o management=URL to the profile."
 """What to do where the management API would have been asked."""
 
-OPTIONS = ("management", "tls.ca", "tls.cert", "tls.key", "tls.server-name", "tls.verify", "heartbeat", "timeout-ms")
+MECHANISMS = ("PLAIN", "EXTERNAL")
+OPTIONS = ("management", *tls.NAMES, "sasl.mechanism", "heartbeat", "timeout-ms")
 BLOCKED_TIMEOUT = 300.0
 """Seconds a broker in alarm may keep a connection from sending."""
 
@@ -28,13 +31,15 @@ class Options:
     vhost: str
     user: str
     secret: str = field(repr=False)
-    tls: ssl.SSLContext | None
-    server_name: str
+    mechanism: str
+    """PLAIN: user and password; EXTERNAL: the certificate of this client says who it is."""
+
+    tls: Tls | None
     management: str
     """The base URL of the management API, without a login; "" where none was given."""
 
     management_login: tuple[str, str] = field(repr=False)
-    management_tls: ssl.SSLContext | None
+    management_tls: Tls | None
     heartbeat: int
     timeout: float
     prefix: str
@@ -46,7 +51,6 @@ def read(address: Address) -> Options:
 
     Raises:
         BadInput: an option is not known, or its value can't be read.
-        TlsRefused: a certificate file can't be read.
     """
     given = address.options
     for name in given:
@@ -54,16 +58,17 @@ def read(address: Address) -> Options:
             raise BadInput(f"RabbitMQ has no option {name!r}", "", f"It has {', '.join(OPTIONS)}.")
     user, secret = address.user or "guest", address.secret or ("" if address.user else "guest")
     management, login = _management(given.get("management", ""), (user, secret))
+    secured = management.startswith("https:")
     return Options(
         hosts=address.hosts,
         vhost=address.path or "/",
         user=user,
         secret=secret,
-        tls=_context(address) if address.tls else None,
-        server_name=given.get("tls.server-name", ""),
+        mechanism=_mechanism(given.get("sasl.mechanism", "PLAIN")),
+        tls=None if secured and not address.tls else tls.of(address, "amqps"),
         management=management,
         management_login=login,
-        management_tls=_context(address) if management.startswith("https:") else None,
+        management_tls=tls.read(given) if secured else None,
         heartbeat=_number("heartbeat", given.get("heartbeat", "60")),
         timeout=_number("timeout-ms", given.get("timeout-ms", "5000")) / 1000,
         prefix=address.prefix,
@@ -71,7 +76,11 @@ def read(address: Address) -> Options:
 
 
 def parameters(options: Options) -> Sequence[pika.ConnectionParameters]:
-    """What pika connects with, one for each host."""
+    """What pika connects with, one for each host.
+
+    Raises:
+        TlsRefused: a certificate file can't be read.
+    """
     return [_to(options, host, port) for host, port in options.hosts]
 
 
@@ -80,7 +89,7 @@ def _to(options: Options, host: str, port: int) -> pika.ConnectionParameters:
         host=host,
         port=port,
         virtual_host=options.vhost,
-        credentials=pika.PlainCredentials(options.user, options.secret),
+        credentials=_credentials(options),
         heartbeat=options.heartbeat,
         blocked_connection_timeout=BLOCKED_TIMEOUT,
         connection_attempts=1,
@@ -89,8 +98,22 @@ def _to(options: Options, host: str, port: int) -> pika.ConnectionParameters:
         client_properties={"product": "mqtui", "connection_name": options.prefix},
     )
     if options.tls is not None:
-        made.ssl_options = pika.SSLOptions(options.tls, options.server_name or host)
+        made.ssl_options = pika.SSLOptions(options.tls.context(), options.tls.server_name or host)
     return made
+
+
+def _credentials(options: Options) -> pika.PlainCredentials | ExternalCredentials:
+    return (
+        ExternalCredentials()
+        if options.mechanism == "EXTERNAL"
+        else pika.PlainCredentials(options.user, options.secret)
+    )
+
+
+def _mechanism(text: str) -> str:
+    if text.upper() not in MECHANISMS:
+        raise BadInput(f"RabbitMQ has no sasl.mechanism {text!r} here", "", f"It is {' or '.join(MECHANISMS)}.")
+    return text.upper()
 
 
 def _management(url: str, login: tuple[str, str]) -> tuple[str, tuple[str, str]]:
@@ -103,20 +126,6 @@ def _management(url: str, login: tuple[str, str]) -> tuple[str, tuple[str, str]]
         login = (unquote(parts.username), unquote(parts.password or ""))
     bare = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, bare, parts.path.rstrip("/").removesuffix("/api"), "", "")), login
-
-
-def _context(address: Address) -> ssl.SSLContext:
-    given = address.options
-    try:
-        context = ssl.create_default_context(cafile=given.get("tls.ca") or None)
-        if "tls.cert" in given:
-            context.load_cert_chain(given["tls.cert"], given.get("tls.key") or None)
-    except (OSError, ValueError) as error:
-        raise TlsRefused("A certificate file can't be read", str(error), "See tls.ca, tls.cert and tls.key.") from error
-    if given.get("tls.verify", "yes") == "no":
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _number(name: str, text: str) -> int:

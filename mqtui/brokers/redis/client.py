@@ -201,7 +201,7 @@ def connect(address: Address) -> Adapter:
         raise BadInput("The address names no host", "", "redis://host:6379/0")
     if database(address) and address.variant == "cluster":
         raise BadInput("A Redis Cluster has database 0 only")
-    return RedisAdapter(nodes_of(address, read(address.options)))
+    return RedisAdapter(nodes_of(address, read(address)))
 
 
 def _id(reply: Reply | None) -> EntryId | None:

@@ -12,6 +12,7 @@ import redis.exceptions as redis_errors
 from mqtui.domain.errors import (
     BrokerTrouble,
     MqtuiError,
+    NoSuchSpace,
     NotAuthenticated,
     NotAuthorised,
     NotFound,
@@ -66,7 +67,7 @@ def answered(error: redis_errors.RedisError, doing: str = "", name: str = "") ->
     if code == "NOPERM" or "permissions to run" in text or "user executing the script" in text:
         return not_authorised(text, doing, name)
     if code in ("NOAUTH", "WRONGPASS") or isinstance(error, redis_errors.AuthenticationError):
-        return NotAuthenticated("Redis refused the login", text, "Check the user and the password.")
+        return _login(code, text)
     if code == "WRONGTYPE":
         return NotFound(f"{name or 'The key'} is not a stream", text, "mqtui ls lists the streams.")
     if code == "NOGROUP":
@@ -81,6 +82,18 @@ def answered(error: redis_errors.RedisError, doing: str = "", name: str = "") ->
     if "syntax error" in text:
         return Unsupported(f"This Redis does not know {doing}", text, "A newer version does.")
     return BrokerTrouble(f"Redis refused {doing}" if doing else "Redis refused the command", text)
+
+
+def _login(code: str, text: str) -> NotAuthenticated:
+    if code == "NOAUTH" or "Authentication required" in text:
+        return NotAuthenticated(
+            "Redis wants a login",
+            text,
+            "Write user:password@ before the host (:password@ for the default user), or save a profile.",
+        )
+    if "without any password configured" in text:
+        return NotAuthenticated("Redis takes no login", text, "Leave the password out; its default user has none.")
+    return NotAuthenticated("Redis refused the user or the password", text, "Check user and password.")
 
 
 def not_authorised(text: str, doing: str = "", name: str = "") -> NotAuthorised:
@@ -105,22 +118,21 @@ def no_stream(name: str) -> NotFound:
     return NotFound(f"No stream {name!r}", "Redis has no such key.", "mqtui ls lists the streams.")
 
 
-def not_connected(error: Exception, where: str) -> MqtuiError:
+def not_connected(error: Exception, where: str, database: int = 0) -> MqtuiError:
     """Why there is no conversation with a server."""
+    if "DB index is out of range" in str(error) or "SELECT is not allowed" in str(error):
+        hint = "The path of the URL is the database. A server has 16, from 0, unless its setting databases says more."
+        return NoSuchSpace(f"Redis at {where} has no database {database}", str(error), hint)
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLError):
-            hint = "See the options tls.ca, tls.cert and tls.verify; does the port speak TLS?"
-            return TlsRefused(f"No TLS with {where}", str(cause), hint)
+            return TlsRefused(f"No TLS with {where}", str(cause), "See tls.ca, tls.cert and tls.verify.")
     if isinstance(error, redis_errors.BusyLoadingError):
         return answered(error)
     if isinstance(error, redis_errors.AuthenticationError | redis_errors.ResponseError):
         return answered(error, "AUTH")
-    hint = "Is it running, and reachable?"
-    if "losed" in str(error):
-        hint = "Does the port speak TLS? Then it is rediss://."
-    elif not str(error):
-        hint += " A port without TLS says nothing to rediss://."
-    return Unreachable(f"Cannot reach Redis at {where}", str(error) or "no answer in time", hint)
+    return Unreachable(
+        f"Cannot reach Redis at {where}", str(error) or "no answer in time", "Is it running, and reachable?"
+    )
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

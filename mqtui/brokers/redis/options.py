@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mqtui.brokers import tls
+from mqtui.brokers.address import Address
+from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
 YES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
@@ -38,11 +41,8 @@ class Options:
     scan_keys: int = 5_000_000
     """Keys looked at in search of streams (`scan-keys`)."""
 
-    tls_ca: str = ""
-    tls_cert: str = ""
-    tls_key: str = ""
-    tls_server_name: str = ""
-    tls_verify: bool = True
+    tls: Tls | None = None
+    """What to trust and to show; None: no TLS."""
 
 
 NAMES = (
@@ -54,20 +54,17 @@ NAMES = (
     "reply-ms",
     "reconnect-ms",
     "scan-keys",
-    "tls.ca",
-    "tls.cert",
-    "tls.key",
-    "tls.server-name",
-    "tls.verify",
+    *tls.NAMES,
 )
 
 
-def read(given: Mapping[str, str]) -> Options:
+def read(address: Address) -> Options:
     """The settings an address carries.
 
     Raises:
         BadInput: an option is not known, or its value can't be read.
     """
+    given = address.options
     for name in given:
         if name not in NAMES:
             raise BadInput(f"Redis has no option {name!r}", "", f"It has {', '.join(NAMES)}.")
@@ -82,11 +79,7 @@ def read(given: Mapping[str, str]) -> Options:
         reply=_seconds(given, "reply-ms", plain.reply),
         reconnect=_seconds(given, "reconnect-ms", plain.reconnect),
         scan_keys=_number("scan-keys", given.get("scan-keys", str(plain.scan_keys))),
-        tls_ca=given.get("tls.ca", ""),
-        tls_cert=given.get("tls.cert", ""),
-        tls_key=given.get("tls.key", ""),
-        tls_server_name=given.get("tls.server-name", ""),
-        tls_verify=_flag(given, "tls.verify", unless=plain.tls_verify),
+        tls=tls.of(address, f"rediss+{address.variant}" if address.variant else "rediss"),
     )
 
 

@@ -9,15 +9,18 @@ from typing import Any, TypeAlias, cast
 
 import redis.exceptions as redis_errors
 from hiredis import pack_command
-from redis.asyncio.connection import Connection, SSLConnection
+from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from mqtui.brokers import doors
+from mqtui.brokers.doors import Door
 from mqtui.brokers.port import Address
 from mqtui.brokers.redis.errors import RepliesLost, not_connected
 from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, sure, text
-from mqtui.domain.errors import BadInput
+from mqtui.brokers.tls import Tls
+from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused, Unreachable
 
 Command: TypeAlias = Sequence[bytes | str | int]
 READ_SIZE = 1 << 18
@@ -30,8 +33,9 @@ class Wire:
     broken.
     """
 
-    def __init__(self, connection: Connection, where: str, options: Options) -> None:
-        self.where = where
+    def __init__(self, connection: Connection, door: Door, options: Options) -> None:
+        self.where = door.shown
+        self._door = door
         self._connection = connection
         self._patience = options.reply
         self._greeting = options.timeout
@@ -50,11 +54,17 @@ class Wire:
                 await connect()
         except (redis_errors.RedisError, TimeoutError) as error:
             await self.close()
-            raise not_connected(error, self.where) from error
+            raise await self._explained(not_connected(error, self.where, int(self._connection.db or 0))) from error
         except BaseException:
             await self.close()
             raise
         return self
+
+    async def _explained(self, error: MqtuiError) -> MqtuiError:
+        """The error with its cause, if the port itself tells it."""
+        if not isinstance(error, Unreachable | TlsRefused):
+            return error
+        return await asyncio.to_thread(doors.explain, [self._door]) or error
 
     @property
     def alive(self) -> bool:
@@ -109,16 +119,16 @@ class Wire:
         await self._connection.disconnect(nowait=not self.alive)
 
 
-class NamedConnection(SSLConnection):
-    """TLS to a server whose certificate has another name than its address."""
+class TlsConnection(Connection):
+    """A connection with the TLS of `tls.*`."""
 
-    def __init__(self, server_name: str, **named: Any) -> None:
+    def __init__(self, tls: Tls, **named: Any) -> None:
         super().__init__(**named)
-        self._server_name = server_name
+        self._tls = tls
 
     def _connection_arguments(self) -> Mapping[str, Any]:
         arguments: dict[str, Any] = dict(super()._connection_arguments())
-        return arguments | {"server_hostname": self._server_name} if self._server_name else arguments
+        return arguments | {"ssl": self._tls.context()}
 
 
 def wire_to(address: Address, options: Options, host: str, port: int, *, sentinel: bool = False) -> Wire:
@@ -136,17 +146,10 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "socket_read_size": READ_SIZE,
         "retry": Retry(NoBackoff(), 0),
     }
-    where = f"{host}:{port}"
-    if not address.tls:
-        return Wire(Connection(**named), where, options)
-    named |= {
-        "ssl_ca_certs": options.tls_ca or None,
-        "ssl_certfile": options.tls_cert or None,
-        "ssl_keyfile": options.tls_key or None,
-        "ssl_cert_reqs": "required" if options.tls_verify else "none",
-        "ssl_check_hostname": options.tls_verify,
-    }
-    return Wire(NamedConnection(options.tls_server_name, **named), where, options)
+    door = Door(host, port, "Redis", options.tls)
+    if options.tls is None:
+        return Wire(Connection(**named), door, options)
+    return Wire(TlsConnection(options.tls, **named), door, options)
 
 
 def database(address: Address) -> int:

@@ -82,19 +82,23 @@ def recipe(
     flags: Sequence[str],
     config: Sequence[str] = (),
     sasl_users: Mapping[str, str] | None = None,
+    listeners: Mapping[str, str] | None = None,
     joins: Recipe | None = None,
 ) -> Recipe:
     """Write a node's files into ``folder``, a new one, and return how it is started.
 
     ``config`` are further lines of server.properties. With ``sasl_users`` (passwords by user) a third listener,
-    ``sasl``, speaks SASL_PLAINTEXT with PLAIN, and only the plain listener's users are above ACLs. With ``joins`` it is
-    a broker more in that node's cluster, by the id 2, whose controller it uses.
+    ``sasl``, speaks SASL_PLAINTEXT with PLAIN, and only the plain listener's users are above ACLs. ``listeners`` are
+    further ones: a name in small letters, and its protocol (``SSL``), or ``PROTOCOL@HOST:PORT`` where clients are told
+    to go elsewhere. With ``joins`` it is a broker more in that node's cluster, by the id 2, whose controller it uses.
     """
-    plain, controller, sasl = free_ports(3)
+    more = dict(listeners or {})
+    plain, controller, sasl, *others = free_ports(3 + len(more))
     ports = {"kafka": plain} | ({"sasl": sasl} if sasl_users else {}) | ({} if joins else {"controller": controller})
+    ports |= dict(zip(more, others, strict=True))
     folder.mkdir()
     _copy_template(home / "template", folder / "data")
-    settings = SETTINGS | _places(folder / "data", ports)
+    settings = SETTINGS | _places(folder / "data", ports, more)
     if joins is not None:
         settings |= _join(folder / "data", joins)
     properties = folder / "server.properties"
@@ -116,7 +120,7 @@ def format_process(name: str, folder: Path, runtime: java.Java, jars: Sequence[P
     """Return the process that formats ``folder/template``."""
     properties = folder / "format.properties"
     ports = {"kafka": 9092, "controller": 9093}
-    places = SETTINGS | _places(folder / "template", ports)
+    places = SETTINGS | _places(folder / "template", ports, {})
     properties.write_text("".join(f"{key}={value}\n" for key, value in places.items()), encoding="utf-8")
     argv = command(
         runtime, jars, (_QUICK,), "kafka.tools.StorageTool", "format", "-t", _random_id(), "-c", str(properties)
@@ -142,14 +146,16 @@ def _random_id() -> str:
     return "m" + base64.urlsafe_b64encode(secrets.token_bytes(16)).decode().rstrip("=")[1:]
 
 
-def _places(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    known = {"PLAINTEXT": "kafka", "CONTROLLER": "controller", "SASL": "sasl"}
-    listeners = {name: ports[port] for name, port in known.items() if port in ports}
-    spelled = {name: f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()}
+def _places(data: Path, ports: Mapping[str, int], more: Mapping[str, str]) -> dict[str, str]:
+    known = {"PLAINTEXT": "kafka", "CONTROLLER": "controller", "SASL": "sasl"} | {name.upper(): name for name in more}
+    bound = {name: f"{LOOPBACK}:{ports[port]}" for name, port in known.items() if port in ports}
+    told = bound | {name.upper(): place for name, how in more.items() if (place := how.partition("@")[2])}
+    protocols = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", "SASL": "SASL_PLAINTEXT"}
+    protocols |= {name.upper(): how.partition("@")[0] for name, how in more.items()}
     return {
-        "listeners": ",".join(spelled.values()),
-        "advertised.listeners": ",".join(place for name, place in spelled.items() if name != "CONTROLLER"),
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT",
+        "listeners": ",".join(f"{name}://{place}" for name, place in bound.items()),
+        "advertised.listeners": ",".join(f"{name}://{told[name]}" for name in bound if name != "CONTROLLER"),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name, protocol in protocols.items()),
         "log.dirs": str(data),
     } | ({"controller.quorum.voters": f"1@{LOOPBACK}:{ports['controller']}"} if "controller" in ports else {})
 

@@ -113,13 +113,15 @@ class Servers:
         *,
         config: Sequence[str] = (),
         sasl_users: Mapping[str, str] | None = None,
+        listeners: Mapping[str, str] | None = None,
         joins: str | None = None,
     ) -> str:
         """Start a Kafka node and return its URL, that of the plain listener.
 
         ``config`` are lines of server.properties. ``sasl_users`` (passwords by user) opens the port ``sasl``
-        (SASL_PLAINTEXT, PLAIN) with ACLs; the plain listener is above them. ``joins`` names a running node: this one is
-        the second broker of its cluster. Raises KafkaMissing, ServerFailed.
+        (SASL_PLAINTEXT, PLAIN) with ACLs; the plain listener is above them. ``listeners`` are further ones (see
+        kafka.recipe). ``joins`` names a running node: this one is the second broker of its cluster. Raises
+        KafkaMissing, ServerFailed.
         """
         if name == "kafka" and not config and not sasl_users and (url := self._borrow("kafka")):
             return url
@@ -135,6 +137,7 @@ class Servers:
                 flags=installed.flags,
                 config=config,
                 sasl_users=sasl_users,
+                listeners=listeners,
                 joins=None if joins is None else self._own(joins),
             )
         )

@@ -1,0 +1,72 @@
+"""Why a server's certificate is refused, in words: its name, its time or its issuer."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, datetime
+
+from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
+
+from mqtui.brokers.tls import Tls
+from mqtui.domain.errors import TlsRefused
+
+# Numbers of OpenSSL's x509_vfy.h.
+NOT_YET_VALID, EXPIRED = 9, 10
+UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
+OTHER_NAME = frozenset({62, 64})
+MOST_NAMES = 5
+
+
+def refused_certificate(
+    where: str, host: str, tls: Tls, error: ssl.SSLCertVerificationError, der: bytes | None
+) -> TlsRefused:
+    """The error of a refused certificate; `der` is the certificate, as far as it could be had."""
+    found = x509.load_der_x509_certificate(der) if der else None
+    if error.verify_code in OTHER_NAME:
+        return _other_name(where, tls.server_name or host, _names(found) if found else [])
+    if error.verify_code in (EXPIRED, NOT_YET_VALID):
+        return _other_time(where, found, error)
+    if error.verify_code in UNKNOWN_ISSUER:
+        by = f"issued by {found.issuer.rfc4514_string()}; " if found else ""
+        trusted = f"the authorities of {tls.ca}" if tls.ca else "this system's authorities"
+        return TlsRefused(
+            f"The issuer of the certificate of {where} is not known",
+            f"{by}{trusted} do not vouch for it ({error.verify_message})",
+            "Set tls.ca to a PEM file with the certificate of its issuer.",
+        )
+    return TlsRefused(
+        f"The certificate of {where} is refused", error.verify_message, "See tls.ca, tls.server-name and tls.verify."
+    )
+
+
+def _other_name(where: str, asked: str, names: list[str]) -> TlsRefused:
+    has = f"It is for {', '.join(names[:MOST_NAMES])}" if names else "It names no host"
+    has += f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    hint = f"Use a name it has in the URL, or set tls.server-name={names[0]}." if names else "See tls.server-name."
+    return TlsRefused(f"The certificate of {where} has another name", f"{has}, not for {asked}.", hint)
+
+
+def _other_time(where: str, found: x509.Certificate | None, error: ssl.SSLCertVerificationError) -> TlsRefused:
+    if error.verify_code == NOT_YET_VALID:
+        since = f"It begins on {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC." if found else error.verify_message
+        return TlsRefused(f"The certificate of {where} is not valid yet", since, "Is this machine's clock right?")
+    own = found is not None and found.not_valid_after_utc < datetime.now(UTC)
+    until = f"It was valid until {found.not_valid_after_utc:%Y-%m-%d %H:%M} UTC." if found and own else ""
+    return TlsRefused(
+        f"The certificate of {where} has expired",
+        until or f"One of its issuers' has ({error.verify_message}).",
+        "Whoever runs the broker has to renew it; tls.verify=no goes on without a proof of who answers.",
+    )
+
+
+def _names(found: x509.Certificate) -> list[str]:
+    """Host names and addresses of a certificate, those of DNS first."""
+    try:
+        more = found.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    if not isinstance(more, x509.SubjectAlternativeName):
+        return []
+    numbers = [str(number) for number in more.get_values_for_type(x509.IPAddress)]
+    return [*more.get_values_for_type(x509.DNSName), *numbers]

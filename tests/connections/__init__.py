@@ -1,0 +1,1 @@
+"""Connections that come about, and every mistake that keeps one from it, on real brokers."""

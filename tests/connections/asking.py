@@ -1,0 +1,20 @@
+"""What each face says of a URL."""
+
+from __future__ import annotations
+
+from mqtui.domain.errors import MqtuiError, Unsupported
+from mqtui.services.browse import destinations
+from mqtui.services.session import opened
+
+
+async def trouble(url: str) -> MqtuiError | None:
+    """What keeps a look from its answer: the cluster, then what it has, as `mqtui ls` and the console begin."""
+    try:
+        async with opened(url) as session:
+            await session.broker.catalog.cluster()
+            await destinations(session.broker, None, "")
+    except Unsupported:
+        return None
+    except MqtuiError as error:
+        return error
+    return None

@@ -1,0 +1,196 @@
+"""Every mistake is told by its cause, in the same words on the three brokers; `tls.*` reach every client.
+
+One test a broker: each has a server of its own with every sort of door, started once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mqtui.brokers.adapters import connect
+from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.kafka_python import release
+from mqtui.brokers.port import Address
+from mqtui.cli.exits import NO_CONNECTION, code
+from mqtui.demo.servers.ports import free_ports
+from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused
+from mqtui.profiles.url import parse
+from tests.brokers import Brokers
+from tests.cli.driver import Mqtui
+from tests.connections import servers
+from tests.connections.asking import trouble
+from tests.connections.certificates import KEY_PASSWORD, SERVER_NAME, Certificates, made
+from tests.connections.mistakes import LOGIN, MISTAKES, SECURE, Mistake, secure
+from tests.connections.servers import HERE, Doors
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    """Certificates of the test's own, and mqtui's folders too."""
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"MQTUI_{name}_DIR", str(tmp_path / name.lower()))
+    return made(tmp_path)
+
+
+def test_kafka(brokers: Brokers, files: Certificates, redis_url: str, tmp_path: Path) -> None:
+    with with_others(servers.kafka(brokers, files), redis_url) as doors:
+        asyncio.run(every_mistake(doors))
+        asyncio.run(every_tls_option(doors, login=LOGIN, guarded="sasls"))
+        asyncio.run(kafka_python_sees_the_same(doors))
+        the_command_line_says_it(doors, tmp_path)
+
+
+def test_rabbitmq(brokers: Brokers, files: Certificates, redis_url: str, tmp_path: Path) -> None:
+    with with_others(servers.rabbitmq(brokers, files), redis_url) as doors:
+        asyncio.run(every_mistake(doors))
+        asyncio.run(every_tls_option(doors))
+        asyncio.run(management_sees_the_same(doors))
+        the_command_line_says_it(doors, tmp_path)
+
+
+def test_redis(brokers: Brokers, files: Certificates, kafka_url: str, tmp_path: Path) -> None:
+    with with_others(servers.redis(brokers, files, tmp_path), kafka_url) as doors:
+        asyncio.run(every_mistake(doors))
+        asyncio.run(every_tls_option(doors, login=LOGIN))
+        the_command_line_says_it(doors, tmp_path)
+
+
+class with_others(AbstractContextManager[Doors]):
+    """The doors, with a port nobody listens on and another broker's."""
+
+    def __init__(self, opened: AbstractContextManager[Doors], other: str) -> None:
+        self._opened = opened
+        self._other = parse(other)[0].hosts[0][1]
+
+    def __enter__(self) -> Doors:
+        doors = self._opened.__enter__()
+        doors.ports.update({"nobody": free_ports(1)[0], "other": self._other})
+        return doors
+
+    def __exit__(self, *how: object) -> None:
+        self._opened.__exit__(None, None, None)
+
+
+async def every_mistake(doors: Doors) -> None:
+    """All at once: each waits for its own broker."""
+    known = [mistake for mistake in MISTAKES if doors.kind in mistake.urls]
+    told = await asyncio.gather(*(trouble(hasty(doors, mistake.urls[doors.kind](doors))) for mistake in known))
+    wrong = [fault for mistake, error in zip(known, told, strict=True) if (fault := fault_of(mistake, error))]
+    assert not wrong, "\n".join(wrong)
+
+
+def fault_of(mistake: Mistake, error: MqtuiError | None) -> str:
+    """What is wrong with the words of an error, if anything is."""
+    if error is None:
+        return f"{mistake.name}: no trouble"
+    told = f"{error.title} | {error.detail} | {error.hint}"
+    missing = [word for word in mistake.words if word.lower() not in told.lower()]
+    shown = [secret for secret in ("wr0ng", servers.PASSWORD) if secret in told]
+    right = isinstance(error, mistake.error) and code(error) == NO_CONNECTION and error.hint and not missing
+    return "" if right and not shown else f"{mistake.name}: {type(error).__name__} {told}; missing {missing} {shown}"
+
+
+def hasty(doors: Doors, url: str) -> str:
+    """With less patience, where the client has it as an option: a port that says nothing is waited for to the end."""
+    return url if doors.kind == "kafka" else f"{url}{'&' if '?' in url else '?'}timeout-ms=1500"
+
+
+async def every_tls_option(doors: Doors, *, login: str = "", guarded: str = "tls") -> None:
+    """Each option does its work: the authority, this client's certificate and key, the name, and no proof at all."""
+    files = doors.files
+    own = f"tls.cert={files.client.certificate}&tls.key={files.client.key}"
+    urls = {
+        "authority": secure(doors, guarded, login=login),
+        "authority and own certificate": secure(doors, "mutual", more=own),
+        "another name": secure(doors, guarded, host="localhost", login=login, more=f"tls.server-name={SERVER_NAME}"),
+        "no proof": secure(doors, guarded, trust="", login=login, more="tls.verify=no"),
+        "no proof, another name": secure(doors, guarded, trust="", login=login, host="localhost", more="tls.verify=no"),
+    }
+    seen = dict(zip(urls, await asyncio.gather(*map(trouble, urls.values())), strict=True))
+    assert seen == dict.fromkeys(urls)
+    sealed = replace(parse(urls["authority and own certificate"])[0])
+    sealed = replace(sealed, options={**sealed.options, "tls.key": str(files.sealed)})
+    assert "tls.key-password" in str(await refusal(sealed))
+    assert "wrong" in str(await refusal(replace(sealed, options={**sealed.options, "tls.key-password": "wr0ng"})))
+    await asked(replace(sealed, options={**sealed.options, "tls.key-password": KEY_PASSWORD}))
+    wrong_name = await trouble(secure(doors, guarded, host="localhost", login=login, more="tls.server-name=other.shop"))
+    assert isinstance(wrong_name, TlsRefused) and "other.shop" in str(wrong_name)
+    for option, path in (("tls.ca", files.sealed), ("tls.ca", "/no/such.pem"), ("tls.cert", files.authority.key)):
+        told = await trouble(f"{SECURE[doors.kind]}://{HERE}:{doors.ports['tls']}?{option}={path}")
+        assert isinstance(told, TlsRefused) and option in told.title and str(path) in told.detail, told
+    strange = replace(parse(secure(doors, "mutual"))[0])
+    paths = {"tls.cert": str(files.stranger.certificate), "tls.key": str(files.stranger.key)}
+    assert "does not take the certificate" in str(await refusal(replace(strange, options={**strange.options, **paths})))
+    without = f"{secure(doors, guarded).replace(SECURE[doors.kind], servers_plain(doors))}"
+    dropped = await trouble(without)
+    assert isinstance(dropped, BadInput) and f"{SECURE[doors.kind]}://" in dropped.hint
+
+
+def servers_plain(doors: Doors) -> str:
+    """The scheme without TLS."""
+    return {"kafka": "kafka", "rabbitmq": "amqp", "redis": "redis"}[doors.kind]
+
+
+async def asked(address: Address) -> None:
+    """One question, answered."""
+    adapter = connect(address)
+    try:
+        assert await adapter.broker.catalog.cluster()
+    finally:
+        await adapter.close()
+
+
+async def refusal(address: Address) -> MqtuiError:
+    """Why that question is not answered."""
+    with pytest.raises(TlsRefused) as refused:
+        await asked(address)
+    return refused.value
+
+
+async def kafka_python_sees_the_same(doors: Doors) -> None:
+    """kafka-python's admin client gets the release, which librdkafka can't ask for, over each sort of TLS."""
+    own = f"tls.cert={doors.files.client.certificate}&tls.key={doors.files.client.key}"
+    urls = (
+        secure(doors, "sasls", login=LOGIN),
+        secure(doors, "mutual", more=own),
+        secure(doors, "tls", host="localhost", more=f"tls.server-name={SERVER_NAME}"),
+        secure(doors, "tls", trust="", host="localhost", more="tls.verify=no"),
+    )
+    releases = await asyncio.gather(*(release(Connection(parse(url)[0])) for url in urls))
+    assert all(releases), releases
+
+
+async def management_sees_the_same(doors: Doors) -> None:
+    """The management API over TLS takes the same options, and tells the same causes."""
+    plain, api = doors.ports["plain"], doors.ports["management-tls"]
+    url = f"amqp://guest:guest@{HERE}:{plain}/?management=https://"
+    ca = f"tls.ca={doors.files.authority.certificate}"
+    assert await trouble(f"{url}{HERE}:{api}&{ca}") is None
+    assert await trouble(f"{url}localhost:{api}&{ca}&tls.server-name={SERVER_NAME}") is None
+    assert await trouble(f"{url}localhost:{api}&tls.verify=no") is None
+    for wrong, words in (
+        (f"{url}{HERE}:{api}", ("issuer", "tls.ca")),
+        (f"{url}localhost:{api}&{ca}", ("another name", SERVER_NAME)),
+        (f"{url}{HERE}:{doors.ports['management']}&{ca}", ("does not speak TLS", "http://")),
+        (f"{url.replace('https', 'http')}{HERE}:{api}", ("speaks TLS", "https://")),
+        (f"{url.replace('https', 'http')}{HERE}:{plain}", ("speaks AMQP, not HTTP",)),
+        (f"{url.replace('https', 'http')}{HERE}:{doors.ports['nobody']}", ("Nobody listens",)),
+        (f"{url.replace('guest:guest', 'guest:wr0ng').replace('https', 'http')}{HERE}:{doors.ports['management']}", ()),
+    ):
+        told = await trouble(wrong)
+        assert told is not None and code(told) == NO_CONNECTION, wrong
+        assert all(word in str(told) for word in words), told
+        assert "wr0ng" not in str(told)
+
+
+def the_command_line_says_it(doors: Doors, folder: Path) -> None:
+    """What the command line prints is what the error says, and ends with 3."""
+    mqtui = Mqtui(folder, "")
+    mqtui("peek", secure(doors, host="localhost"), "x").refused(
+        NO_CONNECTION, "another name", "tls.server-name=broker.shop"
+    )
