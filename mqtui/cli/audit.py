@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from datetime import datetime
 
 import click
 
@@ -12,6 +11,7 @@ from mqtui.cli import options
 from mqtui.cli.exits import DONE, NOT_ALL
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded
+from mqtui.domain.times import written_time
 
 
 @click.command()
@@ -39,7 +39,7 @@ def _audit(output: Output, limit: int) -> int:
             [
                 (
                     entry.n,
-                    datetime.fromtimestamp(entry.time / 1000).astimezone().isoformat(sep=" ", timespec="seconds"),
+                    written_time(entry.time, "%Y-%m-%d %H:%M:%S"),
                     f"{entry.operator}@{entry.host}",
                     entry.profile,
                     entry.verb,

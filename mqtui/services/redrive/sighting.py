@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
@@ -14,6 +13,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Price, Span
+from mqtui.domain.times import written_time
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.origins import (
     RouteCounter,
@@ -89,7 +89,7 @@ def sighting_facts(
     if seen is not None and seen.opened:
         facts.append(("opened", opened_in_words(seen.opened)))
     if seen is not None:
-        when = datetime.fromtimestamp(seen.at / 1000).astimezone().isoformat(timespec="seconds")
+        when = written_time(seen.at, "%Y-%m-%d %H:%M:%S")
         facts.append(("seen", f"{counted(seen.letters, 'letter')} at {when}: each says where it came from"))
     return facts
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 import msgspec
 
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
+from mqtui.domain.times import calendar_time
 from mqtui.services.redrive.order import Order, read_recipe
 from mqtui.state.runs import RunRecord
 
@@ -57,4 +57,5 @@ def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
 
 def instant(time_ms: int | None) -> str:
     """A time in ms since the epoch as the command line takes it; "" where there is none."""
-    return "" if time_ms is None else datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    time = calendar_time(time_ms)
+    return "" if time is None else time.isoformat(timespec="milliseconds")
