@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, ShareConsumer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, ShareConsumer, TopicPartition
 
 from mqtui.brokers.kafka import offsets
-from mqtui.brokers.port import Adapter
+from mqtui.brokers.port import Adapter, CountsLag
+from mqtui.domain.figure import exact
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag
+from mqtui.services import lag
 from tests.contract.asking import eventually, listed
-from tests.contract.kafka_stage import WAIT, Stage
+from tests.contract.kafka_stage import WAIT, Stage, until
 
 
 @pytest.fixture
@@ -51,8 +53,8 @@ def polled(poll: Callable[[float], object], close: Callable[[], object]) -> Iter
 
 
 async def lag_of(adapter: Adapter, name: str) -> GroupLag:
-    (lag,) = [lag async for lag in adapter.broker.groups.lag([Ref(Kind.GROUP, name)])]
-    return lag
+    (row,) = [row async for row in adapter.broker.groups.lag([Ref(Kind.GROUP, name)])]
+    return row
 
 
 async def group_of(adapter: Adapter, name: str) -> Group | None:
@@ -83,11 +85,11 @@ async def test_members_and_what_they_read(stage: Stage, adapter: Adapter, protoc
         (member,) = group.members
         assert member.client == "reader"
         assert member.assigned == ((ref.name, 0), (ref.name, 1))
-        lag = await lag_of(adapter, name)
-        assert lag.state == "Stable"
-        assert [(part.partition, part.committed, part.end) for part in lag.parts] == [(0, "", "5"), (1, "", "5")]
-        assert not lag.total.known
-        assert "committed" in lag.total.why
+        row = await lag_of(adapter, name)
+        assert row.state == "Stable"
+        assert [(part.partition, part.committed, part.end) for part in row.parts] == [(0, "", "5"), (1, "", "5")]
+        assert not row.total.known
+        assert "committed" in row.total.why
 
 
 async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adapter) -> None:
@@ -103,10 +105,11 @@ async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adap
         return all(place.error is None for place in told.topic_partitions)
 
     await eventually(committed, "the coordinator takes the offsets")
-    lag = await lag_of(adapter, name)
-    assert [part.lag.number for part in lag.parts] == [6, 0, None]
-    assert "99" in lag.parts[2].lag.why
-    assert str(lag.total) == "≥ 6"
+    row = await lag_of(adapter, name)
+    assert [part.lag.number for part in row.parts] == [6, 0, None]
+    assert "99" in row.parts[2].lag.why
+    assert str(row.total) == "≈ 6"
+    assert lag.judge([row], warn=None, fail=100).failed
     groups = await adapter.broker.groups.groups(ref)
     assert [group.ref.name for group in groups] == [name]
     assert not await adapter.broker.groups.groups(stage.topic("other"))
@@ -114,13 +117,13 @@ async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adap
 
 async def test_a_group_nobody_knows_lags_unknown(adapter: Adapter, stage: Stage) -> None:
     """K14: unknown with the reason, so that `lag --fail` fails."""
-    lag = await lag_of(adapter, f"{stage.prefix}.nobody")
-    assert not lag.total.known
-    assert lag.total.why == "there is no such group"
+    row = await lag_of(adapter, f"{stage.prefix}.nobody")
+    assert not row.total.known
+    assert row.total.why == "there is no such group"
 
 
 async def test_share_groups_are_listed_and_told_apart(stage: Stage, adapter: Adapter) -> None:
-    """K16: by name and state; members and lag are not known, with the reason."""
+    """K16, C35: by name and state, also in lag; members and lag are not known, with the reason."""
     ref = stage.topic("work")
     name = f"{stage.prefix}.share"
     consumer = ShareConsumer(stage.servers | {"group.id": name, "log_level": 0})
@@ -135,7 +138,10 @@ async def test_share_groups_are_listed_and_told_apart(stage: Stage, adapter: Ada
         assert group is not None
         assert group.sort == "share"
         assert "share group" in group.why
-        assert not (await lag_of(adapter, name)).total.known
+        row = await lag_of(adapter, name)
+        assert row.state == group.state != "Dead"
+        assert not row.total.known
+        assert "share group" in row.total.why
 
 
 async def test_many_partitions_are_asked_in_chunks(
@@ -146,3 +152,80 @@ async def test_many_partitions_are_asked_in_chunks(
     ref = stage.topic("wide", 30)
     stage.fill(ref, 60, partitions=30)
     assert (await listed(adapter))[ref].messages.number == 60
+
+
+def commit(stage: Stage, name: str, ref: Ref, *offsets: int) -> None:
+    """Committed offsets of an empty group, by partition."""
+    places = [TopicPartition(ref.name, number, offset) for number, offset in enumerate(offsets)]
+    wanted = [ConsumerGroupTopicPartitions(name, places)]
+    until(
+        lambda: all(
+            place.error is None
+            for place in stage.admin.alter_consumer_group_offsets(wanted)[name].result(WAIT).topic_partitions
+        ),
+        WAIT,
+        "the coordinator takes the offsets",
+    )
+
+
+def transact(stage: Stage, ref: Ref, count: int, end: str) -> Producer:
+    """A transaction of so many records that was committed, aborted, or is left open."""
+    producer = stage.producer(transactional_id=f"{stage.prefix}.{end}", transaction_timeout_ms=60_000)
+    producer.init_transactions(WAIT)
+    producer.begin_transaction()
+    for number in range(count):
+        producer.produce(ref.name, b"%d" % number, partition=0)
+    assert producer.flush(WAIT) == 0
+    if end == "committed":
+        producer.commit_transaction(WAIT)
+    elif end == "aborted":
+        producer.abort_transaction(WAIT)
+    return producer
+
+
+async def judged(adapter: Adapter, name: str, limit: int) -> tuple[GroupLag, bool]:
+    """The lag as a check with that limit sees it, and whether it passes."""
+    groups = adapter.broker.groups
+    assert isinstance(groups, CountsLag)
+    row = await groups.count_lag(await lag_of(adapter, name))
+    return row, not lag.judge([row], warn=None, fail=limit).failed
+
+
+async def test_markers_and_aborted_records_are_a_bound_and_are_counted(stage: Stage, adapter: Adapter) -> None:
+    """C48: 3 committed, 4 aborted, 2 markers, all read: at most 6, counted 0. An open transaction's are told (C45)."""
+    ref, name = stage.topic("work"), f"{stage.prefix}.done"
+    transact(stage, ref, 3, "committed")
+    transact(stage, ref, 4, "aborted")
+    commit(stage, name, ref, 3)
+    row = await lag_of(adapter, name)
+    assert (str(row.total), row.uncommitted) == ("≤ 6", 0)
+    assert lag.judge([row], warn=None, fail=7).failed == ()
+    assert lag.judge([row], warn=None, fail=6).failed
+    counted, passes = await judged(adapter, name, 1)
+    assert (counted.total, passes) == (exact(0), True)
+    opened = transact(stage, ref, 6, "open")
+    row = await lag_of(adapter, name)
+    assert (str(row.total), row.uncommitted) == ("≤ 12", 6)
+    assert lag.notes_of(row) == ["6 not yet committed by their writer"]
+    counted, passes = await judged(adapter, name, 1)
+    assert (counted.total, counted.uncommitted, passes) == (exact(0), 6, True)
+    opened.commit_transaction(WAIT)
+    counted, passes = await judged(adapter, name, 6)
+    assert (counted.total, counted.uncommitted, passes) == (exact(6), 0, False)
+
+
+async def test_what_was_deleted_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
+    """C49: committed 2, first offset 6, end 10: 4 can be read, 4 are gone; and where all of it is gone."""
+    ref, name = stage.topic("work", 2), f"{stage.prefix}.late"
+    stage.fill(ref, 20, partitions=2)
+    cut = [TopicPartition(ref.name, 0, 6), TopicPartition(ref.name, 1, 10)]
+    for promise in stage.admin.delete_records(cut).values():
+        promise.result(WAIT)
+    commit(stage, name, ref, 2, 2)
+    row = await lag_of(adapter, name)
+    assert [(str(part.lag), str(part.lost)) for part in row.parts] == [("≤ 4", "≤ 4"), ("0", "≤ 8")]
+    assert lag.notes_of(row.parts[0]) == ["≤ 4 deleted by retention"]
+    assert (str(row.total), str(row.lost)) == ("≤ 4", "≤ 12")
+    counted, _ = await judged(adapter, name, 4)
+    assert [part.lag for part in counted.parts] == [exact(4), exact(0)]
+    assert str(counted.lost) == "≤ 12"

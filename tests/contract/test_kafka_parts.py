@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -23,6 +24,7 @@ from mqtui.domain.message import Offset
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
 from tests.brokers import Brokers
+from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually, read
 from tests.contract.kafka_stage import WAIT, Run, Stage, until
 from tests.contract.worlds import address_of
@@ -141,8 +143,23 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
     await adapter.close()
 
 
-async def test_a_plan_names_what_a_broker_that_is_away_keeps_from_it(pair: Pair) -> None:
-    """K19: a partition of the target, and the groups of a coordinator: unknown, not gone."""
+def told_by_commands(mqtui: Mqtui, stage: Stage, ref: Ref) -> None:
+    """What the command line says while groups can't be asked about."""
+    listed = mqtui("groups", stage.url, "--json").ok()
+    mine = {f"{stage.prefix}.{number}" for number in range(8)}
+    lost = mine - {row["group"] for row in listed.rows()}
+    assert lost
+    assert "no coordinator" in listed.err
+    mqtui("lag", stage.url, "--fail", 1000).refused(1, "unknown in part", "no coordinator")
+    told = mqtui("lag", stage.url, min(lost), "--json").ok().rows()
+    assert [(row["group"], row["lag"], "no coordinator" in row["why"]) for row in told] == [(min(lost), None, True)]
+    (row,) = mqtui("ls", stage.url, "--filter", ref.name, "--json").ok().rows()
+    assert row["backlog"]["at_least"] == 2
+    assert "no coordinator" in row["backlog"]["why"]
+
+
+async def test_what_a_broker_that_is_away_keeps_is_not_known(pair: Pair, tmp_path: Path) -> None:
+    """K19, C33: a partition of a plan's target, and the groups of a coordinator: unknown, not gone, in every list."""
     dlq, home = pair.topic("letters", 1), pair.topic("target", 1, 2)
     pair.stage.fill(dlq, 3)
     config = pair.stage.servers | {"enable.auto.commit": False}
@@ -165,6 +182,7 @@ async def test_a_plan_names_what_a_broker_that_is_away_keeps_from_it(pair: Pair)
         _, plan = await Run(adapter, dlq, home).planned()
         told = {risk.name: risk.text for risk in plan.risks}
         left = await shown()
+        await asyncio.to_thread(told_by_commands, Mqtui(tmp_path, ""), pair.stage, dlq)
     finally:
         pair.servers.restart("pair-2")
         until(lambda: pair._led(home.name), WAIT, "the second broker is back")

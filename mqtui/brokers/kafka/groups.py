@@ -9,9 +9,9 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
+from mqtui.brokers.kafka.errors import error_of, said_of
 from mqtui.brokers.kafka.kafka_python import share_groups
-from mqtui.brokers.kafka.lag import committed, lags, state_of
+from mqtui.brokers.kafka.lag import committed, count_lag, lags, raise_if_all, refusal_of, state_of
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import unknown
@@ -30,6 +30,7 @@ class KafkaGroups:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._share: dict[str, str] = {}
 
     async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
@@ -38,21 +39,34 @@ class KafkaGroups:
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
         else:
-            share = await share_groups(self._connection)
+            self._share = dict(await share_groups(self._connection))
             found += [
-                Group(Ref(Kind.GROUP, name), "share", state, pending=SHARE_ONLY, why=SHARE) for name, state in share
+                Group(Ref(Kind.GROUP, name), "share", state, pending=SHARE_ONLY, why=SHARE)
+                for name, state in self._share.items()
             ]
         return Inventory(tuple(sorted(found, key=lambda group: group.ref)), tuple(untold))
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group: what is committed is asked first, the ends after (K14)."""
-        admin = self._connection.admin()
-        for at in range(0, len(groups), CHUNK):
-            chunk = groups[at : at + CHUNK]
-            names = [ref.name for ref in chunk]
-            described = await self._connection.call("describing groups", partial(_states, admin, names))
-            for known in await lags(self._connection, chunk, described):
+        plain = [ref for ref in groups if ref.name not in self._share]
+        for ref in groups:
+            if ref.name in self._share:
+                yield GroupLag(ref, self._share[ref.name], (), SHARE_ONLY)
+        for at in range(0, len(plain), CHUNK):
+            chunk = plain[at : at + CHUNK]
+            for known in await lags(self._connection, chunk, await self._states(chunk)):
                 yield known
+
+    async def count_lag(self, row: GroupLag) -> GroupLag:
+        """The lag of a group by reading what waits for it, up to 50,000 records."""
+        if row.group.name in self._share:
+            return row
+        return await count_lag(self._connection, row.group, await self._states([row.group]))
+
+    async def _states(self, groups: Sequence[Ref]) -> dict[str, ConsumerGroupDescription | str]:
+        admin = self._connection.admin()
+        names = [ref.name for ref in groups]
+        return await self._connection.call("describing groups", partial(_states, admin, names))
 
 
 async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
@@ -90,16 +104,15 @@ async def _lost_coordinators(connection: Connection) -> list[str]:
 
 def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:
     found: dict[str, ConsumerGroupDescription | str] = {}
+    silent: list[KafkaException] = []
     if not names:
         return found
     for name, promise in admin.describe_consumer_groups(list(names), request_timeout=ANSWER).items():
         try:
             found[name] = answer_of(promise)
         except KafkaException as error:
-            inner = error_of(error)
-            if inner.code() in AWAY or inner.code() in SLOW:
-                raise
-            found[name] = inner.str()
+            found[name] = refusal_of(error, silent)
+    raise_if_all(silent, names)
     return found
 
 

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
+from mqtui.brokers.kafka.cursor import Cursor
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
-from mqtui.domain.figure import Figure, exact, total, unknown
+from mqtui.domain.figure import Figure, at_most, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.topology import GroupLag, PartitionLag
+from mqtui.domain.topology import NOTHING_LOST, GroupLag, PartitionLag
 
 TOGETHER = 200
 """OffsetFetch requests under way at once; librdkafka takes one group a request."""
 
+COUNTED = 50_000
+"""Records read where a limit lies between the bounds of a lag."""
+
+COUNTING = 10.0
+"""Seconds after which counting stops."""
+
 NEVER = unknown("no committed offset")
+BOUND = "end minus committed offset: transaction markers, aborted and compacted records are in it"
 STATES = {
     "PREPARING_REBALANCING": "PreparingRebalance",
     "COMPLETING_REBALANCING": "CompletingRebalance",
@@ -32,14 +43,71 @@ STATES = {
 Commits: TypeAlias = Mapping[Place, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a group has come in one partition. Offsets; an error or None where the broker does not tell.
+
+    `stable` is the last stable offset: what lies between it and `end` is not committed by its writer yet (K8).
+    """
+
+    place: Place
+    committed: int | None
+    first: int | KafkaError | None
+    stable: int | KafkaError | None
+    end: int | KafkaError | None
+
+    @property
+    def start(self) -> int:
+        """Where the group can read on: what was deleted before it was read lies before."""
+        known = [offset for offset in (self.committed, self.first) if isinstance(offset, int)]
+        return max(known, default=0)
+
+    @property
+    def lost(self) -> Figure:
+        """Offsets that the broker deleted before the group read them; markers and gaps are among them."""
+        if self.committed is None or not isinstance(self.first, int):
+            return NOTHING_LOST
+        return at_most(self.first - self.committed, BOUND) if self.first > self.committed else NOTHING_LOST
+
+    @property
+    def uncommitted(self) -> int:
+        """Offsets behind an open transaction that the group has not passed."""
+        if not isinstance(self.end, int) or not isinstance(self.stable, int):
+            return 0
+        return max(0, self.end - max(self.stable, self.start))
+
+    @property
+    def lag(self) -> Figure:
+        """Records the group can still read: none, or at most the distance of the offsets."""
+        if not isinstance(self.end, int):
+            return unknown("not answered" if self.end is None else said_of(self.end))
+        if self.committed is None:
+            return NEVER
+        if self.committed > self.end:
+            return unknown(f"committed {self.committed} lies behind the end {self.end}: the topic was cut or made anew")
+        return at_most(self.end - self.start, BOUND) if self.end > self.start else exact(0)
+
+    def part(self) -> PartitionLag:
+        """The same in the domain's words."""
+        committed = "" if self.committed is None else str(self.committed)
+        end = str(self.end) if isinstance(self.end, int) else ""
+        topic, partition = self.place
+        return PartitionLag(Ref(Kind.TOPIC, topic), partition, committed, end, self.lag, self.lost, self.uncommitted)
+
+
 def state_of(name: str) -> str:
     """A group's state in the broker's own word."""
     return STATES.get(name, name.capitalize())
 
 
 def committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | str]:
-    """Committed offsets by group, or why they can't be had. Blocks."""
+    """Committed offsets by group, or why they can't be had. Blocks.
+
+    Raises:
+        KafkaException: no coordinator answers at all.
+    """
     found: dict[str, Commits | str] = {}
+    silent: list[KafkaException] = []
     for at in range(0, len(names), TOGETHER):
         asked = {
             name: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)], request_timeout=ANSWER)[name]
@@ -49,30 +117,87 @@ def committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | s
             try:
                 told = answer_of(promise)
             except KafkaException as error:
-                inner = error_of(error)
-                if inner.code() in AWAY or inner.code() in SLOW:
-                    raise
-                found[name] = inner.str()
+                found[name] = refusal_of(error, silent)
             else:
                 found[name] = {
                     (place.topic, place.partition): place.offset
                     for place in told.topic_partitions
                     if place.offset >= 0 and place.error is None
                 }
+    raise_if_all(silent, names)
     return found
 
 
-async def lags(
-    connection: Connection, groups: Sequence[Ref], described: Mapping[str, ConsumerGroupDescription | str]
-) -> list[GroupLag]:
+def refusal_of(error: KafkaException, silent: list[KafkaException]) -> str:
+    """Why a coordinator tells nothing of a group; the error is added to `silent` where it did not answer."""
+    inner = error_of(error)
+    if inner.code() in AWAY or inner.code() in SLOW:
+        silent.append(error)
+        return f"its coordinator does not answer ({said_of(inner)})"
+    return str(inner.str())
+
+
+def raise_if_all(silent: Sequence[KafkaException], names: Sequence[str]) -> None:
+    """One coordinator that is away costs only its own groups (K19).
+
+    Raises:
+        KafkaException: none of them answered.
+    """
+    if silent and len(silent) == len(names):
+        raise silent[0]
+
+
+Described: TypeAlias = Mapping[str, ConsumerGroupDescription | str]
+
+
+async def lags(connection: Connection, groups: Sequence[Ref], described: Described) -> list[GroupLag]:
     """Lag of each group against the high watermark, as Kafka's own tool counts it; OffsetFetch before ListOffsets."""
+    commits, progress = await _progress(connection, groups, described)
+    return [_lag(ref, commits[ref.name], described[ref.name], [one.part() for one in progress[ref]]) for ref in groups]
+
+
+async def count_lag(connection: Connection, group: Ref, described: Described) -> GroupLag:
+    """Lag of one group by reading what is committed and waits for it, within a budget; the rest stays a bound.
+
+    Records behind an open transaction can't be read yet: they are `uncommitted`, and in no lag that was counted.
+    """
+    commits, progress = await _progress(connection, [group], described)
+    parts = await connection.call(f"counting {group.name}", lambda: _count_all(connection, progress[group]))
+    return _lag(group, commits[group.name], described[group.name], parts)
+
+
+async def _progress(
+    connection: Connection, groups: Sequence[Ref], described: Described
+) -> tuple[Mapping[str, Commits | str], dict[Ref, list[Progress]]]:
+    """First and last stable offsets are asked only of partitions where something waits."""
     admin = connection.admin()
     names = [ref.name for ref in groups]
     commits = await connection.call("asking for commits", lambda: committed(admin, names))
-    places = {ref.name: _places(commits[ref.name], described[ref.name]) for ref in groups}
+    places = {ref: _places(commits[ref.name], described[ref.name]) for ref in groups}
     everywhere = sorted({place for wanted in places.values() for place in wanted})
-    ends = await ask_offsets(connection, everywhere, OffsetSpec.latest()) if everywhere else {}
-    return [_lag(ref, commits[ref.name], described[ref.name], places[ref.name], ends) for ref in groups]
+    end = await ask_offsets(connection, everywhere, OffsetSpec.latest()) if everywhere else {}
+    waiting = sorted(
+        {place for ref in groups for place in places[ref] if _waits(commits[ref.name], place, end.get(place))}
+    )
+    first: Answers = {}
+    stable: Answers = {}
+    if waiting:
+        first, stable = await asyncio.gather(
+            ask_offsets(connection, waiting, OffsetSpec.earliest()),
+            ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True),
+        )
+
+    def of(ref: Ref, place: Place) -> Progress:
+        known = commits[ref.name]
+        at = None if isinstance(known, str) else known.get(place)
+        return Progress(place, at, first.get(place), stable.get(place), end.get(place))
+
+    return commits, {ref: [of(ref, place) for place in places[ref]] for ref in groups}
+
+
+def _waits(commits: Commits | str, place: Place, end: int | KafkaError | None) -> bool:
+    at = None if isinstance(commits, str) else commits.get(place)
+    return at is not None and isinstance(end, int) and at < end
 
 
 def _places(commits: Commits | str, told: ConsumerGroupDescription | str) -> list[Place]:
@@ -84,30 +209,55 @@ def _places(commits: Commits | str, told: ConsumerGroupDescription | str) -> lis
 
 
 def _lag(
-    ref: Ref, commits: Commits | str, told: ConsumerGroupDescription | str, places: Sequence[Place], ends: Answers
+    ref: Ref, commits: Commits | str, told: ConsumerGroupDescription | str, parts: Sequence[PartitionLag]
 ) -> GroupLag:
     if isinstance(commits, str):
         return GroupLag(ref, "Unknown", (), unknown(commits))
     state = "Unknown" if isinstance(told, str) else state_of(told.state.name)
-    if not places:
+    if not parts:
         why = "there is no such group" if state == "Dead" else "no committed offset and no member"
         return GroupLag(ref, state, (), unknown(why))
-    parts = tuple(_part(place, commits.get(place), ends.get(place)) for place in places)
-    return GroupLag(ref, state, parts, _total(parts))
+    return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts))
 
 
-def _part(place: Place, at: int | None, end: int | KafkaError | None) -> PartitionLag:
-    resource = Ref(Kind.TOPIC, place[0])
-    shown = "" if at is None else str(at)
-    if not isinstance(end, int):
-        return PartitionLag(resource, place[1], shown, "", unknown("not answered" if end is None else said_of(end)))
-    if at is None:
-        return PartitionLag(resource, place[1], shown, str(end), NEVER)
-    if at > end:
-        why = f"committed {at} lies behind the end {end}: the topic was cut or made anew"
-        return PartitionLag(resource, place[1], shown, str(end), unknown(why))
-    return PartitionLag(resource, place[1], shown, str(end), exact(end - at))
+def _count_all(connection: Connection, progress: Sequence[Progress]) -> list[PartitionLag]:
+    """Topic by topic, with one budget of records and time. Blocks."""
+    parts: list[PartitionLag] = []
+    left, until = COUNTED, time.monotonic() + COUNTING
+    for topic in dict.fromkeys(one.place[0] for one in progress):
+        wanted = [one for one in progress if one.place[0] == topic]
+        counts, left = _count(connection, topic, wanted, left, until)
+        parts += [_counted(one, counts.get(one.place[1])) for one in wanted]
+    return parts
 
 
-def _total(parts: Sequence[PartitionLag]) -> Figure:
-    return total(part.lag for part in parts)
+def _count(
+    connection: Connection, topic: str, wanted: Sequence[Progress], budget: int, until: float
+) -> tuple[dict[int, tuple[int, int]], int]:
+    """By partition how many records were read and up to which offset; and what is left of the budget. Blocks."""
+    starts = {one.place[1]: one.start for one in wanted if one.lag.number}
+    ends = {one.place[1]: one.stable for one in wanted if isinstance(one.stable, int)}
+    starts = {number: start for number, start in starts.items() if number in ends}
+    found = {number: (0, max(start, ends[number])) for number, start in starts.items() if start >= ends[number]}
+    cursor = Cursor(connection, "lag", topic, starts, ends, ahead=min(budget, 10_000))
+    found |= {number: (0, starts[number]) for number in cursor.open}
+    try:
+        while cursor.open and budget > 0 and time.monotonic() < until:
+            for record in cursor.take(min(500, budget), 0.2):
+                number = record.partition()
+                found[number] = found[number][0] + 1, record.offset() + 1
+                budget -= 1
+        for number in found.keys() - cursor.open:
+            found[number] = found[number][0], max(starts[number], ends[number])
+    finally:
+        cursor.close()
+    return found, budget
+
+
+def _counted(one: Progress, count: tuple[int, int] | None) -> PartitionLag:
+    part = one.part()
+    if count is None or not isinstance(one.stable, int):
+        return part
+    seen, offset = count
+    rest = max(0, one.stable - offset)
+    return replace(part, lag=at_most(seen + rest, BOUND) if rest else exact(seen))
