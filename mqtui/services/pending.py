@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -38,7 +38,7 @@ async def role(session: Session, verb: Verb) -> Pending:
 
 async def entries(
     session: Session, stream: Ref, group: str, *, min_idle: int = 0, consumer: str = ""
-) -> AsyncIterator[PendingEntry]:
+) -> AsyncGenerator[PendingEntry]:
     """All pending entries that match, by id. `min_idle` is milliseconds."""
     listed = await role(session, Verb.PENDING)
     cursor: bytes | None = None

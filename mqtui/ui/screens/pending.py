@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from contextlib import aclosing
 
 from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import at_least, counted, exact
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
@@ -56,7 +57,7 @@ class PendingPlace(Listing[PendingLine]):
         self.group = line
         self.entries: list[PendingLine] = []
         self.consumer = ""
-        self.total = 0
+        self.whole = True
 
     @property
     def stream(self) -> Ref:
@@ -101,10 +102,17 @@ class PendingPlace(Listing[PendingLine]):
         super().refresh_figures()
 
     def facts(self) -> str:
-        """How many were read."""
-        every = "all read" if len(self.entries) == self.total else f"{len(self.entries):,} read"
+        """How many were read, and of how many."""
         marked = f" · {len(self.table.lines.marks):,} marked" if self.table.lines.marks else ""
-        return f"{self.total:,}, {every}{marked}"
+        return f"{self.extent()}{', all read' if self.whole else ''}{marked}"
+
+    def extent(self) -> str:
+        """How many entries were read: `42`, or `10,000 of 100,000` where the consumer has more."""
+        read = len(self.entries)
+        if self.whole:
+            return f"{read:,}"
+        told = next((each.pending for each in self.consumers.lines.items if each.name == self.consumer), None)
+        return f"{read:,} of {exact(told) if told is not None and told > read else at_least(read + 1)}"
 
     def sentence(self, item: PendingLine) -> str:
         """What the entry is."""
@@ -135,10 +143,13 @@ class PendingPlace(Listing[PendingLine]):
             return
         try:
             found: list[PendingEntry] = []
-            async for entry in pending.entries(session, self.stream, self.group_name, consumer=consumer):
-                found.append(entry)
-                if len(found) >= MOST:
-                    break
+            async with aclosing(pending.entries(session, self.stream, self.group_name, consumer=consumer)) as listed:
+                async for entry in listed:
+                    found.append(entry)
+                    if len(found) > MOST:
+                        break
+            whole = len(found) <= MOST
+            del found[MOST:]
             role = session.broker.pending
             assert role is not None
             letters = await role.letters(self.stream, [entry.id for entry in found[:PAYLOADS]])
@@ -153,7 +164,7 @@ class PendingPlace(Listing[PendingLine]):
         ]
         padded = texts + ["…"] * (len(found) - len(texts))
         self.entries = [PendingLine(entry, text) for entry, text in zip(found, padded, strict=True)]
-        self.total = len(found)
+        self.whole = whole
         self.table.show(self.entries)
         self.draw_facts()
         self.draw_hints()
@@ -174,7 +185,8 @@ class PendingPlace(Listing[PendingLine]):
     def title_of(self, action: Action) -> str:
         """Say how many."""
         if action.id in ("pending.claim", "pending.ack") and self.entries:
-            return f"{action.title} {len(self.wanted()):,}"
+            some = f"{len(self.wanted()):,}" if self.table.lines.marks else self.extent()
+            return f"{action.title} {some}"
         return super().title_of(action)
 
     def wanted(self) -> list[PendingEntry]:
@@ -210,7 +222,7 @@ class PendingPlace(Listing[PendingLine]):
         fewest = min(others, key=lambda each: each.pending or 0, default=None)
         idle = min(entry.idle for entry in found)
         to = await self.line.ask(
-            f"reassign {len(found):,} to",
+            f"reassign {f'{len(found):,}' if self.table.lines.marks else self.extent()} to",
             value=fewest.name if fewest else "",
             beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
         )
