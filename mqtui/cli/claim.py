@@ -16,7 +16,7 @@ from mqtui.domain.resource import Named
 
 @click.command()
 @options.target
-@click.argument("stream", type=options.RESOURCE)
+@options.thing("stream")
 @click.argument("group")
 @ids
 @every

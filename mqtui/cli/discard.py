@@ -19,7 +19,7 @@ from mqtui.domain.resource import Named
 
 @click.command()
 @options.target
-@click.argument("dlq", type=options.RESOURCE)
+@options.thing("dlq")
 @selects
 @options.writes
 @options.as_json

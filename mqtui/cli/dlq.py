@@ -15,7 +15,7 @@ from mqtui.domain.times import written_time
 
 @click.command()
 @options.target
-@options.optional_resource
+@options.thing("resource", required=False)
 @click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
 @options.as_json
 def dlq(*, target: str, resource: Named | None, spend: bool, json_lines: bool) -> None:

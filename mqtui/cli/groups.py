@@ -13,7 +13,7 @@ from mqtui.domain.resource import Named
 
 @click.command()
 @options.target
-@options.optional_resource
+@options.thing("resource", required=False)
 @options.as_json
 def groups(*, target: str, resource: Named | None, json_lines: bool) -> None:
     """List consumer groups, or those that read one RESOURCE."""

@@ -11,6 +11,7 @@ from mqtui.cli import options
 from mqtui.cli.exits import DONE, NOT_ALL
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
+from mqtui.domain.resource import Named
 
 if TYPE_CHECKING:
     from mqtui.domain.topology import GroupLag, PartitionLag
@@ -22,19 +23,19 @@ EVERY = 2.0
 
 @click.command()
 @options.target
-@click.argument("group", required=False, default="")
+@options.thing("group", required=False)
 @click.option("--watch", is_flag=True, help="Look again every 2 s, until ctrl+c.")
 @click.option("--warn", type=click.IntRange(0), metavar="N", help="Say so on stderr from this lag on.")
 @click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 from this lag on, or where it is unknown.")
 @options.as_json
-def lag(*, target: str, group: str, watch: bool, warn: int | None, fail: int | None, json_lines: bool) -> None:
+def lag(*, target: str, group: Named | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool) -> None:
     """How far consumer groups are behind. Unknown lag is `?`, never 0."""
     output = current(json=json_lines)
     once = _watch if watch else _once
     run(output, lambda: once(output, target, group, warn, fail))
 
 
-async def _once(output: Output, target: str, group: str, warn: int | None, fail: int | None) -> int:
+async def _once(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
     from mqtui.services.session import opened
 
     async with opened(target) as session:
@@ -42,7 +43,7 @@ async def _once(output: Output, target: str, group: str, warn: int | None, fail:
         return await _look(output, session, group, warn, fail)
 
 
-async def _watch(output: Output, target: str, group: str, warn: int | None, fail: int | None) -> int:
+async def _watch(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
     from mqtui.services.session import opened
 
     async with opened(target) as session:
@@ -59,7 +60,7 @@ def _named(row: GroupLag) -> tuple[str, str]:
     return row.group.name, row.state
 
 
-async def _look(output: Output, session: Session, group: str, warn: int | None, fail: int | None) -> int:
+async def _look(output: Output, session: Session, group: Named | None, warn: int | None, fail: int | None) -> int:
     from mqtui.services import lag as lagging
     from mqtui.services.json_rows import lag_row
 

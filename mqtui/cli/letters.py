@@ -97,13 +97,13 @@ async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, 
 
 
 async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find, find_target
     from mqtui.services.redrive.order import Order
     from mqtui.services.redrive.terms import check, stages
 
     target = (remote or session).broker
     source = (await find(session.broker, wish.dlq)).ref
-    to = (await find(target, wish.to)).ref if wish.to is not None else None
+    to = (await find_target(target, wish.to)).ref if wish.to is not None else None
     order = Order(
         wish.verb,
         source,

@@ -10,6 +10,7 @@ from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind
+from mqtui.domain.spelling import Spelling
 from mqtui.domain.topology import NOT_ASKED
 
 
@@ -27,24 +28,26 @@ def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None
 
 
 async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
-    from mqtui.services.browse import destinations
+    from mqtui.services.browse import destinations, matching
     from mqtui.services.json_rows import destination_row
     from mqtui.services.lag import with_backlog
     from mqtui.services.session import opened
 
     async with opened(target) as session:
         output.warn(session.warnings)
-        rows = await with_backlog(session, await destinations(session.broker, kind, pattern))
+        there = await destinations(session.broker)
+        rows = await with_backlog(session, matching(there, kind, pattern))
     output.warn(rows.missing)
     if output.json:
         for row in rows:
             output.json_line(destination_row(row))
         return DONE
+    spelling = Spelling((row.ref for row in there), session.broker.kind)
     output.table(
         ("NAME", "KIND", "MESSAGES", "WAITING", "FACTS"),
         [
             (
-                row.ref.name,
+                spelling.of(row.ref),
                 row.sort,
                 _asked(row.messages),
                 _asked(row.backlog),

@@ -10,7 +10,7 @@ import click
 
 from mqtui.domain import times
 from mqtui.domain.errors import BadInput
-from mqtui.domain.resource import Named, parse
+from mqtui.domain.resource import Kind, Named, parse
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
@@ -38,24 +38,55 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-def named(text: str) -> Named:
-    """A resource as typed.
+class Resource(click.ParamType[Named]):
+    """`[kind:]name`; where the option `kind` was given a name as it stands."""
 
-    Raises:
-        BadInput: it is empty.
-    """
-    if not text:
-        raise BadInput("A resource has a name")
-    return parse(text)
+    name = "[kind:]name"
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
+        """What was typed, or a usage error."""
+        if isinstance(value, Named):
+            return value
+        kind = ctx.meta.get(self._kind) if ctx is not None else None
+        if kind is not None:
+            return Named(value, kind)
+        if not value:
+            self.fail("A resource has a name", param, ctx)
+        return parse(value)
 
 
-RESOURCE = Converted("[kind:]name", named)
+def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
+    """The option that says of which kind a thing is, read before its name."""
+
+    def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            ctx.meta[name] = Kind(value)
+
+    kinds = [kind.value for kind in Kind if kind is not Kind.BROKER]
+    told = f"What {what} is; its name is then taken as it stands."
+    return click.option(name, type=click.Choice(kinds), is_eager=True, expose_value=False, callback=keep, help=told)
+
+
+def thing(name: str, *, required: bool = True) -> Callable[[Command], Command]:
+    """An argument that names a thing on a broker, with `--kind` beside it."""
+    argument = click.argument(name, type=Resource("--kind"), required=required)
+    return lambda command: _kind_option("--kind", name.upper())(argument(command))
+
+
+def to_thing(command: Command) -> Command:
+    """`--to`, with `--to-kind` beside it."""
+    told = "Where to; without it each goes where it came from."
+    option = click.option("--to", type=Resource("--to-kind"), metavar="RESOURCE", help=told)
+    return _kind_option("--to-kind", "--to")(option(command))
+
+
 DURATION = Converted("duration", times.duration)
 TIME = Converted("time", lambda text: times.moment(text, local_now()))
 
 target = click.argument("target")
-resource = click.argument("resource", type=RESOURCE)
-optional_resource = click.argument("resource", type=RESOURCE, required=False)
 as_json = click.option(
     "--json", "json_lines", is_flag=True, help="One JSON object a line on stdout, nothing else there."
 )

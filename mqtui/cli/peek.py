@@ -18,7 +18,7 @@ from mqtui.domain.times import bound
 
 @click.command()
 @options.target
-@options.resource
+@options.thing("resource")
 @click.option("-n", "count", default=10, show_default=True, type=click.IntRange(1), help="How many messages.")
 @click.option("--from", "start", metavar="oldest|newest|POSITION|TIME", help="Default: newest; a queue: its head.")
 @click.option("--partition", type=click.IntRange(0), help="Only this partition.")

@@ -17,7 +17,7 @@ FATAL = 2**63 - 1
 
 @click.command()
 @options.target
-@click.argument("stream", type=options.RESOURCE)
+@options.thing("stream")
 @click.argument("group")
 @click.option("--min-idle", type=options.DURATION, default=0, help="Idle for at least so long.")
 @click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")

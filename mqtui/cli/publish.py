@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.target
-@click.argument("resource", type=options.RESOURCE, required=False)
+@options.thing("resource", required=False)
 @click.argument("source", type=click.File("rb"), required=False, metavar="[-]")
 @compose
 @options.writes
@@ -123,13 +123,13 @@ async def _publish_lines(output: Output, session: Session, to: Ref, wanted: Wish
 
 async def _target(session: Session, resource: Named | None, wanted: Wish) -> Ref:
     """Where the messages go: --exchange, or the resource, which has to be there."""
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find_target
 
     if wanted.exchange is not None:
-        return (await find(session.broker, Named(wanted.exchange, Kind.EXCHANGE))).ref
+        return (await find_target(session.broker, Named(wanted.exchange, Kind.EXCHANGE))).ref
     if resource is None:
         raise BadInput("Publish where?", "", "Name a resource, or --exchange with --routing-key.")
-    return (await find(session.broker, resource)).ref
+    return (await find_target(session.broker, resource)).ref
 
 
 def _converter(output: Output, session: Session, to: Ref, wanted: Wish) -> Callable[[bytes, int], Outgoing]:

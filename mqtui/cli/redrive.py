@@ -35,10 +35,8 @@ SHARE = options.Converted("share", _share)
 
 @click.command()
 @options.target
-@click.argument("dlq", type=options.RESOURCE)
-@click.option(
-    "--to", type=options.RESOURCE, metavar="RESOURCE", help="Where to; without it each goes where it came from."
-)
+@options.thing("dlq")
+@options.to_thing
 @click.option("--to-target", default="", metavar="TARGET", help="The broker of --to, where it is another one.")
 @selects
 @click.option("--keep-timestamp", is_flag=True, help="Kafka: records keep their own time.")

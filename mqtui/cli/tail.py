@@ -16,7 +16,7 @@ from mqtui.domain.resource import Named
 
 @click.command()
 @options.target
-@options.resource
+@options.thing("resource")
 @click.option("-n", "count", type=click.IntRange(1), help="Stop after so many messages.")
 @options.as_json
 def tail(*, target: str, resource: Named, count: int | None, json_lines: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -43,22 +43,39 @@ class Ref:
         return f"{self.kind}:{self.name}"
 
 
+KINDS = {
+    BrokerKind.KAFKA: (Kind.TOPIC,),
+    BrokerKind.REDIS: (Kind.STREAM,),
+    BrokerKind.RABBITMQ: (Kind.QUEUE, Kind.EXCHANGE),
+}
+"""What a name without a kind may be; RabbitMQ's streams are queues by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a person typed: a name, and a kind where it was given (`q:work`, `queue:work`)."""
+    """A name, and a kind where it is known. What a person typed keeps its text as `typed` (`q:work`, `queue:work`)."""
 
     name: str
     kind: Kind | None = None
+    typed: str = field(default="", compare=False)
+
+    def readings(self, broker: BrokerKind) -> tuple[Ref, ...]:
+        """Everything it may mean on a broker; first that what was typed is a name as it stands, kind and all."""
+        kinds = KINDS[broker]
+        as_it_stands = tuple(Ref(kind, self.typed) for kind in kinds) if self.typed else ()
+        if self.kind is None:
+            return as_it_stands or tuple(Ref(kind, self.name) for kind in kinds)
+        return (*as_it_stands, Ref(self.kind, self.name))
 
 
 def parse(text: str) -> Named:
     """Read `[kind:]name`. `payments:dlq` is a name: only the one-letter and the full kinds count as a prefix."""
     head, colon, rest = text.partition(":")
-    if colon and rest:
+    if colon:
         kind = LETTERS.get(head) or next((kind for kind in Kind if kind == head), None)
         if kind is not None:
-            return Named(rest, kind)
-    return Named(text)
+            return Named(rest, kind, text)
+    return Named(text, typed=text)
 
 
 def name_bytes(name: str) -> bytes:

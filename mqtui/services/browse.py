@@ -3,56 +3,109 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import BadInput, NotFound, Unsupported
+from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import Borrow, Plan, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
 from mqtui.domain.span import At, Bound, Edge, Price, Span
+from mqtui.domain.spelling import SIGNS, Spelling, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
 
-KINDS = {
-    BrokerKind.KAFKA: (Kind.TOPIC,),
-    BrokerKind.REDIS: (Kind.STREAM,),
-    BrokerKind.RABBITMQ: (Kind.QUEUE, Kind.EXCHANGE),
-}
-
 
 async def find(broker: Broker, named: Named) -> Destination:
-    """The destination of that name; without a kind the broker's own kinds are tried in turn.
+    """The destination to read from of that name; an exchange only where no queue is called so.
 
     Raises:
         NotFound: there is none.
+        Refused: what was typed is the name of two of them.
     """
-    missing = NotFound(f"No {named.kind or 'destination'} {named.name!r}", f"{broker.kind} has no such name.")
-    kinds = (named.kind,) if named.kind else KINDS[broker.kind]
-    for kind in kinds:
+    readings = named.readings(broker.kind)
+    holding = [ref for ref in readings if ref.kind is not Kind.EXCHANGE]
+    if 0 < len(holding) < len(readings):
+        with suppress(NotFound):
+            return _only(broker.kind, named, await _fits(broker, named, holding))
+    return _only(broker.kind, named, await _fits(broker, named, readings))
+
+
+async def find_target(broker: Broker, named: Named) -> Destination:
+    """The destination to send to of that name.
+
+    Raises:
+        NotFound: there is none.
+        Refused: what was typed is the name of two of them, such as a queue and an exchange.
+    """
+    return _only(broker.kind, named, await _fits(broker, named, named.readings(broker.kind)))
+
+
+async def _fits(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[Destination]:
+    """The destinations that are there of those a name may mean, at least one."""
+    fits: dict[Ref, Destination] = {}
+    missing: list[NotFound] = []
+    closed: NotAuthorised | None = None
+    for ref in readings:
         try:
-            return await broker.catalog.detail(Ref(kind, named.name))
+            row = await broker.catalog.detail(ref)
+            fits[row.ref] = row
         except NotFound as error:
-            missing = error
-    raise missing
+            missing.append(error)
+        except NotAuthorised as error:
+            closed = closed or error
+    if may_stand_for_another(named) or (not fits and any(SIGNS.search(ref.name) for ref in readings)):
+        fits |= {row.ref: row for row in await _shown_as(broker, readings)}
+    if fits:
+        return list(fits.values())
+    if closed is not None:
+        raise closed
+    if len(missing) == 1:
+        raise missing[0]
+    told = " and no ".join(f"{ref.kind} {ref.name!r}" for ref in dict.fromkeys(readings))
+    raise NotFound(f"There is no {told}", "", "mqtui ls lists what is there.")
 
 
-async def destinations(broker: Broker, kind: Kind | None = None, pattern: str = "") -> Inventory[Destination]:
-    """All destinations with their depths, by name; `pattern` is a glob on the name."""
+async def _shown_as(broker: Broker, readings: Sequence[Ref]) -> list[Destination]:
+    """What a list shows under a name because the name holds what can't be printed; none where there is no list."""
+    try:
+        rows = await destinations(broker)
+    except MqtuiError:
+        return []
+    return [row for row in rows if any(is_shown_as(row.ref, reading) for reading in readings)]
+
+
+def _only(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Destination:
+    if len(fits) == 1:
+        return fits[0]
+    refs = [row.ref for row in fits]
+    spelling = Spelling(refs, broker)
+    ways = ", ".join(f"{quote(spelling.of(ref))} is the {ref.kind} {quote(ref.name)}" for ref in refs)
+    raise Refused(f"{quote(named.typed)} is the name of {len(refs)} things", ways, "Or give --kind and the bare name.")
+
+
+async def destinations(broker: Broker) -> Inventory[Destination]:
+    """All destinations with their depths, by name."""
     rows: dict[Ref, Destination] = {}
     missing: dict[str, None] = {}
     async for page in broker.catalog.destinations():
         missing |= dict.fromkeys(page.missing)
         for row in page.items:
-            if (kind is None or row.ref.kind is kind) and (not pattern or fnmatchcase(row.ref.name, pattern)):
-                rows[row.ref] = row
+            rows[row.ref] = row
     found = sorted(rows.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
     return Inventory(tuple(found), tuple(missing))
+
+
+def matching(rows: Inventory[Destination], kind: Kind | None, pattern: str) -> Inventory[Destination]:
+    """The rows of a kind (None: any) whose name matches a glob ("": any)."""
+    wanted = (row for row in rows if kind in (None, row.ref.kind))
+    return Inventory(tuple(row for row in wanted if not pattern or fnmatchcase(row.ref.name, pattern)), rows.missing)
 
 
 @dataclass(frozen=True, slots=True)

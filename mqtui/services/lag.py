@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from mqtui.brokers.port import CountsLag
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, Sort, at_least_of, total, unknown
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import Kind, Named, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
+from mqtui.services.group_names import find_groups
 from mqtui.services.session import Session
 
 
@@ -19,22 +20,26 @@ async def groups(session: Session, resource: Ref | None = None) -> Inventory[Gro
     return Inventory(tuple(sorted(found, key=lambda group: group.ref)), found.missing)
 
 
-async def lag(session: Session, name: str = "") -> Inventory[GroupLag]:
-    """Lag of one group, or of all. A group that may be among those that could not be asked about is unknown.
+async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLag]:
+    """Lag of one group, or of all. On Redis `STREAM/GROUP`, or `GROUP` for those of that name on all streams.
+
+    A group that may be among those that could not be asked about is unknown.
 
     Raises:
         NotFound: there is no group of that name.
+        Refused: what was typed is the name of two groups.
     """
     found = await groups(session)
-    refs = [group.ref for group in found]
-    if name:
-        refs = [ref for ref in refs if ref.name == name or ref.name.endswith(f"/{name}")]
-        if not refs and found.missing:
-            return Inventory((GroupLag(Ref(Kind.GROUP, name), "", (), unknown(found.missing[0])),))
-        if not refs:
-            raise NotFound(f"No consumer group {name!r}", "", f"mqtui groups {session.target} lists them.")
+    refs = list(dict.fromkeys(group.ref for group in found))
+    if named is not None:
+        try:
+            refs = find_groups(refs, named, session.target)
+        except NotFound:
+            if not found.missing:
+                raise
+            return Inventory((GroupLag(Ref(Kind.GROUP, named.name), "", (), unknown(found.missing[0])),))
     rows = tuple([row async for row in session.broker.groups.lag(refs)])
-    return Inventory(rows, () if name else found.missing)
+    return Inventory(rows, found.missing if named is None else ())
 
 
 async def count_between(session: Session, rows: Sequence[GroupLag], limits: Collection[int]) -> list[GroupLag]:

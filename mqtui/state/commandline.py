@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
+
+from mqtui.domain.spelling import quote
 
 SHORT = ("-H", "-k")
 HIDDEN = frozenset({*SHORT, "--header", "--key", "--value"})
@@ -44,7 +45,7 @@ def sanitised(argv: Sequence[str]) -> str:
             shown.append("…")
             hide = False
         elif place == 0:
-            shown.append(shlex.quote(Path(word).name))
+            shown.append(quote(Path(word).name))
         elif word in HIDDEN:
             shown.append(word)
             hide = True
@@ -53,5 +54,5 @@ def sanitised(argv: Sequence[str]) -> str:
         elif word.startswith(SHORT):
             shown.append(f"{word[:2]}…")
         else:
-            shown.append(shlex.quote(masked(word)))
+            shown.append(quote(masked(word)))
     return " ".join(shown)

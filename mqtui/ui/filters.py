@@ -16,6 +16,9 @@ WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
 
 COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
+SAME = {"lag": ("backlog",), "waiting": ("backlog",), "backlog": ("lag",), "depth": ("messages",)}
+"""Words for one figure: what is behind is a group's lag and a destination's backlog."""
+
 REGEX_MEMORY = 8 * 1024 * 1024
 """Bytes a compiled regular expression may take."""
 
@@ -38,8 +41,7 @@ def compiled(text: str, renderer: Renderer[Item]) -> Callable[[Item], bool] | No
     Raises:
         BadInput: a regex or a number can't be read.
     """
-    words = (word.replace('"', "") for word in WORD.findall(text))
-    tests = [_test(word, renderer) for word in words if word not in ("", "!", "~")]
+    tests = [_test(word, renderer) for word in WORD.findall(text) if word.replace('"', "") not in ("", "!", "~")]
     if not tests:
         return None
     return lambda item: all(test(item) for test in tests)
@@ -49,6 +51,9 @@ def _test(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
     if word.startswith("!"):
         inner = _test(word[1:], renderer)
         return lambda item: not inner(item)
+    if word.startswith('"'):
+        return _holds(word.replace('"', ""), renderer)
+    word = word.replace('"', "")
     if word.startswith("~"):
         matches = _matches(word[1:])
         return lambda item: matches(renderer.text(item))
@@ -56,11 +61,28 @@ def _test(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
         return _state(word[3:], renderer)
     if found := COMPARISON.fullmatch(word):
         key, sign, wanted = found.groups()
-        if any(column.key == key for column in renderer.columns):
-            return _comparison(key, sign, _amount(wanted), renderer)
+        column = _column(key, renderer)
+        if column is None:
+            keys = ", ".join(column.key for column in renderer.columns)
+            raise BadInput(f'no column {key} here: there are {keys}; "{word}" in quotes is text')
+        return _comparison(column, sign, _amount(wanted), renderer)
     name, colon, rest = word.partition(":")
-    if colon and rest and any(column.key == name for column in renderer.columns):
-        return lambda item: rest.lower() in str(renderer.value(item, name) or "").lower()
+    column = _column(name, renderer)
+    if colon and rest and column is not None:
+        return lambda item: rest.lower() in str(renderer.value(item, column) or "").lower()
+    return _holds(word, renderer)
+
+
+def _column(word: str, renderer: Renderer[Item]) -> str | None:
+    """The key of the column that is meant by its key, its title or another word for it."""
+    word = word.lower()
+    titles = {column.title.lower(): column.key for column in renderer.columns}
+    keys = {column.key for column in renderer.columns}
+    return next((key for key in (word, titles.get(word), *SAME.get(word, ())) if key in keys), None)
+
+
+def _holds(word: str, renderer: Renderer[Item]) -> Callable[[Item], bool]:
+    """A test for a text; capitals count where there are some."""
     if word != word.lower():
         return lambda item: word in renderer.text(item)
     return lambda item: word in renderer.text(item).lower()

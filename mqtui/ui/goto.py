@@ -6,17 +6,19 @@ Everything here is pure: `parse` reads a text, `resolve` finds the things it nam
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeAlias
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset
+from mqtui.domain.printable import printable
 from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref
 from mqtui.domain.resource import parse as named
-from mqtui.domain.span import At, Bound
-from mqtui.domain.times import bound
+from mqtui.domain.span import At, Bound, Edge
+from mqtui.domain.spelling import SIGNS
+from mqtui.domain.times import EPOCH, bound
 
 VIEWS = {
     "home": "nav.home",
@@ -62,6 +64,9 @@ WORDED = re.compile(r"(\S+?)\s+(?:at\s+)?offset[\s=:]*(\d+)", re.IGNORECASE)
 
 PARTITION = re.compile(r"(.+)-(\d+)")
 URL = re.compile(r"([a-z+]+)://([^/\s]+)(?:/(.*))?", re.IGNORECASE)
+LOGIN = re.compile(r"(://)[^/]*@")
+WORD = re.compile(r"[A-Za-z_][\w.-]*")
+NOT_NAMES = frozenset({*VIEWS, *Edge})
 FORMS = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
 
 
@@ -104,7 +109,8 @@ class Whole:
 class Thing:
     """Something on a broker. `target` and `broker` are "" and None where nothing was said of them.
 
-    `host` is that of a URL: a profile's name, or where a broker answers.
+    `host` is that of a URL: a profile's name, or where a broker answers. `whole` is what stands behind the profile and
+    `typed` all of it: each may be a name as it stands, with what looks like a profile, a kind or a position in it.
     """
 
     named: Named
@@ -112,6 +118,18 @@ class Thing:
     broker: BrokerKind | None = None
     at: Bound | None = None
     host: str = ""
+    whole: str = field(default="", compare=False)
+    typed: str = field(default="", compare=False)
+
+    def readings(self) -> Iterator[tuple[Named, Bound | None]]:
+        """What it may name, and where in it."""
+        yield self.named, self.at
+        if self.named.typed != self.named.name:
+            yield Named(self.named.typed or self.named.name, None if self.named.typed else self.named.kind), self.at
+        if self.at is not None and self.whole:
+            yield Named(self.whole, None if self.named.typed else self.named.kind), None
+            if self.named.typed:
+                yield named(self.whole), None
 
 
 Goal: TypeAlias = View | OneRun | AuditNumber | Here | Whole | Thing
@@ -136,10 +154,12 @@ class Spot:
 
 
 def reference(target: str, ref: Ref, position: str = "") -> str:
-    """What `parse` takes for a thing: `profile/kind:name@position`."""
-    letter = next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
-    profile = target if "://" in target else target.partition("/")[0]
-    return f"{profile}/{letter}:{ref.name}{position and f'@{position}'}"
+    """What `parse` takes for a thing: `profile/kind:name@position`, or a broker's URL and `/kind/name@position`."""
+    name = printable(ref.name) + (position and f"@{position}")
+    if "://" in target:
+        broker = LOGIN.sub(r"\1", target.partition("?")[0]).rstrip("/")
+        return f"{broker}/{ref.kind}/{name}"
+    return f"{target}/{_letter(ref)}:{name}"
 
 
 def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:
@@ -148,7 +168,7 @@ def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:
     Raises:
         BadInput: there is nothing, or a URL names no broker.
     """
-    text = text.strip()
+    typed, text = text, text.strip()
     if not text:
         raise BadInput("Where to?", "", FORMS)
     lower = text.lower()
@@ -163,16 +183,23 @@ def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:
     if found := URL.fullmatch(text):
         return _url(text, found, now)
     if found := BRACKETS.fullmatch(text):
-        thing = _thing(found[1], now, profiles)
-        return replace(thing, at=At(Offset(int(found[2]), int(found[3]))))
+        return _at_offset(text, found[1], Offset(int(found[2]), int(found[3])), now, profiles)
     if found := WORDED.fullmatch(text):
-        return replace(_thing(found[1], now, profiles), at=At(Offset(-1, int(found[2]))))
+        return _at_offset(text, found[1], Offset(-1, int(found[2])), now, profiles)
     here = _bound(text.removeprefix("@"), now)
     if here is not None:
         return Here(here)
     if text in profiles or (text.endswith("/") and text[:-1] in profiles):
         return Whole(text.rstrip("/"))
-    return _thing(text, now, profiles)
+    return replace(_thing(text, now, profiles), typed=typed)
+
+
+def _at_offset(text: str, name: str, offset: Offset, now: datetime, profiles: Collection[str]) -> Thing:
+    return replace(_thing(name, now, profiles), at=At(offset), whole=_thing(text, now, profiles).whole, typed=text)
+
+
+def _letter(ref: Ref) -> str:
+    return next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
 
 
 def _bound(text: str, now: datetime) -> Bound | None:
@@ -193,7 +220,7 @@ def _thing(text: str, now: datetime, profiles: Collection[str]) -> Thing:
             broker, text = BrokerKind(kind), rest
     name, mark, place = text.rpartition("@")
     at = _bound(place, now) if mark and name else None
-    return Thing(named(name if at is not None else text), target, broker, at)
+    return Thing(named(name if at is not None else text), target, broker, at, whole=text)
 
 
 def _url(text: str, found: re.Match[str], now: datetime) -> Goal:
@@ -206,9 +233,10 @@ def _url(text: str, found: re.Match[str], now: datetime) -> Goal:
     for place, part in enumerate(parts[:2]):
         kind = next((kind for kind in Kind if kind == part.lower()), None)
         rest = "/".join(parts[place + 1 :])
-        if kind is not None and rest:
-            thing = _thing(rest, now, ())
-            return replace(thing, named=Named(thing.named.name, kind), broker=broker, host=host)
+        if kind is not None and len(parts) > place + 1:
+            name, mark, position = rest.rpartition("@")
+            at = _bound(position, now) if mark and name else None
+            return Thing(Named(rest if at is None else name, kind), "", broker, at, host, whole=rest)
     return Whole(text)
 
 
@@ -217,8 +245,18 @@ def resolve(thing: Thing, known: Iterable[Known], here: str) -> list[Spot]:
 
     `orders-4@118203` is the thing of that whole name, else partition 4 of `orders`.
     """
-    candidates = [each for each in known if _may_be(thing, each)]
-    found = [Spot(each, thing.at) for each in candidates if each.ref.name == thing.named.name]
+    things = list(known)
+    candidates = [each for each in things if _may_be(thing, each)]
+    readings = [(wanted.name.strip(), wanted.kind, at) for wanted, at in thing.readings()]
+    found = [
+        Spot(each, at)
+        for each in candidates
+        for at in dict.fromkeys(
+            at for name, kind, at in readings if kind in (None, each.ref.kind) and is_written(each.ref.name, name)
+        )
+    ]
+    if thing.target or thing.at is not None:
+        found += [Spot(each) for each in things if is_written(each.ref.name, thing.typed.strip())]
     if not found:
         found = _in_partition(thing, candidates)
     found = [spot for spot in found if spot.known.ref.kind is not Kind.GROUP] or found
@@ -231,9 +269,7 @@ def _may_be(thing: Thing, known: Known) -> bool:
         return False
     if thing.broker is not None and known.broker is not thing.broker:
         return False
-    if thing.host and known.target != thing.host and thing.host not in known.hosts:
-        return False
-    return thing.named.kind is None or known.ref.kind is thing.named.kind
+    return not thing.host or known.target == thing.host or thing.host in known.hosts
 
 
 def _in_partition(thing: Thing, candidates: Sequence[Known]) -> list[Spot]:
@@ -246,9 +282,25 @@ def _in_partition(thing: Thing, candidates: Sequence[Known]) -> list[Spot]:
     return [Spot(each, at) for each in candidates if each.ref.kind is Kind.TOPIC and each.ref.name == part[1]]
 
 
-def written(known: Known, here: str) -> str:
-    """How a thing is typed: with its session where that is another one, with its kind where a view has its name."""
-    name = known.ref.name
-    if name.lower() in VIEWS or (name.isdigit() and len(name) == 1):
-        name = f"{known.ref.kind.value[0]}:{name}"
+def written(known: Known, here: str, profiles: Collection[str] = ()) -> str:
+    """How a thing is typed: with its session where that is another one, with its kind where the name means more."""
+    name = printable(known.ref.name)
+    if not _is_plain(name, profiles):
+        name = f"{_letter(known.ref)}:{name}"
     return name if known.target == here or "://" in known.target else f"{known.target}/{name}"
+
+
+def _is_plain(name: str, profiles: Collection[str]) -> bool:
+    """Whether a name alone leads to what is called so."""
+    if WORD.fullmatch(name):
+        return name.lower() not in NOT_NAMES and name not in profiles
+    try:
+        goal = parse(name, EPOCH, profiles)
+    except BadInput:
+        return False
+    return isinstance(goal, Thing) and goal == Thing(Named(name))
+
+
+def is_written(name: str, text: str) -> bool:
+    """Whether a text on a line stands for a name: blanks around it are lost, what can't be printed is a sign."""
+    return name.strip() == text or (SIGNS.search(text) is not None and printable(name).strip() == text)

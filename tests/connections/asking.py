@@ -12,7 +12,7 @@ async def trouble(url: str) -> MqtuiError | None:
     try:
         async with opened(url) as session:
             await session.broker.catalog.cluster()
-            await destinations(session.broker, None, "")
+            await destinations(session.broker)
     except Unsupported:
         return None
     except MqtuiError as error:

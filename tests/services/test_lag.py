@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, about, at_least, exact, unknown
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import Kind, Ref, parse
 from mqtui.domain.topology import GroupLag
 from mqtui.services import lag
 from mqtui.services.session import Session, opened
@@ -39,10 +39,10 @@ async def test_groups_by_name(kafka: KafkaGround, session: Session) -> None:
 
 async def test_lag_of_one_or_all(session: Session) -> None:
     assert {row.group.name: row.total.number for row in await lag.lag(session)} == {"slow": 4, "fast": 0}
-    (slow,) = await lag.lag(session, "slow")
+    (slow,) = await lag.lag(session, parse("slow"))
     assert {part.partition: part.lag.number for part in slow.parts} == {0: 4, 1: 0}
     with pytest.raises(NotFound, match="nobody"):
-        await lag.lag(session, "nobody")
+        await lag.lag(session, parse("nobody"))
 
 
 async def test_streams_name_groups_by_stream_too() -> None:
@@ -50,7 +50,7 @@ async def test_streams_name_groups_by_stream_too() -> None:
     ground.put(range(4))
     ground.shelf.group(ground.source, "billing")
     async with opened(ground.url, adapters=ground.connect) as session:
-        (row,) = await lag.lag(session, "billing")
+        (row,) = await lag.lag(session, parse("billing"))
     assert row.total == exact(4)
 
 

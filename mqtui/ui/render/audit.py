@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.domain.audit import AuditEntry
-from mqtui.domain.resource import parse
+from mqtui.domain.resource import Kind, parse
 from mqtui.domain.times import written_time
 from mqtui.ui.render.rows import Cell, Column
 
@@ -43,7 +43,12 @@ class AuditLine:
     @property
     def on(self) -> str:
         """What it was done to: `orders.DLQ → orders`."""
-        return " → ".join(parse(name).name for name in self.begin.on)
+        return " → ".join(map(_named, self.begin.on))
+
+
+def _named(on: str) -> str:
+    """A thing by its name; an exchange by its kind too, as a queue may have the same name."""
+    return on if parse(on).kind is Kind.EXCHANGE else parse(on).name
 
 
 def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditLine]:

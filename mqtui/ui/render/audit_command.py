@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Collection
 
 import msgspec
 
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
+from mqtui.domain.spelling import command, join, needs_kind
 from mqtui.domain.times import calendar_time
 from mqtui.services.redrive.order import Order, read_recipe
 from mqtui.state.runs import RunRecord
@@ -28,9 +28,11 @@ def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
 def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
     """The command line of a redrive or a discard; `allowed` are the risks that are let through."""
     wanted, stages = order.selection, order.stages
-    words = ["mqtui", order.verb.value, target, order.source.name]
+    words: list[str] = []
+    if order.to is not None:
+        kind = ("--to-kind", str(order.to.kind)) if needs_kind(order.to, "--to") else ()
+        words += ["--to", order.to.name, *kind]
     named = (
-        ("--to", order.to.name if order.to is not None else ""),
         ("--to-target", order.to_target),
         ("--cause", wanted.cause),
         ("--where", wanted.where),
@@ -52,7 +54,8 @@ def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
         ("--yes-shared", order.shared),
     )
     words += [word for risk in sorted(allowed) for word in ("--allow", risk)]
-    return shlex.join([*words, *(name for name, on in switches if on)])
+    words += [name for name, on in switches if on]
+    return join(command(order.verb.value, target, order.source, *words))
 
 
 def instant(time_ms: int | None) -> str:

@@ -16,6 +16,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.span import Price, Span
+from mqtui.domain.spelling import command
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.casebook import Casebook, read
 from mqtui.services.conventions import known
@@ -248,7 +249,7 @@ class CausesPlace(Listing[CauseLine]):
     def copies(self, item: CauseLine) -> dict[str, tuple[str, str]]:
         """What they died of, its id, the way here, and the command that plans their way home."""
         address, cause = self.desk.address, item.cause
-        words = ("mqtui", "redrive", address, self.ref.name, "--cause", cause.id, "--dry-run")
+        words = command("redrive", address, self.ref, "--cause", cause.id, "--dry-run")
         return {**named(self.ref, address, *words), "y": ("cause", cause.text), "p": ("cause id", cause.id)}
 
     @on(RowTable.Opened)

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
+from mqtui.domain.spelling import command
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
 from mqtui.ui.render import explained
@@ -61,7 +62,7 @@ class DestinationsPlace(Listing[Line]):
         """Its name, the way to it, and the command that shows what is in it."""
         ref, address = item.destination.ref, self.console.bench.desks[self.console.target, item.broker].address
         look = "peek" if item.letters is None else "dlq"
-        return named(ref, address, "mqtui", look, address, ref.name)
+        return named(ref, address, *command(look, address, ref))
 
     def is_stale(self, item: Line, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from mqtui.domain.figure import counted
 from mqtui.domain.resource import BrokerKind
+from mqtui.domain.spelling import command
 from mqtui.ui.render import explained
 from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
 from mqtui.ui.render.rows import Cell
@@ -66,7 +67,7 @@ class GroupsPlace(Listing[GroupLine]):
     def copies(self, item: GroupLine) -> dict[str, tuple[str, str]]:
         """Its name, the way to it, and the command that shows its lag."""
         ref, address = item.group.ref, self.console.bench.desks[self.console.target, item.broker].address
-        return named(ref, address, "mqtui", "lag", address, ref.name)
+        return named(ref, address, *command("lag", address, ref))
 
     def is_stale(self, item: GroupLine, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from textual import on, work
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.spelling import join
 from mqtui.ui.render.profiles import Entry, Profiles
 from mqtui.ui.render.rows import Cell
 from mqtui.ui.screens.listing import Listing, troubled
@@ -93,7 +93,7 @@ class HomePlace(Listing[Entry]):
         """Its name, where it points, and the command that opens it."""
         name = item.profile.name
         urls = " ".join(endpoint.url for endpoint in item.profile.brokers.values())
-        return {"p": ("name", name), "r": ("address", urls), "c": ("command", shlex.join(["mqtui", name]))}
+        return {"p": ("name", name), "r": ("address", urls), "c": ("command", join(["mqtui", name]))}
 
     def is_stale(self, item: Entry, lost: Sequence[Desk]) -> bool:
         """Whether a broker of it is lost."""

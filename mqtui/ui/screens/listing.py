@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from time import time
 from typing import Any, Generic, TypeVar
@@ -11,6 +10,7 @@ from textual import on
 
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.resource import Ref
+from mqtui.domain.spelling import join
 from mqtui.ui.render.figures import age
 from mqtui.ui.render.rows import Cell, plain
 from mqtui.ui.screens.place import Place, does
@@ -280,5 +280,5 @@ def named(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:
     return {
         "p": ("name", ref.name),
         "r": ("reference", reference(address, ref)),
-        "c": ("command", shlex.join(words)),
+        "c": ("command", join(words)),
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from textual.events import Key
 
 from mqtui.codecs.binary import to_base64
+from mqtui.domain import spelling
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
@@ -112,15 +112,15 @@ def reference(message: Message, target: str, ref: Ref) -> str:
 
 def command(message: Message, target: str, ref: Ref) -> str:
     """The command line that shows the same message."""
-    words = ["mqtui", "peek", target, ref.name]
+    options: list[str] = []
     position = message.position
     if isinstance(position, Delivery):
-        words += ["-n", str(position.tag)]
+        options += ["-n", str(position.tag)]
     else:
-        words += ["--from", str(position), "-n", "1"]
+        options += ["--from", str(position), "-n", "1"]
     if isinstance(position, Offset) and position.partition >= 0:
-        words += ["--partition", str(position.partition)]
-    return shlex.join(words)
+        options += ["--partition", str(position.partition)]
+    return spelling.join(spelling.command("peek", target, ref, *options))
 
 
 def _text(value: bytes | None) -> str | None:

@@ -84,7 +84,7 @@ class Completion:
 async def _ask(console: Console, place: Place) -> None:
     known = known_things(console)
     profiles = [offer.title for offer in sessions(console)]
-    names = [written(each, console.target) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
+    names = [written(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
     completion = Completion(place, list(dict.fromkeys(names)))
     entered = await place.line.ask(
         ":", beside=f"{FORMS.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 from contextlib import aclosing
 
@@ -15,6 +14,7 @@ from mqtui.domain.figure import at_least, counted, exact
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
+from mqtui.domain.spelling import command, join
 from mqtui.domain.topology import Member, PendingEntry
 from mqtui.services import pending
 from mqtui.services.plan_lines import lines
@@ -198,11 +198,11 @@ class PendingPlace(Listing[PendingLine]):
     def copies(self, item: PendingLine) -> dict[str, tuple[str, str]]:
         """Its id, the way to its entry, and the command that shows what is pending with it."""
         address, entry = self.desk.address, str(item.entry.id)
-        words = ["mqtui", "pending", address, self.stream.name, self.group_name, "--consumer", item.entry.consumer]
+        words = command("pending", address, self.stream, "--consumer", item.entry.consumer, also=(self.group_name,))
         return {
             "p": ("id", entry),
             "r": ("reference", reference(address, self.stream, entry)),
-            "c": ("command", shlex.join(words)),
+            "c": ("command", join(words)),
         }
 
     def explained(self, item: PendingLine) -> str:

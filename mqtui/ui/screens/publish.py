@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from textual import on
@@ -19,6 +18,7 @@ from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Stored
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.spelling import command, join
 from mqtui.services import publishing
 from mqtui.services.composing import SAFE, Draft, facts, message, pair
 from mqtui.services.plan_lines import lines
@@ -136,7 +136,7 @@ class PublishPlace(Place):
 
     def command(self, draft: Draft) -> str:
         """The equivalent command line."""
-        words = ["mqtui", "publish", self.desk.address, str(self.ref)]
+        words: list[str] = []
         for name in ("key", "partition", "routing_key", "priority", "ttl", "correlation_id", "reply_to", "fernet"):
             value = getattr(draft, name)
             if value not in (None, ""):
@@ -144,8 +144,9 @@ class PublishPlace(Place):
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
         if len(draft.body) > TYPED:
-            return f"{shlex.join([*words, '-'])} < FILE"
-        return shlex.join([*words, "--value", draft.body.decode("utf-8", "replace")])
+            return f"{join(command('publish', self.desk.address, self.ref, *words, also=('-',)))} < FILE"
+        words += ["--value", draft.body.decode("utf-8", "replace")]
+        return join(command("publish", self.desk.address, self.ref, *words))
 
     @does("form.editor")
     def editor(self) -> None:

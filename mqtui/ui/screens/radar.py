@@ -11,6 +11,7 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
+from mqtui.domain.spelling import command
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
 from mqtui.ui.render import explained
@@ -53,7 +54,7 @@ class RadarPlace(Listing[RadarLine]):
     def copies(self, item: RadarLine) -> dict[str, tuple[str, str]]:
         """Its name, the way to it, and the command that shows its causes."""
         address = self.console.bench.desks[item.target, item.broker].address
-        return named(item.place.ref, address, "mqtui", "dlq", address, item.place.ref.name)
+        return named(item.place.ref, address, *command("dlq", address, item.place.ref))
 
     def is_stale(self, item: RadarLine, lost: Sequence[Desk]) -> bool:
         """Whether its broker is lost."""

@@ -1,0 +1,113 @@
+"""How the name of a thing is written, so that what is printed and typed back means the same thing (rule D8)."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Iterator
+
+from mqtui.domain.printable import printable
+from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref, name_bytes, parse
+
+SIGNS = re.compile(r"[\u2400-\u2421]|<U\+[0-9A-F]{4,6}>|\\x[0-9a-f]{2}")
+"""What `printable` writes in the place of characters that can't be shown."""
+
+SENDING = frozenset({"publish", "--to"})
+"""Where a name may be that of a queue or of an exchange."""
+
+NUL_SIGN = "\u2400"
+ESCAPES = {ord("\n"): r"\n", ord("\t"): r"\t", ord("\r"): r"\r", ord("'"): r"\'", ord("\\"): r"\\"}
+
+
+def candidates(ref: Ref) -> Iterator[str]:
+    """The ways to type a thing, the shortest first."""
+    letter = next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
+    yield ref.name
+    yield f"{ref.kind}:{ref.name}"
+    yield f"{letter}:{ref.name}"
+
+
+class Spelling:
+    """How things of one broker are typed while these are there."""
+
+    def __init__(self, there: Iterable[Ref], broker: BrokerKind) -> None:
+        self._there = frozenset(map(_place, there))
+        self._broker = broker
+
+    def of(self, ref: Ref) -> str:
+        """The shortest way to type a thing that could mean no other of those that are there.
+
+        Where there is none, its kind and name: when typed that is refused, never taken for another thing.
+        """
+        wanted = _place(ref)
+        for text in candidates(ref):
+            means = set(map(_place, parse(text).readings(self._broker)))
+            if text and wanted in means and not any(each in self._there for each in means - {wanted}):
+                return text
+        return str(ref)
+
+
+def _place(ref: Ref) -> Ref:
+    """What a name is unique in: RabbitMQ's streams share theirs with its queues."""
+    return Ref(Kind.QUEUE, ref.name) if ref.kind is Kind.STREAM else ref
+
+
+def may_stand_for_another(named: Named) -> bool:
+    """Whether a name may be how a list shows another one. With its kind a name is exact, but for a NUL's sign."""
+    return SIGNS.search(named.typed) is not None or NUL_SIGN in named.name
+
+
+def is_shown_as(ref: Ref, reading: Ref) -> bool:
+    """Whether a thing is shown as another name of its kind because its own holds what can't be printed."""
+    return (
+        ref.name != reading.name
+        and printable(ref.name) == printable(reading.name)
+        and _place(reading).kind is _place(ref).kind
+    )
+
+
+def quote(word: str) -> str:
+    """A word for a shell, on one line and as exact as it can be.
+
+    What can't be printed, and bytes that are not UTF-8, are escapes of `$'...'` (bash, zsh, ksh). A NUL fits into no
+    word; its sign is written instead, which is read back as long as nothing else is called so.
+    """
+    word = word.replace("\0", NUL_SIGN)
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+def _escaped(sign: str) -> str:
+    if ord(sign) in ESCAPES:
+        return ESCAPES[ord(sign)]
+    return sign if sign.isprintable() else "".join(f"\\{byte:03o}" for byte in name_bytes(sign))
+
+
+def join(words: Iterable[str]) -> str:
+    """A command line that a shell reads as these words."""
+    return " ".join(map(quote, words))
+
+
+def command(verb: str, target: str, ref: Ref, *options: str, also: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The words of a command on one thing; `also` are arguments after it.
+
+    The kind is added where the name alone could be read another way. Options come first where a name would be taken
+    for one.
+    """
+    kind = ("--kind", str(ref.kind)) if needs_kind(ref, verb) else ()
+    arguments = (target, ref.name, *also)
+    if any(word.startswith("-") and word != "-" for word in arguments) or ref.name == "-":
+        return ("mqtui", verb, *kind, *options, "--", *arguments)
+    return ("mqtui", verb, *arguments, *kind, *options)
+
+
+def needs_kind(ref: Ref, use: str) -> bool:
+    """Whether the name alone could be taken for another thing by a verb or by `--to`.
+
+    A queue and an exchange may share a name, and what reads takes the queue; a name may begin like a kind, hold what
+    stands for other characters, or be empty.
+    """
+    if ref.kind is Kind.EXCHANGE or parse(ref.name).kind is not None or not ref.name or SIGNS.search(ref.name):
+        return True
+    return use in SENDING and ref.kind is Kind.QUEUE
