@@ -67,6 +67,9 @@ URL = re.compile(r"([a-z+]+)://([^/\s]+)(?:/(.*))?", re.IGNORECASE)
 LOGIN = re.compile(r"(://)[^/]*@")
 WORD = re.compile(r"[A-Za-z_][\w.-]*")
 NOT_NAMES = frozenset({*VIEWS, *Edge})
+OF_ONE_BROKER = (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE)
+"""Kinds that say which of a profile's brokers is meant; there are streams and groups on several."""
+
 FORMS = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
 
 
@@ -159,7 +162,8 @@ def reference(target: str, ref: Ref, position: str = "") -> str:
     if "://" in target:
         broker = LOGIN.sub(r"\1", target.partition("?")[0]).rstrip("/")
         return f"{broker}/{ref.kind}/{name}"
-    return f"{target}/{_letter(ref)}:{name}"
+    profile = target.partition("/")[0] if ref.kind in OF_ONE_BROKER else target
+    return f"{profile}/{_letter(ref)}:{name}"
 
 
 def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> Goal:
