@@ -8,34 +8,49 @@ from mqtui.cli import options
 from mqtui.cli.exits import DONE
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
+from mqtui.domain.figure import counted
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import BrokerKind, Named
 from mqtui.domain.times import written_time
+
+NOT_LOOKED_INTO = "not looked into, though nothing else tells whether dead letters lie there"
+ALL_LOOKS = "; --all looks, at one message of each"
 
 
 @click.command()
 @options.target
 @options.thing("resource", required=False)
+@click.option(
+    "--all", "every", is_flag=True, help="Look into every place whose name says nothing: one message of each."
+)
 @click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
 @options.as_json
-def dlq(*, target: str, resource: Named | None, spend: bool, json_lines: bool) -> None:
+def dlq(*, target: str, resource: Named | None, every: bool, spend: bool, json_lines: bool) -> None:
     """Find dead letters, or group those of one RESOURCE by cause."""
     output = current(json=json_lines)
     if resource is None:
-        run(output, lambda: _places(output, target))
+        consent = Consent(spend=spend) if every else None
+        run(output, lambda: _places(output, target, consent))
+    elif every:
+        raise click.UsageError("--all is of all places: leave the name of one away")
     else:
         run(output, lambda: _causes(output, target, resource, Consent(spend=spend)))
 
 
-async def _places(output: Output, target: str) -> int:
+async def _places(output: Output, target: str, every: Consent | None) -> int:
+    """Places with dead letters; with a consent every destination is looked into."""
     from mqtui.services import deadletters
     from mqtui.services.conventions import known
+    from mqtui.services.header_search import HeaderSearch
     from mqtui.services.json_rows import place_row
     from mqtui.services.session import opened
 
     async with opened(target) as session:
-        output.warn((*session.warnings, *known().notes))
-        found = await deadletters.find(session, known().conventions)
+        output.warn((*session.warnings, *known(session.profile).notes))
+        if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
+            output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
+        search = HeaderSearch() if every is None else HeaderSearch(None, every)
+        found = await deadletters.find(session, known(session.profile).conventions, search)
     if output.json:
         for place in found.places:
             output.json_line(place_row(place))
@@ -49,8 +64,10 @@ async def _places(output: Output, target: str) -> int:
             right=(2,),
         )
     output.warn(found.missing)
+    for stage in found.stages:
+        output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
     if found.not_looked_into:
-        output.note(f"▲ {found.not_looked_into:,} destinations were not looked into: their names say nothing")
+        output.note(f"▲ {counted(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{'' if every else ALL_LOOKS}")
     return DONE
 
 
@@ -62,13 +79,13 @@ async def _causes(output: Output, target: str, resource: Named, consent: Consent
     from mqtui.services.session import opened
 
     async with opened(target) as session:
-        output.warn((*session.warnings, *known().notes))
+        output.warn((*session.warnings, *known(session.profile).notes))
         destination = await find(session.broker, resource)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.price(destination.ref, count)
         if price.lends:
             output.note(f"price: {price.text}")
-        causes = await deadletters.causes(session, destination.ref, price, known().conventions, consent)
+        causes = await deadletters.causes(session, destination.ref, price, known(session.profile).conventions, consent)
     if output.json:
         for cause in causes:
             output.json_line(cause_row(cause))

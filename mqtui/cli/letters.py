@@ -60,10 +60,10 @@ async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> in
     from mqtui.services.redrive.terms import allowed
 
     async with sessions(target, wish.to_target) as (session, remote):
-        output.warn((*session.warnings, *known().notes))
+        output.warn((*session.warnings, *known(session.profile).notes))
         order = await _order(session, remote, wish)
         agreed = replace(agreed, allowed=allowed(order, agreed.allowed))
-        planned = await make(session, order, known().conventions, remote)
+        planned = await make(session, order, known(session.profile).conventions, remote)
         if wish.plan_file is None:
             return await execute(output, session, remote, planned, None, agreed)
         return await _execute_saved(output, session, remote, planned, agreed, wish.plan_file)

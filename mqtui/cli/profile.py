@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SETTINGS = {"prefix": "prefix", "secret": "secret", "bundle-key": "bundle_key"}
 SETS = ("allow", "deny")
+NAMES = "dead-letters"
+"""Names of dead-letter destinations, a comma between them; given again, more of them."""
 
 
 @click.group()
@@ -120,7 +122,8 @@ def _made(name: str, url: str, settings: tuple[tuple[str, str], ...]) -> Profile
         )
     own: dict[str, Any] = {SETTINGS[key]: value for key, value in settings if key in SETTINGS}
     own |= {key: frozenset(value.split(",")) for key, value in settings if key in SETS}
-    rest = {key: value for key, value in settings if key not in SETTINGS and key not in SETS}
+    own["dead_letters"] = tuple(each for key, value in settings if key == NAMES for each in value.split(","))
+    rest = {key: value for key, value in settings if key not in SETTINGS and key not in (*SETS, NAMES)}
     return Profile(name, {address.kind: Endpoint(written(address), rest)}, **own)
 
 
@@ -175,6 +178,7 @@ def _joined(there: Profile, made: Profile) -> Profile:
         read_only=there.read_only or made.read_only,
         protected=there.protected or made.protected,
         deny=there.deny | made.deny,
+        dead_letters=tuple(dict.fromkeys((*there.dead_letters, *made.dead_letters))),
         secret=made.secret or there.secret,
     )
 
@@ -277,6 +281,7 @@ def row(each: Profile) -> dict[str, Any]:
         "allow": sorted(each.allow),
         "deny": sorted(each.deny),
         "prefix": each.prefix,
+        "dead_letters": list(each.dead_letters),
         "secret": shown_source(each.secret) if each.secret else None,
         "brokers": {kind.value: {"url": end.url, "options": dict(end.options)} for kind, end in each.brokers.items()},
     }

@@ -174,7 +174,9 @@ async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: L
     resuming.check(record)
     order = read_recipe(record.plan).order
     async with sessions(record.target, order.to_target) as (session, remote):
-        planned, before = await resuming.plan(session, record, journal, known().conventions, remote, leave)
+        planned, before = await resuming.plan(
+            session, record, journal, known(session.profile).conventions, remote, leave
+        )
         agreed = replace(agreed, allowed=allowed(planned.order, agreed.allowed))
         return await execute(output, session, remote, planned, before, agreed)
 

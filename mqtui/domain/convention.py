@@ -6,14 +6,14 @@ header names it has met, where everything stands: letters of one source nearly a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TypeAlias
 
 from mqtui.domain.body_envelope import BodyEnvelope
 from mqtui.domain.codec import Decoder, Value, body_member, decoder
+from mqtui.domain.destination_names import ORIGIN_KINDS, DestinationNames, NamedOrigin, NameRules
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
@@ -40,10 +40,7 @@ FIELDS = frozenset(
 NAMING = frozenset({"origin", "exchange", "routing_key"})
 """Fields that name a thing on the broker: their bytes are kept."""
 
-ORIGIN_KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
 MOST_LAYOUTS = 2_000
-MOST_NAMES = 100_000
-ANY = {"{origin}": r".+", "{group}": r"[^.]+", "*": r".+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +60,8 @@ class Convention:
     place that is known to hold dead letters. Of a field's places the first that is there is read. `wrappers` are
     exception classes that only carry the cause; `after` are words of the message behind which the cause's own begins.
     `strip_prefixes`, `strip_names` and what was read for `strip_fields` stay behind on
-    the way home. `destinations` are names with `{origin}` for the origin's name, `{group}` for a part without dots and
-    `*` for anything. A lower `order` is asked first.
+    the way home. `destinations`, `only_with_origin` and `retries` are names (`domain.destination_names`). A lower
+    `order` is asked first.
     """
 
     name: str
@@ -85,6 +82,12 @@ class Convention:
 
     remains: str = ""
     """What of its marks can't be taken off, since they are inside a field, and what that leads to."""
+
+    only_with_origin: tuple[str, ...] = ()
+    """Names that are also in use for other things."""
+
+    retries: tuple[str, ...] = ()
+    """Names of places where messages wait for another try."""
 
 
 Row: TypeAlias = tuple[str | bytes, ...]
@@ -135,39 +138,16 @@ class Layout:
         return slot.decode(pairs[slot.last][1])
 
 
-@dataclass(frozen=True, slots=True)
-class NamedOrigin:
-    """What a destination's name says. `origin` is "" where it only says that dead letters are kept there.
-
-    `others` are further names that may be meant, the likeliest first. `settled`: the broker was asked, so that the
-    origin is there, or is "" where none of the names is; `feeders` are the queues whose dead letters it sends there.
-    """
-
-    convention: str
-    kind: Kind
-    origin: str
-    others: tuple[str, ...] = ()
-    settled: bool = False
-    feeders: tuple[Ref, ...] = ()
-
-    @property
-    def candidates(self) -> tuple[str, ...]:
-        """All names that may be meant."""
-        return (self.origin, *self.others) if self.origin else ()
-
-
 class Conventions:
     """All conventions, asked by header names first and by the destination's name where no header tells."""
 
     __slots__ = (
-        "_any",
         "_enveloped",
         "_last",
         "_layouts",
         "_loose_layouts",
-        "_named",
+        "_names",
         "_opened_layouts",
-        "_patterns",
         "_settled",
         "known",
     )
@@ -178,7 +158,6 @@ class Conventions:
         self._loose_layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
         """The same in places that are known to hold dead letters."""
 
-        self._named: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
         self._settled: dict[tuple[BrokerKind, str], NamedOrigin] = {}
         self._last: tuple[Ref | None, bool] = (None, False)
         """Where the last message lay, and whether that place is known to hold dead letters."""
@@ -187,11 +166,11 @@ class Conventions:
         """By the layout of the headers, which is kept so that its id stays its own, and the convention of the body."""
 
         self._enveloped = [one for one in self.known if one.envelope is not None]
-        self._patterns = [
-            (one, tuple(_pattern(template) for template in one.destinations)) for one in self.known if one.destinations
-        ]
-        self._any = re.compile(
-            "|".join(_spelt(name, ANY) for one in self.known for name in one.destinations), re.DOTALL
+        self._names = DestinationNames(
+            [
+                NameRules(one.name, one.brokers, one.destinations, one.only_with_origin, one.retries)
+                for one in self.known
+            ]
         )
 
     def layout(self, message: Message) -> Layout:
@@ -207,7 +186,8 @@ class Conventions:
             row = tuple([part for name, _, kind in message.headers for part in (name, kind)])
         place, is_known = self._last
         if message.resource is not place:
-            is_known = self.by_name(broker, message.resource.name) is not None
+            named = self.by_name(broker, message.resource.name)
+            is_known = named is not None and not named.needs_origin
             self._last = (message.resource, is_known)
         layouts = (self._loose_layouts if is_known else self._layouts)[broker]
         found = layouts.get(row)
@@ -236,7 +216,7 @@ class Conventions:
     def settle(self, broker: BrokerKind, name: str, origin: NamedOrigin) -> Conventions:
         """These conventions, with what is known for sure of the origin of one destination."""
         settled = Conventions(self.known)
-        settled._layouts, settled._loose_layouts = self._layouts, self._loose_layouts
+        settled._layouts, settled._loose_layouts, settled._names = self._layouts, self._loose_layouts, self._names
         settled._settled = {**self._settled, (broker, name): origin}
         return settled
 
@@ -244,22 +224,11 @@ class Conventions:
         """What a destination's name says, or None where it is not that of a dead-letter destination."""
         if (broker, name) in self._settled:
             return self._settled[broker, name]
-        if (broker, name) not in self._named:
-            if len(self._named) >= MOST_NAMES:
-                self._named.clear()
-            self._named[broker, name] = self._matched(broker, name) if self._any.fullmatch(name) else None
-        return self._named[broker, name]
+        return self._names.dead_letters(broker, name)
 
-    def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
-        for convention, patterns in self._patterns:
-            if broker not in convention.brokers:
-                continue
-            found = [match for pattern in patterns if (match := pattern.fullmatch(name))]
-            if found:
-                told = [match.groupdict().get("origin", "") for match in found]
-                origins = tuple(dict.fromkeys(each for origin in told if origin for each in _spellings(broker, origin)))
-                return NamedOrigin(convention.name, ORIGIN_KINDS[broker], origins[0] if origins else "", origins[1:])
-        return None
+    def is_retry(self, broker: BrokerKind, name: str) -> bool:
+        """Whether a name is that of a place where messages wait for another try."""
+        return self._names.is_retry(broker, name)
 
     def _laid_out(self, broker: BrokerKind, row: Row, *, is_known: bool) -> Layout:
         if broker is BrokerKind.RABBITMQ:
@@ -304,17 +273,6 @@ def _with_body(found: Layout, convention: Convention) -> Layout:
     return replace(found, convention=name, after=convention.after, body=read, envelope=rule)
 
 
-def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
-    """The names that may be meant: a Redis name in braces, which only choose the slot, may be the bare one.
-
-    The key `orders` lies in the slot of `{orders}.dlq` (https://redis.io/docs/latest/operate/oss_and_stack/reference/
-    cluster-spec/#hash-tags).
-    """
-    bare = origin[1:-1]
-    tagged = broker is BrokerKind.REDIS and origin == f"{{{bare}}}" and bare and "}" not in bare
-    return (origin, bare) if tagged else (origin,)
-
-
 def _slot(told: str, place: Place, names: Sequence[str], kinds: Sequence[str]) -> Slot:
     first = names.index(place.name)
     last = len(names) - 1 - names[::-1].index(place.name)
@@ -324,13 +282,3 @@ def _slot(told: str, place: Place, names: Sequence[str], kinds: Sequence[str]) -
 
 def _strips(convention: Convention, name: str) -> bool:
     return name in convention.strip_names or name.startswith(convention.strip_prefixes)
-
-
-@lru_cache(maxsize=512)
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(_spelt(template, {**ANY, "{origin}": r"(?P<origin>.+)"}), re.DOTALL)
-
-
-def _spelt(template: str, words: Mapping[str, str]) -> str:
-    parts = re.split(r"(\{origin\}|\{group\}|\*)", template)
-    return "".join(words.get(part, re.escape(part)) for part in parts)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from mqtui.brokers.address import Address
 from mqtui.domain.capability import WRITES
+from mqtui.domain.destination_names import PARTS, WORDS
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
@@ -48,6 +49,9 @@ VERBS = frozenset(
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MOST_LETTERS, MOST_PARTS = 200, 4
+"""Bounds of a template of names: it is tried on every name of a broker."""
+
 SOURCES = "keyring, env:NAME or command:PROGRAM ARGUMENTS"
 
 
@@ -88,6 +92,8 @@ class Profile:
     prefix: str = "mqtui"
     secret: str = ""
     bundle_key: str = ""
+    dead_letters: tuple[str, ...] = ()
+    """Names of dead-letter destinations beside those everybody uses, with `{origin}` and `*`."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -101,6 +107,8 @@ class Profile:
         for key, source in (("secret", self.secret), ("bundle_key", self.bundle_key)):
             if source and not valid_source(source):
                 raise BadProfile(key, f"{key} does not say where the secret is", "", f"Write {SOURCES}.")
+        for template in self.dead_letters:
+            _check_template(template)
         for kind, endpoint in self.brokers.items():
             _check_endpoint(kind, endpoint)
 
@@ -154,6 +162,14 @@ def valid_source(source: str) -> bool:
             return bool(rest.strip())
         case _:
             return False
+
+
+def _check_template(template: str) -> None:
+    if not template.strip() or len(template) > MOST_LETTERS or len(PARTS.findall(template)) > MOST_PARTS:
+        hint = f"{MOST_LETTERS} characters at most, and {MOST_PARTS} of " + ", ".join(WORDS) + "."
+        raise BadProfile("dead_letters", "That is no name of dead-letter destinations", template[:80], hint)
+    if template.count("{origin}") > 1:
+        raise BadProfile("dead_letters", "A name has one origin", template[:80], "Write {origin} once, * beside it.")
 
 
 def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:

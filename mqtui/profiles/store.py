@@ -50,6 +50,7 @@ class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
     prefix: str = "mqtui"
     secret: str = ""
     bundle_key: str = ""
+    dead_letters: list[str] = []
     kafka: BrokerTable | None = None
     rabbitmq: BrokerTable | None = None
     redis: BrokerTable | None = None
@@ -258,6 +259,7 @@ def _profile(table: ProfileTable) -> Profile:
         prefix=table.prefix,
         secret=table.secret,
         bundle_key=table.bundle_key,
+        dead_letters=tuple(table.dead_letters),
     )
 
 
@@ -271,6 +273,7 @@ def _fill(table: Table | Any, profile: Profile) -> None:
     wanted |= {"read_only": profile.read_only, "protected": profile.protected}
     wanted |= {"allow": sorted(profile.allow), "deny": sorted(profile.deny)}
     wanted |= {"prefix": profile.prefix, "secret": profile.secret, "bundle_key": profile.bundle_key}
+    wanted |= {"dead_letters": list(profile.dead_letters)}
     blank = {"environment": "none", "read_only": False, "protected": False, "prefix": "mqtui"}
     for key, value in wanted.items():
         _set(table, key, value, blank=blank.get(key, value if value in ("", []) else None))

@@ -20,6 +20,7 @@ from mqtui.domain.body_envelope import BodyEnvelope
 from mqtui.domain.convention import FIELDS, Convention, Conventions, Place
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Profile
 from mqtui.state.paths import config_dir
 
 SHIPPED = Path(__file__).parent.parent / "conventions"
@@ -74,6 +75,8 @@ class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     loose: list[str] = []
     order: int = 50
     destinations: list[str] = []
+    only_with_origin: list[str] = []
+    retries: list[str] = []
     fields: dict[str, Given] = {}
     exception: ExceptionFile = msgspec.field(default_factory=ExceptionFile)
     strip: StripFile = msgspec.field(default_factory=StripFile)
@@ -120,9 +123,18 @@ def load(config: Path | None = None) -> Loaded:
     return Loaded(Conventions(known.values()), tuple(notes))
 
 
-def known() -> Loaded:
-    """The conventions of this machine: those shipped, and the user's own."""
-    return load(config_dir())
+def known(profile: Profile | None = None) -> Loaded:
+    """The conventions of this machine: those shipped, the user's own, and the names that a profile adds."""
+    loaded = load(config_dir())
+    if profile is None or not profile.dead_letters:
+        return loaded
+    return Loaded(_with_names(loaded.conventions, profile.dead_letters), loaded.notes)
+
+
+@lru_cache(maxsize=8)
+def _with_names(conventions: Conventions, names: tuple[str, ...]) -> Conventions:
+    own = Convention("profile", "Names of the profile", frozenset(BrokerKind), destinations=names, order=0)
+    return Conventions((*conventions.known, own))
 
 
 def _files(folder: Path) -> Iterable[Path]:
@@ -135,8 +147,9 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
             if field not in FIELDS:
                 known = ", ".join(sorted(FIELDS))
                 raise BadInput(f"{file}: unknown field `{field}` - at `$.{where}`", f"Known are {known}.")
-    if not (given.detect or given.loose or given.destinations or given.envelope):
-        hint = "Give `detect`, `loose` or `destinations`."
+    names = (given.destinations, given.only_with_origin, given.retries)
+    if not (given.detect or given.loose or any(names) or given.envelope):
+        hint = "Give `detect`, `loose`, `destinations`, `only_with_origin` or `retries`."
         raise BadInput(f"{file}: nothing tells its letters - at `$.detect`", hint)
     return Convention(
         given.name,
@@ -154,6 +167,8 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         tuple(given.loose),
         _envelope(given.envelope),
         given.strip.remains,
+        tuple(given.only_with_origin),
+        tuple(given.retries),
     )
 
 

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import Edge, Price, Span
+from mqtui.domain.span import Price, Span
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import Look, destinations, spend_plan
+from mqtui.services.header_search import HeaderSearch
 from mqtui.services.letters import Grouping, group
-from mqtui.services.origins import RouteCounter, remember_routes, settle_origin
+from mqtui.services.origins import RouteCounter, ladder_of, named_stage, remember_routes, settle_origin
 from mqtui.services.redrive.preview import unhandled
 from mqtui.services.session import Session
-
-SNIFFED = 200
-"""Destinations whose newest message is looked at for a convention's headers."""
-
-AT_ONCE = 4
-RETRY = re.compile(r".*-retry(-\d+)?")
-"""Names of retry topics (Spring Kafka, "Topic Naming"): their application empties them, they are no dead end."""
-
-OWN = "mqtui"
-"""The convention of letters that were sent home: they are where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,48 +33,71 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A place in which messages wait for another try, or go round: no dead letters. `why` says how that is known."""
+
+    ref: Ref
+    messages: Figure
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
-    """All places, the fullest first, and how many destinations were not looked into; why there may be more."""
+    """All places, the fullest first, the retry stages beside them, and how many destinations were not looked into.
+
+    Those are destinations of which neither the broker's settings nor a name tells whether they hold dead letters.
+    `missing` says why there may be more.
+    """
 
     places: tuple[Place, ...]
+    stages: tuple[Stage, ...] = ()
     not_looked_into: int = 0
     missing: tuple[str, ...] = ()
 
 
-async def find(session: Session, conventions: Conventions) -> Found:
+async def find(session: Session, conventions: Conventions, search: HeaderSearch | None = None) -> Found:
     """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
 
-    What only headers tell counts where nobody reads.
+    What only headers tell counts where nobody reads. Without a search the first few destinations are looked into.
     """
     rows = await destinations(session.broker)
-    return replace(await find_among(session, conventions, rows), missing=rows.missing)
+    return replace(await find_among(session, conventions, rows, search or HeaderSearch()), missing=rows.missing)
 
 
-async def find_among(session: Session, conventions: Conventions, everything: Sequence[Destination]) -> Found:
+async def find_among(
+    session: Session, conventions: Conventions, everything: Sequence[Destination], search: HeaderSearch
+) -> Found:
     """Dead-letter destinations among those of a listing."""
+    broker = session.broker.kind
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
-    fed: dict[Ref, list[Ref]] = {}
-    for row in rows:
-        for target in row.dead_letters_to:
-            fed.setdefault(target, []).append(row.ref)
+    ladder = ladder_of(broker, conventions, rows)
     known: dict[Ref, tuple[tuple[Ref, ...], str]] = {}
+    stages = dict(ladder.stages)
     unsure: list[Destination] = []
     names = {row.ref for row in rows}
     for row in rows:
-        if row.ref in fed:
-            known[row.ref] = (tuple(fed[row.ref]), "the broker sends dead letters here")
-        elif (named := conventions.by_name(session.broker.kind, row.ref.name)) is not None:
-            there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in names and ref != row.ref]
+        named = conventions.by_name(broker, row.ref.name)
+        there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in names] if named else []
+        there = [ref for ref in there if ref != row.ref]
+        if row.ref in stages:
+            continue
+        if row.ref in ladder.feeders:
+            known[row.ref] = (ladder.feeders[row.ref], "the broker sends dead letters here")
+        elif named is not None and (there or not named.needs_origin):
             known[row.ref] = (tuple(there[:1]), "its name")
-        elif row.messages.number != 0 and not RETRY.fullmatch(row.ref.name):
+        elif why := named_stage(broker, conventions, row.ref):
+            stages[row.ref] = why
+        elif row.messages.number != 0:
             unsure.append(row)
     depths = {row.ref: row for row in rows}
     nameless = [depths[ref] for ref, (origins, _) in known.items() if not origins]
-    sniffed = await _sniffed(session, conventions, [*nameless, *unsure[:SNIFFED]])
-    places = [await _place(session, depths[ref], origins, told) for ref, (origins, told) in (known | sniffed).items()]
+    told = await search.look(session, conventions, nameless, unsure)
+    findings = known | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
+    places = [await _place(session, depths[ref], origins, told_by) for ref, (origins, told_by) in findings.items()]
     places = [place for place in places if place.ref in known or not place.readers]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
-    return Found(tuple(places), max(0, len(unsure) - SNIFFED))
+    waiting = tuple(Stage(ref, depths[ref].messages, why) for ref, why in sorted(stages.items()))
+    return Found(tuple(places), waiting, search.not_looked_into(unsure))
 
 
 def _private(row: Destination) -> bool:
@@ -105,39 +114,6 @@ async def _place(session: Session, row: Destination, origins: tuple[Ref, ...], t
     except MqtuiError as error:
         return Place(row.ref, unknown(error.title), origins, told)
     return Place(row.ref, source.count, origins, told, source.readers)
-
-
-async def _sniffed(
-    session: Session, conventions: Conventions, rows: Sequence[Destination]
-) -> dict[Ref, tuple[tuple[Ref, ...], str]]:
-    """Those whose newest message carries a convention's headers; only where looking is free."""
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def look(row: Destination) -> tuple[Ref, tuple[tuple[Ref, ...], str]] | None:
-        async with gate:
-            try:
-                if (await session.broker.reader.price(row.ref, 1)).lends:
-                    return None
-                async with aclosing(_newest(session, row.ref)) as batches:
-                    async for batch in batches:
-                        for message in batch:
-                            layout = conventions.layout(message)
-                            if layout.convention and layout.convention != OWN:
-                                came_from = origin(message, conventions)
-                                if came_from is None and conventions.by_name(session.broker.kind, row.ref.name):
-                                    return None
-                                origins = (came_from.ref,) if came_from else ()
-                                return row.ref, (origins, f"{layout.convention} headers")
-            except MqtuiError:
-                return None
-        return None
-
-    return dict(one for one in await asyncio.gather(*map(look, rows)) if one is not None)
-
-
-async def _newest(session: Session, ref: Ref) -> AsyncGenerator[Batch]:
-    async for batch in session.broker.reader.read(ref, Span(Edge.NEWEST), limit=1):
-        yield batch
 
 
 async def causes(session: Session, ref: Ref, price: Price, conventions: Conventions, consent: Consent) -> list[Cause]:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
+from functools import partial
 from time import time
 
 from mqtui.domain.body_envelope import open_envelope
-from mqtui.domain.convention import Conventions, NamedOrigin
+from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import home_by, original_key
+from mqtui.domain.destination_names import NamedOrigin
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound, StorageFailed
+from mqtui.domain.ladder import Ladder, climb
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import Destination
 from mqtui.services.browse import destinations
 from mqtui.services.session import Session
 from mqtui.state.origins import OriginsSeen, Sighting
@@ -36,8 +41,12 @@ async def settle_origin(session: Session, ref: Ref, conventions: Conventions) ->
     named = conventions.by_name(kind, ref.name)
     if named is not None and named.settled:
         return conventions
-    feeders = await _feeders(session, ref)
-    settled = replace(named or NOTHING, origin="", others=(), settled=True, feeders=feeders)
+    ladder = await _ladder(session, ref, conventions)
+    feeders = ladder.feeders.get(ref, ())
+    stage = ladder.stages.get(ref, "") or named_stage(kind, conventions, ref)
+    settled = replace(
+        named or NOTHING, origin="", others=(), needs_origin=False, settled=True, feeders=feeders, stage=stage
+    )
     if len(feeders) == 1:
         (feeder,) = feeders
         settled = replace(settled, convention="x-death", kind=feeder.kind, origin=feeder.name)
@@ -55,14 +64,31 @@ def dead_letter_sources(session: Session, ref: Ref, conventions: Conventions) ->
     return named.feeders if named is not None else ()
 
 
-async def _feeders(session: Session, ref: Ref) -> tuple[Ref, ...]:
+def retry_stage(session: Session, ref: Ref, conventions: Conventions) -> str:
+    """Why a place is a retry stage, where its origin was settled; "" where it is none."""
+    named = conventions.by_name(session.broker.kind, ref.name)
+    return named.stage if named is not None else ""
+
+
+def ladder_of(kind: BrokerKind, conventions: Conventions, rows: Sequence[Destination]) -> Ladder:
+    """The retry ladders of a listing."""
+    return climb(rows, partial(conventions.is_retry, kind))
+
+
+def named_stage(kind: BrokerKind, conventions: Conventions, ref: Ref) -> str:
+    """Why a topic or stream is a retry stage: nothing but names tells it there. "" where it is none."""
+    if ref.kind is Kind.QUEUE or conventions.by_name(kind, ref.name) or not conventions.is_retry(kind, ref.name):
+        return ""
+    return "its name is that of a retry stage, which its own application empties"
+
+
+async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> Ladder:
     if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
-        return ()
+        return Ladder({}, {})
     try:
-        rows = await destinations(session.broker)
+        return ladder_of(session.broker.kind, conventions, await destinations(session.broker))
     except MqtuiError:
-        return ()  # RabbitMQ lists no queues without its management API: the letters' own headers are what is left
-    return tuple(row.ref for row in rows if ref in row.dead_letters_to)
+        return Ladder({}, {})  # without its management API the letters' own headers are what is left
 
 
 async def exists(session: Session, ref: Ref) -> bool:

@@ -19,6 +19,7 @@ from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
 from mqtui.services.browse import destinations
+from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
 EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
@@ -50,6 +51,12 @@ class Seen:
     groups: list[Group] = field(default_factory=list)
     lags: dict[Ref, GroupLag] = field(default_factory=dict)
     places: list[deadletters.Place] = field(default_factory=list)
+    stages: dict[Ref, deadletters.Stage] = field(default_factory=dict)
+    """Retry stages: what lies there is alive."""
+
+    not_looked_into: int = 0
+    """Destinations of which nothing tells whether they hold dead letters."""
+
     series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in LENGTHS})
     waiting: Series = field(default_factory=lambda: Series(LENGTHS["backlog"], 1.0))
     """What waits in all destinations."""
@@ -84,6 +91,7 @@ class Watch:
         self._conventions = conventions
         self._changed = changed
         self._now = asyncio.Event()
+        self._search = HeaderSearch()
 
     async def forever(self) -> None:
         """Look until cancelled."""
@@ -129,7 +137,9 @@ class Watch:
         except MqtuiError as error:
             partial.append(error.title)
         seen.destinations = lag.backlogs(rows, seen.lags.values(), partial)
-        seen.places = list((await deadletters.find_among(self.session, self._conventions, rows)).places)
+        found = await deadletters.find_among(self.session, self._conventions, rows, self._search)
+        seen.places, seen.not_looked_into = list(found.places), found.not_looked_into
+        seen.stages = {stage.ref: stage for stage in found.stages}
         seen.partial = tuple(partial)
         await self._sample(seen)
 

@@ -57,13 +57,19 @@ class Desk:
         Raises:
             CannotConnect: the broker can't be asked.
         """
-        from mqtui.services.conventions import known
         from mqtui.services.origins import settle_origin
 
         if self.session is None:
-            return known().conventions
-        self.origins[ref] = await settle_origin(self.session, ref, known().conventions)
+            return self.conventions
+        self.origins[ref] = await settle_origin(self.session, ref, self.conventions)
         return self.origins[ref]
+
+    @property
+    def conventions(self) -> Conventions:
+        """The conventions of this machine, with the names that the profile adds."""
+        from mqtui.services.conventions import known
+
+        return known(None if self.session is None else self.session.profile).conventions
 
     @property
     def address(self) -> str:
@@ -158,7 +164,6 @@ class Workbench:
 
     async def _keep_open(self, desk: Desk) -> None:
         from mqtui.brokers.adapters import connect
-        from mqtui.services.conventions import known
         from mqtui.services.session import opened
         from mqtui.services.watch import Watch
 
@@ -167,7 +172,7 @@ class Workbench:
                 desk.session = await stack.enter_async_context(
                     opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
                 )
-                desk.watch = Watch(desk.session, known().conventions, self._changed)
+                desk.watch = Watch(desk.session, desk.conventions, self._changed)
                 desk.opening = False
                 desk.settled.set()
                 tasks = [asyncio.create_task(work) for work in (desk.watch.forever(), desk._stop.wait())]

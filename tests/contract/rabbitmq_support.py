@@ -132,6 +132,10 @@ class Rabbit:
             channel.basic_consume(queue, lambda *_: None, consumer_tag="somebody")
             yield
 
+    def is_read(self, queue: str) -> bool:
+        """Whether the management API has counted a consumer, up to 5 s late."""
+        return bool(self.management.get(f"/queues/%2F/{queue}").json().get("consumers"))
+
     def cut(self, queue: str) -> None:
         """Close the connections that consume from a queue, as an operator or a network would."""
         names: list[str] = []

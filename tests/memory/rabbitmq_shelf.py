@@ -48,6 +48,7 @@ class Queue:
     items: list[Item] = field(default_factory=list)
     unacked: list[Item] = field(default_factory=list)
     consumers: list[str] = field(default_factory=list)
+    ttl: int | None = None
     last_look: bool = False
     """A message with 1 delivery left was seen here (R3)."""
 
@@ -74,9 +75,17 @@ class RabbitMQShelf(Shelf):
 
     # --- filling
 
-    def declare(self, name: str, sort: str = "classic", *, limit: int | None = None, dead_to: str | None = None) -> Ref:
-        """Create a queue."""
-        self.queues[name] = Queue(name, sort, limit, dead_to)
+    def declare(
+        self,
+        name: str,
+        sort: str = "classic",
+        *,
+        limit: int | None = None,
+        dead_to: str | None = None,
+        ttl: int | None = None,
+    ) -> Ref:
+        """Create a queue. `ttl` (ms) is a setting only: nothing expires here."""
+        self.queues[name] = Queue(name, sort, limit, dead_to, ttl=ttl)
         return Ref(Kind.QUEUE, name)
 
     def exchange(self, name: str, sort: str = "direct") -> Ref:
@@ -188,7 +197,7 @@ class RabbitMQShelf(Shelf):
                 queue.sort,
                 messages=exact(len(queue.items) + len(queue.unacked)),
                 backlog=exact(len(queue.items)),
-                facts={"consumers": len(queue.consumers)},
+                facts={"consumers": len(queue.consumers), "message_ttl": queue.ttl},
                 dead_letters_to=(Ref(Kind.QUEUE, queue.dead_to),) if queue.dead_to else (),
             )
             for queue in self.queues.values()

@@ -14,6 +14,7 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import deadletters
 from mqtui.services.conventions import known
+from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import opened
 from mqtui.state.audit import Audit
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
@@ -96,14 +97,78 @@ async def test_the_fullest_first() -> None:
     assert list(await found(ground)) == ["b:dlq", "a:dlq", "c:dlq", "payments:dlq"]
 
 
-async def test_destinations_beyond_the_limit_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deadletters, "SNIFFED", 2)
+async def test_destinations_beyond_the_limit_are_counted_and_looked_into_later() -> None:
+    """One search looks into so many; the console's next look goes on, and what was found stays known."""
     ground = RedisGround()
     for number in range(5):
-        ground.shelf.store(Outgoing(ground.make(f"s{number}"), fields=((b"a", b"1"),)))
+        ground.source = ground.make(f"s{number}")
+        ground.put(range(1))
+    search = HeaderSearch(2)
     async with opened(ground.url, adapters=ground.connect) as session:
-        told = await deadletters.find(session, known().conventions)
-    assert told.not_looked_into == 3
+        told = [await deadletters.find(session, known().conventions, search) for _ in range(4)]
+        every = await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
+    assert [found.not_looked_into for found in told] == [3, 1, 0, 0]
+    assert [len(found.places) for found in told] == [3, 5, 6, 6]
+    assert (every.not_looked_into, len(every.places)) == (0, 6)
+
+
+async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
+    """A look costs: one message of each is lent, and a protected profile is asked first."""
+    ground = RabbitMQGround()
+    ground.source = ground.shelf.declare("parked here", "quorum", limit=3)
+    ground.put(range(2))
+    ground.shelf.store(replace(ground.letter(1), target=ground.origin, headers=()))
+    async with opened(ground.url, adapters=ground.connect) as session:
+        assert (await deadletters.find(session, known().conventions)).not_looked_into == 2
+        told = await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
+    assert told.not_looked_into == 0
+    assert {place.ref.name: place.origins for place in told.places} == {
+        "work.dlq": (ground.origin,),
+        "parked here": (ground.origin,),
+    }
+    assert [item.deliveries for item in ground.shelf.queues["parked here"].items] == [1, 0]
+    Store().add(Profile("shop", {BrokerKind.RABBITMQ: Endpoint(ground.url)}, protected=True))
+    async with opened("shop", adapters=ground.connect) as session:
+        with pytest.raises(NeedsConsent):
+            await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
+        assert (
+            len((await deadletters.find(session, known().conventions, HeaderSearch(None, Consent(spend=True)))).places)
+            == 2
+        )
+
+
+async def test_a_message_at_home_is_no_dead_letter() -> None:
+    """Its headers name the very place it lies in: somebody brought it back with all of them."""
+    ground = KafkaGround()
+    ground.shelf.store(replace(ground.letter(1), target=ground.origin, partition=0))
+    assert set(await found(ground)) == {"orders.DLQ"}
+
+
+async def test_retry_stages_are_told_apart() -> None:
+    """By the broker's settings on RabbitMQ, by names elsewhere; a plan of theirs needs a destination."""
+    ground = RabbitMQGround()
+    ground.source = ground.shelf.declare("held", dead_to="work", ttl=1000)
+    ground.shelf.queues["work"].dead_to = "held"
+    ground.put(range(2))
+    kafka = KafkaGround()
+    kafka.source = kafka.make("orders-retry-0")
+    kafka.put([0, 2])
+    told = []
+    for each in (ground, kafka):
+        async with opened(each.url, adapters=each.connect) as session:
+            told.append(await deadletters.find(session, known().conventions))
+    assert [[(stage.ref.name, stage.messages.number) for stage in each.stages] for each in told] == [
+        [("held", 2), ("work", 0)],
+        [("orders-retry-0", 2)],
+    ]
+    assert [[place.ref.name for place in each.places] for each in told] == [["work.dlq"], ["orders.DLQ"]]
+    with pytest.raises(Refused, match="retry stage"):
+        await Operator(ground).run()
+    planned = await Operator(kafka).plan()
+    assert [risk.name for risk in planned.plan.risks if risk.name == "retry-stage" and not risk.final] == [
+        "retry-stage"
+    ]
+    assert ground.left() == [0, 1]
 
 
 async def test_causes(ground: Ground) -> None:

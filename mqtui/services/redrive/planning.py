@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -13,19 +12,19 @@ from time import time
 from mqtui.brokers.port import Broker, TellsHearing
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import BadInput, MqtuiError, NotFound, Refused
+from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.figure import counted, exact
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.profiles.keys import check_bundle_key
 from mqtui.services.browse import require
 from mqtui.services.letters import Selector
-from mqtui.services.origins import settle_origin
+from mqtui.services.origins import retry_stage, settle_origin
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, as_selected, figure_of
+from mqtui.services.redrive.plan_risks import bundle_risk, loop_risk, refuse_stage, stage_risk
 from mqtui.services.redrive.preview import Preview, leave_homeless, preview
 from mqtui.services.redrive.recalled import recalled
 from mqtui.services.redrive.routing import Router
@@ -96,6 +95,7 @@ async def make(
         NotFound: the source is not there, or no letter in it has the cause.
         Unsupported: the verb is not offered.
         BadInput: letters are to cross to another broker, and no destination there is named.
+        Refused: the source is a retry stage.
     """
     if remote is not None and order.to is None:
         raise BadInput("Another broker needs a destination", "", "Name it with --to.")
@@ -105,6 +105,7 @@ async def make(
     await require(session.broker, order.verb, order.source)
     source = source or await session.broker.snapshot(order.source)
     conventions = await settle_origin(session, order.source, conventions)
+    refuse_stage(order, retry_stage(session, order.source, conventions))
     planned = await _made(session, order, conventions, remote, source, run, targets)
     if _forgets(planned):
         known = recalled(source, Runs())
@@ -157,8 +158,9 @@ async def _made(
         targets = targets or found
     plan = _plan(session, order, source, run, targets, seen, remote, sighting)
     plan = replace(plan, risks=(*plan.risks, *gone))
-    plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await _bundle_risk(session, source)))
-    more = (*await _loop_risk(session, order, remote), *await _watch_risks(session, order, targets, remote))
+    plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await bundle_risk(session, source)))
+    plan = replace(plan, risks=(*plan.risks, *stage_risk(order, retry_stage(session, order.source, conventions))))
+    more = (*await loop_risk(session, order, remote), *await _watch_risks(session, order, targets, remote))
     plan = replace(plan, risks=(*plan.risks, *more))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
@@ -326,28 +328,6 @@ def _not_tested(selector: Selector) -> list[Risk]:
         Risk("where", f"{counted(number, 'letter')} stay: {reason}")
         for reason, number in (selector.where.reasons() if selector.where is not None else ())
     ]
-
-
-async def _bundle_risk(session: Session, source: Source) -> list[Risk]:
-    """What forbids to keep the letters' bytes, where the source forgets what is removed (C2)."""
-    if isinstance(source.bounds, OffsetBounds):
-        return []
-    try:
-        await asyncio.to_thread(check_bundle_key, session.profile)
-    except Refused as error:
-        text = ". ".join(part.rstrip(".") for part in (error.title, error.detail, error.hint) if part)
-        return [Risk("no-bundle-key", text, Severity.REFUSE, final=True)]
-    return []
-
-
-async def _loop_risk(session: Session, order: Order, remote: Session | None) -> list[Risk]:
-    """What forbids to send letters to where they lie, by whatever name its broker was reached."""
-    if order.to != order.source:
-        return []
-    if remote is not None and await remote.broker.identity() != await session.broker.identity():
-        return []
-    text = f"source and target are the same {order.source.kind}: the letters would come back to where they are"
-    return [Risk("same-place", text, Severity.REFUSE, final=True)]
 
 
 async def _watch_risks(session: Session, order: Order, targets: Sequence[Ref], remote: Session | None) -> list[Risk]:

@@ -41,6 +41,9 @@ class Line:
     seen: Seen
     """What it is seen in: trends are read when they are drawn."""
 
+    stage: str = ""
+    """Why it is a retry stage, if it is one."""
+
     @property
     def trend(self) -> list[float | None]:
         """What waited, the newest last."""
@@ -164,6 +167,8 @@ def sentence(item: Line) -> str:
         return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.told_by}"
     if item.stuck:
         return f"{name}: {', '.join(item.stuck)} stands still while {item.backlog} wait"
+    if item.stage:
+        return f"{name}: a retry stage, {item.stage}"
     if item.dead:
         return f"{name}: {_dead(item)}"
     return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
@@ -192,6 +197,7 @@ def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
             readers.get(row.ref, 0 if seen.groups else None),
             tuple(stuck.get(row.ref, ())),
             seen,
+            seen.stages[row.ref].why if row.ref in seen.stages else "",
         )
         for row in seen.destinations
     ]

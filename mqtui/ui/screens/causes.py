@@ -19,7 +19,6 @@ from mqtui.domain.span import Price, Span
 from mqtui.domain.spelling import command
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.casebook import Casebook, read
-from mqtui.services.conventions import known
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.origins import remember_routes
 from mqtui.services.redrive.order import Order
@@ -54,7 +53,7 @@ class CausesPlace(Listing[CauseLine]):
         super().__init__()
         self.desk = desk
         self.letters = place
-        self.book = Casebook(known().conventions)
+        self.book = Casebook(desk.conventions)
         self.sample = 0
         self.empty = ""
         self.folded = True

@@ -108,6 +108,9 @@ class DestinationsPlace(Listing[Line]):
     async def redrive(self) -> None:
         """Plan a redrive of all letters of the row."""
         item = self.table.current
+        if item is not None and item.stage:
+            self.line.why_not(f"a retry stage, its messages are alive: {item.stage}")
+            return
         if item is None or item.letters is None:
             self.line.why_not("this row holds no dead letters: n walks to one that does")
             return

@@ -16,7 +16,6 @@ from mqtui.domain.deadletter import describe, strip
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.conventions import known
 from mqtui.ui.actions import Action
 from mqtui.ui.render import messages_letter as render
 from mqtui.ui.render.headers import Fate, Header, headers, laid_out, properties
@@ -71,7 +70,7 @@ class LetterPlace(Place):
         self.at = at
         self.total = max(total, len(letters))
         self.original = READING
-        self.conventions = desk.origins.get(ref) or known().conventions
+        self.conventions = desk.origins.get(ref) or desk.conventions
         self.copier = Copier(self, desk.address, ref)
         self.unfolded = False
         self.form = FORMS[0]

@@ -12,7 +12,6 @@ from textual.widget import Widget
 
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
-from mqtui.services.conventions import known
 from mqtui.services.watch import Seen
 from mqtui.ui.actions import Action
 from mqtui.ui.render.groups import GroupLine, Groups, group_lines
@@ -46,7 +45,7 @@ class MessageListing(Listing[Message]):
         super().__init__()
         self.desk = desk
         self.ref = ref
-        self.conventions = known().conventions
+        self.conventions = desk.conventions
         self.copier = Copier(self, desk.address, ref)
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: as the terminal's width has it."""

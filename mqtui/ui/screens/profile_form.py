@@ -146,6 +146,7 @@ class ProfileForm(Place):
                 deny=self.profile.deny,
                 prefix=self.profile.prefix,
                 bundle_key=self.profile.bundle_key,
+                dead_letters=self.profile.dead_letters,
             )
             if made.name == self.profile.name:
                 store.replace(kept)

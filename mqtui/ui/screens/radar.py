@@ -9,6 +9,7 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
+from mqtui.domain.figure import counted
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.spelling import command
@@ -41,6 +42,15 @@ class RadarPlace(Listing[RadarLine]):
     def items(self) -> list[RadarLine]:
         """The places of all open brokers."""
         return [line for desk in self.console.desks for line in _lines(desk)]
+
+    def facts(self) -> str:
+        """How much is not shown: retry stages, and places nobody looked into."""
+        seen = [desk.seen for desk in self.console.desks if desk.seen is not None]
+        stages = sum(len(each.stages) for each in seen)
+        unknown = sum(each.not_looked_into for each in seen)
+        parts = [super().facts(), counted(stages, "retry stage") if stages else ""]
+        parts.append(f"▲ {unknown:,} not looked into" if unknown else "")
+        return " · ".join(filter(None, parts))
 
     def sentence(self, item: RadarLine) -> str:
         """What matters about the place."""

@@ -80,7 +80,7 @@ class ReviewPlace(Place):
         try:
             session = await ready(self.desk)
             remote = await remote_of(self.console.bench, self.order)
-            planned = await make(session, self.order, known().conventions, remote)
+            planned = await make(session, self.order, known(session.profile).conventions, remote)
         except MqtuiError as error:
             self.say(error)
             self.paper.write([*([line] for line in troubled(error)), [], *self._ways_on()])

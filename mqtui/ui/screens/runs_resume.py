@@ -72,7 +72,7 @@ class ResumePlace(ReviewPlace):
             self.remote = await remote_of(self.console.bench, self.order)
             opened = await asyncio.to_thread(Runs)
             planned, before = await resuming.plan(
-                session, self.record, opened, known().conventions, self.remote, self.leave
+                session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
             )
         except MqtuiError as error:
             self.say(error)

@@ -1,0 +1,112 @@
+"""Retry ladders: queues in which messages wait for another try, told from places where letters end (R15).
+
+RabbitMQ has no word for them. They are read from the queues' own settings: a message whose time is over in one queue is
+dead-lettered into the next (https://www.rabbitmq.com/docs/ttl, https://www.rabbitmq.com/docs/dlx).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mqtui.domain.resource import Ref
+from mqtui.domain.topology import Destination
+
+NO_READER = (None, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """The retry stages of a broker, why each is one, and the queues whose dead letters end in a place.
+
+    `feeders` of a place are where its letters failed: queues in which they only waited are followed back to what sent
+    them there.
+    """
+
+    stages: Mapping[Ref, str]
+    feeders: Mapping[Ref, tuple[Ref, ...]]
+
+
+def climb(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> Ladder:
+    """Read the ladders of a listing. `is_retry` says whether a name is that of a retry stage, whose messages may bring
+    their own time.
+
+    A stage is a queue with a time to live that nobody reads, and whose dead letters go to a queue that is read or has a
+    dead-letter route of its own; and every queue of a cycle.
+    """
+    known = {row.ref: row for row in rows}
+    to = {row.ref: tuple(ref for ref in row.dead_letters_to if ref in known) for row in rows if row.dead_letters_to}
+    waits = {ref for ref in to if _sends_on(known[ref], is_retry)}
+    stages: dict[Ref, str] = {}
+    for ref, targets in to.items():
+        if way := _way_back(ref, to):
+            stages[ref] = "its dead letters come back to it: " + " → ".join(each.name for each in way)
+        elif ref in waits and (live := [each for each in targets if _is_live(known[each], to)]):
+            stages[ref] = f"its messages are sent on to {', '.join(each.name for each in live)} by themselves"
+    feeders: dict[Ref, list[Ref]] = {}
+    for ref, targets in to.items():
+        if ref in waits and ref in stages:
+            continue
+        for target in targets:
+            if target not in stages:
+                feeders.setdefault(target, []).append(ref)
+    senders = _turned(to)
+    return Ladder(stages, {ref: _where_they_failed(ref, found, senders, waits) for ref, found in feeders.items()})
+
+
+def _sends_on(row: Destination, is_retry: Callable[[str], bool]) -> bool:
+    """Whether messages wait there for nothing but their time."""
+    timed = row.facts.get("message_ttl") is not None or is_retry(row.ref.name)
+    return timed and row.facts.get("consumers") in NO_READER
+
+
+def _is_live(row: Destination, to: Mapping[Ref, tuple[Ref, ...]]) -> bool:
+    return row.facts.get("consumers") not in NO_READER or row.ref in to
+
+
+def _way_back(start: Ref, to: Mapping[Ref, tuple[Ref, ...]]) -> list[Ref]:
+    """The shortest way from a queue over dead-letter routes back to it; empty where there is none."""
+    came: dict[Ref, Ref] = {}
+    edge = [start]
+    while edge:
+        reached: list[Ref] = []
+        for ref in edge:
+            for target in to.get(ref, ()):
+                if target == start:
+                    way = [start, ref]
+                    while way[-1] != start:
+                        way.append(came[way[-1]])
+                    return way[::-1]
+                if target not in came:
+                    came[target] = ref
+                    reached.append(target)
+        edge = reached
+    return []
+
+
+def _where_they_failed(
+    place: Ref, feeders: Sequence[Ref], senders: Mapping[Ref, Sequence[Ref]], waits: set[Ref]
+) -> tuple[Ref, ...]:
+    """Feeders, with those in which messages only waited replaced by what sends to them, as far as anything does."""
+    found: dict[Ref, None] = {}
+    seen = {place}
+    edge = list(feeders)
+    while edge:
+        ref = edge.pop(0)
+        if ref in seen:
+            continue
+        seen.add(ref)
+        before = [each for each in senders.get(ref, ()) if each != ref] if ref in waits else []
+        edge += before
+        if not before:
+            found[ref] = None
+    return tuple(found or feeders)
+
+
+def _turned(to: Mapping[Ref, tuple[Ref, ...]]) -> dict[Ref, list[Ref]]:
+    """Who sends dead letters to each."""
+    turned: dict[Ref, list[Ref]] = {}
+    for ref, targets in to.items():
+        for target in targets:
+            turned.setdefault(target, []).append(ref)
+    return turned
