@@ -11,7 +11,7 @@ from mqtui.cli.running import run
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind
 from mqtui.domain.spelling import Spelling
-from mqtui.domain.topology import NOT_ASKED
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS
 
 
 @click.command()
@@ -62,4 +62,4 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
 
 def _asked(figure: Figure) -> str:
     """A figure; blank where nobody asked for it."""
-    return "" if figure is NOT_ASKED else str(figure)
+    return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)

@@ -11,6 +11,7 @@ from mqtui.domain.message import EntryId
 from mqtui.domain.resource import BrokerKind, Ref
 
 NOT_ASKED = unknown("not asked")
+NOTHING_WAITS = unknown("no group reads it, so that nothing waits")
 NOTHING_LOST = exact(0)
 Item = TypeVar("Item")
 

@@ -137,9 +137,9 @@ class Watch:
         except MqtuiError as error:
             partial.append(error.title)
         seen.destinations = lag.backlogs(rows, seen.lags.values(), partial)
-        found = await deadletters.find_among(self.session, self._conventions, rows, self._search)
-        seen.places, seen.not_looked_into = list(found.places), found.not_looked_into
-        seen.stages = {stage.ref: stage for stage in found.stages}
+        radar = await deadletters.find_among(self.session, self._conventions, rows, self._search)
+        seen.places, seen.not_looked_into = list(radar.places), radar.not_looked_into
+        seen.stages = {stage.ref: stage for stage in radar.stages}
         seen.partial = tuple(partial)
         await self._sample(seen)
 

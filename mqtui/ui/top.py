@@ -9,6 +9,7 @@ from mqtui.domain.figure import total, unknown
 from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import Kind
+from mqtui.domain.topology import NOTHING_WAITS
 from mqtui.ui.render.spark import spark
 from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk
@@ -43,7 +44,7 @@ def _badges(console: Console) -> Side:
     unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
     if not console.desks:
         unread = [unknown("nothing is open")]
-    waiting = total([*(row.backlog for row in rows), *unread])
+    waiting = total([*(row.backlog for row in rows if row.backlog != NOTHING_WAITS), *unread])
     letters = total([*(place.letters for each in seen for place in each.places), *unread])
     trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")

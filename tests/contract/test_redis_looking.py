@@ -23,7 +23,7 @@ from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Kind, Ref, name_text
 from mqtui.domain.span import At, Edge, Since, Span
-from mqtui.domain.topology import GroupLag
+from mqtui.domain.topology import NOTHING_WAITS, GroupLag
 from tests.brokers import Brokers
 from tests.contract.asking import listed, read
 from tests.contract.redis_stage import Stage, own_server
@@ -129,6 +129,16 @@ async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
         assert numbers([one for some in batches for one in some]) == list(range(count))
         assert max(map(len, batches)) <= REPLY_ENTRIES
         assert max(sum(one.size for one in some) for some in batches) <= REPLY_BYTES + 100_100
+
+
+async def test_what_no_group_reads_has_no_backlog(stage: Stage, adapter: Adapter) -> None:
+    """C115: results and events of job queues (RQ, BullMQ) wait for nobody; a group without a consumer is a reader."""
+    results, work = stage.stream("rq:results", 3), stage.stream("work", 3)
+    stage.call("XGROUP", "CREATE", work.name, "g", "0")
+    found = await listed(adapter)
+    detail = await adapter.broker.catalog.detail(results)
+    assert (found[results].messages, found[results].backlog, detail.backlog) == (exact(3), NOTHING_WAITS, NOTHING_WAITS)
+    assert found[work].backlog == exact(3)
 
 
 async def test_lag_without_the_servers_figure_is_counted(stage: Stage, adapter: Adapter) -> None:

@@ -18,7 +18,7 @@ from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page
 
 SCAN_COUNT = 1000
 ROWS = 100
@@ -162,9 +162,9 @@ class StreamCatalog:
         return Destination(ref, "stream", exact(number(length)), backlog, partitions=1, facts=facts)
 
     async def _backlog(self, key: bytes, groups: list[Standing], ends: Ends) -> Figure:
-        """Lag of the worst group; all of it where nobody reads."""
+        """Lag of the worst group. Where none reads, nothing waits: results and events are kept to be looked up."""
         if not groups:
-            return exact(ends.length)
+            return NOTHING_WAITS
         return worst([(await self._lags.lag(key, group, ends)).waiting for group in groups])
 
 

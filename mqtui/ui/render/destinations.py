@@ -9,7 +9,7 @@ from typing import Any
 
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import NOT_ASKED, Destination
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
@@ -140,7 +140,7 @@ class Destinations:
 
 
 def _asked(figure: Figure) -> str:
-    return "" if figure is NOT_ASKED else str(figure)
+    return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)
 
 
 def _readers(item: Line) -> str:
