@@ -73,7 +73,7 @@ class Mqtui:
     def start(self, *words: object, **options: Any) -> subprocess.Popen[bytes]:
         """The process, running."""
         return subprocess.Popen(
-            [sys.executable, "-m", "mqtui", *map(str, words)],
+            [sys.executable, "-m", "mqtui", *map(_word, words)],
             env=self.environment(),
             stdin=options.pop("stdin", subprocess.DEVNULL),
             stdout=subprocess.PIPE,
@@ -82,11 +82,15 @@ class Mqtui:
         )
 
     def __call__(self, *words: object, given: bytes | None = None, within: float = 60) -> Done:
-        """Run it to its end."""
-        if given is None and all(name.startswith("MQTUI_") for name in self.extra):
-            told = fork_server().call([str(word) for word in words], self.environment(), within)
+        """Run it to its end; a word of bytes is one that need not be UTF-8."""
+        if all(name.startswith("MQTUI_") for name in self.extra):
+            told = fork_server().call(list(map(_word, words)), self.environment(), given, within)
             if told is not None:
                 return Done(told[0], told[1], told[2].decode())
         process = self.start(*words, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE)
         out, err = process.communicate(given, within)
         return Done(process.returncode, out, err.decode())
+
+
+def _word(word: object) -> str:
+    return os.fsdecode(word) if isinstance(word, bytes) else str(word)

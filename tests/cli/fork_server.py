@@ -51,7 +51,7 @@ class ForkServer:
         self._process.wait(30)
 
     def call(
-        self, words: Sequence[str], environment: Mapping[str, str], within: float
+        self, words: Sequence[str], environment: Mapping[str, str], given: bytes | None, within: float
     ) -> tuple[int, bytes, bytes] | None:
         """Exit code (a signal's number below 0), stdout and stderr of `mqtui WORDS`; None where it can't be asked here.
 
@@ -61,16 +61,18 @@ class ForkServer:
         if len(asked) > MOST_BYTES:
             return None
         (out, out_end), (err, err_end), (told, told_end) = os.pipe(), os.pipe(), os.pipe()
-        nothing = os.open(os.devnull, os.O_RDONLY)
+        stdin, stdin_end = (os.open(os.devnull, os.O_RDONLY), None) if given is None else os.pipe()
         try:
-            socket.send_fds(self._requests, [asked], [nothing, out_end, err_end, told_end])
+            socket.send_fds(self._requests, [asked], [stdin, out_end, err_end, told_end])
         finally:
-            for descriptor in (nothing, out_end, err_end, told_end):
+            for descriptor in (stdin, out_end, err_end, told_end):
                 os.close(descriptor)
         read: dict[int, bytes] = {}
         readers = [threading.Thread(target=_read, args=(end, read), daemon=True) for end in (out, err)]
         for reader in readers:
             reader.start()
+        if given is not None and stdin_end is not None:
+            threading.Thread(target=_write, args=(stdin_end, given), daemon=True).start()
         with os.fdopen(told, "rb") as news:
             pid = int(news.readline())
             watch = threading.Timer(within, _kill, (pid,))
@@ -96,6 +98,11 @@ def fork_server() -> ForkServer:
 def _read(end: int, read: dict[int, bytes]) -> None:
     with os.fdopen(end, "rb") as stream:
         read[end] = stream.read()
+
+
+def _write(end: int, given: bytes) -> None:
+    with suppress(BrokenPipeError), os.fdopen(end, "wb") as stream:
+        stream.write(given)
 
 
 def _kill(pid: int) -> None:
