@@ -42,7 +42,7 @@ def peek(
 async def _peek(
     output: Output, target: str, resource: Named, count: int, start: str | None, partition: int | None, consent: Consent
 ) -> int:
-    from mqtui.services.browse import look
+    from mqtui.services.browse import look, nothing_found
     from mqtui.services.browse import peek as peeked
     from mqtui.services.session import opened
 
@@ -54,7 +54,11 @@ async def _peek(
             output.note(f"price: {looked.price.text}")
         for text in looked.notes:
             output.note(text)
+        found = 0
         async with aclosing(peeked(session, looked, consent)) as batches:
             async for batch in batches:
                 write(output, batch)
+                found += len(batch)
+        if not found and (why := await nothing_found(session, looked)) not in looked.notes:
+            output.note(why)
     return DONE

@@ -12,14 +12,17 @@ from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import exact
-from mqtui.domain.message import Offset
+from mqtui.domain.message import EntryId, Offset, Position
 from mqtui.domain.plan import Borrow, Plan, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
-from mqtui.domain.span import At, Bound, Edge, Price, Span
+from mqtui.domain.span import At, Bound, Edge, Extent, Price, Since, Span
 from mqtui.domain.spelling import SIGNS, Spelling, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
+
+SHOWN_ENDS = 8
+"""Partitions whose end is named."""
 
 
 async def find(broker: Broker, named: Named) -> Destination:
@@ -136,16 +139,65 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
     check_bound(start, session.broker.kind, lends=price.lends)
     if isinstance(start, At) and isinstance(start.position, Offset) and start.position.partition >= 0:
         partition = start.position.partition
-    return Look(
-        destination.ref, count, Span(start, partition), price, await missing_parts(session, destination, partition)
-    )
+    notes: tuple[str, ...] = ()
+    if not price.lends and (destination.partitions is not None or isinstance(start, At)):
+        extent = await session.broker.reader.extent(destination.ref, partition)
+        notes = (*extent_notes(extent), *start_notes(extent, start))
+    return Look(destination.ref, count, Span(start, partition), price, notes)
 
 
 async def missing_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
     """What can't be read of a destination with partitions now, and why."""
     if destination.partitions is None:
         return ()
-    return (await session.broker.reader.extent(destination.ref, partition)).notes
+    return extent_notes(await session.broker.reader.extent(destination.ref, partition))
+
+
+def extent_notes(extent: Extent) -> tuple[str, ...]:
+    """What a look at all of it does not show: parts that can't be read, and what its writers did not commit yet."""
+    held = (f"{extent.uncommitted:,} in an open transaction: not yet committed by their writer",)
+    return (*extent.notes, *(held if extent.uncommitted else ()))
+
+
+def start_notes(extent: Extent, start: Bound) -> tuple[str, ...]:
+    """Where a look that was to start at a position starts instead: the position is gone, or was never there."""
+    if not isinstance(start, At):
+        return ()
+    number = getattr(start.position, "partition", 0)
+    first, end = extent.first.get(number), extent.end.get(number)
+    if _is_before(start.position, first):
+        return (f"{start.position} is gone: the first that is there is {first}",)
+    if end is not None and not _is_before(start.position, end):
+        return (f"nothing lies from {start.position} on: the end is {end}",)
+    return ()
+
+
+def _is_before(one: Position, other: Position | None) -> bool:
+    if isinstance(one, Offset) and isinstance(other, Offset):
+        return one.offset < other.offset
+    return isinstance(one, EntryId) and isinstance(other, EntryId) and one < other
+
+
+def why_nothing(ref: Ref, extent: Extent, start: Bound) -> str:
+    """Why a look found no message, in a sentence."""
+    if told := start_notes(extent, start):
+        return told[0]
+    if extent.uncommitted:
+        return f"no committed message: {extent_notes(extent)[-1]}"
+    if extent.count.number == 0:
+        return f"no messages: {ref.name} is empty"
+    if not extent.end:
+        return f"no messages: {ref.name} gave none"
+    ends = ", ".join(str(end) for _, end in sorted(extent.end.items())[:SHOWN_ENDS])
+    if isinstance(start, Since):
+        return f"no messages since then: the end is {ends}"
+    return f"no messages: up to the end {ends} there are only transaction markers, aborted or deleted messages"
+
+
+async def nothing_found(session: Session, looked: Look) -> str:
+    """The same for a look that was made."""
+    extent = await session.broker.reader.extent(looked.ref, looked.span.partition)
+    return why_nothing(looked.ref, extent, looked.span.start)
 
 
 def spend_plan(session: Session, looked: Look) -> Plan:

@@ -7,14 +7,23 @@ from typing import Any
 
 import pytest
 import redis as redis_py
+from confluent_kafka import TopicPartition
 
 from tests.cli.driver import Mqtui
+from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.redis_stage import Stage as RedisStage
 
 
 @pytest.fixture
 def streams(redis_url: str) -> Iterator[RedisStage]:
     made = RedisStage(redis_url)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def topics(kafka_url: str) -> Iterator[KafkaStage]:
+    made = KafkaStage(kafka_url)
     yield made
     made.close()
 
@@ -85,3 +94,38 @@ def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisStage) -> Non
     for verb in ("ls", "dlq"):
         assert "ended after 1,000 keys" in mqtui(verb, url).ok().err
     mqtui("lag", url, "--fail", 1000).refused(1, "may be more")
+
+
+def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> None:
+    """C45, C46: what is in an open transaction; a start past the end, before the first, and nothing at all."""
+    ref, empty = topics.topic("work"), topics.topic("empty")
+    topics.fill(ref, 1)
+    producer = topics.producer(transactional_id=topics.prefix)
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for number in range(6):
+        producer.produce(ref.name, b"%d" % number, partition=0)
+    assert producer.flush(30) == 0
+    told = mqtui("peek", topics.url, ref.name, "--json").ok()
+    assert len(told.rows()) == 1
+    assert "6 in an open transaction" in told.err
+    producer.commit_transaction(30)
+    cut = [TopicPartition(ref.name, 0, 3)]
+    topics.admin.delete_records(cut)[cut[0]].result(30)
+    past = mqtui("peek", topics.url, ref.name, "--from", "0/99999").ok()
+    assert (past.text, past.err.strip()) == ("", "nothing lies from 0/99999 on: the end is 0/8")
+    gone = mqtui("peek", topics.url, ref.name, "--from", "0/1", "--json").ok()
+    assert "0/1 is gone: the first that is there is 0/3" in gone.err
+    assert [row["offset"] for row in gone.rows()] == [3, 4, 5, 6]
+    assert "is empty" in mqtui("peek", topics.url, empty.name).ok().err
+
+
+def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisStage) -> None:
+    """C46 on Redis: an id past the last, a time in the future, an id that was trimmed."""
+    name = streams.name("s")
+    for number in range(4):
+        streams.call("XADD", name, f"{number + 1}-0", "n", number)
+    streams.call("XTRIM", name, "MAXLEN", 2)
+    assert "nothing lies from 99-0 on: the end is 4-1" in mqtui("peek", streams.url, name, "--from", "99-0").ok().err
+    assert "1-0 is gone: the first that is there is 3-0" in mqtui("peek", streams.url, name, "--from", "1-0").ok().err
+    assert "no messages since then" in mqtui("peek", streams.url, name, "--from", "-1s").ok().err

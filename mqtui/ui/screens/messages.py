@@ -144,7 +144,8 @@ class MessagesPlace(MessageListing):
         self.refresh_figures()
         table, wanted = self.table, before.position if before is not None else self.position
         if not table.lines.items:
-            self.say_in_place(f"no messages: {self.ref.name} is empty", "t follows what arrives")
+            why = self.reading.why_nothing if self.reading is not None else "the broker is not open"
+            self.say_in_place(why, "t follows what arrives")
         elif wanted is None or not table.go_to(wanted):
             table.move_to_end()
             if self.position is not None and before is None:

@@ -11,7 +11,7 @@ from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Named, Ref
-from mqtui.domain.span import At, Bound, Edge, Span
+from mqtui.domain.span import At, Bound, Edge, Extent, Span
 from mqtui.services import browse
 from mqtui.services.session import Session
 
@@ -37,6 +37,8 @@ class Reading:
         self.notes: tuple[str, ...] = ()
         """What of them can't be read now, and why."""
 
+        self.extent = Extent(self.there)
+
         self._next: dict[int, Offset | EntryId] = {}
 
     @property
@@ -50,6 +52,11 @@ class Reading:
         self.start, self.count = None, min(MOST, self.count * 10)
         return True
 
+    @property
+    def why_nothing(self) -> str:
+        """Why nothing was read, in a sentence."""
+        return browse.why_nothing(self.ref, self.extent, self.start or Edge.NEWEST)
+
     async def read(self) -> AsyncGenerator[Batch]:
         """The messages of this look, in order.
 
@@ -57,7 +64,7 @@ class Reading:
             MqtuiError: the destination can't be read, or is gone.
         """
         known = await self.session.broker.reader.extent(self.ref)
-        self.there, self.notes = known.count, known.notes
+        self.there, self.notes, self.extent = known.count, browse.extent_notes(known), known
         self._next = {part: end for part, end in known.end.items() if isinstance(end, Offset | EntryId)}
         looked = await browse.look(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
         async with aclosing(browse.peek(self.session, looked, Consent())) as batches:
