@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mqtui.cli import options
+from mqtui.cli.each import look_at_each
 from mqtui.cli.exits import DONE
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
@@ -12,6 +15,10 @@ from mqtui.domain.figure import counted
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Named
 from mqtui.domain.times import written_time
+
+if TYPE_CHECKING:
+    from mqtui.services.deadletters import Found, Place
+    from mqtui.services.session import Session
 
 NOT_LOOKED_INTO = "not looked into, though nothing else tells whether dead letters lie there"
 ALL_LOOKS = "; --all looks, at one message of each"
@@ -26,7 +33,7 @@ ALL_LOOKS = "; --all looks, at one message of each"
 @click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
 @options.as_json
 def dlq(*, target: str, resource: Named | None, every: bool, spend: bool, json_lines: bool) -> None:
-    """Find dead letters, or group those of one RESOURCE by cause."""
+    """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
     output = current(json=json_lines)
     if resource is None:
         consent = Consent(spend=spend) if every else None
@@ -43,32 +50,42 @@ async def _places(output: Output, target: str, every: Consent | None) -> int:
     from mqtui.services.conventions import known
     from mqtui.services.header_search import HeaderSearch
     from mqtui.services.json_rows import place_row
-    from mqtui.services.session import opened
 
-    async with opened(target) as session:
-        output.warn((*session.warnings, *known(session.profile).notes))
+    async def look(session: Session) -> Found:
+        output.warn(known(session.profile).notes)
         if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
             output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
-        found = await deadletters.find(session, known(session.profile).conventions, search)
+        return await deadletters.find(session, known(session.profile).conventions, search)
+
+    looked = await look_at_each(output, target, look)
     if output.json:
-        for place in found.places:
-            output.json_line(place_row(place))
+        for at, found in looked.found:
+            for place in found.places:
+                output.json_line(looked.row(at, place_row(place)))
     else:
         output.table(
-            ("NAME", "KIND", "LETTERS", "OF", "KNOWN BY"),
-            [
-                (place.ref.name, place.ref.kind, place.letters, ", ".join(r.name for r in place.origins), place.told_by)
-                for place in found.places
-            ],
-            right=(2,),
+            looked.named(("NAME", "KIND", "LETTERS", "OF", "KNOWN BY")),
+            [looked.cells(at, _cells(place)) for at, found in looked.found for place in found.places],
+            right=looked.right((2,)),
         )
+    for _, found in looked.found:
+        _tell_rest(output, found, ALL_LOOKS if every is None else "")
+    return looked.code
+
+
+def _tell_rest(output: Output, found: Found, hint: str) -> None:
+    """What stands beside the places of one broker."""
     output.warn(found.missing)
     for stage in found.stages:
         output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
     if found.not_looked_into:
-        output.note(f"▲ {counted(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{'' if every else ALL_LOOKS}")
-    return DONE
+        output.note(f"▲ {counted(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{hint}")
+
+
+def _cells(place: Place) -> tuple[object, ...]:
+    origins = ", ".join(ref.name for ref in place.origins)
+    return place.ref.name, place.ref.kind, place.letters, origins, place.told_by
 
 
 async def _causes(output: Output, target: str, resource: Named, consent: Consent) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from mqtui.cli import options
+from mqtui.cli.each import Looked, look_at_each
 from mqtui.cli.exits import DONE
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.resource import Named
+from mqtui.domain.topology import Group
 
 
 @click.command()
@@ -27,28 +29,32 @@ async def _groups(output: Output, target: str, resource: Named | None) -> int:
     from mqtui.services.json_rows import group_row
     from mqtui.services.session import opened
 
-    async with opened(target) as session:
-        output.warn(session.warnings)
-        ref = (await find(session.broker, resource)).ref if resource else None
-        rows = await lag.groups(session, ref)
-    output.warn(rows.missing)
+    if resource is None:
+        looked = await look_at_each(output, target, lag.groups)
+    else:
+        async with opened(target) as session:
+            output.warn(session.warnings)
+            rows = await lag.groups(session, (await find(session.broker, resource)).ref)
+        looked = Looked(((target, rows),), several=False, code=DONE)
+    for _, rows in looked.found:
+        output.warn(rows.missing)
     if output.json:
-        for row in rows:
-            output.json_line(group_row(row))
-        return DONE
+        for at, rows in looked.found:
+            for row in rows:
+                output.json_line(looked.row(at, group_row(row)))
+        return looked.code
     output.table(
-        ("GROUP", "TYPE", "STATE", "MEMBERS", "PENDING", "READS"),
-        [
-            (
-                row.ref.name,
-                row.sort,
-                row.state,
-                len(row.members),
-                row.pending if row.pending.known else "",
-                ", ".join(ref.name for ref in row.reads) or row.why,
-            )
-            for row in rows
-        ],
-        right=(3, 4),
+        looked.named(("GROUP", "TYPE", "STATE", "MEMBERS", "PENDING", "READS")),
+        [looked.cells(at, _cells(row)) for at, rows in looked.found for row in rows],
+        right=looked.right((3, 4)),
     )
-    return DONE
+    return looked.code
+
+
+def _cells(row: Group) -> tuple[object, ...]:
+    pending = row.pending if row.pending.known else ""
+    return row.ref.name, row.sort, row.state, len(row.members), pending, ", ".join(_reads(row)) or row.why
+
+
+def _reads(row: Group) -> list[str]:
+    return [ref.name for ref in row.reads]

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from mqtui.cli import options
+from mqtui.cli.each import Looked, look_at_each
 from mqtui.cli.exits import DONE, NOT_ALL
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.resource import Named
+from mqtui.domain.topology import GroupLag, Inventory, PartitionLag
 
 if TYPE_CHECKING:
-    from mqtui.domain.topology import GroupLag, PartitionLag
     from mqtui.services.session import Session
 
 EVERY = 2.0
@@ -36,11 +38,20 @@ def lag(*, target: str, group: Named | None, watch: bool, warn: int | None, fail
 
 
 async def _once(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
+    if group is not None:
+        return await _of_one(output, target, group, warn, fail)
+    limits = _limits(warn, fail)
+    looked = await look_at_each(output, target, lambda session: _measured(session, None, limits))
+    return max(looked.code, _told(output, looked, warn, fail))
+
+
+async def _of_one(output: Output, target: str, group: Named, warn: int | None, fail: int | None) -> int:
     from mqtui.services.session import opened
 
     async with opened(target) as session:
         output.warn(session.warnings)
-        return await _look(output, session, group, warn, fail)
+        found = await _measured(session, group, _limits(warn, fail))
+    return _told(output, Looked(((target, found),), several=False, code=DONE), warn, fail)
 
 
 async def _watch(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
@@ -49,10 +60,22 @@ async def _watch(output: Output, target: str, group: Named | None, warn: int | N
     async with opened(target) as session:
         output.warn(session.warnings)
         while True:
-            verdict = await _look(output, session, group, warn, fail)
+            found = await _measured(session, group, _limits(warn, fail))
+            verdict = _told(output, Looked(((target, found),), several=False, code=DONE), warn, fail)
             if verdict:
                 return verdict
             await asyncio.sleep(EVERY)
+
+
+def _limits(warn: int | None, fail: int | None) -> list[int]:
+    return [limit for limit in (warn, fail) if limit is not None]
+
+
+async def _measured(session: Session, group: Named | None, limits: Sequence[int]) -> Inventory[GroupLag]:
+    from mqtui.services import lag as lagging
+
+    found = await lagging.lag(session, group)
+    return Inventory(tuple(await lagging.count_between(session, found, limits)), found.missing)
 
 
 def _named(row: GroupLag) -> tuple[str, str]:
@@ -60,32 +83,34 @@ def _named(row: GroupLag) -> tuple[str, str]:
     return row.group.name, row.state
 
 
-async def _look(output: Output, session: Session, group: Named | None, warn: int | None, fail: int | None) -> int:
+def _place(part: PartitionLag) -> tuple[str, int, str, str]:
+    """Where a lag is, what was committed there and where it ends."""
+    return part.resource.name, part.partition, part.committed, part.end
+
+
+def _told(output: Output, looked: Looked[Inventory[GroupLag]], warn: int | None, fail: int | None) -> int:
+    """Print the lag of all groups and what it comes to; the exit code."""
     from mqtui.services import lag as lagging
     from mqtui.services.json_rows import lag_row
 
     def beside(row: PartitionLag | GroupLag) -> str:
         return "; ".join(lagging.notes_of(row))
 
-    found = await lagging.lag(session, group)
-    limits = [limit for limit in (warn, fail) if limit is not None]
-    rows = await lagging.count_between(session, found, limits)
+    rows = [(at, row) for at, found in looked.found for row in found]
+    missing = tuple(sentence for _, found in looked.found for sentence in found.missing)
     if output.json:
-        for row in rows:
-            output.json_line(lag_row(row))
+        for at, row in rows:
+            output.json_line(looked.row(at, lag_row(row)))
     else:
+        parts = [(at, row, part) for at, row in rows for part in row.parts]
         output.table(
-            ("GROUP", "STATE", "RESOURCE", "PARTITION", "COMMITTED", "END", "LAG", "NOTE"),
-            [
-                (*_named(row), part.resource.name, part.partition, part.committed, part.end, part.lag, beside(part))
-                for row in rows
-                for part in row.parts
-            ]
-            + [(*_named(row), "", "", "", "all", row.total, beside(row)) for row in rows],
-            right=(3, 4, 5, 6),
+            looked.named(("GROUP", "STATE", "RESOURCE", "PARTITION", "COMMITTED", "END", "LAG", "NOTE")),
+            [looked.cells(at, (*_named(row), *_place(part), part.lag, beside(part))) for at, row, part in parts]
+            + [looked.cells(at, (*_named(row), "", "", "", "all", row.total, beside(row))) for at, row in rows],
+            right=looked.right((3, 4, 5, 6)),
         )
-    verdict = lagging.judge(rows, found.missing, warn=warn, fail=fail)
-    output.warn(found.missing)
+    verdict = lagging.judge([row for _, row in rows], missing, warn=warn, fail=fail)
+    output.warn(missing)
     for sentence in (*verdict.warned, *verdict.failed):
         output.note(sentence)
     return NOT_ALL if verdict.failed else DONE

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mqtui.cli import options
-from mqtui.cli.exits import DONE
+from mqtui.cli.each import look_at_each
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind
 from mqtui.domain.spelling import Spelling
-from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination, Inventory
+
+if TYPE_CHECKING:
+    from mqtui.services.session import Session
 
 
 @click.command()
@@ -31,33 +36,31 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     from mqtui.services.browse import destinations, matching
     from mqtui.services.json_rows import destination_row
     from mqtui.services.lag import with_backlog
-    from mqtui.services.session import opened
 
-    async with opened(target) as session:
-        output.warn(session.warnings)
+    async def look(session: Session) -> tuple[Inventory[Destination], Spelling]:
         there = await destinations(session.broker)
-        rows = await with_backlog(session, matching(there, kind, pattern))
-    output.warn(rows.missing)
+        spelling = Spelling((row.ref for row in there), session.broker.kind)
+        return await with_backlog(session, matching(there, kind, pattern)), spelling
+
+    looked = await look_at_each(output, target, look)
+    for _, (rows, _) in looked.found:
+        output.warn(rows.missing)
     if output.json:
-        for row in rows:
-            output.json_line(destination_row(row))
-        return DONE
-    spelling = Spelling((row.ref for row in there), session.broker.kind)
+        for at, (rows, _) in looked.found:
+            for row in rows:
+                output.json_line(looked.row(at, destination_row(row)))
+        return looked.code
     output.table(
-        ("NAME", "KIND", "MESSAGES", "WAITING", "FACTS"),
-        [
-            (
-                spelling.of(row.ref),
-                row.sort,
-                _asked(row.messages),
-                _asked(row.backlog),
-                " ".join(f"{k}={v}" for k, v in row.facts.items()),
-            )
-            for row in rows
-        ],
-        right=(2, 3),
+        looked.named(("NAME", "KIND", "MESSAGES", "WAITING", "FACTS")),
+        [looked.cells(at, _cells(row, spelling)) for at, (rows, spelling) in looked.found for row in rows],
+        right=looked.right((2, 3)),
     )
-    return DONE
+    return looked.code
+
+
+def _cells(row: Destination, spelling: Spelling) -> tuple[object, ...]:
+    facts = " ".join(f"{name}={value}" for name, value in row.facts.items())
+    return spelling.of(row.ref), row.sort, _asked(row.messages), _asked(row.backlog), facts
 
 
 def _asked(figure: Figure) -> str:

@@ -17,6 +17,7 @@ from mqtui.profiles import protection
 from mqtui.profiles.keys import audit_key
 from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import Resolved, resolve
+from mqtui.profiles.store import Store
 from mqtui.state.audit import Audit
 from mqtui.state.counts import CountsSeen
 from mqtui.state.identities import Identities
@@ -52,6 +53,21 @@ def one_address(resolved: Resolved) -> Address:
         return resolved.addresses[0]
     kinds = ", ".join(f"{resolved.shown}/{address.kind}" for address in resolved.addresses)
     raise BadInput(f"{resolved.shown} holds several brokers", "", f"Name one: {kinds}.")
+
+
+def brokers_of(target: str) -> tuple[str, ...]:
+    """A target for each broker of a profile, without their secrets; the target itself where it is one broker.
+
+    It may block: the file of profiles is read.
+
+    Raises:
+        BadInput: the file of profiles has a mistake.
+        NotFound: there is no such profile.
+    """
+    if any(sign in target for sign in "/:"):
+        return (target,)
+    kinds = Store().find(target).brokers if target else ()
+    return tuple(f"{target}/{kind}" for kind in kinds) if len(kinds) > 1 else (target,)
 
 
 def _reopens(resolved: Resolved, address: Address) -> str:

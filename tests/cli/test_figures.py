@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import redis as redis_py
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import NewTopic
 
+from mqtui.domain.resource import Kind, Ref
 from tests.cli.driver import Mqtui
 from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.redis_stage import Stage as RedisStage
@@ -129,3 +131,25 @@ def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisSta
     assert "nothing lies from 99-0 on: the end is 4-1" in mqtui("peek", streams.url, name, "--from", "99-0").ok().err
     assert "1-0 is gone: the first that is there is 3-0" in mqtui("peek", streams.url, name, "--from", "1-0").ok().err
     assert "no messages since then" in mqtui("peek", streams.url, name, "--from", "-1s").ok().err
+
+
+def test_a_profile_of_several_brokers_is_looked_at_whole(mqtui: Mqtui, topics: KafkaStage, streams: RedisStage) -> None:
+    """C53: every broker of the profile, the silent one named; nothing of it passes as a whole."""
+    topic, stream = Ref(Kind.TOPIC, f"{topics.prefix}.DLQ"), streams.stream("", 3, name=f"{streams.prefix}:dlq")
+    topics.admin.create_topics([NewTopic(topic.name, 1)])[topic.name].result(30)
+    topics.fill(topic, 2)
+    streams.group(stream, "g")
+    for url in (topics.url, streams.url):
+        mqtui("profile", "add", "both", url).ok()
+    told = mqtui("dlq", "both", "--json").ok().rows()
+    assert {(row["target"], row["resource"]) for row in told} >= {
+        ("both/kafka", topic.name),
+        ("both/redis", stream.name),
+    }
+    assert {row["target"] for row in mqtui("ls", "both", "--json").ok().rows()} == {"both/kafka", "both/redis"}
+    mqtui("profile", "add", "both", "amqp://127.0.0.1:1").ok()
+    for verb, name in (("dlq", topic.name), ("lag", f"{stream.name}/g")):
+        told_too = mqtui(verb, "both").refused(1, "✗ both/rabbitmq: ")
+        assert name in told_too.text
+        assert told_too.text.split()[0] == "TARGET"
+    assert mqtui("ls", "both/redis").ok().text.split()[0] == "NAME"
