@@ -21,15 +21,25 @@ class Address:
     """RabbitMQ: the vhost. Redis: the database number."""
 
     variant: str = ""
-    """Redis: "", "sentinel" or "cluster"."""
+    """Redis: "", "sentinel", "cluster" or "unix": then the host is the path of the socket, and the port 0."""
 
     options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """Options that are secret, by name; they go before those of `options`, which may say where one is."""
+
     prefix: str = "mqtui"
     """All names mqtui makes start with it (C9)."""
 
     @property
+    def settings(self) -> Mapping[str, str]:
+        """All options, the secret ones too: for clients only."""
+        return {**self.options, **self.secrets}
+
+    @property
     def shown(self) -> str:
         """The URL without the secret."""
+        if self.variant == "unix":
+            return f"unix://{f'{self.user}@' if self.user else ''}{self.hosts[0][0]}"
         plus = f"+{self.variant}" if self.variant else ""
         scheme = {
             BrokerKind.RABBITMQ: "amqps" if self.tls else "amqp",

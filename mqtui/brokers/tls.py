@@ -10,11 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from socket import socket
 
+from mqtui.brokers import options
 from mqtui.brokers.address import Address
 from mqtui.domain.errors import BadInput, TlsRefused
 
-NAMES = ("tls.ca", "tls.cert", "tls.key", "tls.key-password", "tls.server-name", "tls.verify")
-SWITCH = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
+NAMES = tuple(option.name for option in options.TLS)
 KEY_IS_SEALED = "A key under a password takes tls.key-password."
 
 
@@ -115,7 +115,7 @@ def read(given: Mapping[str, str]) -> Tls:
         BadInput: `tls.verify` is neither yes nor no, or a key is given without its certificate.
     """
     verify = given.get("tls.verify", "yes").lower()
-    if verify not in SWITCH:
+    if verify not in options.SWITCH:
         raise BadInput("tls.verify is yes or no", f"Not {verify!r}.")
     if "tls.key" in given and "tls.cert" not in given:
         raise BadInput("tls.key is given without tls.cert", "", "The certificate of this client goes with its key.")
@@ -125,7 +125,7 @@ def read(given: Mapping[str, str]) -> Tls:
         key=given.get("tls.key", ""),
         key_password=given.get("tls.key-password", ""),
         server_name=given.get("tls.server-name", ""),
-        verify=SWITCH[verify],
+        verify=options.SWITCH[verify] == "yes",
     )
 
 
@@ -135,7 +135,7 @@ def of(address: Address, secure_scheme: str) -> Tls | None:
     Raises:
         BadInput: as `read`; or there are TLS options beside a scheme that uses none.
     """
-    given = address.options
+    given = address.settings
     if address.tls:
         return read(given)
     for name in given:

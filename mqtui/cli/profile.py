@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +12,12 @@ from mqtui.cli.exits import DONE, code
 from mqtui.cli.options import Converted
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded, run
-from mqtui.domain.errors import BadInput, MqtuiError, NotFound
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
 from mqtui.services.composing import pair
 
 if TYPE_CHECKING:
-    from mqtui.profiles.model import Profile
-
-SETTINGS = {"prefix": "prefix", "secret": "secret", "bundle-key": "bundle_key"}
-SETS = ("allow", "deny")
-NAMES = "dead-letters"
-"""Names of dead-letter destinations, a comma between them; given again, more of them."""
+    from mqtui.profiles.model import Endpoint, Profile
 
 
 @click.group()
@@ -74,113 +67,51 @@ def show_profile(*, name: str, json_lines: bool) -> None:
 @profile.command("add")
 @click.argument("name")
 @click.argument("url")
-@click.option("--environment", type=click.Choice([each.value for each in Environment]), default=Environment.NONE.value)
-@click.option("--read-only", is_flag=True, help="No write at all.")
-@click.option("--protected", is_flag=True, help="Every write asks for the profile's name.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from stdin and keep it in the keyring.")
-@click.option("-o", "settings", multiple=True, type=Converted("option=value", pair), help="An option of the broker.")
+@click.option("--environment", type=click.Choice([each.value for each in Environment]), default=None)
+@click.option("--read-only/--no-read-only", default=None, help="No write at all.")
+@click.option("--protected/--no-protected", default=None, help="Every write asks for the profile's name.")
+@click.option("--password-stdin", is_flag=True, help="Take the password from stdin, or ask; the keyring keeps it.")
+@click.option("--replace", "may_replace", is_flag=True, help="A profile that is there may get weaker, or another URL.")
+@click.option(
+    "-o",
+    "settings",
+    multiple=True,
+    type=Converted("option=value", pair),
+    help="An option of the broker; of a secret one keyring, env:NAME or command:PROGRAM.",
+)
 @options.as_json
 def add_profile(
     *,
     name: str,
     url: str,
-    environment: str,
-    read_only: bool,
-    protected: bool,
+    environment: str | None,
+    read_only: bool | None,
+    protected: bool | None,
     password_stdin: bool,
+    may_replace: bool,
     settings: tuple[tuple[str, str], ...],
     json_lines: bool,
 ) -> None:
-    """Add a profile; a URL of another broker under a name that is there joins it."""
+    """Add a profile; a URL of another broker under a name that is there joins it.
+
+    What is given beside the URL holds for the whole profile.
+    """
     output = current(json=json_lines)
     with guarded(output):
-        secret = sys.stdin.readline().rstrip("\r\n") if password_stdin else ""
-        if password_stdin and not secret:
-            raise BadInput("There is no password on stdin")
-        made = _made(name, url, settings)
-        flags: dict[str, Any] = {
-            "environment": Environment(environment),
-            "read_only": read_only,
-            "protected": protected,
-        }
-        _add(output, made, flags, secret)
+        from mqtui.cli import profile_add
+        from mqtui.profiles.joining import Terms
+        from mqtui.profiles.store import Store
 
-
-def _made(name: str, url: str, settings: tuple[tuple[str, str], ...]) -> Profile:
-    """The profile of one URL and its options; a password in the URL is refused.
-
-    Raises:
-        BadInput: the URL holds a password, or an option can't be.
-    """
-    from mqtui.profiles.model import Endpoint, Profile
-    from mqtui.profiles.url import parse, written
-
-    address, had_password = parse(url)
-    if had_password:
-        raise BadInput(
-            "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
-        )
-    own: dict[str, Any] = {SETTINGS[key]: value for key, value in settings if key in SETTINGS}
-    own |= {key: frozenset(value.split(",")) for key, value in settings if key in SETS}
-    own["dead_letters"] = tuple(each for key, value in settings if key == NAMES for each in value.split(","))
-    rest = {key: value for key, value in settings if key not in SETTINGS and key not in (*SETS, NAMES)}
-    return Profile(name, {address.kind: Endpoint(written(address), rest)}, **own)
-
-
-def _add(output: Output, made: Profile, flags: dict[str, Any], secret: str) -> None:
-    from mqtui.profiles import secrets
-    from mqtui.profiles.store import Store
-    from mqtui.profiles.vault import NoKeyring
-
-    store = Store()
-    (kind,) = made.brokers
-    try:
-        there = store.find(made.name)
-    except NotFound:
-        there = None
-    if there is not None and kind in there.brokers:
-        raise BadInput(f"The profile {made.name} has a {kind} already", "", f"mqtui profile remove {made.name}")
-    if secret:
-        try:
-            secrets.keep(made.name, secret, kind)
-        except NoKeyring as error:
-            hint = f"Or leave --password-stdin away and set {secrets.variable_of(made.name)} where it is used."
-            raise NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
-        made = replace(made, secret="keyring")
-    if there is None:
-        store.add(replace(made, **flags))
-    else:
-        store.replace(_joined(there, replace(made, **flags)))
-    if output.json:
-        output.json_line(row(store.find(made.name)))
-    else:
-        output.line(f"added {made.name} to {store.path}" + (", its password to the keyring" if secret else ""))
-
-
-def _joined(there: Profile, made: Profile) -> Profile:
-    """A profile with one more broker. What was given beside the URL holds for all of it, and never allows more (C17).
-
-    Raises:
-        BadInput: it would allow more, or has other terms for all brokers of the profile.
-    """
-    from mqtui.domain.policy import SEVERITY
-
-    looser = made.allow - there.allow if there.read_only else frozenset()
-    for key, more in (("allow", ", ".join(sorted(looser))), ("prefix", made.prefix if made.prefix != "mqtui" else "")):
-        if more and more != getattr(there, key):
-            raise BadInput(
-                f"The profile {there.name} is there with other terms", f"{key} = {more}", "Change it in the file first."
-            )
-    return replace(
-        there,
-        brokers={**there.brokers, **made.brokers},
-        environment=max(there.environment, made.environment, key=SEVERITY.__getitem__),
-        read_only=there.read_only or made.read_only,
-        protected=there.protected or made.protected,
-        deny=there.deny | made.deny,
-        dead_letters=tuple(dict.fromkeys((*there.dead_letters, *made.dead_letters))),
-        secret=made.secret or there.secret,
-    )
+        terms = Terms(Environment(environment) if environment else None, read_only, protected)
+        asked = profile_add.read(name, url, settings, terms)
+        made = profile_add.add(output, asked, ask_password=password_stdin, may_replace=may_replace)
+        if output.json:
+            output.json_line(row(made))
+        else:
+            kept = [slot for slot, source in made.brokers[asked.kind].secrets.items() if source == "keyring"]
+            kept += ["password"] if password_stdin else []
+            told = ", ".join(dict.fromkeys(kept))
+            output.line(f"added {name} to {Store().path}" + (f"; in the keyring: {told}" if told else ""))
 
 
 @profile.command("remove")
@@ -203,8 +134,8 @@ def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
         store.remove(name)
         note_unfinished(output, name)
         try:
-            if found.secret == "keyring":
-                secrets.forget(name)
+            if secrets.in_keyring(found):
+                secrets.forget(found)
         except NoKeyring as error:
             output.note(f"▲ its secrets could not be taken out of the keyring: {error.title}")
         if output.json:
@@ -283,9 +214,18 @@ def row(each: Profile) -> dict[str, Any]:
         "prefix": each.prefix,
         "dead_letters": list(each.dead_letters),
         "secret": shown_source(each.secret) if each.secret else None,
-        "brokers": {kind.value: {"url": end.url, "options": dict(end.options)} for kind, end in each.brokers.items()},
+        "brokers": {kind.value: _endpoint(end) for kind, end in each.brokers.items()},
     }
 
 
 def _mode(each: Profile) -> str:
     return "read-only" if each.read_only else "protected" if each.protected else ""
+
+
+def _endpoint(end: Endpoint) -> dict[str, Any]:
+    """One broker; of secret options where they are."""
+    from mqtui.profiles.secrets import shown_source
+
+    told: dict[str, Any] = {"url": end.url, "options": dict(end.options)}
+    kept = {name: shown_source(source) for name, source in end.secrets.items()}
+    return told | ({"secrets": kept} if kept else {})

@@ -6,7 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from mqtui.brokers.adapters import declared
 from mqtui.brokers.address import Address
+from mqtui.brokers.options import Sort
 from mqtui.domain.capability import WRITES
 from mqtui.domain.destination_names import PARTS, WORDS
 from mqtui.domain.errors import BadInput
@@ -51,6 +53,8 @@ PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 MOST_LETTERS, MOST_PARTS = 200, 4
 """Bounds of a template of names: it is tried on every name of a broker."""
+PASSWORD = "password"
+"""The slot of a broker's own password among its secrets."""
 
 SOURCES = "keyring, env:NAME or command:PROGRAM ARGUMENTS"
 
@@ -65,10 +69,15 @@ class BadProfile(BadInput):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One broker of a profile: its URL without a secret, and further options."""
+    """One broker of a profile: its URL without a secret, and further options.
+
+    `secrets` says where the secret ones are, by their names: `keyring`, `env:NAME` or `command:PROGRAM ARGUMENTS`;
+    `password` is the broker's own, where it is not where the profile says.
+    """
 
     url: str
     options: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +127,8 @@ class Profile:
             self.name, self.environment, self.read_only, self.protected, frozenset(self.allow), frozenset(self.deny)
         )
 
-    def address(self, kind: BrokerKind, secret: str = "") -> Address:
-        """The address of one of its brokers.
+    def address(self, kind: BrokerKind, secret: str = "", secrets: Mapping[str, str] | None = None) -> Address:
+        """The address of one of its brokers, with the secrets that were found.
 
         Raises:
             BadInput: it has none of that kind.
@@ -129,8 +138,8 @@ class Profile:
             has = ", ".join(f"{self.name}/{known}" for known in self.brokers)
             raise BadInput(f"The profile {self.name} has no {kind}", "", f"It has {has}.")
         address, _ = parse(endpoint.url)
-        options = {**address.options, **checked(endpoint.options)}
-        return replace(address, secret=secret, options=options, prefix=self.prefix)
+        options = {**address.options, **checked(kind, endpoint.options)}
+        return replace(address, secret=secret, options=options, secrets=secrets or {}, prefix=self.prefix)
 
 
 def check_name(name: str) -> None:
@@ -187,6 +196,11 @@ def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:
             'Take it out, write secret = "keyring" and give it to `mqtui profile add ... --password-stdin`.',
         )
     try:
-        checked(endpoint.options)
+        checked(kind, endpoint.options)
     except BadInput as error:
         raise BadProfile(f"{kind}.options", error.title, error.detail, error.hint) from None
+    for name, source in endpoint.secrets.items():
+        if name != PASSWORD and declared(kind).sort(name) is not Sort.SECRET:
+            raise BadProfile(f"{kind}.secrets", f"{name} is no option of {kind} that is secret")
+        if not valid_source(source):
+            raise BadProfile(f"{kind}.secrets", f"{name} does not say where the secret is", "", f"Write {SOURCES}.")

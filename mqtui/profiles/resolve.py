@@ -9,7 +9,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
-from mqtui.profiles.secrets import secret_of, secret_of_url
+from mqtui.profiles.secrets import secret_of, secret_of_url, secrets_of, secrets_of_url
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import FORMS, parse, written
 from mqtui.state.commandline import masked_target
@@ -55,7 +55,7 @@ def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
     kinds = tuple(profile.brokers) if wanted is None else (wanted,)
     if wanted is not None:
         profile.address(wanted)
-    addresses = tuple(profile.address(each, secret_of(profile, each)) for each in kinds)
+    addresses = tuple(profile.address(each, secret_of(profile, each), _secrets(profile, each)) for each in kinds)
     return Resolved(profile, profile.policy(), addresses, profile.name)
 
 
@@ -65,9 +65,15 @@ def _resolved_url(url: str, kind: BrokerKind | None) -> Resolved:
         raise BadInput(f"{written(address)} is not of {kind}")
     if not had_password and (address.user or "://:@" in url):
         address = replace(address, secret=secret_of_url(address))
+    address = replace(address, secrets=secrets_of_url(address))
     shown = written(address)
     warnings = (SEEN_PASSWORD,) if had_password and not well_known(address) else ()
     return Resolved(None, Policy(shown), (address,), shown, warnings)
+
+
+def _secrets(profile: Profile, kind: BrokerKind) -> dict[str, str]:
+    """The secret options of a broker, by its URL and by the profile."""
+    return {**secrets_of_url(profile.address(kind)), **secrets_of(profile, kind)}
 
 
 def well_known(address: Address) -> bool:

@@ -16,8 +16,8 @@ from mqtui.brokers.address import Address
 from mqtui.domain.errors import NotAuthenticated
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import vault
-from mqtui.profiles.model import Profile
-from mqtui.profiles.url import written
+from mqtui.profiles.model import PASSWORD, Profile
+from mqtui.profiles.url import secret_options, written
 
 COMMAND_SECONDS = 60.0
 GUEST = "guest"
@@ -33,16 +33,81 @@ def secret_of(profile: Profile, kind: BrokerKind) -> str:
     for variable in (f"{variable_of(profile.name)}_{kind.upper()}", variable_of(profile.name)):
         if variable in os.environ:
             return os.environ[variable]
-    if not profile.secret:
+    endpoint = profile.brokers.get(kind)
+    own = endpoint.secrets.get(PASSWORD, "") if endpoint else ""
+    source = own or profile.secret
+    if not source:
         return GUEST if profile.address(kind).user == GUEST and kind is BrokerKind.RABBITMQ else ""
-    found = from_source(profile.secret, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
+    found = from_source(source, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
     if found is None:
         raise NotAuthenticated(
             f"There is no secret for {profile.name}/{kind}",
-            f"The profile says it is in {shown_source(profile.secret)}.",
+            f"The profile says it is in {shown_source(source)}.",
             f"Put it there, or set {variable_of(profile.name)}.",
         )
     return found
+
+
+def secrets_of(profile: Profile, kind: BrokerKind) -> dict[str, str]:
+    """The secret options of one broker of a profile, by name. A variable of the option's own goes before its source.
+
+    Raises:
+        NotAuthenticated: one is not where the profile says.
+    """
+    endpoint = profile.brokers.get(kind)
+    slots = {name: source for name, source in endpoint.secrets.items() if name != PASSWORD} if endpoint else {}
+    return {name: _option_of(profile.name, kind, name, source) for name, source in slots.items()}
+
+
+def _option_of(profile: str, kind: BrokerKind, name: str, source: str) -> str:
+    variable = variable_of_option(profile, kind, name)
+    if variable in os.environ:
+        return os.environ[variable]
+    sort, _, rest = source.partition(":")
+    if sort == "command":
+        return _said_by(rest, profile, kind).decode("utf-8", "replace").rstrip("\r\n")
+    found = from_source(source, profile, kind, (option_entry(profile, kind, name),))
+    if found is None:
+        raise NotAuthenticated(
+            f"There is no {name} for {profile}/{kind}",
+            f"The profile says it is in {shown_source(source)}.",
+            f"Put it there, or set {variable}.",
+        )
+    return found
+
+
+def secrets_of_url(address: Address) -> dict[str, str]:
+    """The secret options of a URL: each says which environment variable has it.
+
+    Raises:
+        NotAuthenticated: there is no such variable.
+    """
+    found = {}
+    for name, source in secret_options(address.kind, address.options).items():
+        variable = source.partition(":")[2]
+        if variable not in os.environ:
+            raise NotAuthenticated(f"There is no {name}", f"The URL says it is in {shown_source(source)}.", "Set it.")
+        found[name] = os.environ[variable]
+    return found
+
+
+def keep_option(profile: str, kind: BrokerKind, name: str, secret: str) -> None:
+    """Put a secret option into the keyring.
+
+    Raises:
+        NoKeyring: it can't be kept.
+    """
+    vault.put(option_entry(profile, kind, name), secret)
+
+
+def option_entry(profile: str, kind: BrokerKind, name: str) -> str:
+    """The name in the keyring of a secret option; of the password, that of the broker."""
+    return f"{profile}/{kind}" if name == PASSWORD else f"{profile}/{kind}/{name}"
+
+
+def variable_of_option(profile: str, kind: BrokerKind, name: str) -> str:
+    """The environment variable with a secret option of a profile."""
+    return f"{variable_of(profile)}_{kind.upper()}_{as_variable(name)}"
 
 
 def secret_of_url(address: Address) -> str:
@@ -82,14 +147,37 @@ def url_entry(address: Address) -> str:
     return f"url:{written(replace(address, secret=''))}"
 
 
-def forget(profile: str) -> None:
+def rename(profile: Profile, name: str) -> None:
+    """Copy what the keyring has of a profile to another name, which it is to have.
+
+    Raises:
+        NoKeyring: it can't be asked.
+    """
+    for entry in _entries(profile):
+        if (secret := vault.get(entry)) is not None:
+            vault.put(f"{name}{entry.removeprefix(profile.name)}", secret)
+
+
+def in_keyring(profile: Profile) -> bool:
+    """Whether anything of a profile is in the keyring."""
+    slots = [source for endpoint in profile.brokers.values() for source in endpoint.secrets.values()]
+    return "keyring" in (profile.secret, *slots)
+
+
+def forget(profile: Profile) -> None:
     """Take all of a profile's secrets out of the keyring.
 
     Raises:
         NoKeyring: it can't be asked.
     """
-    for name in (profile, *(f"{profile}/{kind}" for kind in BrokerKind)):
-        vault.remove(name)
+    for entry in _entries(profile):
+        vault.remove(entry)
+
+
+def _entries(profile: Profile) -> tuple[str, ...]:
+    """All names in the keyring that a profile may have something under."""
+    slots = [option_entry(profile.name, kind, name) for kind, end in profile.brokers.items() for name in end.secrets]
+    return tuple(dict.fromkeys((profile.name, *(f"{profile.name}/{kind}" for kind in BrokerKind), *slots)))
 
 
 def from_source(source: str, profile: str, kind: BrokerKind | None, entries: tuple[str, ...]) -> str | None:
@@ -115,6 +203,11 @@ def from_command(command: str, profile: str, kind: BrokerKind | None) -> str:
     Raises:
         NotAuthenticated: it can't be started, fails, says nothing or takes more than a minute.
     """
+    return _said_by(command, profile, kind).splitlines()[0].decode("utf-8", "replace")
+
+
+def _said_by(command: str, profile: str, kind: BrokerKind | None) -> bytes:
+    """What a command writes to stdout; there is something."""
     environment = {**os.environ, "MQTUI_PROFILE": profile, "MQTUI_KIND": kind.value if kind else ""}
     trouble, program = "", ""
     try:
@@ -134,7 +227,8 @@ def from_command(command: str, profile: str, kind: BrokerKind | None) -> str:
         elif not done.stdout.strip():
             trouble = "it wrote nothing"
         else:
-            return done.stdout.splitlines()[0].decode("utf-8")
+            done.stdout.decode("utf-8")
+            return done.stdout
     except subprocess.TimeoutExpired:
         trouble = f"it took more than {COMMAND_SECONDS:.0f} s"
     except (OSError, ValueError) as error:

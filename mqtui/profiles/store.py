@@ -36,6 +36,7 @@ class BrokerTable(msgspec.Struct, forbid_unknown_fields=True):
 
     url: str
     options: dict[str, str | int | bool] = {}
+    secrets: dict[str, str] = {}
 
 
 class ProfileTable(msgspec.Struct, forbid_unknown_fields=True):
@@ -250,7 +251,7 @@ def _profile(table: ProfileTable) -> Profile:
     endpoints = {kind: found for kind in BrokerKind if (found := getattr(table, kind.value)) is not None}
     return Profile(
         name=table.name,
-        brokers={kind: Endpoint(found.url, _texts(found.options)) for kind, found in endpoints.items()},
+        brokers={kind: Endpoint(found.url, _texts(found.options), found.secrets) for kind, found in endpoints.items()},
         environment=table.environment,
         read_only=table.read_only,
         protected=table.protected,
@@ -290,6 +291,7 @@ def _fill(table: Table | Any, profile: Profile) -> None:
         known = table[kind.value].get("options", {})
         if _texts(dict(known)) != dict(endpoint.options):
             _set(table[kind.value], "options", dict(endpoint.options), blank={})
+        _set(table[kind.value], "secrets", dict(endpoint.secrets), blank={})
 
 
 def _set(table: Any, key: str, value: Any, *, blank: Any) -> None:

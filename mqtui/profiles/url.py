@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
+from mqtui.brokers.adapters import declared
 from mqtui.brokers.address import Address
+from mqtui.brokers.options import SWITCH, Sort
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind, name_bytes, name_text
 from mqtui.state.commandline import masked
@@ -18,6 +20,7 @@ FORMS = (
     "redis[s]://[user:pass@]host:port/db",
     "redis[s]+sentinel://host:port[,host:port]/service/db",
     "redis[s]+cluster://host:port[,host:port]",
+    "unix://[user:pass@]/path/of/redis.sock[?db=0]",
 )
 HINT = "A broker URL is one of: " + "   ".join(FORMS)
 ENCODE = "In names and passwords write @ as %40, / as %2F, : as %3A, # as %23, ? as %3F, % as %25."
@@ -45,14 +48,15 @@ SCHEMES = {
     "rediss+sentinel": Scheme(BrokerKind.REDIS, 26379, tls=True, variant="sentinel", several=True),
     "redis+cluster": Scheme(BrokerKind.REDIS, 6379, variant="cluster", several=True),
     "rediss+cluster": Scheme(BrokerKind.REDIS, 6379, tls=True, variant="cluster", several=True),
+    "unix": Scheme(BrokerKind.REDIS, 0, variant="unix"),
+    "redis+socket": Scheme(BrokerKind.REDIS, 0, variant="unix"),
 }
+SCHEMES |= {name.replace("redis", "valkey"): scheme for name, scheme in SCHEMES.items() if name.startswith("redis")}
 SHAPE = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+]*)://(?:(?P<login>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?P<path>/[^?#]*)?(?:\?(?P<query>[^#]*))?"
 )
+REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
-TLS_OPTIONS = frozenset({"tls.ca", "tls.cert", "tls.key", "tls.server-name", "tls.verify"})
-SECRET_NAME = re.compile(r"(?i)passw|secret|jaas|token$")
-SWITCH = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
 
 
 def parse(url: str) -> tuple[Address, bool]:
@@ -71,10 +75,17 @@ def parse(url: str) -> tuple[Address, bool]:
         raise BadInput(
             "That is no broker URL", masked(url), HINT if scheme is None and "://" not in url else f"{HINT}\n{ENCODE}"
         )
-    hosts = _hosts(url, shape["hosts"], scheme)
     user, colon, secret = (shape["login"] or "").partition(":")
-    path, options = _path(url, shape["path"] or "", scheme)
-    options |= _query(url, shape["query"] or "")
+    given = _query(url, shape["query"] or "")
+    options: dict[str, str]
+    if scheme.variant == "unix":
+        hosts, path, options = _socket(url, shape["hosts"], shape["path"] or ""), "0", {}
+    else:
+        hosts = _hosts(url, shape["hosts"], scheme)
+        path, options = _path(url, shape["path"] or "", scheme)
+    if scheme.kind is BrokerKind.REDIS and "db" in given:
+        path = _database(url, path, given.pop("db"), scheme)
+    options |= given
     address = Address(
         kind=scheme.kind,
         hosts=hosts,
@@ -83,7 +94,7 @@ def parse(url: str) -> tuple[Address, bool]:
         tls=scheme.tls,
         path=path,
         variant=scheme.variant,
-        options=checked(options),
+        options=checked(scheme.kind, options),
     )
     return address, bool(colon and secret)
 
@@ -101,6 +112,9 @@ def written(address: Address) -> str:
     hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts)
     who = f"{quote(name_bytes(address.user), safe='')}@" if address.user else ":@" if address.secret else ""
     options = dict(address.options)
+    if address.variant == "unix":
+        hosts = quote(address.hosts[0][0])
+        options |= {"db": address.path} if address.path not in ("", "0") else {}
     path = ""
     if address.variant == "sentinel":
         path = f"/{quote(options.pop('service', ''), safe='')}/{address.path}"
@@ -112,29 +126,54 @@ def written(address: Address) -> str:
     return f"{scheme}://{who}{hosts}{path}{query}"
 
 
-def checked(options: Mapping[str, str]) -> dict[str, str]:
-    """Options as the adapters take them.
+def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
+    """Options by the adapter's own names. Of a secret one stands only where it is: `env:NAME`.
 
     Raises:
-        BadInput: one holds a secret, or is a TLS option that does not exist, or has no such value.
+        BadInput: the adapter has no such option, one is given twice, or one has no such value or holds a secret.
     """
-    found = dict(options)
-    for name, value in options.items():
-        if SECRET_NAME.search(name):
+    known = declared(kind)
+    found: dict[str, str] = {}
+    for name, given in options.items():
+        ours, value = known.translated(name, given)
+        if ours in found:
+            raise BadInput(f"{ours} is given twice", f"Once as {name}.")
+        if known.sort(ours) is Sort.SECRET and not REFERENCE.fullmatch(value):
             raise BadInput(
                 f"The option {name} would hold a secret",
                 "",
-                "Secrets belong in the keyring: `mqtui profile add NAME URL --password-stdin`.",
+                f"Write {name}=env:NAME, or give it to `mqtui profile add NAME URL -o {ours}=keyring`.",
             )
-        if name.startswith("tls.") and name not in TLS_OPTIONS:
-            raise BadInput(f"There is no option {name}", "", f"TLS options are {', '.join(sorted(TLS_OPTIONS))}.")
-        if name == "tls.verify":
+        if ours == "tls.verify":
             if value.lower() not in SWITCH:
                 raise BadInput("tls.verify is yes or no", masked(value))
-            found[name] = SWITCH[value.lower()]
-        if name == "management":
+            value = SWITCH[value.lower()]
+        if ours == "management":
             _management(value)
+        found[ours] = value
     return found
+
+
+def secret_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
+    """The secret ones among checked options, with where they are."""
+    known = declared(kind)
+    return {name: value for name, value in options.items() if known.sort(name) is Sort.SECRET}
+
+
+def _socket(url: str, host: str, path: str) -> tuple[tuple[str, int], ...]:
+    if host or len(path) < 2:
+        raise BadInput("The URL names no socket", masked(url), "Write unix:///path/of/redis.sock.")
+    return ((_decoded(url, path), 0),)
+
+
+def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
+    """The database of `?db=`, which other clients take before the path's."""
+    number = _number(url, given)
+    if path not in ("0", number):
+        raise BadInput("The URL names two databases", masked(url), f"Its path says {path}, and db says {number}.")
+    if scheme.variant == "cluster" and number != "0":
+        raise BadInput("A Redis cluster has database 0 only", masked(url))
+    return number
 
 
 def _hosts(url: str, text: str, scheme: Scheme) -> tuple[tuple[str, int], ...]:

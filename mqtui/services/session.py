@@ -84,6 +84,17 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
         NotFound: there is no such profile.
     """
     resolved = await asyncio.to_thread(resolve, target, kind)
+    async with opened_at(resolved, adapters=adapters) as session:
+        yield session
+
+
+@asynccontextmanager
+async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> AsyncIterator[Session]:
+    """Open a target that was read already, or a profile that is not saved yet.
+
+    Raises:
+        BadInput: it holds several brokers.
+    """
     address = one_address(resolved)
     policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)

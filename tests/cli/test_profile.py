@@ -36,7 +36,7 @@ def test_a_profile_of_several_brokers(mqtui: Mqtui, kafka: Ground, redis: Ground
     run = mqtui("redrive", "shop/redis", dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
     assert mqtui("runs", "--json").ok().rows()[0]["target"] == "shop/redis"
     mqtui("runs", "putback", run, "--yes").ok()
-    mqtui("profile", "add", "shop", redis.url).refused(2, "already")
+    mqtui("profile", "add", "shop", redis.url).refused(4, "already")
 
 
 def test_what_is_no_profile(mqtui: Mqtui) -> None:
@@ -46,7 +46,6 @@ def test_what_is_no_profile(mqtui: Mqtui) -> None:
     mqtui("profile", "add", "shop", "redis://:word@127.0.0.1").refused(2, "--password-stdin")
     mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "password=word").refused(2, "secret")
     mqtui("profile", "add", "shop", "redis://127.0.0.1", "-o", "no-such-option").refused(2)
-    mqtui("profile", "add", "shop", "redis://127.0.0.1", "--password-stdin", given=b"\n").refused(2, "stdin")
     mqtui("profile", "show", "shop").refused(1, "shop")
     mqtui("profile", "test", "shop").refused(1, "shop")
     assert mqtui("profile", "list", "--json").ok().rows() == []

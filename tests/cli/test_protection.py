@@ -148,7 +148,8 @@ def test_adding_a_broker_to_a_profile_keeps_what_was_asked_for(mqtui: Mqtui, kaf
 
 def test_adding_a_broker_to_a_profile_never_weakens_it(mqtui: Mqtui, kafka: Ground, redis: Ground) -> None:
     row = profile(mqtui, kafka, "shop", "--read-only", "--protected", "--environment", "prod")
-    mqtui("profile", "add", "shop", redis.url, "-o", "allow=publish").refused(2, "allow = publish")
+    mqtui("profile", "add", "shop", redis.url, "-o", "allow=publish").refused(4, "allow = publish")
     assert mqtui("profile", "show", "shop", "--json").ok().rows() == [row]
-    joined = profile(mqtui, redis, "shop", "--environment", "dev")
+    mqtui("profile", "add", "shop", redis.url, "--environment", "dev").refused(4, "environment = dev", "--replace")
+    joined = profile(mqtui, redis, "shop")
     assert (joined["mode"], joined["environment"]) == ("read-only", "prod")

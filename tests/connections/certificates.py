@@ -10,6 +10,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 DAY = timedelta(days=1)
@@ -30,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """All of them. `sealed` is the client's key under `KEY_PASSWORD`."""
+    """All of them. `sealed` is the client's key under `KEY_PASSWORD`, `keystore` both in PKCS#12 under the same."""
 
     authority: Pair
     stranger: Pair
@@ -38,6 +39,7 @@ class Certificates:
     expired: Pair
     client: Pair
     sealed: Path
+    keystore: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +57,19 @@ def made(folder: Path) -> Certificates:
     client_key = ec.generate_private_key(ec.SECP256R1())
     sealed = folder / "client-sealed.key"
     sealed.write_bytes(_private(client_key, KEY_PASSWORD))
+    client = _signed(folder, "client", authority, client_key, DAY)
+    keystore = folder / "client.p12"
+    certificate = x509.load_pem_x509_certificate(client.certificate.read_bytes())
+    sealing = serialization.BestAvailableEncryption(KEY_PASSWORD.encode())
+    keystore.write_bytes(pkcs12.serialize_key_and_certificates(b"client", client_key, certificate, None, sealing))
     return Certificates(
         authority=files,
         stranger=others,
         server=_signed(folder, "server", authority, ec.generate_private_key(ec.SECP256R1()), DAY),
         expired=_signed(folder, "expired", authority, ec.generate_private_key(ec.SECP256R1()), -DAY),
-        client=_signed(folder, "client", authority, client_key, DAY),
+        client=client,
         sealed=sealed,
+        keystore=keystore,
     )
 
 

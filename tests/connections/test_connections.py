@@ -6,6 +6,7 @@ One test a broker: each has a server of its own with every sort of door, started
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from mqtui.brokers.port import Address
 from mqtui.cli.exits import NO_CONNECTION, code
 from mqtui.demo.servers.ports import free_ports
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused
-from mqtui.profiles.url import parse
+from mqtui.profiles.url import parse, written
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.connections import servers
@@ -42,6 +43,7 @@ def test_kafka(brokers: Brokers, files: Certificates, redis_url: str, tmp_path: 
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors, login=LOGIN, guarded="sasls"))
         asyncio.run(kafka_python_sees_the_same(doors))
+        asyncio.run(secret_slots_reach_librdkafka(doors))
         the_command_line_says_it(doors, tmp_path)
 
 
@@ -57,6 +59,7 @@ def test_redis(brokers: Brokers, files: Certificates, kafka_url: str, tmp_path: 
     with with_others(servers.redis(brokers, files, tmp_path), kafka_url) as doors:
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors, login=LOGIN))
+        asyncio.run(every_scheme_of_redis(doors, tmp_path / "redis.sock"))
         the_command_line_says_it(doors, tmp_path)
 
 
@@ -116,8 +119,11 @@ async def every_tls_option(doors: Doors, *, login: str = "", guarded: str = "tls
     sealed = replace(parse(urls["authority and own certificate"])[0])
     sealed = replace(sealed, options={**sealed.options, "tls.key": str(files.sealed)})
     assert "tls.key-password" in str(await refusal(sealed))
-    assert "wrong" in str(await refusal(replace(sealed, options={**sealed.options, "tls.key-password": "wr0ng"})))
-    await asked(replace(sealed, options={**sealed.options, "tls.key-password": KEY_PASSWORD}))
+    assert "wrong" in str(await refusal(replace(sealed, secrets={"tls.key-password": "wr0ng"})))
+    os.environ["MQTUI_TEST_KEY"] = KEY_PASSWORD
+    assert await trouble(f"{written(sealed)}&tls.key-password=env:MQTUI_TEST_KEY") is None
+    del os.environ["MQTUI_TEST_KEY"]
+    assert "MQTUI_TEST_KEY" in str(await trouble(f"{written(sealed)}&tls.key-password=env:MQTUI_TEST_KEY"))
     wrong_name = await trouble(secure(doors, guarded, host="localhost", login=login, more="tls.server-name=other.shop"))
     assert isinstance(wrong_name, TlsRefused) and "other.shop" in str(wrong_name)
     for option, path in (("tls.ca", files.sealed), ("tls.ca", "/no/such.pem"), ("tls.cert", files.authority.key)):
@@ -163,6 +169,36 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
     )
     releases = await asyncio.gather(*(release(Connection(parse(url)[0])) for url in urls))
     assert all(releases), releases
+
+
+async def secret_slots_reach_librdkafka(doors: Doors) -> None:
+    """A sealed key by librdkafka's own names, a PKCS#12 keystore, and a key in the option itself (C95)."""
+    files = doors.files
+    url = f"kafka+ssl://{HERE}:{doors.ports['mutual']}?tls.ca={files.authority.certificate}"
+    own = {"ssl.certificate.location": str(files.client.certificate)}
+    slots: list[tuple[dict[str, str], dict[str, str]]] = [
+        (own | {"ssl.key.location": str(files.sealed)}, {"ssl.key.password": KEY_PASSWORD}),
+        ({"ssl.keystore.location": str(files.keystore)}, {"ssl.keystore.password": KEY_PASSWORD}),
+        (own, {"ssl.key.pem": files.client.key.read_text()}),
+    ]
+    address = parse(url)[0]
+    for options, secrets in slots:
+        await asked(replace(address, options={**address.options, **options}, secrets=secrets))
+
+
+async def every_scheme_of_redis(doors: Doors, path: Path) -> None:
+    """A socket, another name of the same server, and the database as other clients write it."""
+    place = f"{LOGIN}{HERE}:{doors.ports['plain']}"
+    assert await trouble(f"unix://{LOGIN}{path}?db=2") is None
+    assert await trouble(f"valkey://{place}?db=2&socket_timeout=5") is None
+    for url, words in (
+        (f"unix://{LOGIN}{path}?db=99", "no database 99"),
+        (f"unix://{path}", "wants a login"),
+        (f"unix://{LOGIN}{path}.gone", f"{path}.gone"),
+        (f"valkey://{place}?db=99", "no database 99"),
+    ):
+        told = await trouble(url)
+        assert told is not None and code(told) == NO_CONNECTION and words in str(told), told
 
 
 async def management_sees_the_same(doors: Doors) -> None:

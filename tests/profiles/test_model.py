@@ -10,7 +10,7 @@ from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import VERBS, BadProfile, Endpoint, Profile
 
-KAFKA = {BrokerKind.KAFKA: Endpoint("kafka+ssl://alice@h:1?a=1", {"b": "2", "tls.verify": "off"})}
+KAFKA = {BrokerKind.KAFKA: Endpoint("kafka+ssl://alice@h:1?client.rack=1", {"linger.ms": "2", "tls.verify": "off"})}
 
 
 def test_policy_and_address() -> None:
@@ -26,7 +26,7 @@ def test_policy_and_address() -> None:
         "alice",
         "pw",
         True,
-        options={"a": "1", "b": "2", "tls.verify": "no"},
+        options={"client.rack": "1", "linger.ms": "2", "tls.verify": "no"},
         prefix="ops",
     )
     with pytest.raises(BadInput, match="no redis"):
@@ -64,6 +64,10 @@ def test_other_names_that_can_not_be(name: str) -> None:
         ("kafka.url", {"brokers": {BrokerKind.KAFKA: Endpoint("h")}}),
         ("redis.options", {"brokers": {BrokerKind.REDIS: Endpoint("redis://h", {"password": "hunter2"})}}),
         ("redis.options", {"brokers": {BrokerKind.REDIS: Endpoint("redis://h", {"tls.x": "1"})}}),
+        ("kafka.options", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {"nosuch": "1"})}}),
+        ("kafka.options", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {"ssl.key.pem": "hunter2"})}}),
+        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {}, {"client.rack": "keyring"})}}),
+        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {}, {"ssl.key.pem": "hunter2"})}}),
     ],
 )
 def test_a_mistake_names_its_setting(key: str, setting: dict[str, Any]) -> None:

@@ -88,8 +88,8 @@ def test_a_real_keyring_keeps_and_forgets(real_keyring: None) -> None:
     secrets.keep("team-a", "for kafka €", KAFKA)
     assert secrets.secret_of(asked, KAFKA) == "for kafka €"
     assert secrets.secret_of(asked, BrokerKind.REDIS) == "for all"
-    secrets.forget("team-a")
-    secrets.forget("team-a")
+    secrets.forget(asked)
+    secrets.forget(asked)
     assert vault.get("team-a") is None
 
 

@@ -25,7 +25,7 @@ secret = "keyring"
 # the cluster
 [profile.kafka]
 url = "kafka+ssl://alice@k1:9093" # two more behind it
-options = { "sasl.mechanism" = "PLAIN", retries = 3, idempotence = true }
+options = { "sasl.mechanism" = "PLAIN", retries = 3, "socket.keepalive.enable" = true }
 
 [[profile]] # the laptop
 name = "local"
@@ -40,7 +40,7 @@ PROD = Profile(
     "prod",
     {
         BrokerKind.KAFKA: Endpoint(
-            "kafka+ssl://alice@k1:9093", {"sasl.mechanism": "PLAIN", "retries": "3", "idempotence": "true"}
+            "kafka+ssl://alice@k1:9093", {"sasl.mechanism": "PLAIN", "retries": "3", "socket.keepalive.enable": "true"}
         )
     },
     environment=Environment.PROD,

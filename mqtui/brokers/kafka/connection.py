@@ -104,7 +104,7 @@ class Connection:
     @property
     def codec(self) -> str:
         """What the user's own options say to compress with; "" where they say nothing."""
-        options = self.address.options
+        options = self.address.settings
         return options.get("compression.type") or options.get("compression.codec") or ""
 
     def settings(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:

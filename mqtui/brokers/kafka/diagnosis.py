@@ -25,7 +25,7 @@ def explained(address: Address, error: CannotConnect) -> MqtuiError:
     if told and told["place"] not in {_place(host, port) for host, port in address.hosts}:
         return _astray(address, told["place"], error.detail)
     tls = tls_of(address)
-    if tls is not None and own_certificate_elsewhere(address.options):
+    if tls is not None and own_certificate_elsewhere(address.settings):
         return error
     places = [Door(host, port, "Kafka", tls) for host, port in address.hosts]
     found = doors.explain(places)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.options import mechanism_of, tls_of
+from mqtui.brokers.kafka.options import mechanism_of, own_certificate_elsewhere, tls_of
 from mqtui.brokers.port import Address
 
 Answer = TypeVar("Answer")
@@ -107,6 +107,8 @@ def _ask(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError
 
+    if own_certificate_elsewhere(address.settings):
+        return None
     try:
         admin = KafkaAdminClient(**_config(address))
     except (KafkaError, OSError, ValueError, AssertionError):

@@ -1,7 +1,7 @@
 """What an address may say beside hosts, name and secret, and librdkafka's settings made from it.
 
-Options whose name holds a dot go to librdkafka as they are, by the names of its CONFIGURATION.md
-(`ssl.ca.location`, `sasl.mechanism`, `socket.keepalive.enable`). What mqtui's promises stand on can't be changed.
+Options beside `tls.*` go to librdkafka as they are, by the names of its CONFIGURATION.md (`sasl.mechanism`,
+`socket.keepalive.enable`). What mqtui's promises stand on can't be changed.
 """
 
 from __future__ import annotations
@@ -11,22 +11,13 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from mqtui.brokers import tls
+from mqtui.brokers.kafka.declared import DECLARED
 from mqtui.brokers.port import Address
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
 Settings: TypeAlias = dict[str, str | int | float | bool]
 """librdkafka properties by name."""
-
-DECLARED: Mapping[str, str] = {
-    "sasl.mechanism": "PLAIN (default), SCRAM-SHA-256 or SCRAM-SHA-512",
-    "ssl.ca.location": "certificates of the authorities to trust, a PEM file",
-    "ssl.certificate.location": "this client's certificate, a PEM file",
-    "ssl.key.location": "this client's private key, a PEM file",
-    "ssl.endpoint.identification.algorithm": "https (default), or none where the name is not in the certificate",
-    "client.rack": "the rack of this machine, so that the nearest replica is read",
-}
-"""Options worth offering in a form, with what they mean."""
 
 FIXED = frozenset(
     {
@@ -51,6 +42,7 @@ FIXED = frozenset(
 )
 """Properties mqtui sets itself: its guarantees depend on them."""
 
+OWN_KEY = ("ssl.key.location", "ssl.key.password")
 ELSEWHERE = ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location", "ssl.engine.location")
 
 
@@ -71,20 +63,20 @@ def settings(address: Address, role: str) -> Settings:
         made["sasl.username"] = address.user
         made["sasl.password"] = address.secret
     made |= _tls_settings(tls.of(address, "kafka+ssl"))
-    for name, value in address.options.items():
+    for name, value in address.settings.items():
         if name in tls.NAMES:
             continue
         if name in FIXED:
             raise BadInput(f"The option {name} can't be set", "mqtui's guarantees depend on it.")
-        if "." not in name:
-            raise BadInput(f"Kafka has no option {name}", hint=f"Known are {', '.join(DECLARED)} and librdkafka's own.")
+        if name not in DECLARED.options:
+            raise BadInput(f"Kafka has no option {name}", hint="Its options are librdkafka's properties and tls.*.")
         made["sasl.mechanism" if name == "sasl.mechanisms" else name] = value
     return made
 
 
 def mechanism_of(address: Address) -> str:
     """The SASL mechanism an address logs in by; "" where it does not."""
-    given = address.options.get("sasl.mechanism") or address.options.get("sasl.mechanisms") or ""
+    given = address.settings.get("sasl.mechanism") or address.settings.get("sasl.mechanisms") or ""
     return given or ("PLAIN" if address.user else "")
 
 
@@ -94,9 +86,12 @@ def tls_of(address: Address) -> Tls | None:
     Raises:
         BadInput: as `tls.of`.
     """
-    found, given = tls.of(address, "kafka+ssl"), address.options
+    found, given = tls.of(address, "kafka+ssl"), address.settings
     if found is None:
         return None
+    if own_certificate_elsewhere(given):
+        given = {name: value for name, value in given.items() if name not in ("ssl.certificate.location", *OWN_KEY)}
+        found = replace(found, cert="", key="", key_password="")
     verifies = given.get("enable.ssl.certificate.verification", "true").lower() not in ("false", "0", "no")
     return replace(
         found,

@@ -11,6 +11,7 @@ from pika.credentials import ExternalCredentials
 
 from mqtui.brokers import tls
 from mqtui.brokers.port import Address
+from mqtui.brokers.rabbitmq.declared import DECLARED
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
@@ -18,7 +19,6 @@ HINT = "Add ?management=http://HOST:15672 to the URL, or -o management=URL to th
 """What to do where the management API would have been asked."""
 
 MECHANISMS = ("PLAIN", "EXTERNAL")
-OPTIONS = ("management", *tls.NAMES, "sasl.mechanism", "heartbeat", "timeout-ms")
 BLOCKED_TIMEOUT = 300.0
 """Seconds a broker in alarm may keep a connection from sending."""
 
@@ -52,10 +52,10 @@ def read(address: Address) -> Options:
     Raises:
         BadInput: an option is not known, or its value can't be read.
     """
-    given = address.options
+    given = address.settings
     for name in given:
-        if name not in OPTIONS:
-            raise BadInput(f"RabbitMQ has no option {name!r}", "", f"It has {', '.join(OPTIONS)}.")
+        if name not in DECLARED.options:
+            raise BadInput(f"RabbitMQ has no option {name!r}", "", f"It has {', '.join(DECLARED.options)}.")
     user, secret = address.user or "guest", address.secret or ("" if address.user else "guest")
     management, login = _management(given.get("management", ""), (user, secret))
     secured = management.startswith("https:")

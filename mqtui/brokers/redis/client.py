@@ -42,7 +42,7 @@ from mqtui.domain.plan import Plan, Send, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
-VARIANTS = ("", "sentinel", "cluster")
+VARIANTS = ("", "unix", "sentinel", "cluster")
 SINCE = {
     Verb.LIST: ((6, 0, 0), "SCAN TYPE"),
     Verb.DEAD_LETTERS: ((6, 0, 0), "SCAN TYPE"),

@@ -333,5 +333,5 @@ async def patiently(question: Callable[[], Awaitable[Given]], seconds: float) ->
 
 def nodes_of(address: Address, options: Options) -> Nodes:
     """The servers of an address; nothing is connected."""
-    kinds: dict[str, type[Nodes]] = {"": Nodes, "sentinel": Sentinel, "cluster": Cluster}
+    kinds: dict[str, type[Nodes]] = {"": Nodes, "unix": Nodes, "sentinel": Sentinel, "cluster": Cluster}
     return kinds[address.variant](address, options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mqtui.brokers import tls
 from mqtui.brokers.address import Address
+from mqtui.brokers.redis.declared import DECLARED
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
@@ -45,29 +46,16 @@ class Options:
     """What to trust and to show; None: no TLS."""
 
 
-NAMES = (
-    "service",
-    "sentinel-login",
-    "wait-replicas",
-    "wait-ms",
-    "timeout-ms",
-    "reply-ms",
-    "reconnect-ms",
-    "scan-keys",
-    *tls.NAMES,
-)
-
-
 def read(address: Address) -> Options:
     """The settings an address carries.
 
     Raises:
         BadInput: an option is not known, or its value can't be read.
     """
-    given = address.options
+    given = address.settings
     for name in given:
-        if name not in NAMES:
-            raise BadInput(f"Redis has no option {name!r}", "", f"It has {', '.join(NAMES)}.")
+        if name not in DECLARED.options:
+            raise BadInput(f"Redis has no option {name!r}", "", f"It has {', '.join(DECLARED.options)}.")
     plain = Options()
     replicas = given.get("wait-replicas", "auto")
     return Options(

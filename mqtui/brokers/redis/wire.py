@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 
 import redis.exceptions as redis_errors
 from hiredis import pack_command
-from redis.asyncio.connection import Connection
+from redis.asyncio.connection import AbstractConnection, Connection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -33,8 +33,8 @@ class Wire:
     broken.
     """
 
-    def __init__(self, connection: Connection, door: Door, options: Options) -> None:
-        self.where = door.shown
+    def __init__(self, connection: AbstractConnection, door: Door, options: Options) -> None:
+        self.where = door.shown if door.port else door.host
         self._door = door
         self._connection = connection
         self._patience = options.reply
@@ -62,7 +62,7 @@ class Wire:
 
     async def _explained(self, error: MqtuiError) -> MqtuiError:
         """The error with its cause, if the port itself tells it."""
-        if not isinstance(error, Unreachable | TlsRefused):
+        if not isinstance(error, Unreachable | TlsRefused) or not self._door.port:
             return error
         return await asyncio.to_thread(doors.explain, [self._door]) or error
 
@@ -147,6 +147,9 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "retry": Retry(NoBackoff(), 0),
     }
     door = Door(host, port, "Redis", options.tls)
+    if address.variant == "unix":
+        there = {name: value for name, value in named.items() if name not in ("host", "port")}
+        return Wire(UnixDomainSocketConnection(path=host, **there), door, options)
     if options.tls is None:
         return Wire(Connection(**named), door, options)
     return Wire(TlsConnection(options.tls, **named), door, options)

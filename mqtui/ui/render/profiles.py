@@ -122,7 +122,8 @@ def where(profile: Profile) -> str:
         host, port = address.hosts[0]
         more = f" +{len(address.hosts) - 1}" if len(address.hosts) > 1 else ""
         vhost = f" {address.path}" if address.kind is BrokerKind.RABBITMQ and address.path != "/" else ""
-        words = [*([address.variant] if address.variant else []), f"{host}:{port}{more}{vhost}"]
+        place = f"{host}:{port}" if port else host
+        words = [*([address.variant] if address.variant else []), f"{place}{more}{vhost}"]
     words += ["tls"] if all(address.tls for address in addresses) else []
     words += [addresses[0].user] if len(addresses) == 1 and addresses[0].user else []
     return " · ".join(words)

@@ -159,8 +159,8 @@ def forget(name: str) -> None:
     from mqtui.profiles.vault import NoKeyring
 
     store = Store()
-    kept = store.find(name).secret == "keyring"
+    found = store.find(name)
     store.remove(name)
-    if kept:
+    if secrets.in_keyring(found):
         with suppress(NoKeyring):
-            secrets.forget(name)
+            secrets.forget(found)

@@ -15,11 +15,13 @@ from textual.widgets import Input
 
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.policy import Environment
+from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
 from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.resolve import Resolved
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
-from mqtui.services.session import opened
+from mqtui.services.session import opened_at
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import Place, does
 from mqtui.ui.widgets.form import Field, Form
@@ -99,7 +101,9 @@ class ProfileForm(Place):
                     raise BadInput(
                         "A URL holds a password", "It would be kept in a file.", "Put it into the field below."
                     )
-                brokers[address.kind] = Endpoint(written(address))
+                before = self.profile.brokers.get(address.kind) if self.profile else None
+                kept = before or Endpoint("")
+                brokers[address.kind] = Endpoint(written(address), kept.options, kept.secrets)
         except BadInput as error:
             self.form.fault("urls", " ".join(part for part in (error.title, error.hint) if part))
             raise
@@ -113,10 +117,11 @@ class ProfileForm(Place):
             self.form.fault("mode", "open, protected or read-only")
             raise BadInput("Mode: open, protected or read-only")
         secret = "keyring" if held["password"] else self.profile.secret if self.profile else ""
+        read_only, protected = mode == "read-only", mode == "protected"
+        if self.profile is not None and mode == _mode(self.profile):
+            read_only, protected = self.profile.read_only, self.profile.protected
         try:
-            return Profile(
-                held["name"].strip(), brokers, environment, mode == "read-only", mode == "protected", secret=secret
-            )
+            return Profile(held["name"].strip(), brokers, environment, read_only, protected, secret=secret)
         except BadInput as error:
             self.form.fault("name", error.title)
             raise
@@ -151,6 +156,8 @@ class ProfileForm(Place):
             if made.name == self.profile.name:
                 store.replace(kept)
                 return
+            if secrets.in_keyring(self.profile):
+                secrets.rename(self.profile, kept.name)
             store.add(kept)
             store.remove(self.profile.name)
             return
@@ -160,6 +167,13 @@ class ProfileForm(Place):
             store.add(made)
         else:
             raise BadInput(f"There is a profile {made.name} already", "", "E on it edits it.")
+
+    def _resolved(self, made: Profile, kind: BrokerKind, password: str) -> Resolved:
+        """What the fields describe, with the password of the field, else with what is kept under the old name."""
+        known = replace(made, name=self.profile.name) if self.profile else made
+        secret = password or secrets.secret_of(known, kind)
+        address = made.address(kind, secret, secrets.secrets_of(known, kind))
+        return Resolved(None, made.policy(), (address,), written(address))
 
     @does("form.test")
     def test(self) -> None:
@@ -176,11 +190,11 @@ class ProfileForm(Place):
         self.tested = [[("testing …", "live")]]
         self.draw()
         found: list[Text] = []
-        for kind, endpoint in made.brokers.items():
+        for kind in made.brokers:
             began = perf_counter()
-            address, _ = parse(endpoint.url)
             try:
-                async with opened(_with_secret(endpoint.url, address.user, password), kind) as session:
+                resolved = await asyncio.to_thread(self._resolved, made, kind, password)
+                async with opened_at(resolved) as session:
                     cluster = await session.broker.catalog.cluster()
                 took = (perf_counter() - began) * 1000
                 found.append([(f"✓ {kind} {cluster.version}, {took:.0f} ms", "ok")])
@@ -190,17 +204,6 @@ class ProfileForm(Place):
         if self.is_attached:
             self.tested = found
             self.draw()
-
-
-def _with_secret(url: str, user: str, password: str) -> str:
-    """The URL with the password in it, for the test alone."""
-    from urllib.parse import quote
-
-    if not password:
-        return url
-    scheme, _, rest = url.partition("://")
-    host = rest.rpartition("@")[2]
-    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{host}"
 
 
 def from_home(path: Path) -> str:

@@ -1,0 +1,197 @@
+"""`mqtui profile add`: a broker under a name; its secrets go to the keyring, or stay where the user says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from mqtui.cli.output import Output
+from mqtui.domain.errors import BadInput, NotFound, Refused
+
+if TYPE_CHECKING:
+    from mqtui.domain.resource import BrokerKind
+    from mqtui.profiles.joining import Terms
+    from mqtui.profiles.model import Endpoint, Profile
+    from mqtui.profiles.store import Store
+
+TERMS = ("prefix", "bundle-key", "allow", "deny")
+NAMES = "dead-letters"
+"""Names of dead-letter destinations, a comma between them; given again, more of them."""
+
+ON_LINE = "it was on the command line: other users see it in the process list, and the shell keeps it"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was typed. `secrets` are values for the keyring, by option; "" is asked for."""
+
+    name: str
+    kind: BrokerKind
+    endpoint: Endpoint
+    secret: str
+    terms: Terms
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms) -> Asked:
+    """The parts of a command line.
+
+    Raises:
+        BadInput: the URL holds a password, or an option can't be.
+    """
+    from mqtui.brokers.adapters import declared
+    from mqtui.brokers.options import Sort
+    from mqtui.profiles.model import Endpoint, valid_source
+    from mqtui.profiles.url import parse, written
+
+    address, had_password = parse(url)
+    if had_password:
+        raise BadInput(
+            "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
+        )
+    known = declared(address.kind)
+    plain: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+    own: dict[str, str] = {}
+    names = [each for key, value in settings if key == NAMES for each in value.split(",")]
+    for key, value in settings:
+        if key == NAMES:
+            continue
+        if key in TERMS or key == "secret":
+            own[key] = value
+            continue
+        ours, given = known.translated(key, value)
+        if known.sort(ours) is not Sort.SECRET:
+            plain[ours] = given
+        elif given != "keyring" and valid_source(given):
+            sources[ours] = given
+        else:
+            sources[ours] = "keyring"
+            secrets[ours] = "" if given == "keyring" else given
+    terms = replace(
+        terms,
+        allow=_verbs(own, "allow"),
+        deny=_verbs(own, "deny"),
+        prefix=own.get("prefix"),
+        bundle_key=own.get("bundle-key"),
+        dead_letters=tuple(names),
+    )
+    endpoint = Endpoint(written(address), plain, sources)
+    return Asked(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
+
+
+def _verbs(own: Mapping[str, str], key: str) -> frozenset[str]:
+    return frozenset(own[key].split(",")) if key in own else frozenset()
+
+
+def add(output: Output, asked: Asked, *, ask_password: bool, may_replace: bool) -> Profile:
+    """Add it, or join it to the profile of that name.
+
+    Raises:
+        Refused: a profile of that name is there, and this would make it weaker or take another broker's place.
+        NoKeyring: a secret can't be kept.
+    """
+    from mqtui.profiles import secrets
+    from mqtui.profiles.joining import changes
+    from mqtui.profiles.store import Store
+
+    store = Store()
+    there = _there(store, asked.name)
+    if ask_password:
+        asked = replace(asked, secret="keyring")
+    made = _made(asked) if there is None else _joined(there, asked, may_replace=may_replace)
+    values = _values(output, asked, ask_password=ask_password)
+    if values:
+        _look_for_keyring(asked)
+    for name, value in values.items():
+        if asked.secrets.get(name):
+            output.note(f"▲ {name} is in the keyring now, but {ON_LINE}.")
+        secrets.keep_option(asked.name, asked.kind, name, value)
+    if there is None:
+        store.add(made)
+        return made
+    store.replace(made)
+    for change in changes(there, made):
+        output.note(f"▲ all of {made.name}: {change}")
+    return made
+
+
+def _there(store: Store, name: str) -> Profile | None:
+    try:
+        return store.find(name)
+    except NotFound:
+        return None
+
+
+def _made(asked: Asked) -> Profile:
+    from mqtui.domain.policy import Environment
+    from mqtui.profiles.model import Profile
+
+    terms = asked.terms
+    return Profile(
+        asked.name,
+        {asked.kind: asked.endpoint},
+        Environment.NONE if terms.environment is None else terms.environment,
+        bool(terms.read_only),
+        bool(terms.protected),
+        terms.allow,
+        terms.deny,
+        dead_letters=terms.dead_letters,
+        secret=asked.secret,
+        bundle_key=terms.bundle_key or "",
+        **({} if terms.prefix is None else {"prefix": terms.prefix}),
+    )
+
+
+def _joined(there: Profile, asked: Asked, *, may_replace: bool) -> Profile:
+    from mqtui.profiles.joining import joined, weaker
+
+    against = list(weaker(there, asked.terms))
+    if asked.kind in there.brokers:
+        against.insert(0, f"it has a {asked.kind} already, {there.brokers[asked.kind].url}")
+    if against and not may_replace:
+        raise Refused(
+            f"The profile {there.name} is there, and nothing of it was changed",
+            "; ".join(against),
+            "Add --replace where that is meant, or choose another name.",
+        )
+    return joined(there, asked.kind, asked.endpoint, asked.secret, asked.terms)
+
+
+def _values(output: Output, asked: Asked, *, ask_password: bool) -> dict[str, str]:
+    """What goes to the keyring, by slot; what was not typed is asked for, without echo on a terminal."""
+    from mqtui.profiles.model import PASSWORD
+
+    wanted = dict(asked.secrets) | ({PASSWORD: ""} if ask_password else {})
+    if any(not value for value in wanted.values()):
+        _look_for_keyring(asked)
+    return {name: value or _typed(name) for name, value in wanted.items()}
+
+
+def _look_for_keyring(asked: Asked) -> None:
+    """Before anything is asked for: a secret that can't be kept should not be typed."""
+    from mqtui.profiles import vault
+    from mqtui.profiles.secrets import variable_of
+
+    try:
+        vault.get(asked.name)
+    except vault.NoKeyring as error:
+        slots = "".join(f", -o {name}=env:NAME" for name in asked.secrets)
+        hint = f"Or leave it out and set {variable_of(asked.name)} where it is used{slots}."
+        raise vault.NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
+
+
+def _typed(name: str) -> str:
+    """One secret: a line of stdin, or asked for on a terminal."""
+    if sys.stdin.isatty():
+        value = str(click.prompt(name.capitalize(), hide_input=True, err=True, default="", show_default=False))
+    else:
+        value = sys.stdin.readline().rstrip("\r\n")
+    if not value:
+        raise BadInput(f"There is no {name} on stdin")
+    return value

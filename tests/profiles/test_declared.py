@@ -1,0 +1,45 @@
+"""Each adapter says which of its options are secret; what it does not know is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from confluent_kafka import Consumer, KafkaException
+
+from mqtui.brokers.adapters import declared
+from mqtui.brokers.kafka.options import FIXED
+from mqtui.brokers.options import Sort
+from mqtui.domain.resource import BrokerKind
+from mqtui.state.commandline import SHOWN, masked, sanitised
+
+KNOWN = declared(BrokerKind.KAFKA).options
+PUBLIC = frozenset({"ssl.ca.pem", "ssl.certificate.pem", "https.ca.pem", "sasl.oauthbearer.token.endpoint.url"})
+
+
+@pytest.mark.parametrize("name", sorted(name for name in KNOWN if not name.startswith("tls.")))
+def test_librdkafka_has_every_option_that_is_declared(name: str) -> None:
+    """The next property is one it surely does not have: so no client is made."""
+    with pytest.raises(KafkaException) as refused:
+        Consumer({"group.id": "mqtui", "log_level": 0, name: "", "no.such": "1"})
+    assert f'No such configuration property: "{name}"' not in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", list(BrokerKind))
+def test_what_sounds_secret_is_secret_and_nothing_shown_is(kind: BrokerKind) -> None:
+    options = declared(kind).options
+    named = {name for name in options if re.search(r"pass|secret|\.pem$|token", name)} - PUBLIC
+    assert named == {name for name, option in options.items() if option.sort is Sort.SECRET} - {
+        "sasl.oauthbearer.config"
+    }
+    assert all(options[name].sort is not Sort.SECRET for name in SHOWN & set(options))
+    assert not FIXED & set(options)
+
+
+def test_only_options_that_are_known_to_be_harmless_are_said() -> None:
+    url = "kafka://h?ssl.key.pem=hunter2&nosuch=hunter2&tls.ca=/ca&tls.key-password=env:WORD"
+    assert masked(url) == "kafka://h?ssl.key.pem=…&nosuch=…&tls.ca=/ca&tls.key-password=env:WORD"
+    words = ["mqtui", "profile", "add", "n", "kafka://h", "-o", "ssl.key.pem=hunter2", "-oanything=hunter2"]
+    assert "hunter2" not in sanitised([*words, "-o", "tls.ca=/ca"]) and "tls.ca=/ca" in sanitised(
+        [*words, "-o", "tls.ca=/ca"]
+    )
