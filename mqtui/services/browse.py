@@ -148,7 +148,7 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
 
 async def missing_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
     """What can't be read of a destination with partitions now, and why."""
-    if destination.partitions is None:
+    if destination.ref.kind is not Kind.TOPIC:
         return ()
     return extent_notes(await session.broker.reader.extent(destination.ref, partition))
 

@@ -16,7 +16,7 @@ from mqtui.brokers.port import TellsHearing
 from mqtui.brokers.rabbitmq.client import RabbitAdapter
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.plan import Risk, Severity
-from mqtui.domain.redrive import CountBound, Source
+from mqtui.domain.redrive import CountBound, Source, Stored
 from tests.brokers import Brokers
 from tests.contract import amqp10
 from tests.contract.rabbitmq_support import (
@@ -115,7 +115,23 @@ async def test_an_alarm_is_said_and_a_look_still_works(alarmed: Rabbit) -> None:
         price = await broker.broker.reader.price(queue_ref(source), 1)
         assert "publishers are stopped by an alarm" in price.text
         assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
-    assert time.monotonic() - began < 15
+    async with adapter(without_management(alarmed.address)) as broker:
+        assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
+    await discarded(alarmed, source)
+    assert time.monotonic() - began < 25
+
+
+async def discarded(rabbit: Rabbit, source: str) -> None:
+    """Take the only letter out: nothing is published for it, so that neither plan nor run wait for an alarm's end."""
+    async with adapter(rabbit.address) as broker:
+        snapshot = await broker.broker.snapshot(queue_ref(source))
+        plan = await broker.broker.inspect(snapshot, plan_of(snapshot))
+        assert {risk.name: risk.severity for risk in plan.risks}["alarm"] is Severity.WARN
+        assert all(risk.severity is not Severity.REFUSE for risk in plan.risks)
+        async with writer(broker).lease(snapshot, terms()) as lease:
+            async for batch in lease.batches(10):
+                assert [receipt.state for receipt in await lease.settle(batch)] == [Stored.STORED]
+    rabbit.settled(source, 0)
 
 
 async def test_letters_of_amqp_1_0_senders_are_named(rabbit: Rabbit) -> None:

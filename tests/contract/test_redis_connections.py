@@ -22,7 +22,7 @@ from mqtui.brokers.redis.client import connect
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.servers.redis import find_server
 from mqtui.domain.capability import Verb
-from mqtui.domain.errors import MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
+from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
 from mqtui.domain.redrive import Stored
@@ -204,6 +204,11 @@ async def test_sentinel_names_the_primary_also_after_a_failover(sentinel: tuple[
     assert replica.numbers(ref) == [0, 1]
     watching.close()
     await adapter.close()
+    plain = connect(replace(address, variant="", hosts=(("127.0.0.1", own),)))
+    with pytest.raises(CannotConnect, match="is a Sentinel") as refused:
+        await read(plain, ref)
+    assert refused.value.hint == f"Write redis+sentinel://127.0.0.1:{own}/{SERVICE}."
+    await plain.close()
     unknown = connect(replace(address, options={"service": "none"}))
     with pytest.raises(Unreachable, match="none"):
         await read(unknown, ref)

@@ -93,6 +93,10 @@ class _Wire(AsyncioConnection):
         else:
             lane.on_delivery(given, properties, body)
 
+    def cut(self) -> None:
+        """Break the transport; who waits for the end is told."""
+        cast("Any", self)._adapter_disconnect_stream()
+
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
         if not self._due_size:
             self._due = []
@@ -272,8 +276,13 @@ class Link:
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
-        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._closed: asyncio.Future[None] = loop.create_future()
+        self._blocked: asyncio.Future[None] = loop.create_future()
+        """An alarm stops publishers: the broker reads nothing more from one that published."""
+
         wire.add_on_close_callback(self._on_close)
+        wire.add_on_connection_blocked_callback(self._on_blocked)
 
     @property
     def server(self) -> Mapping[str, Any]:
@@ -308,15 +317,23 @@ class Link:
         return Channel(opened.result())
 
     async def close(self) -> None:
-        """Close the connection."""
+        """Close the connection. One that the broker does not read from is cut off: it would not answer."""
         if self._wire.is_open:
             self._wire.close()
         if not self._closed.done():
+            ends = {self._closed, self._blocked}
+            await asyncio.wait(ends, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
+        if self._blocked.done() and not self._closed.done():
+            self._wire.cut()
             await asyncio.wait({self._closed}, timeout=ANSWER)
 
     def _on_close(self, _: Any, __: BaseException) -> None:
         if not self._closed.done():
             self._closed.set_result(None)
+
+    def _on_blocked(self, _: Any, __: Any) -> None:
+        if not self._blocked.done():
+            self._blocked.set_result(None)
 
 
 async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -> Link:

@@ -22,31 +22,34 @@ COPIES = ("copies", "CC and BCC are kept as x-mqtui-cc and x-mqtui-bcc: by their
 async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
     """The plan with the guarantee and this broker's risks. Without a Take the letters come from another broker."""
     takes = any(isinstance(step, Take) for step in plan.steps)
-    risks = await _of_broker(access)
+    targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
+    risks = await _of_broker(access, publishes=bool(targets))
     if takes:
         facts = await queue_facts(access, source.ref.name)
         risks += source_checks.of_source(source, facts, plan) + await source_checks.of_unreadable(access, facts)
         risks += await source_checks.of_amqp_1_0(access)
-    targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
     inspection = Inspection(access, source.ref, plan)
     for target in dict.fromkeys(targets):
         risks += await inspection.of(target)
     stopped = any(risk.name == "alarm" for risk in risks)
-    if stopped:
+    if stopped and targets:
         risks.append(room.unchecked("the right to publish", "It is asked by a message, which the alarm would stop."))
     risks += await _rights(access, source.ref.name if takes else None, () if stopped else targets)
     facts_told = (*plan.facts, COPIES) if targets else plan.facts
     return replace(plan, guarantee=guarantee, facts=facts_told, risks=plan.risks + tuple(dict.fromkeys(risks)))
 
 
-async def _of_broker(access: Access) -> list[Risk]:
+async def _of_broker(access: Access, *, publishes: bool) -> list[Risk]:
+    """An alarm stops a run that publishes. One that only takes letters out goes on; it could just save none (R3)."""
     if not access.management.given:
-        return [room.unchecked("whether an alarm stops publishers", HINT)]
+        return [room.unchecked("whether an alarm stops publishers", HINT)] if publishes else []
     told = await alarms.told(access)
     if not told:
         return []
-    text = f"publishers are stopped by an alarm of {told}: the run would wait until it ends"
-    return [Risk("alarm", text, REFUSE)]
+    text = f"publishers are stopped by an alarm of {told}"
+    if publishes:
+        return [Risk("alarm", f"{text}: the run would wait until it ends", REFUSE)]
+    return [Risk("alarm", f"{text}: a letter that is not wanted and has no delivery left could not be saved")]
 
 
 async def _rights(access: Access, source: str | None, targets: Sequence[Ref]) -> list[Risk]:

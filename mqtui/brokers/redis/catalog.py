@@ -8,7 +8,7 @@ from time import monotonic
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.errors import UNAVAILABLE, answered, no_stream
+from mqtui.brokers.redis.errors import UNAVAILABLE, answered, denies_key, no_stream
 from mqtui.brokers.redis.lagging import Ends, LagCounter, Standing, depth_commands, ends_of, standing, worst
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items, number, pairs, sure, text
@@ -54,10 +54,11 @@ class StreamCatalog:
             yield Page(tuple(await self._rows(found[start : start + ROWS])), missing=missing)
 
     async def detail(self, ref: Ref) -> Destination:
-        """One stream with its groups, ids and memory.
+        """One stream with its groups, ids and memory. What this user may not ask is unknown, and hinders nothing (D9).
 
         Raises:
             NotFound: there is no such key, or it holds something else.
+            NotAuthorised: the key itself is closed to this user.
         """
         key = stream_key(ref)
         answers = await self._nodes.pipe(
@@ -67,10 +68,18 @@ class StreamCatalog:
                 ("XINFO", "STREAM", key),
                 ("XINFO", "GROUPS", key),
                 ("MEMORY", "USAGE", key, "SAMPLES", SIZE_SAMPLES),
+                ("XLEN", key),
             ],
         )
         require_stream(answers[0], ref)
-        told = pairs(sure(answers[1], "XINFO STREAM", ref.name))
+        try:
+            told = pairs(sure(answers[1], "XINFO STREAM", ref.name))
+        except UNAVAILABLE as error:
+            if denies_key(error.detail):
+                raise
+            why = unknown(error.title)
+            held = exact(number(answers[4])) if isinstance(answers[4], int) else why
+            return Destination(ref, "stream", held, why, _size(answers[3]), 1)
         length = number(told["length"])
         facts: dict[str, str | int | bool | None] = {
             "first id": _id_of(told.get("first-entry")),

@@ -100,11 +100,16 @@ def not_authorised(text: str, doing: str = "", name: str = "") -> NotAuthorised:
     """A missing right, by the command's name, or the key pattern's."""
     found = COMMAND.search(text)
     command = (found.group(1) if found else doing.partition(" ")[0]).lower()
-    if "key" in text and not found:
+    if denies_key(text):
         return NotAuthorised(
             f"Not allowed to use the key {name}", text, f"ACL SETUSER … ~{name} gives the right to it (for {doing})."
         )
     return NotAuthorised(f"Not allowed to run {command.upper()}", text, f"ACL SETUSER … +{command} gives the right.")
+
+
+def denies_key(text: str) -> bool:
+    """Whether a refusal is about the key, whatever the command."""
+    return "key" in text and not COMMAND.search(text)
 
 
 def not_offered(command: str, text: str = "") -> Unsupported:

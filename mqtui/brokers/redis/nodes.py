@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import TypeVar
+from urllib.parse import quote
 from weakref import WeakSet
 
 from redis.exceptions import RedisError
@@ -36,6 +37,7 @@ class Node:
         self._idle: list[Wire] = []
         self._made: WeakSet[Wire] = WeakSet()
         self._keeping = True
+        self._role_asked = False
 
     async def wire(self) -> Wire:
         """A new connection of one's own, to be closed by whoever asked.
@@ -72,7 +74,9 @@ class Node:
         """
         try:
             async with self.borrowed() as wire:
-                return await wire.pipe(commands, patience=patience)
+                answers = await wire.pipe(commands, patience=patience)
+                await self._refuse_sentinel(wire, answers)
+                return answers
         except RepliesLost as lost:
             if lost.late:
                 raise TimedOut("Redis did not answer in time", lost.title, "It is busy, or frozen.") from lost
@@ -82,6 +86,20 @@ class Node:
                 return await wire.pipe(commands, patience=patience)
         except RepliesLost as lost:
             raise BrokerTrouble(lost.title, lost.detail, "Is the server overloaded, or going down?") from lost
+
+    async def _refuse_sentinel(self, wire: Wire, answers: Sequence[Answer]) -> None:
+        """A Sentinel knows no stream; a server that lacks a command is asked once whether it is one."""
+        refused = [str(each) for each in answers if isinstance(each, RedisError)]
+        if self._role_asked or not any("unknown command" in each for each in refused):
+            return
+        (told,) = await wire.pipe([("ROLE",)])
+        if isinstance(told, list) and told[:1] == [b"sentinel"]:
+            watched = [text(name) for name in items(told[1])]
+            ways = " or ".join(f"redis+sentinel://{wire.where}/{quote(name, safe='')}" for name in watched[:3])
+            title = f"{wire.where} is a Sentinel, which holds no streams itself"
+            hint = f"Write {ways}." if ways else ""
+            raise CannotConnect(title, f"It watches {', '.join(watched) or 'nothing'}.", hint)
+        self._role_asked = True
 
     async def ask(self, *command: bytes | str | int, name: str = "") -> Reply:
         """One question's reply; `name` is what an error is about.

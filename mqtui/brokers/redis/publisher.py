@@ -8,7 +8,7 @@ from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.catalog import stream_key
 from mqtui.brokers.redis.doubt import found_in
-from mqtui.brokers.redis.errors import RepliesLost, answered, no_stream
+from mqtui.brokers.redis.errors import UNAVAILABLE, RepliesLost, answered, no_stream
 from mqtui.brokers.redis.line import Line
 from mqtui.brokers.redis.moving import doubted
 from mqtui.brokers.redis.nodes import Nodes
@@ -78,11 +78,13 @@ class StreamPublisher:
         if key in self._newest:
             return
         kind, newest = await self._nodes.pipe(key, [("TYPE", key), ("XREVRANGE", key, "+", "-", "COUNT", 1)])
-        kind_of = text(sure(kind, "TYPE", target.name))
-        if kind_of == "none" and target not in self._new:
+        if not isinstance(kind, RedisError) and text(kind) == "none" and target not in self._new:
             missing = no_stream(target.name)
             raise NotFound(missing.title, missing.detail, f"XGROUP CREATE {target.name} GROUP $ MKSTREAM makes it.")
-        last = entries(sure(newest, "XREVRANGE", target.name))
+        try:
+            last = entries(sure(newest, "XREVRANGE", target.name))
+        except UNAVAILABLE:
+            last = []  # it is needed only where a reply is lost
         self._newest[key] = entry_id(last[0][0]) if last else EntryId(0, 0)
 
     async def _send(self, target: Ref, wanted: list[list[bytes]]) -> list[Receipt]:
@@ -120,7 +122,7 @@ class StreamPublisher:
             over = await line.mend()
             places, complete = await found_in(self._nodes, key, self._newest[key], wanted[sent:])
             doubt = await line.settled()
-        except (CannotConnect, BrokerTrouble) as error:
+        except (CannotConnect, BrokerTrouble, *UNAVAILABLE) as error:
             unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
             return receipts + [unknown] * (len(wanted) - sent)
         receipts += [_found(place, sure_of_it=over and complete, why=lost.title) for place in places]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterator
 
 from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.building import Entry, messages
 from mqtui.brokers.redis.catalog import require_stream, stream_key
+from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes, patiently
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import (
@@ -20,13 +22,16 @@ from mqtui.brokers.redis.replies import (
     sure,
 )
 from mqtui.brokers.redis.wire import Wire
-from mqtui.domain.errors import BadInput, BrokerTrouble
+from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Ref, name_text
 from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
-START = EntryId(0, 0)
+START, LAST = EntryId(0, 0), EntryId(2**64 - 1, 2**64 - 1)
+WALKED = 10_000
+"""Entries that are walked over to the newest ones, where those can't be asked for."""
+
 BLOCK_MS = 2000
 FOLLOWED_ENTRIES = 200
 
@@ -70,7 +75,12 @@ class StreamReader:
         """
         only_partition(span.partition)
         key = stream_key(ref)
-        end = await self.last(ref)
+        try:
+            end = await self.last(ref)
+        except UNAVAILABLE as error:
+            async for found in self._forward(ref, span, limit, error):
+                yield messages(ref, found)
+            return
         if span.until is not None:
             end = min(end, before(EntryId(max(span.until, 0), 0)))
         if end == START or limit == 0:
@@ -112,6 +122,28 @@ class StreamReader:
         require_stream(kind, ref)
         found = entries(sure(newest, "XREVRANGE", ref.name))
         return entry_id(found[0][0]) if found else START
+
+    async def _forward(self, ref: Ref, span: Span, limit: int | None, error: MqtuiError) -> AsyncIterator[list[Entry]]:
+        """Entries by a user who may not ask from the end (D9): as many as there are now, from the start.
+
+        Raises:
+            MqtuiError: the `error`, where that would be a long way to the newest.
+        """
+        key = stream_key(ref)
+        length = number(await self._nodes.ask(key, "XLEN", key, name=ref.name))
+        end = LAST if span.until is None else before(EntryId(max(span.until, 0), 0))
+        if span.start is not Edge.NEWEST or limit is None:
+            most = length if limit is None else min(limit, length)
+            async for some in self.pages(key, first_wanted(span), end, most):
+                yield some
+        elif length > WALKED:
+            raise error
+        else:
+            kept: deque[Entry] = deque(maxlen=limit)
+            async for some in self.pages(key, START, end, length):
+                kept.extend(some)
+            for some in portions(list(kept)):
+                yield some
 
     async def _newest(self, key: bytes, end: EntryId, limit: int) -> tuple[list[Entry], EntryId]:
         """The last `limit` entries where they fit one batch, and the id they start with."""
