@@ -21,6 +21,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.cli import exits
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
+from mqtui.domain.redrive import Stored
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
 from tests.brokers import Brokers
@@ -140,6 +141,34 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
     until(lambda: pair._led(dlq.name), WAIT, "partition 1 has its leader again")
     await Run(adapter, dlq, home).all()
     assert Counter(pair.stage.values(home)) == Counter(pair.stage.values(dlq))
+    await adapter.close()
+
+
+async def test_letters_for_a_partition_without_leader_stay_and_the_others_move(pair: Pair) -> None:
+    """The same of a target: named in the plan, refused with the reason, and moved once it has a leader again."""
+    dlq, home = pair.topic("own.dlq", 1), pair.topic("own.home", 1, 2)
+    producer = pair.stage.producer()
+    for number in range(40):
+        producer.produce(dlq.name, b"%d" % number, b"key-%d" % number)
+    assert producer.flush(WAIT) == 0
+    adapter = pair.stage.adapter()
+    pair.without_second(home)
+    try:
+        run = Run(adapter, dlq, home)
+        source, plan = await run.planned()
+        assert any("partition 1 of" in risk.text for risk in plan.risks if risk.name == "target-partition")
+        receipts = []
+        async with run.lease((source, plan)) as lease:
+            async for batch in lease.batches(30):
+                receipts += await lease.move(run.transfers(batch))
+    finally:
+        pair.servers.restart("pair-2")
+    until(lambda: pair._led(home.name), WAIT, "partition 1 has its leader again")
+    told = Counter((receipt.state, "partition 1 has no leader" in receipt.reason) for receipt in receipts)
+    assert set(told) == {(Stored.STORED, False), (Stored.REFUSED, True)}
+    assert len(pair.stage.values(home)) == told[Stored.STORED, False]
+    await Run(adapter, dlq, home).all()
+    assert sorted(map(int, pair.stage.values(home))) == list(range(40))
     await adapter.close()
 
 

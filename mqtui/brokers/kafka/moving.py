@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -35,6 +36,9 @@ and another busy thread keeps it for 5 ms."""
 
 REPORTS = 0.05
 """Seconds between two looks at the reports. A commit would wait 5 s and more for letters behind a refused one."""
+
+STANDSTILL = 3.0
+"""Seconds without any report after which the targets are asked whether a partition has no leader (K19)."""
 
 TRIES = 5
 """Transactions in a row that may fail without a letter to blame."""
@@ -76,6 +80,9 @@ class Mover:
         """What to do while librdkafka sends: it must not raise, nor use the producer."""
         self._outbox = Outbox(connection, limits)
         self._topic = state_topic(connection.prefix)
+        self._leaderless: frozenset[tuple[str, int]] = frozenset()
+        """Partitions of targets that had no leader while letters waited for one, by topic."""
+
         self._sent: list[int] = []
         """Places of the letters in the open transaction."""
 
@@ -201,10 +208,24 @@ class Mover:
                 return
 
     def _await_reports(self) -> None:
-        """Until every letter arrived, or one of them was refused."""
+        """Until every letter arrived, or one of them was refused.
+
+        Raises:
+            KafkaException: some wait for a partition that has no leader now.
+        """
         until = time.monotonic() + TRANSACTION_MS / 1000
-        while self._hold.producer.flush(REPORTS) and not self._outbox.failing and time.monotonic() < until:
-            pass
+        left, since = 0, time.monotonic()
+        while (waiting := self._hold.producer.flush(REPORTS)) and not self._outbox.failing:
+            now = time.monotonic()
+            if waiting != left:
+                left, since = waiting, now
+            elif now - since > STANDSTILL:
+                self._leaderless = self._outbox.leaderless()
+                if self._leaderless:
+                    raise KafkaException(KafkaError(KafkaError._STATE, "letters wait for partitions without a leader"))
+                since = now
+            if now > until:
+                return
 
     def _mark(self, freight: Freight) -> None:
         """Mark what is in the transaction handled, a run of neighbours at a time."""
@@ -254,4 +275,10 @@ class Mover:
         for reason in (error, *(failure.error for _, failure in failures)):
             if reason.code() in RIGHTS or reason.code() in MISSING:
                 raise translate(reason, "moving letters")
-        return blame(failures, expected)
+        found = blame(failures, expected)
+        stranded = {
+            place: KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"partition {failure.partition} has no leader")
+            for place, failure in failures
+            if (failure.topic, failure.partition) in self._leaderless
+        }
+        return replace(found, refused={**found.refused, **stranded})

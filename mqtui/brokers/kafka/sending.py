@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -17,6 +18,7 @@ from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
 from mqtui.brokers.kafka.swift import stored
 from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.brokers.kafka.topics import described, topic_name
+from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Header
 from mqtui.domain.redrive import Receipt, Stored, Transfer
 from mqtui.domain.resource import Ref
@@ -73,6 +75,15 @@ class Outbox:
             if target not in self._targets:
                 topic = described(self._connection, topic_name(target))
                 self._targets[target] = Target(topic.name, len(topic.partitions))
+
+    def leaderless(self) -> frozenset[tuple[str, int]]:
+        """Partitions of the targets that have no leader now, by topic; none where that can't be asked."""
+        found: set[tuple[str, int]] = set()
+        for target in self._targets:
+            with suppress(MqtuiError):
+                topic = described(self._connection, topic_name(target))
+                found.update((topic.name, number) for number in topic.leaderless)
+        return frozenset(found)
 
     def clear(self) -> None:
         """Forget the reports of the last transaction."""
