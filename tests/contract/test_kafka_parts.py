@@ -21,7 +21,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.cli import exits
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
 from tests.brokers import Brokers
@@ -157,7 +157,7 @@ async def test_letters_for_a_partition_without_leader_stay_and_the_others_move(p
         run = Run(adapter, dlq, home)
         source, plan = await run.planned()
         assert any("partition 1 of" in risk.text for risk in plan.risks if risk.name == "target-partition")
-        receipts = []
+        receipts: list[Receipt] = []
         async with run.lease((source, plan)) as lease:
             async for batch in lease.batches(30):
                 receipts += await lease.move(run.transfers(batch))
