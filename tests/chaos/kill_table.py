@@ -1,5 +1,5 @@
 """The kill table: python -m tests.chaos.kill_table [--broker kafka] [--runs 20] [--letters 50000] [--seed S]
-[--poison 1000].
+[--poison 1000] [--skip 0.9].
 
 Each broker's redrives are killed by `kill -9` at instants spread over a run's whole length, every third resume too; all
 are resumed to their end, and then the brokers' own clients say where every letter is (rule C6). With `--poison 1000`
@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("--letters", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6))
     parser.add_argument("--poison", type=int, default=0, help="one letter in so many is one the broker refuses")
+    parser.add_argument("--skip", type=float, default=0.0, help="share of the time before the first letter left alone")
     asked = parser.parse_args()
     print(f"seed {asked.seed}", flush=True)
     rows: list[Row] = []
@@ -91,7 +92,8 @@ def main() -> int:
                 if asked.poison and not side.refusal:
                     parser.error(f"nothing is known that {name} refuses")
                 side.poison = asked.poison
-                for number, row in enumerate(campaign(side, asked.runs, asked.letters, asked.seed), 1):
+                killed = campaign(side, asked.runs, asked.letters, asked.seed, skip=asked.skip)
+                for number, row in enumerate(killed, 1):
                     print(told(number, asked.runs, row, row.cases[-1]), file=sys.stderr, flush=True)
             rows.append(row)
     print(table(rows))
