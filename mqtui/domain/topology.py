@@ -73,6 +73,12 @@ class Destination:
     partitions: int | None = None
     internal: bool = False
     facts: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+    arrived: Figure = NOT_ASKED
+    """How many messages ever came: a counter, of which the change is the rate."""
+
+    rate_in: Figure = NOT_ASKED
+    """Messages that come a second, where the broker counts them itself."""
+
     dead_letters_to: tuple[Ref, ...] = ()
     """Where the broker itself sends its dead letters (RabbitMQ: resolved over exchange and bindings)."""
 

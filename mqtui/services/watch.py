@@ -16,7 +16,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import unknown
 from mqtui.domain.metrics import Series
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
 from mqtui.services.browse import destinations
 from mqtui.services.header_search import HeaderSearch
@@ -32,7 +32,7 @@ SHARE = 3.0
 """A look may take a third of the time between looks; a slower broker is asked less often."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-LENGTHS = {"messages": 60, "backlog": 60, "lag": 60, "letters": 300}
+LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
 """How many samples of each figure are kept."""
 
 SLICE = 500
@@ -71,7 +71,7 @@ class Seen:
     """What could not be had, such as groups without a right."""
 
     def trend(self, ref: Ref, what: str) -> Series:
-        """The samples of one figure (`messages`, `backlog`, `lag`, `letters`)."""
+        """The samples of one figure (`arrived`, `backlog`, `lag`, `letters`)."""
         known = self.series[what].get(ref)
         if known is None:
             known = self.series[what][ref] = Series(LENGTHS[what], 1.0)
@@ -148,7 +148,8 @@ class Watch:
         waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
         seen.waiting.add(now, sum(waiting) if waiting else None)
         for number, row in enumerate(seen.destinations, 1):
-            seen.trend(row.ref, "messages").add(now, row.messages.number)
+            arrived = row.messages if row.arrived is NOT_ASKED else row.arrived
+            seen.trend(row.ref, "arrived").add(now, arrived.number)
             seen.trend(row.ref, "backlog").add(now, row.backlog.number)
             if number % SLICE == 0:
                 await asyncio.sleep(0)

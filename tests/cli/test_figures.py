@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +12,17 @@ import redis as redis_py
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewTopic
 
-from mqtui.domain.resource import Kind, Ref
+from mqtui.demo.shop.names import RabbitNames
+from mqtui.domain.figure import Sort, about, unknown
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import Destination
+from mqtui.services.browse import destinations
+from mqtui.services.session import opened
+from mqtui.services.watch import Seen
+from mqtui.ui.render.destinations import lines_of
+from tests.cli.conftest import Shop
 from tests.cli.driver import Mqtui
+from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.redis_stage import Stage as RedisStage
 
@@ -153,3 +164,39 @@ def test_a_profile_of_several_brokers_is_looked_at_whole(mqtui: Mqtui, topics: K
         assert name in told_too.text
         assert told_too.text.split()[0] == "TARGET"
     assert mqtui("ls", "both/redis").ok().text.split()[0] == "NAME"
+
+
+async def listed(url: str) -> dict[str, Destination]:
+    """Every destination by name."""
+    async with opened(url) as session:
+        return {row.ref.name: row for row in await destinations(session.broker)}
+
+
+async def test_what_comes_in_is_not_the_change_of_depth(
+    shop: Shop, topics: KafkaStage, streams: RedisStage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """C43: a queue that is emptied as fast as it is filled has the broker's rate; capped and cut logs count on."""
+    monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))
+    name = RabbitNames(shop.prefix).feed_search
+
+    async def told() -> bool:
+        row = (await listed(shop.urls["rabbitmq"]))[name]
+        return (row.rate_in.number or 0) > 0 and row.rate_in.sort is Sort.ABOUT and (row.messages.number or 0) < 10
+
+    await eventually(told, "RabbitMQ tells the rate of a queue that stays empty")
+    idle = (await listed(shop.urls["rabbitmq"]))[RabbitNames(shop.prefix).refunds_errors]
+    assert idle.rate_in.number in (0.0, None)
+    ref = topics.topic("work")
+    topics.fill(ref, 10)
+    stream = streams.name("s")
+    for number in range(30):
+        streams.call("XADD", stream, "MAXLEN", 5, "*", "n", number)
+    cut = [TopicPartition(ref.name, 0, 8)]
+    topics.admin.delete_records(cut)[cut[0]].result(30)
+    topic, capped = (await listed(topics.url))[ref.name], (await listed(streams.url))[stream]
+    assert (topic.messages.number, topic.arrived.number) == (2, 10)
+    assert (capped.messages.number, capped.arrived.number) == (5, 30)
+    seen = Seen(destinations=[topic, replace(topic, rate_in=unknown("no rates")), replace(topic, rate_in=about(9.4))])
+    for time, come in enumerate((0, 10, 20)):
+        seen.trend(ref, "arrived").add(float(time), come)
+    assert [line.rate_in for line in lines_of(BrokerKind.KAFKA, seen)] == [10.0, None, 9.4]

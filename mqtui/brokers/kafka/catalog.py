@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import DescribeClusterResult, OffsetSpec
@@ -12,7 +13,7 @@ from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.kafka_python import release
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
 from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, topic_name
-from mqtui.domain.figure import Figure, about, exact, total, unknown
+from mqtui.domain.figure import Figure, Sort, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Cluster, Destination, Page
 
@@ -83,12 +84,16 @@ class KafkaCatalog:
         admin = self._connection.admin()
         return await self._connection.ask(admin.describe_cluster(request_timeout=ANSWER), doing)
 
-    async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, Figure]:
+    async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, tuple[Figure, Figure]]:
+        """What each topic holds, and how far its offsets have come."""
         places = [(name, partition) for name, partitions in topics.items() for partition in partitions]
         first = await ask_offsets(self._connection, places, OffsetSpec.earliest())
         end = await ask_offsets(self._connection, places, OffsetSpec.latest())
         return {
-            name: total(count_of(first, end, name, partition) for partition in partitions)
+            name: (
+                total(count_of(first, end, name, partition) for partition in partitions),
+                total(_come(end.get((name, partition))) for partition in partitions),
+            )
             for name, partitions in topics.items()
         }
 
@@ -96,7 +101,7 @@ class KafkaCatalog:
         self,
         name: str,
         partitions: int,
-        messages: Figure | None = None,
+        counts: tuple[Figure, Figure] | None = None,
         facts: Mapping[str, str | int | bool | None] | None = None,
     ) -> Destination:
         own = name == f"{self._connection.prefix}.state"
@@ -108,19 +113,14 @@ class KafkaCatalog:
             internal=own or name in INTERNAL or name.startswith("__"),
             facts=facts or {},
         )
-        return made if messages is None else _with(made, messages)
+        if counts is None:
+            return made
+        messages, come = counts
+        return replace(made, messages=messages, arrived=come if come.sort is not Sort.AT_LEAST else unknown(come.why))
 
 
-def _with(row: Destination, messages: Figure) -> Destination:
-    return Destination(
-        row.ref,
-        row.sort,
-        messages,
-        size=row.size,
-        partitions=row.partitions,
-        internal=row.internal,
-        facts=row.facts,
-    )
+def _come(end: int | KafkaError | None) -> Figure:
+    return about(end, GAPS) if isinstance(end, int) else unknown("not answered" if end is None else said_of(end))
 
 
 def count_of(first: Answers, end: Answers, name: str, partition: int) -> Figure:

@@ -22,6 +22,9 @@ MANY = 2_000
 """From this many queues on their depths are the sampled ones: asking each for its own costs the broker too much."""
 
 SAMPLED = "sampled by the management API, up to 5 s old"
+TAKEN = ("ack", "deliver_no_ack", "get_no_ack")
+"""The rates at which messages leave a queue for good."""
+
 NO_FIGURE = unknown("the management API has no figure yet")
 
 
@@ -203,8 +206,26 @@ def _queue(
         size=_sampled(row, "message_bytes"),
         internal=row["name"].startswith("amq."),
         facts={name: value for name, value in facts.items() if value is not None},
+        rate_in=_rate_in(row),
         dead_letters_to=dead,
     )
+
+
+def _rate_in(row: Row) -> Figure:
+    """What is published to a queue; where nobody publishes, what it gained and gave: dead letters come unpublished."""
+    stats = row.get("message_stats") or {}
+    published = _rate(stats, "publish")
+    if published:
+        return about(published, SAMPLED)
+    gained = _rate(row, "messages")
+    if gained is None:
+        return unknown("the management API tells no rates") if "node" in row else NOT_ASKED
+    return about(max(0.0, gained + sum(_rate(stats, name) or 0.0 for name in TAKEN)), SAMPLED)
+
+
+def _rate(row: Row, name: str) -> float | None:
+    rate = (row.get(f"{name}_details") or {}).get("rate")
+    return float(rate) if isinstance(rate, int | float) else None
 
 
 def _noted(number: int) -> Figure:

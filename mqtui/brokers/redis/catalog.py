@@ -24,6 +24,7 @@ SCAN_COUNT = 1000
 ROWS = 100
 POLITE = 0.005
 SIZE_SAMPLES = 20
+NO_COUNTER = unknown("how many entries ever came is told by a script, since Redis 7")
 
 
 class StreamCatalog:
@@ -167,8 +168,10 @@ class StreamCatalog:
             "groups": len(groups),
             "pending": sum(group.pending for group in groups),
         }
-        backlog = await self._backlog(name_bytes(ref.name), groups, ends_of(number(length), last))
-        return Destination(ref, "stream", exact(number(length)), backlog, partitions=1, facts=facts)
+        ends = ends_of(number(length), last)
+        backlog = await self._backlog(name_bytes(ref.name), groups, ends)
+        arrived = NO_COUNTER if ends.added is None else exact(ends.added)
+        return Destination(ref, "stream", exact(ends.length), backlog, partitions=1, facts=facts, arrived=arrived)
 
     async def _backlog(self, key: bytes, groups: list[Standing], ends: Ends) -> Figure:
         """Lag of the worst group. Where none reads, nothing waits: results and events are kept to be looked up."""

@@ -53,11 +53,15 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """A stream's length, the last id it generated and the first it holds; None: empty, or not told to this user."""
+    """A stream's length, the last id it generated, the first it holds and how many entries it ever got.
+
+    None: there is no such entry, or this user is not told.
+    """
 
     length: int
     last: EntryId | None = None
     first: EntryId | None = None
+    added: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,9 @@ def ends_of(length: int, told: Answer) -> Ends:
     """The ends of a stream; only its length where the script can't be used here."""
     if isinstance(told, RedisError):
         return Ends(length)
-    last, first = (text(each) for each in items(told))
-    return Ends(length, entry_id(last.encode()), entry_id(first.encode()) if first else None)
+    last, first, added = items(told)
+    held = entry_id(text(first).encode()) if first else None
+    return Ends(length, entry_id(text(last).encode()), held, number(added) if number(added) >= 0 else None)
 
 
 def judged(group: Standing, ends: Ends) -> Lag | None:

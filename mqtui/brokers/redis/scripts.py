@@ -307,14 +307,16 @@ before and is gone), `!` and the run that holds it. Without ids it renews the ru
 may run in a full Redis, and lets the next ones."""
 
 ENDS = """
-local told, last, first = redis.call('XINFO', 'STREAM', KEYS[1]), '', ''
+local told, last, first, added = redis.call('XINFO', 'STREAM', KEYS[1]), '', '', -1
 for i = 1, #told, 2 do
   if told[i] == 'last-generated-id' then last = told[i + 1] end
+  if told[i] == 'entries-added' then added = told[i + 1] end
   if told[i] == 'first-entry' and told[i + 1] then first = told[i + 1][1] end
 end
-return {last, first}
+return {last, first, added}
 """
-"""KEYS stream. Gives the last id it generated, and the first it holds or ``: their entries are not sent."""
+"""KEYS stream. Gives the last id it generated, the first it holds or ``, and how many it ever got or -1 (before Redis
+7). Entries are not sent."""
 
 COUNT = """
 local first, most, room, seen, window = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), 0, 8

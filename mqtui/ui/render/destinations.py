@@ -51,8 +51,11 @@ class Line:
 
     @property
     def rate_in(self) -> float | None:
-        """Messages that come in a second."""
-        rate = self.seen.trend(self.destination.ref, "messages").rate()
+        """Messages that come in a second: the broker's own rate, else the change of what ever came."""
+        told = self.destination.rate_in
+        if told is not NOT_ASKED:
+            return told.number
+        rate = self.seen.trend(self.destination.ref, "arrived").rate()
         return None if rate is None else max(0.0, rate)
 
     @property
