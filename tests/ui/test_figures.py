@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
+from mqtui.brokers.port import Batch, Broker
+from mqtui.domain.redrive import Source
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
+from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.app import Console
-from mqtui.ui.screens import pending
+from mqtui.ui.screens import causes, pending
+from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.redis_stage import Stage as RedisStage
 from tests.ui.driver import at_console
 
@@ -33,3 +43,57 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisStage, monke
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsPlace").sees(ref.name).presses("2").is_at("GroupsPlace")
         await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingPlace").sees("250, all read")
+
+
+@pytest.fixture
+def topics(kafka_url: str) -> Iterator[KafkaStage]:
+    made = KafkaStage(kafka_url)
+    yield made
+    made.close()
+
+
+@asynccontextmanager
+async def silent() -> AsyncIterator[int]:
+    """A port that takes connections and never says a word."""
+    held: list[asyncio.StreamWriter] = []
+
+    def keep(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held.append(writer)
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in held:
+            writer.close()
+
+
+async def test_a_broker_that_has_not_answered_is_named(topics: KafkaStage, folders: Path) -> None:
+    """C44: the lists of a profile say which broker is still read, until it is known."""
+    ref = topics.topic("work")
+    topics.fill(ref, 3)
+    async with silent() as port:
+        wait = Endpoint(f"redis://127.0.0.1:{port}", {"timeout-ms": "600000"})
+        Store().add(Profile("both", {BrokerKind.KAFKA: Endpoint(topics.url), BrokerKind.REDIS: wait}))
+        async with at_console(Console(("both", ""))) as user:
+            await user.is_at("DestinationsPlace").sees(ref.name, "reading redis …")
+            await user.presses("2").is_at("GroupsPlace").presses("1").sees(ref.name, "reading redis …")
+
+
+async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """C44: neither 0 letters before any was read, nor what was read so far as the whole."""
+    gate, ref = asyncio.Event(), streams.stream("", 3, name=f"{streams.prefix}:dlq")
+
+    async def later(broker: Broker, source: Source) -> AsyncIterator[Batch]:
+        async for batch in unhandled(broker, source):
+            yield batch[:1]
+            await gate.wait()
+            yield batch[1:]
+
+    monkeypatch.setattr(causes, "unhandled", later)
+    async with at_console(Console((streams.url, ""))) as user:
+        await user.is_at("DestinationsPlace").sees(ref.name).presses("3").is_at("RadarPlace").walks_to(ref.name)
+        await user.presses("enter").is_at("CausesPlace").sees("reading … 1 so far").sees_no("· 0 causes")
+        gate.set()
+        await user.sees("3 · 1 cause").sees_no("so far")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from mqtui.domain.figure import Figure
-from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.watch import Seen
@@ -119,6 +119,13 @@ class Destinations:
         if item.letters is not None and item.letters.letters.number:
             return LETTERS_WEIGH + int(item.letters.letters.number)
         return 1 if item.stuck else 0
+
+    def doubtful(self, item: Line) -> bool:
+        """Whether nobody knows how much it holds, or how many letters."""
+        row = item.destination
+        if item.letters is not None:
+            return not item.letters.letters.known
+        return row.ref.kind is not Kind.EXCHANGE and not row.messages.known
 
     def text(self, item: Line) -> str:
         """Name, kind and broker."""

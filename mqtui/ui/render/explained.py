@@ -9,7 +9,7 @@ from mqtui.services.deadletters import Place
 from mqtui.services.watch import Seen
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations import STILL, Line
-from mqtui.ui.render.groups import GroupLine
+from mqtui.ui.render.groups import GroupLine, beside_lag
 
 BEHIND = {
     BrokerKind.KAFKA: "end offsets less committed offsets (ListOffsets, OffsetFetch)",
@@ -34,7 +34,8 @@ def destination(item: Line, now: float) -> str:
 def group(item: GroupLine, seen: Seen, now: float) -> str:
     """Of a group's lag."""
     stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
-    return _told("lag", item.total, BEHIND[item.broker], seen, now) + stalled
+    beside = "".join(f" · {note}" for note in beside_lag(item.lag))
+    return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
 
 
 def letters(place: Place, seen: Seen, now: float) -> str:

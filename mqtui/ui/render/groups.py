@@ -10,6 +10,7 @@ from mqtui.domain.figure import Figure, counted
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.services.lag import notes_of
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
@@ -106,6 +107,10 @@ class Groups:
             return 2
         return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
 
+    def doubtful(self, item: GroupLine) -> bool:
+        """Whether its lag is not known."""
+        return not item.total.known
+
     def text(self, item: GroupLine) -> str:
         """Name, state, what it reads."""
         group = item.group
@@ -142,12 +147,19 @@ def group_sentence(item: GroupLine) -> str:
         return f"{name}: {item.group.why}"
     if lag is not NOT_ASKED and lag.number is None:
         return f"{name}: lag unknown: {lag.why}"
+    beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     if item.stalled:
         who = "nobody is in it: stopped" if not item.group.members else "a member is assigned: stalled, not stopped"
-        return f"{name} stands still with {lag} waiting · {who}"
+        return f"{name} stands still with {lag} waiting · {who}{beside}"
     if item.gain is not None and item.gain > 0:
-        return f"{name} falls behind by {figures.rate(item.gain)}"
-    return f"{name}: {'' if lag is NOT_ASKED else lag} behind, {counted(len(item.group.members), 'member')}"
+        return f"{name} falls behind by {figures.rate(item.gain)}{beside}"
+    behind = "" if lag is NOT_ASKED else lag
+    return f"{name}: {behind} behind, {counted(len(item.group.members), 'member')}{beside}"
+
+
+def beside_lag(lag: GroupLag | None) -> list[str]:
+    """What is gone for good, or not committed yet."""
+    return [] if lag is None or not (lag.lost.number or lag.uncommitted) else notes_of(lag)
 
 
 @dataclass(frozen=True, slots=True)

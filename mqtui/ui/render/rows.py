@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Hashable, Sequence
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from rich.cells import cell_len, set_cell_size
 
@@ -59,6 +59,14 @@ class Renderer(Protocol[Item_contra]):
 
     def value(self, item: Item_contra, key: str) -> Any:
         """What a column's order and a comparison in a filter look at; None where it is not known."""
+
+
+@runtime_checkable
+class TellsDoubt(Protocol[Item_contra]):
+    """A renderer of items that may be wrong without anybody knowing."""
+
+    def doubtful(self, item: Item_contra) -> bool:
+        """Whether the figures that would tell have not come."""
 
 
 Fitted: TypeAlias = tuple[tuple[int, Column, int], ...]

@@ -34,6 +34,9 @@ from mqtui.ui.widgets.paper import Paper
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
+READING = "reading …"
+NOT_READ = "not read"
+
 
 class CausesPlace(Listing[CauseLine]):
     """Causes and a sample."""
@@ -56,6 +59,9 @@ class CausesPlace(Listing[CauseLine]):
         self.book = Casebook(desk.conventions)
         self.sample = 0
         self.empty = ""
+        self.stage = READING
+        """What is said while the letters are not all read: that they are being read, or were not."""
+
         self.folded = True
         self.price: Price | None = None
 
@@ -91,8 +97,11 @@ class CausesPlace(Listing[CauseLine]):
     async def _read(self) -> None:
         session = self.desk.session
         if session is None:
+            self.stage = NOT_READ
             self.line.tell("the broker is not open", "warn")
             return
+        self.stage = READING
+        self.draw_facts()
         try:
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
@@ -101,11 +110,13 @@ class CausesPlace(Listing[CauseLine]):
             if not self.price.lends:
                 await read(unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
+                self.draw_facts()
                 return
             else:
                 await remember_routes(session, source, book.routes)
-            self.book, self.empty = book, "no letters here"
+            self.book, self.empty, self.stage = book, "no letters here", ""
         except MqtuiError as error:
+            self.stage = NOT_READ
             self.say(error)
         if self.is_attached:
             self.refresh_figures()
@@ -114,6 +125,8 @@ class CausesPlace(Listing[CauseLine]):
         """Read a queue after its price was agreed to; whether it was."""
         session, price = self.desk.session, self.price
         assert session is not None and price is not None
+        self.stage = NOT_READ
+        self.draw_facts()
         if price.refusal:
             self.line.tell(price.refusal, "price")
             return False
@@ -127,6 +140,7 @@ class CausesPlace(Listing[CauseLine]):
         if answer is None:
             self.line.tell("not read: nothing was spent; r asks again", "price")
             return False
+        self.stage = READING
         plan = spend_plan(session, Look(self.ref, count, Span(), price))
         async with session.guard.writing(plan, Consent(spend=True)) as writer:
             await read(writer.borrow(self.ref, count), book, self._progress)
@@ -135,6 +149,7 @@ class CausesPlace(Listing[CauseLine]):
     def _progress(self, book: Casebook) -> None:
         self.book = book
         if self.is_attached:
+            self.draw_facts()
             self.line.tell(f"reading {self.ref.name}: {counted(book.letters, 'letter')}")
 
     # -- showing
@@ -148,10 +163,12 @@ class CausesPlace(Listing[CauseLine]):
         ]
 
     def facts(self) -> str:
-        """Letters and causes."""
+        """Letters and causes, as soon as all were read."""
+        if self.stage == READING and self.book.letters:
+            return f"{READING} {self.book.letters:,} so far"
+        if self.stage:
+            return self.stage
         lends = self.price is not None and self.price.lends
-        if lends and not self.book.letters:
-            return "not read"
         kind = " · shown from memory" if lends else ""
         return f"{self.book.letters:,} · {counted(len(self.book.causes()), 'cause')}{kind}"
 

@@ -53,6 +53,7 @@ class Listing(Place, Generic[Item]):
         if self.table.lines.marks:
             marked = f"{len(self.table.lines.marks):,} marked"
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
+        parts += [f"reading {desk.kind} …" for desk in self.console.desks if there and not_read(desk)]
         parts += [f"ø {missing}" for desk in self.console.desks if desk.seen for missing in desk.seen.partial[:1]]
         return " · ".join(dict.fromkeys(parts))
 
@@ -107,7 +108,7 @@ class Listing(Place, Generic[Item]):
     @property
     def unread(self) -> bool:
         """Whether a broker was not read yet."""
-        return any(desk.opening or (desk.seen is not None and not desk.seen.as_of) for desk in self.console.desks)
+        return any(map(not_read, self.console.desks))
 
     def draw_facts(self) -> None:
         """The rule over the list."""
@@ -265,6 +266,11 @@ class Listing(Place, Generic[Item]):
             self._filter_by("")
             return
         await self.console.back()
+
+
+def not_read(desk: Desk) -> bool:
+    """Whether a broker was not read yet, and may be read soon."""
+    return desk.opening or (desk.seen is not None and not desk.seen.as_of)
 
 
 def troubled(error: MqtuiError) -> tuple[Cell, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from mqtui.ui.render.rows import Renderer
+from mqtui.ui.render.rows import Renderer, TellsDoubt
 
 Item = TypeVar("Item")
 
@@ -19,6 +19,7 @@ class Parting:
 
 
 BELOW_TROUBLE = Parting(" nothing wrong below ")
+BELOW_UNKNOWN = Parting(" nothing else known to be wrong ")
 BELOW_PINNED = Parting(" pinned above ")
 
 
@@ -66,12 +67,16 @@ class Lines(Generic[Item]):
             self.shown = list(chosen)
             wrong = sum(renderer.trouble(item) > 0 for item in chosen)
             if self.parted and 0 < wrong < len(chosen):
-                self.shown.insert(wrong, BELOW_TROUBLE)
+                self.shown.insert(wrong, BELOW_UNKNOWN if self._in_doubt(chosen[wrong:]) else BELOW_TROUBLE)
         if pinned:
             self.shown = [*pinned, BELOW_PINNED, *self.shown]
         self.places = {
             renderer.id(item): place for place, item in enumerate(self.shown) if not isinstance(item, Parting)
         }
+
+    def _in_doubt(self, items: Sequence[Item]) -> bool:
+        renderer = self.renderer
+        return isinstance(renderer, TellsDoubt) and any(map(renderer.doubtful, items))
 
     def _by_column(self, items: Sequence[Item], column: str) -> list[Item]:
         """Known values in order, unknown ones last whatever the direction."""
