@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, ShareConsumer, TopicPartition
 
 from mqtui.brokers.kafka import offsets
+from mqtui.brokers.kafka.lag import NOT_BEGUN
 from mqtui.brokers.port import Adapter, CountsLag
 from mqtui.domain.figure import exact
 from mqtui.domain.resource import Kind, Ref
@@ -123,25 +124,42 @@ async def test_a_group_nobody_knows_lags_unknown(adapter: Adapter, stage: Stage)
 
 
 async def test_share_groups_are_listed_and_told_apart(stage: Stage, adapter: Adapter) -> None:
-    """K16, C35: by name and state, also in lag; members and lag are not known, with the reason."""
+    """K16, C35: members, what they read, state and lag as their coordinator tells them; one without progress is `?`."""
     ref = stage.topic("work")
     name = f"{stage.prefix}.share"
     consumer = ShareConsumer(stage.servers | {"group.id": name, "log_level": 0})
     consumer.subscribe([ref.name])
     with polled(consumer.poll, consumer.close):
 
-        async def known() -> bool:
-            return await group_of(adapter, name) is not None
+        async def reading() -> bool:
+            found = await group_of(adapter, name)
+            return found is not None and any(member.assigned for member in found.members)
 
-        await eventually(known, "the share group is listed")
+        await eventually(reading, "the share group reads")
         group = await group_of(adapter, name)
         assert group is not None
-        assert group.sort == "share"
-        assert "share group" in group.why
+        assert (group.sort, group.state, group.why, group.reads) == ("share", "Stable", "", (ref,))
+        assert [member.assigned for member in group.members] == [((ref.name, 0),)]
+
         row = await lag_of(adapter, name)
-        assert row.state == group.state != "Dead"
-        assert not row.total.known
-        assert "share group" in row.total.why
+        assert (row.state, row.total.known, row.total.why) == ("Stable", False, NOT_BEGUN)
+        stage.fill(ref, 3)
+
+        async def done() -> bool:
+            await group_of(adapter, name)
+            return (await lag_of(adapter, name)).total == exact(0)
+
+        await eventually(done, "it has read all three")
+
+    async def left() -> bool:
+        found = await group_of(adapter, name)
+        return found is not None and found.state == "Empty"
+
+    await eventually(left, "nobody is in it")
+    stage.fill(ref, 7)
+    await group_of(adapter, name)
+    row = await lag_of(adapter, name)
+    assert (row.state, [(part.partition, str(part.lag)) for part in row.parts]) == ("Empty", [(0, "≤ 7")])
 
 
 async def test_many_partitions_are_asked_in_chunks(

@@ -24,6 +24,9 @@ from mqtui.domain.message import Offset
 from mqtui.domain.redrive import Receipt, Stored
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
+from mqtui.services.conventions import known
+from mqtui.services.session import opened
+from mqtui.services.watch import Watch
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually, read
@@ -187,7 +190,9 @@ def told_by_commands(mqtui: Mqtui, stage: Stage, ref: Ref) -> None:
     assert "no coordinator" in row["backlog"]["why"]
 
 
-async def test_what_a_broker_that_is_away_keeps_is_not_known(pair: Pair, tmp_path: Path) -> None:
+async def test_what_a_broker_that_is_away_keeps_is_not_known(
+    pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """K19, C33: a partition of a plan's target, and the groups of a coordinator: unknown, not gone, in every list."""
     dlq, home = pair.topic("letters", 1), pair.topic("target", 1, 2)
     pair.stage.fill(dlq, 3)
@@ -206,7 +211,18 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(pair: Pair, tmp_pat
         return await shown() == 8
 
     await eventually(all_shown, "every coordinator has loaded its groups")
-    pair.without_second(home)
+    monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))
+    async with opened(pair.stage.url) as session:
+        watch = Watch(session, known().conventions, lambda: None)
+        await watch.once()
+        pair.without_second(home)
+        await watch.once()
+    seen = {group.ref.name: group for group in watch.seen.groups if group.ref.name.startswith(pair.stage.prefix)}
+    assert len(seen) == 8
+    unasked = [group for group in seen.values() if group.state == "Unknown"]
+    assert unasked
+    assert {"no coordinator" in group.why for group in unasked} == {True}
+    assert any("no coordinator" in sentence for sentence in watch.seen.partial)
     try:
         _, plan = await Run(adapter, dlq, home).planned()
         told = {risk.name: risk.text for risk in plan.risks}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
@@ -11,17 +12,18 @@ from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, Consume
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import error_of, said_of
 from mqtui.brokers.kafka.kafka_python import share_groups
-from mqtui.brokers.kafka.lag import committed, count_lag, lags, raise_if_all, refusal_of, state_of
+from mqtui.brokers.kafka.lag import committed, count_lag, lags, raise_if_all, refusal_of, share_lag, state_of
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member
 
+if TYPE_CHECKING:
+    from mqtui.brokers.kafka.share_groups import ShareGroup
+
 CHUNK = 200
 OFFSETS = "__consumer_offsets"
-SHARE = "a share group: neither confluent-kafka nor kafka-python can describe one"
-SHARE_ONLY = unknown(SHARE)
 NO_PENDING = unknown("Kafka keeps no pending entries")
 
 
@@ -30,7 +32,7 @@ class KafkaGroups:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._share: dict[str, str] = {}
+        self._share: dict[str, ShareGroup] = {}
 
     async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
@@ -39,11 +41,8 @@ class KafkaGroups:
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
         else:
-            self._share = dict(await share_groups(self._connection))
-            found += [
-                Group(Ref(Kind.GROUP, name), "share", state, pending=SHARE_ONLY, why=SHARE)
-                for name, state in self._share.items()
-            ]
+            self._share = await share_groups(self._connection)
+            found += [_share_group(name, told) for name, told in self._share.items()]
         return Inventory(tuple(sorted(found, key=lambda group: group.ref)), tuple(untold))
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
@@ -51,7 +50,7 @@ class KafkaGroups:
         plain = [ref for ref in groups if ref.name not in self._share]
         for ref in groups:
             if ref.name in self._share:
-                yield GroupLag(ref, self._share[ref.name], (), SHARE_ONLY)
+                yield share_lag(ref, self._share[ref.name])
         for at in range(0, len(plain), CHUNK):
             chunk = plain[at : at + CHUNK]
             for known in await lags(self._connection, chunk, await self._states(chunk)):
@@ -132,6 +131,11 @@ def _group(listed: ConsumerGroupListing, told: ConsumerGroupDescription | str, r
     members = tuple(member_of(one) for one in told.members)
     assigned = {topic for member in members for topic, _ in member.assigned}
     return Group(ref, sort, state_of(told.state.name), members, _refs(reads | assigned), NO_PENDING, why)
+
+
+def _share_group(name: str, told: ShareGroup) -> Group:
+    reads = {one.topic for one in told.progress} | {topic for one in told.members for topic, _ in one.assigned}
+    return Group(Ref(Kind.GROUP, name), "share", told.state, told.members, _refs(reads), NO_PENDING, told.why)
 
 
 def _refs(names: set[str]) -> tuple[Ref, ...]:

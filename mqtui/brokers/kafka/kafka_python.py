@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.options import mechanism_of, own_certificate_elsewhere, tls_of
 from mqtui.brokers.port import Address
+
+if TYPE_CHECKING:
+    from mqtui.brokers.kafka.share_groups import ShareGroup
 
 Answer = TypeVar("Answer")
 PATIENCE_MS = 5_000
@@ -54,14 +57,27 @@ async def transaction(connection: Connection, transactional_id: str) -> Transact
     )
 
 
-async def share_groups(connection: Connection) -> list[tuple[str, str]]:
-    """Names and states of share groups (K16)."""
+async def share_groups(connection: Connection) -> dict[str, ShareGroup]:
+    """Share groups by name (K16); with the listed state alone where they can't be described."""
+    return await connection.call("listing share groups", lambda: _ask(connection.address, _share_groups)) or {}
 
-    def listed(admin: Any) -> list[tuple[str, str]]:
-        rows = admin.list_groups()
-        return [(row["group_id"], row["group_state"]) for row in rows if row.get("group_type") == "share"]
 
-    return await connection.call("listing share groups", lambda: _ask(connection.address, listed)) or []
+def _share_groups(admin: Any) -> dict[str, ShareGroup]:
+    rows = admin.list_groups()
+    states = {row["group_id"]: row["group_state"] for row in rows if row.get("group_type") == "share"}
+    if not states:
+        return {}
+    from kafka.errors import KafkaError
+
+    from mqtui.brokers.kafka.share_groups import ShareGroup, describe_share_groups
+
+    try:
+        described = describe_share_groups(admin, states)
+    except (KafkaError, OSError, ValueError, AttributeError, TypeError) as error:
+        why = f"share groups can't be described here: {type(error).__name__}"
+        return {name: ShareGroup(state, why=why) for name, state in states.items()}
+    missing = ShareGroup("Unknown", why="its coordinator does not tell of it")
+    return {name: described.get(name, replace(missing, state=state)) for name, state in states.items()}
 
 
 def describe_topic(address: Address, name: str) -> Mapping[str, Any] | None:

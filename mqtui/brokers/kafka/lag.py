@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
@@ -19,6 +19,9 @@ from mqtui.domain.figure import Figure, at_most, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import NOTHING_LOST, GroupLag, PartitionLag
 
+if TYPE_CHECKING:
+    from mqtui.brokers.kafka.share_groups import ShareGroup
+
 TOGETHER = 200
 """OffsetFetch requests under way at once; librdkafka takes one group a request."""
 
@@ -28,6 +31,7 @@ COUNTED = 50_000
 COUNTING = 10.0
 """Seconds after which counting stops."""
 
+NOT_BEGUN = "a share group that has read nothing yet has no place to count from"
 NEVER = unknown("no committed offset")
 BOUND = "end minus committed offset: transaction markers, aborted and compacted records are in it"
 STATES = {
@@ -148,6 +152,24 @@ def raise_if_all(silent: Sequence[KafkaException], names: Sequence[str]) -> None
 
 
 Described: TypeAlias = Mapping[str, ConsumerGroupDescription | str]
+
+
+def share_lag(ref: Ref, told: ShareGroup) -> GroupLag:
+    """Lag of a share group as its coordinator tells it: records from the first one that is not done with on."""
+    parts = [
+        PartitionLag(Ref(Kind.TOPIC, one.topic), one.partition, str(one.start), "", _share_part(one.lag))
+        for one in told.progress
+        if one.start >= 0
+    ]
+    if not parts:
+        return GroupLag(ref, told.state, (), unknown(told.why or NOT_BEGUN))
+    return GroupLag(ref, told.state, tuple(parts), total(part.lag for part in parts))
+
+
+def _share_part(lag: int) -> Figure:
+    if lag < 0:
+        return unknown("this broker does not tell the lag of share groups")
+    return at_most(lag, BOUND) if lag else exact(0)
 
 
 async def lags(connection: Connection, groups: Sequence[Ref], described: Described) -> list[GroupLag]:
