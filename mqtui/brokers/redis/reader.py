@@ -12,6 +12,7 @@ from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes, patiently
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES, Pace, portions
 from mqtui.brokers.redis.replies import (
+    Answer,
     after,
     before,
     entries,
@@ -23,7 +24,7 @@ from mqtui.brokers.redis.replies import (
 )
 from mqtui.brokers.redis.wire import Wire
 from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
-from mqtui.domain.figure import exact
+from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Ref, name_text
 from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
@@ -43,7 +44,7 @@ class StreamReader:
         self._nodes = nodes
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
-        """Number of entries, first id and the id after the last one, under partition 0."""
+        """Number of entries, first id and the id after the last one, under partition 0: what this user may ask."""
         only_partition(partition)
         key = stream_key(ref)
         answers = await self._nodes.pipe(
@@ -56,11 +57,12 @@ class StreamReader:
             ],
         )
         require_stream(answers[0], ref)
-        length = number(sure(answers[1], "XLEN", ref.name))
-        first, last = (entries(sure(answer, "XRANGE", ref.name)) for answer in answers[2:])
-        if not first or not last:
-            return Extent(exact(length))
-        return Extent(exact(length), {0: entry_id(first[0][0])}, {0: after(entry_id(last[0][0]))})
+        try:
+            count = exact(number(sure(answers[1], "XLEN", ref.name)))
+        except UNAVAILABLE as error:
+            count = unknown(error.title)
+        first, last = (_edge(answer, ref) for answer in answers[2:])
+        return Extent(count, {} if first is None else {0: first}, {} if last is None else {0: after(last)})
 
     async def price(self, ref: Ref, count: int) -> Price:
         """Nothing: XRANGE lends nothing."""
@@ -235,6 +237,15 @@ def first_wanted(span: Span) -> EntryId:
             return EntryId(max(time, 0), 0)
         case _:
             return START
+
+
+def _edge(answer: Answer, ref: Ref) -> EntryId | None:
+    """The id of the entry in an answer; None where there is none, or this user may not ask."""
+    try:
+        found = entries(sure(answer, "XRANGE", ref.name))
+    except UNAVAILABLE:
+        return None
+    return entry_id(found[0][0]) if found else None
 
 
 def only_partition(partition: int | None) -> None:
