@@ -151,16 +151,28 @@ class Workbench:
         del self.notes[:-200]
 
     def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[Desk]:
-        """Open brokers of a target side by side; each is usable as soon as it is up."""
+        """Open brokers of a target side by side; each is usable as soon as it is up. What failed is tried again."""
         desks = []
         for kind in kinds:
             desk = self.desks.get((target, kind))
             if desk is None:
                 desk = self.desks[target, kind] = Desk(target, kind, url)
-                desk.opening = True
-                desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {target} {kind}"))
+                self._start(desk)
+            else:
+                self.reopen(desk)
             desks.append(desk)
         return desks
+
+    def reopen(self, desk: Desk) -> None:
+        """Try again to open what gave up; nothing where it is open, or on the way."""
+        if desk.trouble is None or desk.opening:
+            return
+        desk.trouble, desk.settled = None, asyncio.Event()
+        self._start(desk)
+
+    def _start(self, desk: Desk) -> None:
+        desk.opening = True
+        desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {desk.target} {desk.kind}"))
 
     async def _keep_open(self, desk: Desk) -> None:
         from mqtui.brokers.adapters import connect

@@ -7,9 +7,15 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.store import Store
 from mqtui.services.watch import Seen, Watch
+from mqtui.state.runs import Runs
+from mqtui.ui.flight import Flight
 from tests.ui.driver import at_console
-from tests.ui.memory_shop import MemoryShop
+from tests.ui.memory_shop import HOST, MemoryShop
+from tests.ui.runs_ground import LETTERS, RunsGround, short
+from tests.ui.runs_ground import runs_ground as runs_ground
 
 
 async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
@@ -53,3 +59,46 @@ async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemorySh
     async with at_console(shop.console()) as user:
         await user.is_at("HomePlace").sees("profiles.toml", "profiles", "[[profile]]")
         await user.does(lambda: file.write_text(right)).presses("r").on_some_row("prod-eu")
+
+
+async def test_a_mistake_inside_a_run_is_no_ordinary_end(
+    runs_ground: RunsGround, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C68: it is named, the figures are those of what was done, and the run is interrupted: resuming ends it."""
+    moved = Flight._moved
+    calls: list[None] = []
+
+    def fails(flight: Flight, told: object) -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            raise ZeroDivisionError("nobody expected this")
+        moved(flight, told)
+
+    monkeypatch.setattr(Flight, "_moved", fails)
+    async with at_console(runs_ground.console("shop")) as user:
+        await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
+        await user.reads_in_line("type shop").types("shop").presses("enter")
+        await user.is_at("RunPlace").sees("mqtui made a mistake")
+        (run,) = Runs().list()
+        done = len(runs_ground.ground.home())
+        assert 0 < done < LETTERS
+        assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
+        await user.presses("5").on_row(short(run.id)).on_row("failed").presses("enter")
+        await user.sees("[ Resume ]").presses("enter").reads_in_line("type shop").types("shop").presses("enter")
+        await user.is_at("RunPlace").sees(f"{LETTERS} of {LETTERS}")
+    assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
+
+
+async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Path) -> None:
+    """C69: a secret that could not be had; entering the profile tries again, and so does `r`."""
+    secrets = {name: tmp_path / name for name in ("first", "second")}
+    for name, file in secrets.items():
+        endpoint = Endpoint(f"redis://user@{HOST}:6379/0")
+        Store().add(Profile(name, {BrokerKind.REDIS: endpoint}, secret=f"command:cat {file}"))
+    async with at_console(shop.console()) as user:
+        await user.is_at("HomePlace").on_row("first").presses("enter").is_at("DestinationsPlace").sees("secret")
+        secrets["first"].write_text("x")
+        await user.presses("0").is_at("HomePlace").on_row("first").presses("enter").on_row("payments:dlq")
+        await user.presses("0").is_at("HomePlace").presses("j").on_row("second").presses("enter").sees("secret")
+        secrets["second"].write_text("x")
+        await user.presses("r").on_row("payments:dlq")

@@ -132,8 +132,9 @@ class Listing(Place, Generic[Item]):
 
     @does("read.again")
     def look_again(self) -> None:
-        """Look at every open broker now."""
+        """Look at every open broker now, and try again those that could not be opened."""
         for desk in self.console.desks:
+            self.console.bench.reopen(desk)
             if desk.watch is not None:
                 desk.watch.soon()
         self.refresh_figures()
