@@ -126,6 +126,15 @@ def written(address: Address) -> str:
     return f"{scheme}://{who}{hosts}{path}{query}"
 
 
+def without_secret(url: str) -> str:
+    """A URL as it may be shown; it opens the same.
+
+    Raises:
+        BadInput: as `parse`.
+    """
+    return written(parse(url)[0])
+
+
 def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
     """Options by the adapter's own names. Of a secret one stands only where it is: `env:NAME`.
 

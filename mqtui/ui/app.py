@@ -182,19 +182,23 @@ class Console(App[None], inherit_bindings=False):
         self.target = ""
         await self.show(ways.place("home" if any_profile() else "start")())
 
-    async def enter(self, target: str, kinds: Iterable[BrokerKind]) -> None:
-        """The session of a target; each broker opens by itself."""
-        self.bench.open(target, kinds)
+    async def enter(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
+        """The session of a target; each broker opens by itself. `url` is what is opened, where it is not the target."""
+        self.bench.open(target, kinds, url)
         self.target = target
         self.habits.use(target)
         await self.show(ways.place("nav.view_1")())
 
     async def enter_target(self, target: str) -> None:
-        """The session of a profile or a URL."""
+        """The session of a profile or a URL; `target` is then its name, without a secret."""
         from mqtui.profiles.resolve import resolve
 
         resolved = await asyncio.to_thread(resolve, target)
-        await self.enter(target, [address.kind for address in resolved.addresses])
+        kinds = [address.kind for address in resolved.addresses]
+        if resolved.profile is None:
+            await self.enter(resolved.shown, kinds, target)
+        else:
+            await self.enter(target, kinds)
 
     async def show(self, place: Place) -> None:
         """Go to a place; the one before is kept as it is."""

@@ -25,7 +25,7 @@ async def _straight_to(console: Console, target: str, resource: str) -> None:
     try:
         await console.enter_target(target)
         if resource:
-            await console.go.named(target, resource)
+            await console.go.named(console.target, resource)
     except MqtuiError as error:
         if console.place is not None:
             console.place.say(error)

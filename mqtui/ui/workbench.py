@@ -30,8 +30,8 @@ class Desk:
 
     target: str
     kind: BrokerKind
-    url: str = ""
-    """What is opened, where it is not the target itself."""
+    url: str = field(default="", repr=False)
+    """What is opened, where it is not the target itself; it may hold a secret."""
 
     session: Session | None = None
     watch: Watch | None = None
@@ -73,8 +73,12 @@ class Desk:
 
     @property
     def address(self) -> str:
-        """What a command line calls it."""
-        return self.session.target if self.session is not None else self.url or self.target
+        """What a command line calls it, without a secret."""
+        from mqtui.profiles.url import without_secret
+
+        if self.session is not None:
+            return self.session.target
+        return without_secret(self.url) if self.url else self.target
 
     @property
     def looked(self) -> bool:

@@ -72,8 +72,11 @@ MISTAKES = (
     Mistake(
         "the address it names cannot be reached",
         Unreachable,
-        ("nobody-here.invalid", "advertised"),
-        {"kafka": lambda doors: plain(doors, "astray")},
+        ("says that a", "and that can't be reached", "must"),
+        {
+            "kafka": lambda doors: plain(doors, "astray"),
+            "redis": lambda doors: plain(doors, "astray").replace("redis://", "redis+cluster://"),
+        },
     ),
     Mistake(
         "TLS asked of a plain port",

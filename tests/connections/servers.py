@@ -128,17 +128,21 @@ def redis(brokers: Brokers, files: Certificates, folder: Path) -> Iterator[Doors
         f"tls-ca-cert-file {files.authority.certificate}",
     ]
     acl = [f"user {USER} on >{PASSWORD} ~* &* +@all", "user default off"]
-    names = ("redis-doors", "redis-mutual")
+    names = ("redis-doors", "redis-mutual", "redis-astray")
     try:
         brokers.servers.start_redis(
             names[0],
             config=[f"tls-port {first}", "tls-auth-clients no", *lines, *acl, f"unixsocket {folder / 'redis.sock'}"],
         )
         brokers.servers.start_redis(names[1], config=[f"tls-port {second}", "tls-auth-clients yes", *lines])
+        (closed,) = free_ports(1)
+        lines = ["cluster-enabled yes", "cluster-announce-ip 127.0.0.1", f"cluster-announce-port {closed}"]
+        brokers.servers.start_redis(names[2], config=lines)
         plain = brokers.servers.ports(names[0])["redis"]
         open_plain = brokers.servers.ports(names[1])["redis"]
         with in_tls(open_plain, files.expired) as expired:
             ports = {"plain": plain, "tls": first, "mutual": second, "expired": expired, "open": open_plain}
+            ports["astray"] = brokers.servers.ports(names[2])["redis"]
             yield Doors("redis", ports, files)
     finally:
         for name in names:

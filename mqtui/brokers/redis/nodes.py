@@ -30,10 +30,14 @@ TRUSTED = 5.0
 
 
 class Node:
-    """One server and the idle connections to it. For questions only: a lost reply is asked again once."""
+    """One server and the idle connections to it. For questions only: a lost reply is asked again once.
 
-    def __init__(self, fresh: Callable[[], Wire]) -> None:
+    `told_by` is who named its address, where the user did not.
+    """
+
+    def __init__(self, fresh: Callable[[], Wire], told_by: str = "") -> None:
         self._fresh = fresh
+        self._told_by = told_by
         self._idle: list[Wire] = []
         self._made: WeakSet[Wire] = WeakSet()
         self._keeping = True
@@ -47,9 +51,21 @@ class Node:
         """
         if not self._keeping:
             raise CannotConnect("The connection was closed", "The adapter was closed meanwhile.")
-        wire = await self._fresh().open()
+        fresh = self._fresh()
+        try:
+            wire = await fresh.open()
+        except Unreachable as error:
+            raise self._astray(error, fresh.where) if self._told_by else error from error
         self._made.add(wire)
         return wire
+
+    def _astray(self, error: Unreachable, where: str) -> Unreachable:
+        """An address that the user never gave can't be reached: whoever named it has to name another."""
+        return Unreachable(
+            f"{self._told_by} says that a server is at {where}, and that can't be reached",
+            " ".join(part for part in (error.title, error.detail) if part),
+            "Its cluster-announce-ip, replica-announce-ip or announced hostname must be reachable from here.",
+        )
 
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[Wire]:
@@ -127,6 +143,8 @@ class Nodes:
     """All servers of an address. One place for a plain server; `Sentinel` and `Cluster` find theirs."""
 
     clustered = False
+    teller = "The server"
+    """Who names servers that the address does not."""
 
     def __init__(self, address: Address, options: Options) -> None:
         self.address = address
@@ -199,12 +217,15 @@ class Nodes:
     def _node(self, host: str, port: int) -> Node:
         at = (host, port)
         if at not in self._known:
-            self._known[at] = Node(lambda: wire_to(self.address, self.options, host, port))
+            told_by = "" if at in self.address.hosts else self.teller
+            self._known[at] = Node(lambda: wire_to(self.address, self.options, host, port), told_by)
         return self._known[at]
 
 
 class Sentinel(Nodes):
     """The primary that sentinels name; the address's hosts are the sentinels."""
+
+    teller = "The sentinel"
 
     def __init__(self, address: Address, options: Options) -> None:
         super().__init__(address, options)
@@ -249,6 +270,7 @@ class Cluster(Nodes):
     """The nodes of a cluster, by slot; the address's hosts are where one asks first."""
 
     clustered = True
+    teller = "The cluster"
 
     def __init__(self, address: Address, options: Options) -> None:
         super().__init__(address, options)

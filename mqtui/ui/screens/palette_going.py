@@ -106,7 +106,7 @@ async def opened_one_by_one(console: Console, target: str) -> AsyncGenerator[Des
         BadInput, NotFound: there is no such profile.
     """
     await console.enter_target(target)
-    for looked in asyncio.as_completed([_looked(desk) for desk in console.bench.of(target)]):
+    for looked in asyncio.as_completed([_looked(desk) for desk in console.bench.of(console.target)]):
         desk = await looked
         if desk.session is not None:
             yield desk

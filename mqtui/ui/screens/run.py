@@ -233,7 +233,7 @@ class RunPlace(Place):
         """The report, or the command that does the same."""
         told = self.flight.figures()
         if told is not None:
-            command = command_of(self.flight.planned.order, self.desk.url or self.desk.target)
+            command = command_of(self.flight.planned.order, self.desk.address)
             parts = {"y": ("report", self.report(told)), "c": ("command", command)}
             self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
