@@ -128,3 +128,16 @@ async def test_where_a_figure_comes_from(
             await user.reads_in_line(part)
         said = user.line
         await user.presses("j").until(lambda: user.line != said, "reads the row's own sentence")
+
+
+async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:
+    """R15: in the list by its sentence, never offered to redrive; the radar counts it beside its rows."""
+    shop.rabbitmq.declare("held", dead_to="at work", ttl=1000)
+    shop.rabbitmq.declare("at work", dead_to="held")
+    shop.profiles()
+    async with at_console(shop.console("dev")) as user:
+        await user.on_row("orders.DLQ").presses("/").types("held").presses("enter").on_row("held")
+        await user.reads_in_line("held: a retry stage, its dead letters come back to it: held → at work → held")
+        await user.presses("R").reads_in_line("a retry stage, its messages are alive")
+        await user.presses("3").sees("2 retry stages", "orders.DLQ")
+        assert "at work" not in user.picture
