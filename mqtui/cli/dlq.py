@@ -90,7 +90,7 @@ def _cells(place: Place) -> tuple[object, ...]:
 
 async def _causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
     from mqtui.services import deadletters
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find, missing_parts
     from mqtui.services.conventions import known
     from mqtui.services.json_rows import cause_row
     from mqtui.services.session import opened
@@ -102,6 +102,9 @@ async def _causes(output: Output, target: str, resource: Named, consent: Consent
         price = await session.broker.reader.price(destination.ref, count)
         if price.lends:
             output.note(f"price: {price.text}")
+        else:
+            for text in await missing_parts(session, destination, None):
+                output.note(text)
         causes = await deadletters.causes(session, destination.ref, price, known(session.profile).conventions, consent)
     if output.json:
         for cause in causes:

@@ -122,6 +122,7 @@ def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> 
     told = mqtui("peek", topics.url, ref.name, "--json").ok()
     assert len(told.rows()) == 1
     assert "6 in an open transaction" in told.err
+    assert "6 in an open transaction" in mqtui("dlq", topics.url, ref.name).ok().err
     producer.commit_transaction(30)
     cut = [TopicPartition(ref.name, 0, 3)]
     topics.admin.delete_records(cut)[cut[0]].result(30)

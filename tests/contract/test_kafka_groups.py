@@ -17,7 +17,7 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag
 from mqtui.services import lag
 from tests.contract.asking import eventually, listed
-from tests.contract.kafka_stage import WAIT, Stage, until
+from tests.contract.kafka_stage import WAIT, Run, Stage, until
 
 
 @pytest.fixture
@@ -227,6 +227,10 @@ async def test_markers_and_aborted_records_are_a_bound_and_are_counted(stage: St
     assert lag.notes_of(row) == ["6 not yet committed by their writer"]
     counted, passes = await judged(adapter, name, 1)
     assert (counted.total, counted.uncommitted, passes) == (exact(0), 6, True)
+    _, plan = await Run(adapter, ref, stage.topic("home")).planned()
+    assert [risk.text[:33] for risk in plan.risks if risk.name == "uncommitted"] == [
+        "6 letters in an open transaction,"
+    ]
     opened.commit_transaction(WAIT)
     counted, passes = await judged(adapter, name, 6)
     assert (counted.total, counted.uncommitted, passes) == (exact(6), 0, False)

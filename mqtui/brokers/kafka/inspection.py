@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,11 +11,12 @@ from confluent_kafka.admin import AclOperation, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.kafka_python import transaction
-from mqtui.brokers.kafka.offsets import ask_offsets, why_missing
+from mqtui.brokers.kafka.offsets import ask_offsets, numbers, why_missing
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
 from mqtui.brokers.kafka.target_checks import target_risks
 from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
+from mqtui.domain.figure import counted
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, Holder, OffsetBounds, Source, Strength
 from mqtui.domain.times import written_time
@@ -41,6 +43,7 @@ async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
     risks += _holder(source)
     if any(isinstance(step, Take) for step in plan.steps):
         risks += await _missing_partitions(connection, source)
+        risks += await _uncommitted(connection, source)
     else:
         missing, steps = [], []
     risks += await target_risks(connection, plan)
@@ -105,6 +108,24 @@ def _holder(source: Source) -> list[Risk]:
         f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"
     )
     return [Risk("held", text, Severity.REFUSE)]
+
+
+async def _uncommitted(connection: Connection, source: Source) -> list[Risk]:
+    """Letters behind an open transaction, which no reader of committed records can see (K8)."""
+    bounds = source.bounds
+    places = [(source.ref.name, number) for number in bounds.end] if isinstance(bounds, OffsetBounds) else []
+    if not places:
+        return []
+    stable, high = await asyncio.gather(
+        ask_offsets(connection, places, OffsetSpec.latest(), committed=True),
+        ask_offsets(connection, places, OffsetSpec.latest()),
+    )
+    ends = numbers(high)
+    held = sum(max(0, ends.get(number, 0) - offset) for number, offset in numbers(stable).items())
+    if not held:
+        return []
+    text = f"{counted(held, 'letter')} in an open transaction, not yet committed by their writer: not in the plan"
+    return [Risk("uncommitted", text)]
 
 
 async def _missing_partitions(connection: Connection, source: Source) -> list[Risk]:

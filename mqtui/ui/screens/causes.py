@@ -17,7 +17,7 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.span import Price, Span
 from mqtui.domain.spelling import command
-from mqtui.services.browse import Look, spend_plan
+from mqtui.services.browse import Look, extent_notes, spend_plan
 from mqtui.services.casebook import Casebook, read
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.origins import remember_routes
@@ -61,6 +61,9 @@ class CausesPlace(Listing[CauseLine]):
         self.empty = ""
         self.stage = READING
         """What is said while the letters are not all read: that they are being read, or were not."""
+
+        self.notes: tuple[str, ...] = ()
+        """What of the letters can't be read now."""
 
         self.folded = True
         self.price: Price | None = None
@@ -108,6 +111,8 @@ class CausesPlace(Listing[CauseLine]):
             self.price = await session.broker.reader.price(self.ref, count)
             book = Casebook(await self.desk.settle_origin(self.ref))
             if not self.price.lends:
+                extent = await session.broker.reader.extent(self.ref)
+                self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
                 await read(unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
                 self.draw_facts()
@@ -169,8 +174,8 @@ class CausesPlace(Listing[CauseLine]):
         if self.stage:
             return self.stage
         lends = self.price is not None and self.price.lends
-        kind = " · shown from memory" if lends else ""
-        return f"{self.book.letters:,} · {counted(len(self.book.causes()), 'cause')}{kind}"
+        parts = [f"{self.book.letters:,}", counted(len(self.book.causes()), "cause")]
+        return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
 
     def sentence(self, item: CauseLine) -> str:
         """What all letters of the cause have in common."""
