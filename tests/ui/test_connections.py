@@ -65,6 +65,15 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
     assert Store().find("mine") == made
 
 
+async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A profile without its password would be useless: it goes to the keyring, or nothing is saved."""
+    monkeypatch.setenv("MQTUI_REDIS", f"redis://u:{SECRET}@127.0.0.1:{redis.port}")
+    async with at_console(Console(("", ""))) as user:
+        await user.is_at("StartPlace").walks_to("Import").presses("enter").reads_in_line("keyring", within=60)
+        assert SECRET not in user.picture
+    assert Store().list() == []
+
+
 class redis_user:
     """A user of Redis with every right and a password."""
 

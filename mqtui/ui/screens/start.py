@@ -15,7 +15,9 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles import secrets
+from mqtui.profiles.model import PASSWORD, Endpoint, Profile
+from mqtui.profiles.resolve import well_known
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
 from mqtui.ui.arrival import start_demo
@@ -169,8 +171,12 @@ class StartPlace(Listing[FirstStep]):
         try:
             brokers = {}
             for url in urls:
-                address, _ = parse(url)
-                brokers[address.kind] = Endpoint(written(address))
+                address, had_password = parse(url)
+                slots = {}
+                if had_password and not well_known(address):
+                    await asyncio.to_thread(secrets.keep, name, address.secret, address.kind)
+                    slots = {PASSWORD: "keyring"}
+                brokers[address.kind] = Endpoint(written(address), secrets=slots)
             profile = Profile(name, brokers, Environment.DEV)
             await asyncio.to_thread(Store().add, profile)
         except MqtuiError as error:
