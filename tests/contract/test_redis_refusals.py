@@ -252,9 +252,11 @@ async def test_a_mark_that_is_no_set(own: Stage, adapter: Adapter) -> None:
 
 
 @asynccontextmanager
-async def without(brokers: Brokers, command: str, *config: str) -> AsyncIterator[tuple[Stage, Adapter]]:
-    """A server on which a command is disabled."""
-    with own_server(brokers, f'rename-command {command} ""', *config) as (_, stage):
+async def without(
+    brokers: Brokers, command: str, *config: str, renamed: str = '""'
+) -> AsyncIterator[tuple[Stage, Adapter]]:
+    """A server on which a command is disabled, or renamed."""
+    with own_server(brokers, f"rename-command {command} {renamed}", *config) as (_, stage):
         adapter = stage.adapter()
         try:
             yield stage, adapter
@@ -291,10 +293,13 @@ async def test_c62_a_disabled_command_costs_what_it_tells(brokers: Brokers, comm
         assert stage.numbers(target) == list(range(6))
 
 
+HIDDEN = "mqtui-hidden"
+
+
 @pytest.mark.parametrize("command", ["EVAL", "XDEL", "XADD"])
 async def test_a_disabled_command_that_a_move_needs_is_named_by_the_plan(brokers: Brokers, command: str) -> None:
     """D9: refused in the plan, and by the run before anything is touched; never `unknown`."""
-    async with without(brokers, command) as (stage, adapter):
+    async with without(brokers, command, renamed=HIDDEN) as (stage, adapter):
         source, target = renamed_streams(stage, command)
         found, plan = await Move(adapter, source, target).planned()
         assert names(plan)["rights"] is Severity.REFUSE
@@ -305,12 +310,11 @@ async def test_a_disabled_command_that_a_move_needs_is_named_by_the_plan(brokers
 
 
 def renamed_streams(stage: Stage, command: str) -> tuple[Ref, Ref]:
-    """Streams made without the disabled command."""
+    """Streams of one entry, made by what the command is called there."""
     made = []
     for stem in ("dlq", "home"):
         name = stage.name(stem)
         stage.call("XGROUP", "CREATE", name, "g", "0", "MKSTREAM")
-        if command != "XADD":
-            stage.call("XADD", name, "*", "n", "1")
+        stage.call(HIDDEN if command == "XADD" else "XADD", name, "*", "n", "1")
         made.append(name)
     return Ref(Kind.STREAM, made[0]), Ref(Kind.STREAM, made[1])
