@@ -57,6 +57,22 @@ class NamedOrigin:
         return tuple(filter(None, (self.origin, *self.others)))
 
 
+class Templates:
+    """Several templates. Most of ten thousand names have none of their words, which is all that is asked of them."""
+
+    __slots__ = ("_pattern", "_words")
+
+    def __init__(self, templates: Sequence[str]) -> None:
+        self._pattern = re.compile("|".join(_spelt(each, WORDS) for each in templates) or r"(?!)", SPELT_ALIKE)
+        words = {max(_literals(each), key=len, default="") for each in templates}
+        self._words = [word for word in words if not any(other in word for other in words - {word})]
+
+    def fit(self, name: str) -> bool:
+        """Whether one of them fits."""
+        lower = name.lower()
+        return any(word in lower for word in self._words) and self._pattern.fullmatch(name) is not None
+
+
 class DestinationNames:
     """The names of all conventions. What was asked about once is remembered."""
 
@@ -66,9 +82,10 @@ class DestinationNames:
         """`rules` in the order in which they are asked."""
         self._rules = rules
         self._known: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
-        self._dead = _any_of([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
+        self._dead = Templates([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
         self._retries = {
-            kind: _any_of([name for one in rules if kind in one.brokers for name in one.retries]) for kind in BrokerKind
+            kind: Templates([name for one in rules if kind in one.brokers for name in one.retries])
+            for kind in BrokerKind
         }
 
     def dead_letters(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
@@ -77,12 +94,12 @@ class DestinationNames:
         if key not in self._known:
             if len(self._known) >= MOST_NAMES:
                 self._known.clear()
-            self._known[key] = self._matched(broker, name) if self._dead.fullmatch(name) else None
+            self._known[key] = self._matched(broker, name) if self._dead.fit(name) else None
         return self._known[key]
 
     def is_retry(self, broker: BrokerKind, name: str) -> bool:
         """Whether a name is that of a place where messages wait for another try."""
-        return self._retries[broker].fullmatch(name) is not None
+        return self._retries[broker].fit(name)
 
     def _matched(self, broker: BrokerKind, name: str) -> NamedOrigin | None:
         here = [one for one in self._rules if broker in one.brokers]
@@ -97,6 +114,11 @@ class DestinationNames:
                 first = named.pop(0) if any(said[0][1]) else ""
                 return NamedOrigin(said[0][0].convention, ORIGIN_KINDS[broker], first, tuple(named), needs_origin)
         return None
+
+
+def _literals(template: str) -> list[str]:
+    """What a template says by itself, in lower case."""
+    return [part.lower() for part in PARTS.split(template) if part and part not in WORDS]
 
 
 def _origins(templates: Sequence[str], name: str) -> list[str]:
@@ -119,11 +141,6 @@ def _spellings(broker: BrokerKind, origin: str) -> tuple[str, ...]:
 @lru_cache(maxsize=1024)
 def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(_spelt(template, {**WORDS, "{origin}": r"(?P<origin>.+)"}), SPELT_ALIKE)
-
-
-def _any_of(templates: Sequence[str]) -> re.Pattern[str]:
-    """Fits what one of the templates fits; nothing where there is none."""
-    return re.compile("|".join(_spelt(each, WORDS) for each in templates) or r"(?!)", SPELT_ALIKE)
 
 
 def _spelt(template: str, words: Mapping[str, str]) -> str:
