@@ -52,6 +52,17 @@ def topics(kafka_url: str) -> Iterator[KafkaStage]:
     made.close()
 
 
+async def test_a_list_that_is_a_part_says_so(streams: RedisStage) -> None:
+    """The rule over a list says that the search for streams was cut."""
+    pipe = streams.client.pipeline(transaction=False)
+    for number in range(5000):
+        pipe.set(f"{streams.prefix}:k{number}", "")
+    pipe.execute()
+    streams.stream("work", 1)
+    async with at_console(Console((f"{streams.url}?scan-keys=1000", ""))) as user:
+        await user.is_at("DestinationsPlace").sees("ø the search ended after 1,000 keys")
+
+
 @asynccontextmanager
 async def silent() -> AsyncIterator[int]:
     """A port that takes connections and never says a word."""

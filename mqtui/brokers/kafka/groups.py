@@ -80,13 +80,13 @@ async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
     names = [one.group_id for one in plain]
     offsets = await connection.call("asking for commits", lambda: committed(admin, names))
     found: list[Group] = []
-    untold = [f"a coordinator did not tell its groups ({said_of(error_of(error))})" for error in listed.errors]
+    untold = [f"a coordinator did not tell its groups: {said_of(error_of(error))}" for error in listed.errors]
     untold += await _lost_coordinators(connection)
     for one in plain:
         told, commits = described[one.group_id], offsets[one.group_id]
         reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
         if isinstance(commits, str):
-            untold.append(f"what group {one.group_id} reads was not told ({commits})")
+            untold.append(f"what group {one.group_id} reads was not told: {commits}")
         found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
     return found, untold
 
@@ -98,7 +98,8 @@ async def _lost_coordinators(connection: Connection) -> list[str]:
     except (NotFound, NotAuthorised):
         return []
     lost, all_ = len(topic.leaderless), len(topic.partitions)
-    return [f"{lost} of {all_} partitions of {OFFSETS} have no leader, and their groups no coordinator"] if lost else []
+    told = f"some groups have no coordinator: {lost} of {all_} partitions of {OFFSETS} have no leader"
+    return [told] if lost else []
 
 
 def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:

@@ -103,14 +103,13 @@ class StreamCatalog:
         """Why streams of other servers are not seen: this is one node of a cluster, and was not asked as one (D8)."""
         if self._nodes.clustered or await self._server.mode() != "cluster":
             return ()
-        return ("this is one node of a Redis Cluster: what the others hold is missing; redis+cluster:// shows it all",)
+        return ("one node of a Redis Cluster: what the others hold is missing; redis+cluster:// shows it all",)
 
     @property
     def cut(self) -> str:
         """What is said where the search for streams was cut."""
-        return (
-            f"the search for streams ended after {self._nodes.options.scan_keys:,} keys (scan-keys): there may be more"
-        )
+        looked = self._nodes.options.scan_keys
+        return f"the search ended after {looked:,} keys: there may be more streams (scan-keys)"
 
     async def names(self) -> AsyncIterator[tuple[list[Ref], bytes | None]]:
         """Streams as they are found, each once. The cursor is None, but for the last page of a search cut short."""

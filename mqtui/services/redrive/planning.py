@@ -346,10 +346,12 @@ async def _watch_risks(session: Session, order: Order, targets: Sequence[Ref], r
 
 
 async def _is_unread(broker: Broker, target: Ref) -> bool:
+    """Whether nobody reads it, as far as all groups could be asked about."""
     try:
-        return not any(group.members for group in await broker.groups.groups(target))
+        groups = await broker.groups.groups(target)
     except MqtuiError:
         return False
+    return not groups.missing and not any(group.members for group in groups)
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

@@ -54,7 +54,12 @@ class Listing(Place, Generic[Item]):
             marked = f"{len(self.table.lines.marks):,} marked"
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
         parts += [f"reading {desk.kind} …" for desk in self.console.desks if there and not_read(desk)]
-        parts += [f"ø {missing}" for desk in self.console.desks if desk.seen for missing in desk.seen.partial[:1]]
+        parts += [
+            f"ø {missing.partition(':')[0]}"
+            for desk in self.console.desks
+            if desk.seen
+            for missing in desk.seen.partial[:1]
+        ]
         return " · ".join(dict.fromkeys(parts))
 
     def refresh_figures(self) -> None:
