@@ -28,7 +28,7 @@ EVERY = 2.0
 @options.thing("group", required=False)
 @click.option("--watch", is_flag=True, help="Look again every 2 s, until ctrl+c.")
 @click.option("--warn", type=click.IntRange(0), metavar="N", help="Say so on stderr from this lag on.")
-@click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 from this lag on, or where it is unknown.")
+@click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 unless all lag is surely below.")
 @options.as_json
 def lag(*, target: str, group: Named | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool) -> None:
     """How far consumer groups are behind. Unknown lag is `?`, never 0."""

@@ -74,7 +74,7 @@ def shown_name(name: str) -> str | Json:
 
 
 def figure_json(figure: Figure) -> int | float | Json | None:
-    """A number, `{"about": n}`, `{"at_least": n}` (each with `why` where it is known), or None."""
+    """A number, `{"about": n}`, `{"at_least": n}`, `{"at_most": n}` (each with `why` where it is known), or None."""
     if figure.sort is Sort.EXACT or figure.number is None:
         return figure.number
     told: Json = {figure.sort.value: figure.number}
