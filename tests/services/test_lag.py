@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mqtui.domain.errors import NotFound
-from mqtui.domain.figure import Figure, about, at_least, exact, unknown
+from mqtui.domain.figure import Figure, about, at_least, at_most, exact, unknown
 from mqtui.domain.resource import Kind, Ref, parse
 from mqtui.domain.topology import GroupLag
 from mqtui.services import lag
@@ -67,6 +67,10 @@ def row(name: str, total: Figure) -> GroupLag:
         (exact(30), 5, 20, 1, 0),
         (exact(0), 0, None, 0, 1),
         (about(12, "sampled"), None, 10, 1, 0),
+        (about(3, "a sum of bounds"), None, 10, 1, 0),
+        (at_most(9, "markers"), None, 10, 0, 0),
+        (at_most(10, "markers"), None, 10, 1, 0),
+        (at_most(10, "markers"), 10, 20, 0, 1),
         (unknown("no committed offset"), None, 10, 1, 0),
         (unknown("no committed offset"), 5, None, 0, 1),
         (unknown("no committed offset"), None, None, 0, 0),
@@ -88,3 +92,10 @@ def test_a_verdict_names_each_group() -> None:
     rows = [row("a", exact(5)), row("b", unknown("no committed offset")), row("c", exact(50))]
     verdict = lag.judge(rows, warn=None, fail=50)
     assert verdict.failed == ("b: lag unknown: no committed offset", "c: lag 50 is 50 or more")
+
+
+def test_a_check_over_a_part_or_nothing_fails() -> None:
+    assert lag.judge([], warn=None, fail=10).failed == ("no group: there is none that could be behind",)
+    assert lag.judge([], warn=None, fail=None).failed == ()
+    verdict = lag.judge([row("a", exact(1))], ["some groups have no coordinator"], warn=None, fail=10)
+    assert verdict.failed == ("lag unknown in part: some groups have no coordinator",)
