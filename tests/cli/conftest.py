@@ -14,7 +14,6 @@ import pytest
 from mqtui.demo.session import DemoSession
 from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
-from tests.cli.forking import ForkedMqtui, Forker
 from tests.cli.grounds import Ground, ground_of
 
 
@@ -47,19 +46,6 @@ def shop(kafka_url: str, rabbitmq_url: str, redis_url: str) -> Iterator[Shop]:
 def mqtui(tmp_path: Path) -> Mqtui:
     """Mqtui with folders of its own and a bundle key."""
     return Mqtui(tmp_path, base64.urlsafe_b64encode(os.urandom(32)).decode())
-
-
-@pytest.fixture(scope="session")
-def forker() -> Iterator[Forker]:
-    """What forks commands."""
-    with Forker() as running:
-        yield running
-
-
-@pytest.fixture
-def quick(tmp_path: Path, forker: Forker) -> ForkedMqtui:
-    """Mqtui as `mqtui`, each command forked from a process that has loaded everything."""
-    return ForkedMqtui(tmp_path, base64.urlsafe_b64encode(os.urandom(32)).decode(), forker=forker)
 
 
 @pytest.fixture(params=list(BrokerKind))

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from mqtui.domain.spelling import join
-from tests.cli.forking import ForkedMqtui
+from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.cli.test_foreign_text import tell
 
@@ -42,11 +42,11 @@ def client(redis: Ground) -> Iterator[Redis]:
     made.close()
 
 
-def test_the_name_as_it_stands_is_the_one_that_is_emptied(quick: ForkedMqtui, redis: Ground, client: Redis) -> None:
+def test_the_name_as_it_stands_is_the_one_that_is_emptied(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
     name = f"{redis.world.prefix}:dlq"
     literal = f"stream:{name}"
     client.xadd(literal, {"a": "1", "dlq_reason": "x"})
-    assert "a=1" in quick("peek", redis.url, literal).ok().text
+    assert "a=1" in mqtui("peek", redis.url, literal).ok().text
     client.xadd(name, {"customer": "other", "dlq_reason": "x"})
     spelled = f"stream:{literal} is the stream {literal}, {name} is the stream {name}"
     for words in (
@@ -56,86 +56,86 @@ def test_the_name_as_it_stands_is_the_one_that_is_emptied(quick: ForkedMqtui, re
         ("redrive", "--yes"),
         ("publish", "--value", "x", "--yes"),
     ):
-        quick(words[0], redis.url, literal, *words[1:]).refused(4, f"{literal} is the name of 2 things", spelled)
+        mqtui(words[0], redis.url, literal, *words[1:]).refused(4, f"{literal} is the name of 2 things", spelled)
     assert (client.xlen(literal), client.xlen(name)) == (1, 1)
     for typed, key in ((f"stream:{literal}", literal), (name, name)):
-        quick("publish", redis.url, typed, "--value", "x", "--yes").ok()
+        mqtui("publish", redis.url, typed, "--value", "x", "--yes").ok()
         assert client.xlen(key) == 2, typed
-    quick("discard", redis.url, literal, "--kind", "stream", "--yes").ok()
+    mqtui("discard", redis.url, literal, "--kind", "stream", "--yes").ok()
     assert (client.xlen(literal), client.xlen(name)) == (0, 2)
 
 
-def test_letters_go_to_the_name_as_it_stands(quick: ForkedMqtui, redis: Ground, client: Redis) -> None:
+def test_letters_go_to_the_name_as_it_stands(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
     trap = f"{redis.world.prefix}trap"
     client.xadd(f"stream:{trap}:dlq", {"a": "1"})
     client.xadd(f"stream:{trap}", {"a": "0"})
-    quick("redrive", redis.url, f"stream:{trap}:dlq", "--to", f"stream:{trap}", "--yes").ok()
+    mqtui("redrive", redis.url, f"stream:{trap}:dlq", "--to", f"stream:{trap}", "--yes").ok()
     assert (client.xlen(f"stream:{trap}"), client.xlen(f"stream:{trap}:dlq")) == (2, 0)
     client.xadd(trap, {"a": "0"})
     client.xadd(f"stream:{trap}:dlq", {"a": "1"})
     words = ("redrive", redis.url, f"stream:{trap}:dlq", "--yes", "--to", f"stream:{trap}")
-    quick(*words).refused(4, "is the name of 2 things")
-    quick(*words, "--to-kind", "stream").ok()
+    mqtui(*words).refused(4, "is the name of 2 things")
+    mqtui(*words, "--to-kind", "stream").ok()
     assert (client.xlen(trap), client.xlen(f"stream:{trap}")) == (1, 3)
 
 
-def test_what_the_list_shows_is_read_back(quick: ForkedMqtui, redis: Ground, client: Redis) -> None:
+def test_what_the_list_shows_is_read_back(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
     """Every name, typed as `ls` shows it, is looked at; of two that are shown alike both spellings are told."""
     for number, odd in enumerate(ODD):
         tell(client, "XADD", odd, "*", "number", str(number))
-    rows = [line.split("  stream ")[0].rstrip() for line in quick("ls", redis.url).ok().text.splitlines()[1:]]
+    rows = [line.split("  stream ")[0].rstrip() for line in mqtui("ls", redis.url).ok().text.splitlines()[1:]]
     assert rows.count("bad␊row") == 2
     for number, shown in ((0, "s:plain"), (1, "stream:stream:x"), (4, "a b"), (6, "␛[0m"), (9, "\\xff"), (10, "*")):
         assert shown in rows
-        assert f"number={number}" in quick("peek", redis.url, shown).ok().text
-    assert "number=11" in quick("peek", redis.url, "stream:").ok().text
-    told = quick("peek", redis.url, "bad␊row").refused(4, "is the name of 2 things").err
+        assert f"number={number}" in mqtui("peek", redis.url, shown).ok().text
+    assert "number=11" in mqtui("peek", redis.url, "stream:").ok().text
+    told = mqtui("peek", redis.url, "bad␊row").refused(4, "is the name of 2 things").err
     assert "$'bad\\nrow'" in told
-    assert "number=8" in quick("peek", redis.url, "bad␊row", "--kind", "stream").ok().text
-    assert "number=2" in quick("peek", redis.url, "--", "-n").ok().text
+    assert "number=8" in mqtui("peek", redis.url, "bad␊row", "--kind", "stream").ok().text
+    assert "number=2" in mqtui("peek", redis.url, "--", "-n").ok().text
 
 
-def test_a_queue_and_an_exchange_of_one_name(quick: ForkedMqtui, rabbitmq: Ground) -> None:
+def test_a_queue_and_an_exchange_of_one_name(mqtui: Mqtui, rabbitmq: Ground) -> None:
     name = rabbitmq.world.create("both").name
     host, port = rabbitmq.world.address.hosts[0]
     with pika.BlockingConnection(pika.ConnectionParameters(host, port)) as connection:
         channel = connection.channel()
         channel.exchange_declare(name, cast("Any", "fanout"))
         try:
-            listed = quick("ls", rabbitmq.url).ok().text
+            listed = mqtui("ls", rabbitmq.url).ok().text
             assert f"\nqueue:{name} " in listed and f"\nexchange:{name} " in listed
             both = f"queue:{name} is the queue {name}, exchange:{name} is the exchange {name}"
-            quick("publish", rabbitmq.url, name, "--value", "x", "--yes").refused(4, both)
-            quick("publish", rabbitmq.url, f"queue:{name}", "--value", "here", "--yes").ok()
-            assert "here" in quick("peek", rabbitmq.url, name).ok().text
+            mqtui("publish", rabbitmq.url, name, "--value", "x", "--yes").refused(4, both)
+            mqtui("publish", rabbitmq.url, f"queue:{name}", "--value", "here", "--yes").ok()
+            assert "here" in mqtui("peek", rabbitmq.url, name).ok().text
         finally:
             channel.exchange_delete(name)
 
 
-def test_nothing_of_that_name_is_told_in_both_its_kinds(quick: ForkedMqtui, rabbitmq: Ground) -> None:
+def test_nothing_of_that_name_is_told_in_both_its_kinds(mqtui: Mqtui, rabbitmq: Ground) -> None:
     ref = rabbitmq.world.create("dead")
     told = "There is no queue 'nothere' and no exchange 'nothere'"
-    quick("publish", rabbitmq.url, "nothere", "--value", "x", "--yes").refused(1, told)
-    quick("tail", rabbitmq.url, "nothere").refused(1, told)
-    quick("redrive", rabbitmq.url, ref.name, "--to", "nothere", "--yes").refused(1, told)
+    mqtui("publish", rabbitmq.url, "nothere", "--value", "x", "--yes").refused(1, told)
+    mqtui("tail", rabbitmq.url, "nothere").refused(1, told)
+    mqtui("redrive", rabbitmq.url, ref.name, "--to", "nothere", "--yes").refused(1, told)
 
 
-def test_a_group_by_its_name_as_it_stands(quick: ForkedMqtui, redis: Ground, client: Redis) -> None:
+def test_a_group_by_its_name_as_it_stands(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
     stream = f"group:{redis.world.prefix}"
     client.xgroup_create(stream, "g", "0", mkstream=True)
-    (row,) = quick("lag", redis.url, f"{stream}/g", "--json").ok().rows()
+    (row,) = mqtui("lag", redis.url, f"{stream}/g", "--json").ok().rows()
     assert row["group"] == f"{stream}/g"
     client.xgroup_create(redis.world.prefix, "g", "0", mkstream=True)
-    quick("lag", redis.url, f"{stream}/g").refused(4, "is the name of 2 groups", f"{redis.world.prefix}/g")
-    (row,) = quick("lag", redis.url, f"{stream}/g", "--kind", "group", "--json").ok().rows()
+    mqtui("lag", redis.url, f"{stream}/g").refused(4, "is the name of 2 groups", f"{redis.world.prefix}/g")
+    (row,) = mqtui("lag", redis.url, f"{stream}/g", "--kind", "group", "--json").ok().rows()
     assert row["group"] == f"{stream}/g"
 
 
-def test_the_audit_keeps_a_command_that_runs_again(quick: ForkedMqtui, redis: Ground, client: Redis) -> None:
+def test_the_audit_keeps_a_command_that_runs_again(mqtui: Mqtui, redis: Ground, client: Redis) -> None:
     odd = f"{redis.world.prefix}it's\n\x1b]2;T\x07"
     client.xadd(odd, {"a": "1"})
-    quick("publish", redis.url, odd, "--value", "x", "--yes").ok()
-    (begun, *_) = [row for row in quick("audit", "--json").ok().rows() if row["event"] == "begin"]
+    mqtui("publish", redis.url, odd, "--value", "x", "--yes").ok()
+    (begun, *_) = [row for row in mqtui("audit", "--json").ok().rows() if row["event"] == "begin"]
     assert begun["command"].isprintable()
     word = subprocess.run(["bash", "-c", f'set -- {begun["command"]}; printf %s "$4"'], capture_output=True, check=True)
     assert word.stdout.decode() == odd and join([odd]) in begun["command"]
