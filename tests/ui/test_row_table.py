@@ -12,6 +12,8 @@ from textual.events import MouseScrollDown
 
 from mqtui.domain.errors import BadInput
 from mqtui.ui.filters import compiled
+from mqtui.ui.render.destinations import Destinations
+from mqtui.ui.render.groups import Groups
 from mqtui.ui.render.rows import LEAST, aligned, fitted
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.bench import Bench, Thing, Things, bench, things
@@ -239,6 +241,7 @@ ROWS = [Thing("orders", 57_312, 1), Thing("orders.DLQ", 31, 2), Thing("Payments"
         "is:dead": ["orders.DLQ"],
         "is:stuck": ["orders"],
         "name:dlq": ["orders.DLQ"],
+        '"size>1k"': [],
         "!": ["orders", "orders.DLQ", "Payments", "a b"],
         '"open': [],
     }.items(),
@@ -252,6 +255,19 @@ def test_the_filter(text: str, names: list[str]) -> None:
 def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
         compiled(text, Things())
+
+
+def test_a_column_that_is_not_there_is_told() -> None:
+    with pytest.raises(BadInput) as caught:
+        compiled("lag>1k", Things())
+    assert "no column lag here: there are name, size" in caught.value.title
+
+
+def test_the_words_of_the_manual_work_on_both_lists() -> None:
+    """What is behind is a group's lag and a destination's backlog: each list knows both words."""
+    for renderer in (Destinations("▁█"), Groups("▁█")):
+        for text in ("lag>1k", "backlog>1k", "!lag>=0", "kind:queue", "is:dead"):
+            assert compiled(text, renderer) is not None
 
 
 @pytest.mark.parametrize(
