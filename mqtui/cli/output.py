@@ -48,9 +48,9 @@ class Output:
 
     def json_line(self, value: object) -> None:
         """One JSON object on a line of stdout."""
-        import orjson
+        from mqtui.services.jsonlines import dump
 
-        self.raw(orjson.dumps(value))
+        self.raw(dump(value))
 
     def raw(self, line: bytes) -> None:
         """One ready JSON line."""
@@ -97,11 +97,10 @@ class Output:
     def error(self, error: MqtuiError, exit_code: int) -> None:
         """A title, what happened, what to do, on stderr."""
         if self.json:
-            import orjson
-
             from mqtui.services.json_rows import error_row
+            from mqtui.services.jsonlines import dump
 
-            click.echo(orjson.dumps(error_row(error, exit_code)).decode(), err=True)
+            click.echo(dump(error_row(error, exit_code)).decode(), err=True)
             return
         self.note(f"✗ {error.title}")
         for part in (error.detail, error.hint):

@@ -54,10 +54,7 @@ def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
     if decoded is not None:
         line["decoded"] = orjson.Fragment(decoded.text)
         line["codec"] = decoded.codec
-    try:
-        return orjson.dumps(line)
-    except TypeError:
-        return orjson.dumps(_with_names(line))
+    return dump(line)
 
 
 def shown(value: bytes) -> str | Json:
@@ -112,15 +109,26 @@ def _add_envelope(line: Json, envelope: Envelope) -> None:
     add_figures(line, left=envelope.left)
 
 
-def _with_names(line: Json) -> Json:
-    """The same line with every name that is not UTF-8 as `{"base64"}`."""
-    for name in ("resource", "exchange", "routing_key"):
-        if name in line:
-            line[name] = shown_name(line[name])
-    if "headers" in line:
-        line["headers"] = [(shown_name(header[0]), *header[1:]) for header in line["headers"]]
-    if "properties" in line:
-        line["properties"] = {
-            name: shown_name(value) if isinstance(value, str) else value for name, value in line["properties"].items()
-        }
-    return line
+def dump(value: object) -> bytes:
+    """JSON; names that are not UTF-8 are `{"base64"}`, numbers of more than 64 bits their digits."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return orjson.dumps(_exact(value))
+
+
+def _exact(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_clean(name): _exact(content) for name, content in value.items()}
+        case list() | tuple():
+            return [_exact(each) for each in value]
+        case str():
+            return shown_name(value)
+        case int() if not -(2**63) <= value < 2**64:
+            return orjson.Fragment(str(value))
+    return value
+
+
+def _clean(name: str) -> str:
+    return name_bytes(name).decode("utf-8", "replace")

@@ -13,7 +13,7 @@ from mqtui.brokers.rabbitmq.policies import effective
 from mqtui.brokers.rabbitmq.routes import Routes, setting
 from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import Figure, about, exact, unknown
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
 
 NAMES = "name,type,durable,auto_delete,exclusive,arguments,internal"
@@ -21,11 +21,18 @@ TOTALS: Mapping[str, str | int] = {"disable_stats": "true", "enable_queue_totals
 MANY = 2_000
 """From this many queues on their depths are the sampled ones: asking each for its own costs the broker too much."""
 
+LONGEST = 255
 SAMPLED = "sampled by the management API, up to 5 s old"
 TAKEN = ("ack", "deliver_no_ack", "get_no_ack")
 """The rates at which messages leave a queue for good."""
 
 NO_FIGURE = unknown("the management API has no figure yet")
+
+
+def may_be_a_name(name: str) -> bool:
+    """Whether something can be called so. RabbitMQ takes line breaks out of a name: another queue would answer."""
+    raw = name_bytes(name)
+    return len(raw) <= LONGEST and not {"\r", "\n"} & set(name) and raw.decode("utf-8", "replace") == name
 
 
 class RabbitCatalog:
@@ -87,6 +94,8 @@ class RabbitCatalog:
             NotFound: there is no such thing.
             Unsupported: a stream, and no management API to tell it from a queue.
         """
+        if not may_be_a_name(ref.name):
+            raise NotFound(f"There is no {ref.kind} {ref.name!r}", "Names are up to 255 bytes of UTF-8 in one line.")
         if ref.kind is Kind.EXCHANGE:
             return await self._exchange(ref.name)
         if ref.kind not in (Kind.QUEUE, Kind.STREAM):

@@ -18,11 +18,13 @@ from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.options import HINT, Options
-from mqtui.domain.errors import BrokerTrouble, Unsupported
+from mqtui.domain.errors import BrokerTrouble, NotFound, Unsupported
 from mqtui.domain.resource import name_bytes
 
 Row = Mapping[str, Any]
 PAGE = 500
+DOTS = (".", "..")
+"""Names that mean another folder in the path of a URL, however they are written: they are looked for in lists."""
 
 
 def encoded(name: str) -> str:
@@ -84,24 +86,40 @@ class Management:
 
     async def queue(self, name: str) -> Row:
         """One queue with arguments, policy and sampled figures."""
-        found: Row = await self.get("queues/{vhost}/" + encoded(name), f"queue {name}")
-        return found
+        return await self._one("queues", name, f"queue {name}")
 
     async def exchange(self, name: str) -> Row:
         """One exchange with type, arguments and policy."""
-        found: Row = await self.get("exchanges/{vhost}/" + encoded(name), f"exchange {name}")
-        return found
+        return await self._one("exchanges", name, f"exchange {name}")
+
+    async def _one(self, list_name: str, name: str, what: str) -> Row:
+        if name not in DOTS:
+            found: Row = await self.get(f"{list_name}/{{vhost}}/{encoded(name)}", what)
+            return found
+        async for page in self.pages(f"{list_name}/{{vhost}}", what):
+            for row in page:
+                if row["name"] == name:
+                    return row
+        raise NotFound(f"There is no {what}")
 
     async def bindings(self, exchange: str) -> Sequence[Row]:
         """What an exchange sends on: rows with `destination`, `destination_type`, `routing_key` and `arguments`."""
+        told: Sequence[Row]
+        if exchange in DOTS:
+            told = await self.get("bindings/{vhost}", f"bindings of exchange {exchange}")
+            return [row for row in told if row["source"] == exchange]
         path = "exchanges/{vhost}/" + encoded(exchange) + "/bindings/source"
-        found: Sequence[Row] = await self.get(path, f"bindings of exchange {exchange}")
-        return found
+        told = await self.get(path, f"bindings of exchange {exchange}")
+        return told
 
     async def queue_bindings(self, queue: str) -> Sequence[Row]:
         """What leads to a queue: rows with `source`, `routing_key` and `arguments`."""
-        found: Sequence[Row] = await self.get("queues/{vhost}/" + encoded(queue) + "/bindings", f"bindings of {queue}")
-        return found
+        told: Sequence[Row]
+        if queue in DOTS:
+            told = await self.get("bindings/{vhost}", f"bindings of {queue}")
+            return [row for row in told if (row["destination_type"], row["destination"]) == ("queue", queue)]
+        told = await self.get("queues/{vhost}/" + encoded(queue) + "/bindings", f"bindings of {queue}")
+        return told
 
     async def consumers(self) -> Sequence[Row]:
         """All consumers of the vhost."""
