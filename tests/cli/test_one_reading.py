@@ -139,3 +139,12 @@ def test_the_audit_keeps_a_command_that_runs_again(mqtui: Mqtui, redis: Ground, 
     assert begun["command"].isprintable()
     word = subprocess.run(["bash", "-c", f'set -- {begun["command"]}; printf %s "$4"'], capture_output=True, check=True)
     assert word.stdout.decode() == odd and join([odd]) in begun["command"]
+
+
+def test_a_name_that_no_queue_can_have_is_not_there(mqtui: Mqtui, rabbitmq: Ground) -> None:
+    """RabbitMQ takes line breaks out of what it is asked for, so the queue without them would answer."""
+    name = rabbitmq.world.create("broken").name
+    for url in (rabbitmq.url, rabbitmq.url.partition("?")[0]):
+        for odd in ("n" * 300, f"{name[:-1]}\n{name[-1]}", f"{name}\r", "\udcff"):
+            mqtui("peek", url, odd).refused(1, "There is no queue")
+            mqtui("publish", url, odd, "--value", "x", "--yes").refused(1, "There is no queue", "and no exchange")

@@ -1,5 +1,6 @@
 """Rows of plans, outcomes, causes, lag and errors, as published."""
 
+import json
 from pathlib import Path
 
 import orjson
@@ -29,7 +30,7 @@ from mqtui.domain.redrive import Guarantee, OffsetBounds, Selection, Source, Str
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.services import json_rows
-from mqtui.services.jsonlines import Json, add_figures, figure_json
+from mqtui.services.jsonlines import Json, add_figures, dump, figure_json
 
 GOLDEN = Path(__file__).parent / "golden"
 DLQ, ORDERS, STREAM = Ref(Kind.TOPIC, "orders.DLQ"), Ref(Kind.TOPIC, "orders"), Ref(Kind.STREAM, "payments")
@@ -143,3 +144,15 @@ def test_destination_group_and_pending_rows_survive_odd_names() -> None:
 def test_a_cause_without_words() -> None:
     row = json_rows.cause_row(Cause("0" * 8, "", "", "", "", 3, None, None))
     assert (row["cause"], row["exception"], row["message"], row["origin"]) == ("no reason recorded", None, None, None)
+
+
+def test_what_json_has_no_form_for_is_written_whole() -> None:
+    """A time of another calendar keeps its digits, a name that is not UTF-8 its bytes, wherever it stands in a row."""
+    row = {"n": 2**62 * 1000, "on": ["stream:\udcff", {"\udcfe": -(2**70)}], "plain": "x", "small": -1}
+    told = json.loads(dump(row))
+    assert told == {
+        "n": 2**62 * 1000,
+        "on": [{"base64": "c3RyZWFtOv8="}, {"\ufffd": -(2**70)}],
+        "plain": "x",
+        "small": -1,
+    }
