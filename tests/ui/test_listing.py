@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mqtui.ui.actions import ACTIONS
+from mqtui.ui.screens.causes import CausesPlace
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -141,3 +143,15 @@ async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:
         await user.presses("R").reads_in_line("a retry stage, its messages are alive")
         await user.presses("3").sees("2 retry stages", "orders.DLQ")
         assert "at work" not in user.picture
+
+
+async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> None:
+    """The keys of somebody who types ahead reach a place before it has a list."""
+    async with at_console(dev.console("shop")) as user:
+        await user.on_row("orders.DLQ").sees("† 54")
+        desk = next(desk for desk in user.console.desks if desk.seen is not None and desk.seen.places)
+        assert desk.seen is not None
+        place = CausesPlace(desk, desk.seen.places[0])
+        for action in (action for action in ACTIONS if action.id in place.does_itself):
+            await place.perform(action.id)
+        await user.on_row("orders.DLQ")

@@ -235,7 +235,11 @@ class Place(Screen[None]):
         return next(iter(self.query(RowTable)), None)
 
     async def perform(self, action_id: str) -> None:
-        """Do an action, or say why not."""
+        """Do an action, or say why not. A place that is not there to be seen yet does none of its own."""
+        if not self.stands:
+            if action_id in self.console.everywhere:
+                await self.console.do_everywhere(action_id)
+            return
         reason = self.obstacle(BY_ID[action_id])
         if reason is not None:
             self.line.why_not(reason)
