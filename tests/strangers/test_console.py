@@ -78,6 +78,7 @@ def test_the_console_walks_among_strangers(mqtui: Mqtui, worlds: Sequence[Strang
     environment = mqtui.environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
     places = [place for world in worlds for place in world.places if place.tag.startswith("s")]
     dead = [place for place in places if place.dead]
+    most = 5 if size[0] == 80 else 2  # what differs by width is the lists
     with Terminal([sys.executable, "-m", "mqtui", "all"], environment, size) as console:
         walk = Walk(console)
         console.wait(lambda screen: screen.display[0].count("●") == len(worlds), "all brokers are open")
@@ -86,9 +87,9 @@ def test_the_console_walks_among_strangers(mqtui: Mqtui, worlds: Sequence[Strang
         walk.press("3")
         walk.reads({place.tag for place in dead})
         walk.press("2", "g", "j", "\r", "j", "\x1b", "-", "G", "\r", "j", "\t", "j", "y", "c", "\x1b")
-        for tag in ("s03", "s42", "s51", "s70", "s73", "s81", "s82"):
+        for tag in ("s42", "s73", "s82", "s03", "s51", "s70", "s81")[:most]:
             walk.press("1", f"/{tag}\r", "g", "y", "c", "m", "\x1b", "P", "\x1b", "\r", "\r", *"JJwiu", *["\x1b"] * 3)
-        for number in range(0, len(dead), 2):
+        for number in range(0, 2 * most, 2):
             walk.press("3", "g", "j" * number, "\r", "e", "R", "\x1b", "D", "\x1b", "\r", "\r", "J", *["\x1b"] * 3)
         walk.press("5", "6", "0", "1", "?", "\x1b", "\x10", "\x1b", ":", "s0", "\t", "\x1b", "\x1b", "\x11")
         assert console.ended() == 0

@@ -22,6 +22,9 @@ OBEYED = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\
 EXCHANGES = ("s60", "s61", "s63")
 """They hold nothing."""
 
+MUCH = ("s42", "s50", "s51", "s73", "s74", "s80", "s81", "s82", "s86")
+"""They hold every body, time or header."""
+
 ENDS = (0, 1, 3, 4)
 
 
@@ -90,7 +93,7 @@ def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers) -> None:
     def look(numbered: tuple[int, Place]) -> None:
         number, place = numbered
         looks = [words_of("peek", world, place, "-n", "100", *(("--json",) if number % 2 else ()))]
-        if place.tag > "s40":
+        if place.tag in MUCH:
             looks = [words_of("peek", world, place, "-n", "100", *json_too) for json_too in ((), ("--json",))]
         done = [called(mqtui, *words) for words in looks]
         assert not any(each.code for each in done), (place, done)
@@ -100,8 +103,9 @@ def test_every_place_is_looked_at(mqtui: Mqtui, world: Strangers) -> None:
         ]
         assert {row for row in rows if isinstance(row, str)} <= {place.name}
 
+    chosen = [place for number, place in enumerate(world.places) if number % 2 or place.tag > "s40"]
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(look, enumerate(place for place in world.places if place.tag not in EXCHANGES)))
+        list(pool.map(look, enumerate(place for place in chosen if place.tag not in EXCHANGES)))
     no_mistake(mqtui)
 
 
