@@ -224,7 +224,7 @@ class Console(App[None], inherit_bindings=False):
 
     def say_in_line(self, text: str, tone: str = "warn") -> None:
         """Answer a key in the line of the place that is shown."""
-        if self.place is not None:
+        if self.place is not None and self.place.stands:
             self.place.line.why_not(text, tone)
 
     def copy(self, text: str, what: str) -> None:
