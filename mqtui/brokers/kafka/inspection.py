@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.kafka_python import transaction
 from mqtui.brokers.kafka.offsets import ask_offsets, numbers, why_missing
 from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
@@ -60,7 +61,7 @@ async def _state(connection: Connection, source: Source) -> tuple[list[str], lis
     try:
         topic = await describe(connection, name)
     except NotFound:
-        if await _may_create(connection):
+        if await connection.call("asking for rights", partial(_may_create, connection)):
             steps.append(CreateStateTopic(name))
         else:
             missing.append(f"the topic {name} is missing and the right to create it too (Create on topic {name})")
@@ -81,12 +82,15 @@ async def _state(connection: Connection, source: Source) -> tuple[list[str], lis
     return missing, steps, risks
 
 
-async def _may_create(connection: Connection) -> bool:
-    """Whether topics may be created. A right on the one name alone is not told by the broker before the try."""
-    admin = connection.admin()
-    asked = admin.describe_cluster(include_authorized_operations=True, request_timeout=ANSWER)
-    told = await connection.ask(asked, "asking for rights")
-    return AclOperation.CREATE in (told.authorized_operations or ())
+def _may_create(connection: Connection) -> bool:
+    """Whether topics may be created. A right on the one name alone is not told by the broker before the try.
+
+    Nor is any by a controller that does not answer: then the try tells (K19).
+    """
+    asked = connection.admin().describe_cluster(include_authorized_operations=True, request_timeout=ANSWER)
+    if not connection.controller_answers([asked]):
+        return True
+    return AclOperation.CREATE in (answer_of(asked).authorized_operations or ())
 
 
 async def _shape(connection: Connection, topic: Topic) -> list[Risk]:
