@@ -26,6 +26,7 @@ from mqtui.ui.coach import Coach
 from mqtui.ui.garbage import Garbage
 from mqtui.ui.glyphs import Glyphs, wanted
 from mqtui.ui.habits import Habits
+from mqtui.ui.hangup import terminal_is_gone
 from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.trail import Trail
@@ -143,6 +144,8 @@ class Console(App[None], inherit_bindings=False):
             place.refresh_figures()
             place.draw_frame()
         self.garbage.turn()
+        if terminal_is_gone():
+            self.exit()
 
     async def on_event(self, event: events.Event) -> None:
         """Throw keys away that were typed before what they would answer was painted."""
