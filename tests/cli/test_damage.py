@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,8 @@ def test_an_emptied_bundle_and_a_lost_one_are_refused(mqtui: Mqtui, redis: Groun
 def test_a_flipped_byte_in_the_journal_is_called_damage(mqtui: Mqtui, redis: Ground) -> None:
     run, _ = moved(mqtui, redis)
     journal = mqtui.folder / "state" / "runs.sqlite"
+    with closing(sqlite3.connect(journal)) as folding:
+        folding.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     whole = journal.read_bytes()
     journal.write_bytes(whole[:16] + b"\xff" * 200 + whole[216:])
     for words in (("runs",), ("runs", "show", run), ("runs", "putback", run, "--dry-run")):

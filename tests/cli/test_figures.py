@@ -185,8 +185,12 @@ async def test_what_comes_in_is_not_the_change_of_depth(
         return (row.rate_in.number or 0) > 0 and row.rate_in.sort is Sort.ABOUT and (row.messages.number or 0) < 10
 
     await eventually(told, "RabbitMQ tells the rate of a queue that stays empty")
-    idle = (await listed(shop.urls["rabbitmq"]))[RabbitNames(shop.prefix).refunds_errors]
-    assert idle.rate_in.number in (0.0, None)
+
+    async def idle() -> bool:
+        row = (await listed(shop.urls["rabbitmq"]))[RabbitNames(shop.prefix).refunds_errors]
+        return row.rate_in.number in (0.0, None)
+
+    await eventually(idle, "RabbitMQ tells that nothing comes into a queue of letters any more")
     ref = topics.topic("work")
     topics.fill(ref, 10)
     stream = streams.name("s")
