@@ -30,9 +30,10 @@ def test_add_list_show_test_remove(mqtui: Mqtui, rabbitmq: Ground) -> None:
 def test_a_profile_of_several_brokers(mqtui: Mqtui, kafka: Ground, redis: Ground) -> None:
     profile(mqtui, kafka, "shop")
     profile(mqtui, redis, "shop")
-    mqtui("ls", "shop").refused(2, "shop/kafka", "shop/redis")
-    assert [row["broker"] for row in mqtui("profile", "test", "shop", "--json").ok().rows()] == ["kafka", "redis"]
     dlq, _ = redis.pair(1)
+    assert f"shop/redis  {dlq.name}" in mqtui("ls", "shop").ok().text
+    mqtui("peek", "shop", "orders").refused(2, "shop/kafka", "shop/redis")
+    assert [row["broker"] for row in mqtui("profile", "test", "shop", "--json").ok().rows()] == ["kafka", "redis"]
     run = mqtui("redrive", "shop/redis", dlq.name, "--yes", "--json").ok().rows()[-1]["run"]
     assert mqtui("runs", "--json").ok().rows()[0]["target"] == "shop/redis"
     mqtui("runs", "putback", run, "--yes").ok()

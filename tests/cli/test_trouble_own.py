@@ -125,7 +125,7 @@ def test_redis_without_the_right_to_delete(mqtui: Mqtui, own_redis: str) -> None
     assert ground.numbers(origin) == []
     assert ground.numbers(dlq) == [0, 1, 2]
     with Redis.from_url(own_redis) as client:
-        assert not list(client.scan_iter(match="mqtui:*"))
+        assert not list(client.scan_iter(match=f"mqtui:*{dlq.name}*"))
     ground.world.close()
 
 

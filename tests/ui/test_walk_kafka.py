@@ -89,7 +89,7 @@ class Cluster:
         self._reader.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
     dlq, origin = ground.pair(5)
     ground.world.put(origin, [ground.world.letter(number) for number in range(9)])

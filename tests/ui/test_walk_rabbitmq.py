@@ -84,7 +84,7 @@ def stage(ground: Ground, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     host.close()
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str, str], folders: Path) -> None:
     host, dlq, origin, quorum = stage
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq, "--limit", "1", "--yes")
@@ -109,7 +109,7 @@ async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str
     assert {redelivered for _, _, redelivered in host.spent(origin)} == {False}
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_what_was_paid_for_is_shown_from_memory(stage: tuple[Host, str, str, str]) -> None:
     host, dlq, _, quorum = stage
     paid: list[str] = []

@@ -41,7 +41,7 @@ def held(client: redis.Redis) -> object:
     return call("INFO", "persistence")["rdb_changes_since_last_save"], found
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     dlq, origin = ground.pair(5)
     ground.world.put(origin, [ground.world.letter(number) for number in range(9)])
