@@ -128,7 +128,7 @@ def test_a_saved_plan_is_of_one_broker(mqtui: Mqtui, tmp_path: Path, redis: Grou
 
 def test_two_redrives_of_one_topic_at_once(mqtui: Mqtui, kafka: Ground, tmp_path: Path) -> None:
     dlq, origin = kafka.pair(600)
-    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 10, "--yes", "--json")
+    first = mqtui.start("redrive", kafka.url, dlq.name, "--rate", 3, "--yes", "--json")
     until(lambda: kafka.world.depth(origin) > 0)
     colleague = Mqtui(tmp_path / "colleague", mqtui.bundle_key)
     colleague.folder.mkdir()
