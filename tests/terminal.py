@@ -14,6 +14,7 @@ import struct
 import subprocess
 import termios
 import threading
+from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic, perf_counter, sleep
 from types import TracebackType
@@ -124,18 +125,21 @@ class Terminal:
         return self.wait(lambda screen: any(words in row for row in screen.display), f"reading {words!r}", within)
 
     def painted(self, presses: Sequence[float], mark: Callable[[Screen], object]) -> list[float]:
-        """Milliseconds from each press to the output that changed what `mark` reads, in the presses' order."""
+        """Milliseconds from each press to the output that changed what `mark` reads, in the presses' order.
+
+        Keys that were answered together, so that nothing changed, wait for the next change; `inf` where none comes.
+        """
+        self.catch_up(presses[0])
+        seen: list[tuple[float, object]] = [(presses[0], mark(self.screen))]
+        while self._fed < len(self.output):
+            when, chunk = self.output[self._fed]
+            self._stream.feed(chunk)
+            self._fed += 1
+            if (now := mark(self.screen)) != seen[-1][1]:
+                seen.append((when, now))
+        changes = [when for when, _ in seen[1:]]
         waits: list[float] = []
         for press in presses:
-            self.catch_up(press)
-            before = mark(self.screen)
-            while self._fed < len(self.output):
-                when, chunk = self.output[self._fed]
-                self._stream.feed(chunk)
-                self._fed += 1
-                if mark(self.screen) != before:
-                    waits.append((when - press) * 1000)
-                    break
-            else:
-                waits.append(float("inf"))
+            after = bisect_right(changes, press)
+            waits.append((changes[after] - press) * 1000 if after < len(changes) else float("inf"))
         return waits

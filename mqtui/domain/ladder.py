@@ -34,6 +34,8 @@ def climb(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> Ladde
     A stage is a queue with a time to live that nobody reads, and whose dead letters go to a queue that is read or has a
     dead-letter route of its own; and every queue of a cycle.
     """
+    if not any(row.dead_letters_to for row in rows):
+        return Ladder({}, {})
     known = {row.ref: row for row in rows}
     to = {row.ref: tuple(ref for ref in row.dead_letters_to if ref in known) for row in rows if row.dead_letters_to}
     waits = {ref for ref in to if _sends_on(known[ref], is_retry)}

@@ -39,6 +39,10 @@ class Ref:
     kind: Kind
     name: str
 
+    def __hash__(self) -> int:
+        """By the name alone: few things share one, and a list of 10,000 rows asks some hundred thousand times."""
+        return hash(self.name)
+
     def __str__(self) -> str:
         return f"{self.kind}:{self.name}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -55,6 +56,10 @@ class Found:
     missing: tuple[str, ...] = ()
 
 
+SLICE = 1_000
+"""Destinations that are looked through before others on the event loop have their turn."""
+
+
 async def find(session: Session, conventions: Conventions, search: HeaderSearch | None = None) -> Found:
     """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
 
@@ -70,14 +75,18 @@ async def find_among(
     """Dead-letter destinations among those of a listing."""
     broker = session.broker.kind
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
+    await asyncio.sleep(0)
     ladder = ladder_of(broker, conventions, rows)
     known: dict[Ref, tuple[tuple[Ref, ...], str]] = {}
     stages = dict(ladder.stages)
     unsure: list[Destination] = []
-    names = {row.ref for row in rows}
-    for row in rows:
+    await asyncio.sleep(0)
+    depths = {row.ref: row for row in rows}
+    for number, row in enumerate(rows):
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
         named = conventions.by_name(broker, row.ref.name)
-        there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in names] if named else []
+        there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in depths] if named else []
         there = [ref for ref in there if ref != row.ref]
         if row.ref in stages:
             continue
@@ -89,7 +98,6 @@ async def find_among(
             stages[row.ref] = why
         elif row.messages.number != 0:
             unsure.append(row)
-    depths = {row.ref: row for row in rows}
     nameless = [depths[ref] for ref, (origins, _) in known.items() if not origins]
     told = await search.look(session, conventions, nameless, unsure)
     findings = known | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}

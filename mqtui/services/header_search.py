@@ -56,10 +56,13 @@ class HeaderSearch:
             NeedsConsent: the profile asks for leave to spend deliveries.
         """
         there = {row.ref: place for place, row in enumerate(others)}
+        await asyncio.sleep(0)
         self._found = {ref: found for ref, found in self._found.items() if ref in there}
         order = {ref: place for place, ref in enumerate(self._found)}
+        await asyncio.sleep(0)
         askable = [row for row in others if self._may_look(row.ref)]
         askable.sort(key=lambda row: order.get(row.ref, -1))
+        await asyncio.sleep(0)
         wanted = [row.ref for row in places if self._may_look(row.ref)]
         told = await self._looked(session, conventions, [*wanted, *(row.ref for row in askable[: self._most])])
         for ref, finding in told:

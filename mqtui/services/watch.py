@@ -136,7 +136,9 @@ class Watch:
             seen.lags = {row.group: row async for row in broker.groups.lag(refs)}
         except MqtuiError as error:
             partial.append(error.title)
+        await asyncio.sleep(0)
         seen.destinations = lag.backlogs(rows, seen.lags.values(), partial)
+        await asyncio.sleep(0)
         radar = await deadletters.find_among(self.session, self._conventions, rows, self._search)
         seen.places, seen.not_looked_into = list(radar.places), radar.not_looked_into
         seen.stages = {stage.ref: stage for stage in radar.stages}
@@ -159,6 +161,7 @@ class Watch:
             seen.trend(place.ref, "letters").add(now, place.letters.number)
         known = {row.ref for row in seen.destinations} | set(seen.lags)
         for series in seen.series.values():
+            await asyncio.sleep(0)
             for ref in series.keys() - known:
                 del series[ref]
 
