@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -22,8 +21,7 @@ STILL = 3
 """Looks at which a backlog has to have grown before its reader is said to stand still."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One destination and what is known beside it. Rates are messages a second; None is not known."""
 
     broker: BrokerKind
