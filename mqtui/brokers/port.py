@@ -8,7 +8,7 @@ splits what it is given as the broker wants it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -102,6 +102,13 @@ class Pending(Protocol):
         limit: int = 100,
     ) -> Page[PendingEntry]:
         """Pending entries by id; `min_idle` is milliseconds, `cursor` the id to begin with."""
+
+    async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
+        """How many entries each consumer has, the fullest first, in one question; one without any is left out.
+
+        Raises:
+            NotFound: no such stream or group.
+        """
 
     async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves; None where one was trimmed or deleted."""

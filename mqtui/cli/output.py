@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import click
@@ -85,14 +85,11 @@ class Output:
 
     def table(self, titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[int] = ()) -> None:
         """Aligned columns, two apart; the columns of `right` are figures."""
-        cells = [[*titles], *([self._shown(str(cell)) for cell in row] for row in rows)]
-        widths = [max(_width(row[column]) for row in cells) for column in range(len(titles))]
-        for row in cells:
-            aligned = (
-                _aligned(text, width, right=column in right)
-                for column, (text, width) in enumerate(zip(row, widths, strict=True))
-            )
-            self.line("  ".join(aligned).rstrip())
+        self.growing_table(titles, right=right).add(rows)
+
+    def growing_table(self, titles: Sequence[str], *, right: Sequence[int] = ()) -> GrowingTable:
+        """A table whose rows come in parts: nothing of it is kept but the widths of its columns."""
+        return GrowingTable(self, self._shown, titles, right)
 
     def error(self, error: MqtuiError, exit_code: int) -> None:
         """A title, what happened, what to do, on stderr."""
@@ -106,6 +103,34 @@ class Output:
         for part in (error.detail, error.hint):
             if part:
                 self.note(f"  {part}")
+
+
+class GrowingTable:
+    """Prints rows as they come, aligned with those before; a column grows where a later part needs it."""
+
+    def __init__(
+        self, output: Output, shown: Callable[[str], str], titles: Sequence[str], right: Sequence[int]
+    ) -> None:
+        self._output = output
+        self._shown = shown
+        self._right = right
+        self._waiting = [list(titles)]
+        """The titles, until the first rows say how wide the columns are."""
+
+        self._widths = [0] * len(titles)
+
+    def add(self, rows: Iterable[Sequence[object]]) -> None:
+        """Print some rows, the first time below the titles."""
+        cells = [*self._waiting, *([self._shown(str(cell)) for cell in row] for row in rows)]
+        self._waiting = []
+        for column, known in enumerate(self._widths):
+            self._widths[column] = max([known, *(_width(row[column]) for row in cells)])
+        for row in cells:
+            aligned = (
+                _aligned(text, width, right=column in self._right)
+                for column, (text, width) in enumerate(zip(row, self._widths, strict=True))
+            )
+            self._output.line("  ".join(aligned).rstrip())
 
 
 def _width(text: str) -> int:

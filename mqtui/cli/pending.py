@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import aclosing
+
 import click
 
 from mqtui.cli import options
@@ -10,6 +13,7 @@ from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import Named
+from mqtui.domain.topology import PendingEntry
 
 FATAL = 2**63 - 1
 """The delivery count that `XNACK FATAL` leaves (Redis 8.8)."""
@@ -19,32 +23,52 @@ FATAL = 2**63 - 1
 @options.target
 @options.thing("stream")
 @click.argument("group")
+@click.option("-n", "count", type=click.IntRange(1), metavar="N", help="At most so many entries, the oldest.")
 @click.option("--min-idle", type=options.DURATION, default=0, help="Idle for at least so long.")
 @click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 @options.as_json
-def pending(*, target: str, stream: Named, group: str, min_idle: int, consumer: str, json_lines: bool) -> None:
-    """Entries delivered to a Redis consumer and not acknowledged."""
+def pending(
+    *, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str, json_lines: bool
+) -> None:
+    """Entries delivered to a Redis consumer and not acknowledged: how many each has, then the entries."""
     output = current(json=json_lines)
-    run(output, lambda: _pending(output, target, stream, group, min_idle, consumer))
+    run(output, lambda: _pending(output, target, stream, group, count, min_idle, consumer))
 
 
-async def _pending(output: Output, target: str, stream: Named, group: str, min_idle: int, consumer: str) -> int:
-    from mqtui.services import pending as entries_of
+async def _pending(
+    output: Output, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str
+) -> int:
+    from mqtui.services import pending as service
     from mqtui.services.browse import find
     from mqtui.services.json_rows import pending_row
     from mqtui.services.session import opened
 
     async with opened(target) as session:
         output.warn(session.warnings)
-        await entries_of.role(session, Verb.PENDING)
+        listed = await service.role(session, Verb.PENDING)
         ref = (await find(session.broker, stream)).ref
-        rows = []
-        async for entry in entries_of.entries(session, ref, group, min_idle=min_idle, consumer=consumer):
-            if output.json:
-                output.json_line(pending_row(ref, group, entry))
-            else:
-                deliveries = "FATAL" if entry.deliveries == FATAL else entry.deliveries
-                rows.append((entry.id, entry.consumer, f"{entry.idle:,} ms", deliveries))
-    if not output.json:
-        output.table(("ID", "CONSUMER", "IDLE", "DELIVERIES"), rows, right=(2, 3))
+        if not output.json:
+            _tell_counts(output, await listed.count_by_consumer(ref, group), consumer)
+        table = output.growing_table(("ID", "CONSUMER", "IDLE", "DELIVERIES"), right=(2, 3))
+        found = service.pages(session, ref, group, min_idle=min_idle, consumer=consumer, most=count)
+        async with aclosing(found) as pages:
+            async for page in pages:
+                if output.json:
+                    for entry in page:
+                        output.json_line(pending_row(ref, group, entry))
+                else:
+                    table.add(map(_cells, page))
     return DONE
+
+
+def _tell_counts(output: Output, counts: Mapping[str, int], consumer: str) -> None:
+    """How many entries each consumer has in hand; of one alone where it was asked for."""
+    told = {name: number for name, number in counts.items() if consumer in ("", name)}
+    if told:
+        output.table(("CONSUMER", "PENDING"), [(name, f"{number:,}") for name, number in told.items()], right=(1,))
+        output.line()
+
+
+def _cells(entry: PendingEntry) -> tuple[object, ...]:
+    deliveries = "FATAL" if entry.deliveries == FATAL else entry.deliveries
+    return entry.id, entry.consumer, f"{entry.idle:,} ms", deliveries

@@ -36,19 +36,30 @@ async def role(session: Session, verb: Verb) -> Pending:
     return session.broker.pending
 
 
+async def pages(
+    session: Session, stream: Ref, group: str, *, min_idle: int = 0, consumer: str = "", most: int | None = None
+) -> AsyncGenerator[Sequence[PendingEntry]]:
+    """Pending entries that match, by id, a page at a time, at most `most` in all. `min_idle` is milliseconds."""
+    listed = await role(session, Verb.PENDING)
+    cursor: bytes | None = None
+    left = most
+    while left is None or left > 0:
+        limit = PAGE if left is None else min(PAGE, left)
+        page = await listed.entries(stream, group, min_idle=min_idle, consumer=consumer, cursor=cursor, limit=limit)
+        yield page.items
+        cursor = page.cursor
+        if cursor is None:
+            return
+        left = None if left is None else left - len(page.items)
+
+
 async def entries(
     session: Session, stream: Ref, group: str, *, min_idle: int = 0, consumer: str = ""
 ) -> AsyncGenerator[PendingEntry]:
     """All pending entries that match, by id. `min_idle` is milliseconds."""
-    listed = await role(session, Verb.PENDING)
-    cursor: bytes | None = None
-    while True:
-        page = await listed.entries(stream, group, min_idle=min_idle, consumer=consumer, cursor=cursor, limit=PAGE)
-        for entry in page.items:
+    async for page in pages(session, stream, group, min_idle=min_idle, consumer=consumer):
+        for entry in page:
             yield entry
-        cursor = page.cursor
-        if cursor is None:
-            return
 
 
 async def chosen(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
@@ -137,6 +139,11 @@ class MemoryPending:
         """A page, by id."""
         shelf = self._talk.shelf
         return shelf.pending(stream, group, min_idle=min_idle, consumer=consumer, after=cursor, limit=limit)
+
+    async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
+        """Of all that is pending."""
+        found = self._talk.shelf.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
+        return dict(Counter(entry.consumer for entry in found.items).most_common())
 
     async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from redis.exceptions import RedisError
 
@@ -59,6 +59,19 @@ class StreamPending:
         read_at = clock(now)
         found = tuple(_entry(items(row), read_at) for row in items(sure(answer, "XPENDING", f"{stream.name}: {group}")))
         return Page(found, id_bytes(after(found[-1].id)) if len(found) == limit and found else None)
+
+    async def count_by_consumer(self, stream: Ref, group: str) -> Mapping[str, int]:
+        """By the summary of XPENDING, which the server keeps.
+
+        Raises:
+            NotFound: no such stream or group.
+        """
+        key = stream_key(stream)
+        told = items(await self._nodes.ask(key, "XPENDING", key, name_bytes(group), name=f"{stream.name}: {group}"))
+        counts: dict[str, int] = {}
+        for name, count in map(items, items(told[3] if told else None)):
+            counts[name_text(name) if isinstance(name, bytes) else ""] = number(count)
+        return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
     async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves, one for each id; None where one was trimmed or deleted."""

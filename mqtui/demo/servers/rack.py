@@ -115,13 +115,14 @@ class Servers:
         sasl_users: Mapping[str, str] | None = None,
         listeners: Mapping[str, str] | None = None,
         joins: str | None = None,
+        java_flags: Sequence[str] = (),
     ) -> str:
         """Start a Kafka node and return its URL, that of the plain listener.
 
         ``config`` are lines of server.properties. ``sasl_users`` (passwords by user) opens the port ``sasl``
         (SASL_PLAINTEXT, PLAIN) with ACLs; the plain listener is above them. ``listeners`` are further ones (see
-        kafka.recipe). ``joins`` names a running node: this one is the second broker of its cluster. Raises
-        KafkaMissing, ServerFailed.
+        kafka.recipe). ``joins`` names a running node: this one is the second broker of its cluster. ``java_flags``
+        are Java's, such as ``-Xmx1g`` where there is much in it. Raises KafkaMissing, ServerFailed.
         """
         if name == "kafka" and not config and not sasl_users and (url := self._borrow("kafka")):
             return url
@@ -134,7 +135,7 @@ class Servers:
                 installed.runtime,
                 home=installed.home,
                 jars=installed.jars,
-                flags=installed.flags,
+                flags=(*installed.flags, *java_flags),
                 config=config,
                 sasl_users=sasl_users,
                 listeners=listeners,
