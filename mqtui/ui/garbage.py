@@ -27,19 +27,26 @@ class Garbage:
 
     def __init__(self) -> None:
         self._before = gc.get_threshold()
+        self._froze = False
         self._touched = self._made = monotonic()
 
     def start(self) -> None:
-        """Take the full collections over; what is loaded by now stays, and is looked at no more."""
-        gc.collect()
-        gc.freeze()
+        """Take the full collections over; what is loaded by now stays, and is looked at no more.
+
+        A process that has frozen what it loaded (the tests') keeps that, and is not looked through again.
+        """
+        self._froze = not gc.get_freeze_count()
+        if self._froze:
+            gc.collect()
+            gc.freeze()
         gc.enable()
         gc.set_threshold(self._before[0], self._before[1], NEVER)
 
     def stop(self) -> None:
         """Give them back."""
         gc.set_threshold(*self._before)
-        gc.unfreeze()
+        if self._froze:
+            gc.unfreeze()
 
     def touched(self) -> None:
         """Somebody pressed a key."""

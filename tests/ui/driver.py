@@ -9,15 +9,14 @@ Steps are done in order when the chain is awaited. Each waits for what it names,
 from __future__ import annotations
 
 import asyncio
-import io
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from math import inf
 from time import monotonic
 from typing import Self
 
-from rich.console import Console as Paper
+from textual._context import visible_screen_stack
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.worker import Worker, WorkerState
@@ -32,7 +31,10 @@ PATIENCE = 10.0
 """Seconds a step waits for what it names."""
 
 LOOK = 0.01
-"""Seconds between two looks at the screen."""
+"""Seconds between two looks at a screen that is painted."""
+
+REST = 0.1
+"""Seconds between two looks at one that is not: a look draws the whole screen."""
 
 NAMES = {"esc": "escape"}
 
@@ -44,6 +46,7 @@ class User:
         self.console = console
         self.pilot = pilot
         self.keys = 0
+        self.painted = asyncio.Event()
         self._steps: list[Callable[[], Awaitable[None]]] = []
 
     def __await__(self) -> Generator[None, None, Self]:
@@ -119,13 +122,21 @@ class User:
 
     def sees(self, *words: str, within: float = PATIENCE) -> Self:
         """Wait until all these words are on the screen."""
-        return self.until(
-            lambda: all(word in self.picture for word in words), f"sees {', '.join(map(repr, words))}", within
-        )
+
+        def seen() -> bool:
+            picture = self.picture
+            return all(word in picture for word in words)
+
+        return self.until(seen, f"sees {', '.join(map(repr, words))}", within)
 
     def sees_no(self, *words: str, within: float = PATIENCE) -> Self:
         """Wait until none of these words is on the screen."""
-        return self.until(lambda: not any(word in self.picture for word in words), f"sees no {words}", within)
+
+        def unseen() -> bool:
+            picture = self.picture
+            return not any(word in picture for word in words)
+
+        return self.until(unseen, f"sees no {words}", within)
 
     def on_row(self, words: str, within: float = PATIENCE) -> Self:
         """Wait until the row under the cursor has these words."""
@@ -160,7 +171,14 @@ class User:
         while not holds():
             here = type(self.console.screen).__name__
             assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.picture}"
-            await asyncio.sleep(LOOK)
+            await self.looks_up()
+
+    async def looks_up(self) -> None:
+        """Wait until something is painted, or it is time to look again."""
+        self.painted.clear()
+        await asyncio.sleep(LOOK)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.painted.wait(), REST)
 
     # -- what is there
 
@@ -209,17 +227,10 @@ class User:
     @property
     def picture(self) -> str:
         """The whole screen as text."""
-        console = self.console
-        paper = Paper(
-            width=console.size.width,
-            height=console.size.height,
-            file=io.StringIO(),
-            color_system=None,
-            legacy_windows=False,
-        )
-        paper.print(console.screen._compositor.render_update(full=True, screen_stack=console._background_screens))
-        assert isinstance(paper.file, io.StringIO)
-        return paper.file.getvalue()
+        screen = self.console.screen
+        visible_screen_stack.set(self.console._background_screens)
+        drawn = screen._compositor._render_chops(screen.size.region, lambda line: True)
+        return "\n".join("".join(strip.text for strip in line.values() if strip) for line in drawn)
 
 
 def named(row: str, name: str) -> bool:
@@ -239,6 +250,8 @@ async def at_console(console: Console, size: tuple[int, int] = (120, 34)) -> Asy
                 faults.append(error)
 
     async with console.run_test(size=size, message_hook=hear) as pilot:
-        yield User(console, pilot)
+        user = User(console, pilot)
+        console.post_display_hook = user.painted.set  # type: ignore[method-assign]  # made for this
+        yield user
     for fault in faults:
         raise fault

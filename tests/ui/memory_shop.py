@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, Offset, Outgoing
@@ -58,13 +61,11 @@ class MemoryShop:
         return Console((target, resource), adapters=self.world.connect, ascii_only=ascii_only)
 
     def profiles(self) -> None:
-        """The profiles of the screens: protected, read-only, and open."""
-        store = Store()
-        store.add(_profile("prod-eu", Environment.PROD, [BrokerKind.KAFKA], protected=True))
-        store.add(_profile("prod-mq", Environment.PROD, [BrokerKind.RABBITMQ], protected=True))
-        store.add(_profile("prod-cache", Environment.PROD, [BrokerKind.REDIS], read_only=True))
-        store.add(_profile("shop", Environment.STAGE, list(BrokerKind), protected=True))
-        store.add(_profile("dev", Environment.DEV, list(BrokerKind)))
+        """The profiles of the screens: protected, read-only, and open. There are none yet."""
+        file = Store().path
+        assert not file.exists()
+        file.touch(0o600)
+        file.write_bytes(_profiles())
 
     @property
     def now(self) -> int:
@@ -203,6 +204,19 @@ def world_of_profiles() -> MemoryWorld:
     world = MemoryWorld()
     world.hosts |= dict.fromkeys(HOSTS.values(), HOST)
     return world
+
+
+@cache
+def _profiles() -> bytes:
+    """The file of the shop's profiles, as the store writes it: the same for every test."""
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "profiles.toml")
+        store.add(_profile("prod-eu", Environment.PROD, [BrokerKind.KAFKA], protected=True))
+        store.add(_profile("prod-mq", Environment.PROD, [BrokerKind.RABBITMQ], protected=True))
+        store.add(_profile("prod-cache", Environment.PROD, [BrokerKind.REDIS], read_only=True))
+        store.add(_profile("shop", Environment.STAGE, list(BrokerKind), protected=True))
+        store.add(_profile("dev", Environment.DEV, list(BrokerKind)))
+        return store.path.read_bytes()
 
 
 def _profile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from mqtui.ui.app import Console
 from mqtui.ui.screens.messages import open_messages
 from mqtui.ui.workbench import Desk
 from tests.memory import MemoryWorld
-from tests.ui.driver import LOOK, User, at_console
+from tests.ui.driver import User, at_console
 
 PATIENCE = 20.0
 """Seconds to wait for what has to come."""
@@ -74,7 +73,7 @@ class Stage:
         deadline = monotonic() + PATIENCE
         while not condition():
             assert monotonic() < deadline, f"{what or 'it'} did not come:\n{self.text}"
-            await asyncio.sleep(LOOK)
+            await self.user.looks_up()
 
     async def see(self, *words: str) -> None:
         """Wait until all words stand on the screen."""

@@ -67,7 +67,7 @@ class Album:
                 raise AssertionError(
                     f"not as in {file.name}; the new one: {self.rejected}\n{difference(approved, taken)}"
                 )
-            await asyncio.sleep(0.05)
+            await user.looks_up()
 
     async def _draw(self, user: User, name: str) -> None:
         assert self.gallery is not None
