@@ -184,6 +184,11 @@ async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
         await nodes.close()
 
 
+def release(stage: Stage) -> int:
+    """The server's, of which 8.0 counts the entries behind a group that has read none that is still there."""
+    return int(str(stage.client.info("server")["redis_version"]).split(".")[0])
+
+
 CANNOT_BE = {
     "entries read too high": ("g", "$", 100),
     "all read, says the server": ("h", "0", 61),
@@ -203,7 +208,7 @@ async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> 
     stage.call("XGROUP", "CREATE", name, "j", "$", "ENTRIESREAD", 7)
     ref = Ref(Kind.STREAM, name)
     told = {row["name"].decode(): row["lag"] for row in stage.client.xinfo_groups(name)}
-    assert told == {"g": -39, "h": 0, "i": 61, "j": 54}
+    assert told == {"g": -39, "h": 0 if release(stage) < 8 else 61, "i": 61, "j": 54}
     for group, wanted in {"g": 60, "h": 61, "i": 60, "j": 0}.items():
         (row,) = await lags(adapter, group_ref(ref, group))
         assert row.total == exact(wanted), group
@@ -212,15 +217,25 @@ async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> 
 
 
 async def test_what_was_trimmed_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
-    """400 unread, 390 of them trimmed: 10 can be read, and 390 are told as lost; so in an emptied stream."""
+    """400 unread, 390 of them trimmed: 10 can be read, and 390 are told as lost; so in an emptied stream.
+
+    Of a group that was made later, and at the beginning, nobody knows whether it ever missed what was gone by then.
+    """
     ref = stage.stream("work", 500)
     stage.group(ref, "g", take=100)
     stage.call("XTRIM", ref.name, "MAXLEN", 10)
-    (row,) = await lags(adapter, group_ref(ref, "g"))
-    assert (row.total, row.lost) == (exact(10), exact(390))
+    stage.call("XGROUP", "CREATE", ref.name, "late", "0")
+    row, late = await lags(adapter, group_ref(ref, "g"), group_ref(ref, "late"))
+    assert (row.total, row.parts[0].lost) == (exact(10), exact(390))
+    assert (late.total, late.parts[0].lost.number) == (exact(10), None)
     stage.call("XTRIM", ref.name, "MAXLEN", 0)
     (row,) = await lags(adapter, group_ref(ref, "g"))
-    assert (row.total, row.lost) == (exact(0), exact(400))
+    assert (row.total, row.parts[0].lost) == (exact(0), exact(400))
+    name = stage.name("fresh")
+    stage.call("XADD", name, "*", "n", 1)
+    stage.call("XGROUP", "CREATE", name, "g", "0")
+    (row,) = await lags(adapter, group_ref(Ref(Kind.STREAM, name), "g"))
+    assert (row.total, row.parts[0].lost) == (exact(1), exact(0))
 
 
 async def test_without_scripts_lag_is_a_bound(stage: Stage) -> None:

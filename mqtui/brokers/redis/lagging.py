@@ -42,13 +42,14 @@ WRONG = "the server keeps no lag for this group, or one that cannot be"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A group as XINFO GROUPS tells it. `lag` is None where the server has none."""
+    """A group as XINFO GROUPS tells it. `lag` is None where the server has none, `read` where it counts no entries."""
 
     name: str
     consumers: int
     pending: int
     delivered: EntryId
     lag: int | None
+    read: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,14 @@ class Lag:
 def standing(reply: Reply) -> Standing:
     """One group of XINFO GROUPS."""
     told = pairs(reply)
-    lag = told.get("lag")
+    lag, read = told.get("lag"), told.get("entries-read")
     return Standing(
         name_text(raw) if isinstance(raw := told["name"], bytes) else text(raw),
         number(told["consumers"]),
         number(told["pending"]),
         entry_id(text(told["last-delivered-id"]).encode()),
         lag if isinstance(lag, int) else None,
+        read if isinstance(read, int) else None,
     )
 
 
@@ -105,9 +107,9 @@ def judged(group: Standing, ends: Ends) -> Lag | None:
     if ends.last is not None and delivered >= ends.last:
         return Lag(exact(0))
     if ends.length == 0:
-        return Lag(exact(0), _lost(told, 0))
+        return Lag(exact(0), _lost(group, ends, 0))
     if ends.first is not None and delivered < ends.first:
-        return Lag(exact(ends.length), _lost(told, ends.length))
+        return Lag(exact(ends.length), _lost(group, ends, ends.length))
     if told is None or told < 0 or told > ends.length:
         return None
     if ends.first is not None and (told == 0 or told == ends.length):
@@ -115,10 +117,17 @@ def judged(group: Standing, ends: Ends) -> Lag | None:
     return Lag(exact(told))
 
 
-def _lost(told: int | None, readable: int) -> Figure:
-    if told is None or told < 0:
+def _lost(group: Standing, ends: Ends, readable: int) -> Figure:
+    """Entries that came after those a group has read and are no longer there.
+
+    By the counts of both: what the server tells as lag holds them on 7.0, and not on 8.0.
+    """
+    if ends.added is not None and ends.added == readable:
+        return NOTHING_LOST
+    if ends.added is None or group.read is None:
         return NOT_TOLD
-    return exact(max(0, told - readable))
+    lost = ends.added - group.read - readable
+    return exact(lost) if lost >= 0 else NOT_TOLD
 
 
 @dataclass(frozen=True, slots=True)
