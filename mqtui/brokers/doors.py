@@ -1,4 +1,4 @@
-"""What is behind a port, asked only after a connection to it has failed, so that the error can name the cause.
+"""What is behind a port, asked only after a connection to it has failed or hangs, so that the error can name the cause.
 
 Three short conversations at most, each on a connection of its own; none of them logs in or changes anything.
 """
@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from mqtui.brokers.certificates import refused_certificate
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import MqtuiError, TlsRefused, Unreachable
+
+SOON = 1.5
+"""Seconds without an answer after which the ports are asked what they speak, while it is still waited for."""
 
 SECONDS = 2.0
 """What connecting, and one TLS handshake, may take."""
@@ -79,7 +82,7 @@ def explain(places: Sequence[Door]) -> MqtuiError | None:
             silent.append(nothing)
             continue
         answering += 1
-        cause = _without_tls(door) if door.tls is None else _with_tls(door, door.tls)
+        cause = _without_tls(door, _spoken(door)) if door.tls is None else _with_tls(door, door.tls)
         if cause is not None:
             return cause
     if answering or not silent:
@@ -88,6 +91,25 @@ def explain(places: Sequence[Door]) -> MqtuiError | None:
         return silent[0]
     told = "; ".join(error.title for error in silent)
     return Unreachable(f"None of {len(silent)} addresses can be reached", told, silent[0].hint)
+
+
+def recognise(places: Sequence[Door]) -> MqtuiError | None:
+    """What these places speak instead of what is asked of them, while their answer is waited for.
+
+    Only what they say counts: none that is silent, which may be slow, and none while another one fits or can't be
+    told. It blocks as `explain` does.
+    """
+    wrong: list[MqtuiError] = []
+    for door in places:
+        if _no_answer(door) is not None:
+            continue
+        spoken = _spoken(door)
+        if spoken in ("", door.protocol) or (spoken == "TLS" and door.tls is not None):
+            return None
+        cause = _without_tls(door, spoken) if door.tls is None else _no_tls(door, spoken)
+        if cause is not None:
+            wrong.append(cause)
+    return wrong[0] if wrong else None
 
 
 def certificate_refusal(door: Door, tls: Tls) -> TlsRefused | None:
@@ -120,8 +142,7 @@ def _no_answer(door: Door) -> Unreachable | None:
         return Unreachable(f"{door.shown} can't be reached", reason, "Check host, port and network.")
 
 
-def _without_tls(door: Door) -> MqtuiError | None:
-    spoken = _spoken(door)
+def _without_tls(door: Door, spoken: str) -> MqtuiError | None:
     if spoken == door.protocol or not spoken:
         return None
     if spoken != "TLS":
@@ -141,17 +162,16 @@ def _with_tls(door: Door, tls: Tls) -> MqtuiError | None:
     except ssl.SSLCertVerificationError as error:
         return refused_certificate(door.shown, door.host, tls, error, _certificate(door))
     except ssl.SSLError as error:
-        return _alert(door, tls, error) or _no_tls(door)
+        return _alert(door, tls, error) or _no_tls(door, _spoken(door))
     except OSError:
-        return _no_tls(door)
+        return _no_tls(door, _spoken(door))
     if spoken in SCHEMES and spoken != door.protocol:
         return _another(door, spoken, tls=True)
     return None
 
 
-def _no_tls(door: Door) -> MqtuiError | None:
+def _no_tls(door: Door, spoken: str) -> MqtuiError | None:
     """A port that does not answer TLS, and what it speaks instead."""
-    spoken = _spoken(door)
     if spoken == "TLS":
         return None
     said = f"It speaks {spoken} without TLS." if spoken else "It answers a TLS greeting with nothing."

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
 import pytest
 
+from mqtui.brokers import doors
 from mqtui.brokers.adapters import connect
+from mqtui.brokers.doors import Door, recognise
 from mqtui.brokers.port import Address, Broker, Connect
+from mqtui.brokers.tls import Tls
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import CannotConnect, NotAuthenticated, Unreachable
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -49,6 +54,67 @@ async def assert_refused(address: Address, kind: type[CannotConnect], how: Conne
             assert "wr0ng" not in f"{refused.value!s}{refused.value!r}{refused.value.__cause__!r}"
         finally:
             await adapter.close()
+
+
+PATIENT = {
+    BrokerKind.KAFKA: {"api.version.request.timeout.ms": "60000"},
+    BrokerKind.RABBITMQ: {"timeout-ms": "60000"},
+    BrokerKind.REDIS: {"timeout-ms": "60000"},
+}
+"""How long a connection may take to open."""
+
+
+@asynccontextmanager
+async def waiting_for_more() -> AsyncIterator[int]:
+    """A port that answers nothing before two line ends, as servers of HTTP do, and then in its own words."""
+    talks: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            await writer.drain()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        for talk in talks:
+            talk.close()
+            with suppress(ConnectionError):
+                await talk.wait_closed()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_port_that_hangs_is_asked_what_it_speaks(kind: BrokerKind) -> None:
+    """Long before the patience for an answer is over; one that says nothing at all is waited for."""
+    async with waiting_for_more() as port:
+        address = Address(kind, (("127.0.0.1", port),), path="/", options=PATIENT[kind])
+        if kind is BrokerKind.REDIS:
+            address = replace(address, path="0")
+        adapter = connect(address)
+        async with asyncio.timeout(40):
+            with pytest.raises(Unreachable, match="speaks HTTP, not"):
+                await adapter.broker.catalog.cluster()
+        await adapter.close()
+
+
+def test_what_is_silent_or_right_is_not_told_wrong(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While an answer is waited for only what a port says counts."""
+    host, port = address_of(redis_url).hosts[0]
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = Door("127.0.0.1", silent.getsockname()[1], "Redis", None)
+        redis, kafka = Door(host, port, "Redis", None), Door(host, port, "Kafka", None)
+        nobody = Door("127.0.0.1", closed_port(), "Kafka", None)
+        secured = replace(kafka, tls=Tls())
+        for places in ([kafka], [nobody, kafka]):
+            told = recognise(places)
+            assert told is not None and "speaks Redis, not Kafka" in told.title
+        told = recognise([secured])
+        assert told is not None and "does not speak TLS" in told.title
+        assert [recognise(places) for places in ([redis], [nobody], [kafka, redis])] == [None] * 3
+        for name in ("SECONDS", "REPLY_SECONDS"):
+            monkeypatch.setattr(doors, name, 0.1)
+        assert recognise([slow]) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

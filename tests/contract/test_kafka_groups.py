@@ -188,7 +188,7 @@ def commit(stage: Stage, name: str, ref: Ref, *offsets: int) -> None:
 
 def transact(stage: Stage, ref: Ref, count: int, end: str) -> Producer:
     """A transaction of so many records that was committed, aborted, or is left open."""
-    producer = stage.producer(transactional_id=f"{stage.prefix}.{end}", transaction_timeout_ms=60_000)
+    producer = stage.producer(transactional_id=f"{stage.prefix}.{end}", transaction_timeout_ms=600_000)
     producer.init_transactions(WAIT)
     producer.begin_transaction()
     for number in range(count):

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import warnings
 from concurrent.futures import Future
 from typing import Any
 
+import pytest
+
+from mqtui.brokers import doors
+from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
+from mqtui.brokers.kafka.groups import KafkaGroups
 from mqtui.brokers.kafka.threads import fulfil, promised
-from mqtui.domain.errors import NotFound
+from mqtui.brokers.kafka.topics import describe
+from mqtui.domain.errors import NotFound, TlsRefused
+from mqtui.domain.resource import Kind, Ref
 from mqtui.profiles.url import parse
 
 
@@ -36,3 +44,26 @@ async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
         await asyncio.sleep(0)
         gc.collect()
     assert not heard
+
+
+async def test_the_servers_name_is_asked_for_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tls.server-name the first client waits for a handshake with each host: the loop goes on meanwhile."""
+    threads: list[threading.Thread] = []
+
+    def refused(*_: object) -> TlsRefused:
+        threads.append(threading.current_thread())
+        return TlsRefused("another name")
+
+    monkeypatch.setattr(doors, "certificate_refusal", refused)
+    address = parse("kafka+ssl://127.0.0.1:1?tls.server-name=broker.shop")[0]
+    for ask in (
+        lambda connection: KafkaCatalog(connection).cluster(),
+        lambda connection: anext(aiter(KafkaCatalog(connection).destinations())),
+        lambda connection: KafkaGroups(connection).groups(),
+        lambda connection: anext(aiter(KafkaGroups(connection).lag([Ref(Kind.GROUP, "g")]))),
+        lambda connection: describe(connection, "t"),
+    ):
+        with pytest.raises(TlsRefused):
+            await ask(Connection(address))
+    assert len(threads) == 5
+    assert threading.main_thread() not in threads

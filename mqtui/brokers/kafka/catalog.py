@@ -57,7 +57,7 @@ class KafkaCatalog:
 
     async def destinations(self) -> AsyncIterator[Page[Destination]]:
         """All topics: names and partitions from one metadata answer, then the same rows with counts."""
-        admin = self._connection.admin()
+        admin = await self._connection.opened()
         told = await self._connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
         partitions = {name: sorted(topic.partitions) for name, topic in sorted(told.topics.items())}
         names = list(partitions)
@@ -81,7 +81,7 @@ class KafkaCatalog:
         return self._row(topic.name, len(topic.partitions), counts[topic.name], facts)
 
     async def _described(self, doing: str) -> DescribeClusterResult:
-        admin = self._connection.admin()
+        admin = await self._connection.opened()
         return await self._connection.ask(admin.describe_cluster(request_timeout=ANSWER), doing)
 
     async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, tuple[Figure, Figure]]:

@@ -17,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
-from mqtui.brokers.kafka.diagnosis import explained
+from mqtui.brokers.kafka.diagnosis import explained, recognised
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
 from mqtui.brokers.kafka.options import Settings, settings, tls_of
 from mqtui.brokers.kafka.threads import apart, awaited, start
@@ -100,6 +100,7 @@ class Connection:
         self._closed = threading.Event()
         self._silent_until = 0.0
         self._tls_checked = False
+        self._recognised: Future[MqtuiError | None] | None = None
 
     @property
     def codec(self) -> str:
@@ -113,8 +114,12 @@ class Connection:
         made.update({name.replace("_", "."): value for name, value in own.items()})
         return {**made, "error_cb": self.health.note}
 
+    async def opened(self) -> AdminClient:
+        """The one admin client. It is made in a thread: the server's name may have to be asked for first."""
+        return await awaited(apart("open", self.admin)) if self._admin is None else self._admin
+
     def admin(self) -> AdminClient:
-        """The one admin client, polled by a thread of its own so that its log and errors go where they belong."""
+        """The same in a thread that may block, polled by one of its own so that log and errors go where they belong."""
         with self._making:
             if self._admin is None:
                 self._admin = self._make(lambda: AdminClient(self.settings("admin"), logger=log))
@@ -152,16 +157,29 @@ class Connection:
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
         """The answer, or the domain's error as soon as waiting for it is in vain."""
-        waiting = awaited(promise)
+        waiting, began = awaited(promise), time.monotonic()
         while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
             if (trouble := self.health.verdict()) is not None:
                 raise await self._explained(trouble)
+            if not self.health.answered and time.monotonic() > began + doors.SOON:
+                self._recognise()
         try:
             answer = waiting.result()
         except KafkaException as error:
             raise await self._explained(self.translate(error, doing)) from error
         self.health.well()
         return answer
+
+    def _recognise(self) -> None:
+        """Ask the listeners once what they speak, and see what they said.
+
+        Raises:
+            CannotConnect: they speak something else.
+        """
+        if self._recognised is None:
+            self._recognised = apart("doors", lambda: recognised(self.address))
+        if self._recognised.done() and (wrong := self._recognised.result()) is not None:
+            raise wrong
 
     async def call(self, doing: str, work: Callable[[], Result]) -> Result:
         """The result of a blocking call in a thread of its own."""

@@ -27,11 +27,21 @@ def explained(address: Address, error: CannotConnect) -> MqtuiError:
     tls = tls_of(address)
     if tls is not None and own_certificate_elsewhere(address.settings):
         return error
-    places = [Door(host, port, "Kafka", tls) for host, port in address.hosts]
+    places = _places(address)
     found = doors.explain(places)
     if found is None:
         found = next((cause for door in places if (cause := _sasl(door, address)) is not None), None)
     return found or error
+
+
+def recognised(address: Address) -> MqtuiError | None:
+    """What the listeners of the address speak instead of Kafka's protocol, if they say so. It blocks for seconds."""
+    return doors.recognise(_places(address))
+
+
+def _places(address: Address) -> list[Door]:
+    tls = tls_of(address)
+    return [Door(host, port, "Kafka", tls) for host, port in address.hosts]
 
 
 def _astray(address: Address, place: str, said: str) -> Unreachable:

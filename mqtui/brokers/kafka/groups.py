@@ -63,7 +63,7 @@ class KafkaGroups:
         return await count_lag(self._connection, row.group, await self._states([row.group]))
 
     async def _states(self, groups: Sequence[Ref]) -> dict[str, ConsumerGroupDescription | str]:
-        admin = self._connection.admin()
+        admin = await self._connection.opened()
         names = [ref.name for ref in groups]
         return await self._connection.call("describing groups", partial(_states, admin, names))
 
@@ -73,7 +73,7 @@ async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
 
     A coordinator that does not answer tells not even the names of its groups (K19).
     """
-    admin = connection.admin()
+    admin = await connection.opened()
     listed = await connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
     plain = listed.valid
     described = await connection.call("describing groups", lambda: _describe(admin, plain))

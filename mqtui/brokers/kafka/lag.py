@@ -192,7 +192,7 @@ async def _progress(
     connection: Connection, groups: Sequence[Ref], described: Described
 ) -> tuple[Mapping[str, Commits | str], dict[Ref, list[Progress]]]:
     """First and last stable offsets are asked only of partitions where something waits."""
-    admin = connection.admin()
+    admin = await connection.opened()
     names = [ref.name for ref in groups]
     commits = await connection.call("asking for commits", lambda: committed(admin, names))
     places = {ref: _places(commits[ref.name], described[ref.name]) for ref in groups}

@@ -43,7 +43,7 @@ async def ask_offsets(
     Raises:
         CannotConnect, BrokerTrouble: no partition answered at all.
     """
-    admin = connection.admin()
+    admin = await connection.opened()
     wanted = list(places)
     return await connection.call("asking for offsets", lambda: collect(admin, wanted, spec, committed=committed))
 

@@ -51,7 +51,7 @@ async def applied(connection: Connection, plan: Plan, step: Step) -> StepResult:
 
 
 async def _create(connection: Connection, name: str) -> StepResult:
-    admin = connection.admin()
+    admin = await connection.opened()
     cluster = await connection.ask(admin.describe_cluster(request_timeout=ANSWER), "looking at the cluster")
     topic = NewTopic(name, 1, min(REPLICAS, len(cluster.nodes)), config=STATE_CONFIG)
     promise = admin.create_topics([topic], operation_timeout=ANSWER, request_timeout=ANSWER)[name]

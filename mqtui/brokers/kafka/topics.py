@@ -146,7 +146,7 @@ async def configs(connection: Connection, names: Sequence[str]) -> Mapping[str, 
     names = tuple(dict.fromkeys(names))
     if not names:
         return {}
-    admin = connection.admin()
+    admin = await connection.opened()
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
 
     def collect() -> dict[str, dict[str, str]]:

@@ -12,6 +12,7 @@ import pika
 
 from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
+from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address, CountsSeen
 from mqtui.brokers.rabbitmq import channel as amqp
 from mqtui.brokers.rabbitmq.channel import Channel, Link
@@ -108,10 +109,10 @@ class Access:
         """A connection to be closed by the caller; only on the I/O thread."""
         if not self._parameters:
             self._parameters = parameters(self.options)
+        places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
         try:
-            link = await amqp.connect(self._parameters, self.shown)
+            link = await open_watched(amqp.connect(self._parameters, self.shown), places)
         except (Unreachable, TlsRefused) as error:
-            places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
             raise await asyncio.to_thread(doors.explain, places) or error from error
         self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
         return link

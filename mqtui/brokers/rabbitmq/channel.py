@@ -32,6 +32,9 @@ Answered = Callable[[Got | None], None]
 ANSWER = 30.0
 """Seconds an answer may take."""
 
+ABANDONED = 2.0
+"""Seconds an attempt to connect that nobody waits for may take to end."""
+
 FLUSH = 64 * 1024
 """Bytes that are sent without waiting for the next turn of the loop."""
 
@@ -336,6 +339,14 @@ class Link:
             self._blocked.set_result(None)
 
 
+def _abandon(attempt: Any) -> None:
+    """End an attempt to connect. During the AMQP handshake pika 1.4.4 trips over its own assertion before it closes."""
+    try:
+        attempt.abort()
+    except AssertionError:
+        attempt._connector._amqp_conn.close()
+
+
 async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -> Link:
     """Open a connection to the first host that answers.
 
@@ -356,7 +367,8 @@ async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -
         result = await asyncio.shield(done)
     except asyncio.CancelledError:
         if not done.done():
-            attempt.abort()
+            _abandon(attempt)
+            await asyncio.wait({done}, timeout=ABANDONED)
         raise
     if not isinstance(result, _Wire):
         raise errors.connecting(result, shown)

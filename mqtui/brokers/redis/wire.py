@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 
 from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
+from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address
 from mqtui.brokers.redis.errors import RepliesLost, not_connected
 from mqtui.brokers.redis.options import Options
@@ -51,7 +52,7 @@ class Wire:
         connect: Callable[[], Awaitable[None]] = self._connection.connect
         try:
             async with asyncio.timeout(self._greeting):
-                await connect()
+                await open_watched(connect(), [self._door] if self._door.port else [])
         except (redis_errors.RedisError, TimeoutError) as error:
             await self.close()
             raise await self._explained(not_connected(error, self.where, int(self._connection.db or 0))) from error
