@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, ShareConsumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.domain.resource import BrokerKind
@@ -49,6 +49,8 @@ GROUPS = (
     "s98.gone",
     "s99.live",
 )
+SHARE = f"s9a share{TITLE}"
+"""A share group, which no classic question is asked about."""
 
 
 @contextmanager
@@ -70,9 +72,9 @@ def strangers(url: str) -> Iterator[Strangers]:
         for deleted in admin.delete_records([TopicPartition("s85.gone", 0, 6)]).values():
             deleted.result(DONE)
         stack.callback(_live(servers).close)
-        yield Strangers(
-            BrokerKind.KAFKA, url, tuple(Place(name, tag_of(name), "s86" <= name < "s88") for name in TOPICS), GROUPS
-        )
+        stack.callback(_share(servers).close)
+        places = tuple(Place(name, tag_of(name), "s86" <= name < "s88") for name in TOPICS)
+        yield Strangers(BrokerKind.KAFKA, url, places, (*GROUPS, SHARE))
 
 
 def _remove(admin: AdminClient) -> None:
@@ -143,4 +145,12 @@ def _live(servers: dict[str, Any]) -> Consumer:
     reader = Consumer(servers | odd)
     reader.subscribe(["s85.gone"])
     until(lambda: reader.poll(0.2) is not None or bool(reader.assignment()), 60)
+    return reader
+
+
+def _share(servers: dict[str, Any]) -> ShareConsumer:
+    """Somebody in a share group, who has nothing in hand."""
+    reader = ShareConsumer(servers | {"group.id": SHARE, "client.id": f"client{TITLE}", "log_level": 0})
+    reader.subscribe(["s88.empty"])
+    assert not reader.poll(1.0)
     return reader

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import json
 import struct
 import zlib
 from dataclasses import dataclass
+
+from cryptography.fernet import Fernet
 
 from mqtui.domain.resource import BrokerKind
 
@@ -53,6 +56,10 @@ NUMBERS = (-1, 0, 1, 2**31, 10**12, 1_700_000_000_000_000, 253402300800000, 2**6
 
 NESTED = b"[" * 400 + b"]" * 400
 
+KEY = base64.urlsafe_b64encode(b"k" * 32).decode()
+SEALED = f"sealed{TITLE}"
+"""What the first sealed body says, to whoever has the key."""
+
 BODIES: tuple[bytes, ...] = (
     b"",
     b"\0",
@@ -76,6 +83,9 @@ BODIES: tuple[bytes, ...] = (
     b"gAAAAABkZmZm" + b"A" * 88,
     b"BIN" + bytes(range(256)),
     b"long line " * 20_000,
+    Fernet(KEY).encrypt(json.dumps({"text": SEALED, "\u202e": "\x9b31m"}).encode()),
+    Fernet(KEY).encrypt(gzip.compress(b"\xff\x1b]2;PWNED\x07")),
+    Fernet(Fernet.generate_key()).encrypt(b"nobody's"),
 )
 
 

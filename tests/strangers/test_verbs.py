@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from cryptography.fernet import Fernet
 
 from mqtui.domain.printable import printable
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.spelling import command
 from tests.cli.driver import Done, Mqtui
-from tests.strangers.odd import Place, Strangers
+from tests.strangers.odd import KEY, SEALED, TITLE, Place, Strangers
 
 KINDS = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
 OBEYED = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029\ufeff\udc80-\udcff]")
@@ -25,15 +26,19 @@ EXCHANGES = ("s60", "s61", "s63")
 MUCH = ("s42", "s50", "s51", "s73", "s74", "s80", "s81", "s82", "s86")
 """They hold every body, time or header."""
 
+FOLLOWED = {BrokerKind.KAFKA: "s81", BrokerKind.RABBITMQ: "s70", BrokerKind.REDIS: "s03"}
+
 ENDS = (0, 1, 3, 4)
+PROFILES = (f"p{TITLE}", "p\nrow", "-p", "p/x", "ls", "受\u202e", "p" * 300, "plain")
+"""Names of which a profile can have the last."""
 
 
-def called(mqtui: Mqtui, *words: str) -> Done:
+def called(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> Done:
     """Call it, and see that it ended in order and that nothing in what it said is obeyed."""
     if "\0" in "".join(words):
         words = tuple(word.replace("\0", "␀") for word in words)
     done = mqtui(*words, within=120)
-    assert done.code in ENDS, (words, done)
+    assert done.code in ends, (words, done)
     assert "Traceback" not in done.err and "made a mistake" not in done.err, (words, done.err)
     if "--json" in words:
         for line in done.out.splitlines():
@@ -46,16 +51,20 @@ def called(mqtui: Mqtui, *words: str) -> Done:
     return done
 
 
-def both(mqtui: Mqtui, *words: str) -> tuple[Done, Done]:
+def both(mqtui: Mqtui, *words: str, ends: Sequence[int] = ENDS) -> tuple[Done, Done]:
     """The same call as text and as JSON; both end alike."""
     end = words.index("--") if "--" in words else len(words)
-    text, rows = called(mqtui, *words), called(mqtui, *words[:end], "--json", *words[end:])
+    text, rows = called(mqtui, *words, ends=ends), called(mqtui, *words[:end], "--json", *words[end:], ends=ends)
     assert text.code == rows.code, (words, text, rows)
     return text, rows
 
 
 def words_of(verb: str, world: Strangers, place: Place, *options: str) -> Sequence[str]:
     return command(verb, world.url, Ref(KINDS[world.kind], place.name), *options)[1:]
+
+
+def place_of(world: Strangers, tag: str) -> Place:
+    return next(place for place in world.places if place.tag == tag)
 
 
 def no_mistake(mqtui: Mqtui) -> None:
@@ -180,4 +189,67 @@ def test_entries_that_strangers_have_not_acknowledged(mqtui: Mqtui, world: Stran
         for words in (("claim", "--to", "c\x1b]2;PWNED\x07", "--all", "--min-idle", "0ms"), ("ack", "--all")):
             both(mqtui, words[0], *words[1:], "--dry-run", *dashed, world.url, stream, group)
             called(mqtui, *words, "--yes", *dashed, world.url, stream, group)
+    no_mistake(mqtui)
+
+
+@pytest.mark.timeout(400)
+def test_sealed_bodies_of_strangers(mqtui: Mqtui, world: Strangers) -> None:
+    """They are read as they are, whoever has the key; what is sealed here is one of them."""
+    mqtui.extra = {"MQTUI_KEY_STRANGERS": KEY}
+    place = place_of(world, FOLLOWED[world.kind])
+    opened = words_of("publish", world, place, "--value", SEALED, "--fernet", "strangers", "--yes")
+    assert both(mqtui, *opened)[0].code == 0
+    text, rows = both(mqtui, *words_of("peek", world, place, "-n", "1", "--from", "newest"))
+    sealed = json.dumps(rows.rows()).partition("gAAAAA")[2].partition('"')[0]
+    assert Fernet(KEY).decrypt(f"gAAAAA{sealed}") == SEALED.encode()
+    assert "gAAAAA" in text.text
+    no_mistake(mqtui)
+
+
+@pytest.mark.timeout(400)
+def test_strangers_that_arrive(mqtui: Mqtui, world: Strangers) -> None:
+    """Followed as text and as JSON while they come; a queue can't be."""
+    place = place_of(world, FOLLOWED[world.kind])
+    lines = [
+        json.dumps({"value": text, "headers": [[f"h{text}", text]]}) for text in (TITLE, "r\r\nrow\u2028", "\u202e")
+    ]
+    given = "\n".join([*lines, ""]).encode()
+    send = words_of("publish", world, place, "--jsonl", "-", "--yes")
+    with ThreadPoolExecutor(2) as pool:
+        follow = [words_of("tail", world, place, "-n", "3", *more) for more in ((), ("--json",))]
+        following = [pool.submit(called, mqtui, *words) for words in follow]
+        while not all(one.done() for one in following):
+            assert mqtui(*send, given=given).code == 0
+        text, rows = (one.result() for one in following)
+    assert (text.code, rows.code) == (0, 0)
+    assert len(rows.rows()) == 3
+    if world.kind is BrokerKind.RABBITMQ:
+        assert called(mqtui, *words_of("tail", world, place_of(world, "s03"))).code == 4
+    no_mistake(mqtui)
+
+
+@pytest.mark.timeout(400)
+def test_profiles_with_names_of_strangers(mqtui: Mqtui, world: Strangers) -> None:
+    """A name that is refused is told; one that is kept is listed, shown, tried and removed."""
+    if world.kind is not BrokerKind.REDIS:
+        return
+    ends = (*ENDS, 2)
+    kept = [
+        name
+        for name in PROFILES
+        if called(mqtui, "profile", "add", "--json", "--", name, world.url, ends=ends).code == 0
+    ]
+    assert kept[-1] == "plain"
+    assert called(mqtui, "profile", "add", "odd", f"redis://h{TITLE}\n:1/0", ends=ends).code in (0, 2)
+    text, rows = both(mqtui, "profile", "list")
+    assert {row["name"] for row in rows.rows()} >= set(kept)
+    assert len(text.text.splitlines()) == len(rows.rows()) + 1
+    for name in (*kept, *(name for name in PROFILES if name not in kept)):
+        for verb in ("show", "test"):
+            both(mqtui, "profile", verb, "--", name, ends=ends)
+        for json_too in (("--json",), ()):
+            called(mqtui, "profile", "remove", *json_too, "--confirm", name, "--", name, ends=ends)
+    assert called(mqtui, "profile", "show", "plain").code == 1
+    for shell in ("bash", "zsh", "fish"):
+        assert "_MQTUI_COMPLETE" in mqtui("completion", shell).ok().text
     no_mistake(mqtui)
