@@ -94,6 +94,11 @@ class DemoSession:
         """Give the URLs of the brokers that are there, by kind."""
         return {kind: one.url for kind, one in self.opened.items() if one.url is not None}
 
+    def shop_pids(self) -> tuple[int, ...]:
+        """Give the processes of the shop, one a broker."""
+        with self._door:
+            return tuple(shop.pid for shop in self._shops)
+
     def trouble(self) -> Trouble:
         """Say what is wrong in the shop on the brokers that are there, and what to try."""
         urls = self.urls()

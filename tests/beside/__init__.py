@@ -1,0 +1,1 @@
+"""Lag and depth as mqtui tells them, beside what the brokers' own tools tell and what reading counts."""
