@@ -92,8 +92,16 @@ class Commands(click.Group):
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mqtui")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
+@click.option(
+    "--log",
+    "log",
+    metavar="FILE",
+    envvar="MQTUI_LOG",
+    type=click.Path(dir_okay=False),
+    help="Write requests, retries and the client libraries' records to FILE, without secrets (or MQTUI_LOG).",
+)
 @click.pass_context
-def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
+def mqtui(ctx: click.Context, *, ascii_only: bool, log: str | None) -> None:
     """Kafka, RabbitMQ and Redis Streams for the engineer on call.
 
     TARGET is a profile (NAME, or NAME/KIND where it holds several brokers) or a URL:
@@ -101,6 +109,8 @@ def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
     Without a command the console opens: mqtui, mqtui TARGET, mqtui TARGET RESOURCE.
     """
     ctx.obj = ascii_only
+    if log:
+        _start_log(log)
     if ctx.invoked_subcommand is not None:
         return
     if sys.stdin.isatty() and sys.stdout.isatty():
@@ -109,6 +119,18 @@ def mqtui(ctx: click.Context, *, ascii_only: bool) -> None:
         ctx.invoke(console)
     else:
         click.echo(ctx.get_help())
+
+
+def _start_log(file: str) -> None:
+    """Write the log there; it names how the command ends too."""
+    from pathlib import Path
+
+    from mqtui.cli.output import current
+    from mqtui.cli.running import guarded
+    from mqtui.state.log import start_log
+
+    with guarded(current(json=False)):
+        start_log(Path(file))
 
 
 def is_target(word: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ import click
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.printable import printable
 
+LOG = logging.getLogger("mqtui")
+LOG.addHandler(logging.NullHandler())
 ASCII = str.maketrans(
     {"≈": "~", "≥": ">=", "≤": "<=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."}
 )
@@ -93,6 +96,7 @@ class Output:
 
     def error(self, error: MqtuiError, exit_code: int) -> None:
         """A title, what happened, what to do, on stderr."""
+        LOG.warning("exit %d: %s", exit_code, error.title)
         if self.json:
             from mqtui.services.json_rows import error_row
             from mqtui.services.jsonlines import dump

@@ -21,6 +21,7 @@ from mqtui.profiles.store import Store
 from mqtui.state.audit import Audit
 from mqtui.state.counts import CountsSeen
 from mqtui.state.identities import Identities
+from mqtui.state.log import hide
 
 GOODBYE_SECONDS = 1.0
 """What a session that ends waits for the broker's name, so that it is remembered."""
@@ -96,6 +97,7 @@ async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> Async
         BadInput: it holds several brokers.
     """
     address = one_address(resolved)
+    hide((address.secret, *address.secrets.values()))
     policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)
     if isinstance(adapter, RemembersCounts):

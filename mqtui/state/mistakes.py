@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import traceback
 
 from mqtui.domain.errors import MqtuiError, StorageFailed
 from mqtui.state.disk import open_private
+from mqtui.state.log import log_file
 from mqtui.state.paths import state_dir
 
 
 def own_mistake(error: BaseException) -> MqtuiError:
     """What a user is told of an exception nobody expected; its trace is in `last-mistake.txt` of the state folder."""
     title, hint = "mqtui made a mistake", "Please report it."
+    if (log := log_file()) is not None:
+        logging.getLogger("mqtui").error("a mistake of mqtui: %s", type(error).__name__)
+        hint = f"Please report it; the log is {log}."
     try:
         file = state_dir() / "last-mistake.txt"
         with os.fdopen(open_private(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as kept:
-            kept.write("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
+            told = "".join(traceback.format_exception(error)) + (f"The log: {log}\n" if log is not None else "")
+            kept.write(told.encode("utf-8", "replace"))
     except (OSError, StorageFailed) as trouble:
         return MqtuiError(title, f"{type(error).__name__}; its trace could not be kept: {trouble}", hint)
     return MqtuiError(title, f"{type(error).__name__}; the trace is in {file}", hint)

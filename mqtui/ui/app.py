@@ -19,6 +19,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.presence import any_profile
+from mqtui.state.log import log_file
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme, ways
@@ -111,6 +112,8 @@ class Console(App[None], inherit_bindings=False):
         self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.bench.note(note, "warn")
+        if (log := log_file()) is not None:
+            self.bench.note(f"the log is {log}")
         self.set_interval(TICK, self._tick, name="figures")
         self._ways = ways.ways(self)
         self.call_later(self._ways["start"])

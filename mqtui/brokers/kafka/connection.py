@@ -22,6 +22,7 @@ from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreacha
 from mqtui.brokers.kafka.options import Settings, settings, tls_of
 from mqtui.brokers.kafka.threads import apart, awaited, start
 from mqtui.brokers.port import Address
+from mqtui.brokers.request_log import retried, timed
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut
 
 Result = TypeVar("Result")
@@ -48,7 +49,6 @@ LOOK = 0.1
 
 log = logging.getLogger("mqtui.kafka")
 log.addHandler(logging.NullHandler())
-log.propagate = False
 
 
 class Health:
@@ -153,20 +153,22 @@ class Connection:
         if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done or self.health.verdict() is not None:
             return True
         self._silent_until = time.monotonic() + SILENCE
+        retried("kafka", "a question to the controller", "it does not answer, another broker is asked")
         return False
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
         """The answer, or the domain's error as soon as waiting for it is in vain."""
         waiting, began = awaited(promise), time.monotonic()
-        while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
-            if (trouble := self.health.verdict()) is not None:
-                raise await self._explained(trouble)
-            if not self.health.answered and time.monotonic() > began + doors.SOON:
-                self._recognise()
-        try:
-            answer = waiting.result()
-        except KafkaException as error:
-            raise await self._explained(self.translate(error, doing)) from error
+        with timed("kafka", lambda: doing):
+            while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
+                if (trouble := self.health.verdict()) is not None:
+                    raise await self._explained(trouble)
+                if not self.health.answered and time.monotonic() > began + doors.SOON:
+                    self._recognise()
+            try:
+                answer = waiting.result()
+            except KafkaException as error:
+                raise await self._explained(self.translate(error, doing)) from error
         self.health.well()
         return answer
 

@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, SOON, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
+from mqtui.brokers.request_log import retried
 
 CHUNK = 500
 
@@ -57,6 +58,7 @@ def collect(admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, co
     found = _collect(admin, places, spec, committed=committed)
     forgotten = [place for place, answer in found.items() if isinstance(answer, KafkaError) and _leaderless(answer)]
     if forgotten:
+        retried("kafka", "a question for offsets", "librdkafka knows no leader of a topic that is there")
         admin.list_topics(timeout=ANSWER)
         found.update(_collect(admin, forgotten, spec, committed=committed))
     return found

@@ -20,6 +20,7 @@ from mqtui.brokers.rabbitmq.io_thread import IoThread
 from mqtui.brokers.rabbitmq.limits import version_of
 from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import Options, parameters, read
+from mqtui.brokers.request_log import timed
 from mqtui.domain.errors import NotFound, TlsRefused, Unreachable
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
@@ -111,7 +112,8 @@ class Access:
             self._parameters = parameters(self.options)
         places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
         try:
-            link = await open_watched(amqp.connect(self._parameters, self.shown), places)
+            with timed("rabbitmq", lambda: "connecting by AMQP"):
+                link = await open_watched(amqp.connect(self._parameters, self.shown), places)
         except (Unreachable, TlsRefused) as error:
             raise await asyncio.to_thread(doors.explain, places) or error from error
         self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
@@ -122,7 +124,9 @@ class Access:
 
         async def there() -> Answer:
             async with self.link() as link:
-                return await work(await link.channel())
+                channel = await link.channel()
+                with timed("rabbitmq", lambda: "an AMQP question"):
+                    return await work(channel)
 
         return await self.io.call(there())
 

@@ -20,7 +20,8 @@ for _name in ("pika", "httpx", "httpcore"):
     _logger = logging.getLogger(_name)
     _logger.addHandler(logging.NullHandler())
     _logger.propagate = False
-logging.getLogger("pika").setLevel(logging.CRITICAL)
+if logging.getLogger("pika").level == logging.NOTSET:  # a log that was asked for has set it
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 class IoThread:

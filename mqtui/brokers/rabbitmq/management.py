@@ -18,6 +18,7 @@ from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.options import HINT, Options
+from mqtui.brokers.request_log import timed
 from mqtui.domain.errors import BrokerTrouble, NotFound, Unsupported
 from mqtui.domain.resource import name_bytes
 
@@ -58,7 +59,8 @@ class Management:
             raise Unsupported(f"Without the management API there is no {what}", "", HINT)
         url = "/api/" + path.replace("{vhost}", encoded(self._options.vhost))
         try:
-            response = await self._http().get(url, params=dict(parameters or {}))
+            with timed("rabbitmq", lambda: f"GET {url}"):
+                response = await self._http().get(url, params=dict(parameters or {}))
         except httpx.HTTPError as error:
             cause = await asyncio.to_thread(doors.explain, [self._door()]) if _no_talk(error) else None
             raise cause or errors.management(error, self._options.management) from error

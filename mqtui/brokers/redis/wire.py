@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
@@ -20,6 +21,7 @@ from mqtui.brokers.port import Address
 from mqtui.brokers.redis.errors import RepliesLost, not_connected
 from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, sure, text
+from mqtui.brokers.request_log import timed
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused, Unreachable
 
@@ -51,8 +53,9 @@ class Wire:
         """
         connect: Callable[[], Awaitable[None]] = self._connection.connect
         try:
-            async with asyncio.timeout(self._greeting):
-                await open_watched(connect(), [self._door] if self._door.port else [])
+            with timed("redis", lambda: f"connecting to {self.where}"):
+                async with asyncio.timeout(self._greeting):
+                    await open_watched(connect(), [self._door] if self._door.port else [])
         except (redis_errors.RedisError, TimeoutError) as error:
             await self.close()
             raise await self._explained(not_connected(error, self.where, int(self._connection.db or 0))) from error
@@ -88,6 +91,10 @@ class Wire:
         Raises:
             RepliesLost: the connection broke, or the replies did not come within `patience` seconds.
         """
+        with timed("redis", lambda: f"{_named(commands)} at {self.where}"):
+            return await self._piped(commands, patience)
+
+    async def _piped(self, commands: Sequence[Command], patience: float | None) -> list[Answer]:
         got: list[Answer] = []
         packed = [pack_command(cast("Any", tuple(command))) for command in commands]
         patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
@@ -118,6 +125,12 @@ class Wire:
     async def close(self) -> None:
         """End the conversation."""
         await self._connection.disconnect(nowait=not self.alive)
+
+
+def _named(commands: Sequence[Command]) -> str:
+    """The commands of a pipe by their names alone: what follows may be anybody's data."""
+    names = [word.decode("ascii", "replace") if isinstance(word, bytes) else str(word) for word, *_ in commands]
+    return ", ".join(f"{count} {name}" for name, count in Counter(names).items())
 
 
 class TlsConnection(Connection):

@@ -1,0 +1,103 @@
+"""The log of `--log FILE` and `MQTUI_LOG`, off by default: requests, retries, the client libraries' own records.
+
+Secrets are masked whatever a record holds: those of the addresses that were opened, and what looks like one in a URL.
+The file is its user's alone (0600) and is added to.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+
+from mqtui.domain.errors import StorageFailed
+from mqtui.domain.printable import printable
+from mqtui.state.disk import open_private
+
+LIBRARIES = {"mqtui": logging.DEBUG, "pika": logging.INFO, "kafka": logging.INFO, "redis": logging.INFO}
+"""The loggers that are written, each from which level on. librdkafka's is `mqtui.kafka`."""
+
+SHORTEST = 3
+"""Characters a secret has at least to be looked for inside words: a shorter one would blot out everything."""
+
+
+class _MaskedLines(logging.Formatter):
+    """One line a record, without secrets and without what a terminal would obey."""
+
+    def __init__(self, masked: Callable[[str], str]) -> None:
+        super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+        self._masked = masked
+        self._secrets: set[str] = set()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these from now on, as they are and as they stand in a URL."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST:
+                self._secrets |= {secret, quote(secret, safe=""), repr(secret)[1:-1]}
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line; what a login would look like is looked for in the message alone, for times hold colons too."""
+        record.message = self._masked(self._without_secrets(record.message))
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """The trace behind a line."""
+        return self._masked(self._without_secrets(super().formatException(ei)))
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(secret, "…")
+        return text
+
+
+class _Log:
+    """The log of this process."""
+
+    def __init__(self, file: Path, stream: TextIO, lines: _MaskedLines) -> None:
+        self.file = file
+        self.lines = lines
+        self.handler = logging.StreamHandler(stream)
+        self.handler.setFormatter(self.lines)
+
+
+_logs: list[_Log] = []
+"""None, or the one."""
+
+
+def start_log(file: Path) -> None:
+    """Write the log to a file from now on.
+
+    Raises:
+        StorageFailed: it can't be written.
+    """
+    from mqtui.state.commandline import masked, sanitised
+
+    try:
+        handle = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError as error:
+        raise StorageFailed(f"The log {file} can't be written", error.strerror or str(error)) from error
+    stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
+    log = _Log(file.absolute(), stream, _MaskedLines(masked))
+    _logs[:] = [log]
+    logging.raiseExceptions = False
+    for name, level in LIBRARIES.items():
+        logger = logging.getLogger(name)
+        logger.setLevel(level)
+        logger.addHandler(log.handler)
+        logger.propagate = False
+    logging.getLogger("mqtui").info("mqtui begins: %s", sanitised(sys.argv))
+
+
+def hide(secrets: Iterable[str]) -> None:
+    """Keep these out of the log, whoever writes them."""
+    for log in _logs:
+        log.lines.hide(secrets)
+
+
+def log_file() -> Path | None:
+    """Where the log is written; None where it is off."""
+    return _logs[0].file if _logs else None

@@ -1,0 +1,113 @@
+"""`--log FILE` and `MQTUI_LOG`: requests with their times, retries, the libraries' records; no secret, no payload."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from redis import Redis
+
+from mqtui.domain.resource import BrokerKind
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import Ground
+
+CANARY = "Tw3et/C4nary"
+IN_A_MESSAGE = "s0ngOfTheBird"
+LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} [A-Z]+ +\S+: .+")
+
+
+def with_login(ground: Ground, user: str) -> str:
+    """The broker's URL as a user whose password is the canary."""
+    scheme, rest = ground.url.split("://", 1)
+    rest = rest.rpartition("@")[2] if ground.kind is BrokerKind.RABBITMQ else rest
+    return f"{scheme}://{user}:{quote(CANARY, safe='')}@{rest}"
+
+
+def make_user(ground: Ground, user: str) -> None:
+    if ground.kind is BrokerKind.REDIS:
+        with Redis.from_url(ground.url) as client:
+            client.execute_command("ACL", "SETUSER", user, "on", f">{CANARY}", "+@all", "~*")
+    elif ground.kind is BrokerKind.RABBITMQ:
+        address = ground.world.address
+        api, login = f"{address.options['management']}/api", (address.user, address.secret)
+        told = {"password": CANARY, "tags": "administrator"}
+        httpx.put(f"{api}/users/{user}", json=told, auth=login).raise_for_status()
+        rights = {"configure": ".*", "write": ".*", "read": ".*"}
+        httpx.put(f"{api}/permissions/%2F/{user}", json=rights, auth=login).raise_for_status()
+
+
+ASKED = {
+    BrokerKind.KAFKA: ("kafka looking at {}", "mqtui.kafka"),
+    BrokerKind.RABBITMQ: ("rabbitmq GET /api/queues/%2F/{}", "pika"),
+    BrokerKind.REDIS: ("redis 1 TYPE, 1 XLEN at", "XADD"),
+}
+"""What the log tells of a look and a publish; of the wrong login on Kafka, which knows none, librdkafka's record."""
+
+
+def test_the_log_has_requests_and_records_and_no_secret(mqtui: Mqtui, ground: Ground, tmp_path: Path) -> None:
+    ref = ground.world.create("work")
+    ground.world.put(ref, [ground.dead(0, ref)])
+    user = f"u{ground.world.prefix.replace(':', '-').replace('.', '-')}"
+    make_user(ground, user)
+    log = tmp_path / "log.txt"
+    url = ground.url if ground.kind is BrokerKind.KAFKA else with_login(ground, user)
+    mqtui("--log", log, "peek", url, ref.name).ok()
+    mqtui("--log", log, "publish", url, ref.name, "--value", IN_A_MESSAGE, "--yes").ok()
+    mqtui.extra["MQTUI_LOG"] = str(log)
+    assert mqtui("peek", with_login(ground, "nobody"), ref.name).code in (0, 3)
+    assert mqtui("peek", url, "no such thing").code == 1
+    del mqtui.extra["MQTUI_LOG"]
+    text = log.read_text(encoding="utf-8")
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert all(LINE.fullmatch(line) for line in text.splitlines()), text
+    for secret in (CANARY, quote(CANARY, safe=""), IN_A_MESSAGE):
+        assert secret not in text
+    assert text.count("mqtui begins: ") == 4
+    for words in ASKED[ground.kind]:
+        assert words.format(ref.name) in text, text
+    assert re.search(r" took \d+\.\d ms", text)
+    assert "exit 1: " in text
+    before = log.read_bytes()
+    mqtui("peek", url, ref.name).ok()
+    assert log.read_bytes() == before, "without --log nothing is written"
+
+
+def test_a_log_that_cannot_be_written_is_said_before_anything_is_asked(mqtui: Mqtui, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").touch()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "elsewhere")
+    for file in (link, tmp_path / "no folder" / "log"):
+        done = mqtui("--log", file, "ls", "redis://127.0.0.1:1/0")
+        assert done.code != 0
+        assert f"The log {file} can't be written" in done.err
+        assert "127.0.0.1:1" not in done.err
+
+
+def test_the_report_of_a_mistake_names_the_log(mqtui: Mqtui, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from mqtui.state.log import start_log\nfrom mqtui.state.mistakes import own_mistake\n"
+        "start_log(Path(sys.argv[1]))\ntry:\n    {}['x']\nexcept KeyError as error:\n"
+        "    told = own_mistake(error)\nprint(told.hint)\n"
+    )
+    log = tmp_path / "log"
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(log)], env=mqtui.environment(), capture_output=True, text=True, check=True
+    )
+    assert f"the log is {log}" in done.stdout
+    report = (Path(mqtui.environment()["MQTUI_STATE_DIR"]) / "last-mistake.txt").read_text(encoding="utf-8")
+    assert "KeyError" in report
+    assert report.endswith(f"The log: {log}\n")
+    assert "a mistake of mqtui: KeyError" in log.read_text(encoding="utf-8")
+
+
+def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: Ground, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    mqtui.extra["MQTUI_LOG"] = str(tmp_path / "other")
+    mqtui("--log", log, "ls", redis.url).ok()
+    assert "SCAN" in log.read_text(encoding="utf-8")
+    assert not (tmp_path / "other").exists(), "the option goes before the variable"
