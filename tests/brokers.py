@@ -6,7 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from mqtui.demo.servers import Servers
+from mqtui.demo.servers.ports import free_ports
 from tests.newer_servers import NewerServers
+from tests.perf.counting_proxy import CountingProxy, kafka_requests
 
 
 class Brokers:
@@ -30,8 +32,22 @@ class Brokers:
         """Return Kafka's URL. Raises KafkaMissing."""
         with self._lock:
             if "kafka" not in self._urls:
-                self._urls["kafka"] = self.servers.start_kafka()
+                self._urls["kafka"] = self.servers.start_kafka(
+                    listeners={"counted": f"PLAINTEXT@127.0.0.1:{self._way}"}
+                )
             return self._urls["kafka"]
+
+    @cached_property
+    def _way(self) -> int:
+        """The port to which Kafka's listener `counted` sends its clients."""
+        return free_ports(1)[0]
+
+    @cached_property
+    def counted_kafka(self) -> CountingProxy:
+        """What counts the requests of clients that come to its port: Kafka sends them back to it."""
+        self.kafka()
+        server = ("127.0.0.1", self.servers.ports("kafka")["counted"])
+        return CountingProxy(server, kafka_requests, self._way)
 
     def rabbitmq(self) -> str:
         """Return RabbitMQ's URL, with its management API. Raises RabbitMQMissing."""
@@ -49,5 +65,7 @@ class Brokers:
 
     def close(self) -> None:
         """End what was started."""
+        if "counted_kafka" in self.__dict__:
+            self.counted_kafka.close()
         if "servers" in self.__dict__:
             self.servers.close()

@@ -35,6 +35,13 @@ class Catalog(Protocol):
     def destinations(self) -> AsyncIterator[Page[Destination]]:
         """All destinations: names first, then the same rows again with depths."""
 
+    async def locate(self, ref: Ref) -> Destination:
+        """One destination as it is found: its kind and partitions, without figures that must be asked for (C14).
+
+        Raises:
+            NotFound: there is no such thing.
+        """
+
     async def detail(self, ref: Ref) -> Destination:
         """One destination with depths and facts, never creating it.
 
@@ -75,6 +82,16 @@ class Groups(Protocol):
 
     async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that read one destination, and why some may be missing (K19)."""
+
+    async def names(self) -> Inventory[Ref]:
+        """The names of all groups, as the broker lists them: what each reads or has in hand is not asked."""
+
+    async def has(self, ref: Ref) -> bool:
+        """Whether there is a group of exactly that name, or may be: where it can't be asked, its lag tells why (C14).
+
+        Raises:
+            CannotConnect, BrokerTrouble: no conversation.
+        """
 
     def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group as it becomes known; what is committed is asked before the ends (K14)."""

@@ -97,7 +97,7 @@ async def _causes(output: Output, target: str, resource: Named, consent: Consent
 
     async with opened(target) as session:
         output.warn((*session.warnings, *known(session.profile).notes))
-        destination = await find(session.broker, resource)
+        destination = await session.broker.catalog.detail((await find(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.price(destination.ref, count)
         if price.lends:

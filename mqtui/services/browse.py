@@ -26,7 +26,7 @@ SHOWN_ENDS = 8
 
 
 async def find(broker: Broker, named: Named) -> Destination:
-    """The destination to read from of that name; an exchange only where no queue is called so.
+    """The destination to read from of that name, without figures; an exchange only where no queue is called so.
 
     Raises:
         NotFound: there is none.
@@ -57,7 +57,7 @@ async def _fits(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[D
     closed: NotAuthorised | None = None
     for ref in readings:
         try:
-            row = await broker.catalog.detail(ref)
+            row = await broker.catalog.locate(ref)
             fits[row.ref] = row
         except NotFound as error:
             missing.append(error)

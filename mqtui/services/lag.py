@@ -10,7 +10,7 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, Sort, at_least_of, total, unknown
 from mqtui.domain.resource import Kind, Named, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
-from mqtui.services.group_names import find_groups
+from mqtui.services.group_names import find_group_alone, find_groups
 from mqtui.services.session import Session
 
 
@@ -29,8 +29,11 @@ async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLa
         NotFound: there is no group of that name.
         Refused: what was typed is the name of two groups.
     """
-    found = await groups(session)
-    refs = list(dict.fromkeys(group.ref for group in found))
+    there = session.broker.groups
+    if named is not None and (known := await find_group_alone(there, named)) is not None:
+        return Inventory(tuple([row async for row in there.lag(known)]))
+    found = await there.names()
+    refs = list(dict.fromkeys(found))
     if named is not None:
         try:
             refs = find_groups(refs, named, session.target)
@@ -38,7 +41,7 @@ async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLa
             if not found.missing:
                 raise
             return Inventory((GroupLag(Ref(Kind.GROUP, named.name), "", (), unknown(found.missing[0])),))
-    rows = tuple([row async for row in session.broker.groups.lag(refs)])
+    rows = tuple([row async for row in there.lag(sorted(refs))])
     return Inventory(rows, found.missing if named is None else ())
 
 

@@ -60,6 +60,10 @@ class MemoryCatalog:
         yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
         yield Page(found)
 
+    async def locate(self, ref: Ref) -> Destination:
+        """One destination, without its figures."""
+        return replace(self._talk.shelf.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
+
     async def detail(self, ref: Ref) -> Destination:
         """One destination."""
         return self._talk.shelf.detail(ref)
@@ -113,6 +117,14 @@ class MemoryGroups:
         if ref is not None:
             self._talk.shelf.detail(ref)
         return Inventory(tuple(self._talk.shelf.groups(ref)))
+
+    async def names(self) -> Inventory[Ref]:
+        """Of all."""
+        return Inventory(tuple(group.ref for group in self._talk.shelf.groups(None)))
+
+    async def has(self, ref: Ref) -> bool:
+        """Whether it is among them."""
+        return ref in await self.names()
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """One after the other."""

@@ -71,6 +71,11 @@ class KafkaCatalog:
             last = number == len(pages) - 1
             yield Page(rows, None if last else f"counts {number}".encode())
 
+    async def locate(self, ref: Ref) -> Destination:
+        """One topic with its partitions, by one question."""
+        topic = await describe(self._connection, topic_name(ref))
+        return self._row(topic.name, len(topic.partitions))
+
     async def detail(self, ref: Ref) -> Destination:
         """One topic with its count, first and end offsets and the settings that matter."""
         topic = await describe(self._connection, topic_name(ref))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
+from confluent_kafka.admin import ConsumerGroupDescription, ConsumerGroupListing
 
-from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
+from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of, said_of
+from mqtui.brokers.kafka.group_states import describe_states, state_of
 from mqtui.brokers.kafka.kafka_python import share_groups
-from mqtui.brokers.kafka.lag import committed, count_lag, lags, raise_if_all, refusal_of, share_lag, state_of
-from mqtui.brokers.kafka.topics import describe, topic_name
-from mqtui.domain.errors import NotAuthorised, NotFound
+from mqtui.brokers.kafka.lag import committed, count_lag, lags, share_lag
+from mqtui.brokers.kafka.topics import Topic, describe_each, topic_name
+from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member
@@ -22,9 +23,20 @@ from mqtui.domain.topology import Group, GroupLag, Inventory, Member
 if TYPE_CHECKING:
     from mqtui.brokers.kafka.share_groups import ShareGroup
 
-CHUNK = 200
 OFFSETS = "__consumer_offsets"
+SHARES = "__share_group_state"
+"""The topic in which brokers keep where share groups stand: without it there is none."""
+
 NO_PENDING = unknown("Kafka keeps no pending entries")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Consumer groups as their coordinators list them, whether there may be share groups, what is not told and why."""
+
+    groups: Sequence[ConsumerGroupListing]
+    shares: bool
+    untold: tuple[str, ...]
 
 
 class KafkaGroups:
@@ -36,14 +48,28 @@ class KafkaGroups:
 
     async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
-        found, untold = await list_groups(self._connection)
+        listed = await list_names(self._connection)
         if ref is not None:
+            found, untold = await describe_groups(self._connection, listed)
             wanted = Ref(Kind.TOPIC, topic_name(ref))
             found = [group for group in found if wanted in group.reads]
         else:
-            self._share = await share_groups(self._connection)
+            (found, untold), _ = await asyncio.gather(
+                describe_groups(self._connection, listed), self._list_shares(listed)
+            )
             found += [_share_group(name, told) for name, told in self._share.items()]
         return Inventory(tuple(sorted(found, key=lambda group: group.ref)), tuple(untold))
+
+    async def names(self) -> Inventory[Ref]:
+        """By the brokers' lists alone; share groups are asked for where there may be any."""
+        listed = await list_names(self._connection)
+        await self._list_shares(listed)
+        names = sorted({*(one.group_id for one in listed.groups), *self._share})
+        return Inventory(tuple(Ref(Kind.GROUP, name) for name in names), listed.untold)
+
+    async def has(self, ref: Ref) -> bool:
+        """As the brokers list it."""
+        return ref in (await self.names())
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group: what is committed is asked first, the ends after (K14)."""
@@ -51,82 +77,68 @@ class KafkaGroups:
         for ref in groups:
             if ref.name in self._share:
                 yield share_lag(ref, self._share[ref.name])
-        for at in range(0, len(plain), CHUNK):
-            chunk = plain[at : at + CHUNK]
-            for known in await lags(self._connection, chunk, await self._states(chunk)):
+        if plain:
+            for known in await lags(self._connection, plain):
                 yield known
 
     async def count_lag(self, row: GroupLag) -> GroupLag:
         """The lag of a group by reading what waits for it, up to 50,000 records."""
-        if row.group.name in self._share:
-            return row
-        return await count_lag(self._connection, row.group, await self._states([row.group]))
+        return row if row.group.name in self._share else await count_lag(self._connection, row.group)
 
-    async def _states(self, groups: Sequence[Ref]) -> dict[str, ConsumerGroupDescription | str]:
-        admin = await self._connection.opened()
-        names = [ref.name for ref in groups]
-        return await self._connection.call("describing groups", partial(_states, admin, names))
+    async def _list_shares(self, listed: Listed) -> None:
+        """Only where there may be some: it needs kafka-python, which takes long to import."""
+        if listed.shares:
+            self._share = await share_groups(self._connection)
+
+
+async def list_names(connection: Connection) -> Listed:
+    """The consumer groups there are. A coordinator that does not answer tells not even the names of its groups (K19).
+
+    Its lost partitions tell it without any error; whether share groups can be there is told by their topic.
+    """
+    admin = await connection.opened()
+    told, topics = await asyncio.gather(
+        connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups"),
+        describe_each(connection, [OFFSETS, SHARES]),
+    )
+    untold = [f"a coordinator did not tell its groups: {said_of(error_of(error))}" for error in told.errors]
+    offsets = topics[OFFSETS]
+    if isinstance(offsets, Topic) and offsets.leaderless:
+        lost, all_ = len(offsets.leaderless), len(offsets.partitions)
+        untold.append(f"some groups have no coordinator: {lost} of {all_} partitions of {OFFSETS} have no leader")
+    return Listed(told.valid, not isinstance(topics[SHARES], NotFound), tuple(untold))
 
 
 async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
-    """Consumer groups with what they read, and what can't be known of them, a sentence each.
+    """Consumer groups with what they read, and what can't be known of them, a sentence each."""
+    return await describe_groups(connection, await list_names(connection))
 
-    A coordinator that does not answer tells not even the names of its groups (K19).
-    """
-    admin = await connection.opened()
-    listed = await connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups")
-    plain = listed.valid
-    described = await connection.call("describing groups", lambda: _describe(admin, plain))
-    names = [one.group_id for one in plain]
-    offsets = await connection.call("asking for commits", lambda: committed(admin, names))
+
+async def describe_groups(connection: Connection, listed: Listed) -> tuple[list[Group], list[str]]:
+    """Members and commits of listed groups, asked for together; a group without members has none to be described."""
+    names = [one.group_id for one in listed.groups]
+    described, offsets = await asyncio.gather(
+        describe_states(connection, names, listed.groups), committed(connection, names)
+    )
     found: list[Group] = []
-    untold = [f"a coordinator did not tell its groups: {said_of(error_of(error))}" for error in listed.errors]
-    untold += await _lost_coordinators(connection)
-    for one in plain:
-        told, commits = described[one.group_id], offsets[one.group_id]
+    untold = list(listed.untold)
+    for one in listed.groups:
+        commits = offsets[one.group_id]
         reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
         if isinstance(commits, str):
             untold.append(f"what group {one.group_id} reads was not told: {commits}")
-        found.append(_group(one, told, reads, commits if isinstance(commits, str) else ""))
+        why = commits if isinstance(commits, str) else ""
+        found.append(_group(one, described.get(one.group_id), reads, why))
     return found, untold
 
 
-async def _lost_coordinators(connection: Connection) -> list[str]:
-    """Why groups may be missing from a list without any error: their coordinator has no leader (K19)."""
-    try:
-        topic = await describe(connection, OFFSETS)
-    except (NotFound, NotAuthorised):
-        return []
-    lost, all_ = len(topic.leaderless), len(topic.partitions)
-    told = f"some groups have no coordinator: {lost} of {all_} partitions of {OFFSETS} have no leader"
-    return [told] if lost else []
-
-
-def _states(admin: AdminClient, names: Sequence[str]) -> dict[str, ConsumerGroupDescription | str]:
-    found: dict[str, ConsumerGroupDescription | str] = {}
-    silent: list[KafkaException] = []
-    if not names:
-        return found
-    for name, promise in admin.describe_consumer_groups(list(names), request_timeout=ANSWER).items():
-        try:
-            found[name] = answer_of(promise)
-        except KafkaException as error:
-            found[name] = refusal_of(error, silent)
-    raise_if_all(silent, names)
-    return found
-
-
-def _describe(admin: AdminClient, listed: Sequence[ConsumerGroupListing]) -> dict[str, ConsumerGroupDescription | str]:
-    names = [one.group_id for one in listed]
-    found: dict[str, ConsumerGroupDescription | str] = {}
-    for at in range(0, len(names), CHUNK):
-        found.update(_states(admin, names[at : at + CHUNK]))
-    return found
-
-
-def _group(listed: ConsumerGroupListing, told: ConsumerGroupDescription | str, reads: set[str], why: str) -> Group:
+def _group(
+    listed: ConsumerGroupListing, told: ConsumerGroupDescription | str | None, reads: set[str], why: str
+) -> Group:
     sort = listed.type.name.lower() if listed.type is not None else "classic"
     ref = Ref(Kind.GROUP, listed.group_id)
+    if told is None:
+        return Group(ref, sort, state_of(listed.state.name), reads=_refs(reads), pending=NO_PENDING, why=why)
     if isinstance(told, str):
         return Group(ref, sort, state_of(listed.state.name), reads=_refs(reads), pending=NO_PENDING, why=told)
     members = tuple(member_of(one) for one in told.members)

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
@@ -13,7 +14,8 @@ from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetS
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.cursor import Cursor
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
+from mqtui.brokers.kafka.errors import said_of
+from mqtui.brokers.kafka.group_states import Described, describe_states, raise_if_all, refusal_of, state_of
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
 from mqtui.domain.figure import Figure, at_most, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
@@ -22,7 +24,7 @@ from mqtui.domain.topology import NOTHING_LOST, GroupLag, PartitionLag
 if TYPE_CHECKING:
     from mqtui.brokers.kafka.share_groups import ShareGroup
 
-TOGETHER = 200
+TOGETHER = 1_000
 """OffsetFetch requests under way at once; librdkafka takes one group a request."""
 
 COUNTED = 50_000
@@ -34,16 +36,6 @@ COUNTING = 10.0
 NOT_BEGUN = "a share group that has read nothing yet has no place to count from"
 NEVER = unknown("no committed offset")
 BOUND = "end minus committed offset: transaction markers, aborted and compacted records are in it"
-STATES = {
-    "PREPARING_REBALANCING": "PreparingRebalance",
-    "COMPLETING_REBALANCING": "CompletingRebalance",
-    "STABLE": "Stable",
-    "DEAD": "Dead",
-    "EMPTY": "Empty",
-    "UNKNOWN": "Unknown",
-}
-"""librdkafka's names for states in the broker's own words. It knows no word of KIP-848's Assigning and Reconciling."""
-
 Commits: TypeAlias = Mapping[Place, int]
 
 
@@ -99,17 +91,16 @@ class Progress:
         return PartitionLag(Ref(Kind.TOPIC, topic), partition, committed, end, self.lag, self.lost, self.uncommitted)
 
 
-def state_of(name: str) -> str:
-    """A group's state in the broker's own word."""
-    return STATES.get(name, name.capitalize())
-
-
-def committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | str]:
-    """Committed offsets by group, or why they can't be had. Blocks.
+async def committed(connection: Connection, names: Sequence[str]) -> Mapping[str, Commits | str]:
+    """Committed offsets by group, or why they can't be had.
 
     Raises:
-        KafkaException: no coordinator answers at all.
+        CannotConnect, BrokerTrouble: no coordinator answers at all.
     """
+    return await connection.call("asking for commits", partial(_committed, await connection.opened(), names))
+
+
+def _committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | str]:
     found: dict[str, Commits | str] = {}
     silent: list[KafkaException] = []
     for at in range(0, len(names), TOGETHER):
@@ -132,28 +123,6 @@ def committed(admin: AdminClient, names: Sequence[str]) -> dict[str, Commits | s
     return found
 
 
-def refusal_of(error: KafkaException, silent: list[KafkaException]) -> str:
-    """Why a coordinator tells nothing of a group; the error is added to `silent` where it did not answer."""
-    inner = error_of(error)
-    if inner.code() in AWAY or inner.code() in SLOW:
-        silent.append(error)
-        return f"its coordinator does not answer ({said_of(inner)})"
-    return str(inner.str())
-
-
-def raise_if_all(silent: Sequence[KafkaException], names: Sequence[str]) -> None:
-    """One coordinator that is away costs only its own groups (K19).
-
-    Raises:
-        KafkaException: none of them answered.
-    """
-    if silent and len(silent) == len(names):
-        raise silent[0]
-
-
-Described: TypeAlias = Mapping[str, ConsumerGroupDescription | str]
-
-
 def share_lag(ref: Ref, told: ShareGroup) -> GroupLag:
     """Lag of a share group as its coordinator tells it: records from the first one that is not done with on."""
     parts = [
@@ -172,30 +141,57 @@ def _share_part(lag: int) -> Figure:
     return at_most(lag, BOUND) if lag else exact(0)
 
 
-async def lags(connection: Connection, groups: Sequence[Ref], described: Described) -> list[GroupLag]:
+async def lags(connection: Connection, groups: Sequence[Ref]) -> list[GroupLag]:
     """Lag of each group against the high watermark, as Kafka's own tool counts it; OffsetFetch before ListOffsets."""
-    commits, progress = await _progress(connection, groups, described)
-    return [_lag(ref, commits[ref.name], described[ref.name], [one.part() for one in progress[ref]]) for ref in groups]
+    found = await _progress(connection, groups)
+    return [found.lag(ref, [one.part() for one in found.progress[ref]]) for ref in groups]
 
 
-async def count_lag(connection: Connection, group: Ref, described: Described) -> GroupLag:
+async def count_lag(connection: Connection, group: Ref) -> GroupLag:
     """Lag of one group by reading what is committed and waits for it, within a budget; the rest stays a bound.
 
     Records behind an open transaction can't be read yet: they are `uncommitted`, and in no lag that was counted.
     """
-    commits, progress = await _progress(connection, [group], described)
-    parts = await connection.call(f"counting {group.name}", lambda: _count_all(connection, progress[group]))
-    return _lag(group, commits[group.name], described[group.name], parts)
+    found = await _progress(connection, [group])
+    parts = await connection.call(f"counting {group.name}", lambda: _count_all(connection, found.progress[group]))
+    return found.lag(group, parts)
 
 
-async def _progress(
-    connection: Connection, groups: Sequence[Ref], described: Described
-) -> tuple[Mapping[str, Commits | str], dict[Ref, list[Progress]]]:
-    """First and last stable offsets are asked only of partitions where something waits."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was asked of some groups: their states and members, what they committed, and how far they have come."""
+
+    listed: Mapping[str, str]
+    described: Described
+    commits: Mapping[str, Commits | str]
+    progress: Mapping[Ref, Sequence[Progress]]
+
+    def lag(self, ref: Ref, parts: Sequence[PartitionLag]) -> GroupLag:
+        """The lag of a group over these partitions."""
+        commits, told = self.commits[ref.name], self.described.get(ref.name)
+        if isinstance(commits, str):
+            return GroupLag(ref, "Unknown", (), unknown(commits))
+        state = self.listed.get(ref.name, "Unknown")
+        if told is not None:
+            state = "Unknown" if isinstance(told, str) else state_of(told.state.name)
+        if not parts:
+            why = "there is no such group" if state == "Dead" else "no committed offset and no member"
+            return GroupLag(ref, state, (), unknown(why))
+        return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts))
+
+
+async def _progress(connection: Connection, groups: Sequence[Ref]) -> Found:
+    """Round trips that need not wait for each other go together: the list of groups and what they committed, then the
+    members of those that have any. First and last stable offsets are asked only of partitions where something waits.
+    """
     admin = await connection.opened()
     names = [ref.name for ref in groups]
-    commits = await connection.call("asking for commits", lambda: committed(admin, names))
-    places = {ref: _places(commits[ref.name], described[ref.name]) for ref in groups}
+    listing, commits = await asyncio.gather(
+        connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups"),
+        committed(connection, names),
+    )
+    described = await describe_states(connection, names, listing.valid)
+    places = {ref: _places(commits[ref.name], described.get(ref.name)) for ref in groups}
     everywhere = sorted({place for wanted in places.values() for place in wanted})
     end = await ask_offsets(connection, everywhere, OffsetSpec.latest()) if everywhere else {}
     waiting = sorted(
@@ -214,7 +210,8 @@ async def _progress(
         at = None if isinstance(known, str) else known.get(place)
         return Progress(place, at, first.get(place), stable.get(place), end.get(place))
 
-    return commits, {ref: [of(ref, place) for place in places[ref]] for ref in groups}
+    states = {one.group_id: state_of(one.state.name) for one in listing.valid}
+    return Found(states, described, commits, {ref: [of(ref, place) for place in places[ref]] for ref in groups})
 
 
 def _waits(commits: Commits | str, place: Place, end: int | KafkaError | None) -> bool:
@@ -222,24 +219,12 @@ def _waits(commits: Commits | str, place: Place, end: int | KafkaError | None) -
     return at is not None and isinstance(end, int) and at < end
 
 
-def _places(commits: Commits | str, told: ConsumerGroupDescription | str) -> list[Place]:
+def _places(commits: Commits | str, told: ConsumerGroupDescription | str | None) -> list[Place]:
     places = set() if isinstance(commits, str) else set(commits)
-    if not isinstance(told, str):
+    if told is not None and not isinstance(told, str):
         for member in told.members:
             places |= {(place.topic, place.partition) for place in member.assignment.topic_partitions}
     return sorted(places)
-
-
-def _lag(
-    ref: Ref, commits: Commits | str, told: ConsumerGroupDescription | str, parts: Sequence[PartitionLag]
-) -> GroupLag:
-    if isinstance(commits, str):
-        return GroupLag(ref, "Unknown", (), unknown(commits))
-    state = "Unknown" if isinstance(told, str) else state_of(told.state.name)
-    if not parts:
-        why = "there is no such group" if state == "Dead" else "no committed offset and no member"
-        return GroupLag(ref, state, (), unknown(why))
-    return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts))
 
 
 def _count_all(connection: Connection, progress: Sequence[Progress]) -> list[PartitionLag]:

@@ -71,18 +71,34 @@ async def describe(connection: Connection, name: str) -> Topic:
     return await connection.call(f"looking at {name}", partial(described, connection, name))
 
 
+async def describe_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+    """Several topics by one question, each with the error that `describe` raises where there is one."""
+    return await connection.call("looking at topics", partial(_described_each, connection, names))
+
+
 def described(connection: Connection, name: str) -> Topic:
     """The same from a thread that may block."""
+    found = _described_each(connection, [name])[name]
+    if isinstance(found, MqtuiError):
+        raise found
+    return found
+
+
+def _described_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
     admin = connection.admin()
-    asked = admin.describe_topics(TopicCollection([name]), include_authorized_operations=True, request_timeout=ANSWER)
-    try:
-        if not connection.controller_answers(asked.values()):
-            told = describe_topic(connection.address, name)
-            if told is not None:
-                return _topic_told(told, name)
-        return topic_of(answer_of(asked[name]))
-    except KafkaException as error:
-        raise refusal(connection, error, name) from error
+    asked = admin.describe_topics(
+        TopicCollection(list(names)), include_authorized_operations=True, request_timeout=ANSWER
+    )
+    silent = not connection.controller_answers(asked.values())
+    found: dict[str, Topic | MqtuiError] = {}
+    for name in names:
+        try:
+            told = describe_topic(connection.address, name) if silent else None
+            found[name] = topic_of(answer_of(asked[name])) if told is None else _topic_told(told, name)
+        except KafkaException as error:
+            why = found[name] = refusal(connection, error, name)
+            why.__cause__ = error
+    return found
 
 
 def missing(name: str) -> NotFound:

@@ -94,6 +94,23 @@ class RabbitCatalog:
             NotFound: there is no such thing.
             Unsupported: a stream, and no management API to tell it from a queue.
         """
+        found = await self._looked_up(ref)
+        return await self._detailed(found) if isinstance(found, Queue) else found
+
+    async def locate(self, ref: Ref) -> Destination:
+        """One queue, stream or exchange; where its dead letters go is not asked for.
+
+        Raises:
+            NotFound: there is no such thing.
+            Unsupported: a stream, and no management API to tell it from a queue.
+        """
+        found = await self._looked_up(ref)
+        if not isinstance(found, Queue):
+            return found
+        return Destination(found.ref, found.sort, backlog=exact(found.ready), facts={"consumers": found.consumers})
+
+    async def _looked_up(self, ref: Ref) -> Queue | Destination:
+        """What is known of a queue or stream, or an exchange."""
         if not may_be_a_name(ref.name):
             raise NotFound(f"There is no {ref.kind} {ref.name!r}", "Names are up to 255 bytes of UTF-8 in one line.")
         if ref.kind is Kind.EXCHANGE:
@@ -105,7 +122,7 @@ class RabbitCatalog:
             raise Unsupported(f"Nobody says whether {ref.name} is a stream", facts.why, HINT)
         if ref.kind is Kind.STREAM and facts.sort != "stream":
             raise NotFound(f"There is no stream {ref.name}", f"It is a {facts.sort} queue.")
-        return await self._detailed(facts)
+        return facts
 
     async def _detailed(self, facts: Queue) -> Destination:
         if facts.sort == UNKNOWN:

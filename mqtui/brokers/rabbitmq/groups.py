@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.management import Row
@@ -13,7 +13,10 @@ from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
 
-TOTALS = {"disable_stats": "true", "enable_queue_totals": "true"}
+TOTALS: Mapping[str, str | int] = {"disable_stats": "true", "enable_queue_totals": "true"}
+ASKED_ALONE = 2
+"""So many queues are asked about one by one; for more of them all are listed once."""
+
 STREAM_LAG = unknown("the management API does not tell the places of a stream's readers")
 NOBODY = "no consumers"
 
@@ -31,41 +34,82 @@ class RabbitGroups:
             Unsupported: no management API was given.
             NotFound: there is no such queue.
         """
-        rows = await self._rows()
-        readers: defaultdict[str, list[Row]] = defaultdict(list)
-        for consumer in await self._access.management.consumers():
-            readers[consumer["queue"]["name"]].append(consumer)
-        if ref is not None and ref.kind is not Kind.EXCHANGE:
-            rows = [_named(rows, ref)]
-        elif ref is not None:
-            return Inventory()
+        if ref is not None:
+            if ref.kind is Kind.EXCHANGE:
+                return Inventory()
+            row, consumers = await self._one(ref)
+            return Inventory((_group(row, consumers),))
+        rows, readers = await self._rows(), await self._readers()
         return Inventory(tuple(_group(row, readers[row["name"]]) for row in rows))
+
+    async def names(self) -> Inventory[Ref]:
+        """The names of all queues."""
+        rows = await self._rows({"columns": "name"})
+        return Inventory(tuple(Ref(Kind.GROUP, row["name"]) for row in rows))
+
+    async def has(self, ref: Ref) -> bool:
+        """Whether there is a queue of that name."""
+        self._require_management()
+        try:
+            await self._access.management.queue(ref.name)
+        except NotFound:
+            return False
+        return True
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Ready and unacknowledged messages of each queue, asked of the queues themselves."""
-        rows = await self._rows()
+        if len(groups) <= ASKED_ALONE:
+            for ref in groups:
+                row, consumers = await self._one(ref)
+                yield _lag(ref, row, consumers)
+            return
+        rows = {row["name"]: row for row in await self._rows()}
+        readers = await self._readers()
+        for ref in groups:
+            if ref.name not in rows:
+                raise _no_queue(ref)
+            yield _lag(ref, rows[ref.name], readers[ref.name])
+
+    async def _one(self, ref: Ref) -> tuple[Row, Sequence[Row]]:
+        """One queue with its own counts and its consumers; no other queue is asked about.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+        self._require_management()
+        try:
+            told = await self._access.management.queue(ref.name)
+        except NotFound as error:
+            raise _no_queue(ref) from error
+        wanted = {**TOTALS, "name": ref.name}
+        row = next((row for row in await self._rows(wanted) if row["name"] == ref.name), told)
+        return row, told.get("consumer_details", ())
+
+    async def _readers(self) -> defaultdict[str, list[Row]]:
         readers: defaultdict[str, list[Row]] = defaultdict(list)
         for consumer in await self._access.management.consumers():
             readers[consumer["queue"]["name"]].append(consumer)
-        for ref in groups:
-            row = _named(rows, ref)
-            part = PartitionLag(_destination(row), 0, "", "", _waiting(row))
-            yield GroupLag(ref, _state(readers[ref.name]), (part,), total((part.lag,)))
+        return readers
 
-    async def _rows(self) -> list[Row]:
+    def _require_management(self) -> None:
         if not self._access.management.given:
             raise Unsupported("Consumers and lag need the management API", "AMQP itself has no such list.", HINT)
+
+    async def _rows(self, wanted: Mapping[str, str | int] = TOTALS) -> list[Row]:
+        self._require_management()
         rows: list[Row] = []
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues", TOTALS):
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues", wanted):
             rows += page
         return rows
 
 
-def _named(rows: Sequence[Row], ref: Ref) -> Row:
-    for row in rows:
-        if row["name"] == ref.name:
-            return row
-    raise NotFound(f"There is no queue {ref.name}", "A group of RabbitMQ is the consumers of one queue.")
+def _no_queue(ref: Ref) -> NotFound:
+    return NotFound(f"There is no queue {ref.name}", "A group of RabbitMQ is the consumers of one queue.")
+
+
+def _lag(ref: Ref, row: Row, consumers: Sequence[Row]) -> GroupLag:
+    part = PartitionLag(_destination(row), 0, "", "", _waiting(row))
+    return GroupLag(ref, _state(consumers), (part,), total((part.lag,)))
 
 
 def _destination(row: Row) -> Ref:

@@ -54,6 +54,24 @@ class StreamCatalog:
         for start in range(0, len(found), ROWS):
             yield Page(tuple(await self._rows(found[start : start + ROWS])), missing=missing)
 
+    async def locate(self, ref: Ref) -> Destination:
+        """One stream with its length; the lag of its groups is not asked for.
+
+        Raises:
+            NotFound: there is no such key, or it holds something else.
+            NotAuthorised: the key is closed to this user.
+        """
+        key = stream_key(ref)
+        kind, length = await self._nodes.pipe(key, [("TYPE", key), ("XLEN", key)])
+        require_stream(kind, ref)
+        try:
+            held = exact(number(sure(length, "XLEN", ref.name)))
+        except UNAVAILABLE as error:
+            if denies_key(error.detail):
+                raise
+            held = unknown(error.title)
+        return Destination(ref, "stream", held, partitions=1)
+
     async def detail(self, ref: Ref) -> Destination:
         """One stream with its groups, ids and memory. What this user may not ask is unknown, and hinders nothing (D9).
 

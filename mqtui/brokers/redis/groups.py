@@ -41,6 +41,41 @@ class StreamGroups:
             told = await self._told([ref])
             return Inventory(tuple(await self._with_members([(ref, items(sure(told[0], "XINFO GROUPS", ref.name)))])))
         found: list[Group] = []
+        missing: tuple[str, ...] = ()
+        async for lists, untold in self._listed():
+            missing += untold
+            found += await self._with_members(lists)
+        return Inventory(tuple(found), missing)
+
+    async def names(self) -> Inventory[Ref]:
+        """The groups of all streams that SCAN finds, without their consumers."""
+        found: list[Ref] = []
+        missing: tuple[str, ...] = ()
+        async for lists, untold in self._listed():
+            missing += untold
+            found += [group_ref(ref, standing(group).name) for ref, groups in lists for group in groups]
+        return Inventory(tuple(found), missing)
+
+    async def has(self, ref: Ref) -> bool:
+        """By the streams that the name may begin with; so it is taken where one of them may not be asked."""
+        return await self._locate(ref) is not None
+
+    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """Lag of each; what was delivered is asked before the ends."""
+        for ref in groups:
+            yield await self._lag(ref, LOOKED)
+
+    async def count_lag(self, row: GroupLag) -> GroupLag:
+        """The lag of a group, counted as far as to a million entries where the server does not tell it."""
+        return await self._lag(row.group, CHECKED)
+
+    async def _listed(self) -> AsyncIterator[tuple[list[tuple[Ref, list[Reply]]], tuple[str, ...]]]:
+        """The streams that SCAN finds, each with its groups as XINFO GROUPS tells them, some at a time, and at last why
+        some may be missing.
+
+        Raises:
+            NotAuthorised: of none of them the user may ask.
+        """
         unasked: list[MqtuiError] = []
         told_of = 0
         missing = await self._catalog.other_nodes()
@@ -55,21 +90,12 @@ class StreamGroups:
                     answered(each, "XINFO GROUPS", one.name) for one, each in rows if isinstance(each, RedisError)
                 ]
                 unasked += [error for error in errors if not isinstance(error, NotFound)]
-                found += await self._with_members(lists)
+                yield lists, ()
         if not told_of and unasked and isinstance(unasked[0], NotAuthorised):
             raise unasked[0]
         if unasked:
             missing += (f"the groups of {counted(len(unasked), 'stream')} are not known: {unasked[0].title}",)
-        return Inventory(tuple(found), missing)
-
-    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
-        """Lag of each; what was delivered is asked before the ends."""
-        for ref in groups:
-            yield await self._lag(ref, LOOKED)
-
-    async def count_lag(self, row: GroupLag) -> GroupLag:
-        """The lag of a group, counted as far as to a million entries where the server does not tell it."""
-        return await self._lag(row.group, CHECKED)
+        yield [], missing
 
     async def _told(self, refs: Sequence[Ref]) -> list[Answer]:
         keys = [stream_key(ref) for ref in refs]
@@ -82,19 +108,29 @@ class StreamGroups:
         return [_group(ref, one, answer) for (ref, one), answer in zip(each, answers, strict=True)]
 
     async def _lag(self, ref: Ref, budget: int) -> GroupLag:
+        found = await self._locate(ref)
+        if found is None or isinstance(found, MqtuiError):
+            return GroupLag(ref, "", (), unknown("there is no such group" if found is None else found.title))
+        stream, one, ends = found
+        return await self._measured(ref, stream, one, ends, budget)
+
+    async def _locate(self, ref: Ref) -> tuple[Ref, Standing, Ends] | MqtuiError | None:
+        """The stream of a group, the group itself and where the stream ends; None where there is no such group, the
+        refusal where it may be on a stream that can't be asked.
+        """
+        refused: MqtuiError | None = None
         for stream, name in splits(ref):
             key = name_bytes(stream.name)
             groups, length, told = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), *depth_commands(key)])
-            refused = next((answer for answer in (groups, length) if isinstance(answer, RedisError)), None)
-            if refused is not None:
-                error = answered(refused, "XINFO", stream.name)
-                if isinstance(error, NotFound):
-                    continue
-                return GroupLag(ref, "", (), unknown(error.title))
+            error = next((answer for answer in (groups, length) if isinstance(answer, RedisError)), None)
+            if error is not None:
+                why = answered(error, "XINFO", stream.name)
+                refused = refused or (None if isinstance(why, NotFound) else why)
+                continue
             for one in map(standing, items(sure(groups, "XINFO GROUPS"))):
                 if one.name == name:
-                    return await self._measured(ref, stream, one, ends_of(number(sure(length, "XLEN")), told), budget)
-        return GroupLag(ref, "", (), unknown("there is no such group"))
+                    return stream, one, ends_of(number(sure(length, "XLEN")), told)
+        return refused
 
     async def _measured(self, ref: Ref, stream: Ref, one: Standing, ends: Ends, budget: int) -> GroupLag:
         lag = await self._lags.lag(name_bytes(stream.name), one, ends, budget)
