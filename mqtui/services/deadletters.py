@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import CannotConnect, MqtuiError
+from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
@@ -67,6 +68,35 @@ async def find(session: Session, conventions: Conventions, search: HeaderSearch 
     """
     rows = await destinations(session.broker)
     return replace(await find_among(session, conventions, rows, search or HeaderSearch()), missing=rows.missing)
+
+
+async def find_one(session: Session, conventions: Conventions, ref: Ref) -> Place | None:
+    """One destination, if its name or its newest message tells that it holds dead letters; no list is asked for.
+
+    On RabbitMQ mostly the settings of the other queues tell it, which only the list of all has.
+
+    Raises:
+        NotFound: there is no such thing.
+    """
+    catalog = session.broker.catalog
+    rows = [await catalog.detail(ref)]
+    named = conventions.by_name(session.broker.kind, ref.name)
+    for origin in [Ref(named.kind, name) for name in named.candidates] if named else []:
+        with suppress(NotFound, NotAuthorised):
+            rows.append(await catalog.locate(origin))
+    found = await find_among(session, conventions, rows, _OneSearch(ref))
+    return next((place for place in found.places if place.ref == ref), None)
+
+
+class _OneSearch(HeaderSearch):
+    """Looks into one destination, whatever else is there."""
+
+    def __init__(self, ref: Ref) -> None:
+        super().__init__()
+        self._ref = ref
+
+    def _may_look(self, ref: Ref) -> bool:
+        return ref == self._ref and super()._may_look(ref)
 
 
 async def find_among(

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mqtui.domain.errors import NotFound
-from mqtui.domain.resource import BrokerKind, Ref, parse
+from mqtui.domain.resource import BrokerKind, Kind, Ref, parse
 from mqtui.ui.actions import Action
 from mqtui.ui.workbench import Desk, Underway
 
@@ -74,10 +74,29 @@ class Openings:
             except NotFound as error:
                 missing = error
                 continue
-            await desk.watch.looked.wait()
-            await self.destination(desk.kind, found.ref, letters=True, target=target)
+            await self._open_found(desk, found.ref)
             return
         raise missing
+
+    async def _open_found(self, desk: Desk, ref: Ref) -> None:
+        """A resource that was asked for: it is looked at by itself, while the list of all is still on its way.
+
+        A queue's dead letters are told by the settings of the other queues: there the list is waited for.
+        """
+        if desk.session is None or desk.watch is None:
+            return
+        if ref.kind is Kind.QUEUE:
+            await desk.watch.looked.wait()
+        if not desk.looked:
+            from mqtui.services.deadletters import find_one
+
+            place = await find_one(desk.session, desk.conventions, ref)
+            if place is not None:
+                await self.letters(desk.target, desk.kind, place)
+            else:
+                await loaded("messages", "open_messages")(self._console, desk, ref)
+            return
+        await self.destination(desk.kind, ref, letters=True, target=desk.target)
 
     async def letters(self, target: str, broker: BrokerKind, place: Letters) -> None:
         """Letters by cause."""

@@ -1,0 +1,41 @@
+"""`mqtui TARGET RESOURCE`: the named thing is there first, while the list behind it is still on its way."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.watch import Watch
+from mqtui.ui.app import Console
+from tests.brokers import Brokers
+from tests.cli.grounds import ground_of
+from tests.contract.worlds import Letter
+from tests.ui.driver import at_console
+
+
+@pytest.mark.parametrize("kind", [BrokerKind.KAFKA, BrokerKind.REDIS])
+async def test_c104_the_named_thing_comes_before_the_list(
+    kind: BrokerKind, brokers: Brokers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = ground_of(kind, getattr(brokers, kind.value)())
+    plain, dead = ground.world.create("plain"), ground.world.create("dead")
+    word = Letter(b"albatross") if kind is BrokerKind.KAFKA else Letter(fields=((b"bird", b"albatross"),))
+    ground.world.put(plain, [word])
+    ground.world.put(dead, [ground.dead(0, plain)])
+    begun = asyncio.Event()
+
+    async def never_ends(_: Watch, seen: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Watch, "_look", never_ends)
+    try:
+        async with at_console(Console((ground.url, plain.name))) as user:
+            await user.is_at("MessagesPlace").sees("albatross")
+            assert begun.is_set()
+        async with at_console(Console((ground.url, dead.name))) as user:
+            await user.is_at("CausesPlace").sees("no amount")
+    finally:
+        ground.world.close()
