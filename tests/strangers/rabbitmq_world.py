@@ -56,7 +56,8 @@ def strangers(url: str) -> Iterator[Strangers]:
         rights = {"configure": "^$", "write": "^$", "read": "s7.*"}
         api.put(f"/api/permissions/{quote(SPACE, safe='')}/{USER}", json=rights).raise_for_status()
         try:
-            with pika.BlockingConnection(pika.ConnectionParameters(host, port, SPACE, login)) as connection:
+            parameters = pika.ConnectionParameters(host, port, SPACE, login, heartbeat=0)
+            with pika.BlockingConnection(parameters) as connection:
                 places = _fill(connection)
                 own = urlsplit(url)._replace(path=f"/{quote(SPACE, safe='')}")
                 limited = own._replace(netloc=f"{USER}:secret@{host}:{port}").geturl()

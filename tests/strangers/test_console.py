@@ -10,10 +10,9 @@ from time import monotonic, sleep
 
 import pytest
 
-from mqtui.domain.printable import printable
 from tests.cli.driver import Mqtui
 from tests.strangers.conftest import WORLDS
-from tests.strangers.odd import KEY, SEALED, Strangers
+from tests.strangers.odd import KEY, Strangers
 from tests.terminal import Terminal
 
 STILL = 0.1
@@ -90,9 +89,6 @@ def test_the_console_walks_among_strangers(mqtui: Mqtui, worlds: Sequence[Strang
         walk.press("2", "g", "j", "\r", "j", "\x1b", "-", "G", "\r", "j", "\t", "j", "y", "c", "\x1b")
         for tag in ("s42", "s73", "s82", "s03", "s51", "s70", "s81")[:most]:
             walk.press("1", f"/{tag}\r", "g", "y", "c", "m", "\x1b", "P", "\x1b", "\r", "\r", *"JJwiu", *["\x1b"] * 3)
-        walk.press("1", "/s81\r", "g", "\r", "G", "\r", *"K" * 6)
-        assert printable(SEALED) in walk.seen
-        walk.press(*["\x1b"] * 3)
         for number in range(0, 2 * most, 2):
             walk.press("3", "g", "j" * number, "\r", "e", "R", "\x1b", "D", "\x1b", "\r", "\r", "J", *["\x1b"] * 3)
         walk.press("5", "6", "0", "1", "?", "\x1b", "\x10", "\x1b", ":", "s0", "\t", "\x1b", "\x1b", "\x11")
