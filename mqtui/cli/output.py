@@ -67,6 +67,11 @@ class Output:
         with _told():
             click.echo(self._shown(text))
 
+    def block(self, lines: str) -> None:
+        """Lines that are fit to be shown, in one go."""
+        with _told():
+            click.echo(lines)
+
     def note(self, text: str) -> None:
         """One line beside the data, on stderr."""
         click.echo(self._shown(text), err=True)
@@ -118,23 +123,32 @@ class GrowingTable:
         self._output = output
         self._shown = shown
         self._right = right
-        self._waiting = [list(titles)]
+        self._waiting = [tuple(titles)]
         """The titles, until the first rows say how wide the columns are."""
 
         self._widths = [0] * len(titles)
 
     def add(self, rows: Iterable[Sequence[object]]) -> None:
         """Print some rows, the first time below the titles."""
-        cells = [*self._waiting, *([self._shown(str(cell)) for cell in row] for row in rows)]
+        whole: list[Sequence[object]] = [*self._waiting, *rows]
         self._waiting = []
-        for column, known in enumerate(self._widths):
-            self._widths[column] = max([known, *(_width(row[column]) for row in cells)])
-        for row in cells:
-            aligned = (
-                _aligned(text, width, right=column in self._right)
-                for column, (text, width) in enumerate(zip(row, self._widths, strict=True))
-            )
-            self._output.line("  ".join(aligned).rstrip())
+        columns = [self._column(number, list(map(str, cells))) for number, cells in enumerate(zip(*whole, strict=True))]
+        if columns:
+            self._output.block("\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True)))
+
+    def _column(self, number: int, texts: list[str]) -> list[str]:
+        """The texts of a column in cells of the same width. Most hold nothing that is drawn otherwise: a look at all
+        of them at once says so.
+        """
+        together = "".join(texts)
+        plain = together.isascii() and together.isprintable()
+        if not plain:
+            texts = list(map(self._shown, texts))
+        width = self._widths[number] = max([self._widths[number], *map(len if plain else _width, texts)])
+        right = number in self._right
+        if plain:
+            return [text.rjust(width) if right else text.ljust(width) for text in texts]
+        return [_aligned(text, width, right=right) for text in texts]
 
 
 def _width(text: str) -> int:
