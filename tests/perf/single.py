@@ -9,6 +9,7 @@ such as the one before a change. On Kafka `lag` is measured beside `kafka-consum
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -190,7 +191,7 @@ def run(case: Case, url: str, variables: Mapping[str, str], tree: Path) -> Took:
     """Run a command to its end."""
     words = [sys.executable, "-m", "mqtui", *(url if word == "TARGET" else word for word in case.words)]
     if case.seen:
-        with Terminal(words, variables) as terminal:
+        with contextlib.chdir(tree), Terminal(words, variables) as terminal:
             seen = terminal.reads(case.seen, 120) - terminal.began
         return Took(seen, seen)
     began = perf_counter()
