@@ -8,20 +8,21 @@ splits what it is given as the broker wants it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.convoy import Carried, Lane, Lanes, Places
+from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Extent, Looks, Price, Span
-from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry
+from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Survey
 
 Batch: TypeAlias = Sequence[Message]
 
@@ -32,7 +33,7 @@ class Catalog(Protocol):
     async def cluster(self) -> Cluster:
         """The broker as a whole."""
 
-    def destinations(self) -> AsyncIterator[Page[Destination]]:
+    def destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All destinations: names first, then the same rows again with depths."""
 
     async def locate(self, ref: Ref) -> Destination:
@@ -92,6 +93,12 @@ class Groups(Protocol):
         Raises:
             CannotConnect, BrokerTrouble: no conversation.
         """
+
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """The groups of a survey with their members."""
+
+    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """The names of those that read each destination, none where the broker does not tell."""
 
     def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group as it becomes known; what is committed is asked before the ends (K14)."""
@@ -157,6 +164,24 @@ class Broker(Protocol):
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind, version, plugin and rights allow the verb."""
+
+    async def survey(self) -> Survey:
+        """All destinations, groups and lags from one listing of each kind; what is committed is asked before the ends.
+
+        A right or a part of the broker that is missing costs only what it hides, and is said in `missing`.
+
+        Raises:
+            CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
+        """
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """How many letters nobody has handled lie in each of these rows of a listing. A light question, for every poll.
+
+        A place of which it can't be known has an unknown figure with the reason.
+
+        Raises:
+            CannotConnect: no conversation.
+        """
 
     async def snapshot(self, source: Ref) -> Source:
         """The bounds of a move as of now, what earlier runs handled, and who holds the source. Opens no transaction."""

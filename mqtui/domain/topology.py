@@ -109,6 +109,14 @@ class Group:
     why: str = ""
     """Why something is missing, such as a right."""
 
+    size: int | None = None
+    """How many members there are where they were not asked for one by one."""
+
+    @property
+    def member_count(self) -> int:
+        """How many members it has."""
+        return len(self.members) if self.size is None else self.size
+
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
@@ -145,6 +153,18 @@ class GroupLag:
     def uncommitted(self) -> int:
         """Messages behind open transactions."""
         return sum(part.uncommitted for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A broker at one look: every destination with its depth, every group, and the lag of each.
+
+    Where the destinations' own listing tells no backlog it is `NOT_ASKED`. Groups may be without their members.
+    """
+
+    destinations: Inventory[Destination]
+    groups: Inventory[Group]
+    lags: tuple[GroupLag, ...]
 
 
 @dataclass(frozen=True, slots=True)

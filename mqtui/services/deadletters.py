@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, NotFound
-from mqtui.domain.figure import Figure, unknown
+from mqtui.domain.figure import Figure, counted
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.span import Price, Span
-from mqtui.domain.topology import Destination
+from mqtui.domain.topology import Destination, Group
 from mqtui.services.browse import Look, destinations, spend_plan
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.letters import Grouping, group
@@ -66,8 +66,11 @@ async def find(session: Session, conventions: Conventions, search: HeaderSearch 
 
     What only headers tell counts where nobody reads. Without a search the first few destinations are looked into.
     """
+    search = search or HeaderSearch()
     rows = await destinations(session.broker)
-    return replace(await find_among(session, conventions, rows, search or HeaderSearch()), missing=rows.missing)
+    candidates = await classify(session.broker.kind, conventions, rows)
+    await search.look(session, conventions, candidates.nameless, candidates.unsure)
+    return replace(await count(session, candidates, search), missing=rows.missing)
 
 
 async def find_one(session: Session, conventions: Conventions, ref: Ref) -> Place | None:
@@ -84,26 +87,35 @@ async def find_one(session: Session, conventions: Conventions, ref: Ref) -> Plac
     for origin in [Ref(named.kind, name) for name in named.candidates] if named else []:
         with suppress(NotFound, NotAuthorised):
             rows.append(await catalog.locate(origin))
-    found = await find_among(session, conventions, rows, _OneSearch(ref))
+    candidates, search = (await classify(session.broker.kind, conventions, rows)).only(ref), HeaderSearch()
+    await search.look(session, conventions, candidates.nameless, candidates.unsure)
+    found = await count(session, candidates, search)
     return next((place for place in found.places if place.ref == ref), None)
 
 
-class _OneSearch(HeaderSearch):
-    """Looks into one destination, whatever else is there."""
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Destinations by what settings and names tell of them. `known` has the origins, and how the place was known."""
 
-    def __init__(self, ref: Ref) -> None:
-        super().__init__()
-        self._ref = ref
+    rows: Mapping[Ref, Destination]
+    known: Mapping[Ref, tuple[tuple[Ref, ...], str]]
+    stages: Mapping[Ref, str]
+    unsure: Sequence[Destination]
+    """Those of which nothing is told, and which hold something."""
 
-    def _may_look(self, ref: Ref) -> bool:
-        return ref == self._ref and super()._may_look(ref)
+    @property
+    def nameless(self) -> list[Destination]:
+        """Places of dead letters of which no origin is known."""
+        return [self.rows[ref] for ref, (origins, _) in self.known.items() if not origins]
+
+    def only(self, ref: Ref) -> Candidates:
+        """One of them; the others only told what its name means."""
+        known = {each: told for each, told in self.known.items() if each == ref}
+        return replace(self, known=known, unsure=[row for row in self.unsure if row.ref == ref])
 
 
-async def find_among(
-    session: Session, conventions: Conventions, everything: Sequence[Destination], search: HeaderSearch
-) -> Found:
-    """Dead-letter destinations among those of a listing."""
-    broker = session.broker.kind
+async def classify(broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]) -> Candidates:
+    """Destinations of a listing by settings and names; the broker is not asked."""
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
     await asyncio.sleep(0)
     ladder = ladder_of(broker, conventions, rows)
@@ -128,30 +140,56 @@ async def find_among(
             stages[row.ref] = why
         elif row.messages.number != 0:
             unsure.append(row)
-    nameless = [depths[ref] for ref, (origins, _) in known.items() if not origins]
-    told = await search.look(session, conventions, nameless, unsure)
-    findings = known | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
-    places = [await _place(session, depths[ref], origins, told_by) for ref, (origins, told_by) in findings.items()]
-    places = [place for place in places if place.ref in known or not place.readers]
+    return Candidates(depths, known, stages, unsure)
+
+
+async def count(
+    session: Session, candidates: Candidates, search: HeaderSearch, groups: Sequence[Group] | None = None
+) -> Found:
+    """The places among candidates with their letters, and who reads them: by these groups, else the broker is asked."""
+    told = search.told(candidates.nameless, candidates.unsure)
+    findings = dict(candidates.known) | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
+    rows = [candidates.rows[ref] for ref in findings]
+    readers = await _readers(session, rows) if groups is None else readers_among(groups, rows)
+    rows = [row for row in rows if row.ref in candidates.known or not readers[row.ref]]
+    letters = await session.broker.count_letters(rows)
+    places = [Place(ref, figure, *findings[ref], readers[ref]) for ref, figure in letters.items()]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
-    waiting = tuple(Stage(ref, depths[ref].messages, why) for ref, why in sorted(stages.items()))
-    return Found(tuple(places), waiting, search.not_looked_into(unsure))
+    stages = sorted(candidates.stages.items())
+    waiting = tuple(Stage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
+    return Found(tuple(places), waiting, search.not_looked_into(candidates.unsure))
+
+
+async def _readers(session: Session, rows: Sequence[Destination]) -> Mapping[Ref, tuple[str, ...]]:
+    refs = [row.ref for row in rows]
+    if not refs:
+        return {}
+    try:
+        return await session.broker.groups.readers(refs)
+    except CannotConnect:
+        raise
+    except MqtuiError:
+        return dict.fromkeys(refs, ())
+
+
+def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mapping[Ref, tuple[str, ...]]:
+    """Who reads each destination, by name; of the consumers of a queue only how many they are is known."""
+    found: dict[Ref, list[str]] = {row.ref: [] for row in rows}
+    for one in groups:
+        for ref in one.reads:
+            if ref in found and (ref.kind is Kind.TOPIC or one.member_count):
+                name = one.ref.name
+                found[ref].append(name.removeprefix(f"{ref.name}/") if ref.kind is Kind.STREAM else name)
+    told = {ref: tuple(names) for ref, names in found.items()}
+    for row in rows:
+        if isinstance(consumers := row.facts.get("consumers"), int):
+            told[row.ref] = (counted(consumers, "consumer"),) if consumers else ()
+    return told
 
 
 def _private(row: Destination) -> bool:
     """A queue that only the connection which declared it may read (RabbitMQ)."""
     return bool(row.facts.get("exclusive"))
-
-
-async def _place(session: Session, row: Destination, origins: tuple[Ref, ...], told: str) -> Place:
-    """A place with its letters; where they can't be counted the row stays, with the reason."""
-    try:
-        source = await session.broker.snapshot(row.ref)
-    except CannotConnect:
-        raise
-    except MqtuiError as error:
-        return Place(row.ref, unknown(error.title), origins, told)
-    return Place(row.ref, source.count, origins, told, source.readers)
 
 
 async def causes(session: Session, ref: Ref, price: Price, conventions: Conventions, consent: Consent) -> list[Cause]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from time import monotonic
 
 from mqtui.brokers.port import Batch
 from mqtui.domain.convention import Conventions
@@ -14,13 +15,17 @@ from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Edge, Span
-from mqtui.domain.topology import Destination
+from mqtui.domain.topology import NOT_ASKED, Destination
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.session import Session
 
 AT_ONCE = 4
 MOST = 200
 """Destinations that one search looks into, where it was not asked for all."""
+
+PAUSE = 30.0
+LONGEST_PAUSE = 3600.0
+"""Seconds between two looks into a destination in which something comes."""
 
 OWN = "mqtui"
 """The convention of letters that were sent home: they are where they belong."""
@@ -34,8 +39,25 @@ class Finding:
     told_by: str
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A destination that was looked into: what was found, how far it had come then, and when it may be looked into
+    again (`time.monotonic`). Each look that follows waits twice as long.
+    """
+
+    found: Finding | None
+    end: float | None
+    again_at: float
+    pause: float
+
+    def is_due(self, row: Destination, now: float) -> bool:
+        """Whether something came meanwhile, and the pause is over."""
+        return now >= self.again_at and _end_of(row) != self.end
+
+
 class HeaderSearch:
-    """Looks into destinations and remembers what it found: a later search goes on where this one ended.
+    """Looks into destinations and remembers what it found, by how far each had come: what stands still is looked into
+    once, what moves again after a pause.
 
     `most` is how many destinations one search looks into, None for all. Queues only lend their messages, so that a look
     has a price: they are looked into where there is a `consent` to it, at one message each.
@@ -44,56 +66,62 @@ class HeaderSearch:
     def __init__(self, most: int | None = MOST, consent: Consent | None = None) -> None:
         self._most = most
         self._consent = consent
-        self._found: dict[Ref, Finding | None] = {}
-        """None: it was looked into, and nothing tells of dead letters. Those looked into last stand last."""
+        self._known: dict[Ref, Looked] = {}
+
+    def told(self, places: Iterable[Destination], others: Iterable[Destination]) -> dict[Ref, Finding]:
+        """What is known of these without looking; what is known of others is forgotten."""
+        there = {row.ref for row in places} | {row.ref for row in others}
+        self._known = {ref: known for ref, known in self._known.items() if ref in there}
+        return {ref: known.found for ref, known in self._known.items() if known.found is not None}
 
     async def look(
         self, session: Session, conventions: Conventions, places: Iterable[Destination], others: Sequence[Destination]
-    ) -> dict[Ref, Finding]:
-        """What is known now of places of dead letters, whose origin is wanted, and of others, of which nothing is.
+    ) -> bool:
+        """Look into places of dead letters, whose origin is wanted, and others, of which nothing is known.
+
+        Whether there is news.
 
         Raises:
             NeedsConsent: the profile asks for leave to spend deliveries.
         """
-        there = {row.ref: place for place, row in enumerate(others)}
-        await asyncio.sleep(0)
-        self._found = {ref: found for ref, found in self._found.items() if ref in there}
-        order = {ref: place for place, ref in enumerate(self._found)}
-        await asyncio.sleep(0)
-        askable = [row for row in others if self._may_look(row.ref)]
-        askable.sort(key=lambda row: order.get(row.ref, -1))
-        await asyncio.sleep(0)
-        wanted = [row.ref for row in places if self._may_look(row.ref)]
-        told = await self._looked(session, conventions, [*wanted, *(row.ref for row in askable[: self._most])])
-        for ref, finding in told:
-            if ref in there:
-                self._found.pop(ref, None)
-                self._found[ref] = finding
-        return {ref: finding for ref, finding in (*self._found.items(), *told) if finding is not None}
+        now = monotonic()
+        new = [row for row in others if row.ref not in self._known and self._may_look(row.ref)][: self._most]
+        moved = [row for row in others if (known := self._known.get(row.ref)) and known.is_due(row, now)]
+        wanted = [row for row in places if self._may_look(row.ref) and self._is_wanted(row, now)]
+        rows = [*wanted, *new, *moved[:AT_ONCE]]
+        for row, found in await self._looked(session, conventions, rows):
+            before = self._known.get(row.ref)
+            pause = PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
+            self._known[row.ref] = Looked(found, _end_of(row), now + pause, pause)
+        return bool(rows)
 
     def not_looked_into(self, others: Iterable[Destination]) -> int:
         """How many of these were never looked into."""
-        return sum(row.ref not in self._found for row in others)
+        return sum(row.ref not in self._known for row in others)
+
+    def _is_wanted(self, row: Destination, now: float) -> bool:
+        known = self._known.get(row.ref)
+        return known is None or known.is_due(row, now)
 
     def _may_look(self, ref: Ref) -> bool:
         return ref.kind is not Kind.QUEUE or self._consent is not None
 
     async def _looked(
-        self, session: Session, conventions: Conventions, refs: Sequence[Ref]
-    ) -> list[tuple[Ref, Finding | None]]:
+        self, session: Session, conventions: Conventions, rows: Sequence[Destination]
+    ) -> list[tuple[Destination, Finding | None]]:
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def look(ref: Ref) -> tuple[Ref, Finding | None] | None:
+        async def look(row: Destination) -> tuple[Destination, Finding | None] | None:
             async with gate:
                 try:
-                    return ref, await self._one(session, conventions, ref)
+                    return row, await self._one(session, conventions, row.ref)
                 except NeedsConsent:
                     raise
                 except MqtuiError:
                     return None  # it counts as not looked into
 
-        found: list[tuple[Ref, Finding | None]] = []
-        for one in await asyncio.gather(*map(look, refs), return_exceptions=True):
+        found: list[tuple[Destination, Finding | None]] = []
+        for one in await asyncio.gather(*map(look, rows), return_exceptions=True):
             if isinstance(one, BaseException):
                 raise one
             if one is not None:
@@ -127,3 +155,8 @@ class HeaderSearch:
             async with session.guard.writing(plan, self._consent) as writer:
                 async for batch in writer.borrow(ref, 1):
                     yield batch
+
+
+def _end_of(row: Destination) -> float | None:
+    """How far a destination has come: what ever came, else what it holds."""
+    return row.messages.number if row.arrived is NOT_ASKED else row.arrived.number

@@ -1,4 +1,4 @@
-"""Watching one broker: one clock, no overlap, slower where the broker is slow or nobody looks.
+"""Watching one broker: one clock, no overlap, slower where the broker is slow.
 
 The newest figures are in `Seen`; whoever wants to know of a change gives `changed`.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 
@@ -18,15 +18,11 @@ from mqtui.domain.metrics import Series
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
-from mqtui.services.browse import destinations
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
 EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
 """Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""
-
-AWAY = 30.0
-"""Seconds between two looks while the terminal is not looked at."""
 
 SHARE = 3.0
 """A look may take a third of the time between looks; a slower broker is asked less often."""
@@ -81,15 +77,22 @@ class Seen:
 class Watch:
     """Looks at one session again and again."""
 
-    def __init__(self, session: Session, conventions: Conventions, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        conventions: Conventions,
+        changed: Callable[[], None],
+        shows_members: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`shows_members` is whether members of groups are looked at: only then they are asked for."""
         self.session = session
         self.seen = Seen()
-        self.away = False
         self.looked = asyncio.Event()
         """Set after the first look, however it ended."""
 
         self._conventions = conventions
         self._changed = changed
+        self._shows_members = shows_members
         self._now = asyncio.Event()
         self._search = HeaderSearch()
 
@@ -119,31 +122,55 @@ class Watch:
             return pause
         seen.trouble, seen.retry, seen.lost_at = None, 0, 0.0
         seen.as_of, seen.took = time(), monotonic() - began
-        every = AWAY if self.away else EVERY[self.session.broker.kind]
-        return max(every, seen.took * SHARE)
+        return max(EVERY[self.session.broker.kind], seen.took * SHARE)
 
     async def _look(self, seen: Seen) -> None:
         broker = self.session.broker
-        if seen.cluster is None:
-            seen.cluster = await broker.catalog.cluster()
-        rows = await destinations(broker)
-        partial = list(rows.missing)
-        try:
-            found = await lag.groups(self.session)
-            partial += found.missing
-            seen.groups = list(found) + (_unasked(seen.groups, found) if found.missing else [])
-            refs = [group.ref for group in found]
-            seen.lags = {row.group: row async for row in broker.groups.lag(refs)}
-        except MqtuiError as error:
-            partial.append(error.title)
+        if not seen.as_of:
+            await self._show_names(seen)
+        survey = await broker.survey()
+        groups = survey.groups
+        if self._shows_members():
+            groups = await broker.groups.with_members(groups)
+        partial = [*survey.destinations.missing, *groups.missing]
         await asyncio.sleep(0)
-        seen.destinations = lag.backlogs(rows, seen.lags.values(), partial)
+        rows = sorted(survey.destinations, key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+        gone = _unasked(seen.groups, groups) if groups.missing else []
+        seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
+        seen.lags = {row.group: row for row in survey.lags}
         await asyncio.sleep(0)
-        radar = await deadletters.find_among(self.session, self._conventions, rows, self._search)
-        seen.places, seen.not_looked_into = list(radar.places), radar.not_looked_into
-        seen.stages = {stage.ref: stage for stage in radar.stages}
-        seen.partial = tuple(partial)
+        seen.destinations = lag.backlogs(rows, survey.lags, groups.missing)
+        seen.partial = tuple(dict.fromkeys(partial))
+        await self._find_letters(seen)
+
+    async def _show_names(self, seen: Seen) -> None:
+        """What there is, before anything is known of it."""
+        names: dict[Ref, Destination] = {}
+        async with aclosing(self.session.broker.catalog.destinations()) as pages:
+            async for page in pages:
+                if any(row.ref in names for row in page.items):
+                    return
+                names |= {row.ref: row for row in page.items}
+                seen.destinations = sorted(names.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+                self._changed()
+
+    async def _find_letters(self, seen: Seen) -> None:
+        """By settings, names and what is remembered; then those are looked into that nothing tells of."""
+        candidates = await deadletters.classify(self.session.broker.kind, self._conventions, seen.destinations)
+        self._note(seen, await deadletters.count(self.session, candidates, self._search, seen.groups))
         await self._sample(seen)
+        if not seen.as_of:
+            seen.as_of = time()
+            self._changed()
+        if seen.cluster is None:
+            seen.cluster = await self.session.broker.catalog.cluster()
+        if await self._search.look(self.session, self._conventions, candidates.nameless, candidates.unsure):
+            self._note(seen, await deadletters.count(self.session, candidates, self._search, seen.groups))
+
+    @staticmethod
+    def _note(seen: Seen, found: deadletters.Found) -> None:
+        seen.places, seen.not_looked_into = list(found.places), found.not_looked_into
+        seen.stages = {stage.ref: stage for stage in found.stages}
 
     async def _sample(self, seen: Seen) -> None:
         now = monotonic()

@@ -80,7 +80,7 @@ class Console(App[None], inherit_bindings=False):
         self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.bench = Workbench(self.figures_changed, adapters)
+        self.bench = Workbench(self.figures_changed, self._shows_members, adapters)
         self.trail = Trail(self)
         self.toasts = Toasts(self)
         self.coach = Coach()
@@ -132,6 +132,10 @@ class Console(App[None], inherit_bindings=False):
     def place(self) -> Place | None:
         """The place that is shown; None before the first and after the last."""
         return self.screen if self.screen_stack and isinstance(self.screen, Place) else None
+
+    def _shows_members(self) -> bool:
+        """Whether the place that is shown has members of groups in it."""
+        return self.place is not None and self.place.shows_members
 
     def figures_changed(self) -> None:
         """There are new figures, or others to come."""

@@ -121,13 +121,16 @@ class Note(NamedTuple):
 class Workbench:
     """Everything that is open in one console."""
 
-    def __init__(self, changed: Callable[[], None], adapters: Connect | None = None) -> None:
+    def __init__(
+        self, changed: Callable[[], None], shows_members: Callable[[], bool], adapters: Connect | None = None
+    ) -> None:
         self.desks: dict[tuple[str, BrokerKind], Desk] = {}
         self.notes: list[Note] = []
         self.flights: list[Underway] = []
         """Runs of this console, the newest last."""
 
         self._changed = changed
+        self._shows_members = shows_members
         self._adapters = adapters
 
     def profiles(self) -> list[Profile]:
@@ -188,9 +191,10 @@ class Workbench:
                 desk.session = await stack.enter_async_context(
                     opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
                 )
-                desk.watch = Watch(desk.session, desk.conventions, self._changed)
+                desk.watch = Watch(desk.session, desk.conventions, self._changed, self._shows_members)
                 desk.opening = False
                 desk.settled.set()
+                self._changed()
                 tasks = [asyncio.create_task(work) for work in (desk.watch.forever(), desk._stop.wait())]
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from mqtui.brokers.port import Batch, Broker, Catalog, Groups, Lease, Pending, Permit, Publisher, Reader
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.errors import CannotConnect, MqtuiError
+from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Edge, Extent, Price, Span
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry
+from mqtui.domain.topology import (
+    NOT_ASKED,
+    Cluster,
+    Destination,
+    Group,
+    GroupLag,
+    Inventory,
+    Page,
+    PendingEntry,
+    Survey,
+)
 from tests.memory.shelf import MemoryLease, Shelf, TracesHere
 
 BATCH = 1000
@@ -54,7 +66,7 @@ class MemoryCatalog:
         shelf = self._talk.shelf
         return Cluster(shelf.kind, shelf.version, "memory")
 
-    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names, then depths."""
         found = tuple(self._talk.shelf.destinations())
         yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
@@ -126,6 +138,16 @@ class MemoryGroups:
         """Whether it is among them."""
         return ref in await self.names()
 
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """As the listing tells them."""
+        names = {group.ref for group in groups}
+        told = [group for group in self._talk.shelf.groups(None) if group.ref in names]
+        return Inventory(tuple(told), groups.missing)
+
+    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """By the snapshots, which know them."""
+        return {ref: self._talk.shelf.snapshot(ref).readers for ref in refs}
+
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """One after the other."""
         for group in groups:
@@ -185,6 +207,30 @@ class MemoryBroker:
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Kind, then rights."""
         return self._talk.shelf.can(verb, ref)
+
+    async def survey(self) -> Survey:
+        """Everything at one look; groups without their members, where that is how the broker tells them."""
+        shelf = self._talk.shelf
+        rows = Inventory(tuple(shelf.destinations()))
+        if Verb.GROUPS in shelf.faults.denied:
+            return Survey(rows, Inventory((), ("Not authorised to list groups",)), ())
+        groups = tuple(shelf.groups(None))
+        lags = tuple(shelf.lag(group.ref) for group in groups)
+        if self.kind is not BrokerKind.KAFKA:
+            groups = tuple(replace(group, members=(), size=len(group.members)) for group in groups)
+        return Survey(rows, Inventory(groups), lags)
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """By the snapshots, which know what was handled."""
+        return {row.ref: self._letters(row.ref) for row in rows}
+
+    def _letters(self, ref: Ref) -> Figure:
+        try:
+            return self._talk.shelf.snapshot(ref).count
+        except CannotConnect:
+            raise
+        except MqtuiError as error:
+            return unknown(error.title)
 
     async def snapshot(self, source: Ref) -> Source:
         """The source as of now."""

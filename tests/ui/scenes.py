@@ -42,8 +42,8 @@ def all_looked(watches: Sequence[Watch], now: int) -> bool:
 
 
 def all_seen(user: User) -> bool:
-    """Whether every open broker was looked at."""
-    return all(desk.seen is not None and desk.seen.as_of for desk in user.console.bench.desks.values())
+    """Whether the first look at every open broker is over."""
+    return all(desk.watch is not None and desk.watch.looked.is_set() for desk in user.console.bench.desks.values())
 
 
 async def open_shop(user: User, shop: MemoryShop, worst: str = "orders.DLQ") -> None:

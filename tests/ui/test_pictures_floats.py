@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from mqtui.domain.errors import Unreachable
+from mqtui.domain.capability import Verb
 from mqtui.services.watch import Seen, Watch
 from tests.ui.driver import User
 from tests.ui.memory_shop import MemoryShop, world_of_profiles
@@ -101,13 +101,10 @@ async def test_state_filtered(still: MemoryShop, album: Album) -> None:
         await album.shows(user)
 
 
-async def test_state_partial(still: MemoryShop, album: Album, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_state_partial(still: MemoryShop, album: Album) -> None:
     """A missing right costs one column, never the list; the rule says which."""
-
-    async def refused(*_: object) -> None:
-        raise Unreachable("Not authorised to list groups", "The broker refused ListGroups.", "Ask for DESCRIBE.")
-
-    monkeypatch.setattr("mqtui.services.watch.lag.groups", refused)
+    for shelf in (still.kafka, still.rabbitmq, still.redis):
+        shelf.faults.denied.add(Verb.GROUPS)
     async with album.at(still.console("shop"), NORMAL) as user:
         await open_shop(user, still)
         await user.sees("Not authorised to list groups")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
 from confluent_kafka import KafkaError
@@ -55,11 +55,9 @@ class KafkaCatalog:
         version = await release(self._connection)
         return Cluster(BrokerKind.KAFKA, version or "not told", told.cluster_id or "", len(told.nodes), tuple(facts))
 
-    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All topics: names and partitions from one metadata answer, then the same rows with counts."""
-        admin = await self._connection.opened()
-        told = await self._connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
-        partitions = {name: sorted(topic.partitions) for name, topic in sorted(told.topics.items())}
+        partitions = await self.partitions()
         names = list(partitions)
         pages = [names[at : at + PAGE] for at in range(0, len(names), PAGE)] or [[]]
         for number, page in enumerate(pages):
@@ -75,6 +73,17 @@ class KafkaCatalog:
         """One topic with its partitions, by one question."""
         topic = await describe(self._connection, topic_name(ref))
         return self._row(topic.name, len(topic.partitions))
+
+    async def partitions(self) -> dict[str, list[int]]:
+        """All topics by name, from one metadata answer."""
+        admin = await self._connection.opened()
+        told = await self._connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
+        return {name: sorted(topic.partitions) for name, topic in sorted(told.topics.items())}
+
+    def counted(self, partitions: Mapping[str, Sequence[int]], first: Answers, end: Answers) -> list[Destination]:
+        """A row for each topic, by its offsets."""
+        counts = _figures(partitions, first, end)
+        return [self._row(name, len(numbers), counts[name]) for name, numbers in partitions.items()]
 
     async def detail(self, ref: Ref) -> Destination:
         """One topic with its count, first and end offsets and the settings that matter."""
@@ -94,13 +103,7 @@ class KafkaCatalog:
         places = [(name, partition) for name, partitions in topics.items() for partition in partitions]
         first = await ask_offsets(self._connection, places, OffsetSpec.earliest())
         end = await ask_offsets(self._connection, places, OffsetSpec.latest())
-        return {
-            name: (
-                total(count_of(first, end, name, partition) for partition in partitions),
-                total(_come(end.get((name, partition))) for partition in partitions),
-            )
-            for name, partitions in topics.items()
-        }
+        return _figures(topics, first, end)
 
     def _row(
         self,
@@ -122,6 +125,16 @@ class KafkaCatalog:
             return made
         messages, come = counts
         return replace(made, messages=messages, arrived=come if come.sort is not Sort.AT_LEAST else unknown(come.why))
+
+
+def _figures(topics: Mapping[str, Sequence[int]], first: Answers, end: Answers) -> dict[str, tuple[Figure, Figure]]:
+    return {
+        name: (
+            total(count_of(first, end, name, partition) for partition in partitions),
+            total(_come(end.get((name, partition))) for partition in partitions),
+        )
+        for name, partitions in topics.items()
+    }
 
 
 def _come(end: int | KafkaError | None) -> Figure:

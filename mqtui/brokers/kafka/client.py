@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
 from mqtui.brokers.kafka.inspection import inspected, promise
+from mqtui.brokers.kafka.letter_counts import LetterCounter
 from mqtui.brokers.kafka.reader import KafkaReader
 from mqtui.brokers.kafka.snapshot import snapshot
 from mqtui.brokers.kafka.support import supported
+from mqtui.brokers.kafka.survey import survey
 from mqtui.brokers.kafka.tracing import trace
 from mqtui.brokers.kafka.writer import KafkaWriter
 from mqtui.brokers.port import Address, Permit
 from mqtui.domain.capability import Support, Verb
+from mqtui.domain.figure import Figure
 from mqtui.domain.message import Position
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import Destination, Survey
 
 
 def connect(address: Address) -> KafkaAdapter:
@@ -37,6 +41,7 @@ class KafkaBroker:
         self.catalog = KafkaCatalog(connection)
         self.reader = KafkaReader(connection)
         self.groups = KafkaGroups(connection)
+        self._letters = LetterCounter(connection)
 
     async def identity(self) -> str:
         """The cluster id, asked once; "" where the cluster has none."""
@@ -45,6 +50,14 @@ class KafkaBroker:
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and rights allow the verb."""
         return await supported(self._connection, verb, ref)
+
+    async def survey(self) -> Survey:
+        """Topics, groups and lags; each partition's offsets are asked once."""
+        return await survey(self._connection, self.catalog, self.groups)
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """By offsets, less what the state topic says was handled."""
+        return await self._letters.count(rows)
 
     async def snapshot(self, source: Ref) -> Source:
         """Bounds, what was handled and who holds the source, as of now. Opens no transaction (K3)."""

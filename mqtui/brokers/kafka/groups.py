@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of, said_of
 from mqtui.brokers.kafka.group_states import describe_states, state_of
 from mqtui.brokers.kafka.kafka_python import share_groups
-from mqtui.brokers.kafka.lag import committed, count_lag, lags, share_lag
+from mqtui.brokers.kafka.lag import Found, committed, count_lag, lags, share_lag
 from mqtui.brokers.kafka.topics import Topic, describe_each, topic_name
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import unknown
@@ -39,6 +39,15 @@ class Listed:
     untold: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Consumer groups with what coordinators tell of them, and what can't be known, a sentence each."""
+
+    groups: Sequence[Group]
+    facts: Found
+    untold: Sequence[str]
+
+
 class KafkaGroups:
     """Groups with members, what they read, and their lag."""
 
@@ -48,17 +57,28 @@ class KafkaGroups:
 
     async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
-        listed = await list_names(self._connection)
         if ref is not None:
-            found, untold = await describe_groups(self._connection, listed)
+            told = await list_groups(self._connection)
             wanted = Ref(Kind.TOPIC, topic_name(ref))
-            found = [group for group in found if wanted in group.reads]
-        else:
-            (found, untold), _ = await asyncio.gather(
-                describe_groups(self._connection, listed), self._list_shares(listed)
-            )
-            found += [_share_group(name, told) for name, told in self._share.items()]
-        return Inventory(tuple(sorted(found, key=lambda group: group.ref)), tuple(untold))
+            return _inventory([group for group in told.groups if wanted in group.reads], told.untold)
+        told, shared, _ = await self.ask_all()
+        return _inventory([*told.groups, *shared], told.untold)
+
+    async def ask_all(self) -> tuple[Told, list[Group], list[GroupLag]]:
+        """What coordinators tell of consumer groups; and the share groups, each with its lag."""
+        listed = await list_names(self._connection)
+        told, _ = await asyncio.gather(describe_groups(self._connection, listed), self._list_shares(listed))
+        shared = [_share_group(name, each) for name, each in self._share.items()]
+        return told, shared, [share_lag(group.ref, self._share[group.ref.name]) for group in shared]
+
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """The same: a group is described with its members."""
+        return groups
+
+    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """The groups that have members or committed offsets on each topic, from one listing."""
+        found = (await list_groups(self._connection)).groups
+        return {ref: tuple(sorted(group.ref.name for group in found if ref in group.reads)) for ref in refs}
 
     async def names(self) -> Inventory[Ref]:
         """By the brokers' lists alone; share groups are asked for where there may be any."""
@@ -109,12 +129,12 @@ async def list_names(connection: Connection) -> Listed:
     return Listed(told.valid, not isinstance(topics[SHARES], NotFound), tuple(untold))
 
 
-async def list_groups(connection: Connection) -> tuple[list[Group], list[str]]:
+async def list_groups(connection: Connection) -> Told:
     """Consumer groups with what they read, and what can't be known of them, a sentence each."""
     return await describe_groups(connection, await list_names(connection))
 
 
-async def describe_groups(connection: Connection, listed: Listed) -> tuple[list[Group], list[str]]:
+async def describe_groups(connection: Connection, listed: Listed) -> Told:
     """Members and commits of listed groups, asked for together; a group without members has none to be described."""
     names = [one.group_id for one in listed.groups]
     described, offsets = await asyncio.gather(
@@ -129,7 +149,12 @@ async def describe_groups(connection: Connection, listed: Listed) -> tuple[list[
             untold.append(f"what group {one.group_id} reads was not told: {commits}")
         why = commits if isinstance(commits, str) else ""
         found.append(_group(one, described.get(one.group_id), reads, why))
-    return found, untold
+    states = {one.group_id: state_of(one.state.name) for one in listed.groups}
+    return Told(found, Found(states, described, offsets, {}), untold)
+
+
+def _inventory(groups: Iterable[Group], untold: Sequence[str]) -> Inventory[Group]:
+    return Inventory(tuple(sorted(groups, key=lambda group: group.ref)), tuple(untold))
 
 
 def _group(

@@ -80,12 +80,11 @@ def _share_groups(admin: Any) -> dict[str, ShareGroup]:
     return {name: described.get(name, replace(missing, state=state)) for name, state in states.items()}
 
 
-def describe_topic(address: Address, name: str) -> Mapping[str, Any] | None:
-    """A topic as any broker describes it in a Metadata response; nothing is created."""
+def describe_topics(address: Address, names: Sequence[str]) -> dict[str, Mapping[str, Any]] | None:
+    """Topics by name as any broker describes them in one Metadata response; nothing is created."""
 
-    def told(admin: Any) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = admin.describe_topics([name])[0]
-        return found
+    def told(admin: Any) -> dict[str, Mapping[str, Any]]:
+        return dict(zip(names, admin.describe_topics(list(names)), strict=True))
 
     return _ask(address, told)
 

@@ -144,7 +144,7 @@ def _share_part(lag: int) -> Figure:
 async def lags(connection: Connection, groups: Sequence[Ref]) -> list[GroupLag]:
     """Lag of each group against the high watermark, as Kafka's own tool counts it; OffsetFetch before ListOffsets."""
     found = await _progress(connection, groups)
-    return [found.lag(ref, [one.part() for one in found.progress[ref]]) for ref in groups]
+    return [found.lag(ref) for ref in groups]
 
 
 async def count_lag(connection: Connection, group: Ref) -> GroupLag:
@@ -154,7 +154,7 @@ async def count_lag(connection: Connection, group: Ref) -> GroupLag:
     """
     found = await _progress(connection, [group])
     parts = await connection.call(f"counting {group.name}", lambda: _count_all(connection, found.progress[group]))
-    return found.lag(group, parts)
+    return found.lag_over(group, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,11 @@ class Found:
     commits: Mapping[str, Commits | str]
     progress: Mapping[Ref, Sequence[Progress]]
 
-    def lag(self, ref: Ref, parts: Sequence[PartitionLag]) -> GroupLag:
+    def lag(self, ref: Ref) -> GroupLag:
+        """The lag of a group."""
+        return self.lag_over(ref, [one.part() for one in self.progress[ref]])
+
+    def lag_over(self, ref: Ref, parts: Sequence[PartitionLag]) -> GroupLag:
         """The lag of a group over these partitions."""
         commits, told = self.commits[ref.name], self.described.get(ref.name)
         if isinstance(commits, str):
@@ -191,9 +195,21 @@ async def _progress(connection: Connection, groups: Sequence[Ref]) -> Found:
         committed(connection, names),
     )
     described = await describe_states(connection, names, listing.valid)
-    places = {ref: _places(commits[ref.name], described.get(ref.name)) for ref in groups}
-    everywhere = sorted({place for wanted in places.values() for place in wanted})
+    everywhere = places_of(commits, described)
     end = await ask_offsets(connection, everywhere, OffsetSpec.latest()) if everywhere else {}
+    states = {one.group_id: state_of(one.state.name) for one in listing.valid}
+    return await measure(connection, groups, Found(states, described, commits, {}), end)
+
+
+def places_of(commits: Mapping[str, Commits | str], described: Described) -> list[Place]:
+    """The partitions in which groups have committed offsets or members."""
+    return sorted({place for name, known in commits.items() for place in _places(known, described.get(name))})
+
+
+async def measure(connection: Connection, groups: Sequence[Ref], told: Found, end: Answers) -> Found:
+    """The same with how far each group has come, by ends that were asked after its commits."""
+    commits = told.commits
+    places = {ref: _places(commits[ref.name], told.described.get(ref.name)) for ref in groups}
     waiting = sorted(
         {place for ref in groups for place in places[ref] if _waits(commits[ref.name], place, end.get(place))}
     )
@@ -210,8 +226,7 @@ async def _progress(connection: Connection, groups: Sequence[Ref]) -> Found:
         at = None if isinstance(known, str) else known.get(place)
         return Progress(place, at, first.get(place), stable.get(place), end.get(place))
 
-    states = {one.group_id: state_of(one.state.name) for one in listing.valid}
-    return Found(states, described, commits, {ref: [of(ref, place) for place in places[ref]] for ref in groups})
+    return replace(told, progress={ref: [of(ref, place) for place in places[ref]] for ref in groups})
 
 
 def _waits(commits: Commits | str, place: Place, end: int | KafkaError | None) -> bool:

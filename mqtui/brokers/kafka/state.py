@@ -201,10 +201,34 @@ def watch_holder(connection: Connection, identity: str) -> HolderRecord | None:
     return replace(first, alive=False)
 
 
+def read_on(connection: Connection, states: Mapping[str, State], since: int) -> int:
+    """Take what was committed from offset `since` on into the states by topic id; the offset to go on from. Blocks.
+
+    No consumer is opened where nothing came. Raises as `read_holder`.
+    """
+    for offset, key, value in _records_of_all(connection, whole=False, committed=True, since=since):
+        since = offset + 1
+        identity, _, rest = key.partition(b"/")
+        state = states.get(identity.decode("ascii", "replace"))
+        if state is not None and rest != HOLDER:
+            _take(state, rest, value)
+    return since
+
+
 def _records(connection: Connection, identity: str, *, whole: bool, committed: bool) -> Iterator[tuple[bytes, bytes]]:
     """What the state topic says of one topic, up to the high watermark (`whole`) or the last stable offset."""
+    described(connection, state_topic(connection.prefix))
+    head = f"{identity}/".encode()
+    for _, key, value in _records_of_all(connection, whole=whole, committed=committed):
+        if key.startswith(head):
+            yield key[len(head) :], value
+
+
+def _records_of_all(
+    connection: Connection, *, whole: bool, committed: bool, since: int = 0
+) -> Iterator[tuple[int, bytes, bytes]]:
+    """Offset, key and value of each record from an offset on."""
     name = state_topic(connection.prefix)
-    described(connection, name)
     admin, place = connection.admin(), [(name, 0)]
     with connection.translating(f"reading {name}"):
         first = collect(admin, place, OffsetSpec.earliest(), committed=False)
@@ -212,13 +236,14 @@ def _records(connection: Connection, identity: str, *, whole: bool, committed: b
     for answer in (first[name, 0], end[name, 0]):
         if isinstance(answer, KafkaError):
             raise translate(answer, f"reading {name}")
-    starts, ends = numbers(first), numbers(end)
-    cursor = Cursor(connection, "state", name, starts, ends, committed=committed, patience=SETTLING)
-    head = f"{identity}/".encode()
-    for record in drained(cursor):
-        key, value = record.key(), record.value()
-        if key is not None and value is not None and key.startswith(head):
-            yield key[len(head) :], value
+    starts = {number: max(offset, since) for number, offset in numbers(first).items()}
+    ends = numbers(end)
+    if all(ends[number] <= start for number, start in starts.items()):
+        return
+    for record in drained(Cursor(connection, "state", name, starts, ends, committed=committed, patience=SETTLING)):
+        offset, key, value = record.offset(), record.key(), record.value()
+        if offset is not None and key is not None and value is not None:
+            yield offset, key, value
 
 
 def _take(state: State, key: bytes, value: bytes) -> None:

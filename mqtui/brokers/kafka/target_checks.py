@@ -130,14 +130,14 @@ async def _partition_risks(connection: Connection, topics: Sequence[Topic]) -> l
 
 async def _reader_risks(connection: Connection, topics: Sequence[Topic]) -> list[Risk]:
     """Topics that nobody reads now, as far as the coordinators told."""
-    groups, untold = await list_groups(connection)
+    told = await list_groups(connection)
     risks: list[Risk] = []
     for topic in topics:
-        readers = [group for group in groups if Ref(Kind.TOPIC, topic.name) in group.reads]
+        readers = [group for group in told.groups if Ref(Kind.TOPIC, topic.name) in group.reads]
         if any(group.state not in ASLEEP for group in readers):
             continue
-        if untold:
-            risks.append(Risk("no-reader", f"who reads {topic.name} is not known: {untold[0]}"))
+        if told.untold:
+            risks.append(Risk("no-reader", f"who reads {topic.name} is not known: {told.untold[0]}"))
         else:
             risks.append(Risk("no-reader", f"nobody reads {topic.name}: {_states(readers)}"))
     return risks

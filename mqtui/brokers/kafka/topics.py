@@ -15,7 +15,7 @@ from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, To
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, topic_right
-from mqtui.brokers.kafka.kafka_python import describe_configs, describe_topic
+from mqtui.brokers.kafka.kafka_python import describe_configs, describe_topics
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.resource import Kind, Ref
 
@@ -73,28 +73,28 @@ async def describe(connection: Connection, name: str) -> Topic:
 
 async def describe_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
     """Several topics by one question, each with the error that `describe` raises where there is one."""
-    return await connection.call("looking at topics", partial(_described_each, connection, names))
+    return await connection.call("looking at topics", partial(described_all, connection, names))
 
 
 def described(connection: Connection, name: str) -> Topic:
     """The same from a thread that may block."""
-    found = _described_each(connection, [name])[name]
+    found = described_all(connection, [name])[name]
     if isinstance(found, MqtuiError):
         raise found
     return found
 
 
-def _described_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+def described_all(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+    """Topics by name from one request, or why one can't be described. Blocks."""
     admin = connection.admin()
     asked = admin.describe_topics(
         TopicCollection(list(names)), include_authorized_operations=True, request_timeout=ANSWER
     )
-    silent = not connection.controller_answers(asked.values())
+    told = None if connection.controller_answers(asked.values()) else describe_topics(connection.address, names)
     found: dict[str, Topic | MqtuiError] = {}
     for name in names:
         try:
-            told = describe_topic(connection.address, name) if silent else None
-            found[name] = topic_of(answer_of(asked[name])) if told is None else _topic_told(told, name)
+            found[name] = topic_of(answer_of(asked[name])) if told is None else _topic_told(told[name], name)
         except KafkaException as error:
             why = found[name] = refusal(connection, error, name)
             why.__cause__ = error

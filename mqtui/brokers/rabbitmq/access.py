@@ -21,9 +21,12 @@ from mqtui.brokers.rabbitmq.limits import version_of
 from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import Options, parameters, read
 from mqtui.brokers.request_log import timed
-from mqtui.domain.errors import NotFound, TlsRefused, Unreachable
+from mqtui.domain.errors import BrokerTrouble, NotFound, TlsRefused, Unreachable
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
+
+SILENT = 3.0
+"""Seconds after which a connection that was used before is given up for a new one: it may be half open."""
 
 Answer = TypeVar("Answer")
 Ending = Callable[[], Coroutine[object, object, None]]
@@ -91,6 +94,11 @@ class Access:
 
         self._parameters: Sequence[pika.ConnectionParameters] = ()
         self._server: Server | None = None
+        self._shared: Link | None = None
+        """The connection that all questions share, each on a channel of its own. None of them publishes: in an alarm
+        the broker reads nothing more from a connection that did."""
+
+        self._opening = asyncio.Lock()
 
     @property
     def vhost(self) -> str:
@@ -123,12 +131,26 @@ class Access:
         """A question on a throw-away channel; whatever the broker closes over it harms nobody else."""
 
         async def there() -> Answer:
-            async with self.link() as link:
-                channel = await link.channel()
+            channel = await self._shared_channel()
+            try:
                 with timed("rabbitmq", lambda: "an AMQP question"):
                     return await work(channel)
+            finally:
+                await channel.close()
 
         return await self.io.call(there())
+
+    async def _shared_channel(self) -> Channel:
+        """A channel of the shared connection; where that one is gone, or is silent, of a new one."""
+        async with self._opening:
+            if self._shared is not None:
+                try:
+                    return await asyncio.wait_for(self._shared.channel(), SILENT)
+                except (BrokerTrouble, TimeoutError):
+                    await self._shared.close(0.0)
+                    self._shared = None
+            self._shared = await self.connect()
+            return await self._shared.channel()
 
     async def server(self) -> Server:
         """Version and cluster name, asked once."""
@@ -153,6 +175,8 @@ class Access:
         while self.endings:
             await self.io.call(self.endings.pop()())
         await self.management.close()
+        if self._shared is not None:
+            await self.io.call(self._shared.close(SILENT))
         await self.io.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mqtui.brokers.port import Pending
 from mqtui.brokers.rabbitmq import checks, creation, listen, steps
@@ -13,11 +13,12 @@ from mqtui.brokers.rabbitmq.groups import RabbitGroups
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.reader import RabbitReader
 from mqtui.domain.capability import YES, Support, Verb, no
-from mqtui.domain.errors import CannotConnect, NotAuthorised, Unsupported
-from mqtui.domain.figure import counted, exact
+from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Unsupported
+from mqtui.domain.figure import Figure, Sort, counted, exact, unknown
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import CountBound, Guarantee, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import Destination, Survey
 
 GUARANTEE = Guarantee(
     Strength.AT_LEAST_ONCE,
@@ -27,6 +28,9 @@ GUARANTEE = Guarantee(
 )
 DATE_AGE = 1
 """Seconds by which the management API's `Date` may be behind the clock: what was counted before it is not later."""
+
+ASKED = 50
+"""Queues of which a listing has samples only that are asked for their own figures, one round trip each."""
 
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
 
@@ -57,6 +61,24 @@ class RabbitBroker:
         refusal = steps.refusal(verb, ref, sort)
         return YES if refusal is None else refusal
 
+    async def survey(self) -> Survey:
+        """Queues, streams and exchanges with what waits; each is listed once."""
+        return await self.catalog.survey()
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """What is ready by the listing; a queue of which that is a sample only is asked itself, where they are few."""
+        sampled = [row for row in rows if row.ref.kind is Kind.QUEUE and row.backlog.sort is not Sort.EXACT]
+        asked = [row.ref for row in sampled] if len(sampled) <= ASKED else []
+        return {row.ref: row.backlog for row in rows} | {ref: await self._ready(ref) for ref in asked}
+
+    async def _ready(self, queue: Ref) -> Figure:
+        try:
+            return exact((await self._access.declared(queue.name))[0])
+        except CannotConnect:
+            raise
+        except MqtuiError as error:
+            return unknown(error.title)
+
     async def snapshot(self, source: Ref) -> Source:
         """How many messages are ready as of now, and who reads them.
 
@@ -75,7 +97,7 @@ class RabbitBroker:
         made = await creation.creation_of(self._access, facts)
         clock = creation.broker_time(self._access)
         at = None if clock is None else (clock + DATE_AGE) * 1000
-        readers = await self._readers(source.name) if facts.consumers else ()
+        readers = (await self.groups.readers([source]))[source] if facts.consumers else ()
         if facts.consumers and not readers:
             readers = (counted(facts.consumers, "consumer"),)
         identity = f"{await self.identity()}/{source.name}" + ("" if made is None else f" {made.shape}")
@@ -97,10 +119,3 @@ class RabbitBroker:
         except (Unsupported, NotAuthorised, CannotConnect) as error:
             return no(error.detail or error.title, error.hint)
         return YES
-
-    async def _readers(self, queue: str) -> tuple[str, ...]:
-        if not self._access.management.given:
-            return ()
-        rows = await self._access.management.consumers()
-        mine = [row for row in rows if row["queue"]["name"] == queue]
-        return tuple(f"{row['consumer_tag']}@{(row.get('channel_details') or {}).get('name', '?')}" for row in mine)

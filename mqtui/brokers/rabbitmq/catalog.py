@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
+from mqtui.brokers.rabbitmq.groups import TOTALS, groups_of
 from mqtui.brokers.rabbitmq.management import Row
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.policies import effective
@@ -14,12 +15,14 @@ from mqtui.brokers.rabbitmq.routes import Routes, setting
 from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Inventory, Page, Survey
 
 NAMES = "name,type,durable,auto_delete,exclusive,arguments,internal"
-TOTALS: Mapping[str, str | int] = {"disable_stats": "true", "enable_queue_totals": "true"}
 MANY = 2_000
 """From this many queues on their depths are the sampled ones: asking each for its own costs the broker too much."""
+
+ASKED_ALONE = 4
+"""Dead-letter exchanges whose bindings are asked for one by one; of more, all bindings are listed."""
 
 LONGEST = 255
 SAMPLED = "sampled by the management API, up to 5 s old"
@@ -57,28 +60,28 @@ class RabbitCatalog:
             facts += [("alarm", f"{row['name']}: {alarm}") for row in rows for alarm in alarms(row)]
         return Cluster(BrokerKind.RABBITMQ, server.version, server.cluster, nodes, tuple(facts))
 
-    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names first, then the same rows with depths.
 
         Raises:
             Unsupported: no management API was given.
         """
-        if not self._access.management.given:
-            raise Unsupported("A list of queues needs the management API", "AMQP itself has no list.", HINT)
+        self._require_management()
         types: dict[str, str] = {}
         queues: list[Row] = []
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues", {"columns": NAMES}):
+        async for page in self._pages("queues", {"columns": NAMES}):
             types |= {row["name"]: row.get("type", "classic") for row in page}
             queues += page
             yield Page(tuple(_queue(row, {}) for row in page))
         exchanges: list[Row] = []
-        async for page in self._access.management.pages("exchanges/{vhost}", "list of exchanges", {"columns": NAMES}):
+        async for page in self._pages("exchanges", {"columns": NAMES}):
             named = [row for row in page if row["name"]]
             exchanges += named
             yield Page(tuple(_exchange(row) for row in named))
-        totals = await self._totals() if len(queues) <= MANY else {}
+        asked = [row async for page in self._pages("queues", TOTALS) for row in page] if len(queues) <= MANY else []
+        totals = _depths(asked)
         routes = Routes(self._access.management, types)
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues"):
+        async for page in self._pages("queues", {}):
             policies = await self._policies(page)
             filled = [
                 _queue(row, totals, await routes.dead_letters(row, policies.get(row["name"])), policies[row["name"]])
@@ -86,6 +89,37 @@ class RabbitCatalog:
             ]
             yield Page(tuple(filled))
         yield Page(tuple(_exchange(row) for row in exchanges))
+
+    async def survey(self) -> Survey:
+        """Queues, streams and exchanges; each queue is the group of its consumers, who are not listed.
+
+        Raises:
+            Unsupported: no management API was given.
+        """
+        self._require_management()
+        queues = [row async for page in self._pages("queues", {}) for row in page]
+        exchanges = [row async for page in self._pages("exchanges", {"columns": NAMES}) for row in page if row["name"]]
+        totals = [row async for page in self._pages("queues", TOTALS) for row in page] if len(queues) <= MANY else []
+        policies = await self._policies(queues)
+        routes = Routes(self._access.management, {row["name"]: row.get("type", "classic") for row in queues})
+        ways = {setting(row, policies[row["name"]], "dead-letter-exchange") for row in queues} - {None, ""}
+        if len(ways) > ASKED_ALONE:
+            await routes.load(exchanges)
+        depths = _depths(totals)
+        rows = [
+            _queue(row, depths, await routes.dead_letters(row, policies[row["name"]]), policies[row["name"]])
+            for row in queues
+        ]
+        rows += [_exchange(row) for row in exchanges]
+        groups, lags = groups_of(queues, totals)
+        return Survey(Inventory(tuple(rows)), groups, lags)
+
+    def _require_management(self) -> None:
+        if not self._access.management.given:
+            raise Unsupported("A list of queues needs the management API", "AMQP itself has no list.", HINT)
+
+    def _pages(self, things: str, parameters: Mapping[str, str | int]) -> AsyncIterator[Sequence[Row]]:
+        return self._access.management.pages(f"{things}/{{vhost}}", f"list of {things}", parameters)
 
     async def detail(self, ref: Ref) -> Destination:
         """One queue, stream or exchange. Without the management API a queue by a passive declaration only.
@@ -137,9 +171,7 @@ class RabbitCatalog:
         types = {facts.name: facts.sort}
         exchange = facts.setting("dead-letter-exchange")
         if exchange is not None:
-            async for page in self._access.management.pages(
-                "queues/{vhost}", "list of queues", {"columns": "name,type"}
-            ):
+            async for page in self._pages("queues", {"columns": "name,type"}):
                 types |= {row["name"]: row.get("type", "classic") for row in page}
         routes = Routes(self._access.management, types)
         dead = await routes.dead_letters(facts.row, facts.policy)
@@ -159,16 +191,6 @@ class RabbitCatalog:
             return Destination(Ref(Kind.EXCHANGE, name), UNKNOWN, messages=_HOLDS_NOTHING, backlog=_HOLDS_NOTHING)
         row = await self._access.management.exchange(name)
         return _exchange(row, await policy_of(self._access, row, queue=False))
-
-    async def _totals(self) -> dict[str, tuple[Figure, Figure]]:
-        """Messages and ready ones by queue, asked of the queues themselves; streams do not answer this."""
-        found: dict[str, tuple[Figure, Figure]] = {}
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues", TOTALS):
-            for row in page:
-                if isinstance(row.get("messages"), int) and isinstance(row.get("messages_ready"), int):
-                    figure = exact if row.get("type") == "classic" else _noted
-                    found[row["name"]] = (figure(row["messages"]), figure(row["messages_ready"]))
-        return found
 
     async def _policies(self, page: Sequence[Row]) -> dict[str, Mapping[str, Any] | None]:
         told = {row["name"]: row.get("effective_policy_definition") for row in page}
@@ -200,6 +222,16 @@ def alarms(node: Row) -> list[str]:
     """The alarms of a node that stop publishers."""
     named = (("mem_alarm", "memory"), ("disk_free_alarm", "disk space"))
     return [text for key, text in named if node.get(key) is True]
+
+
+def _depths(totals: Sequence[Row]) -> dict[str, tuple[Figure, Figure]]:
+    """Messages and ready ones by queue, as the queues themselves said; streams do not answer this."""
+    found: dict[str, tuple[Figure, Figure]] = {}
+    for row in totals:
+        if isinstance(row.get("messages"), int) and isinstance(row.get("messages_ready"), int):
+            figure = exact if row.get("type") == "classic" else _noted
+            found[row["name"]] = (figure(row["messages"]), figure(row["messages_ready"]))
+    return found
 
 
 def _queue(

@@ -319,14 +319,16 @@ class Link:
             raise errors.talking(pika_errors.StreamLostError("no channel was opened"), "Opening a channel")
         return Channel(opened.result())
 
-    async def close(self) -> None:
-        """Close the connection. One that the broker does not read from is cut off: it would not answer."""
+    async def close(self, patience: float = ANSWER) -> None:
+        """Close the connection. One that does not answer within `patience` seconds is cut off, and so is at once one
+        that the broker does not read from.
+        """
         if self._wire.is_open:
             self._wire.close()
         if not self._closed.done():
             ends = {self._closed, self._blocked}
-            await asyncio.wait(ends, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
-        if self._blocked.done() and not self._closed.done():
+            await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        if not self._closed.done():
             self._wire.cut()
             await asyncio.wait({self._closed}, timeout=ANSWER)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.management import Row
@@ -70,6 +71,18 @@ class RabbitGroups:
                 raise _no_queue(ref)
             yield _lag(ref, rows[ref.name], readers[ref.name])
 
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """The groups with their consumers and what these say of themselves."""
+        readers = await self._readers()
+        return Inventory(tuple(_filled(group, readers[group.ref.name]) for group in groups), groups.missing)
+
+    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """The consumers of each queue, as tag@channel; none without the management API."""
+        if not self._access.management.given:
+            return dict.fromkeys(refs, ())
+        rows = await self._readers()
+        return {ref: tuple(map(_tag, rows[ref.name])) for ref in refs}
+
     async def _one(self, ref: Ref) -> tuple[Row, Sequence[Row]]:
         """One queue with its own counts and its consumers; no other queue is asked about.
 
@@ -103,6 +116,35 @@ class RabbitGroups:
         return rows
 
 
+def groups_of(queues: Sequence[Row], totals: Sequence[Row]) -> tuple[Inventory[Group], tuple[GroupLag, ...]]:
+    """Each queue of a listing as the group of its consumers, without these; and what waits, by the queues' own word."""
+    asked = {row["name"]: row for row in totals}
+    groups: list[Group] = []
+    lags: list[GroupLag] = []
+    for row in queues:
+        known = asked.get(row["name"])
+        size = row.get("consumers")
+        group = replace(_group(known or row, ()), state=NOBODY if size == 0 else "", size=size)
+        part = PartitionLag(_destination(row), 0, "", "", _waiting(known) if known else _sampled(row))
+        groups.append(group)
+        lags.append(GroupLag(group.ref, group.state, (part,), total((part.lag,))))
+    return Inventory(tuple(groups)), tuple(lags)
+
+
+def _filled(group: Group, consumers: Sequence[Row]) -> Group:
+    members = tuple(_member(group.ref.name, each) for each in consumers)
+    return replace(group, state=_state(consumers), members=members, size=None)
+
+
+def _tag(consumer: Row) -> str:
+    return f"{consumer['consumer_tag']}@{(consumer.get('channel_details') or {}).get('name', '?')}"
+
+
+def _sampled(row: Row) -> Figure:
+    figure = _waiting(row)
+    return figure if figure.number is None else about(figure.number, "sampled by the management API, up to 5 s old")
+
+
 def _no_queue(ref: Ref) -> NotFound:
     return NotFound(f"There is no queue {ref.name}", "A group of RabbitMQ is the consumers of one queue.")
 
@@ -133,7 +175,7 @@ def _group(row: Row, consumers: Sequence[Row]) -> Group:
         Ref(Kind.GROUP, row["name"]),
         str(row.get("type", "classic")),
         _state(consumers),
-        tuple(_member(row, consumer) for consumer in consumers),
+        tuple(_member(row["name"], consumer) for consumer in consumers),
         (_destination(row),),
         exact(taken) if isinstance(taken, int) else unknown("the queue does not tell"),
     )
@@ -144,12 +186,12 @@ def _state(consumers: Sequence[Row]) -> str:
     return ", ".join(sorted(words)) or NOBODY
 
 
-def _member(row: Row, consumer: Row) -> Member:
+def _member(queue: str, consumer: Row) -> Member:
     channel = consumer.get("channel_details") or {}
     host, port = channel.get("peer_host", ""), channel.get("peer_port", "")
     return Member(
         str(consumer["consumer_tag"]),
         client=str(channel.get("user", "")),
         host=f"{host}:{port}" if host else "",
-        assigned=((row["name"], 0),),
+        assigned=((queue, 0),),
     )

@@ -114,6 +114,12 @@ class Management:
         told = await self.get(path, f"bindings of exchange {exchange}")
         return told
 
+    async def all_bindings(self) -> Sequence[Row]:
+        """All bindings of the vhost, as `bindings` tells those of one exchange."""
+        columns = "source,destination,destination_type,routing_key"
+        told: Sequence[Row] = await self.get("bindings/{vhost}", "list of bindings", {"columns": columns})
+        return told
+
     async def queue_bindings(self, queue: str) -> Sequence[Row]:
         """What leads to a queue: rows with `source`, `routing_key` and `arguments`."""
         told: Sequence[Row]

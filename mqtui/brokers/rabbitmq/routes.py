@@ -28,6 +28,14 @@ class Routes:
         self._types = types
         self._exchanges: dict[str, tuple[str, Sequence[Row]]] = {}
 
+    async def load(self, exchanges: Sequence[Row]) -> None:
+        """Take all bindings from one listing: cheaper than asking many exchanges one by one."""
+        by_source: dict[str, list[Row]] = {str(row["name"]): [] for row in exchanges}
+        for binding in await self._management.all_bindings():
+            by_source.setdefault(str(binding["source"]), []).append(binding)
+        types = {str(row["name"]): str(row["type"]) for row in exchanges}
+        self._exchanges = {name: (types.get(name, "direct"), found) for name, found in by_source.items()}
+
     async def dead_letters(self, row: Row, policy: Mapping[str, Any] | None) -> tuple[Ref, ...]:
         """Where the broker sends dead letters of that queue, as far as it can be known without the letter."""
         exchange = setting(row, policy, "dead-letter-exchange")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from time import monotonic
 
 from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.errors import UNAVAILABLE, answered, denies_key, no_stream
-from mqtui.brokers.redis.lagging import Ends, LagCounter, Standing, depth_commands, ends_of, standing, worst
+from mqtui.brokers.redis.lagging import Ends, Lag, LagCounter, Standing, depth_commands, ends_of, standing, worst
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items, number, pairs, sure, text
 from mqtui.brokers.redis.server import Server
@@ -27,6 +28,16 @@ SIZE_SAMPLES = 20
 NO_COUNTER = unknown("how many entries ever came is told by a script, since Redis 7")
 
 
+@dataclass(frozen=True, slots=True)
+class StreamLook:
+    """One stream with its groups and how far each is behind; `refusal` says why it has none to tell."""
+
+    row: Destination
+    groups: tuple[tuple[Standing, Lag], ...] = ()
+    last: EntryId | None = None
+    refusal: str = ""
+
+
 class StreamCatalog:
     """Streams of all primaries, each in the database of the address."""
 
@@ -39,7 +50,7 @@ class StreamCatalog:
         """The server or cluster as a whole."""
         return await self._server.cluster()
 
-    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All streams: names as SCAN finds them, then the same rows with length, pending and lag.
 
         The last page of names has a cursor where the budget (`scan-keys`) ended the search before the keyspace did, and
@@ -159,9 +170,13 @@ class StreamCatalog:
             reply[0], bytes
         ) else b"0"
 
+    async def look(self, refs: Sequence[Ref]) -> list[StreamLook]:
+        """Streams with their groups, from one answer each; those that are gone meanwhile are left out."""
+        looks = [await self._look(ref, answers) for ref, answers in zip(refs, await self._depths(refs), strict=True)]
+        return [one for one in looks if one is not None]
+
     async def _rows(self, refs: Sequence[Ref]) -> list[Destination]:
-        rows = [await self._row(ref, answers) for ref, answers in zip(refs, await self._depths(refs), strict=True)]
-        return [row for row in rows if row is not None]
+        return [one.row for one in await self.look(refs)]
 
     async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
         """XINFO GROUPS, XLEN and the ends of each."""
@@ -169,8 +184,8 @@ class StreamCatalog:
         answers = await self._nodes.scatter([(key, command) for key in keys for command in _depth(key)])
         return [answers[start : start + 3] for start in range(0, len(answers), 3)]
 
-    async def _row(self, ref: Ref, answers: list[Answer]) -> Destination | None:
-        """A row, or None where the stream is gone meanwhile."""
+    async def _look(self, ref: Ref, answers: list[Answer]) -> StreamLook | None:
+        """None where the stream is gone meanwhile."""
         told, length, last = answers
         refused = next((answer for answer in (told, length) if isinstance(answer, RedisError)), None)
         if refused is not None:
@@ -178,7 +193,8 @@ class StreamCatalog:
             if isinstance(error, NotFound):
                 return None
             why = unknown(error.title)
-            return Destination(ref, "stream", exact(length) if isinstance(length, int) else why, why)
+            row = Destination(ref, "stream", exact(length) if isinstance(length, int) else why, why)
+            return StreamLook(row, refusal=error.title)
         length, told = sure(length, "XLEN"), sure(told, "XINFO GROUPS")
         groups = [standing(group) for group in items(told)]
         facts: dict[str, str | int | bool | None] = {
@@ -186,9 +202,11 @@ class StreamCatalog:
             "pending": sum(group.pending for group in groups),
         }
         ends = ends_of(number(length), last)
-        backlog = await self._backlog(name_bytes(ref.name), groups, ends)
+        lags = [await self._lags.lag(name_bytes(ref.name), group, ends) for group in groups]
+        backlog = worst([lag.waiting for lag in lags]) if lags else NOTHING_WAITS
         arrived = NO_COUNTER if ends.added is None else exact(ends.added)
-        return Destination(ref, "stream", exact(ends.length), backlog, partitions=1, facts=facts, arrived=arrived)
+        row = Destination(ref, "stream", exact(ends.length), backlog, partitions=1, facts=facts, arrived=arrived)
+        return StreamLook(row, tuple(zip(groups, lags, strict=True)), ends.last)
 
     async def _backlog(self, key: bytes, groups: list[Standing], ends: Ends) -> Figure:
         """Lag of the worst group. Where none reads, nothing waits: results and events are kept to be looked up."""

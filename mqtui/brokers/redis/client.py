@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from mqtui.brokers.port import (
@@ -32,15 +32,17 @@ from mqtui.brokers.redis.reader import StreamReader
 from mqtui.brokers.redis.replies import Reply, entries, entry_id, items, number, pairs, sure, text
 from mqtui.brokers.redis.server import Server
 from mqtui.brokers.redis.steps import StreamSteps
+from mqtui.brokers.redis.survey import survey
 from mqtui.brokers.redis.tracing import MoveTracer
 from mqtui.brokers.redis.wire import database
 from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import BadInput, Unsupported
-from mqtui.domain.figure import exact
+from mqtui.domain.figure import Figure, exact
 from mqtui.domain.message import EntryId, Position
 from mqtui.domain.plan import Plan, Send, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
+from mqtui.domain.topology import Destination, Survey
 
 VARIANTS = ("", "unix", "sentinel", "cluster")
 SINCE = {
@@ -64,7 +66,7 @@ class RedisBroker:
         self._checks = StreamChecks(nodes)
         self._tracer = MoveTracer(nodes)
         lags = LagCounter(nodes)
-        streams = StreamCatalog(nodes, self._server, lags)
+        self._streams = streams = StreamCatalog(nodes, self._server, lags)
         self.catalog: Catalog = streams
         self.reader: Reader = StreamReader(nodes)
         self.groups: Groups = StreamGroups(nodes, streams, lags)
@@ -86,6 +88,14 @@ class RedisBroker:
             shown = ".".join(map(str, version))
             return no(f"{command} needs Redis {needed[0]}.{needed[1]}; this is {shown}")
         return YES
+
+    async def survey(self) -> Survey:
+        """Streams, groups and lags; each stream is asked about once."""
+        return await survey(self._streams)
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """The lengths of the listing: what was handled is gone from a stream."""
+        return {row.ref: row.messages for row in rows}
 
     async def snapshot(self, source: Ref) -> Source:
         """First and last id, the count, and the groups that read the source themselves.

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.catalog import StreamCatalog, stream_key
 from mqtui.brokers.redis.errors import answered
-from mqtui.brokers.redis.lagging import CHECKED, LOOKED, Ends, LagCounter, Standing, depth_commands, ends_of, standing
+from mqtui.brokers.redis.lagging import (
+    CHECKED,
+    LOOKED,
+    Ends,
+    Lag,
+    LagCounter,
+    Standing,
+    depth_commands,
+    ends_of,
+    standing,
+)
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.figure import counted, exact, unknown
+from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
 
@@ -97,6 +109,19 @@ class StreamGroups:
             missing += (f"the groups of {counted(len(unasked), 'stream')} are not known: {unasked[0].title}",)
         yield [], missing
 
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """The groups with their consumers."""
+        keys = [(name_bytes(group.reads[0].name), _name_of(group)) for group in groups]
+        answers = await self._nodes.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
+        told = zip(groups, answers, strict=True)
+        return Inventory(tuple(_filled(group, answer) for group, answer in told), groups.missing)
+
+    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """The groups of each stream that have consumers; none where this user may not ask."""
+        told = zip(refs, await self._told(refs), strict=True)
+        lists = {ref: [standing(group) for group in answer] for ref, answer in told if isinstance(answer, list)}
+        return {ref: tuple(one.name for one in lists.get(ref, ()) if one.consumers) for ref in refs}
+
     async def _told(self, refs: Sequence[Ref]) -> list[Answer]:
         keys = [stream_key(ref) for ref in refs]
         return await self._nodes.scatter([(key, ("XINFO", "GROUPS", key)) for key in keys])
@@ -105,7 +130,7 @@ class StreamGroups:
         each = [(ref, standing(group)) for ref, groups in rows for group in groups]
         keys = [(name_bytes(ref.name), name_bytes(one.name)) for ref, one in each]
         answers = await self._nodes.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
-        return [_group(ref, one, answer) for (ref, one), answer in zip(each, answers, strict=True)]
+        return [_filled(group_of(ref, one), answer) for (ref, one), answer in zip(each, answers, strict=True)]
 
     async def _lag(self, ref: Ref, budget: int) -> GroupLag:
         found = await self._locate(ref)
@@ -134,8 +159,13 @@ class StreamGroups:
 
     async def _measured(self, ref: Ref, stream: Ref, one: Standing, ends: Ends, budget: int) -> GroupLag:
         lag = await self._lags.lag(name_bytes(stream.name), one, ends, budget)
-        part = PartitionLag(stream, 0, str(one.delivered), str(ends.last or ""), lag.waiting, lag.lost)
-        return GroupLag(ref, _state(one), (part,), lag.waiting)
+        return group_lag(ref, stream, one, lag, ends.last)
+
+
+def group_lag(ref: Ref, stream: Ref, one: Standing, lag: Lag, last: EntryId | None) -> GroupLag:
+    """The lag of a group in the domain's words."""
+    part = PartitionLag(stream, 0, str(one.delivered), str(last or ""), lag.waiting, lag.lost)
+    return GroupLag(ref, _state(one), (part,), lag.waiting)
 
 
 def group_ref(stream: Ref, name: str) -> Ref:
@@ -156,22 +186,26 @@ def _state(one: Standing) -> str:
     return "members" if one.consumers else "empty"
 
 
-def _group(stream: Ref, one: Standing, answer: Answer) -> Group:
-    members: tuple[Member, ...] = ()
-    why = ""
-    if isinstance(answer, RedisError):
-        why = answered(answer, "XINFO CONSUMERS", stream.name).title
-    else:
-        members = tuple(_member(told) for told in items(answer))
+def group_of(stream: Ref, one: Standing) -> Group:
+    """A group as its stream tells of it, without its consumers."""
     return Group(
         ref=group_ref(stream, one.name),
         sort="stream",
         state=_state(one),
-        members=members,
         reads=(stream,),
         pending=exact(one.pending),
-        why=why,
+        size=one.consumers,
     )
+
+
+def _filled(group: Group, answer: Answer) -> Group:
+    if isinstance(answer, RedisError):
+        return replace(group, why=answered(answer, "XINFO CONSUMERS", group.reads[0].name).title)
+    return replace(group, members=tuple(_member(told) for told in items(answer)), size=None)
+
+
+def _name_of(group: Group) -> bytes:
+    return name_bytes(group.ref.name[len(group.reads[0].name) + 1 :])
 
 
 def _member(reply: Reply) -> Member:

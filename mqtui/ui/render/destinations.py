@@ -193,7 +193,7 @@ def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
     stuck: dict[Ref, list[str]] = {}
     for group in seen.groups:
         for ref in group.reads:
-            readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else len(group.members))
+            readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
             if stands_still(seen, group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
     return [

@@ -92,7 +92,7 @@ class Groups:
             (spark(item.trend, 15, self._bars), "lag" if grows else "muted"),
             _eta(item),
             ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
-            (str(len(group.members)), "muted"),
+            (str(group.member_count), "muted"),
             (", ".join(ref.name for ref in group.reads) or group.why, "muted"),
             (group.sort, "muted"),
         )
@@ -125,7 +125,7 @@ class Groups:
             "trend": item.gain,
             "eta": item.eta,
             "pending": item.group.pending.number,
-            "members": len(item.group.members),
+            "members": item.group.member_count,
             "reads": " ".join(ref.name for ref in item.group.reads),
             "type": item.group.sort,
         }
@@ -149,12 +149,14 @@ def group_sentence(item: GroupLine) -> str:
         return f"{name}: lag unknown: {lag.why}"
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     if item.stalled:
-        who = "nobody is in it: stopped" if not item.group.members else "a member is assigned: stalled, not stopped"
+        who = (
+            "nobody is in it: stopped" if not item.group.member_count else "a member is assigned: stalled, not stopped"
+        )
         return f"{name} stands still with {lag} waiting · {who}{beside}"
     if item.gain is not None and item.gain > 0:
         return f"{name} falls behind by {figures.rate(item.gain)}{beside}"
     behind = "" if lag is NOT_ASKED else lag
-    return f"{name}: {behind} behind, {counted(len(item.group.members), 'member')}{beside}"
+    return f"{name}: {behind} behind, {counted(item.group.member_count, 'member')}{beside}"
 
 
 def beside_lag(lag: GroupLag | None) -> list[str]:

@@ -27,6 +27,7 @@ class GroupsPlace(Listing[GroupLine]):
 
     hinted = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
     empty = "no consumer groups"
+    shows_members = True
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
@@ -39,6 +40,7 @@ class GroupsPlace(Listing[GroupLine]):
     def on_mount(self) -> None:
         """The list has the focus."""
         self.table.focus()
+        self.ask_members()
 
     def crumbs(self) -> tuple[str, ...]:
         """This view."""
@@ -91,7 +93,7 @@ class GroupsPlace(Listing[GroupLine]):
         self.parts.show(part_lines(item))
         reads = ", ".join(ref.name for ref in item.group.reads)
         name = item.group.ref.name.rpartition("/")[2]
-        self.beside.title(f"{name} on {reads}", f"{counted(len(item.group.members), 'member')} · {item.group.sort}")
+        self.beside.title(f"{name} on {reads}", f"{counted(item.group.member_count, 'member')} · {item.group.sort}")
 
     @does("thing.pair")
     async def pair(self) -> None:

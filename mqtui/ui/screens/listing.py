@@ -144,6 +144,12 @@ class Listing(Place, Generic[Item]):
                 desk.watch.soon()
         self.refresh_figures()
 
+    def ask_members(self) -> None:
+        """Have members of groups asked for now, where the last look left them out."""
+        for desk in self.console.desks:
+            if desk.watch is not None and any(group.size is not None for group in desk.watch.seen.groups):
+                desk.watch.soon()
+
     @property
     def at_hand(self) -> RowTable[Any]:
         """The list with the focus."""

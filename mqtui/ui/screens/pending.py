@@ -15,7 +15,7 @@ from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
 from mqtui.domain.spelling import command, join
-from mqtui.domain.topology import Member, PendingEntry
+from mqtui.domain.topology import Group, Member, PendingEntry
 from mqtui.services import pending
 from mqtui.services.plan_lines import lines
 from mqtui.ui.actions import Action
@@ -50,6 +50,7 @@ class PendingPlace(Listing[PendingLine]):
         "letters.redrive",
     )
     empty = "nothing pending"
+    shows_members = True
 
     def __init__(self, desk: Desk, line: GroupLine) -> None:
         super().__init__()
@@ -85,8 +86,9 @@ class PendingPlace(Listing[PendingLine]):
 
     def on_mount(self) -> None:
         """The stuck consumer first."""
-        self.consumers.show(self.group.group.members)
+        self._show_consumers(self.group.group)
         self.consumers.focus()
+        self.ask_members()
 
     def items(self) -> list[PendingLine]:
         """The entries read."""
@@ -98,8 +100,16 @@ class PendingPlace(Listing[PendingLine]):
         if seen is not None and self.is_mounted:
             group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
             if group is not None:
-                self.consumers.show(group.members)
+                self._show_consumers(group)
         super().refresh_figures()
+
+    def _show_consumers(self, group: Group) -> None:
+        """Those of a look that asked for them; what was shown before stays until there is one."""
+        if group.size is None:
+            self.consumers.instead = ()
+            self.consumers.show(group.members)
+        elif group.size and not self.consumers.lines.items:
+            self.consumers.instead = (((f"reading {counted(group.size, 'consumer')} …", "muted"),),)
 
     def facts(self) -> str:
         """How many were read, and of how many."""

@@ -59,6 +59,9 @@ class Place(Screen[None]):
     hinted: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
 
+    shows_members: ClassVar[bool] = False
+    """Whether members of groups are shown; brokers are not asked for them elsewhere."""
+
     _doers: ClassVar[dict[str, str]] = {}
 
     painted_at = 0.0
