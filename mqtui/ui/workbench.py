@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mqtui.domain.errors import MqtuiError
@@ -37,6 +37,9 @@ class Desk:
     watch: Watch | None = None
     trouble: MqtuiError | None = None
     opening: bool = False
+    since: float = field(default_factory=monotonic)
+    """When it was last begun to be opened."""
+
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is open, or will not be."""
 
@@ -178,7 +181,7 @@ class Workbench:
         self._start(desk)
 
     def _start(self, desk: Desk) -> None:
-        desk.opening = True
+        desk.opening, desk.since = True, monotonic()
         desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {desk.target} {desk.kind}"))
 
     async def _keep_open(self, desk: Desk) -> None:

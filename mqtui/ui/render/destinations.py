@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
+from mqtui.domain.trouble import troubles_by_destination
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
@@ -41,6 +42,9 @@ class Line(NamedTuple):
 
     stage: str = ""
     """Why it is a retry stage, if it is one."""
+
+    wrong: tuple[str, ...] = ()
+    """What is stopped, full or losing there, in words."""
 
     @property
     def trend(self) -> list[float | None]:
@@ -97,7 +101,7 @@ class Destinations:
             (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
             (spark(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
             (figures.rate(item.rate_in), "muted"),
-            (_readers(item), "warn" if item.stuck else "muted"),
+            (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
             (_asked(row.messages), "muted"),
             (_dead(item), "dead"),
             ("" if row.partitions is None else str(row.partitions), "muted"),
@@ -105,18 +109,18 @@ class Destinations:
         )
 
     def sign(self, item: Line) -> Cell:
-        """† holds letters, ▲ a reader stands still."""
+        """† holds letters, ▲ a reader stands still, or something is stopped, full or losing."""
         if item.letters is not None and item.letters.letters.number:
             return "†", "dead"
-        if item.stuck:
+        if item.stuck or item.wrong:
             return "▲", "warn"
         return " ", ""
 
     def trouble(self, item: Line) -> int:
-        """Letters first, then backlog that nobody reads."""
+        """Letters first, then what is stopped, full, losing, or stands still."""
         if item.letters is not None and item.letters.letters.number:
             return LETTERS_WEIGH + int(item.letters.letters.number)
-        return 1 if item.stuck else 0
+        return 1 if item.stuck or item.wrong else 0
 
     def doubtful(self, item: Line) -> bool:
         """Whether nobody knows how much it holds, or how many letters."""
@@ -173,6 +177,8 @@ def sentence(item: Line) -> str:
     if item.letters is not None:
         of = ", ".join(ref.name for ref in item.letters.origins) or "nobody knows where"
         return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.told_by}"
+    if item.wrong:
+        return f"{name}: {'; '.join(item.wrong)}"
     if item.stuck:
         return f"{name}: {', '.join(item.stuck)} stands still while {item.backlog} wait"
     if item.stage:
@@ -196,6 +202,7 @@ def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
             if stands_still(seen, group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
+    wrong = troubles_by_destination(seen.destinations, seen.groups, seen.lags, broker)
     return [
         Line(
             broker,
@@ -206,6 +213,7 @@ def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
             tuple(stuck.get(row.ref, ())),
             seen,
             seen.stages[row.ref].why if row.ref in seen.stages else "",
+            wrong.get(row.ref, ()),
         )
         for row in seen.destinations
     ]

@@ -10,6 +10,7 @@ from mqtui.domain.figure import Figure, counted
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.domain.trouble import group_trouble
 from mqtui.services.lag import notes_of
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
@@ -33,6 +34,11 @@ class GroupLine:
     trend: tuple[float | None, ...]
     gain: float | None
     stalled: bool
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with it as it stands, in words."""
+        return group_trouble(self.group, self.lag, self.broker)
 
     @property
     def total(self) -> Figure:
@@ -87,7 +93,7 @@ class Groups:
         grows = item.gain is not None and item.gain > 0
         return (
             (group.ref.name, ""),
-            ("stalled", "warn") if item.stalled else (group.state, "muted"),
+            ("stalled", "warn") if item.stalled else (group.state, "warn" if item.wrong else "muted"),
             ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
             (spark(item.trend, 15, self._bars), "lag" if grows else "muted"),
             _eta(item),
@@ -102,8 +108,8 @@ class Groups:
         return ("▲", "warn") if self.trouble(item) else (" ", "")
 
     def trouble(self, item: GroupLine) -> int:
-        """Stalled groups first, then pending entries."""
-        if item.stalled:
+        """Stopped and stalled groups first, then pending entries."""
+        if item.stalled or item.wrong:
             return 2
         return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
 
@@ -148,6 +154,8 @@ def group_sentence(item: GroupLine) -> str:
     if lag is not NOT_ASKED and lag.number is None:
         return f"{name}: lag unknown: {lag.why}"
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
+    if item.wrong and not item.stalled:
+        return f"{name} {item.wrong}{beside}"
     if item.stalled:
         who = (
             "nobody is in it: stopped" if not item.group.member_count else "a member is assigned: stalled, not stopped"

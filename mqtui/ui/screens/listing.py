@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import time
+from time import monotonic, time
 from typing import Any, Generic, TypeVar
 
 from textual import on
@@ -19,6 +19,8 @@ from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
 Item = TypeVar("Item")
+LATE = 2.0
+"""Seconds after which a broker that is not there yet is named over the rows of the others."""
 
 
 class Listing(Place, Generic[Item]):
@@ -104,11 +106,21 @@ class Listing(Place, Generic[Item]):
             troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
             if troubles and not self.unread:
                 return troubled(troubles[0])
-            return ((starting or ("reading …" if self.unread else self.empty), "muted"),)
+            return self._awaited() or ((starting or ("reading …" if self.unread else self.empty), "muted"),)
         if not self.table.lines.count:
             hidden = len(self.table.lines.items)
             return ((f"nothing matches {self.filtered}: {hidden:,} hidden; esc clears it", "muted"),)
-        return ()
+        return self._awaited()
+
+    def _awaited(self) -> tuple[Cell, ...]:
+        """The brokers that the list still waits for; none before it takes long."""
+        late = [(desk, monotonic() - desk.since) for desk in self.console.desks if not_read(desk)]
+        named = [
+            f"{desk.kind if self.console.target else f'{desk.target} {desk.kind}'} is still opening, {waited:.0f} s"
+            for desk, waited in late
+            if waited >= LATE
+        ]
+        return ((" · ".join(named), "warn"),) if named else ()
 
     @property
     def unread(self) -> bool:

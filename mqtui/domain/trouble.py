@@ -1,0 +1,84 @@
+"""What is wrong with a destination or a group as it stands, in words: no trend is needed to see it.
+
+Wrong is what is stopped, full or losing: a group that nobody is in while messages wait for it, pending entries whose
+consumers are gone, a queue at its limit, dead letters that lead nowhere. What only grew is told by trends elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import Destination, Group, GroupLag
+
+GONE = 3_600_000
+"""Milliseconds without a word after which the consumers of a stream are taken to be gone."""
+
+REFUSING = ("reject-publish", "reject-publish-dlx")
+
+
+def group_trouble(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
+    """What is wrong with a group; "" where nothing is."""
+    if kind is BrokerKind.RABBITMQ or group.why:
+        return ""
+    waits = None if lag is None else lag.total
+    pending = group.pending
+    if not group.members:
+        if waits is not None and waits.number:
+            return f"stopped: nobody is in it, {waits} wait"
+        return f"nobody is in it, {pending} are pending" if pending.number else ""
+    idle = [member.idle for member in group.members if member.pending]
+    gone = [each for each in idle if each is not None and each > GONE]
+    if kind is BrokerKind.REDIS and idle and len(gone) == len(idle):
+        return f"{pending} are pending with consumers that asked nothing for {min(gone) / 3_600_000:.0f} h"
+    return ""
+
+
+def destination_troubles(row: Destination, known: Collection[Ref]) -> list[str]:
+    """What is wrong with a destination by its own settings and figures. `known` are all destinations of its listing."""
+    return [words for words in (_full(row), _lost(row, known)) if words]
+
+
+def troubles_by_destination(
+    rows: Sequence[Destination], groups: Sequence[Group], lags: Mapping[Ref, GroupLag], kind: BrokerKind
+) -> dict[Ref, tuple[str, ...]]:
+    """What is wrong with each destination of a listing, and with the groups that read it."""
+    found: dict[Ref, list[str]] = {}
+    for group in groups:
+        words = group_trouble(group, lags.get(group.ref), kind)
+        for ref in group.reads if words else ():
+            if _waits_in(lags.get(group.ref), ref) or group.pending.number:
+                found.setdefault(ref, []).append(f"{group.ref.name.removeprefix(f'{ref.name}/')} {words}")
+    if kind is BrokerKind.RABBITMQ:
+        known = {row.ref for row in rows}
+        for row in rows:
+            if words_of := destination_troubles(row, known):
+                found.setdefault(row.ref, []).extend(words_of)
+    return {ref: tuple(words) for ref, words in found.items()}
+
+
+def _waits_in(lag: GroupLag | None, ref: Ref) -> bool:
+    return lag is not None and any(part.resource == ref and part.lag.number for part in lag.parts)
+
+
+def _full(row: Destination) -> str:
+    """A queue that holds as much as it may: it drops or refuses, whoever reads it."""
+    limit, held = row.facts.get("max_length"), row.messages.number
+    if row.ref.kind is not Kind.QUEUE or not isinstance(limit, int) or held is None or held < limit:
+        return ""
+    refuses = row.facts.get("overflow") in REFUSING
+    nobody = ", and nobody reads it" if row.facts.get("consumers") == 0 else ""
+    return f"full ({row.messages} of {limit:,}): {'refuses new ones' if refuses else 'drops the oldest'}{nobody}"
+
+
+def _lost(row: Destination, known: Collection[Ref]) -> str:
+    """A dead-letter exchange, or a queue behind the default one, that is not there."""
+    exchange = row.facts.get("dead_letter_exchange")
+    if not isinstance(exchange, str) or row.dead_letters_to:
+        return ""
+    if exchange and Ref(Kind.EXCHANGE, exchange) not in known:
+        return f"its dead letters vanish: there is no exchange {exchange}"
+    key = row.facts.get("dead_letter_routing_key")
+    if not exchange and isinstance(key, str) and not {Ref(Kind.QUEUE, key), Ref(Kind.STREAM, key)} & set(known):
+        return f"its dead letters vanish: there is no queue {key}"
+    return ""
