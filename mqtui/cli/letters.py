@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -159,21 +160,21 @@ async def execute(
     finally:
         output.progress_done()
     tell(output, result, runs)
-    _advise(output, result, runs)
+    _advise(output, result, runs, agreed)
     if run.stop.is_set() and run.ledger.planned is None:
         output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short(result.run)} goes on")
         return NOT_ALL
     return DONE if result.whole else NOT_ALL
 
 
-def _advise(output: Output, result: Result, runs: Runs) -> None:
+def _advise(output: Output, result: Result, runs: Runs, agreed: Agreed) -> None:
     """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
     from mqtui.state import bundles
 
     if result.why:
         output.note(f"▲ {result.why}")
     short = runs.short(result.run)
-    going_on = f"mqtui runs resume {short}"
+    going_on = " ".join((f"mqtui runs resume {short}", *_consent_words(agreed)))
     asked_again = result.unknown - len(result.unknowns)
     if result.unknowns and bundles.exists(result.run):
         output.note(
@@ -184,6 +185,14 @@ def _advise(output: Output, result: Result, runs: Runs) -> None:
         output.note(f"▲ what became of {asked_again:,} is unknown: {going_on} asks the broker again")
     elif result.left:
         output.note(f"▲ {result.left:,} were left: {going_on} goes on")
+
+
+def _consent_words(agreed: Agreed) -> list[str]:
+    """The options by which another command is given the same consent."""
+    words = [f"--allow {risk}" for risk in sorted(agreed.allowed)]
+    if agreed.typed:
+        words.append(f"--confirm {shlex.quote(agreed.typed)}")
+    return words + ["--yes"] * agreed.yes
 
 
 def _progress(output: Output, ledger: Ledger) -> None:
@@ -213,6 +222,12 @@ def tell(output: Output, result: Result, runs: Runs) -> None:
         f"run {runs.short(result.run)}: {result.moved:,} of {result.planned:,} moved, {result.refused:,} refused, "
         f"{result.unknown:,} unknown, {result.skipped:,} skipped, {result.left:,} left, in {result.seconds:.1f} s"
     )
+    if result.verdict:
+        output.line(result.verdict)
+    for reader in result.readers:
+        output.line(f"  {reader.words}")
+    for letter in result.back:
+        output.note(f"▲ came back: {letter}")
 
 
 def _save(file: Path, saved: dict[str, Any]) -> None:

@@ -77,13 +77,15 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
     """One run: its letters and what became of each."""
     output = current(json=json_lines)
     with guarded(output):
-        from mqtui.services.runs import letter_row, report, row
+        from mqtui.services.runs import letter_row, reader_lines, report, row
         from mqtui.state.runs import Runs
 
         journal = Runs()
         record = journal.find(run_id)
         if not output.json:
             output.line(report(journal, record))
+            for line in reader_lines(record):
+                output.line(f"  {line}")
         for done in journal.outcomes(record.id):
             if done[1] not in set(Outcome):
                 continue

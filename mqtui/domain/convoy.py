@@ -120,6 +120,8 @@ class Carried:
 
     moved: Arrivals
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
+    lanes: bytes = b""
+    """The lane of each letter that was moved, by its place among the load's lanes: an array of 32 bit numbers."""
 
 
 class TakenOver(Held):

@@ -11,6 +11,7 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.watching import ReaderProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,23 @@ class Result:
     """Names of unknown letters of which no broker knows more: they are not in the source, nothing proves them moved."""
 
     came_back: int | None = None
-    """Letters that died again while they were watched; None where nothing watched."""
+    """Letters that died again while they were watched; None where nothing watched, or where that can't be heard."""
+
+    passed: int | None = None
+    """Letters that passed every reader they had failed in; None where nothing watched, or where nobody can be asked."""
+
+    waiting: int | None = None
+    """Letters that did not yet."""
+
+    readers: tuple[ReaderProgress, ...] = ()
+    back: tuple[str, ...] = ()
+    """Where letters that came back lie, each with what it died of; the first of them."""
+
+    watched: float | None = None
+    """Seconds for which the last stage was watched."""
+
+    verdict: str = ""
+    """What the watch found, in a sentence; it says what is not known and why."""
 
     why: str = ""
     """Why it ended as it did, where that is not told letter by letter: it stopped by itself, or chose no letter."""

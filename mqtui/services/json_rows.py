@@ -27,6 +27,7 @@ from mqtui.domain.plan import (
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.domain.watching import ReaderProgress
 from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def plan_row(plan: Plan) -> Json:
 
 
 def result_row(result: Result) -> Json:
-    """The last line of a run. `came_back` is null where nothing watched."""
+    """The last line of a run. What a watch counts (`passed`, `waiting`, `came_back`) is null where nothing watched, or
+    where it can't be known, as `verdict` says.
+    """
     return (
         {
             "run": result.run,
@@ -68,11 +71,29 @@ def result_row(result: Result) -> Json:
             "left": result.left,
             "duplicates_suspected": len(result.suspects),
             "came_back": result.came_back,
+            "passed": result.passed,
+            "waiting": result.waiting,
+            "readers": [reader_row(reader) for reader in result.readers],
             "seconds": round(result.seconds, 3),
         }
         | ({"reasons": dict(result.reasons)} if result.reasons else {})
         | ({"why": result.why} if result.why else {})
+        | ({"verdict": _clean(result.verdict), "watched": result.watched} if result.verdict else {})
+        | ({"back": [_clean(letter) for letter in result.back]} if result.back else {})
     )
+
+
+def reader_row(reader: ReaderProgress) -> Json:
+    """One reader of a target. `alive` is null where the broker does not tell; `counts`: the verdict waits for it."""
+    return {
+        "group": shown_name(reader.group),
+        "target": shown_name(reader.target),
+        "state": reader.state,
+        "alive": reader.alive,
+        "passed": reader.passed,
+        "waiting": reader.waiting,
+        "counts": reader.counts,
+    }
 
 
 def suspect_rows(result: Result) -> list[Json]:

@@ -14,6 +14,7 @@ from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import written_time
+from mqtui.domain.watching import ReaderProgress
 from mqtui.profiles import protection
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse
@@ -24,6 +25,8 @@ from mqtui.services.redrive.running import UNPLANNED
 from mqtui.state.runs import Done, RunRecord, Runs
 
 Json = dict[str, Any]
+WATCHED = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
+"""What a watch counts, by its name in a result."""
 
 
 def state(record: RunRecord) -> str:
@@ -79,9 +82,19 @@ def report(journal: Runs, record: RunRecord) -> str:
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
-    why = msgspec.json.decode(record.result).get("why") if record.result and record.state != "running" else ""
-    ending = f"; {why}" if why else ""
+    told = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
+    parts += [
+        f"{told[name]:,} {words}" for name, words in WATCHED.items() if told.get("verdict") and told[name] is not None
+    ]
+    ending = "".join(f"; {sentence.rstrip('.')}" for name in ("why", "verdict") if (sentence := told.get(name)))
     return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}{ending}"
+
+
+def reader_lines(record: RunRecord) -> list[str]:
+    """A line for each reader of the targets as the last watch of a run left it, and for letters that came back."""
+    told = msgspec.json.decode(record.result) if record.result else {}
+    readers = msgspec.convert(told.get("readers") or (), tuple[ReaderProgress, ...])
+    return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
 
 
 def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:

@@ -77,8 +77,10 @@ class Flight:
         self.changed()
 
     async def _ask(self, between: Between) -> bool:
-        """Wait for a person after the first stage; where too many came back, stop by itself."""
-        if between.too_many or between.stage > 0:
+        """Wait for a person after the first stage, and where nothing shows that the letters of a later one have passed;
+        where too many came back, stop by itself.
+        """
+        if between.too_many or (between.stage > 0 and not between.hold):
             self.between = between if between.too_many else None
             return not between.too_many
         self.between = between

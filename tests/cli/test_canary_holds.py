@@ -20,10 +20,11 @@ def test_nobody_reads(mqtui: Mqtui, ground: Ground) -> None:
         pytest.skip("dead letters by the default exchange can't be heard: the next test")
     dlq, origin = ground.pair(4)
     plan = mqtui("redrive", ground.url, dlq.name, *CANARY, "--dry-run", "--json").ok().rows()[0]["plan"]
-    assert "holds" in {risk["name"] for risk in plan["risks"]}
+    assert "unread" in {risk["name"] for risk in plan["risks"]}
     done = mqtui("redrive", ground.url, dlq.name, *CANARY, "--yes", "--json").refused(1)
     told = result(done)
     assert (told["moved"], told["left"]) == (1, 3)
+    assert (told["passed"], told["waiting"], told["came_back"]) == (0, 1, 0)
     assert "nobody reads" in told["why"]
     assert ground.numbers(origin) == [0]
     words = mqtui("runs", "report", told["run"]).ok().text
@@ -31,6 +32,9 @@ def test_nobody_reads(mqtui: Mqtui, ground: Ground) -> None:
     assert "nobody reads" in mqtui("runs", "show", told["run"]).ok().text
     done = mqtui("runs", "resume", told["run"], "--yes", "--json").ok()
     assert result(done)["moved"] == 4
+    dlq, _ = ground.pair(3)
+    done = mqtui("redrive", ground.url, dlq.name, *CANARY, "--allow", "unread", "--yes", "--json").ok()
+    assert (result(done)["moved"], result(done)["waiting"]) == (3, 3)
 
 
 def test_nothing_is_heard(mqtui: Mqtui, rabbitmq: Ground) -> None:
@@ -44,6 +48,7 @@ def test_nothing_is_heard(mqtui: Mqtui, rabbitmq: Ground) -> None:
     assert why < advice
     (run,) = mqtui("runs", "--json").ok().rows()
     assert (run["result"]["moved"], run["result"]["left"], run["result"]["came_back"]) == (1, 3, None)
+    assert run["result"]["passed"] is None
 
 
 def test_a_cause_that_no_letter_has(mqtui: Mqtui, rabbitmq: Ground) -> None:

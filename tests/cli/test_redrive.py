@@ -8,7 +8,8 @@ from typing import Any
 
 from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import OURS, CountingKafka, Ground, result
+from tests.cli.grounds import OURS, Ground, result
+from tests.cli.working_readers import kafka_group
 
 FIGURES = ("planned", "moved", "refused", "unknown", "skipped", "left")
 GOLDEN = Path(__file__).parent.parent / "services" / "golden"
@@ -54,9 +55,8 @@ def test_letters_go_home_as_planned(mqtui: Mqtui, ground: Ground) -> None:
 def test_letters_are_watched_on_kafka(mqtui: Mqtui, kafka: Ground) -> None:
     """A first few, then the rest, in stages that are moved unseen."""
     dlq, origin = kafka.pair(COUNT)
-    assert isinstance(kafka.world, CountingKafka)
-    with kafka.world.reading(origin):
-        done = mqtui("redrive", kafka.url, dlq.name, "--canary", "2", "--watch", "1s", "--yes", "--json").ok()
+    with kafka_group(kafka, f"{origin.name}-reader", origin):
+        done = mqtui("redrive", kafka.url, dlq.name, "--canary", "2", "--watch", "2s", "--yes", "--json").ok()
     assert outcome(result(done)) == {"planned": COUNT, "moved": COUNT}
     assert result(done)["came_back"] == 0
     assert kafka.numbers(origin) == list(range(COUNT))

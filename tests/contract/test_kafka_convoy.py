@@ -19,7 +19,7 @@ from mqtui.domain.plan import Deliver, Plan
 from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.conventions import known
-from mqtui.services.redrive.aftermath import Copies
+from mqtui.services.redrive.copies import Copies
 from mqtui.services.redrive.lanes import HomeLanes
 from mqtui.services.redrive.order import Order
 from mqtui.services.redrive.routing import Router
@@ -172,8 +172,15 @@ async def test_the_place_of_each_copy_is_told(stage: Stage, adapter: Adapter) ->
     watched = Copies(known().conventions)
     for load, carried in told:
         watched.note_load(load, carried)
-    assert (watched.stored, watched.failed_in) == (120, {"payments"})
-    assert {ref: len(positions) for ref, positions in watched.of.items()} == {home: 60, other: 60}
+    assert watched.stored == 120
+    assert (watched.count(home), watched.count(other)) == (60, 60)
+    assert {group for _, group in watched.by_reader} == {"payments", ""}
+    assert all(
+        watched.holds({home.name: home, other.name: other}[topic], copy)
+        for _, each in told
+        for _, topic, copy in each.moved
+        if copy
+    )
     copies = {f"{topic} {copy}": str(place) for _, each in told for place, topic, copy in each.moved}
     assert len(copies) == 120
     for ref in (home, other):

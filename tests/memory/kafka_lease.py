@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mqtui.brokers.port import Batch
-from mqtui.domain.convoy import TakenOver
+from mqtui.brokers.port import Batch, Load
+from mqtui.domain.convoy import Carried, Lane, Lanes, TakenOver
 from mqtui.domain.errors import Held, NotFound
-from mqtui.domain.message import Message, Offset
+from mqtui.domain.message import Message, Offset, Outgoing
 from mqtui.domain.redrive import OffsetBounds, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.span import Span
 from tests.memory.faults import Killed
+from tests.memory.kafka_loads import MemoryLoad
 
 if TYPE_CHECKING:
     from tests.memory.kafka_shelf import KafkaShelf, Topic
@@ -86,22 +87,47 @@ class KafkaLease:
             batch, self._unread = self._unread[:size], self._unread[size:]
             yield batch
 
+    async def loads(self, size: int, lanes: Lanes) -> AsyncIterator[MemoryLoad]:
+        """As `batches`, with the lane of each letter; the lane is asked of the first of each shape, as on Kafka."""
+        known: dict[Hashable, Lane | None] = {}
+        async for batch in self.batches(size):
+            ways: list[Lane | None] = []
+            for letter in batch:
+                names = tuple(name for name, _, _ in letter.headers)
+                shape = (names, *(letter.headers[place] for place in lanes.decisive(letter)))
+                if shape not in known:
+                    known[shape] = lanes.lane(letter)
+                ways.append(known[shape])
+            yield MemoryLoad(batch, ways)
+
+    async def carry(self, load: Load) -> Carried:
+        """As `move`, by the lanes."""
+        assert isinstance(load, MemoryLoad)
+        try:
+            return load.carried(self._moved(load.letters(), load.outgoing()))
+        except TakenOver as error:
+            assert not isinstance(error.told, Carried)
+            raise TakenOver(Held(error.title, error.detail), load.carried(error.told)) from error
+
     async def drain(self) -> None:
         """Nothing is in hand between batches: a topic lends nothing."""
         self._draining = True
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """All of the batch with its marks, or nothing of it."""
-        self._still_mine([transfer.letter for transfer in batch])
+        return self._moved([transfer.letter for transfer in batch], [transfer.outgoing() for transfer in batch])
+
+    def _moved(self, letters: Batch, sent: Sequence[Outgoing]) -> Sequence[Receipt]:
+        self._still_mine(letters)
         self._shelf.faults.conversation(self._shelf.address.secret)
         restore = self._before()
         receipts: list[Receipt] = []
         try:
-            receipts.extend(self._shelf.store(transfer.outgoing()) for transfer in batch)
+            receipts.extend(self._shelf.store(outgoing) for outgoing in sent)
         except BaseException:
             restore()
             raise
-        gone = [t.letter for t, receipt in zip(batch, receipts, strict=True) if receipt.state in PLACED]
+        gone = [letter for letter, receipt in zip(letters, receipts, strict=True) if receipt.state in PLACED]
         self._shelf.mark(self._topic, self._terms.run, gone)
         self._mine.renewed = self._shelf.clock.now
         self._shelf.faults.batch_done()

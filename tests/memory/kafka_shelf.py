@@ -27,7 +27,7 @@ from mqtui.domain.redrive import (
 )
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.span import At, Extent, Since, Span
-from mqtui.domain.topology import Destination, Group, GroupLag, PartitionLag
+from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
 from tests.memory.shelf import Marks, MemoryLease, Shelf, takes
@@ -166,11 +166,16 @@ class KafkaShelf(Shelf):
 
     def groups(self, ref: Ref | None) -> Sequence[Group]:
         return [
-            Group(Ref(Kind.GROUP, name), "classic", self.states[name], reads=reads)
+            Group(Ref(Kind.GROUP, name), "classic", self.states[name], self._members(name), reads)
             for name, offsets in self.committed.items()
             if ref is None or any(topic == ref.name for topic, _ in offsets)
             for reads in [tuple(dict.fromkeys(Ref(Kind.TOPIC, topic) for topic, _ in offsets))]
         ]
+
+    def _members(self, group: str) -> tuple[Member, ...]:
+        """One that has everything the group committed for, where somebody is in it."""
+        awake = self.states[group] == "Stable"
+        return (Member(f"{group}-1", assigned=tuple(self.committed[group])),) if awake else ()
 
     def lag(self, group: Ref) -> GroupLag:
         parts = []

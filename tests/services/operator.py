@@ -184,8 +184,9 @@ def last() -> RunRecord:
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    """Let runs walk in batches of `size`."""
+    """Let runs walk in batches of `size`, seen or unseen."""
     monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", size)
+    monkeypatch.setattr("mqtui.services.redrive.engine.LOAD", size)
 
 
 def whole(result: Result) -> Result:

@@ -75,4 +75,4 @@ async def verdict(user: User, shop: MemoryShop) -> None:
         for _ in range(WATCHED):
             shop.trade()
 
-    await user.does(later).reads_in_line("enter goes on")
+    await user.does(later).sees("passed 1").does(later).reads_in_line("enter goes on")

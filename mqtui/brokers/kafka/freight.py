@@ -132,7 +132,8 @@ class Parcels:
         """What became of each, from the words of all."""
         receipts = {place: word for place, word in enumerate(words) if isinstance(word, Receipt) and word is not STORED}
         others = [(self._place(at), self._target(at), receipt) for at, receipt in receipts.items()]
-        return Carried(self._arrivals(words, [at for at in range(len(words)) if at not in receipts]), others)
+        moved = [at for at in range(len(words)) if at not in receipts]
+        return Carried(self._arrivals(words, moved), others, self._lanes_of(moved))
 
     def _place(self, at: int) -> Offset:
         return Offset(self.partitions[at], self.offsets[at])
@@ -141,6 +142,10 @@ class Parcels:
         lane = self._parcels[at][3]
         assert lane is not None, ODD
         return lane.target
+
+    def _lanes_of(self, moved: Sequence[int]) -> bytes:
+        numbers = {id(lane): number for number, lane in enumerate(self._lanes)}
+        return array("i", [numbers[id(self._parcels[at][3])] for at in moved]).tobytes()
 
     def _arrivals(self, words: Sequence[Word], moved: Sequence[int]) -> Arrivals:
         lanes = [self._parcels[at][3] for at in moved]

@@ -26,14 +26,20 @@ class Homecoming:
         self._conventions = conventions
         self._seen: dict[Ref, list[tuple[bytes, int]]] = {}
         self._compared = 0
+        self.homes: set[Ref] = set()
+        """Targets that a letter names as the place it came from."""
 
     def note(self, letter: Message, way: Transfer) -> None:
         """Remember one letter on its way to the topic it came from."""
         key = (way.content or letter).key
-        if self._compared >= MOST or key is None or way.target.kind is not Kind.TOPIC:
+        compares = self._compared < MOST and key is not None and way.target.kind is Kind.TOPIC
+        if not compares and way.target in self.homes:
             return
         came_from = origin(letter, self._conventions)
-        if came_from is None or came_from.partition is None or came_from.ref != way.target:
+        if came_from is None or came_from.ref != way.target:
+            return
+        self.homes.add(way.target)
+        if not compares or key is None or came_from.partition is None:
             return
         self._compared += 1
         self._seen.setdefault(way.target, []).append((key, came_from.partition))

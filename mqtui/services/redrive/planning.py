@@ -9,19 +9,19 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import time
 
-from mqtui.brokers.port import Broker, TellsHearing
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.errors import BadInput, MqtuiError, NotFound
+from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.figure import counted, exact
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
-from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.browse import require
 from mqtui.services.letters import Selector
 from mqtui.services.origins import retry_stage, settle_origin
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
+from mqtui.services.redrive.hearing import watch_risks, why_deaf
 from mqtui.services.redrive.homecoming import Homecoming
 from mqtui.services.redrive.order import Order, as_selected, figure_of
 from mqtui.services.redrive.plan_risks import bundle_risk, loop_risk, refuse_stage, stage_risk
@@ -74,6 +74,9 @@ class Planned:
 
     opens: bool = False
     """Whether a letter's message is taken out of an envelope, so that each letter has to be looked at."""
+
+    deaf: str = ""
+    """Why letters that die again are not heard; "" where they are, or where nothing is watched."""
 
     conventions: Conventions = field(kw_only=True)
     """As they hold for the letters of the source: the run reads them like the plan."""
@@ -160,7 +163,11 @@ async def _made(
     plan = replace(plan, risks=(*plan.risks, *gone))
     plan = replace(plan, risks=(*plan.risks, *_not_tested(selector), *await bundle_risk(session, source)))
     plan = replace(plan, risks=(*plan.risks, *stage_risk(order, retry_stage(session, order.source, conventions))))
-    more = (*await loop_risk(session, order, remote), *await _watch_risks(session, order, targets, remote))
+    deaf = await why_deaf(session, order, conventions, remote, frozenset(homecoming.homes))
+    more = (
+        *await loop_risk(session, order, remote),
+        *await watch_risks(order, targets, (remote or session).broker, deaf),
+    )
     plan = replace(plan, risks=(*plan.risks, *more))
     named = plan_hash(order, source.identity, targets, strip_list(conventions, session.broker.kind))
     plan = await session.broker.inspect(source, replace(plan, hash=named))
@@ -174,7 +181,8 @@ async def _made(
         plan = replace(plan, guarantee=ACROSS)
         delivery = await remote.broker.inspect(source, _delivery(remote, plan, targets))
     opens = seen is not None and seen.opened > 0
-    return Planned(order, plan, source, targets, delivery, seen is not None, within, opens, conventions=conventions)
+    free = seen is not None
+    return Planned(order, plan, source, targets, delivery, free, within, opens, deaf, conventions=conventions)
 
 
 def _taken_out(kind: BrokerKind, within: Guarantee | None) -> Guarantee:
@@ -328,30 +336,6 @@ def _not_tested(selector: Selector) -> list[Risk]:
         Risk("where", f"{counted(number, 'letter')} stay: {reason}")
         for reason, number in (selector.where.reasons() if selector.where is not None else ())
     ]
-
-
-async def _watch_risks(session: Session, order: Order, targets: Sequence[Ref], remote: Session | None) -> list[Risk]:
-    """What a watch can't tell, and so keeps a run that begins with a few from going on by itself (C16)."""
-    if not order.stages.watched or order.verb is Verb.DISCARD:
-        return []
-    risks: list[Risk] = []
-    if isinstance(session.broker, TellsHearing) and not (support := await session.broker.can_hear(order.source)):
-        so = "the run holds after its first stage" if order.stages.first else "how many came back stays unknown"
-        risks.append(Risk("not-heard", f"letters that die again can't be heard: {support.reason}; {so}"))
-    for target in targets if order.stages.first else ():
-        if target.kind is not Kind.EXCHANGE and await _is_unread((remote or session).broker, target):
-            text = f"nobody reads {target.name}: nothing will pass, and the run holds after its first stage"
-            risks.append(Risk("holds", text))
-    return risks
-
-
-async def _is_unread(broker: Broker, target: Ref) -> bool:
-    """Whether nobody reads it, as far as all groups could be asked about."""
-    try:
-        groups = await broker.groups.groups(target)
-    except MqtuiError:
-        return False
-    return not groups.missing and not any(group.members for group in groups)
 
 
 def _risks(order: Order, targets: Sequence[Ref], seen: Preview | None) -> list[Risk]:

@@ -25,7 +25,7 @@ from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.absent import account
-from mqtui.services.redrive.aftermath import Aftermath, Verdict
+from mqtui.services.redrive.aftermath import Aftermath
 from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, LOAD, Walk
 from mqtui.services.redrive.hands import Books
@@ -37,8 +37,9 @@ from mqtui.services.redrive.order import recipe
 from mqtui.services.redrive.planning import Planned, now
 from mqtui.services.redrive.restore import Evidence, settle, trace
 from mqtui.services.redrive.routing import EXPIRED, Router
-from mqtui.services.redrive.staging import Between, Gate, by_itself, hold_of
+from mqtui.services.redrive.staging import Between, Gate, by_itself, hold_of, why_too_many
 from mqtui.services.redrive.stamps import Stamps
+from mqtui.services.redrive.verdict import Verdict
 from mqtui.services.session import Session
 from mqtui.state.bundles import Bundle
 from mqtui.state.process import host, operator, process_start
@@ -71,6 +72,9 @@ class Before:
     """Kafka: the offsets from which its first plan began, by partition."""
 
 
+SHOWN = 20
+"""Letters that came back that the result names."""
+
 UNPLANNED = -1
 """In the journal: how many letters were meant was not known before they were read."""
 
@@ -100,7 +104,9 @@ class Run:
         self.verdict: Verdict | None = None
         """What the last watch found; None where nothing was watched."""
 
-        self.aftermath = Aftermath(session, remote or session, planned.source, planned.plan.id, planned.conventions)
+        self.aftermath = Aftermath(
+            (remote or session).broker, planned.source, planned.plan.id, planned.conventions, planned.deaf
+        )
         self._gate = gate
         self._allowed: frozenset[str] = frozenset()
         self.stop = asyncio.Event()
@@ -170,11 +176,19 @@ class Run:
 
     def result(self) -> Result:
         """The figures as of now."""
-        figures = replace(self.ledger.result(), why=self._why)
-        if self.verdict is None:
+        figures, verdict = replace(self.ledger.result(), why=self._why), self.verdict
+        if verdict is None:
             return figures
-        told = self.verdict.heard or self.verdict.came_back
-        return replace(figures, came_back=self.verdict.came_back if told else None)
+        return replace(
+            figures,
+            came_back=verdict.returned,
+            passed=verdict.passed,
+            waiting=verdict.waiting,
+            readers=verdict.readers,
+            back=verdict.back[:SHOWN],
+            watched=round(verdict.seconds, 1),
+            verdict=verdict.words(),
+        )
 
     async def _begin(self) -> None:
         plan, session = self.planned.plan, self.session
@@ -212,7 +226,7 @@ class Run:
         suspicious = strength is Strength.AT_LEAST_ONCE and order.verb is not Verb.DISCARD
         lanes = self._lanes(stamps, suspicious=suspicious)
         await self._prepare(writer)
-        if self.stages.watched:
+        if self.stages.watched and order.verb is not Verb.DISCARD:
             await self.aftermath.start(writer)
         try:
             await self._in_stages(writer, remote, router, lanes, suspicious=suspicious)
@@ -287,11 +301,13 @@ class Run:
             self.watching = True
             self.verdict = await self.aftermath.watch(self.stages.watch, self.stages.stop_at, self._watched, self.stop)
             self.watching = False
-        too_many = self.verdict is not None and self.verdict.share > self.stages.stop_at
-        hold = hold_of(self.verdict, self.stages.stop_at)
-        between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, too_many, hold)
-        if not last and not self.stop.is_set() and not await self._gate(between):
-            self._why = f"stopped after stage {stage + 1}: {hold}" if hold else ""
+        too_many = "" if self.verdict is None else why_too_many(self.verdict, self.stages.stop_at)
+        hold = hold_of(self.verdict, self.stages.stop_at, self._allowed)
+        between = Between(stage, self.verdict, self.ledger.count(Outcome.MOVED), left, bool(too_many), hold)
+        if last:
+            self._why = self._why or too_many
+        elif not self.stop.is_set() and not await self._gate(between):
+            self._why = f"{'stopped' if too_many else 'held'} after stage {stage + 1}: {hold}" if hold else ""
             self.stop.set()
 
     def _watched(self, verdict: Verdict) -> None:

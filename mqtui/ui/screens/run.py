@@ -9,7 +9,8 @@ from textual.widget import Widget
 
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
-from mqtui.services.redrive.aftermath import Verdict
+from mqtui.domain.watching import ReaderProgress
+from mqtui.services.redrive.verdict import Verdict
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render import figures
@@ -101,7 +102,7 @@ class RunPlace(Place):
         lines: list[Text] = [
             [("█" * full, "live"), ("░" * (BAR - full), "rule"), (f"  {done:,} of {of}  {rate}", "")],
             [],
-            _outcomes(told, self.verdict, None if planned is None else told.left),
+            _outcomes(told, None if planned is None else told.left),
         ]
         for reason, number in told.reasons:
             lines.append([(f"  ▲ {number:,} not moved: {reason}", "warn")])
@@ -136,15 +137,14 @@ class RunPlace(Place):
         verdict = self.verdict
         if verdict is None:
             return []
-        sign = ("✗ ", "danger") if verdict.came_back else ("✓ ", "ok") if self.settled else ("▸ ", "live")
+        well = ("✓ ", "ok") if verdict.is_well else ("▲ ", "warn")
+        sign = ("✗ ", "danger") if verdict.came_back else well if self.settled else ("▸ ", "live")
         lines: list[Text] = [[], [sign, (verdict.words(), "")]]
-        for reader in verdict.readers:
-            tone = "ok" if not reader.waiting else "lag" if reader.asked else "muted"
-            why = "nobody is in it" if reader.still else "the letters did not fail there"
-            note = f"  not waited for: {why}" if reader.waiting and not reader.asked else ""
-            words = f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting"
-            lines.append([(words, tone), (note, "muted")])
+        lines += [_reader_line(reader) for reader in verdict.readers]
         lines += [[(f"  came back: {place}", "danger")] for place in verdict.back[:20]]
+        between = self.flight.between
+        if self.flight.waits and between is not None and between.hold:
+            lines += [[(f"▲ held: {between.hold}", "warn")]]
         return lines
 
     @property
@@ -158,6 +158,8 @@ class RunPlace(Place):
         flight = self.flight
         if flight.waits and flight.between is not None:
             left = "the rest" if flight.between.left is None else f"{flight.between.left:,}"
+            if flight.between.hold:
+                return f"▲ not seen to pass: enter goes on with {left} all the same · S stops here", "warn"
             return f"enter goes on with {left} · S stops here, the rest stays", "ok"
         if flight.active:
             if self.watching:
@@ -181,8 +183,10 @@ class RunPlace(Place):
             number = getattr(told, name)
             if number:
                 parts.append(f"{number:,} {name}")
-        if self.verdict is not None and self.verdict.passed is not None:
-            parts.append(f"{self.verdict.passed:,} passed")
+        if told.passed is not None:
+            parts.append(f"{told.passed:,} passed")
+        if told.waiting:
+            parts.append(f"{told.waiting:,} waiting")
         if told.came_back is not None:
             parts.append(f"{told.came_back:,} came back")
         where = f"{self.flight.planned.source.ref.name} → {targets}"
@@ -238,12 +242,20 @@ class RunPlace(Place):
             self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
 
-def _outcomes(told: Result, verdict: Verdict | None, left: int | None) -> Text:
+def _reader_line(reader: ReaderProgress) -> Text:
+    tone = "ok" if not reader.waiting else "lag" if reader.counts else "muted"
+    why = "nobody is in it" if reader.alive is False else "the letters did not fail there"
+    note = f"  not waited for: {why}" if reader.waiting and not reader.counts else f"  {reader.state}"
+    return [(f"  {reader.group:<20} {reader.passed:>7,} passed {reader.waiting:>7,} waiting", tone), (note, "muted")]
+
+
+def _outcomes(told: Result, left: int | None) -> Text:
     line: list[tuple[str, str]] = []
     for name, number, tone in (
         ("moved", told.moved, "ok"),
-        ("passed", None if verdict is None else verdict.passed, "ok"),
-        ("came back", None if verdict is None else verdict.came_back, "danger"),
+        ("passed", told.passed, "ok"),
+        ("waiting", told.waiting, "lag"),
+        ("came back", told.came_back, "danger"),
         ("refused", told.refused, "danger"),
         ("unknown", told.unknown, "warn"),
         ("left", left, "muted"),
