@@ -361,8 +361,6 @@ async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -
     def came(result: Any) -> None:
         if not done.done():
             done.set_result(result)
-        elif isinstance(result, _Wire):
-            result.close()
 
     attempt = _Wire.create_connection(list(parameters), came, custom_ioloop=loop)
     try:
@@ -371,6 +369,8 @@ async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -
         if not done.done():
             _abandon(attempt)
             await asyncio.wait({done}, timeout=ABANDONED)
+        if done.done() and isinstance(done.result(), _Wire):
+            await Link(done.result()).close()
         raise
     if not isinstance(result, _Wire):
         raise errors.connecting(result, shown)

@@ -1,0 +1,52 @@
+"""A connection whose asker leaves in the moment in which it comes is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+from typing import Any
+
+import pytest
+
+from mqtui.brokers.rabbitmq import channel
+from mqtui.brokers.rabbitmq.options import parameters, read
+from tests.contract.asking import eventually
+from tests.contract.worlds import address_of
+
+
+def sockets() -> set[int]:
+    """The open TCP sockets of this process, by their descriptor."""
+    known = [each for each in gc.get_objects() if isinstance(each, socket.socket)]
+    return {each.fileno() for each in known if each.proto == socket.IPPROTO_TCP} - {-1}
+
+
+async def ended(task: asyncio.Task[channel.Link]) -> None:
+    """Wait for a connection that was cancelled, or came before."""
+    (came,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(came, channel.Link):
+        await came.close()
+
+
+async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = parameters(read(address_of(rabbitmq_url)))
+    await ended(asyncio.ensure_future(channel.connect(known, "it")))
+    before = sockets()
+
+    async def all_closed() -> bool:
+        return sockets() <= before
+
+    leaving: list[asyncio.Task[channel.Link]] = []
+    create = channel._Wire.create_connection
+
+    def open_and_leave(places: Any, came: Any, **more: Any) -> Any:
+        def came_too_late(result: Any) -> None:
+            came(result)
+            leaving[0].cancel()
+
+        return create(places, came_too_late, **more)
+
+    monkeypatch.setattr(channel._Wire, "create_connection", open_and_leave)
+    leaving.append(asyncio.ensure_future(channel.connect(known, "it")))
+    await ended(leaving[0])
+    await eventually(all_closed, "what came too late is closed")
