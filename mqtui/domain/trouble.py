@@ -23,7 +23,7 @@ def group_trouble(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
         return ""
     waits = None if lag is None else lag.total
     pending = group.pending
-    if not group.members:
+    if not group.member_count:
         if waits is not None and waits.number:
             return f"stopped: nobody is in it, {waits} wait"
         return f"nobody is in it, {pending} are pending" if pending.number else ""

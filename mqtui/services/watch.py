@@ -129,9 +129,7 @@ class Watch:
         if not seen.as_of:
             await self._show_names(seen)
         survey = await broker.survey()
-        groups = survey.groups
-        if self._shows_members():
-            groups = await broker.groups.with_members(groups)
+        groups = await self._fill(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
         await asyncio.sleep(0)
         rows = sorted(survey.destinations, key=lambda row: (row.internal, row.ref.name, row.ref.kind))
@@ -142,6 +140,17 @@ class Watch:
         seen.destinations = lag.backlogs(rows, survey.lags, groups.missing)
         seen.partial = tuple(dict.fromkeys(partial))
         await self._find_letters(seen)
+
+    async def _fill(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """With members where they are looked at, else only where entries are pending: their consumers may be gone."""
+        told = self.session.broker.groups
+        if self._shows_members():
+            return await told.with_members(groups)
+        if self.session.broker.pending is None:
+            return groups
+        holding = Inventory(tuple(group for group in groups if group.pending.number))
+        filled = {group.ref: group for group in await told.with_members(holding)} if holding else {}
+        return Inventory(tuple(filled.get(group.ref, group) for group in groups), groups.missing)
 
     async def _show_names(self, seen: Seen) -> None:
         """What there is, before anything is known of it."""
