@@ -45,6 +45,14 @@ class Series:
         """The newest values, the oldest first."""
         return [_known(value) for value in self._values[-min(length, self.length) :]]
 
+    def only_grew(self, length: int, least: int) -> bool:
+        """Whether the newest values never fell and the last is above the first, of at least `least` that are known."""
+        newest = self._values[-min(length, self.length) :]
+        if not newest or newest[-1] <= newest[0]:
+            return False
+        known = [value for value in newest if not isnan(value)]
+        return len(known) >= least and known[-1] > known[0] and known == sorted(known)
+
     def rate(self, over: float = 60.0) -> float | None:
         """Change a second over the last `over` seconds; None before there are two samples."""
         times, values = self._times, self._values

@@ -96,11 +96,15 @@ def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Seq
 
     Where groups are missing it is a lower bound, and unknown where none of those that are known reads.
     """
+    asked = {row.ref for row in rows if row.backlog is NOT_ASKED}
+    if not asked:
+        return list(rows)
     worst: dict[Ref, Figure] = {}
     for group in lags:
         by_resource: dict[Ref, list[Figure]] = {}
         for part in group.parts:
-            by_resource.setdefault(part.resource, []).append(part.lag)
+            if part.resource in asked:
+                by_resource.setdefault(part.resource, []).append(part.lag)
         for ref, figures in by_resource.items():
             figure = total(figures)
             known = worst.get(ref)

@@ -13,10 +13,10 @@ from time import monotonic, time
 
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import unknown
+from mqtui.domain.figure import Figure, total, unknown
 from mqtui.domain.metrics import Series
-from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Group, GroupLag, Inventory
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
@@ -31,6 +31,7 @@ RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
 """How many samples of each figure are kept."""
 
+NOT_READ = unknown("not read yet")
 SLICE = 500
 """Samples taken before keys are answered again."""
 
@@ -54,8 +55,11 @@ class Seen:
     """Destinations of which nothing tells whether they hold dead letters."""
 
     series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in LENGTHS})
+    backlog: Figure = NOT_READ
+    """What waits in all destinations where something can wait."""
+
     waiting: Series = field(default_factory=lambda: Series(LENGTHS["backlog"], 1.0))
-    """What waits in all destinations."""
+    """The same over time."""
 
     as_of: float = 0.0
     took: float = 0.0
@@ -183,6 +187,9 @@ class Watch:
 
     async def _sample(self, seen: Seen) -> None:
         now = monotonic()
+        waits = [row.backlog for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
+        seen.backlog = total(figure for figure in waits if figure is not NOTHING_WAITS)
+        await asyncio.sleep(0)
         waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
         seen.waiting.add(now, sum(waiting) if waiting else None)
         for number, row in enumerate(seen.destinations, 1):

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from mqtui.domain.figure import total, unknown
 from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment
-from mqtui.domain.resource import Kind
-from mqtui.domain.topology import NOTHING_WAITS
 from mqtui.ui.render.spark import spark
 from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk
@@ -40,11 +38,10 @@ def top_bar(console: Console) -> tuple[Side, Side]:
 
 def _badges(console: Console) -> Side:
     seen = [desk.seen for desk in console.desks if desk.seen is not None]
-    rows = [row for each in seen for row in each.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
     unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
     if not console.desks:
         unread = [unknown("nothing is open")]
-    waiting = total([*(row.backlog for row in rows if row.backlog != NOTHING_WAITS), *unread])
+    waiting = total([*(each.backlog for each in seen if each.as_of), *unread])
     letters = total([*(place.letters for each in seen for place in each.places), *unread])
     trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")

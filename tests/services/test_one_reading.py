@@ -58,7 +58,7 @@ class Names:
     def catalog(self) -> Names:
         return self
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def locate(self, ref: Ref) -> Destination:
         if ref not in self.there:
             raise NotFound(f"There is no {ref}")
         return Destination(ref, ref.kind)

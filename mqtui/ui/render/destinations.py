@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from mqtui.domain.figure import Figure
@@ -224,6 +223,4 @@ def stands_still(seen: Seen, group: Ref) -> bool:
     figures_of = seen.lags.get(group)
     if figures_of is None or not figures_of.total.number:
         return False
-    values = [value for value in seen.trend(group, "lag").values(10) if value is not None]
-    never_less = all(before <= after for before, after in pairwise(values))
-    return len(values) >= STILL and never_less and values[-1] > values[0]
+    return seen.trend(group, "lag").only_grew(10, STILL)

@@ -63,11 +63,13 @@ class Lines(Generic[Item]):
         elif self.order.descending:
             self.shown = list(chosen)
         else:
-            chosen = sorted(chosen, key=lambda item: -renderer.trouble(item))
-            self.shown = list(chosen)
-            wrong = sum(renderer.trouble(item) > 0 for item in chosen)
-            if self.parted and 0 < wrong < len(chosen):
-                self.shown.insert(wrong, BELOW_UNKNOWN if self._in_doubt(chosen[wrong:]) else BELOW_TROUBLE)
+            ranked = [(renderer.trouble(item), item) for item in chosen]
+            wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
+            well = [item for rank, item in ranked if rank <= 0]
+            self.shown = [item for _, item in wrong]
+            if self.parted and wrong and well:
+                self.shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
+            self.shown += well
         if pinned:
             self.shown = [*pinned, BELOW_PINNED, *self.shown]
         self.places = {
