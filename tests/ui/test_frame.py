@@ -123,7 +123,7 @@ async def test_figures_are_never_cut(dev: MemoryShop, width: int) -> None:
     assert "," in backlog
     async with at_console(dev.console("dev"), (width, 24)) as user:
         await user.on_some_row("orders.DLQ").walks_to("orders")
-        assert f" {backlog} " in f"{user.row} "
+        await user.until(lambda: f" {backlog} " in f"{user.row} ", f"reads {backlog}, whole")
 
 
 async def test_hints_that_do_not_fit_leave_whole(dev: MemoryShop) -> None:
