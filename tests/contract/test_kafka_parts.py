@@ -147,7 +147,7 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
         run = Run(adapter, dlq, home)
         source, plan = await run.planned()
         (risk,) = [risk for risk in plan.risks if risk.name == "missing-partition"]
-        assert risk.text.startswith(("partition 1 has no leader", "partition 1 has a leader that does not answer"))
+        assert risk.text.startswith("partition 1 has no leader")
         assert risk.text.endswith("its letters are not in the plan")
         async with run.lease((source, plan)) as lease:
             moved = [await lease.move(run.transfers(batch)) async for batch in lease.batches(100)]
@@ -241,7 +241,7 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
     assert len(seen) == 8
     unasked = [group for group in seen.values() if group.state == "Unknown"]
     assert unasked
-    assert {group.why for group in unasked} <= set(watch.seen.partial)
+    assert {"no coordinator" in group.why for group in unasked} == {True}
     assert any("no coordinator" in sentence for sentence in watch.seen.partial)
     told = {risk.name: risk.text for risk in plan.risks}
     assert told["target-partition"].startswith(f"partition 1 of {home.name} has no leader")

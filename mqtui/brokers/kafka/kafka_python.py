@@ -84,7 +84,7 @@ def describe_topics(address: Address, names: Sequence[str]) -> dict[str, Mapping
     """Topics by name as any broker describes them in one Metadata response; nothing is created."""
 
     def told(admin: Any) -> dict[str, Mapping[str, Any]]:
-        return dict(zip(names, admin.describe_topics(list(names)), strict=True))
+        return {topic["name"]: topic for topic in admin.describe_topics(list(names))}
 
     return _ask(address, told)
 

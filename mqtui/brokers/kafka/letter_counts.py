@@ -10,7 +10,7 @@ from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
 from mqtui.brokers.kafka.state import State, read_on, state_topic
-from mqtui.brokers.kafka.topics import Topic, described_all, topic_name
+from mqtui.brokers.kafka.topics import Topic, describe_each, topic_name
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
@@ -37,9 +37,7 @@ class LetterCounter:
         if not names:
             return found
         state = state_topic(self._connection.prefix)
-        told = await self._connection.call(
-            "looking at dead letters", lambda: described_all(self._connection, [*names, state])
-        )
+        told = await describe_each(self._connection, [*names, state])
         if not isinstance(kept := told[state], Topic):
             return found
         topics = [topic for name in names if isinstance(topic := told[name], Topic)]

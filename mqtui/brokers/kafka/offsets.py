@@ -10,6 +10,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent import futures
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import TypeAlias
 
 from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -71,7 +72,9 @@ def _leaderless(answer: KafkaError) -> bool:
 def _collect(
     admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
 ) -> dict[Place, int | KafkaError]:
-    """One request ends when its slowest leader answered, or not at all: then each partition is asked by itself."""
+    """One request ends when its slowest leader answered, or not at all: then each partition is asked by itself, after
+    librdkafka was told who leads now.
+    """
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
     promises: Promises = {}
     remaining = iter(places)
@@ -81,6 +84,8 @@ def _collect(
     late = [place for place, promise in promises.items() if not promise.done()]
     found: dict[Place, int | KafkaError] = {}
     if 1 < len(late) <= CHUNK:
+        with suppress(KafkaException):
+            admin.list_topics(timeout=LAGGARDS)
         alone: Promises = {}
         for place in late:
             alone |= _ask(admin, [place], spec, level, LAGGARDS)

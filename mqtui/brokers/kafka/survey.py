@@ -19,12 +19,14 @@ NOBODY = Told((), Found({}, {}, {}, {}), ())
 
 
 async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """Topics and groups side by side, then the offsets of all partitions, for both.
+    """Topics, then groups, then the offsets of all partitions, for both. The list of topics goes first: it tells
+    librdkafka which brokers are gone, and groups are not waited for where nobody is.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
-    partitions, (told, shared, share_lags) = await asyncio.gather(catalog.partitions(), _groups(groups))
+    partitions = await catalog.partitions()
+    told, shared, share_lags = await _groups(groups)
     everywhere = {(name, number) for name, numbers in partitions.items() for number in numbers}
     everywhere.update(places_of(told.facts.commits, told.facts.described))
     places = sorted(everywhere)

@@ -73,18 +73,18 @@ async def describe(connection: Connection, name: str) -> Topic:
 
 async def describe_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
     """Several topics by one question, each with the error that `describe` raises where there is one."""
-    return await connection.call("looking at topics", partial(described_all, connection, names))
+    return await connection.call("looking at topics", partial(_described_each, connection, names))
 
 
 def described(connection: Connection, name: str) -> Topic:
     """The same from a thread that may block."""
-    found = described_all(connection, [name])[name]
+    found = _described_each(connection, [name])[name]
     if isinstance(found, MqtuiError):
         raise found
     return found
 
 
-def described_all(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+def _described_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
     """Topics by name from one request, or why one can't be described. Blocks."""
     admin = connection.admin()
     asked = admin.describe_topics(
