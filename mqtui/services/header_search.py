@@ -67,11 +67,14 @@ class HeaderSearch:
         self._most = most
         self._consent = consent
         self._known: dict[Ref, Looked] = {}
+        self._refused: dict[Ref, float] = {}
+        """Those that could not be read, and when each may be tried again (`time.monotonic`)."""
 
     def told(self, places: Iterable[Destination], others: Iterable[Destination]) -> dict[Ref, Finding]:
         """What is known of these without looking; what is known of others is forgotten."""
         there = {row.ref for row in places} | {row.ref for row in others}
         self._known = {ref: known for ref, known in self._known.items() if ref in there}
+        self._refused = {ref: again_at for ref, again_at in self._refused.items() if ref in there}
         return {ref: known.found for ref, known in self._known.items() if known.found is not None}
 
     async def look(
@@ -85,22 +88,28 @@ class HeaderSearch:
             NeedsConsent: the profile asks for leave to spend deliveries.
         """
         now = monotonic()
-        new = [row for row in others if row.ref not in self._known and self._may_look(row.ref)][: self._most]
-        moved = [row for row in others if (known := self._known.get(row.ref)) and known.is_due(row, now)]
-        wanted = [row for row in places if self._may_look(row.ref) and self._is_wanted(row, now)]
-        rows = [*wanted, *new, *moved[:AT_ONCE]]
-        for row, found in await self._looked(session, conventions, rows):
+        new = [row for row in others if row.ref not in self._known and self._is_wanted(row, now)]
+        moved = [row for row in others if row.ref in self._known and self._is_wanted(row, now)]
+        wanted = [row for row in places if self._is_wanted(row, now)]
+        rows = [*wanted, *new[: self._most], *moved[:AT_ONCE]]
+        self._refused |= {row.ref: now + LONGEST_PAUSE for row in rows}
+        told = await self._looked(session, conventions, rows)
+        for row, found in told:
+            del self._refused[row.ref]
             before = self._known.get(row.ref)
             pause = PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
             self._known[row.ref] = Looked(found, _end_of(row), now + pause, pause)
-        return bool(rows)
+        return bool(told)
 
     def not_looked_into(self, others: Iterable[Destination]) -> int:
         """How many of these were never looked into."""
         return sum(row.ref not in self._known for row in others)
 
     def _is_wanted(self, row: Destination, now: float) -> bool:
+        """Whether it may be looked into now."""
         known = self._known.get(row.ref)
+        if not self._may_look(row.ref) or self._refused.get(row.ref, now) > now:
+            return False
         return known is None or known.is_due(row, now)
 
     def _may_look(self, ref: Ref) -> bool:

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.domain.errors import NeedsConsent, NotFound, Refused
-from mqtui.domain.message import Outgoing
+from mqtui.domain.errors import NeedsConsent, NotAuthorised, NotFound, Refused
+from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.span import Span
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import deadletters
@@ -110,6 +111,28 @@ async def test_destinations_beyond_the_limit_are_counted_and_looked_into_later()
     assert [found.not_looked_into for found in told] == [3, 1, 0, 0]
     assert [len(found.places) for found in told] == [3, 5, 6, 6]
     assert (every.not_looked_into, len(every.places)) == (0, 6)
+
+
+async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused destinations come first by name: they are not tried at every look, and the others have their turn."""
+    ground = RedisGround()
+    for number in range(3):
+        ground.source = ground.make(f"s{number}")
+        ground.put(range(1))
+    tried, messages = list[str](), ground.shelf.messages
+
+    def refuse(ref: Ref, span: Span) -> list[Message]:
+        tried.append(ref.name)
+        if ref.name in ("s0", "s1"):
+            raise NotAuthorised("It may not be read", "memory")
+        return messages(ref, span)
+
+    monkeypatch.setattr(ground.shelf, "messages", refuse)
+    search = HeaderSearch(2)
+    async with opened(ground.url, adapters=ground.connect) as session:
+        told = [await deadletters.find(session, known().conventions, search) for _ in range(3)]
+    assert [found.not_looked_into for found in told] == [3, 2, 2]
+    assert sorted(tried) == ["s0", "s1", "s2"]
 
 
 async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
