@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -93,6 +93,11 @@ def _only(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Dest
     raise Refused(f"{quote(named.typed)} is the name of {len(refs)} things", ways, "Or give --kind and the bare name.")
 
 
+def in_order(rows: Iterable[Destination]) -> list[Destination]:
+    """As lists show them: by name, what the broker keeps for itself at the end."""
+    return sorted(rows, key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+
+
 async def destinations(broker: Broker) -> Inventory[Destination]:
     """All destinations with their depths, by name."""
     rows: dict[Ref, Destination] = {}
@@ -101,7 +106,7 @@ async def destinations(broker: Broker) -> Inventory[Destination]:
         missing |= dict.fromkeys(page.missing)
         for row in page.items:
             rows[row.ref] = row
-    found = sorted(rows.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+    found = in_order(rows.values())
     return Inventory(tuple(found), tuple(missing))
 
 

@@ -18,6 +18,7 @@ from mqtui.domain.metrics import Series
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
+from mqtui.services.browse import in_order
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
@@ -136,7 +137,7 @@ class Watch:
         groups = await self._fill(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
         await asyncio.sleep(0)
-        rows = sorted(survey.destinations, key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+        rows = in_order(survey.destinations)
         gone = _unasked(seen.groups, groups) if groups.missing else []
         seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
         seen.lags = {row.group: row for row in survey.lags}
@@ -164,7 +165,7 @@ class Watch:
                 if any(row.ref in names for row in page.items):
                     return
                 names |= {row.ref: row for row in page.items}
-                seen.destinations = sorted(names.values(), key=lambda row: (row.internal, row.ref.name, row.ref.kind))
+                seen.destinations = in_order(names.values())
                 self._changed()
 
     async def _find_letters(self, seen: Seen) -> None:

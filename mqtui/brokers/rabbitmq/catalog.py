@@ -8,7 +8,7 @@ from typing import Any
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, policy_of, queue_facts
 from mqtui.brokers.rabbitmq.groups import TOTALS, groups_of
-from mqtui.brokers.rabbitmq.management import Row
+from mqtui.brokers.rabbitmq.management import SAMPLED, Row
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.policies import effective
 from mqtui.brokers.rabbitmq.routes import Routes, setting
@@ -25,7 +25,6 @@ ASKED_ALONE = 4
 """Dead-letter exchanges whose bindings are asked for one by one; of more, all bindings are listed."""
 
 LONGEST = 255
-SAMPLED = "sampled by the management API, up to 5 s old"
 TAKEN = ("ack", "deliver_no_ack", "get_no_ack")
 """The rates at which messages leave a queue for good."""
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from mqtui.brokers.rabbitmq.access import Access
-from mqtui.brokers.rabbitmq.management import Row
+from mqtui.brokers.rabbitmq.management import SAMPLED, Row
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.figure import Figure, about, exact, total, unknown
@@ -62,14 +62,15 @@ class RabbitGroups:
         if len(groups) <= ASKED_ALONE:
             for ref in groups:
                 row, consumers = await self._one(ref)
-                yield _lag(ref, row, consumers)
+                yield _lag(ref, row, _state(consumers), _waiting(row))
             return
         rows = {row["name"]: row for row in await self._rows()}
         readers = await self._readers()
         for ref in groups:
             if ref.name not in rows:
                 raise _no_queue(ref)
-            yield _lag(ref, rows[ref.name], readers[ref.name])
+            row = rows[ref.name]
+            yield _lag(ref, row, _state(readers[ref.name]), _waiting(row))
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """The groups with their consumers and what these say of themselves."""
@@ -125,9 +126,11 @@ def groups_of(queues: Sequence[Row], totals: Sequence[Row]) -> tuple[Inventory[G
         known = asked.get(row["name"])
         size = row.get("consumers")
         group = replace(_group(known or row, ()), state=NOBODY if size == 0 else "", size=size)
-        part = PartitionLag(_destination(row), 0, "", "", _waiting(known) if known else _sampled(row))
+        waits = _waiting(known or row)
+        if known is None:
+            group, waits = replace(group, pending=_sampled(group.pending)), _sampled(waits)
         groups.append(group)
-        lags.append(GroupLag(group.ref, group.state, (part,), total((part.lag,))))
+        lags.append(_lag(group.ref, row, group.state, waits))
     return Inventory(tuple(groups)), tuple(lags)
 
 
@@ -140,18 +143,17 @@ def _tag(consumer: Row) -> str:
     return f"{consumer['consumer_tag']}@{(consumer.get('channel_details') or {}).get('name', '?')}"
 
 
-def _sampled(row: Row) -> Figure:
-    figure = _waiting(row)
-    return figure if figure.number is None else about(figure.number, "sampled by the management API, up to 5 s old")
+def _sampled(figure: Figure) -> Figure:
+    return figure if figure.number is None else about(figure.number, SAMPLED)
 
 
 def _no_queue(ref: Ref) -> NotFound:
     return NotFound(f"There is no queue {ref.name}", "A group of RabbitMQ is the consumers of one queue.")
 
 
-def _lag(ref: Ref, row: Row, consumers: Sequence[Row]) -> GroupLag:
-    part = PartitionLag(_destination(row), 0, "", "", _waiting(row))
-    return GroupLag(ref, _state(consumers), (part,), total((part.lag,)))
+def _lag(ref: Ref, row: Row, state: str, waits: Figure) -> GroupLag:
+    part = PartitionLag(_destination(row), 0, "", "", waits)
+    return GroupLag(ref, state, (part,), total((part.lag,)))
 
 
 def _destination(row: Row) -> Ref:

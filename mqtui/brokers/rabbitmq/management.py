@@ -24,6 +24,7 @@ from mqtui.domain.resource import name_bytes
 
 Row = Mapping[str, Any]
 PAGE = 500
+SAMPLED = "sampled by the management API, up to 5 s old"
 DOTS = (".", "..")
 """Names that mean another folder in the path of a URL, however they are written: they are looked for in lists."""
 

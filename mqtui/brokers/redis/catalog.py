@@ -16,7 +16,7 @@ from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items,
 from mqtui.brokers.redis.server import Server
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import NotAuthorised, NotFound
-from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.figure import Figure, about, counted, exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page
@@ -125,7 +125,7 @@ class StreamCatalog:
         else:
             facts = {"groups": len(groups), "pending": sum(group.pending for group in groups), **facts}
             ends = Ends(length, entry_id(text(told["last-generated-id"]).encode()), first_entry(told))
-            backlog = await self._backlog(key, groups, ends)
+            backlog = backlog_of(await self._lags_of(key, groups, ends))
         return Destination(ref, "stream", exact(length), backlog, _size(answers[3]), 1, facts=facts)
 
     async def other_nodes(self) -> tuple[str, ...]:
@@ -202,17 +202,26 @@ class StreamCatalog:
             "pending": sum(group.pending for group in groups),
         }
         ends = ends_of(number(length), last)
-        lags = [await self._lags.lag(name_bytes(ref.name), group, ends) for group in groups]
-        backlog = worst([lag.waiting for lag in lags]) if lags else NOTHING_WAITS
+        lags = await self._lags_of(name_bytes(ref.name), groups, ends)
+        backlog = backlog_of(lags)
         arrived = NO_COUNTER if ends.added is None else exact(ends.added)
         row = Destination(ref, "stream", exact(ends.length), backlog, partitions=1, facts=facts, arrived=arrived)
         return StreamLook(row, tuple(zip(groups, lags, strict=True)), ends.last)
 
-    async def _backlog(self, key: bytes, groups: list[Standing], ends: Ends) -> Figure:
-        """Lag of the worst group. Where none reads, nothing waits: results and events are kept to be looked up."""
-        if not groups:
-            return NOTHING_WAITS
-        return worst([(await self._lags.lag(key, group, ends)).waiting for group in groups])
+    async def _lags_of(self, key: bytes, groups: Sequence[Standing], ends: Ends) -> list[Lag]:
+        return [await self._lags.lag(key, group, ends) for group in groups]
+
+
+def backlog_of(lags: Sequence[Lag]) -> Figure:
+    """Lag of the worst group. Where none reads, nothing waits: results and events are kept to be looked up."""
+    return worst([lag.waiting for lag in lags]) if lags else NOTHING_WAITS
+
+
+def untold_groups(refusals: Sequence[str]) -> tuple[str, ...]:
+    """Why groups may be missing from a list, by the title of what each stream answered; nothing where all told."""
+    if not refusals:
+        return ()
+    return (f"the groups of {counted(len(refusals), 'stream')} are not known: {refusals[0]}",)
 
 
 def stream_key(ref: Ref) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from redis.exceptions import RedisError
 
-from mqtui.brokers.redis.catalog import StreamCatalog, stream_key
+from mqtui.brokers.redis.catalog import StreamCatalog, stream_key, untold_groups
 from mqtui.brokers.redis.errors import answered
 from mqtui.brokers.redis.lagging import (
     CHECKED,
@@ -23,7 +23,7 @@ from mqtui.brokers.redis.lagging import (
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
-from mqtui.domain.figure import counted, exact, unknown
+from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
@@ -105,9 +105,7 @@ class StreamGroups:
                 yield lists, ()
         if not told_of and unasked and isinstance(unasked[0], NotAuthorised):
             raise unasked[0]
-        if unasked:
-            missing += (f"the groups of {counted(len(unasked), 'stream')} are not known: {unasked[0].title}",)
-        yield [], missing
+        yield [], missing + untold_groups([error.title for error in unasked])
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """The groups with their consumers."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.redis.catalog import ROWS, StreamCatalog, StreamLook
+from mqtui.brokers.redis.catalog import ROWS, StreamCatalog, StreamLook, untold_groups
 from mqtui.brokers.redis.groups import group_lag, group_of, group_ref
-from mqtui.domain.figure import counted
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
 
@@ -31,7 +30,6 @@ async def survey(catalog: StreamCatalog) -> Survey:
         lags += [
             group_lag(group_ref(stream, standing.name), stream, standing, lag, one.last) for standing, lag in one.groups
         ]
-    refused = [one.refusal for one in looks if one.refusal]
-    untold = (f"the groups of {counted(len(refused), 'stream')} are not known: {refused[0]}",) if refused else ()
+    untold = untold_groups([one.refusal for one in looks if one.refusal])
     rows = tuple(one.row for one in looks)
     return Survey(Inventory(rows, missing), Inventory(tuple(groups), untold), tuple(lags))
