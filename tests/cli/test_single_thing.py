@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -182,7 +183,7 @@ def test_one_queue_among_many(mqtui: Mqtui, rabbitmq: Ground) -> None:
     rabbitmq.world.put(ref, [Letter(b"x")])
     port = re.search(r"management=http://[^:]+:(\d+)", rabbitmq.url)
     assert port is not None
-    with CountingProxy(("127.0.0.1", int(port[1])), http_requests) as proxy:
+    with closing(CountingProxy(("127.0.0.1", int(port[1])), http_requests)) as proxy:
         url = rabbitmq.url.replace(f":{port[1]}", f":{proxy.port}")
         for words in (("lag", url, ref.name), ("groups", url, ref.name), ("peek", url, ref.name)):
             proxy.take()

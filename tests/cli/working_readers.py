@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +14,24 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from mqtui.domain.resource import Ref
 from tests.cli.grounds import CountingKafka, Ground
+
+
+@contextmanager
+def repeating(step: Callable[[], object]) -> Iterator[None]:
+    """Does a step again and again, in a thread."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.is_set():
+            step()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(30)
 
 
 @contextmanager
@@ -27,35 +45,26 @@ def kafka_group(ground: Ground, group: str, topic: Ref, dies_in: Ref | None = No
     wanted = servers | {"group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False}
     reader, producer = Consumer(wanted), Producer(servers)
     reader.subscribe([topic.name])
-    assigned, over = threading.Event(), threading.Event()
+    assigned = threading.Event()
 
-    def work() -> None:
-        while not over.is_set():
-            record = reader.poll(0.05)
-            if reader.assignment():
-                assigned.set()
-            if record is None or record.error() is not None:
-                continue
-            if dies_in is not None:
-                place = ("kafka_dlt-original-partition", (record.partition() or 0).to_bytes(4, "big"))
-                offset = ("kafka_dlt-original-offset", (record.offset() or 0).to_bytes(8, "big"))
-                told = [("kafka_dlt-original-topic", topic.name.encode()), place, offset]
-                why = [("kafka_dlt-exception-fqcn", b"shop.Bad"), ("kafka_dlt-exception-message", b"no amount")]
-                producer.produce(dies_in.name, record.value(), headers=[*(record.headers() or []), *told, *why])
-                producer.flush(20)
-            reader.commit(message=record, asynchronous=False)
+    def handle() -> None:
+        record = reader.poll(0.05)
+        if reader.assignment():
+            assigned.set()
+        if record is None or record.error() is not None:
+            return
+        if dies_in is not None:
+            place = ("kafka_dlt-original-partition", (record.partition() or 0).to_bytes(4, "big"))
+            offset = ("kafka_dlt-original-offset", (record.offset() or 0).to_bytes(8, "big"))
+            told = [("kafka_dlt-original-topic", topic.name.encode()), place, offset]
+            why = [("kafka_dlt-exception-fqcn", b"shop.Bad"), ("kafka_dlt-exception-message", b"no amount")]
+            producer.produce(dies_in.name, record.value(), headers=[*(record.headers() or []), *told, *why])
+            producer.flush(20)
+        reader.commit(message=record, asynchronous=False)
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    asking = Consumer(wanted)
-    try:
+    with closing(reader), closing(Consumer(wanted)) as asking, repeating(handle):
         assert assigned.wait(60)
         yield lambda: asking.committed([TopicPartition(topic.name, 0)], 20)[0].offset
-    finally:
-        over.set()
-        thread.join(30)
-        reader.close()
-        asking.close()
 
 
 @contextmanager
@@ -71,20 +80,8 @@ def queue_consumer(ground: Ground, queue: Ref, *, acks: bool) -> Iterator[None]:
             lane.basic_nack(method.delivery_tag, requeue=False)
 
     channel.basic_consume(queue.name, handle)
-    over = threading.Event()
-
-    def work() -> None:
-        while not over.is_set():
-            connection.process_data_events(1)
-
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
+    with closing(connection), repeating(lambda: connection.process_data_events(1)):
         yield
-    finally:
-        over.set()
-        thread.join(30)
-        connection.close()
 
 
 @contextmanager
@@ -92,19 +89,11 @@ def stream_group(ground: Ground, group: str, stream: Ref, *, acks: bool) -> Iter
     """A consumer of a group that reads what comes; it acknowledges it, or leaves it pending."""
     client: Any = redis.Redis.from_url(ground.url)
     client.xgroup_createconsumer(stream.name, group, "worker")
-    over = threading.Event()
 
-    def work() -> None:
-        while not over.is_set():
-            for _, entries in client.xreadgroup(group, "worker", {stream.name: ">"}, count=100, block=50) or ():
-                if acks:
-                    client.xack(stream.name, group, *(entry for entry, _ in entries))
+    def read() -> None:
+        for _, entries in client.xreadgroup(group, "worker", {stream.name: ">"}, count=100, block=50) or ():
+            if acks:
+                client.xack(stream.name, group, *(entry for entry, _ in entries))
 
-    thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    try:
+    with closing(client), repeating(read):
         yield
-    finally:
-        over.set()
-        thread.join(30)
-        client.close()

@@ -77,7 +77,7 @@ def kafka_world(servers: Servers) -> Iterator[World]:
     (port,) = free_ports(1)
     url = servers.start_kafka(listeners={"counted": f"PLAINTEXT@127.0.0.1:{port}"}, java_flags=("-Xmx1g",))
     behind = servers.ports("kafka")["counted"]
-    with CountingProxy(("127.0.0.1", behind), kafka_requests, port) as proxy:
+    with closing(CountingProxy(("127.0.0.1", behind), kafka_requests, port)) as proxy:
         big_world.fill_kafka(url)
         yield World(
             url,
@@ -102,8 +102,8 @@ def rabbitmq_world(servers: Servers) -> Iterator[World]:
     url = servers.start_rabbitmq()
     amqp, management = (servers.ports("rabbitmq")[name] for name in ("amqp", "management"))
     with (
-        CountingProxy(("127.0.0.1", amqp), amqp_methods) as first,
-        CountingProxy(("127.0.0.1", management), http_requests) as second,
+        closing(CountingProxy(("127.0.0.1", amqp), amqp_methods)) as first,
+        closing(CountingProxy(("127.0.0.1", management), http_requests)) as second,
     ):
         big_world.fill_rabbitmq(url)
 

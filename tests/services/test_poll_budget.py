@@ -51,7 +51,7 @@ async def test_a_poll_of_kafka(brokers: Brokers) -> None:
     (port,) = free_ports(1)
     url = brokers.servers.start_kafka("polled", listeners={"counted": f"PLAINTEXT@127.0.0.1:{port}"})
     behind = brokers.servers.ports("polled")["counted"]
-    with CountingProxy(("127.0.0.1", behind), kafka_requests, port) as proxy:
+    with closing(CountingProxy(("127.0.0.1", behind), kafka_requests, port)) as proxy:
         fill_kafka(url)
         async with polled(f"kafka://127.0.0.1:{port}", proxy.take) as (watch, polls):
             seen = await anext(polls())
@@ -95,8 +95,8 @@ async def test_a_poll_of_rabbitmq(brokers: Brokers) -> None:
     ports = brokers.servers.ports("polled")
     fill_rabbitmq(url)
     with (
-        CountingProxy(("127.0.0.1", ports["amqp"]), amqp_methods) as amqp,
-        CountingProxy(("127.0.0.1", ports["management"]), http_requests) as management,
+        closing(CountingProxy(("127.0.0.1", ports["amqp"]), amqp_methods)) as amqp,
+        closing(CountingProxy(("127.0.0.1", ports["management"]), http_requests)) as management,
     ):
 
         def asked() -> Seen:
