@@ -57,7 +57,7 @@ class Seen:
 
     series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in LENGTHS})
     backlog: Figure = NOT_READ
-    """What waits in all destinations where something can wait."""
+    """What waits in all destinations where something can wait; `NOTHING_WAITS` where it can nowhere."""
 
     waiting: Series = field(default_factory=lambda: Series(LENGTHS["backlog"], 1.0))
     """The same over time."""
@@ -188,8 +188,9 @@ class Watch:
 
     async def _sample(self, seen: Seen) -> None:
         now = monotonic()
-        waits = [row.backlog for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
-        seen.backlog = total(figure for figure in waits if figure is not NOTHING_WAITS)
+        holding = [row for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
+        waits = [row.backlog for row in holding if row.backlog is not NOTHING_WAITS]
+        seen.backlog = total(waits) if waits else NOTHING_WAITS
         await asyncio.sleep(0)
         waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
         seen.waiting.add(now, sum(waiting) if waiting else None)

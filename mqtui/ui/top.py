@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mqtui.domain.figure import total, unknown
 from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment
+from mqtui.domain.topology import NOTHING_WAITS
 from mqtui.ui.render.spark import spark
 from mqtui.ui.widgets.bars import Piece
 from mqtui.ui.workbench import Desk
@@ -41,7 +42,7 @@ def _badges(console: Console) -> Side:
     unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
     if not console.desks:
         unread = [unknown("nothing is open")]
-    waiting = total([*(each.backlog for each in seen if each.as_of), *unread])
+    waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
     letters = total([*(place.letters for each in seen for place in each.places), *unread])
     trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")

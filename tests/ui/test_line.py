@@ -9,6 +9,7 @@ from mqtui.ui.widgets import line
 from mqtui.ui.widgets.line import Entry
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
+from tests.ui.scenes import all_seen
 
 
 def above(user: User) -> list[str]:
@@ -50,7 +51,8 @@ async def test_esc_takes_one_step(dev: MemoryShop) -> None:
     """The question first, then the filter, then the place; the cursor keeps its row."""
     async with at_console(dev.console()) as user:
         await user.is_at("HomePlace").walks_to("dev").presses("enter").is_at("DestinationsPlace")
-        await user.on_row("orders.DLQ").walks_to("work.invoices.dlq").presses("/").types("dlq").presses("enter")
+        await user.on_row("orders.DLQ").until(lambda: all_seen(user), "has seen every broker")
+        await user.does(user.console._tick).walks_to("work.invoices.dlq").presses("/").types("dlq").presses("enter")
         await user.sees("3 of 10").presses("esc").sees_no("3 of 10").is_at("DestinationsPlace")
         await user.on_row("work.invoices.dlq")
         await user.presses("esc").is_at("HomePlace").on_row("dev")
