@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from mqtui.cli import options
-from mqtui.cli.each import Looked, look_at_each
-from mqtui.cli.exits import DONE
+from mqtui.cli.each import each_opened
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
 from mqtui.domain.resource import Named
-from mqtui.domain.topology import Group
+from mqtui.domain.topology import Group, Inventory
+
+if TYPE_CHECKING:
+    from mqtui.services.session import Session
 
 
 @click.command()
@@ -27,15 +31,16 @@ async def _groups(output: Output, target: str, resource: Named | None) -> int:
     from mqtui.services import lag
     from mqtui.services.browse import find
     from mqtui.services.json_rows import group_row
-    from mqtui.services.session import opened
 
-    if resource is None:
-        looked = await look_at_each(output, target, lag.groups)
-    else:
-        async with opened(target) as session:
-            output.warn(session.warnings)
-            rows = await lag.groups(session, (await find(session.broker, resource)).ref)
-        looked = Looked(((target, rows),), several=False, code=DONE)
+    async def readers(session: Session) -> Inventory[Group]:
+        ref = None if resource is None else (await find(session.broker, resource)).ref
+        return await lag.groups(session, ref)
+
+    async with each_opened(output, target) as brokers:
+        if resource is None:
+            looked = await brokers.look(readers)
+        else:
+            looked = await brokers.find(readers, f"mqtui ls {target} lists what is there.")
     for _, rows in looked.found:
         output.warn(rows.missing)
     if output.json:

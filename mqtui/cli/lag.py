@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mqtui.cli import options
-from mqtui.cli.each import Looked, look_at_each
+from mqtui.cli.each import Brokers, Looked, each_opened
 from mqtui.cli.exits import DONE, NOT_ALL
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
@@ -38,33 +38,30 @@ def lag(*, target: str, group: Named | None, watch: bool, warn: int | None, fail
 
 
 async def _once(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
-    if group is not None:
-        return await _of_one(output, target, group, warn, fail)
-    limits = _limits(warn, fail)
-    looked = await look_at_each(output, target, lambda session: _measured(session, None, limits))
+    async with each_opened(output, target) as brokers:
+        looked = await _look(brokers, group, _limits(warn, fail))
     return max(looked.code, _told(output, looked, warn, fail))
 
 
-async def _of_one(output: Output, target: str, group: Named, warn: int | None, fail: int | None) -> int:
-    from mqtui.services.session import opened
-
-    async with opened(target) as session:
-        output.warn(session.warnings)
-        found = await _measured(session, group, _limits(warn, fail))
-    return _told(output, Looked(((target, found),), several=False, code=DONE), warn, fail)
-
-
 async def _watch(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
-    from mqtui.services.session import opened
-
-    async with opened(target) as session:
-        output.warn(session.warnings)
+    async with each_opened(output, target) as brokers:
         while True:
-            found = await _measured(session, group, _limits(warn, fail))
-            verdict = _told(output, Looked(((target, found),), several=False, code=DONE), warn, fail)
-            if verdict:
-                return verdict
+            looked = await _look(brokers, group, _limits(warn, fail))
+            verdict = _told(output, looked, warn, fail)
+            if verdict or (fail is not None and looked.code):
+                return max(verdict, looked.code)
             await asyncio.sleep(EVERY)
+
+
+async def _look(brokers: Brokers, group: Named | None, limits: Sequence[int]) -> Looked[Inventory[GroupLag]]:
+    """What every broker tells of its groups, or those that have this one of it."""
+
+    async def measured(session: Session) -> Inventory[GroupLag]:
+        return await _measured(session, group, limits)
+
+    if group is None:
+        return await brokers.look(measured)
+    return await brokers.find(measured, f"mqtui groups {brokers.target} lists them.")
 
 
 def _limits(warn: int | None, fail: int | None) -> list[int]:

@@ -24,6 +24,7 @@ from tests.cli.conftest import Shop
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Stage as KafkaStage
+from tests.contract.kafka_stage import until
 from tests.contract.redis_stage import Stage as RedisStage
 
 
@@ -124,6 +125,7 @@ def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> 
     assert "6 in an open transaction" in told.err
     assert "6 in an open transaction" in mqtui("dlq", topics.url, ref.name).ok().err
     producer.commit_transaction(30)
+    until(lambda: len(topics.records(ref)) == 7, 30, "its marker is written")
     cut = [TopicPartition(ref.name, 0, 3)]
     topics.admin.delete_records(cut)[cut[0]].result(30)
     past = mqtui("peek", topics.url, ref.name, "--from", "0/99999").ok()
