@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import AdminClient
 
 from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
+from mqtui.brokers.kafka.bulk_admin import BulkAdminClient
 from mqtui.brokers.kafka.diagnosis import explained, recognised
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
 from mqtui.brokers.kafka.options import Settings, settings, tls_of
@@ -95,7 +95,7 @@ class Connection:
         self.address = address
         self.prefix = address.prefix
         self.health = Health()
-        self._admin: AdminClient | None = None
+        self._admin: BulkAdminClient | None = None
         self._making = threading.Lock()
         self._closed = threading.Event()
         self._silent_until = 0.0
@@ -114,15 +114,15 @@ class Connection:
         made.update({name.replace("_", "."): value for name, value in own.items()})
         return {**made, "error_cb": self.health.note}
 
-    async def opened(self) -> AdminClient:
+    async def opened(self) -> BulkAdminClient:
         """The one admin client. It is made in a thread: the server's name may have to be asked for first."""
         return await awaited(apart("open", self.admin)) if self._admin is None else self._admin
 
-    def admin(self) -> AdminClient:
+    def admin(self) -> BulkAdminClient:
         """The same in a thread that may block, polled by one of its own so that log and errors go where they belong."""
         with self._making:
             if self._admin is None:
-                self._admin = self._make(lambda: AdminClient(self.settings("admin"), logger=log))
+                self._admin = self._make(lambda: BulkAdminClient(self.settings("admin"), logger=log))
                 admin, closed = self._admin, self._closed
                 start("admin", lambda: _poll(admin, closed))
             return self._admin
@@ -250,6 +250,6 @@ def answer_of(promise: Future[Result]) -> Result:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer within {LATEST:.0f} s")) from error
 
 
-def _poll(admin: AdminClient, closed: threading.Event) -> None:
+def _poll(admin: BulkAdminClient, closed: threading.Event) -> None:
     while not closed.is_set():
         admin.poll(0.5)

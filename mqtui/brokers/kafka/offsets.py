@@ -7,15 +7,16 @@ One request for everything is superlinear in librdkafka [10,000 partitions: 0.53
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent import futures
 from concurrent.futures import Future
 from contextlib import suppress
 from typing import TypeAlias
 
-from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaException
+from confluent_kafka.admin import OffsetSpec
 
+from mqtui.brokers.kafka.bulk_admin import BulkAdminClient, OffsetAnswers
 from mqtui.brokers.kafka.connection import ANSWER, SOON, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
 from mqtui.brokers.request_log import retried
@@ -28,10 +29,13 @@ LAGGARDS = 3.0
 NOBODY = -1
 """The offset ListOffsets gives for a time after the last record."""
 
+SILENT = KafkaError(KafkaError._TIMED_OUT, "its leader did not answer")
+
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
-Promises: TypeAlias = dict[Place, Future[ListOffsetsResultInfo]]
+Asked: TypeAlias = tuple[list[Place], Future[OffsetAnswers]]
+"""The partitions of one request, and its answer."""
 
 Answers: TypeAlias = Mapping[Place, int | KafkaError]
 """An offset, or why there is none."""
@@ -50,7 +54,7 @@ async def ask_offsets(
     return await connection.call("asking for offsets", lambda: collect(admin, wanted, spec, committed=committed))
 
 
-def collect(admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool) -> Answers:
+def collect(admin: BulkAdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool) -> Answers:
     """The same from a thread that may block.
 
     A topic that was asked for while it was missing stays without leaders in librdkafka's memory after it was created;
@@ -70,50 +74,48 @@ def _leaderless(answer: KafkaError) -> bool:
 
 
 def _collect(
-    admin: AdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
+    admin: BulkAdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
 ) -> dict[Place, int | KafkaError]:
     """One request ends when its slowest leader answered, or not at all: then each partition is asked by itself, after
     librdkafka was told who leads now.
     """
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-    promises: Promises = {}
-    remaining = iter(places)
+    asked: list[Asked] = []
+    remaining = iter(dict.fromkeys(places))
     while chunk := list(itertools.islice(remaining, CHUNK)):
-        promises |= _ask(admin, chunk, spec, level, ANSWER)
-    futures.wait(promises.values(), SOON)
-    late = [place for place, promise in promises.items() if not promise.done()]
+        asked.append((chunk, admin.list_offsets_together(chunk, spec, level, ANSWER)))
+    futures.wait([answers for _, answers in asked], SOON)
+    late = [place for chunk, answers in asked if not answers.done() for place in chunk]
     found: dict[Place, int | KafkaError] = {}
     if 1 < len(late) <= CHUNK:
         with suppress(KafkaException):
             admin.list_topics(timeout=LAGGARDS)
-        alone: Promises = {}
-        for place in late:
-            alone |= _ask(admin, [place], spec, level, LAGGARDS)
-        found = {place: _answer(promise) for place, promise in alone.items()}
+        alone = [([place], admin.list_offsets_together([place], spec, level, LAGGARDS)) for place in late]
+        found = _answers(alone)
         if all(_is_silent(answer) for answer in found.values()):
             found = {}
-    found |= {place: _answer(promise) for place, promise in promises.items() if place not in found}
+    found = _answers([one for one in asked if not (found and one[0][0] in found)]) | found
     silent = [answer for answer in found.values() if isinstance(answer, KafkaError) and _is_silent(answer)]
     if silent and len(silent) == len(found):
         raise KafkaException(silent[0])
     return found
 
 
-def _ask(
-    admin: AdminClient, places: Sequence[Place], spec: OffsetSpec, level: IsolationLevel, seconds: float
-) -> Promises:
-    asked = {TopicPartition(topic, partition): spec for topic, partition in places}
-    promises = admin.list_offsets(asked, isolation_level=level, request_timeout=seconds)
-    return {(place.topic, place.partition): promise for place, promise in promises.items()}
-
-
-def _answer(promise: Future[ListOffsetsResultInfo]) -> int | KafkaError:
-    """An offset, or why there is none. A leader that did not answer is no error to librdkafka: it gives -1001."""
-    try:
-        offset: int = answer_of(promise).offset
-    except KafkaException as error:
-        return error_of(error)
-    return offset if offset != OFFSET_INVALID else KafkaError(KafkaError._TIMED_OUT, "its leader did not answer")
+def _answers(asked: Iterable[Asked]) -> dict[Place, int | KafkaError]:
+    """By partition an offset, or why there is none. A leader that did not answer is no error to librdkafka: it gives
+    -1001.
+    """
+    found: dict[Place, int | KafkaError] = {}
+    for chunk, promise in asked:
+        try:
+            answers = answer_of(promise)
+        except KafkaException as error:
+            found |= dict.fromkeys(chunk, error_of(error))
+            continue
+        for place, answer in answers.items():
+            known = answer if isinstance(answer, KafkaError) else answer.offset
+            found[place.topic, place.partition] = SILENT if known == OFFSET_INVALID else known
+    return found
 
 
 def _is_silent(answer: int | KafkaError) -> bool:

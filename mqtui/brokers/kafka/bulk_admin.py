@@ -1,0 +1,35 @@
+"""Confluent's admin client, with one future for a whole ListOffsets request.
+
+Its own `list_offsets` makes a future for each partition: three quarters of the time that 10,000 of them take. What it
+calls itself takes one for all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import TypeAlias
+
+from confluent_kafka import IsolationLevel, KafkaError, TopicPartition
+from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
+
+OffsetAnswers: TypeAlias = Mapping[TopicPartition, ListOffsetsResultInfo | KafkaError]
+
+
+class BulkAdminClient(AdminClient):
+    """The admin client of a connection."""
+
+    def list_offsets_together(
+        self, places: Iterable[tuple[str, int]], spec: OffsetSpec, level: IsolationLevel, seconds: float
+    ) -> Future[OffsetAnswers]:
+        """Offsets of many partitions, or why there is none. No partition may be named twice.
+
+        The future raises KafkaException where the request as a whole fails.
+        """
+        asked = [TopicPartition(topic, partition, int(spec._value)) for topic, partition in places]
+        answers: Future[OffsetAnswers] = Future()
+        answers.set_running_or_notify_cancel()
+        super(AdminClient, self).list_offsets(
+            asked, answers, isolation_level_value=level.value, request_timeout=seconds
+        )
+        return answers
