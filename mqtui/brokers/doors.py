@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from mqtui.brokers.certificates import refused_certificate
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import MqtuiError, TlsRefused, Unreachable
 
@@ -118,6 +117,8 @@ def certificate_refusal(door: Door, tls: Tls) -> TlsRefused | None:
         with _secured(door, tls.context()):
             return None
     except ssl.SSLCertVerificationError as error:
+        from mqtui.brokers.certificates import refused_certificate
+
         return refused_certificate(door.shown, door.host, tls, error, _certificate(door))
     except OSError:
         return None
@@ -160,6 +161,8 @@ def _with_tls(door: Door, tls: Tls) -> MqtuiError | None:
         with _secured(door, context) as secured:
             spoken = _opening(secured)
     except ssl.SSLCertVerificationError as error:
+        from mqtui.brokers.certificates import refused_certificate
+
         return refused_certificate(door.shown, door.host, tls, error, _certificate(door))
     except ssl.SSLError as error:
         return _alert(door, tls, error) or _no_tls(door, _spoken(door))

@@ -10,19 +10,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
-from mqtui.domain.convoy import Carried, Lane, Lanes, Places
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
-from mqtui.domain.plan import Plan, Step, StepResult
-from mqtui.domain.policy import Policy
-from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.span import Extent, Looks, Price, Span
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Survey
+
+if TYPE_CHECKING:
+    from mqtui.domain.convoy import Carried, Lane, Lanes, Places
+    from mqtui.domain.plan import Plan, Step, StepResult
+    from mqtui.domain.policy import Policy
+    from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 
 Batch: TypeAlias = Sequence[Message]
 

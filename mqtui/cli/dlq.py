@@ -49,7 +49,6 @@ async def _places(output: Output, target: str, every: Consent | None) -> int:
     from mqtui.services import deadletters
     from mqtui.services.conventions import known
     from mqtui.services.header_search import HeaderSearch
-    from mqtui.services.json_rows import place_row
 
     async def look(session: Session) -> Found:
         output.warn(known(session.profile).notes)
@@ -60,6 +59,8 @@ async def _places(output: Output, target: str, every: Consent | None) -> int:
 
     looked = await look_at_each(output, target, look)
     if output.json:
+        from mqtui.services.json_rows import place_row
+
         for at, found in looked.found:
             for place in found.places:
                 output.json_line(looked.row(at, place_row(place)))

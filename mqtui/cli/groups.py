@@ -30,7 +30,6 @@ def groups(*, target: str, resource: Named | None, json_lines: bool) -> None:
 async def _groups(output: Output, target: str, resource: Named | None) -> int:
     from mqtui.services import lag
     from mqtui.services.browse import find
-    from mqtui.services.json_rows import group_row
 
     async def readers(session: Session) -> Inventory[Group]:
         ref = None if resource is None else (await find(session.broker, resource)).ref
@@ -44,6 +43,8 @@ async def _groups(output: Output, target: str, resource: Named | None) -> int:
     for _, rows in looked.found:
         output.warn(rows.missing)
     if output.json:
+        from mqtui.services.json_rows import group_row
+
         for at, rows in looked.found:
             for row in rows:
                 output.json_line(looked.row(at, group_row(row)))

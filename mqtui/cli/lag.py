@@ -88,7 +88,6 @@ def _place(part: PartitionLag) -> tuple[str, int, str, str]:
 def _told(output: Output, looked: Looked[Inventory[GroupLag]], warn: int | None, fail: int | None) -> int:
     """Print the lag of all groups and what it comes to; the exit code."""
     from mqtui.services import lag as lagging
-    from mqtui.services.json_rows import lag_row
 
     def beside(row: PartitionLag | GroupLag) -> str:
         return "; ".join(lagging.notes_of(row))
@@ -96,6 +95,8 @@ def _told(output: Output, looked: Looked[Inventory[GroupLag]], warn: int | None,
     rows = [(at, row) for at, found in looked.found for row in found]
     missing = tuple(sentence for _, found in looked.found for sentence in found.missing)
     if output.json:
+        from mqtui.services.json_rows import lag_row
+
         for at, row in rows:
             output.json_line(looked.row(at, lag_row(row)))
     else:

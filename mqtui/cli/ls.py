@@ -34,7 +34,6 @@ def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None
 
 async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
     from mqtui.services.browse import destinations, matching
-    from mqtui.services.json_rows import destination_row
     from mqtui.services.lag import with_backlog
 
     async def look(session: Session) -> tuple[Inventory[Destination], Spelling]:
@@ -46,6 +45,8 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     for _, (rows, _) in looked.found:
         output.warn(rows.missing)
     if output.json:
+        from mqtui.services.json_rows import destination_row
+
         for at, (rows, _) in looked.found:
             for row in rows:
                 output.json_line(looked.row(at, destination_row(row)))

@@ -18,6 +18,9 @@ ASCII = str.maketrans(
     {"≈": "~", "≥": ">=", "≤": "<=", "✗": "x", "✓": "+", "▲": "!", "†": "D", "→": "->", "…": "...", "·": "."}
 )
 
+FIGURE_SIGNS = ("≈", "≥", "≤")
+"""Signs beside figures, one terminal cell each: a column may hold one a row."""
+
 
 def current(*, json: bool) -> Output:
     """The output of the command that runs."""
@@ -43,11 +46,11 @@ class Output:
 
     def __init__(self, *, json: bool = False, ascii_only: bool = False) -> None:
         self.json = json
-        self._ascii = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
+        self.ascii_only = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
 
     def _shown(self, text: str) -> str:
         text = printable(text)
-        return text.translate(ASCII) if self._ascii else text
+        return text.translate(ASCII) if self.ascii_only else text
 
     def json_line(self, value: object) -> None:
         """One JSON object on a line of stdout."""
@@ -141,6 +144,9 @@ class GrowingTable:
         of them at once says so.
         """
         together = "".join(texts)
+        if not together.isascii() and not self._output.ascii_only:
+            for sign in FIGURE_SIGNS:
+                together = together.replace(sign, "")
         plain = together.isascii() and together.isprintable()
         if not plain:
             texts = list(map(self._shown, texts))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -181,6 +179,8 @@ class Store:
             raise StorageFailed(f"{self.path} can't be read", error.strerror or str(error)) from error
 
     def _parsed(self, text: str) -> dict[str, Any]:
+        import tomllib
+
         try:
             return tomllib.loads(text)
         except tomllib.TOMLDecodeError:
@@ -308,6 +308,8 @@ def _set(table: Any, key: str, value: Any, *, blank: Any) -> None:
 
 
 def _write(path: Path, text: str) -> None:
+    import tempfile
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=".profiles-", suffix=".toml")
     try:
         with os.fdopen(handle, "wb") as file:

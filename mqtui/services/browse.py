@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId, Offset, Position
-from mqtui.domain.plan import Borrow, Plan, Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
 from mqtui.domain.span import At, Bound, Edge, Extent, Price, Since, Span
 from mqtui.domain.spelling import SIGNS, Spelling, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
+
+if TYPE_CHECKING:
+    from mqtui.domain.plan import Plan
 
 SHOWN_ENDS = 8
 """Partitions whose end is named."""
@@ -207,6 +209,10 @@ async def nothing_found(session: Session, looked: Look) -> str:
 
 def spend_plan(session: Session, looked: Look) -> Plan:
     """The plan of a paid look."""
+    import secrets
+
+    from mqtui.domain.plan import Borrow, Plan, Risk, Severity
+
     risks = (Risk("price", looked.price.refusal, Severity.REFUSE, final=True),) if looked.price.refusal else ()
     step = Borrow(looked.ref, looked.count, looked.price.spends)
     return Plan(

@@ -19,7 +19,6 @@ from mqtui.profiles.model import Profile
 from mqtui.profiles.resolve import Resolved, resolve
 from mqtui.profiles.store import Store
 from mqtui.state.audit import Audit
-from mqtui.state.counts import CountsSeen
 from mqtui.state.identities import Identities
 from mqtui.state.log import hide
 
@@ -101,6 +100,8 @@ async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> Async
     policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)
     if isinstance(adapter, RemembersCounts):
+        from mqtui.state.counts import CountsSeen
+
         adapter.counts = CountsSeen()
     broker = adapter.broker
     guard = Guard(adapter, policy, Audit(key=audit_key), lambda: _others(broker))

@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import time
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from mqtui.domain.audit import AuditEntry, AuditRead
 from mqtui.domain.errors import StorageFailed
-from mqtui.domain.plan import Plan
-from mqtui.domain.policy import Policy
 from mqtui.state import audit_chain
 from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, Head, chained, key_id, parsed
 from mqtui.state.audit_head import Anchor
@@ -22,6 +20,10 @@ from mqtui.state.disk import append_whole, open_private, sync_folder
 from mqtui.state.lock import locked
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host, operator
+
+if TYPE_CHECKING:
+    from mqtui.domain.plan import Plan
+    from mqtui.domain.policy import Policy
 
 BLOCK = 65_536
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mqtui.state.audit_chain import Head
-from mqtui.state.database import Database
-from mqtui.state.runs import FORMATS
+
+if TYPE_CHECKING:
+    from mqtui.state.database import Database
 
 
 class Anchor:
@@ -39,6 +41,9 @@ class Anchor:
             self._opened = None
 
     def _database(self) -> Database:
+        from mqtui.state.database import Database
+        from mqtui.state.runs import FORMATS
+
         if self._opened is None:
             self._opened = Database(self._journal, *FORMATS)
         return self._opened

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from time import time
+from typing import TYPE_CHECKING
 
 from mqtui.domain.resource import BrokerKind, name_bytes
-from mqtui.state.database import Database
 from mqtui.state.paths import state_dir
+
+if TYPE_CHECKING:
+    from mqtui.state.database import Database
 
 SCHEMA = """
 CREATE TABLE met (
@@ -60,4 +63,6 @@ class Identities:
             database.close()
 
     def _database(self) -> Database:
+        from mqtui.state.database import Database
+
         return Database(self._path, (1, SCHEMA))

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mqtui.brokers.guard import BoundWriter, Guard
+from mqtui.brokers.bound import BoundWriter
+from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Adapter, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure, exact

@@ -1,28 +1,31 @@
-"""The Kafka adapter: confluent-kafka, and kafka-python's admin client where only it sees."""
+"""The Kafka adapter: confluent-kafka, and kafka-python's admin client where only it sees.
+
+A process that only looks loads nothing of what plans and writes: it is a third of what there is to load.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
-from mqtui.brokers.kafka.inspection import inspected, promise
-from mqtui.brokers.kafka.letter_counts import LetterCounter
-from mqtui.brokers.kafka.reader import KafkaReader
-from mqtui.brokers.kafka.snapshot import snapshot
-from mqtui.brokers.kafka.support import supported
 from mqtui.brokers.kafka.survey import survey
-from mqtui.brokers.kafka.tracing import trace
-from mqtui.brokers.kafka.writer import KafkaWriter
-from mqtui.brokers.port import Address, Permit
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import Position
-from mqtui.domain.plan import Plan
-from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Destination, Survey
+
+if TYPE_CHECKING:
+    from mqtui.brokers.kafka.letter_counts import LetterCounter
+    from mqtui.brokers.kafka.reader import KafkaReader
+    from mqtui.brokers.kafka.writer import KafkaWriter
+    from mqtui.brokers.port import Address, Permit
+    from mqtui.domain.plan import Plan
+    from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
 
 
 def connect(address: Address) -> KafkaAdapter:
@@ -39,9 +42,20 @@ class KafkaBroker:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.catalog = KafkaCatalog(connection)
-        self.reader = KafkaReader(connection)
         self.groups = KafkaGroups(connection)
-        self._letters = LetterCounter(connection)
+
+    @cached_property
+    def reader(self) -> KafkaReader:
+        """Looking at records."""
+        from mqtui.brokers.kafka.reader import KafkaReader
+
+        return KafkaReader(self._connection)
+
+    @cached_property
+    def _letters(self) -> LetterCounter:
+        from mqtui.brokers.kafka.letter_counts import LetterCounter
+
+        return LetterCounter(self._connection)
 
     async def identity(self) -> str:
         """The cluster id, asked once; "" where the cluster has none."""
@@ -49,6 +63,8 @@ class KafkaBroker:
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and rights allow the verb."""
+        from mqtui.brokers.kafka.support import supported
+
         return await supported(self._connection, verb, ref)
 
     async def survey(self) -> Survey:
@@ -61,18 +77,26 @@ class KafkaBroker:
 
     async def snapshot(self, source: Ref) -> Source:
         """Bounds, what was handled and who holds the source, as of now. Opens no transaction (K3)."""
+        from mqtui.brokers.kafka.snapshot import snapshot
+
         return await snapshot(self._connection, source)
 
     async def inspect(self, source: Source, plan: Plan) -> Plan:
         """The plan with the guarantee, the risks and the state topic's creation."""
+        from mqtui.brokers.kafka.inspection import inspected
+
         return await inspected(self._connection, source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """What a move within this cluster promises where the rights for it are there; `inspect` asks for them."""
+        from mqtui.brokers.kafka.inspection import promise
+
         return promise()
 
     async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
         """Who handled letters that were in hand when a process died, by the state topic."""
+        from mqtui.brokers.kafka.tracing import trace
+
         return await trace(self._connection, source, terms, positions)
 
 
@@ -85,6 +109,8 @@ class KafkaAdapter:
 
     def open_writer(self, permit: Permit) -> KafkaWriter:
         """A writer for one permit."""
+        from mqtui.brokers.kafka.writer import KafkaWriter
+
         return KafkaWriter(self._connection, permit.plan)
 
     async def close(self) -> None:

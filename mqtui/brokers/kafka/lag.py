@@ -13,7 +13,6 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaExcep
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.cursor import Cursor
 from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.group_states import Described, describe_states, raise_if_all, refusal_of, state_of
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
@@ -257,6 +256,8 @@ def _count(
     connection: Connection, topic: str, wanted: Sequence[Progress], budget: int, until: float
 ) -> tuple[dict[int, tuple[int, int]], int]:
     """By partition how many records were read and up to which offset; and what is left of the budget. Blocks."""
+    from mqtui.brokers.kafka.cursor import Cursor
+
     starts = {one.place[1]: one.start for one in wanted if one.lag.number}
     ends = {one.place[1]: one.stable for one in wanted if isinstance(one.stable, int)}
     starts = {number: start for number, start in starts.items() if number in ends}

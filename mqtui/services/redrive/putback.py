@@ -15,7 +15,7 @@ from time import time
 
 import msgspec
 
-from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.bound import BoundWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import Held, NotFound, Refused

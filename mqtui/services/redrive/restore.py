@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import Broker, TracesMoves
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Position

@@ -11,7 +11,7 @@ from time import time
 
 import msgspec
 
-from mqtui.brokers.guard import BoundWriter
+from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import EndsEarly, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes
