@@ -11,11 +11,12 @@ import pytest
 from mqtui.brokers.port import Adapter, Batch
 from mqtui.brokers.redis.building import messages, stored
 from mqtui.brokers.redis.groups import group_ref
-from mqtui.brokers.redis.lagging import Ends, LagCounter, Standing
+from mqtui.brokers.redis.lagging import LagCounter, Standing
 from mqtui.brokers.redis.nodes import nodes_of
 from mqtui.brokers.redis.options import read as read_options
 from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES
 from mqtui.brokers.redis.replies import entry_id
+from mqtui.brokers.redis.stream_ends import Ends
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import Sort, at_least, exact

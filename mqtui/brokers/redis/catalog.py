@@ -10,11 +10,11 @@ from time import monotonic
 from redis.exceptions import RedisError
 
 from mqtui.brokers.redis.errors import UNAVAILABLE, answered, denies_key, no_stream
-from mqtui.brokers.redis.lagging import Ends, Lag, LagCounter, Standing, depth_commands, ends_of, standing, worst
+from mqtui.brokers.redis.lagging import COUNTED_TOGETHER, Lag, LagCounter, Standing, standing, worst
 from mqtui.brokers.redis.nodes import Node, Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items, number, pairs, sure, text
 from mqtui.brokers.redis.server import Server
-from mqtui.brokers.redis.wire import Command
+from mqtui.brokers.redis.stream_ends import Ends, ends_of, with_ends
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, counted, exact, unknown
 from mqtui.domain.message import EntryId
@@ -22,7 +22,9 @@ from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page
 
 SCAN_COUNT = 1000
-ROWS = 100
+ROWS = 250
+"""Streams asked about in one round trip."""
+
 POLITE = 0.005
 SIZE_SAMPLES = 20
 NO_COUNTER = unknown("how many entries ever came is told by a script, since Redis 7")
@@ -172,8 +174,14 @@ class StreamCatalog:
 
     async def look(self, refs: Sequence[Ref]) -> list[StreamLook]:
         """Streams with their groups, from one answer each; those that are gone meanwhile are left out."""
-        looks = [await self._look(ref, answers) for ref, answers in zip(refs, await self._depths(refs), strict=True)]
-        return [one for one in looks if one is not None]
+        turn = asyncio.Semaphore(COUNTED_TOGETHER)
+
+        async def one(ref: Ref, answers: list[Answer]) -> StreamLook | None:
+            async with turn:
+                return await self._look(ref, answers)
+
+        looks = await asyncio.gather(*map(one, refs, await self._depths(refs)))
+        return [look for look in looks if look is not None]
 
     async def _rows(self, refs: Sequence[Ref]) -> list[Destination]:
         return [one.row for one in await self.look(refs)]
@@ -181,8 +189,9 @@ class StreamCatalog:
     async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
         """XINFO GROUPS, XLEN and the ends of each."""
         keys = [name_bytes(ref.name) for ref in refs]
-        answers = await self._nodes.scatter([(key, command) for key in keys for command in _depth(key)])
-        return [answers[start : start + 3] for start in range(0, len(answers), 3)]
+        questions = [(key, command) for key in keys for command in (("XINFO", "GROUPS", key), ("XLEN", key))]
+        answers, ends = await with_ends(self._nodes, keys, questions)
+        return [[*answers[2 * at : 2 * at + 2], ends.get(key)] for at, key in enumerate(keys)]
 
     async def _look(self, ref: Ref, answers: list[Answer]) -> StreamLook | None:
         """None where the stream is gone meanwhile."""
@@ -249,10 +258,6 @@ def require_stream(answer: Answer, ref: Ref) -> None:
         raise no_stream(ref.name)
     if kind != "stream":
         raise NotFound(f"{ref.name} is not a stream", f"The key holds a {kind}.", "mqtui ls lists the streams.")
-
-
-def _depth(key: bytes) -> list[Command]:
-    return [("XINFO", "GROUPS", key), *depth_commands(key)]
 
 
 def first_entry(told: Mapping[str, Reply]) -> EntryId | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from redis.exceptions import RedisError
 
@@ -11,17 +13,16 @@ from mqtui.brokers.redis.catalog import StreamCatalog, stream_key, untold_groups
 from mqtui.brokers.redis.errors import answered
 from mqtui.brokers.redis.lagging import (
     CHECKED,
+    COUNTED_TOGETHER,
     LOOKED,
-    Ends,
     Lag,
     LagCounter,
     Standing,
-    depth_commands,
-    ends_of,
     standing,
 )
 from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, pairs, sure, text
+from mqtui.brokers.redis.stream_ends import Ends, ends_of, with_ends
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import EntryId
@@ -29,6 +30,12 @@ from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
 
 ASKED_TOGETHER = 200
+
+Standings: TypeAlias = tuple[Mapping[str, Standing], Ends]
+"""The groups of a stream by name, and its ends."""
+
+Located: TypeAlias = tuple[Ref, Standing, Ends] | MqtuiError | None
+"""A group's stream, the group and where the stream ends; None: there is no such group; why it can't be known."""
 
 
 class StreamGroups:
@@ -70,16 +77,25 @@ class StreamGroups:
 
     async def has(self, ref: Ref) -> bool:
         """By the streams that the name may begin with; so it is taken where one of them may not be asked."""
-        return await self._locate(ref) is not None
+        return await self._locate([ref]) != [None]
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each; what was delivered is asked before the ends."""
-        for ref in groups:
-            yield await self._lag(ref, LOOKED)
+        turn = asyncio.Semaphore(COUNTED_TOGETHER)
+
+        async def one(ref: Ref, found: Located) -> GroupLag:
+            async with turn:
+                return await self._measured(ref, found, LOOKED)
+
+        for start in range(0, len(groups), ASKED_TOGETHER):
+            some = groups[start : start + ASKED_TOGETHER]
+            for row in await asyncio.gather(*map(one, some, await self._locate(some))):
+                yield row
 
     async def count_lag(self, row: GroupLag) -> GroupLag:
         """The lag of a group, counted as far as to a million entries where the server does not tell it."""
-        return await self._lag(row.group, CHECKED)
+        (found,) = await self._locate([row.group])
+        return await self._measured(row.group, found, CHECKED)
 
     async def _listed(self) -> AsyncIterator[tuple[list[tuple[Ref, list[Reply]]], tuple[str, ...]]]:
         """The streams that SCAN finds, each with its groups as XINFO GROUPS tells them, some at a time, and at last why
@@ -130,34 +146,41 @@ class StreamGroups:
         answers = await self._nodes.scatter([(key, ("XINFO", "CONSUMERS", key, name)) for key, name in keys])
         return [_filled(group_of(ref, one), answer) for (ref, one), answer in zip(each, answers, strict=True)]
 
-    async def _lag(self, ref: Ref, budget: int) -> GroupLag:
-        found = await self._locate(ref)
+    async def _locate(self, refs: Sequence[Ref]) -> list[Located]:
+        """Of each group its stream, the group itself and where the stream ends; None where there is no such group, the
+        refusal where it may be on a stream that can't be asked.
+        """
+        keys = list(dict.fromkeys(name_bytes(stream.name) for ref in refs for stream, _ in splits(ref)))
+        questions = [(key, command) for key in keys for command in (("XINFO", "GROUPS", key), ("XLEN", key))]
+        answers, ends = await with_ends(self._nodes, keys, questions)
+        there = {key: _standings(answers[2 * at], answers[2 * at + 1], ends.get(key)) for at, key in enumerate(keys)}
+        return [_located(ref, there) for ref in refs]
+
+    async def _measured(self, ref: Ref, found: Located, budget: int) -> GroupLag:
         if found is None or isinstance(found, MqtuiError):
             return GroupLag(ref, "", (), unknown("there is no such group" if found is None else found.title))
         stream, one, ends = found
-        return await self._measured(ref, stream, one, ends, budget)
-
-    async def _locate(self, ref: Ref) -> tuple[Ref, Standing, Ends] | MqtuiError | None:
-        """The stream of a group, the group itself and where the stream ends; None where there is no such group, the
-        refusal where it may be on a stream that can't be asked.
-        """
-        refused: MqtuiError | None = None
-        for stream, name in splits(ref):
-            key = name_bytes(stream.name)
-            groups, length, told = await self._nodes.pipe(key, [("XINFO", "GROUPS", key), *depth_commands(key)])
-            error = next((answer for answer in (groups, length) if isinstance(answer, RedisError)), None)
-            if error is not None:
-                why = answered(error, "XINFO", stream.name)
-                refused = refused or (None if isinstance(why, NotFound) else why)
-                continue
-            for one in map(standing, items(sure(groups, "XINFO GROUPS"))):
-                if one.name == name:
-                    return stream, one, ends_of(number(sure(length, "XLEN")), told)
-        return refused
-
-    async def _measured(self, ref: Ref, stream: Ref, one: Standing, ends: Ends, budget: int) -> GroupLag:
         lag = await self._lags.lag(name_bytes(stream.name), one, ends, budget)
         return group_lag(ref, stream, one, lag, ends.last)
+
+
+def _standings(groups: Answer, length: Answer, ends: Answer) -> Standings | MqtuiError:
+    try:
+        found = map(standing, items(sure(groups, "XINFO GROUPS")))
+        return {one.name: one for one in found}, ends_of(number(sure(length, "XLEN")), ends)
+    except MqtuiError as error:
+        return error
+
+
+def _located(ref: Ref, there: Mapping[bytes, Standings | MqtuiError]) -> Located:
+    refused: MqtuiError | None = None
+    for stream, name in splits(ref):
+        told = there[name_bytes(stream.name)]
+        if isinstance(told, MqtuiError):
+            refused = refused or (None if isinstance(told, NotFound) else told)
+        elif name in told[0]:
+            return stream, told[0][name], told[1]
+    return refused
 
 
 def group_lag(ref: Ref, stream: Ref, one: Standing, lag: Lag, last: EntryId | None) -> GroupLag:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
-
 from mqtui.brokers.redis import scripts
 from mqtui.brokers.redis.errors import UNAVAILABLE
 from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.replies import Answer, Reply, entry_id, id_bytes, items, number, pairs, text
+from mqtui.brokers.redis.replies import Reply, entry_id, id_bytes, items, number, pairs, text
+from mqtui.brokers.redis.stream_ends import Ends
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.figure import Figure, Sort, at_least, at_most, exact, unknown
 from mqtui.domain.message import EntryId
@@ -32,6 +31,9 @@ SLICE = 1_000
 """Entries counted in one call: the server serves nobody else meanwhile (some ms)."""
 
 SLICE_BYTES = 4 << 20
+
+COUNTED_TOGETHER = 4
+"""Groups whose entries are counted side by side, each on a connection that is kept."""
 
 REMEMBERED = 10_000
 """Groups whose count is remembered."""
@@ -50,19 +52,6 @@ class Standing:
     delivered: EntryId
     lag: int | None
     read: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """A stream's length, the last id it generated, the first it holds and how many entries it ever got.
-
-    None: there is no such entry, or this user is not told.
-    """
-
-    length: int
-    last: EntryId | None = None
-    first: EntryId | None = None
-    added: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +74,6 @@ def standing(reply: Reply) -> Standing:
         lag if isinstance(lag, int) else None,
         read if isinstance(read, int) else None,
     )
-
-
-def depth_commands(key: bytes) -> list[Command]:
-    """What `ends_of` judges: XLEN, and a script that tells first and last id without sending their entries."""
-    return [("XLEN", key), ("EVAL_RO", scripts.ENDS, 1, key)]
-
-
-def ends_of(length: int, told: Answer) -> Ends:
-    """The ends of a stream; only its length where the script can't be used here."""
-    if isinstance(told, RedisError):
-        return Ends(length)
-    last, first, added = items(told)
-    held = entry_id(text(first).encode()) if first else None
-    return Ends(length, entry_id(text(last).encode()), held, number(added) if number(added) >= 0 else None)
 
 
 def judged(group: Standing, ends: Ends) -> Lag | None:

@@ -307,16 +307,26 @@ before and is gone), `!` and the run that holds it. Without ids it renews the ru
 may run in a full Redis, and lets the next ones."""
 
 ENDS = """
-local told, last, first, added = redis.call('XINFO', 'STREAM', KEYS[1]), '', '', -1
-for i = 1, #told, 2 do
-  if told[i] == 'last-generated-id' then last = told[i + 1] end
-  if told[i] == 'entries-added' then added = told[i + 1] end
-  if told[i] == 'first-entry' and told[i + 1] then first = told[i + 1][1] end
+local ends, room = {}, tonumber(ARGV[1])
+for k = 1, #KEYS do
+  if room < 0 then break end
+  local told, last, first, added = redis.pcall('XINFO', 'STREAM', KEYS[k]), '', '', -1
+  for i = 1, #told, 2 do
+    local value = told[i + 1]
+    if told[i] == 'last-generated-id' then last = value end
+    if told[i] == 'entries-added' then added = value end
+    if (told[i] == 'first-entry' or told[i] == 'last-entry') and value then
+      if told[i] == 'first-entry' then first = value[1] end
+      for j = 1, #value[2] do room = room - #value[2][j] end
+    end
+  end
+  ends[k] = not told.err and {last, first, added}
 end
-return {last, first, added}
+return ends
 """
-"""KEYS stream. Gives the last id it generated, the first it holds or ``, and how many it ever got or -1 (before Redis
-7). Entries are not sent."""
+"""KEYS streams. ARGV bytes of entries to go through at most. Gives of each the last id it generated, the first it holds
+or ``, and how many it ever got or -1 (before Redis 7); nil where that one can't be asked, nothing for those that were
+not come to. Entries are read in the server and not sent."""
 
 COUNT = """
 local first, most, room, seen, window = ARGV[1], tonumber(ARGV[3]), tonumber(ARGV[4]), 0, 8
