@@ -176,6 +176,13 @@ class Broker(Protocol):
             CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
         """
 
+    async def depths(self) -> Survey:
+        """The same as far as depth and backlog of destinations need it: what else is told of lags may be left out.
+
+        Raises:
+            CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
+        """
+
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """How many letters nobody has handled lie in each of these rows of a listing. A light question, for every poll.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -15,6 +16,8 @@ from mqtui.cli.output import NotWritten, Output
 from mqtui.domain.errors import MqtuiError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SELDOM = 50_000
+"""New objects between two looks for cycles: an answer of some 10,000 rows has none, and is gone with the command."""
 
 
 @contextmanager
@@ -46,6 +49,7 @@ def guarded(output: Output) -> Iterator[None]:
 
 def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and exit with its code."""
+    gc.set_threshold(SELDOM)
     with guarded(output):
         sys.exit(asyncio.run(work()))
 

@@ -69,19 +69,24 @@ def total(figures: Iterable[Figure]) -> Figure:
 
     An unknown part makes it a lower bound, an estimated one an estimate. Bounds that point both ways make an estimate.
     """
-    known: list[Figure] = []
+    number: int | float = 0
+    some = False
     missing: Figure | None = None
+    inexact: dict[Sort, Figure] = {}
     for figure in figures:
         if figure.number is None:
             missing = figure
-        else:
-            known.append(figure)
-    if missing is not None and not known:
-        return unknown(missing.why)
-    number = sum(figure.number for figure in known if figure.number is not None)
-    inexact = {figure.sort: figure for figure in known if figure.sort is not Sort.EXACT}
+            continue
+        some = True
+        number += figure.number
+        if figure.sort is not Sort.EXACT:
+            inexact[figure.sort] = figure
     if missing is not None:
+        if not some:
+            return unknown(missing.why)
         inexact[Sort.AT_LEAST] = missing
+    if not inexact:
+        return exact(number)
     below, above, near = (inexact.get(sort) for sort in (Sort.AT_LEAST, Sort.AT_MOST, Sort.ABOUT))
     if below is not None and above is not None:
         return about(number, below.why)

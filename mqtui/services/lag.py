@@ -10,6 +10,7 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, Sort, at_least_of, total, unknown
 from mqtui.domain.resource import Kind, Named, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
+from mqtui.services.browse import in_order
 from mqtui.services.group_names import find_group_alone, find_groups
 from mqtui.services.session import Session
 
@@ -82,13 +83,13 @@ LOST: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STRE
 """What became of messages that were gone before a group read them."""
 
 
-async def with_backlog(session: Session, rows: Inventory[Destination]) -> Inventory[Destination]:
-    """The rows with what waits in each, where the broker's own list does not tell."""
-    if all(row.backlog is not NOT_ASKED for row in rows):
-        return rows
-    found = await lag(session)
-    missing = tuple(dict.fromkeys((*rows.missing, *found.missing)))
-    return Inventory(tuple(backlogs(rows, found, found.missing)), missing)
+async def depths(session: Session) -> Inventory[Destination]:
+    """All destinations by name, each with its depth and what waits in it."""
+    there = await session.broker.depths()
+    rows, missing = in_order(there.destinations), there.destinations.missing
+    if any(row.backlog is NOT_ASKED for row in rows):
+        missing = tuple(dict.fromkeys((*missing, *there.groups.missing)))
+    return Inventory(tuple(backlogs(rows, there.lags, there.groups.missing)), missing)
 
 
 def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Sequence[str] = ()) -> list[Destination]:
@@ -102,11 +103,16 @@ def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Seq
     worst: dict[Ref, Figure] = {}
     for group in lags:
         by_resource: dict[Ref, list[Figure]] = {}
+        figures: list[Figure] | None = None
+        last: Ref | None = None
         for part in group.parts:
-            if part.resource in asked:
-                by_resource.setdefault(part.resource, []).append(part.lag)
-        for ref, figures in by_resource.items():
-            figure = total(figures)
+            if part.resource is not last:
+                last = part.resource
+                figures = by_resource.setdefault(last, []) if last in asked else None
+            if figures is not None:
+                figures.append(part.lag)
+        for ref, lags_there in by_resource.items():
+            figure = total(lags_there)
             known = worst.get(ref)
             if known is None or (figure.number or 0) > (known.number or 0):
                 worst[ref] = figure

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from mqtui.domain.topology import Destination, Group, GroupLag
 from mqtui.services import lag as lagging
-from mqtui.services.browse import destinations
 from mqtui.services.session import opened
 
 
@@ -24,7 +23,7 @@ class Ours:
 async def look_at(url: str) -> Ours:
     """As `ls`, `groups` and `lag` look."""
     async with opened(url) as session:
-        rows = await lagging.with_backlog(session, await destinations(session.broker))
+        rows = await lagging.depths(session)
         groups = await lagging.groups(session)
         lags = await lagging.lag(session)
     return Ours(

@@ -220,6 +220,10 @@ class MemoryBroker:
             groups = tuple(replace(group, members=(), size=len(group.members)) for group in groups)
         return Survey(rows, Inventory(groups), lags)
 
+    async def depths(self) -> Survey:
+        """The same."""
+        return await self.survey()
+
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """By the snapshots, which know what was handled."""
         return {row.ref: self._letters(row.ref) for row in rows}

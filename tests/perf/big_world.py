@@ -62,14 +62,26 @@ def fill_kafka(url: str) -> None:
     places = [(name, partition) for name, count in there.items() for partition in range(count)]
     each, more = divmod(COMMITS, GROUPS)
     for numbers in _some(range(GROUPS), 100):
-        promises: list[Future[Any]] = []
+        asked: list[ConsumerGroupTopicPartitions] = []
         for number in numbers:
             wanted = [places[(number * each + at) % len(places)] for at in range(each + (number < more))]
             commits = [TopicPartition(name, partition, 1 + partition % 3) for name, partition in wanted]
-            asked = ConsumerGroupTopicPartitions(f"billing-{number:04}", commits)
-            promises += admin.alter_consumer_group_offsets([asked]).values()
-        for promise in promises:
-            promise.result(WAIT)
+            asked.append(ConsumerGroupTopicPartitions(f"billing-{number:04}", commits))
+        _commit(admin, asked)
+
+
+def _commit(admin: AdminClient, asked: list[ConsumerGroupTopicPartitions]) -> None:
+    """Commit for each group; a coordinator that still loads refuses single partitions."""
+    until = monotonic() + WAIT
+    while asked:
+        promises: list[Future[Any]] = [
+            promise for one in asked for promise in admin.alter_consumer_group_offsets([one]).values()
+        ]
+        answers = [promise.result(WAIT) for promise in promises]
+        refused = {answer.group_id for answer in answers if any(place.error for place in answer.topic_partitions)}
+        asked = [one for one in asked if one.group_id in refused]
+        if monotonic() > until:
+            raise TimeoutError("a coordinator does not take commits")
 
 
 def fill_redis(url: str) -> None:

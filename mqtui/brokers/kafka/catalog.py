@@ -128,22 +128,23 @@ class KafkaCatalog:
 
 
 def _figures(topics: Mapping[str, Sequence[int]], first: Answers, end: Answers) -> dict[str, tuple[Figure, Figure]]:
-    return {
-        name: (
-            total(count_of(first, end, name, partition) for partition in partitions),
-            total(_come(end.get((name, partition))) for partition in partitions),
-        )
-        for name, partitions in topics.items()
-    }
+    """What each topic holds, and how far its offsets have come."""
+    found: dict[str, tuple[Figure, Figure]] = {}
+    for name, partitions in topics.items():
+        lows = [first.get((name, partition)) for partition in partitions]
+        highs = [end.get((name, partition)) for partition in partitions]
+        pairs = list(zip(lows, highs, strict=True))
+        held = total(count_of(low, high) for low, high in pairs if low != high or not isinstance(low, int))
+        found[name] = held, total(map(_come, highs))
+    return found
 
 
 def _come(end: int | KafkaError | None) -> Figure:
     return about(end, GAPS) if isinstance(end, int) else unknown("not answered" if end is None else said_of(end))
 
 
-def count_of(first: Answers, end: Answers, name: str, partition: int) -> Figure:
+def count_of(low: int | KafkaError | None, high: int | KafkaError | None) -> Figure:
     """Records of one partition: exact where it is empty, else an estimate, since offsets have gaps."""
-    low, high = first.get((name, partition)), end.get((name, partition))
     if isinstance(low, int) and isinstance(high, int):
         return about(high - low, GAPS) if high > low else exact(0)
     refused = next((answer for answer in (low, high) if isinstance(answer, KafkaError)), None)

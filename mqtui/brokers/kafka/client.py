@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
-from mqtui.brokers.kafka.survey import survey
+from mqtui.brokers.kafka.survey import depths, survey
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import Position
@@ -70,6 +70,10 @@ class KafkaBroker:
     async def survey(self) -> Survey:
         """Topics, groups and lags; each partition's offsets are asked once."""
         return await survey(self._connection, self.catalog, self.groups)
+
+    async def depths(self) -> Survey:
+        """The same without what lies behind open transactions, which takes a further round trip."""
+        return await depths(self._connection, self.catalog, self.groups)
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """By offsets, less what the state topic says was handled."""

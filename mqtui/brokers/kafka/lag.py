@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, OffsetSpec
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TOGETHER = 1_000
 """OffsetFetch requests under way at once; librdkafka takes one group a request."""
 
+MANY = 50
+"""Groups that read more topics than all leaders are worth asking for."""
+
 COUNTED = 50_000
 """Records read where a limit lies between the bounds of a lag."""
 
@@ -33,19 +36,20 @@ COUNTING = 10.0
 """Seconds after which counting stops."""
 
 NOT_BEGUN = "a share group that has read nothing yet has no place to count from"
+NOTHING = exact(0)
 NEVER = unknown("no committed offset")
 BOUND = "end minus committed offset: transaction markers, aborted and compacted records are in it"
 Commits: TypeAlias = Mapping[Place, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a group has come in one partition. Offsets; an error or None where the broker does not tell.
 
     `stable` is the last stable offset: what lies between it and `end` is not committed by its writer yet (K8).
     """
 
-    place: Place
+    topic: Ref
+    partition: int
     committed: int | None
     first: int | KafkaError | None
     stable: int | KafkaError | None
@@ -54,40 +58,41 @@ class Progress:
     @property
     def start(self) -> int:
         """Where the group can read on: what was deleted before it was read lies before."""
-        known = [offset for offset in (self.committed, self.first) if isinstance(offset, int)]
-        return max(known, default=0)
-
-    @property
-    def lost(self) -> Figure:
-        """Offsets that the broker deleted before the group read them; markers and gaps are among them."""
-        if self.committed is None or not isinstance(self.first, int):
-            return NOTHING_LOST
-        return at_most(self.first - self.committed, BOUND) if self.first > self.committed else NOTHING_LOST
-
-    @property
-    def uncommitted(self) -> int:
-        """Offsets behind an open transaction that the group has not passed."""
-        if not isinstance(self.end, int) or not isinstance(self.stable, int):
-            return 0
-        return max(0, self.end - max(self.stable, self.start))
-
-    @property
-    def lag(self) -> Figure:
-        """Records the group can still read: none, or at most the distance of the offsets."""
-        if not isinstance(self.end, int):
-            return unknown("not answered" if self.end is None else said_of(self.end))
-        if self.committed is None:
-            return NEVER
-        if self.committed > self.end:
-            return unknown(f"committed {self.committed} lies behind the end {self.end}: the topic was cut or made anew")
-        return at_most(self.end - self.start, BOUND) if self.end > self.start else exact(0)
+        committed = 0 if self.committed is None else self.committed
+        return max(committed, self.first) if isinstance(self.first, int) else committed
 
     def part(self) -> PartitionLag:
-        """The same in the domain's words."""
-        committed = "" if self.committed is None else str(self.committed)
-        end = str(self.end) if isinstance(self.end, int) else ""
-        topic, partition = self.place
-        return PartitionLag(Ref(Kind.TOPIC, topic), partition, committed, end, self.lag, self.lost, self.uncommitted)
+        """The same in the domain's words: what the group can still read, what was deleted before it read that, and
+        what lies behind an open transaction.
+        """
+        committed, end, start = self.committed, self.end, self.start
+        known = isinstance(end, int)
+        lost, uncommitted = NOTHING_LOST, 0
+        if committed is not None:
+            if committed < start:
+                lost = at_most(start - committed, BOUND)
+            if isinstance(end, int) and isinstance(self.stable, int):
+                uncommitted = max(0, end - max(self.stable, start))
+        return PartitionLag(
+            self.topic,
+            self.partition,
+            "" if committed is None else str(committed),
+            str(end) if known else "",
+            self._lag(start),
+            lost,
+            uncommitted,
+        )
+
+    def _lag(self, start: int) -> Figure:
+        """Records the group can still read: none, or at most the distance of the offsets."""
+        committed, end = self.committed, self.end
+        if not isinstance(end, int):
+            return unknown("not answered" if end is None else said_of(end))
+        if committed is None:
+            return NEVER
+        if committed > end:
+            return unknown(f"committed {committed} lies behind the end {end}: the topic was cut or made anew")
+        return at_most(end - start, BOUND) if end > start else NOTHING
 
 
 async def committed(connection: Connection, names: Sequence[str]) -> Mapping[str, Commits | str]:
@@ -185,19 +190,37 @@ class Found:
 
 async def _progress(connection: Connection, groups: Sequence[Ref]) -> Found:
     """Round trips that need not wait for each other go together: the list of groups and what they committed, then the
-    members of those that have any. First and last stable offsets are asked only of partitions where something waits.
+    members of those that have any, then first, last and last stable offsets.
     """
     admin = await connection.opened()
     names = [ref.name for ref in groups]
-    listing, commits = await asyncio.gather(
+    listing, commits, _ = await asyncio.gather(
         connection.ask(admin.list_consumer_groups(request_timeout=ANSWER), "listing groups"),
         committed(connection, names),
+        _learn_leaders(connection, names),
     )
     described = await describe_states(connection, names, listing.valid)
     everywhere = places_of(commits, described)
-    end = await ask_offsets(connection, everywhere, OffsetSpec.latest()) if everywhere else {}
+    first: Answers = {}
+    stable: Answers = {}
+    end: Answers = {}
+    if everywhere:
+        first, stable, end = await asyncio.gather(
+            ask_offsets(connection, everywhere, OffsetSpec.earliest()),
+            ask_offsets(connection, everywhere, OffsetSpec.latest(), committed=True),
+            ask_offsets(connection, everywhere, OffsetSpec.latest()),
+        )
     states = {one.group_id: state_of(one.state.name) for one in listing.valid}
-    return await measure(connection, groups, Found(states, described, commits, {}), end)
+    return measured(groups, Found(states, described, commits, {}), first, stable, end)
+
+
+async def _learn_leaders(connection: Connection, groups: Sequence[str]) -> None:
+    """Have librdkafka ask for all leaders at once, where many groups read: else each question for offsets asks for
+    those of its own topics before.
+    """
+    if len(groups) > MANY:
+        admin = await connection.opened()
+        await connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
 
 
 def places_of(commits: Mapping[str, Commits | str], described: Described) -> list[Place]:
@@ -205,32 +228,36 @@ def places_of(commits: Mapping[str, Commits | str], described: Described) -> lis
     return sorted({place for name, known in commits.items() for place in _places(known, described.get(name))})
 
 
-async def measure(connection: Connection, groups: Sequence[Ref], told: Found, end: Answers) -> Found:
-    """The same with how far each group has come, by ends that were asked after its commits."""
-    commits = told.commits
-    places = {ref: _places(commits[ref.name], told.described.get(ref.name)) for ref in groups}
-    waiting = sorted(
-        {place for ref in groups for place in places[ref] if _waits(commits[ref.name], place, end.get(place))}
+def waiting_places(told: Found, end: Answers) -> list[Place]:
+    """The partitions in which something lies behind what a group committed, by ends that were asked after."""
+    return sorted(
+        {
+            place
+            for commits in told.commits.values()
+            if not isinstance(commits, str)
+            for place, at in commits.items()
+            if isinstance(last := end.get(place), int) and at < last
+        }
     )
-    first: Answers = {}
-    stable: Answers = {}
-    if waiting:
-        first, stable = await asyncio.gather(
-            ask_offsets(connection, waiting, OffsetSpec.earliest()),
-            ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True),
-        )
-
-    def of(ref: Ref, place: Place) -> Progress:
-        known = commits[ref.name]
-        at = None if isinstance(known, str) else known.get(place)
-        return Progress(place, at, first.get(place), stable.get(place), end.get(place))
-
-    return replace(told, progress={ref: [of(ref, place) for place in places[ref]] for ref in groups})
 
 
-def _waits(commits: Commits | str, place: Place, end: int | KafkaError | None) -> bool:
-    at = None if isinstance(commits, str) else commits.get(place)
-    return at is not None and isinstance(end, int) and at < end
+def measured(groups: Sequence[Ref], told: Found, first: Answers, stable: Answers, end: Answers) -> Found:
+    """The same with how far each group has come, by ends that were asked after its commits."""
+    topics: dict[str, Ref] = {}
+    progress: dict[Ref, list[Progress]] = {}
+    for ref in groups:
+        commits = told.commits[ref.name]
+        known: Commits = {} if isinstance(commits, str) else commits
+        rows = progress[ref] = []
+        for place in _places(commits, told.described.get(ref.name)):
+            name, partition = place
+            topic = topics.get(name)
+            if topic is None:
+                topic = topics[name] = Ref(Kind.TOPIC, name)
+            rows.append(
+                Progress(topic, partition, known.get(place), first.get(place), stable.get(place), end.get(place))
+            )
+    return replace(told, progress=progress)
 
 
 def _places(commits: Commits | str, told: ConsumerGroupDescription | str | None) -> list[Place]:
@@ -245,10 +272,10 @@ def _count_all(connection: Connection, progress: Sequence[Progress]) -> list[Par
     """Topic by topic, with one budget of records and time. Blocks."""
     parts: list[PartitionLag] = []
     left, until = COUNTED, time.monotonic() + COUNTING
-    for topic in dict.fromkeys(one.place[0] for one in progress):
-        wanted = [one for one in progress if one.place[0] == topic]
+    for topic in dict.fromkeys(one.topic.name for one in progress):
+        wanted = [one for one in progress if one.topic.name == topic]
         counts, left = _count(connection, topic, wanted, left, until)
-        parts += [_counted(one, counts.get(one.place[1])) for one in wanted]
+        parts += [_counted(one, counts.get(one.partition)) for one in wanted]
     return parts
 
 
@@ -258,8 +285,8 @@ def _count(
     """By partition how many records were read and up to which offset; and what is left of the budget. Blocks."""
     from mqtui.brokers.kafka.cursor import Cursor
 
-    starts = {one.place[1]: one.start for one in wanted if one.lag.number}
-    ends = {one.place[1]: one.stable for one in wanted if isinstance(one.stable, int)}
+    starts = {one.partition: one.start for one in wanted if one.part().lag.number}
+    ends = {one.partition: one.stable for one in wanted if isinstance(one.stable, int)}
     starts = {number: start for number, start in starts.items() if number in ends}
     found = {number: (0, max(start, ends[number])) for number, start in starts.items() if start >= ends[number]}
     cursor = Cursor(connection, "lag", topic, starts, ends, ahead=min(budget, 10_000))

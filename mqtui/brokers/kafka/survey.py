@@ -3,47 +3,85 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups, Told
-from mqtui.brokers.kafka.lag import Found, measure, places_of
-from mqtui.brokers.kafka.offsets import Answers, ask_offsets
+from mqtui.brokers.kafka.lag import Found, measured, places_of, waiting_places
+from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
 
 NOBODY = Told((), Found({}, {}, {}, {}), ())
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked: partitions by topic, groups with their commits, and first and last offsets of all partitions."""
+
+    partitions: Mapping[str, Sequence[int]]
+    told: Told
+    shared: Sequence[Group]
+    share_lags: Sequence[GroupLag]
+    first: Answers
+    end: Answers
+
+    def survey(self, catalog: KafkaCatalog, stable: Answers) -> Survey:
+        """The same in the domain's words."""
+        refs = [group.ref for group in self.told.groups]
+        facts = measured(refs, self.told.facts, self.first, stable, self.end)
+        return Survey(
+            Inventory(tuple(catalog.counted(self.partitions, self.first, self.end))),
+            Inventory((*self.told.groups, *self.shared), tuple(self.told.untold)),
+            (*map(facts.lag, refs), *self.share_lags),
+        )
+
+
 async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """Topics, then groups, then the offsets of all partitions, for both. The list of topics goes first: it tells
-    librdkafka which brokers are gone, and groups are not waited for where nobody is.
+    """Topics with their depths, groups, and lags with what lies behind open transactions.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
+    asked = await _ask(connection, catalog, groups)
+    waiting = waiting_places(asked.told.facts, asked.end)
+    stable: Answers = {}
+    if waiting:
+        stable = await ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True)
+    return asked.survey(catalog, stable)
+
+
+async def depths(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
+    """The same, but for what lies behind open transactions: it is in no depth and in no backlog.
+
+    Raises:
+        CannotConnect, BrokerTrouble: nobody answers.
+    """
+    return (await _ask(connection, catalog, groups)).survey(catalog, {})
+
+
+async def _ask(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Asked:
+    """Topics, then groups beside the first offsets, then the last ones: what is committed is asked before (K14).
+
+    The list of topics goes first: it tells librdkafka which brokers are gone, and groups are not waited for where
+    nobody is.
+    """
     partitions = await catalog.partitions()
-    told, shared, share_lags = await _groups(groups)
-    everywhere = {(name, number) for name, numbers in partitions.items() for number in numbers}
-    everywhere.update(places_of(told.facts.commits, told.facts.described))
-    places = sorted(everywhere)
-    first: Answers = {}
-    end: Answers = {}
-    if places:
-        first, end = await asyncio.gather(
-            ask_offsets(connection, places, OffsetSpec.earliest()), ask_offsets(connection, places, OffsetSpec.latest())
-        )
-    refs = [group.ref for group in told.groups]
-    facts = await measure(connection, refs, told.facts, end)
-    lags = [facts.lag(ref) for ref in refs]
-    return Survey(
-        Inventory(tuple(catalog.counted(partitions, first, end))),
-        Inventory((*told.groups, *shared), tuple(told.untold)),
-        (*lags, *share_lags),
+    places = [(name, number) for name, numbers in partitions.items() for number in numbers]
+    first, (told, shared, share_lags) = await asyncio.gather(
+        _offsets(connection, places, OffsetSpec.earliest()), _groups(groups)
     )
+    more = set(places_of(told.facts.commits, told.facts.described)).difference(places)
+    end = await _offsets(connection, [*places, *sorted(more)], OffsetSpec.latest())
+    return Asked(partitions, told, shared, share_lags, first, end)
+
+
+async def _offsets(connection: Connection, places: Sequence[Place], spec: OffsetSpec) -> Answers:
+    return await ask_offsets(connection, places, spec) if places else {}
 
 
 async def _groups(groups: KafkaGroups) -> tuple[Told, list[Group], list[GroupLag]]:

@@ -65,6 +65,10 @@ class RabbitBroker:
         """Queues, streams and exchanges with what waits; each is listed once."""
         return await self.catalog.survey()
 
+    async def depths(self) -> Survey:
+        """The same: a queue tells both at once."""
+        return await self.survey()
+
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """What is ready by the listing; a queue of which that is a sample only is asked itself, where they are few."""
         sampled = [row for row in rows if row.ref.kind is Kind.QUEUE and row.backlog.sort is not Sort.EXACT]
