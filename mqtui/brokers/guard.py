@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Consent, Policy, check, strictest
 
 if TYPE_CHECKING:
     from mqtui.brokers.bound import BoundWriter
-    from mqtui.brokers.port import Adapter, AuditLog
+    from mqtui.brokers.port import Adapter
     from mqtui.domain.plan import Plan
 
 
@@ -26,6 +26,20 @@ class GrantedPermit:
 async def nobody_else() -> Sequence[Policy]:
     """No further profile names the broker."""
     return ()
+
+
+class AuditLog(Protocol):
+    """Where writes are noted before they are made."""
+
+    def begin(self, plan: Plan, policy: Policy) -> None:
+        """On disk when it returns.
+
+        Raises:
+            StorageFailed: it could not be kept, so nothing may be written to the broker.
+        """
+
+    def end(self, plan: Plan, policy: Policy, result: str) -> None:
+        """How it ended."""
 
 
 class Guard:

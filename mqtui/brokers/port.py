@@ -23,7 +23,6 @@ from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Invento
 if TYPE_CHECKING:
     from mqtui.domain.convoy import Carried, Lane, Lanes, Places
     from mqtui.domain.plan import Plan, Step, StepResult
-    from mqtui.domain.policy import Policy
     from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
 
 Batch: TypeAlias = Sequence[Message]
@@ -36,7 +35,7 @@ class Catalog(Protocol):
         """The broker as a whole."""
 
     def destinations(self) -> AsyncGenerator[Page[Destination]]:
-        """All destinations: names first, then the same rows again with depths."""
+        """All destinations: names, perhaps an empty page before depths are asked for, then the same rows with those."""
 
     async def locate(self, ref: Ref) -> Destination:
         """One destination as it is found: its kind and partitions, without figures that must be asked for (C14).
@@ -77,6 +76,18 @@ class Reader(Protocol):
 
         Raises:
             Unsupported: a queue can't be followed (C10).
+        """
+
+
+@runtime_checkable
+class ReadsNewest(Protocol):
+    """A reader that reads the newest message of many destinations with as few requests as of one, at no price."""
+
+    async def newest(self, refs: Sequence[Ref]) -> Mapping[Ref, Message | None]:
+        """By destination; None where there is none. A destination that can't be read is left out.
+
+        Raises:
+            CannotConnect: no conversation.
         """
 
 
@@ -177,11 +188,7 @@ class Broker(Protocol):
         """
 
     async def depths(self) -> Survey:
-        """The same as far as depth and backlog of destinations need it: what else is told of lags may be left out.
-
-        Raises:
-            CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
-        """
+        """The same as far as depth and backlog of destinations need it. Raises as `survey`."""
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """How many letters nobody has handled lie in each of these rows of a listing. A light question, for every poll.
@@ -347,20 +354,6 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Give everything back and close all connections."""
-
-
-class AuditLog(Protocol):
-    """Where writes are noted before they are made."""
-
-    def begin(self, plan: Plan, policy: Policy) -> None:
-        """On disk when it returns.
-
-        Raises:
-            StorageFailed: it could not be kept, so nothing may be written to the broker.
-        """
-
-    def end(self, plan: Plan, policy: Policy, result: str) -> None:
-        """How it ended."""
 
 
 class CountsSeen(Protocol):

@@ -55,7 +55,8 @@ async def _places(output: Output, target: str, every: Consent | None) -> int:
         if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
             output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
-        return await deadletters.find(session, known(session.profile).conventions, search)
+        found = await deadletters.find(session, known(session.profile).conventions, search)
+        return await deadletters.with_readers(session, found) if output.json else found
 
     looked = await look_at_each(output, target, look)
     if output.json:

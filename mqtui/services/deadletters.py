@@ -17,21 +17,22 @@ from mqtui.domain.span import Price, Span
 from mqtui.domain.topology import Destination, Group
 from mqtui.services.browse import Look, destinations, spend_plan
 from mqtui.services.header_search import HeaderSearch
-from mqtui.services.letters import Grouping, group
 from mqtui.services.origins import RouteCounter, ladder_of, named_stage, remember_routes, settle_origin
-from mqtui.services.redrive.preview import unhandled
 from mqtui.services.session import Session
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A destination that holds dead letters. `letters` are those nobody handled; `told_by` says how it was known."""
+    """A destination that holds dead letters. `letters` are those nobody handled; `told_by` says how it was known.
+
+    `readers` is None where nobody asked for them, or the broker does not tell.
+    """
 
     ref: Ref
     letters: Figure
     origins: tuple[Ref, ...]
     told_by: str
-    readers: tuple[str, ...] = ()
+    readers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +147,32 @@ async def classify(broker: BrokerKind, conventions: Conventions, everything: Seq
 async def count(
     session: Session, candidates: Candidates, search: HeaderSearch, groups: Sequence[Group] | None = None
 ) -> Found:
-    """The places among candidates with their letters, and who reads them: by these groups, else the broker is asked."""
+    """The places among candidates with their letters, and who reads them as far as these groups tell.
+
+    Of places that only headers tell of the broker is asked who reads them: a list of all groups is dear.
+    """
     told = search.told(candidates.nameless, candidates.unsure)
     findings = dict(candidates.known) | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
     rows = [candidates.rows[ref] for ref in findings]
-    readers = await _readers(session, rows) if groups is None else readers_among(groups, rows)
-    rows = [row for row in rows if row.ref in candidates.known or not readers[row.ref]]
+    doubtful = [row.ref for row in rows if row.ref not in candidates.known]
+    readers = await _readers(session, doubtful) if groups is None else readers_among(groups, rows)
+    rows = [row for row in rows if row.ref in candidates.known or not readers.get(row.ref)]
     letters = await session.broker.count_letters(rows)
-    places = [Place(ref, figure, *findings[ref], readers[ref]) for ref, figure in letters.items()]
+    places = [Place(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
     stages = sorted(candidates.stages.items())
     waiting = tuple(Stage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
     return Found(tuple(places), waiting, search.not_looked_into(candidates.unsure))
 
 
-async def _readers(session: Session, rows: Sequence[Destination]) -> Mapping[Ref, tuple[str, ...]]:
-    refs = [row.ref for row in rows]
+async def with_readers(session: Session, found: Found) -> Found:
+    """The same, each place with those that read it, from one list of all groups."""
+    readers = await _readers(session, [place.ref for place in found.places])
+    return replace(found, places=tuple(replace(place, readers=readers.get(place.ref)) for place in found.places))
+
+
+async def _readers(session: Session, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    """Who reads each; none of them where the broker does not tell."""
     if not refs:
         return {}
     try:
@@ -169,7 +180,7 @@ async def _readers(session: Session, rows: Sequence[Destination]) -> Mapping[Ref
     except CannotConnect:
         raise
     except MqtuiError:
-        return dict.fromkeys(refs, ())
+        return {}
 
 
 def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mapping[Ref, tuple[str, ...]]:
@@ -199,6 +210,9 @@ async def causes(session: Session, ref: Ref, price: Price, conventions: Conventi
     Raises:
         Refused, NeedsConsent: the price can't be paid, or was not agreed to.
     """
+    from mqtui.services.letters import Grouping, group  # what only finds places groups no letters
+    from mqtui.services.redrive.preview import unhandled
+
     source = await session.broker.snapshot(ref)
     conventions = await settle_origin(session, ref, conventions)
     if not price.lends:

@@ -8,12 +8,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 
-from mqtui.brokers.port import Batch
+from mqtui.brokers.port import Batch, ReadsNewest
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
-from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.errors import CannotConnect, MqtuiError, NeedsConsent
+from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.span import Edge, Span
 from mqtui.domain.topology import NOT_ASKED, Destination
 from mqtui.services.browse import Look, spend_plan
@@ -118,6 +119,22 @@ class HeaderSearch:
     async def _looked(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
     ) -> list[tuple[Destination, Finding | None]]:
+        reader = session.broker.reader
+        if rows and isinstance(reader, ReadsNewest):
+            try:
+                newest = await reader.newest([row.ref for row in rows])
+            except CannotConnect:
+                raise
+            except MqtuiError:
+                return []  # they count as not looked into
+            kind = session.broker.kind
+            return [(row, _finding(kind, conventions, row.ref, newest[row.ref])) for row in rows if row.ref in newest]
+        return await self._looked_alone(session, conventions, rows)
+
+    async def _looked_alone(
+        self, session: Session, conventions: Conventions, rows: Sequence[Destination]
+    ) -> list[tuple[Destination, Finding | None]]:
+        """The same where each destination is a question of its own, perhaps with a price."""
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def look(row: Destination) -> tuple[Destination, Finding | None] | None:
@@ -141,17 +158,7 @@ class HeaderSearch:
         async with aclosing(self._newest(session, ref)) as batches:
             async for batch in batches:
                 for message in batch:
-                    layout = conventions.layout(message)
-                    if not layout.convention or layout.convention == OWN:
-                        continue
-                    came_from = origin(message, conventions)
-                    if came_from is not None and came_from.ref == ref:
-                        return None
-                    if came_from is None or came_from.by_name:
-                        if conventions.by_name(session.broker.kind, ref.name):
-                            return None
-                        return Finding((), f"{layout.convention} headers")
-                    return Finding((came_from.ref,), f"{layout.convention} headers")
+                    return _finding(session.broker.kind, conventions, ref, message)
         return None
 
     async def _newest(self, session: Session, ref: Ref) -> AsyncGenerator[Batch]:
@@ -164,6 +171,23 @@ class HeaderSearch:
             async with session.guard.writing(plan, self._consent) as writer:
                 async for batch in writer.borrow(ref, 1):
                     yield batch
+
+
+def _finding(kind: BrokerKind, conventions: Conventions, ref: Ref, newest: Message | None) -> Finding | None:
+    """What the newest message of a destination tells of it."""
+    if newest is None:
+        return None
+    layout = conventions.layout(newest)
+    if not layout.convention or layout.convention == OWN:
+        return None
+    came_from = origin(newest, conventions)
+    if came_from is not None and came_from.ref == ref:
+        return None
+    if came_from is None or came_from.by_name:
+        if conventions.by_name(kind, ref.name):
+            return None
+        return Finding((), f"{layout.convention} headers")
+    return Finding((came_from.ref,), f"{layout.convention} headers")
 
 
 def _end_of(row: Destination) -> float | None:

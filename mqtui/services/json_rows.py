@@ -124,7 +124,7 @@ def place_row(place: Place) -> Json:
     """A destination that holds dead letters; `letters` are those nobody handled."""
     row = _named(place.ref)
     row |= {"origins": [shown_name(ref.name) for ref in place.origins], "known_by": place.told_by}
-    row |= {"readers": [shown_name(name) for name in place.readers]}
+    row |= {"readers": None if place.readers is None else [shown_name(name) for name in place.readers]}
     return add_figures(row, letters=place.letters)
 
 

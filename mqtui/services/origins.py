@@ -13,6 +13,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
 from time import time
+from typing import TYPE_CHECKING
 
 from mqtui.domain.body_envelope import open_envelope
 from mqtui.domain.convention import Conventions
@@ -21,12 +22,14 @@ from mqtui.domain.destination_names import NamedOrigin
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound, StorageFailed
 from mqtui.domain.ladder import Ladder, climb
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import destinations
 from mqtui.services.session import Session
-from mqtui.state.origins import OriginsSeen, Sighting
+
+if TYPE_CHECKING:
+    from mqtui.domain.redrive import Source
+    from mqtui.state.origins import Sighting
 
 NOTHING = NamedOrigin("", Kind.QUEUE, "")
 
@@ -142,6 +145,8 @@ class RouteCounter:
     def sighting(self) -> Sighting:
         """What was counted, as of now."""
         routes, keys, doubts = dict(self._routes), dict(self._keys), dict(self._doubts)
+        from mqtui.state.origins import Sighting
+
         return Sighting(int(time() * 1000), self.letters, routes, keys, self._opened, doubts)
 
 
@@ -167,10 +172,14 @@ def _key(session: Session, source: Source) -> str:
 
 
 def _write(queue: str, seen: Sighting) -> None:
+    from mqtui.state.origins import OriginsSeen
+
     with closing(OriginsSeen()) as kept:
         kept.set(queue, seen)
 
 
 def _read(queue: str) -> Sighting | None:
+    from mqtui.state.origins import OriginsSeen
+
     with closing(OriginsSeen()) as kept:
         return kept.get(queue)

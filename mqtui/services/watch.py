@@ -162,7 +162,7 @@ class Watch:
         names: dict[Ref, Destination] = {}
         async with aclosing(self.session.broker.catalog.destinations()) as pages:
             async for page in pages:
-                if any(row.ref in names for row in page.items):
+                if names and (not page.items or any(row.ref in names for row in page.items)):
                     return
                 names |= {row.ref: row for row in page.items}
                 seen.destinations = in_order(names.values())

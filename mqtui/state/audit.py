@@ -34,7 +34,7 @@ def no_key() -> bytes | None:
 
 
 class Audit:
-    """The audit of this machine, appended to by every process of this user. The shape is `brokers.port.AuditLog`.
+    """The audit of this machine, appended to by every process of this user. The shape is `brokers.guard.AuditLog`.
 
     Its end is kept in the journal of runs beside it. A new line follows the one that the journal knows as the last,
     whatever the file ends with: what is missing or was slipped in shows for ever.

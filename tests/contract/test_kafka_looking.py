@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Producer
 from kafka import KafkaProducer
 
-from mqtui.brokers.port import Adapter
+from mqtui.brokers.port import Adapter, ReadsNewest
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.figure import Sort
@@ -70,6 +70,33 @@ async def test_a_look_ends_at_the_last_stable_offset(stage: Stage, adapter: Adap
     assert len(await asyncio.wait_for(Run(adapter, source, target).all(), 20)) == 3
     writer.commit_transaction(30)
     assert len(await read(adapter, source)) == 7
+
+
+async def test_the_newest_of_many_topics_are_those_of_a_look_at_each(
+    stage: Stage, adapter: Adapter, writer: Producer
+) -> None:
+    """Behind markers, aborted and not yet committed records, over partitions; a topic that is not there is left out."""
+    plain, marked, empty, hidden = (stage.topic(stem, 3) for stem in ("plain", "marked", "empty", "hidden"))
+    stage.fill(plain, 10, partitions=3)
+    stage.fill(marked, 4, partitions=2)
+    for ref in (marked, hidden):
+        for number in range(7):
+            writer.begin_transaction()
+            writer.produce(ref.name, b"not this", b"k", number % 2)
+            writer.flush(30)
+            writer.abort_transaction(30)
+    writer.begin_transaction()
+    writer.produce(plain.name, b"not yet", b"k", 2)
+    writer.flush(30)
+    gone = Ref(Kind.TOPIC, f"{stage.prefix}.gone")
+    reader = adapter.broker.reader
+    assert isinstance(reader, ReadsNewest)
+    found = await reader.newest([plain, marked, empty, hidden, gone, Ref(Kind.QUEUE, "other")])
+    writer.abort_transaction(30)
+    alone = {ref: await read(adapter, ref, Span(Edge.NEWEST), limit=1) for ref in (plain, marked, empty, hidden)}
+    assert found == {ref: messages[0] if messages else None for ref, messages in alone.items()}
+    assert [found[ref] is None for ref in (plain, marked, empty, hidden)] == [False, False, True, True]
+    assert gone.name not in stage.names()
 
 
 async def test_a_look_ends_behind_markers_and_aborted_records(stage: Stage, adapter: Adapter, writer: Producer) -> None:

@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.shop.connections import amqp_connection, kafka_settings, redis_client
+from mqtui.services import deadletters
 from mqtui.services.conventions import known
 from mqtui.services.session import opened
 from mqtui.services.watch import Watch
@@ -47,17 +48,27 @@ async def polled(url: str, asked: Callable[[], Seen]) -> AsyncIterator[tuple[Wat
 
 
 async def test_a_poll_of_kafka(brokers: Brokers) -> None:
-    """Topics, groups, commits and offsets once; no consumer, no connection, whatever lies in dead letters."""
+    """Topics, groups, commits and offsets once; no consumer, no connection, whatever lies in dead letters. Before, all
+    topics are looked into by one consumer, and where only names tell of letters nobody asks for groups.
+    """
     (port,) = free_ports(1)
     url = brokers.servers.start_kafka("polled", listeners={"counted": f"PLAINTEXT@127.0.0.1:{port}"})
     behind = brokers.servers.ports("polled")["counted"]
     with closing(CountingProxy(("127.0.0.1", behind), kafka_requests, port)) as proxy:
         fill_kafka(url)
+        proxy.take()
+        async with opened(f"kafka://127.0.0.1:{port}") as session:
+            letters = await deadletters.find(session, known().conventions)
+        first = proxy.take()
         async with polled(f"kafka://127.0.0.1:{port}", proxy.take) as (watch, polls):
             seen = await anext(polls())
     brokers.servers.discard("polled")
     assert {place.ref.name for place in watch.seen.places} == {f"t{number}.DLT" for number in range(LETTERS)}
     assert {place.letters.number for place in watch.seen.places} == {1}
+    assert len(letters.places) == LETTERS
+    assert letters.not_looked_into == 0
+    assert first.connections <= 6
+    assert (first.requests["OffsetFetch"], first.requests.total() <= 40) == (0, True), first.requests
     assert len(watch.seen.groups) == GROUPS
     asked = seen.requests
     assert seen.connections == 0

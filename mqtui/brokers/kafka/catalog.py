@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.kafka_python import release
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
-from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, topic_name
+from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, state_topic, topic_name
 from mqtui.domain.figure import Figure, Sort, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Cluster, Destination, Page
@@ -63,8 +64,9 @@ class KafkaCatalog:
         for number, page in enumerate(pages):
             rows = tuple(self._row(name, len(partitions[name])) for name in page)
             yield Page(rows, f"names {number}".encode())
+        yield Page((), b"counts")
+        counts = await self._counts(partitions)
         for number, page in enumerate(pages):
-            counts = await self._counts({name: partitions[name] for name in page})
             rows = tuple(self._row(name, len(partitions[name]), counts[name]) for name in page)
             last = number == len(pages) - 1
             yield Page(rows, None if last else f"counts {number}".encode())
@@ -101,8 +103,10 @@ class KafkaCatalog:
     async def _counts(self, topics: Mapping[str, Sequence[int]]) -> dict[str, tuple[Figure, Figure]]:
         """What each topic holds, and how far its offsets have come."""
         places = [(name, partition) for name, partitions in topics.items() for partition in partitions]
-        first = await ask_offsets(self._connection, places, OffsetSpec.earliest())
-        end = await ask_offsets(self._connection, places, OffsetSpec.latest())
+        first, end = await asyncio.gather(
+            ask_offsets(self._connection, places, OffsetSpec.earliest()),
+            ask_offsets(self._connection, places, OffsetSpec.latest()),
+        )
         return _figures(topics, first, end)
 
     def _row(
@@ -112,7 +116,7 @@ class KafkaCatalog:
         counts: tuple[Figure, Figure] | None = None,
         facts: Mapping[str, str | int | bool | None] | None = None,
     ) -> Destination:
-        own = name == f"{self._connection.prefix}.state"
+        own = name == state_topic(self._connection.prefix)
         made = Destination(
             Ref(Kind.TOPIC, name),
             "topic",

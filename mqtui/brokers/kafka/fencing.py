@@ -19,10 +19,10 @@ from mqtui.brokers.kafka.state import (
     holder_record,
     read_holder,
     read_state,
-    state_topic,
     transactional_id,
     watch_holder,
 )
+from mqtui.brokers.kafka.topics import state_topic
 from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
 from mqtui.domain.times import written_time
 

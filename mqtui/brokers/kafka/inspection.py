@@ -13,9 +13,9 @@ from confluent_kafka.admin import AclOperation, OffsetSpec
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
 from mqtui.brokers.kafka.kafka_python import transaction
 from mqtui.brokers.kafka.offsets import ask_offsets, numbers, why_missing
-from mqtui.brokers.kafka.state import LAPSES, state_topic, transactional_id
+from mqtui.brokers.kafka.state import LAPSES, transactional_id
 from mqtui.brokers.kafka.target_checks import target_risks
-from mqtui.brokers.kafka.topics import Topic, configs, describe, topic_name
+from mqtui.brokers.kafka.topics import Topic, configs, describe, state_topic, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
-from mqtui.brokers.kafka.state import State, read_on, state_topic
-from mqtui.brokers.kafka.topics import Topic, describe_each, topic_name
+from mqtui.brokers.kafka.topics import Topic, describe_each, state_topic, topic_name
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Destination
+
+if TYPE_CHECKING:
+    from mqtui.brokers.kafka.state import State
 
 
 class LetterCounter:
@@ -46,6 +50,8 @@ class LetterCounter:
         return found | await self._less_handled([topic for topic in topics if self._states[topic.identity].partitions])
 
     async def _read_on(self, kept: Topic, topics: Sequence[Topic]) -> None:
+        from mqtui.brokers.kafka.state import State, read_on  # most clusters have no state topic
+
         wanted = {topic.identity for topic in topics}
         if kept.identity != self._read_in or not wanted <= self._states.keys():
             self._read_in, self._read_to = kept.identity, 0
@@ -63,8 +69,10 @@ class LetterCounter:
         if not topics:
             return {}
         places = [(topic.name, number) for topic in topics for number in topic.partitions]
-        first = await ask_offsets(self._connection, places, OffsetSpec.earliest())
-        end = await ask_offsets(self._connection, places, OffsetSpec.latest(), committed=True)
+        first, end = await asyncio.gather(
+            ask_offsets(self._connection, places, OffsetSpec.earliest()),
+            ask_offsets(self._connection, places, OffsetSpec.latest(), committed=True),
+        )
         return {
             Ref(Kind.TOPIC, topic.name): _unhandled(topic, self._states[topic.identity], first, end) for topic in topics
         }

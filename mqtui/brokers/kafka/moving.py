@@ -18,8 +18,9 @@ from mqtui.brokers.kafka.freight import Freight, Letters, Parcels, Transfers
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import refused
 from mqtui.brokers.kafka.sending import Outbox, Word, receipt_of
-from mqtui.brokers.kafka.state import Stamp, State, read_handlers, records_of, state_topic
+from mqtui.brokers.kafka.state import Stamp, State, read_handlers, records_of
 from mqtui.brokers.kafka.topic_limits import TopicLimits
+from mqtui.brokers.kafka.topics import state_topic
 from mqtui.domain.convoy import Carried, Places, TakenOver
 from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message

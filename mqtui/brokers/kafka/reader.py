@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka.admin import OffsetSpec
@@ -11,6 +11,7 @@ from confluent_kafka.admin import OffsetSpec
 from mqtui.brokers.kafka.catalog import GAPS
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.feed import Feed
+from mqtui.brokers.kafka.newest import read_newest
 from mqtui.brokers.kafka.offsets import NOBODY, ask_offsets, numbers, why_missing
 from mqtui.brokers.kafka.picking import Pick, pick
 from mqtui.brokers.kafka.tail import following
@@ -18,7 +19,7 @@ from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotFound
 from mqtui.domain.figure import about, exact
-from mqtui.domain.message import Offset
+from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
@@ -107,6 +108,10 @@ class KafkaReader:
                 yield batch
         finally:
             feed.close()
+
+    async def newest(self, refs: Sequence[Ref]) -> Mapping[Ref, Message | None]:
+        """The newest committed record of each topic, by one consumer."""
+        return await read_newest(self._connection, refs)
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Records that become readable from now on."""

@@ -27,7 +27,7 @@ from mqtui.brokers.kafka.errors import translate
 from mqtui.brokers.kafka.marks import Marks
 from mqtui.brokers.kafka.offsets import collect, numbers
 from mqtui.brokers.kafka.presence import Presence
-from mqtui.brokers.kafka.topics import described
+from mqtui.brokers.kafka.topics import described, state_topic
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import Handled, Holder
 
@@ -47,11 +47,6 @@ AHEAD = -5.0
 SETTLING = 45.0
 """Seconds to wait for foreign transactions in the state topic: a killed run's is ended after 15 s, looked for every
 10 s (transaction.abort.timed.out.transaction.cleanup.interval.ms)."""
-
-
-def state_topic(prefix: str) -> str:
-    """The name of the state topic (C9)."""
-    return f"{prefix}.state"
 
 
 def transactional_id(prefix: str, identity: str) -> str:

@@ -15,9 +15,9 @@ from mqtui.brokers.kafka.fencing import Hold
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets, numbers
 from mqtui.brokers.kafka.presence import here, person
 from mqtui.brokers.kafka.publisher import BATCH_BYTES
-from mqtui.brokers.kafka.state import Stamp, records_of, state_topic
+from mqtui.brokers.kafka.state import Stamp, records_of
 from mqtui.brokers.kafka.threads import apart, finished
-from mqtui.brokers.kafka.topics import Topic, describe, topic_name
+from mqtui.brokers.kafka.topics import Topic, describe, state_topic, topic_name
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Offset

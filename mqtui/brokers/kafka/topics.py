@@ -60,6 +60,11 @@ def topic_name(ref: Ref) -> str:
     return ref.name
 
 
+def state_topic(prefix: str) -> str:
+    """The name of the topic in which runs keep what they handled (C9)."""
+    return f"{prefix}.state"
+
+
 async def describe(connection: Connection, name: str) -> Topic:
     """One topic.
 

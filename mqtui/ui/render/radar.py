@@ -58,7 +58,7 @@ class Radar:
             (spark(item.trend, 15, self._bars), "dead"),
             (", ".join(ref.name for ref in place.origins) or "?", "muted"),
             (place.told_by, "muted"),
-            (", ".join(place.readers) or "nobody", "warn" if place.readers else "muted"),
+            (_readers(place), "warn" if place.readers else "muted"),
         )
 
     def sign(self, item: RadarLine) -> Cell:
@@ -84,9 +84,15 @@ class Radar:
             "new": item.arrived,
             "of": " ".join(ref.name for ref in item.place.origins),
             "by": item.place.told_by,
-            "readers": len(item.place.readers),
+            "readers": None if item.place.readers is None else len(item.place.readers),
         }
         return known.get(key)
+
+
+def _readers(place: Letters) -> str:
+    if place.readers is None:
+        return "?"
+    return ", ".join(place.readers) or "nobody"
 
 
 def sentence(item: RadarLine) -> str:
