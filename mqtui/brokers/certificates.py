@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from mqtui.brokers.options import setting
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import TlsRefused
 
@@ -33,7 +34,7 @@ def refused_certificate(
         return TlsRefused(
             f"The issuer of the certificate of {where} is not known",
             f"{by}{trusted} do not vouch for it ({error.verify_message})",
-            "Set tls.ca to a PEM file with the certificate of its issuer.",
+            f"{setting({'tls.ca': 'FILE'})}: a PEM file with the certificate of its issuer.",
         )
     return TlsRefused(
         f"The certificate of {where} is refused", error.verify_message, "See tls.ca, tls.server-name and tls.verify."
@@ -43,8 +44,10 @@ def refused_certificate(
 def _other_name(where: str, asked: str, names: list[str]) -> TlsRefused:
     has = f"It is for {', '.join(names[:MOST_NAMES])}" if names else "It names no host"
     has += f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    hint = f"Use a name it has in the URL, or set tls.server-name={names[0]}." if names else "See tls.server-name."
-    return TlsRefused(f"The certificate of {where} has another name", f"{has}, not for {asked}.", hint)
+    right = (
+        f"{setting({'tls.server-name': names[0]})}, if this is the right server." if names else "See tls.server-name."
+    )
+    return TlsRefused(f"The certificate of {where} has another name", f"{has}, not for {asked}.", right)
 
 
 def _other_time(where: str, found: x509.Certificate | None, error: ssl.SSLCertVerificationError) -> TlsRefused:

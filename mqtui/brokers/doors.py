@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from mqtui.brokers.options import setting
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import MqtuiError, TlsRefused, Unreachable
 
@@ -50,6 +51,11 @@ API_VERSIONS = struct.pack(">ihhih", 15, 18, 0, 7, 5) + b"mqtui"
 """Kafka's first request: size, key 18, version 0, correlation id 7, client id."""
 
 
+def shown(host: str, port: int) -> str:
+    """Host and port."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """One place that was tried: which protocol, and the TLS that was asked for (None: none)."""
@@ -62,7 +68,7 @@ class Door:
     @property
     def shown(self) -> str:
         """Host and port."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return shown(self.host, self.port)
 
     def scheme(self, *, tls: bool) -> str:
         """The scheme of its URL."""
@@ -103,7 +109,7 @@ def recognise(places: Sequence[Door]) -> MqtuiError | None:
         if _no_answer(door) is not None:
             continue
         spoken = _spoken(door)
-        if spoken in ("", door.protocol) or (spoken == "TLS" and door.tls is not None):
+        if spoken in ("", "TLS" if door.tls is not None else door.protocol):
             return None
         cause = _without_tls(door, spoken) if door.tls is None else _no_tls(door, spoken)
         if cause is not None:
@@ -194,7 +200,7 @@ def _alert(door: Door, tls: Tls, error: ssl.SSLError) -> MqtuiError | None:
         return TlsRefused(
             f"{door.shown} wants a certificate of this client",
             str(error.reason).replace("_", " ").lower(),
-            "Set tls.cert and tls.key to PEM files with the certificate and its private key.",
+            f"{setting({'tls.cert': 'FILE', 'tls.key': 'FILE'})}: PEM files with the certificate and its private key.",
         )
     if tls.cert and "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
         return TlsRefused(
@@ -212,9 +218,20 @@ def _alert(door: Door, tls: Tls, error: ssl.SSLError) -> MqtuiError | None:
 
 
 def _another(door: Door, spoken: str, *, tls: bool) -> MqtuiError:
-    right = f" {SCHEMES[spoken][tls]}://" if spoken in SCHEMES else ""
-    hint = f"Write{right} for it, or give the port of the other broker." if right else "Give the broker's port."
-    return Unreachable(f"{door.shown} speaks {spoken}, not {door.protocol}", "", hint)
+    return Unreachable(f"{door.shown} speaks {spoken}, not {door.protocol}", "", _way_to(door, spoken, tls=tls))
+
+
+def _way_to(door: Door, spoken: str, *, tls: bool) -> str:
+    """What to write for a port of another protocol."""
+    if door.protocol == "HTTP":
+        return "The option management is the URL of RabbitMQ's management API, whose port is 15672 where none was set."
+    if spoken == "HTTP":
+        return (
+            f"Give the broker's own port; a management API goes behind it: ?management=http{'s' * tls}://{door.shown}."
+        )
+    if spoken in SCHEMES:
+        return f"Write {SCHEMES[spoken][tls]}:// for it, or give the port of the other broker."
+    return "Give the broker's port."
 
 
 def _spoken(door: Door) -> str:

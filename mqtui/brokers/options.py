@@ -20,6 +20,12 @@ class Sort(StrEnum):
     SECRET = "secret"
 
 
+def setting(values: Mapping[str, str]) -> str:
+    """How a person sets options, as part of a hint."""
+    given = [f"{name}={value}" for name, value in values.items()]
+    return f"Add ?{'&'.join(given)} to the URL, or {' '.join(f'-o {each}' for each in given)} to the profile"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option of an adapter."""

@@ -11,7 +11,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.profiles.secrets import secret_of, secret_of_url, secrets_of, secrets_of_url
 from mqtui.profiles.store import Store
-from mqtui.profiles.url import FORMS, parse, written
+from mqtui.profiles.url import FORMS, SCHEMES, parse, written
 from mqtui.state.commandline import masked_target
 
 SEEN_PASSWORD = (
@@ -43,6 +43,10 @@ def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
     """
     if "://" in target:
         return _resolved_url(target, kind)
+    if (scheme := target.partition(":")[0]) in SCHEMES and scheme != target:
+        raise BadInput(
+            "That is no broker URL", masked_target(target), f"Two slashes follow its scheme: {scheme}://host:port"
+        )
     name, slash, sort = target.partition("/")
     wanted = _kind(target, sort) if slash else kind
     if wanted is not None and kind is not None and wanted is not kind:

@@ -58,6 +58,8 @@ SHAPE = re.compile(
 REFERENCE = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*")
 HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]\s,]+))(?::(?P<port>\d{1,5}))?")
 
+OTHER_PORT = re.compile(r"(?P<name>[^:\[\]\s,]+):(?!\d{1,5}$)[^:]*")
+
 
 def parse(url: str) -> tuple[Address, bool]:
     """The address a URL names, and whether it holds a password.
@@ -188,14 +190,22 @@ def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
 def _hosts(url: str, text: str, scheme: Scheme) -> tuple[tuple[str, int], ...]:
     found = []
     for part in text.split(","):
+        if (other := OTHER_PORT.fullmatch(part)) is not None:
+            raise _no_port(url, other["name"])
         host = HOST.fullmatch(part)
-        port = int(host["port"] or scheme.port) if host else 0
-        if host is None or not 0 < port < 65_536:
+        if host is None:
             raise BadInput("The URL names no host and port", masked(url), f"{HINT}\n{ENCODE}")
+        port = int(host["port"] or scheme.port)
+        if not 0 < port < 65_536:
+            raise _no_port(url, host["v6"] or host["name"])
         found.append((host["v6"] or host["name"], port))
     if len(found) > 1 and not scheme.several:
         raise BadInput("Such a URL names one host", masked(url), HINT)
     return tuple(found)
+
+
+def _no_port(url: str, host: str) -> BadInput:
+    return BadInput(f"The port of {host} is no number from 1 to 65535", masked(url), HINT)
 
 
 def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:

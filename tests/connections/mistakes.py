@@ -93,13 +93,13 @@ MISTAKES = (
     Mistake(
         "certificate of an unknown issuer",
         TlsRefused,
-        ("issuer", "tls.ca", "mqtui test"),
+        ("issuer", "?tls.ca=", "mqtui test"),
         everywhere(lambda doors: secure(doors, trust="stranger")),
     ),
     Mistake(
         "certificate with another name",
         TlsRefused,
-        ("name", "localhost", "broker.shop", "tls.server-name"),
+        ("name", "localhost", "broker.shop", "?tls.server-name="),
         everywhere(lambda doors: secure(doors, host="localhost")),
     ),
     Mistake(
@@ -111,7 +111,7 @@ MISTAKES = (
     Mistake(
         "a client's certificate is wanted",
         TlsRefused,
-        ("certificate of this client", "tls.cert"),
+        ("certificate of this client", "?tls.cert="),
         everywhere(lambda doors: secure(doors, "mutual")),
     ),
     Mistake(
@@ -132,7 +132,7 @@ MISTAKES = (
     Mistake(
         "wrong mechanism",
         NotAuthenticated,
-        ("mechanism", "sasl.mechanism"),
+        ("does not offer the mechanism", "It offers", "?sasl.mechanism="),
         {
             "kafka": lambda doors: plain(doors, "sasl", login=LOGIN, rest="?sasl.mechanism=SCRAM-SHA-512"),
             "rabbitmq": lambda doors: plain(doors, "external", login=LOGIN),
@@ -151,7 +151,7 @@ MISTAKES = (
     Mistake(
         "wrong vhost or database",
         CannotConnect,
-        ("99",),
+        ("99", "has no", "The path of the URL is"),
         {
             "rabbitmq": lambda doors: plain(doors, login=LOGIN, rest="/vhost99"),
             "redis": lambda doors: plain(doors, login=LOGIN, rest="/99"),
@@ -160,7 +160,7 @@ MISTAKES = (
     Mistake(
         "no right for the management API",
         NotAuthorised,
-        ("management", "tag"),
+        ("management", "tag", f"set_user_tags {USER}"),
         {
             "rabbitmq": lambda doors: plain(
                 doors, login=LOGIN, rest=f"/?management=http://{HERE}:{doors.ports['management']}"

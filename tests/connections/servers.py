@@ -110,11 +110,13 @@ def rabbitmq(brokers: Brokers, files: Certificates) -> Iterator[Doors]:
 
 
 def add_rabbitmq_users(port: int) -> None:
-    """A user with every permission and no tag: AMQP lets it in, the management API does not."""
+    """A user with every permission and no tag: AMQP lets it in, the management API does not. One with the tag only."""
     with httpx.Client(base_url=f"http://{HERE}:{port}/api", auth=("guest", "guest"), trust_env=False) as api:
         api.put(f"/users/{USER}", json={"password": PASSWORD, "tags": ""}).raise_for_status()
         every = {"configure": ".*", "write": ".*", "read": ".*"}
         api.put(f"/permissions/%2F/{USER}", json=every).raise_for_status()
+        api.put("/vhosts/shut").raise_for_status()
+        api.put("/users/watcher", json={"password": PASSWORD, "tags": "management"}).raise_for_status()
         api.put("/users/stranger", json={"password": PASSWORD, "tags": ""}).raise_for_status()
 
 

@@ -10,8 +10,10 @@ import os
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka.connection import Connection
@@ -43,6 +45,7 @@ def test_kafka(brokers: Brokers, files: Certificates, redis_url: str, tmp_path: 
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors, login=LOGIN, guarded="sasls"))
         asyncio.run(kafka_python_sees_the_same(doors))
+        a_list_from_the_address_is_no_answer_of_brokers(doors, Mqtui(tmp_path, ""))
         asyncio.run(secret_slots_reach_librdkafka(doors))
         the_command_line_says_it(doors, tmp_path)
 
@@ -52,6 +55,7 @@ def test_rabbitmq(brokers: Brokers, files: Certificates, redis_url: str, tmp_pat
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors))
         asyncio.run(management_sees_the_same(doors))
+        asyncio.run(rabbitmq_tells_what_is_missing(doors))
         the_command_line_says_it(doors, tmp_path)
 
 
@@ -60,6 +64,7 @@ def test_redis(brokers: Brokers, files: Certificates, kafka_url: str, tmp_path: 
         asyncio.run(every_mistake(doors))
         asyncio.run(every_tls_option(doors, login=LOGIN))
         asyncio.run(every_scheme_of_redis(doors, tmp_path / "redis.sock"))
+        asyncio.run(a_port_that_waits_for_more_is_recognised(doors))
         the_command_line_says_it(doors, tmp_path)
 
 
@@ -171,6 +176,18 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
     assert all(releases), releases
 
 
+def a_list_from_the_address_is_no_answer_of_brokers(doors: Doors, mqtui: Mqtui) -> None:
+    """Where brokers have addresses that lead nowhere, the address still lists the topics: that is no cluster that was
+    there and went.
+    """
+    url = f"kafka://{HERE}:{doors.ports['astray']}"
+    mqtui("ls", url).refused(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
+    admin = AdminClient({"bootstrap.servers": f"{HERE}:{doors.ports['plain']}"})
+    admin.create_topics([NewTopic("listed", 1)])["listed"].result(20)
+    for verb in ("ls", "dlq"):
+        mqtui(verb, url).refused(NO_CONNECTION, "says that a broker is at", "advertised.listeners")
+
+
 async def secret_slots_reach_librdkafka(doors: Doors) -> None:
     """A sealed key by librdkafka's own names, a PKCS#12 keystore, and a key in the option itself (C95)."""
     files = doors.files
@@ -222,6 +239,37 @@ async def management_sees_the_same(doors: Doors) -> None:
         assert told is not None and code(told) == NO_CONNECTION, wrong
         assert all(word in str(told) for word in words), told
         assert "wr0ng" not in str(told)
+
+
+async def rabbitmq_tells_what_is_missing(doors: Doors) -> None:
+    """A port that is the management API's, and the reverse; a vhost that is not there or is closed, by either way."""
+    amqp, api = f"{HERE}:{doors.ports['plain']}", f"{HERE}:{doors.ports['management']}"
+    for url, words in (
+        (f"amqp://{api}", ("speaks HTTP, not AMQP\nGive the broker's own port", f"?management=http://{api}")),
+        (f"amqp://{amqp}/?management=http://{amqp}", ("speaks AMQP, not HTTP\nThe option management",)),
+        (f"amqp://{amqp}/vhost99?management=http://{api}", ("has no vhost vhost99", "The path of the URL")),
+        (f"amqp://{amqp}/?management=http://{api}/wrong", ("the address of RabbitMQ's management API",)),
+        (
+            f"amqp://{LOGIN}{amqp}/?management=http://{api}",
+            ("closed to the user alice", "set_user_tags alice management"),
+        ),
+        (f"amqp://{LOGIN}{amqp}/shut", ("The user alice may not use the vhost shut", "set_permissions -p shut alice")),
+        (
+            f"amqp://watcher:{servers.PASSWORD}@{amqp}/shut?management=http://{api}",
+            ("The user watcher may not use the vhost shut",),
+        ),
+        (f"amqp://nobody:x@{amqp}", ("refused the user nobody or the password",)),
+    ):
+        told = await trouble(url)
+        assert told is not None and all(word in str(told) for word in words), (url, told)
+
+
+async def a_port_that_waits_for_more_is_recognised(doors: Doors) -> None:
+    """Redis answers the greeting of TLS with nothing at all: its port is asked long before patience is over."""
+    began = monotonic()
+    told = await trouble(secure(doors, "plain"))
+    assert isinstance(told, TlsRefused) and "speaks Redis without TLS" in told.detail
+    assert monotonic() - began < 4.5
 
 
 def the_command_line_says_it(doors: Doors, folder: Path) -> None:

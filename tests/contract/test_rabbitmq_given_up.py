@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mqtui.brokers.rabbitmq import channel
+from mqtui.brokers.rabbitmq.errors import Asked
 from mqtui.brokers.rabbitmq.options import parameters, read
 from tests.contract.asking import eventually
 from tests.contract.worlds import address_of
@@ -28,9 +29,12 @@ async def ended(task: asyncio.Task[channel.Link]) -> None:
         await came.close()
 
 
+IT = Asked("it", "/", "guest")
+
+
 async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     known = parameters(read(address_of(rabbitmq_url)))
-    await ended(asyncio.ensure_future(channel.connect(known, "it")))
+    await ended(asyncio.ensure_future(channel.connect(known, IT)))
     before = sockets()
 
     async def all_closed() -> bool:
@@ -47,6 +51,6 @@ async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: py
         return create(places, came_too_late, **more)
 
     monkeypatch.setattr(channel._Wire, "create_connection", open_and_leave)
-    leaving.append(asyncio.ensure_future(channel.connect(known, "it")))
+    leaving.append(asyncio.ensure_future(channel.connect(known, IT)))
     await ended(leaving[0])
     await eventually(all_closed, "what came too late is closed")

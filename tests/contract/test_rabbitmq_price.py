@@ -253,7 +253,7 @@ async def test_a_missing_right_is_named_before_anything_is_taken(rabbit: Rabbit)
     """Without the right to write to the default exchange nothing could be saved, so nothing is taken."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
-    with rabbit.user(read=".*", write="^$") as reader, pytest.raises(NotAuthorised, match="Publishing"):
+    with rabbit.user(read=".*", write="^$") as reader, pytest.raises(NotAuthorised, match="right to publish"):
         async with adapter(reader) as broker:
             await borrowed(broker, queue, 1)
     with rabbit.user(read="^$", write=".*") as blind, pytest.raises(NotAuthorised) as told:

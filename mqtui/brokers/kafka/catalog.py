@@ -14,6 +14,7 @@ from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.kafka_python import release
 from mqtui.brokers.kafka.offsets import Answers, ask_offsets
 from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, state_topic, topic_name
+from mqtui.brokers.kafka.visibility import untold_where_none
 from mqtui.domain.figure import Figure, Sort, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Cluster, Destination, Page
@@ -60,6 +61,7 @@ class KafkaCatalog:
         """All topics: names and partitions from one metadata answer, then the same rows with counts."""
         partitions = await self.partitions()
         names = list(partitions)
+        missing = () if names else await untold_where_none(self._connection, "topics")
         pages = [names[at : at + PAGE] for at in range(0, len(names), PAGE)] or [[]]
         for number, page in enumerate(pages):
             rows = tuple(self._row(name, len(partitions[name])) for name in page)
@@ -69,7 +71,7 @@ class KafkaCatalog:
         for number, page in enumerate(pages):
             rows = tuple(self._row(name, len(partitions[name]), counts[name]) for name in page)
             last = number == len(pages) - 1
-            yield Page(rows, None if last else f"counts {number}".encode())
+            yield Page(rows, None if last else f"counts {number}".encode(), missing)
 
     async def locate(self, ref: Ref) -> Destination:
         """One topic with its partitions, by one question."""
@@ -79,7 +81,7 @@ class KafkaCatalog:
     async def partitions(self) -> dict[str, list[int]]:
         """All topics by name, from one metadata answer."""
         admin = await self._connection.opened()
-        told = await self._connection.call("listing topics", lambda: admin.list_topics(timeout=ANSWER))
+        told = await self._connection.call_bootstrap("listing topics", lambda: admin.list_topics(timeout=ANSWER))
         return {name: sorted(topic.partitions) for name, topic in sorted(told.topics.items())}
 
     def counted(self, partitions: Mapping[str, Sequence[int]], first: Answers, end: Answers) -> list[Destination]:

@@ -74,6 +74,10 @@ class Health:
     def well(self) -> None:
         """An answer came."""
         self.answered = True
+        self.forget()
+
+    def forget(self) -> None:
+        """What was said before counts no more."""
         self._away = self._refused = None
 
     def verdict(self) -> MqtuiError | None:
@@ -158,6 +162,11 @@ class Connection:
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
         """The answer, or the domain's error as soon as waiting for it is in vain."""
+        answer = await self._answer(promise, doing)
+        self.health.well()
+        return answer
+
+    async def _answer(self, promise: Future[Result], doing: str) -> Result:
         waiting, began = awaited(promise), time.monotonic()
         with timed("kafka", lambda: doing):
             while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
@@ -169,7 +178,6 @@ class Connection:
                 answer = waiting.result()
             except KafkaException as error:
                 raise await self._explained(self.translate(error, doing)) from error
-        self.health.well()
         return answer
 
     def _recognise(self) -> None:
@@ -186,6 +194,12 @@ class Connection:
     async def call(self, doing: str, work: Callable[[], Result]) -> Result:
         """The result of a blocking call in a thread of its own."""
         return await self.ask(apart("call", work), doing)
+
+    async def call_bootstrap(self, doing: str, work: Callable[[], Result]) -> Result:
+        """The same of a question that the address itself answers: of the brokers it names nothing is known yet."""
+        answer = await self._answer(apart("call", work), doing)
+        self.health.forget()
+        return answer
 
     def translate(self, error: KafkaException, doing: str) -> MqtuiError:
         """The error of an answer; one that only ran out of time may have a better reason."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
 from mqtui.brokers.kafka.options import mechanism_of, own_certificate_elsewhere, tls_of
+from mqtui.brokers.options import setting
 from mqtui.brokers.port import Address
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, Unreachable
 
@@ -22,7 +23,7 @@ SASL_HANDSHAKE = 17
 def explained(address: Address, error: CannotConnect) -> MqtuiError:
     """The cause, if the listeners of the address tell one; else the error as it is. It blocks for some seconds."""
     told = SAID_BY.search(error.detail)
-    if told and told["place"] not in {_place(host, port) for host, port in address.hosts}:
+    if told and told["place"] not in {doors.shown(host, port) for host, port in address.hosts}:
         return _astray(address, told["place"], error.detail)
     tls = tls_of(address)
     if tls is not None and own_certificate_elsewhere(address.settings):
@@ -45,7 +46,7 @@ def _places(address: Address) -> list[Door]:
 
 
 def _astray(address: Address, place: str, said: str) -> Unreachable:
-    asked = ", ".join(_place(host, port) for host, port in address.hosts)
+    asked = ", ".join(doors.shown(host, port) for host, port in address.hosts)
     return Unreachable(
         f"The cluster says that a broker is at {place}, and that can't be reached",
         said,
@@ -69,7 +70,7 @@ def _sasl(door: Door, address: Address) -> NotAuthenticated | None:
         return NotAuthenticated(
             f"{door.shown} does not offer the mechanism {asked}",
             f"It offers {names}." if names else "",
-            f"Set sasl.mechanism={offered[0]}." if offered else "Set sasl.mechanism.",
+            f"{setting({'sasl.mechanism': offered[0] if offered else 'NAME'})}.",
         )
     if not asked and code != ILLEGAL_STATE:
         return NotAuthenticated(
@@ -97,7 +98,3 @@ def _handshake(door: Door, mechanism: str) -> tuple[int, list[str]] | None:
                 offered.append(reply.read(length).decode("ascii", "replace"))
             return int(code), offered
     return None
-
-
-def _place(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

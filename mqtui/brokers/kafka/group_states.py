@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
 from mqtui.brokers.kafka.connection import ANSWER, Connection, answer_of
@@ -69,6 +69,8 @@ def refusal_of(error: KafkaException, silent: list[KafkaException]) -> str:
     if inner.code() in AWAY or inner.code() in SLOW:
         silent.append(error)
         return f"its coordinator does not answer ({said_of(inner)})"
+    if inner.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return "this user may not ask about it: Describe on the group is needed"
     return str(inner.str())
 
 

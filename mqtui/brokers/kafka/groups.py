@@ -15,6 +15,7 @@ from mqtui.brokers.kafka.group_states import describe_states, state_of
 from mqtui.brokers.kafka.kafka_python import share_groups
 from mqtui.brokers.kafka.lag import Found, committed, count_lag, lags, share_lag
 from mqtui.brokers.kafka.topics import Topic, describe_each, topic_name
+from mqtui.brokers.kafka.visibility import untold_where_none
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import unknown
 from mqtui.domain.resource import Kind, Ref
@@ -88,8 +89,12 @@ class KafkaGroups:
         return Inventory(tuple(Ref(Kind.GROUP, name) for name in names), listed.untold)
 
     async def has(self, ref: Ref) -> bool:
-        """As the brokers list it."""
-        return ref in (await self.names())
+        """As the brokers list it; what a user may not describe is in no list, and refused where it is asked for."""
+        there = await self.names()
+        if ref in there or there.missing:
+            return ref in there
+        commits = await committed(self._connection, [ref.name])
+        return isinstance(commits[ref.name], str)
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
         """Lag of each group: what is committed is asked first, the ends after (K14)."""
@@ -122,6 +127,8 @@ async def list_names(connection: Connection) -> Listed:
         describe_each(connection, [OFFSETS, SHARES]),
     )
     untold = [f"a coordinator did not tell its groups: {said_of(error_of(error))}" for error in told.errors]
+    if not told.valid and not told.errors:
+        untold += await untold_where_none(connection, "groups")
     offsets = topics[OFFSETS]
     if isinstance(offsets, Topic) and offsets.leaderless:
         lost, all_ = len(offsets.leaderless), len(offsets.partitions)

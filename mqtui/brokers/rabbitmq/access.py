@@ -10,18 +10,18 @@ from typing import TypeVar
 
 import pika
 
-from mqtui.brokers import doors
 from mqtui.brokers.doors import Door
 from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address, CountsSeen
 from mqtui.brokers.rabbitmq import channel as amqp
 from mqtui.brokers.rabbitmq.channel import Channel, Link
+from mqtui.brokers.rabbitmq.diagnosis import explained
 from mqtui.brokers.rabbitmq.io_thread import IoThread
 from mqtui.brokers.rabbitmq.limits import version_of
 from mqtui.brokers.rabbitmq.management import Management
-from mqtui.brokers.rabbitmq.options import Options, parameters, read
+from mqtui.brokers.rabbitmq.options import HINT, Options, parameters, read
 from mqtui.brokers.request_log import timed
-from mqtui.domain.errors import BrokerTrouble, NotFound, TlsRefused, Unreachable
+from mqtui.domain.errors import BrokerTrouble, NotAuthenticated, NotFound, TlsRefused, Unreachable, Unsupported
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
 
@@ -85,7 +85,6 @@ class Access:
 
     def __init__(self, address: Address) -> None:
         self.options: Options = read(address)
-        self.shown = address.shown
         self.management = Management(self.options)
         self.io = IoThread("mqtui-rabbitmq")
         self.counts: CountsSeen = Seen()
@@ -121,9 +120,9 @@ class Access:
         places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
         try:
             with timed("rabbitmq", lambda: "connecting by AMQP"):
-                link = await open_watched(amqp.connect(self._parameters, self.shown), places)
-        except (Unreachable, TlsRefused) as error:
-            raise await asyncio.to_thread(doors.explain, places) or error from error
+                link = await open_watched(amqp.connect(self._parameters, self.options.asked), places)
+        except (Unreachable, TlsRefused, NotAuthenticated) as error:
+            raise await asyncio.to_thread(explained, error, places, self.options.mechanism) from error
         self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
         return link
 
@@ -159,6 +158,17 @@ class Access:
         if self._server is None:
             raise RuntimeError("a connection opened without a greeting")
         return self._server
+
+    async def require_management(self, what: str) -> None:
+        """Refuse what AMQP itself can't tell. Whatever is wrong with the connection is told first.
+
+        Raises:
+            Unsupported: no management API was given.
+            CannotConnect, NotAuthorised, BrokerTrouble: there is no conversation at all.
+        """
+        if not self.management.given:
+            await self.server()
+            raise Unsupported(f"{what} needs the management API", "AMQP itself has no such list.", HINT)
 
     async def declared(self, queue: str) -> tuple[int, int]:
         """Ready messages and consumers of a queue, from the queue itself.

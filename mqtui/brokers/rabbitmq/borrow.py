@@ -9,11 +9,12 @@ from mqtui.brokers.rabbitmq import errors, probes
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.acks import Acks
 from mqtui.brokers.rabbitmq.channel import Channel
-from mqtui.brokers.rabbitmq.facts import Queue
+from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
 from mqtui.brokers.rabbitmq.letters import letter
+from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.streams import BATCH, BATCH_BYTES
-from mqtui.domain.errors import BrokerTrouble
+from mqtui.domain.errors import BrokerTrouble, NotAuthorised
 from mqtui.domain.message import Message
 
 UNREADABLE = (501, 541)
@@ -31,7 +32,16 @@ async def check_right(access: Access, facts: Queue) -> None:
         NotAuthorised: the user may not publish to the default exchange.
     """
     async with access.link() as link:
-        await probes.may_write(link, "", facts.name)
+        try:
+            await probes.may_write(link, "", facts.name)
+        except NotAuthorised as error:
+            raise NotAuthorised(
+                f"{facts.name} can't be looked at without the right to publish",
+                f"A message with no delivery left would be lost by the look: it is published again. {error.detail}",
+                error.hint
+                if facts.sort != UNKNOWN
+                else f"{error.hint} Where it has no such limit, that can be read: {HINT}",
+            ) from error
 
 
 async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[list[Message], None]:

@@ -65,7 +65,7 @@ class RabbitCatalog:
         Raises:
             Unsupported: no management API was given.
         """
-        self._require_management()
+        await self._access.require_management("A list of queues")
         types: dict[str, str] = {}
         queues: list[Row] = []
         async for page in self._pages("queues", {"columns": NAMES}):
@@ -95,7 +95,7 @@ class RabbitCatalog:
         Raises:
             Unsupported: no management API was given.
         """
-        self._require_management()
+        await self._access.require_management("A list of queues")
         queues = [row async for page in self._pages("queues", {}) for row in page]
         exchanges = [row async for page in self._pages("exchanges", {"columns": NAMES}) for row in page if row["name"]]
         totals = [row async for page in self._pages("queues", TOTALS) for row in page] if len(queues) <= MANY else []
@@ -112,10 +112,6 @@ class RabbitCatalog:
         rows += [_exchange(row) for row in exchanges]
         groups, lags = groups_of(queues, totals)
         return Survey(Inventory(tuple(rows)), groups, lags)
-
-    def _require_management(self) -> None:
-        if not self._access.management.given:
-            raise Unsupported("A list of queues needs the management API", "AMQP itself has no list.", HINT)
 
     def _pages(self, things: str, parameters: Mapping[str, str | int]) -> AsyncIterator[Sequence[Row]]:
         return self._access.management.pages(f"{things}/{{vhost}}", f"list of {things}", parameters)

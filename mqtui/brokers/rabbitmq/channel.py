@@ -349,7 +349,7 @@ def _abandon(attempt: Any) -> None:
         attempt._connector._amqp_conn.close()
 
 
-async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -> Link:
+async def connect(parameters: Sequence[pika.ConnectionParameters], asked: errors.Asked) -> Link:
     """Open a connection to the first host that answers.
 
     Raises:
@@ -373,5 +373,5 @@ async def connect(parameters: Sequence[pika.ConnectionParameters], shown: str) -
             await Link(done.result()).close()
         raise
     if not isinstance(result, _Wire):
-        raise errors.connecting(result, shown)
+        raise errors.connecting(result, asked)
     return Link(result)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import httpx
 from pika import exceptions as pika_errors
 from pika.adapters.utils import connection_workflow as workflow
 
+from mqtui.brokers.options import setting
 from mqtui.domain.errors import (
     BrokerTrouble,
     MqtuiError,
@@ -24,54 +27,82 @@ from mqtui.domain.errors import (
 
 ACCESS_REFUSED, NOT_FOUND, RESOURCE_LOCKED, PRECONDITION_FAILED = 403, 404, 405, 406
 NOT_ALLOWED, NOT_IMPLEMENTED = 530, 540
+GUEST = "guest"
+MECHANISMS = ("PLAIN", "EXTERNAL")
 CONNECTION_FORCED = 320
 """An operator or a shutdown closed the connection: no answer to anything that was sent."""
 
 
-def connecting(error: BaseException, where: str) -> MqtuiError:
-    """Why no conversation came about. `where` is the address as it is shown."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a connection was asked of: hosts and ports as they are shown, the vhost and the user."""
+
+    where: str
+    vhost: str
+    user: str
+
+
+def connecting(error: BaseException, asked: Asked) -> MqtuiError:
+    """Why no conversation came about."""
     cause = _root(error)
-    text = str(cause) or type(cause).__name__
+    where, text = asked.where, str(cause) or type(cause).__name__
     if isinstance(cause, ssl.SSLError | ssl.CertificateError):
         return TlsRefused(f"TLS with {where} was refused", text, "See tls.ca, tls.cert and tls.verify.")
     if isinstance(cause, pika_errors.ProbableAuthenticationError):
-        return wrong_login(where)
+        return wrong_login(asked)
     if isinstance(cause, pika_errors.AuthenticationError):
-        return NotAuthenticated(
-            f"{where} does not offer the mechanism {text}",
-            "The broker's auth_mechanisms do not have it.",
-            "Set sasl.mechanism to PLAIN or EXTERNAL, whichever the broker takes.",
-        )
+        return other_mechanism(where, text, ())
     if isinstance(cause, pika_errors.ConnectionClosedByBroker):
-        return _refused_login(cause, where)
+        return _refused_login(cause, asked)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError) and "not found" in text:
-        return no_vhost(where)
+        return no_vhost(asked)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError):
-        return NotAuthorised(f"The vhost of {where} may not be used", text, "It needs any permission on that vhost.")
+        return closed_vhost(asked, text)
     if isinstance(cause, pika_errors.ProtocolVersionMismatch | pika_errors.IncompatibleProtocolError):
         return Unreachable(f"{where} does not speak AMQP 0-9-1", text, "TLS has a port of its own: amqps://, 5671.")
     return Unreachable(f"{where} can't be reached", text, "Is the broker running, and is the port right?")
 
 
-def wrong_login(where: str, said: str = "") -> NotAuthenticated:
+def wrong_login(asked: Asked, said: str = "") -> NotAuthenticated:
     """The user or the password is wrong; the broker does not say which."""
-    return NotAuthenticated(f"{where} refused the user or the password", said, "Check user and password.")
+    hint = "Check user and password."
+    if asked.user == GUEST:
+        hint = f"{GUEST} is taken where no user is given; most brokers let it in from their own machine only. {hint}"
+    return NotAuthenticated(f"{asked.where} refused the user {asked.user} or the password", said, hint)
 
 
-def no_vhost(where: str) -> NoSuchSpace:
+def other_mechanism(where: str, mechanism: str, offered: Sequence[str]) -> NotAuthenticated:
+    """The broker takes logins in another way; `offered` are its ways, as far as they are known."""
+    ours = [name for name in offered if name in MECHANISMS]
+    by = f"{setting({'sasl.mechanism': ours[0]})}." if ours else "mqtui has PLAIN and EXTERNAL."
+    more = " Its user is who the certificate of this client names (tls.cert)." if ours[:1] == ["EXTERNAL"] else ""
+    return NotAuthenticated(
+        f"{where} does not offer the mechanism {mechanism}",
+        f"It offers {', '.join(offered)}." if offered else "The broker's auth_mechanisms do not have it.",
+        by + more,
+    )
+
+
+def no_vhost(asked: Asked) -> NoSuchSpace:
     """There is no vhost of the URL's path."""
-    vhost = where.partition("://")[2].partition("/")[2]
-    return NoSuchSpace(f"There is no vhost {vhost}", f"Asked of {where}.", "The path of the URL is the vhost.")
+    hint = "The path of the URL is the vhost; without one it is /. rabbitmqctl list_vhosts shows what there is."
+    return NoSuchSpace(f"{asked.where} has no vhost {asked.vhost}", "", hint)
 
 
-def _refused_login(error: pika_errors.ConnectionClosedByBroker, where: str) -> MqtuiError:
+def closed_vhost(asked: Asked, said: str) -> NotAuthorised:
+    """There is the vhost, and this user has no permission in it."""
+    hint = f"rabbitmqctl set_permissions -p {asked.vhost} {asked.user} … gives one; the path of the URL is the vhost."
+    return NotAuthorised(f"The user {asked.user} may not use the vhost {asked.vhost}", said, hint)
+
+
+def _refused_login(error: pika_errors.ConnectionClosedByBroker, asked: Asked) -> MqtuiError:
     if error.reply_code == ACCESS_REFUSED:
-        return wrong_login(where, error.reply_text)
+        return wrong_login(asked, error.reply_text)
     if error.reply_code == NOT_ALLOWED and "not found" in error.reply_text:
-        return no_vhost(where)
+        return no_vhost(asked)
     if error.reply_code == NOT_ALLOWED:
-        return NotAuthorised(f"The vhost of {where} may not be used", error.reply_text, "It needs a permission there.")
-    return BrokerTrouble(f"{where} closed the connection", f"{error.reply_code} {error.reply_text}")
+        return closed_vhost(asked, error.reply_text)
+    return BrokerTrouble(f"{asked.where} closed the connection", f"{error.reply_code} {error.reply_text}")
 
 
 def answered_with(reason: BaseException) -> tuple[int, str] | None:
@@ -131,22 +162,34 @@ TAGS = {
 """What the API says with 401, as for a wrong password, where a tag is missing."""
 
 
-def answered(response: httpx.Response, what: str) -> MqtuiError:
-    """What a reply that is no success means."""
+def answered(response: httpx.Response, what: str, asked: Asked) -> MqtuiError:
+    """What a reply that is no success means; `asked` is of the management API and its user."""
     lacking = next((tag for tag, words in TAGS.items() if words in response.text), "")
     if response.status_code == 401 and lacking:
-        return NotAuthorised(f"The management API does not show {what}", "", f"The user needs the tag `{lacking}`.")
+        return NotAuthorised(
+            f"The management API is closed to the user {asked.user}",
+            f"Asked for: {what}. It needs the tag `{lacking}`.",
+            f"rabbitmqctl set_user_tags {asked.user} {lacking} gives it.",
+        )
+    if response.status_code == 401 and "virtual host" in response.text:
+        return closed_vhost(asked, f"Asked for: {what}.")
     if response.status_code == 401:
         return NotAuthenticated(
-            "The management API refused the user or the password",
-            f"Asked for {what}.",
+            f"The management API refused the user {asked.user} or the password",
+            f"Asked for: {what}.",
             "Check user and password; the user needs the tag `management`.",
         )
     if response.status_code == 403:
-        return NotAuthorised(f"The management API does not show {what}", "", "The user needs a tag: see `whoami`.")
-    if response.status_code == 404:
-        return NotFound(f"There is no {what}")
-    return BrokerTrouble(f"The management API failed on {what}", f"{response.status_code} {response.text[:200]}")
+        return NotAuthorised(
+            f"The management API does not show this to the user {asked.user}",
+            f"Asked for: {what}.",
+            "Which tags has it?",
+        )
+    return BrokerTrouble(
+        f"The management API failed on: {what}",
+        f"{response.status_code} {response.text[:200]}".strip(),
+        f"Is {asked.where} the address of RabbitMQ's management API, without a path?",
+    )
 
 
 def _root(error: BaseException) -> BaseException:

@@ -98,4 +98,6 @@ async def queue_facts(access: Access, name: str) -> Queue:
 
 
 def _why(error: MqtuiError) -> str:
-    return HINT if isinstance(error, Unsupported) else f"{error.title} ({error.detail})"
+    if isinstance(error, Unsupported):
+        return f"the management API tells it ({HINT[0].lower()}{HINT[1:].rstrip('.')})"
+    return f"{error.title} ({error.detail.rstrip('.')})" if error.detail else error.title

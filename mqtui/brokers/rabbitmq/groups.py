@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.management import SAMPLED, Row
-from mqtui.brokers.rabbitmq.options import HINT
-from mqtui.domain.errors import NotFound, Unsupported
+from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member, PartitionLag
@@ -50,7 +49,7 @@ class RabbitGroups:
 
     async def has(self, ref: Ref) -> bool:
         """Whether there is a queue of that name."""
-        self._require_management()
+        await self._access.require_management("A list of consumers and lag")
         try:
             await self._access.management.queue(ref.name)
         except NotFound:
@@ -68,7 +67,7 @@ class RabbitGroups:
         readers = await self._readers()
         for ref in groups:
             if ref.name not in rows:
-                raise _no_queue(ref)
+                continue  # deleted meanwhile, as queues for replies are all the time
             row = rows[ref.name]
             yield _lag(ref, row, _state(readers[ref.name]), _waiting(row))
 
@@ -90,7 +89,7 @@ class RabbitGroups:
         Raises:
             NotFound: there is no such queue.
         """
-        self._require_management()
+        await self._access.require_management("A list of consumers and lag")
         try:
             told = await self._access.management.queue(ref.name)
         except NotFound as error:
@@ -105,12 +104,8 @@ class RabbitGroups:
             readers[consumer["queue"]["name"]].append(consumer)
         return readers
 
-    def _require_management(self) -> None:
-        if not self._access.management.given:
-            raise Unsupported("Consumers and lag need the management API", "AMQP itself has no such list.", HINT)
-
     async def _rows(self, wanted: Mapping[str, str | int] = TOTALS) -> list[Row]:
-        self._require_management()
+        await self._access.require_management("A list of consumers and lag")
         rows: list[Row] = []
         async for page in self._access.management.pages("queues/{vhost}", "list of queues", wanted):
             rows += page

@@ -19,11 +19,12 @@ from mqtui.brokers.doors import Door
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.options import HINT, Options
 from mqtui.brokers.request_log import timed
-from mqtui.domain.errors import BrokerTrouble, NotFound, Unsupported
+from mqtui.domain.errors import BrokerTrouble, MqtuiError, NotFound, Unsupported
 from mqtui.domain.resource import name_bytes
 
 Row = Mapping[str, Any]
 PAGE = 500
+NOT_THERE = 404
 SAMPLED = "sampled by the management API, up to 5 s old"
 DOTS = (".", "..")
 """Names that mean another folder in the path of a URL, however they are written: they are looked for in lists."""
@@ -66,12 +67,25 @@ class Management:
             cause = await asyncio.to_thread(doors.explain, [self._door()]) if _no_talk(error) else None
             raise cause or errors.management(error, self._options.management) from error
         self.date = response.headers.get("date", self.date)
+        if response.status_code == NOT_THERE and "{vhost}" in path:
+            raise await self._missing(what)
         if response.status_code != 200:
-            raise errors.answered(response, what)
+            raise errors.answered(response, what, self._options.management_asked)
         try:
             return orjson.loads(response.content)
         except orjson.JSONDecodeError as error:
             raise BrokerTrouble(f"{self._options.management} does not answer in JSON", str(error), HINT) from error
+
+    async def _missing(self, what: str) -> MqtuiError:
+        """What an answer of 404 means: the thing is not there, or all of its vhost."""
+        url = f"/api/queues/{encoded(self._options.vhost)}"
+        try:
+            response = await self._http().get(url, params={"page": 1, "page_size": 1, "columns": "name"})
+        except httpx.HTTPError as error:
+            return errors.management(error, self._options.management)
+        if response.status_code == NOT_THERE:
+            return errors.no_vhost(self._options.management_asked)
+        return NotFound(f"There is no {what}")
 
     async def pages(
         self, path: str, what: str, parameters: Mapping[str, str | int] | None = None

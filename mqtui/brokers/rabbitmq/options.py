@@ -10,15 +10,17 @@ import pika
 from pika.credentials import ExternalCredentials
 
 from mqtui.brokers import tls
+from mqtui.brokers.doors import shown
+from mqtui.brokers.options import setting
 from mqtui.brokers.port import Address
 from mqtui.brokers.rabbitmq.declared import DECLARED
+from mqtui.brokers.rabbitmq.errors import GUEST, MECHANISMS, Asked
 from mqtui.brokers.tls import Tls
 from mqtui.domain.errors import BadInput
 
-HINT = "Add ?management=http://HOST:15672 to the URL, or -o management=URL to the profile."
+HINT = f"{setting({'management': 'http://HOST:15672'})}."
 """What to do where the management API would have been asked."""
 
-MECHANISMS = ("PLAIN", "EXTERNAL")
 BLOCKED_TIMEOUT = 300.0
 """Seconds a broker in alarm may keep a connection from sending."""
 
@@ -45,6 +47,16 @@ class Options:
     prefix: str
     """All names mqtui makes start with it."""
 
+    @property
+    def asked(self) -> Asked:
+        """What a connection is asked of."""
+        return Asked(", ".join(shown(host, port) for host, port in self.hosts), self.vhost, self.user)
+
+    @property
+    def management_asked(self) -> Asked:
+        """What the management API is asked of."""
+        return Asked(self.management, self.vhost, self.management_login[0])
+
 
 def read(address: Address) -> Options:
     """The settings an address carries.
@@ -56,7 +68,7 @@ def read(address: Address) -> Options:
     for name in given:
         if name not in DECLARED.options:
             raise BadInput(f"RabbitMQ has no option {name!r}", "", f"It has {', '.join(DECLARED.options)}.")
-    user, secret = address.user or "guest", address.secret or ("" if address.user else "guest")
+    user, secret = address.user or GUEST, address.secret or ("" if address.user else GUEST)
     management, login = _management(given.get("management", ""), (user, secret))
     secured = management.startswith("https:")
     return Options(

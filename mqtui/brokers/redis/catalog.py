@@ -64,8 +64,12 @@ class StreamCatalog:
             found += refs
             missing += (self.cut,) if cursor else ()
             yield Page(tuple(Destination(ref, "stream") for ref in refs), cursor, missing)
+        refusals: list[str] = []
         for start in range(0, len(found), ROWS):
-            yield Page(tuple(await self._rows(found[start : start + ROWS])), missing=missing)
+            looks = await self.look(found[start : start + ROWS])
+            refusals += [look.refusal for look in looks if look.refusal]
+            last = start + ROWS >= len(found)
+            yield Page(tuple(look.row for look in looks), missing=missing + (_untold(refusals) if last else ()))
 
     async def locate(self, ref: Ref) -> Destination:
         """One stream with its length; the lag of its groups is not asked for.
@@ -183,9 +187,6 @@ class StreamCatalog:
         looks = await asyncio.gather(*map(one, refs, await self._depths(refs)))
         return [look for look in looks if look is not None]
 
-    async def _rows(self, refs: Sequence[Ref]) -> list[Destination]:
-        return [one.row for one in await self.look(refs)]
-
     async def _depths(self, refs: Sequence[Ref]) -> list[list[Answer]]:
         """XINFO GROUPS, XLEN and the ends of each."""
         keys = [name_bytes(ref.name) for ref in refs]
@@ -231,6 +232,11 @@ def untold_groups(refusals: Sequence[str]) -> tuple[str, ...]:
     if not refusals:
         return ()
     return (f"the groups of {counted(len(refusals), 'stream')} are not known: {refusals[0]}",)
+
+
+def _untold(refusals: Sequence[str]) -> tuple[str, ...]:
+    """Why streams have no figures, by what the first of them answered; nothing where all told."""
+    return (f"{counted(len(refusals), 'stream')} can't be asked: {refusals[0]}",) if refusals else ()
 
 
 def stream_key(ref: Ref) -> bytes:

@@ -127,17 +127,23 @@ def not_connected(error: Exception, where: str, database: int = 0) -> MqtuiError
     """Why there is no conversation with a server."""
     if "DB index is out of range" in str(error) or "SELECT is not allowed" in str(error):
         hint = "The path of the URL is the database. A server has 16, from 0, unless its setting databases says more."
-        return NoSuchSpace(f"Redis at {where} has no database {database}", str(error), hint)
+        return NoSuchSpace(f"{where} has no database {database}", str(error), hint)
     for cause in _chain(error):
         if isinstance(cause, ssl.SSLError):
             return TlsRefused(f"No TLS with {where}", str(cause), "See tls.ca, tls.cert and tls.verify.")
     if isinstance(error, redis_errors.BusyLoadingError):
         return answered(error)
     if isinstance(error, redis_errors.AuthenticationError | redis_errors.ResponseError):
-        return answered(error, "AUTH")
+        return _of_server(answered(error, "AUTH"), where)
     return Unreachable(
         f"Cannot reach Redis at {where}", str(error) or "no answer in time", "Is it running, and reachable?"
     )
+
+
+def _of_server(error: MqtuiError, where: str) -> MqtuiError:
+    """The error, which names the server instead of its kind."""
+    error.title = error.title.replace("Redis ", f"{where} ", 1) if error.title.startswith("Redis ") else error.title
+    return error
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

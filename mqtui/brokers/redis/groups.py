@@ -153,7 +153,9 @@ class StreamGroups:
         keys = list(dict.fromkeys(name_bytes(stream.name) for ref in refs for stream, _ in splits(ref)))
         questions = [(key, command) for key in keys for command in (("XINFO", "GROUPS", key), ("XLEN", key))]
         answers, ends = await with_ends(self._nodes, keys, questions)
-        there = {key: _standings(answers[2 * at], answers[2 * at + 1], ends.get(key)) for at, key in enumerate(keys)}
+        there = {
+            key: _standings(key, answers[2 * at], answers[2 * at + 1], ends.get(key)) for at, key in enumerate(keys)
+        }
         return [_located(ref, there) for ref in refs]
 
     async def _measured(self, ref: Ref, found: Located, budget: int) -> GroupLag:
@@ -164,10 +166,11 @@ class StreamGroups:
         return group_lag(ref, stream, one, lag, ends.last)
 
 
-def _standings(groups: Answer, length: Answer, ends: Answer) -> Standings | MqtuiError:
+def _standings(key: bytes, groups: Answer, length: Answer, ends: Answer) -> Standings | MqtuiError:
+    name = name_text(key)
     try:
-        found = map(standing, items(sure(groups, "XINFO GROUPS")))
-        return {one.name: one for one in found}, ends_of(number(sure(length, "XLEN")), ends)
+        found = map(standing, items(sure(groups, "XINFO GROUPS", name)))
+        return {one.name: one for one in found}, ends_of(number(sure(length, "XLEN", name)), ends)
     except MqtuiError as error:
         return error
 

@@ -1,0 +1,41 @@
+"""Why no AMQP connection came about: the port itself says more than pika does."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+
+from mqtui.brokers import doors
+from mqtui.brokers.doors import Door
+from mqtui.brokers.rabbitmq.errors import other_mechanism
+from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated
+
+HEADER = b"AMQP\x00\x00\x09\x01"
+METHOD, CONNECTION_START = 1, struct.pack(">HH", 10, 10)
+LARGEST = 1 << 16
+
+
+def explained(error: CannotConnect, places: Sequence[Door], mechanism: str) -> MqtuiError:
+    """The cause, if the ports tell one; else the error as it is. It blocks for some seconds."""
+    if not isinstance(error, NotAuthenticated):
+        return doors.explain(places) or error
+    for door in places:
+        offered = offered_mechanisms(door)
+        if offered and mechanism not in offered:
+            return other_mechanism(door.shown, mechanism, offered)
+    return error
+
+
+def offered_mechanisms(door: Door) -> list[str]:
+    """The SASL mechanisms of a broker, from its Connection.Start; none where no such greeting comes."""
+    with suppress(OSError, struct.error), doors.conversation(door) as opened:
+        opened.sendall(HEADER)
+        with opened.makefile("rb") as reply:
+            sort, _, size = struct.unpack(">BHI", reply.read(7))
+            body = reply.read(min(size, LARGEST))
+        if sort == METHOD and body.startswith(CONNECTION_START):
+            (properties,) = struct.unpack_from(">I", body, 6)
+            (length,) = struct.unpack_from(">I", body, 10 + properties)
+            return body[14 + properties : 14 + properties + length].decode("ascii", "replace").split()
+    return []

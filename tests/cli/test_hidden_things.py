@@ -1,0 +1,95 @@
+"""What a user may not see is not told as if it were not there: Kafka leaves it out of its lists without a word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, ResourcePatternType, ResourceType
+
+from mqtui.domain.resource import Ref
+from tests.brokers import Brokers
+from tests.cli.driver import Mqtui
+from tests.contract.asking import eventually
+from tests.contract.kafka_stage import Stage as KafkaStage
+from tests.contract.redis_stage import Stage as RedisStage
+
+PASSWORD = "s3cret"
+USERS = {"watcher": PASSWORD, "nobody": PASSWORD}
+GROUP = "billing"
+
+
+@pytest.fixture
+def guarded(brokers: Brokers) -> Iterator[tuple[KafkaStage, Ref, int]]:
+    """A topic that `watcher` may describe and read, with a group that it may not; the port where users log in."""
+    stage = KafkaStage(brokers.servers.start_kafka("hidden", sasl_users=USERS))
+    topic = stage.topic("work")
+    stage.fill(topic, 3)
+    commit(stage, GROUP, topic)
+    allow(stage, ResourceType.TOPIC, topic.name, "watcher", AclOperation.DESCRIBE, AclOperation.READ)
+    yield stage, topic, brokers.servers.ports("hidden")["sasl"]
+    brokers.servers.discard("hidden")
+
+
+def commit(stage: KafkaStage, group: str, topic: Ref) -> None:
+    """A group that nobody is in, with one commit."""
+    consumer = Consumer(stage.servers | {"group.id": group})
+    consumer.commit(offsets=[TopicPartition(topic.name, 0, 1)], asynchronous=False)
+    consumer.close()
+
+
+def allow(stage: KafkaStage, kind: ResourceType, name: str, user: str, *operations: AclOperation) -> None:
+    literal, allowed = ResourcePatternType.LITERAL, AclPermissionType.ALLOW
+    for each in operations:
+        rule = AclBinding(kind, name, literal, f"User:{user}", "*", each, allowed)
+        stage.admin.create_acls([rule])[rule].result(30)
+
+
+async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaStage, Ref, int]) -> None:
+    stage, topic, port = guarded
+    watcher, nobody = (f"kafka://{user}:{PASSWORD}@127.0.0.1:{port}" for user in USERS)
+
+    async def allowed() -> bool:
+        return topic.name in mqtui("ls", watcher).text
+
+    await eventually(allowed, "the rule is known to the broker")
+    hidden = "no groups are shown to this user"
+    row = next(row for row in mqtui("ls", watcher, "--json").ok().rows() if row["resource"] == topic.name)
+    assert row["backlog"] is None
+    for verb in ("ls", "lag", "groups"):
+        assert hidden in mqtui(verb, watcher).ok().err, verb
+    (told,) = mqtui("lag", watcher, GROUP, "--json").ok().rows()
+    assert told["lag"] is None and hidden in told["why"]
+    mqtui("lag", watcher, "--fail", 100).refused(1, hidden)
+    for verb in ("ls", "dlq"):
+        assert "no topics are shown to this user" in mqtui(verb, nobody).ok().err, verb
+    allow(stage, ResourceType.GROUP, "another", "watcher", AclOperation.DESCRIBE)
+    commit(stage, "another", topic)
+
+    async def seen() -> bool:
+        return "another" in mqtui("lag", watcher).text
+
+    await eventually(seen, "that rule is known as well")
+    mqtui("lag", watcher, GROUP, "--fail", 100).refused(1, "lag unknown", "Describe on the group is needed")
+    mqtui("peek", nobody, topic.name).refused(3, "is closed to this user", f"Describe on topic {topic.name}")
+    for verb in ("ls", "lag", "groups"):
+        assert "shown to this user" not in mqtui(verb, stage.url).ok().err, verb
+    mqtui("lag", stage.url, "no-such-group").refused(1, "No consumer group")
+
+
+def test_streams_without_figures_say_why(mqtui: Mqtui, redis_url: str) -> None:
+    """`ls`, `dlq` and the lag of one group name the right that is missing."""
+    streams = RedisStage(redis_url)
+    name, user = streams.stream("shut", 2).name, f"user-{streams.prefix}"
+    streams.call("XGROUP", "CREATE", name, "g", "0")
+    streams.call("ACL", "SETUSER", user, "reset", "on", f">{PASSWORD}", "+@all", "~elsewhere*")
+    url = redis_url.replace("://", f"://{user}:{PASSWORD}@")
+    try:
+        for verb in ("ls", "dlq"):
+            assert "can't be asked: Not allowed to use the key" in mqtui(verb, url).ok().err, verb
+        (told,) = mqtui("lag", url, f"{name}/g", "--json").ok().rows()
+        assert told["lag"] is None and told["why"] == f"Not allowed to use the key {name}"
+    finally:
+        streams.call("ACL", "DELUSER", user)
+        streams.close()
