@@ -13,6 +13,7 @@ from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups, Told
 from mqtui.brokers.kafka.lag import Found, measured, places_of, waiting_places
 from mqtui.brokers.kafka.offsets import Answers, Place, ask_offsets
+from mqtui.brokers.kafka.visibility import untold_where_none
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
 
@@ -21,7 +22,10 @@ NOBODY = Told((), Found({}, {}, {}, {}), ())
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was asked: partitions by topic, groups with their commits, and first and last offsets of all partitions."""
+    """What was asked: partitions by topic, groups with their commits, and first and last offsets of all partitions.
+
+    `hidden` says why there need not be all topics.
+    """
 
     partitions: Mapping[str, Sequence[int]]
     told: Told
@@ -29,13 +33,14 @@ class Asked:
     share_lags: Sequence[GroupLag]
     first: Answers
     end: Answers
+    hidden: tuple[str, ...]
 
     def survey(self, catalog: KafkaCatalog, stable: Answers) -> Survey:
         """The same in the domain's words."""
         refs = [group.ref for group in self.told.groups]
         facts = measured(refs, self.told.facts, self.first, stable, self.end)
         return Survey(
-            Inventory(tuple(catalog.counted(self.partitions, self.first, self.end))),
+            Inventory(tuple(catalog.counted(self.partitions, self.first, self.end)), self.hidden),
             Inventory((*self.told.groups, *self.shared), tuple(self.told.untold)),
             (*map(facts.lag, refs), *self.share_lags),
         )
@@ -71,13 +76,14 @@ async def _ask(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroup
     nobody is.
     """
     partitions = await catalog.partitions()
+    hidden = () if partitions else await untold_where_none(connection, "topics")
     places = [(name, number) for name, numbers in partitions.items() for number in numbers]
     first, (told, shared, share_lags) = await asyncio.gather(
         _offsets(connection, places, OffsetSpec.earliest()), _groups(groups)
     )
     more = set(places_of(told.facts.commits, told.facts.described)).difference(places)
     end = await _offsets(connection, [*places, *sorted(more)], OffsetSpec.latest())
-    return Asked(partitions, told, shared, share_lags, first, end)
+    return Asked(partitions, told, shared, share_lags, first, end, hidden)
 
 
 async def _offsets(connection: Connection, places: Sequence[Place], spec: OffsetSpec) -> Answers:

@@ -69,7 +69,7 @@ class StreamCatalog:
             looks = await self.look(found[start : start + ROWS])
             refusals += [look.refusal for look in looks if look.refusal]
             last = start + ROWS >= len(found)
-            yield Page(tuple(look.row for look in looks), missing=missing + (_untold(refusals) if last else ()))
+            yield Page(tuple(look.row for look in looks), missing=missing + (untold_streams(refusals) if last else ()))
 
     async def locate(self, ref: Ref) -> Destination:
         """One stream with its length; the lag of its groups is not asked for.
@@ -234,7 +234,7 @@ def untold_groups(refusals: Sequence[str]) -> tuple[str, ...]:
     return (f"the groups of {counted(len(refusals), 'stream')} are not known: {refusals[0]}",)
 
 
-def _untold(refusals: Sequence[str]) -> tuple[str, ...]:
+def untold_streams(refusals: Sequence[str]) -> tuple[str, ...]:
     """Why streams have no figures, by what the first of them answered; nothing where all told."""
     return (f"{counted(len(refusals), 'stream')} can't be asked: {refusals[0]}",) if refusals else ()
 

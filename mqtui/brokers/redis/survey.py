@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.redis.catalog import ROWS, StreamCatalog, StreamLook, untold_groups
+from mqtui.brokers.redis.catalog import ROWS, StreamCatalog, StreamLook, untold_groups, untold_streams
 from mqtui.brokers.redis.groups import group_lag, group_of, group_ref
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
@@ -30,6 +30,6 @@ async def survey(catalog: StreamCatalog) -> Survey:
         lags += [
             group_lag(group_ref(stream, standing.name), stream, standing, lag, one.last) for standing, lag in one.groups
         ]
-    untold = untold_groups([one.refusal for one in looks if one.refusal])
-    rows = tuple(one.row for one in looks)
-    return Survey(Inventory(rows, missing), Inventory(tuple(groups), untold), tuple(lags))
+    refusals = [one.refusal for one in looks if one.refusal]
+    rows = Inventory(tuple(one.row for one in looks), missing + untold_streams(refusals))
+    return Survey(rows, Inventory(tuple(groups), untold_groups(refusals)), tuple(lags))
