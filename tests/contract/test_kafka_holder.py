@@ -7,16 +7,16 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from mqtui.brokers.kafka import moving, state
+from mqtui.brokers.kafka import fencing, moving, state
 from mqtui.brokers.kafka.state import transactional_id
-from mqtui.brokers.port import Adapter
+from mqtui.brokers.port import Adapter, Lease
 from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import Held
 from mqtui.domain.plan import Severity
@@ -148,6 +148,85 @@ async def test_our_own_timeout_is_no_take_over(stage: Stage, adapter: Adapter) -
             await lease.move(run.transfers(batch))
     assert stage.values(target) == values
     assert (await adapter.broker.snapshot(source)).holder is None
+
+
+async def test_a_take_over_that_is_fenced_on_its_way_is_tried_again(
+    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old run moves on between the fencing and the record of the new one: then both are who they were, once."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 40)
+    other, loop = stage.adapter(), asyncio.get_running_loop()
+    first, second = Run(adapter, source, target), Run(other, source, target, operator="grace", take_over=True)
+    async with first.lease() as lease:
+        batches = aiter(lease.batches(10))
+        await lease.move(first.transfers(await anext(batches)))
+        batch, doomed = await anext(batches), await anext(batches)
+        once(
+            monkeypatch,
+            "read_state",
+            lambda: asyncio.run_coroutine_threadsafe(lease.move(first.transfers(batch)), loop).result(30),
+        )
+        async with second.lease() as new:
+            rest = [letter async for letters in new.batches(100) for letter in letters]
+            await new.move(second.transfers(rest))
+        assert len(rest) == 20
+        with pytest.raises(Held):
+            await lease.move(first.transfers(doomed))
+    await other.close()
+    assert Counter(stage.values(target)) == Counter(values)
+
+
+async def test_a_run_that_was_taken_over_while_it_came_back_stops(
+    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record of the new run is written just after the old one looked at it: only one of them goes on."""
+    source, target = stage.topic("dlq"), stage.topic("home")
+    values = stage.fill(source, 40)
+    other, loop = stage.adapter(), asyncio.get_running_loop()
+    first, second = Run(adapter, source, target), Run(other, source, target, operator="grace", take_over=True)
+    async with AsyncExitStack() as stack:
+        lease = await stack.enter_async_context(first.lease())
+        batches = aiter(lease.batches(10))
+        await lease.move(first.transfers(await anext(batches)))
+        doomed = await anext(batches)
+        entered: list[Lease] = []
+
+        async def take_over() -> None:
+            entered.append(await stack.enter_async_context(second.lease()))
+
+        once(
+            monkeypatch,
+            "read_holder",
+            lambda: asyncio.run_coroutine_threadsafe(take_over(), loop).result(30),
+            after=True,
+        )
+        stage.producer(
+            transactional_id=transactional_id(stage.prefix, await identity(adapter, first))
+        ).init_transactions(30)
+        with pytest.raises(Held):
+            await lease.move(first.transfers(doomed))
+        rest = [letter async for letters in entered[0].batches(100) for letter in letters]
+        await entered[0].move(second.transfers(rest))
+    await other.close()
+    assert len(rest) == 30
+    assert Counter(stage.values(target)) == Counter(values)
+
+
+def once(monkeypatch: pytest.MonkeyPatch, reading: str, meanwhile: Callable[[], object], *, after: bool = False) -> None:
+    """Let something else happen just before, or just after, the next reading of the state topic by a hold."""
+    read, waiting = getattr(fencing, reading), [meanwhile]
+
+    def read_beside(*args: Any, **options: Any) -> Any:
+        due = waiting.pop() if waiting else lambda: None
+        if not after:
+            due()
+        found = read(*args, **options)
+        if after:
+            due()
+        return found
+
+    monkeypatch.setattr(fencing, reading, read_beside)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import time
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.errors import FENCED, RIGHTS, error_of
+from mqtui.brokers.kafka.errors import FENCED, RIGHTS, error_of, underlying
 from mqtui.brokers.kafka.publisher import REQUEST_MAX
 from mqtui.brokers.kafka.state import (
     HolderRecord,
@@ -31,6 +31,9 @@ TRANSACTION_MS = 15_000
 
 OUTAGE = 30.0
 """Seconds a run waits for a broker that went away."""
+
+TAKES = 5
+"""How often a run that is fenced before its record is written takes hold again."""
 
 STEP = 5.0
 PAUSE = 0.5
@@ -59,7 +62,21 @@ class Hold:
         Raises:
             Held: another run holds the topic.
             NotAuthorised: a right on the transactional id or the state topic is missing.
+            BrokerTrouble: another run takes it back again and again.
         """
+        for _ in range(TAKES):
+            state = self._take(take_over=take_over, resumed=resumed)
+            try:
+                self.renew(ended=False)
+            except (KafkaException, SystemError) as error:
+                if not lost(underlying(error)):
+                    raise self._connection.translate(underlying(error), f"taking hold of {self._name}") from error
+            else:
+                return state
+        raise BrokerTrouble(f"{self._name} can't be held", "Another run takes it back each time.", "End it, then retry.")
+
+    def _take(self, *, take_over: bool, resumed: bool) -> State:
+        """Check, fence and read. Whoever fences this one before its record is written may move letters meanwhile."""
         before = read_holder(self._connection, self._identity)
         if not take_over and before is not None and not self._is_own(before, resumed=resumed):
             before = watch_holder(self._connection, self._identity)
@@ -68,7 +85,6 @@ class Hold:
         state = read_state(self._connection, self._identity, settled=True)
         if not take_over and state.holder is not None and (before is None or state.holder.stamp != before.stamp):
             self._refuse(watch_holder(self._connection, self._identity), resumed=resumed)
-        self.renew(ended=False)
         return state
 
     def regain(self) -> State:
@@ -84,6 +100,7 @@ class Hold:
                 self._recognise(read_holder(self._connection, self._identity))
                 self._open()
                 state = read_state(self._connection, self._identity, settled=True)
+                self._recognise(state.holder)  # it may have been written between the first look and the fencing
             except (BrokerTrouble, Unreachable):
                 if time.monotonic() > until:
                     raise
