@@ -9,7 +9,7 @@ from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
-from mqtui.state.runs import Runs
+from mqtui.state.runs import Marks, Runs
 from tests.memory import Killed, RabbitMQShelf, RedisShelf
 from tests.services.grounds import Ground, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, small_batches, whole
@@ -207,6 +207,33 @@ async def test_letters_with_no_delivery_left_are_restored_from_the_bundle(after:
     assert await operator.killed(operator.run, after)
     assert ground.left() == ([] if spent else list(range(6)))
     settled(ground, await operator.resume(last().id), list(range(6)))
+
+
+@pytest.mark.parametrize("spent", [0, 1])
+async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between bundle and journal: a letter without a delivery left is in neither queue, and in no journal."""
+    small_batches(monkeypatch, 2)
+    ground = Limited()
+    ground.put(range(6))
+    for item in ground.shelf.queues["work.dlq"].items:
+        item.deliveries = spent
+    operator = Operator(ground)
+    hands: list[int] = []
+    note = Runs.in_hand
+
+    def note_or_die(runs: Runs, run: str, marks: Marks) -> int:
+        hands.append(len(marks))
+        if len(hands) == 2:
+            ground.shelf.faults.die_after = None
+            raise Killed
+        return note(runs, run, marks)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "in_hand", note_or_die)
+        assert await operator.killed(operator.run, after=100)
+    assert ground.left() == [] if spent else set(ground.left()) >= {2, 3, 4, 5}
+    settled(ground, await operator.resume(last().id), list(range(6)))
+    assert set(ground.doubled()) <= {0, 1}
 
 
 async def test_a_restored_letter_that_is_refused_stays_open() -> None:

@@ -1,13 +1,16 @@
-"""What the bundle of a run still holds of the letters that the journal says are in it."""
+"""What the bundle of a run still holds of the letters that the journal says are in it, and what only it knows of."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.keys import bundle_key
+from mqtui.services.redrive.hands import left
+from mqtui.services.redrive.ledger import fingerprint
 from mqtui.services.session import Session
 from mqtui.state import bundles
-from mqtui.state.runs import RunRecord
+from mqtui.state.runs import Mark, RunRecord, Runs
 
 
 def held(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[frozenset[str], str]:
@@ -28,3 +31,19 @@ def held(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[
         return kept, ""
     why = found.damage or "the bundle lacks letters that the journal has"
     return kept, f"{why}: {len(kept):,} of {len(wanted):,} can be put back"
+
+
+def unnoted(session: Session, record: RunRecord, runs: Runs) -> list[Mark]:
+    """Letters without a delivery left that a process kept in the bundle, and died before it noted them in the journal.
+
+    Their queue has dropped them, so only the bundle has them. It reads the whole bundle.
+
+    Raises:
+        Refused, StorageFailed: the bundle can't be read.
+    """
+    if record.broker is not BrokerKind.RABBITMQ or not bundles.exists(record.id):
+        return []
+    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    spent = {name: fingerprint(letter) for name, letter in kept if left(letter) == 0}
+    noted = runs.names(record.id) if spent else frozenset[str]()
+    return [(name, print_, 0) for name, print_ in spent.items() if name not in noted]

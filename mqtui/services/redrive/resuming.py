@@ -14,7 +14,7 @@ from mqtui.domain.figure import exact
 from mqtui.domain.plan import Risk, Send, Severity
 from mqtui.domain.redrive import IdBounds, Outcome, Source, Stored
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.redrive.bundled import held
+from mqtui.services.redrive.bundled import held, unnoted
 from mqtui.services.redrive.hands import PERHAPS_TWICE
 from mqtui.services.redrive.order import Recipe, narrowed, read_recipe
 from mqtui.services.redrive.planning import Planned, make
@@ -98,6 +98,7 @@ async def plan(
     if source.identity != kept.identity:
         raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
     lacking = "" if record.broker is BrokerKind.KAFKA else await asyncio.to_thread(_lacking, session, record, runs)
+    written.marks.extend(await asyncio.to_thread(unnoted, session, record, runs))
     order = replace(
         kept.order,
         stages=replace(kept.order.stages, first=()),
