@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from mqtui.brokers.blocking import apart, finished, run_to_end_in_thread
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Consent, Policy, check, strictest
 
@@ -29,7 +32,7 @@ async def nobody_else() -> Sequence[Policy]:
 
 
 class AuditLog(Protocol):
-    """Where writes are noted before they are made."""
+    """Where writes are noted before they are made. Both may block, so the guard calls them in a thread."""
 
     def begin(self, plan: Plan, policy: Policy) -> None:
         """On disk when it returns.
@@ -88,14 +91,31 @@ class Guard:
 
         await self.recognise()
         check(self.policy, plan, consent)
-        self._audit.begin(plan, self.policy)
+        await self._note_begin(plan)
         writer = BoundWriter(self._adapter.open_writer(GrantedPermit(plan)), plan)
         try:
             yield writer
         except MqtuiError as error:
-            self._audit.end(plan, self.policy, writer.broken(f"failed: {error.title}"))
+            await self._note_end(plan, writer.broken(f"failed: {error.title}"))
             raise
         except BaseException as error:
-            self._audit.end(plan, self.policy, writer.broken(f"interrupted: {type(error).__name__}"))
+            await self._note_end(plan, writer.broken(_interrupted(error)))
             raise
-        self._audit.end(plan, self.policy, writer.result)
+        await self._note_end(plan, writer.result)
+
+    async def _note_begin(self, plan: Plan) -> None:
+        """Note in the audit that a write begins. Who is cancelled meanwhile notes its end too."""
+        noting = apart("audit", partial(self._audit.begin, plan, self.policy))
+        try:
+            await finished(noting)
+        except asyncio.CancelledError as error:
+            if noting.exception() is None:
+                await self._note_end(plan, _interrupted(error))
+            raise
+
+    async def _note_end(self, plan: Plan, result: str) -> None:
+        await run_to_end_in_thread("audit", partial(self._audit.end, plan, self.policy, result))
+
+
+def _interrupted(error: BaseException) -> str:
+    return f"interrupted: {type(error).__name__}"

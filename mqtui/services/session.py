@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from mqtui.brokers.adapters import connect
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Address, Broker, Connect, RemembersCounts
 from mqtui.domain.errors import BadInput, MqtuiError
@@ -83,7 +85,7 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
         BadInput: the target is no profile and no URL, or holds several brokers.
         NotFound: there is no such profile.
     """
-    resolved = await asyncio.to_thread(resolve, target, kind)
+    resolved = await run_in_thread("secret", partial(resolve, target, kind))
     async with opened_at(resolved, adapters=adapters) as session:
         yield session
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from functools import cached_property
+from functools import cached_property, partial
 from inspect import isawaitable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.worker import Worker
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
@@ -203,7 +203,7 @@ class Console(App[None], inherit_bindings=False):
         """The session of a profile or a URL; `target` is then its name, without a secret."""
         from mqtui.profiles.resolve import resolve
 
-        resolved = await asyncio.to_thread(resolve, target)
+        resolved = await run_in_thread("secret", partial(resolve, target))
         kinds = [address.kind for address in resolved.addresses]
         if resolved.profile is None:
             await self.enter(resolved.shown, kinds, target)

@@ -11,6 +11,7 @@ from time import monotonic
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
+from mqtui.services.redrive.keeping import opened_journal
 from mqtui.services.redrive.order import Stages
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before, Run
@@ -40,13 +41,30 @@ class Flight:
     began: float = field(default_factory=monotonic)
     rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
     run: Run | None = None
+    _stopped: bool = False
     _answer: asyncio.Future[bool] | None = None
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Take off."""
-        journal = Runs()
-        self.run = Run(
+        self._task = asyncio.create_task(self._fly(), name=f"run {self.planned.plan.id[:4]}")
+
+    async def _fly(self) -> None:
+        try:
+            async with opened_journal() as journal:
+                self.run = self._made(journal)
+                self.result = await self.run.go(self.consent, self.remote_consent)
+        except MqtuiError as error:
+            self.trouble = error
+        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+            self.trouble = own_mistake(error)
+        finally:
+            self.result = self.figures()
+            self.between = None
+            self.changed()
+
+    def _made(self, journal: Runs) -> Run:
+        run = Run(
             self.session,
             self.planned,
             journal,
@@ -55,21 +73,9 @@ class Flight:
             gate=self._ask,
             progress=self._moved,
         )
-        self._task = asyncio.create_task(self._fly(self.run, journal), name=f"run {self.planned.plan.id[:4]}")
-
-    async def _fly(self, run: Run, journal: Runs) -> None:
-        try:
-            self.result = await run.go(self.consent, self.remote_consent)
-        except MqtuiError as error:
-            self.trouble = error
-            self.result = run.result()
-        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
-            self.trouble = own_mistake(error)
-            self.result = run.result()
-        finally:
-            self.between = None
-            journal.close()
-            self.changed()
+        if self._stopped:
+            run.stop.set()
+        return run
 
     def _moved(self, _: object) -> None:
         if self.run is not None:
@@ -125,6 +131,7 @@ class Flight:
 
     def stop(self) -> None:
         """Finish the hand and leave the rest."""
+        self._stopped = True
         if self.run is not None:
             self.run.stop.set()
         self.answer(go_on=False)

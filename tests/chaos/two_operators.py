@@ -44,7 +44,6 @@ SLOWEST, FASTEST = 25, 250
 END = 240.0
 
 
-
 @dataclass(slots=True)
 class Operator:
     """Somebody with a machine of their own; what their last command told."""

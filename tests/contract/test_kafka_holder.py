@@ -213,7 +213,9 @@ async def test_a_run_that_was_taken_over_while_it_came_back_stops(
     assert Counter(stage.values(target)) == Counter(values)
 
 
-def once(monkeypatch: pytest.MonkeyPatch, reading: str, meanwhile: Callable[[], object], *, after: bool = False) -> None:
+def once(
+    monkeypatch: pytest.MonkeyPatch, reading: str, meanwhile: Callable[[], object], *, after: bool = False
+) -> None:
     """Let something else happen just before, or just after, the next reading of the state topic by a hold."""
     read, waiting = getattr(fencing, reading), [meanwhile]
 

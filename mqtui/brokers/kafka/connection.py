@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from mqtui.brokers import doors
+from mqtui.brokers.blocking import apart, awaited, start
 from mqtui.brokers.doors import Door
 from mqtui.brokers.kafka.bulk_admin import BulkAdminClient
 from mqtui.brokers.kafka.diagnosis import explained, recognised
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
 from mqtui.brokers.kafka.options import Settings, settings, tls_of
-from mqtui.brokers.kafka.threads import apart, awaited, start
 from mqtui.brokers.port import Address
 from mqtui.brokers.request_log import retried, timed
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut

@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
-from mqtui.brokers.kafka.threads import start
+from mqtui.brokers.blocking import start
 
 Item = TypeVar("Item")
 LOOK = 0.2

@@ -73,7 +73,9 @@ class Hold:
                     raise self._connection.translate(underlying(error), f"taking hold of {self._name}") from error
             else:
                 return state
-        raise BrokerTrouble(f"{self._name} can't be held", "Another run takes it back each time.", "End it, then retry.")
+        raise BrokerTrouble(
+            f"{self._name} can't be held", "Another run takes it back each time.", "End it, then retry."
+        )
 
     def _take(self, *, take_over: bool, resumed: bool) -> State:
         """Check, fence and read. Whoever fences this one before its record is written may move letters meanwhile."""

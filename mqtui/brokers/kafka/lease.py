@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+from mqtui.brokers.blocking import finished
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
 from mqtui.brokers.kafka.parcels import ParcelLoad
 from mqtui.brokers.kafka.publisher import publishing, topic_limits
-from mqtui.brokers.kafka.threads import finished
 from mqtui.brokers.kafka.topic_limits import codec_of
 from mqtui.brokers.kafka.topics import describe, topic_name
 from mqtui.brokers.kafka.work import Work

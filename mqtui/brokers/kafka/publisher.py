@@ -14,11 +14,11 @@ from operator import itemgetter
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from mqtui.brokers.blocking import finished, fulfil, promised, start
 from mqtui.brokers.kafka.blame import BLAMELESS, Failure, blame, parts
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
 from mqtui.brokers.kafka.records import Record, WireHeaders, unsendable
-from mqtui.brokers.kafka.threads import finished, fulfil, promised, start
 from mqtui.brokers.kafka.topic_limits import TopicLimits, codec_of
 from mqtui.brokers.kafka.topics import configs, described, topic_name
 from mqtui.domain.message import Offset, Outgoing

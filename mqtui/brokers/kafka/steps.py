@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
+from mqtui.brokers.blocking import apart, finished
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of
 from mqtui.brokers.kafka.fencing import Hold
@@ -16,7 +17,6 @@ from mqtui.brokers.kafka.offsets import Answers, ask_offsets, numbers
 from mqtui.brokers.kafka.presence import here, person
 from mqtui.brokers.kafka.publisher import BATCH_BYTES
 from mqtui.brokers.kafka.state import Stamp, records_of
-from mqtui.brokers.kafka.threads import apart, finished
 from mqtui.brokers.kafka.topics import Topic, describe, state_topic, topic_name
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import counted

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
+from mqtui.brokers.blocking import fulfil, promised, start
 from mqtui.brokers.kafka.connection import Connection, log
 from mqtui.brokers.kafka.fencing import Hold
 from mqtui.brokers.kafka.letters import Letters
@@ -22,7 +23,6 @@ from mqtui.brokers.kafka.presence import here
 from mqtui.brokers.kafka.publisher import batch_bytes
 from mqtui.brokers.kafka.records import Record, message
 from mqtui.brokers.kafka.state import Stamp
-from mqtui.brokers.kafka.threads import fulfil, promised, start
 from mqtui.brokers.kafka.topic_limits import TopicLimits
 from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import BrokerTrouble, CannotConnect

@@ -28,7 +28,6 @@ class PartitionCopies:
     def __init__(self) -> None:
         self._high = array("Q")
         self._low = array("Q")
-        self._is_sorted = True
 
     def __len__(self) -> int:
         return len(self._high)
@@ -42,22 +41,26 @@ class PartitionCopies:
 
     def add(self, place: Place) -> None:
         """Take one more, which is nearly always the last."""
-        if self._high and place < self[-1]:
-            self._is_sorted = False
-        self._high.append(place[0])
-        self._low.append(place[1])
+        at = len(self) if not self or self[-1] <= place else self.before(place)
+        self._high.insert(at, place[0])
+        self._low.insert(at, place[1])
 
     def add_offsets(self, offsets: Sequence[int]) -> None:
-        """Take many more at once."""
+        """Take many more at once, nearly always behind the others or in one gap between them."""
         in_order = sorted(offsets)
-        if in_order and self._high and (in_order[0], 0) < self[-1]:
-            self._is_sorted = False
-        self._high.extend(in_order)
-        self._low.extend([0] * len(in_order))
+        if not in_order:
+            return
+        first, last = (in_order[0], 0), (in_order[-1], 0)
+        at = self.before(first)
+        if at < len(self) and self[at] < last:
+            for offset in in_order:
+                self.add((offset, 0))
+            return
+        self._high[at:at] = array("Q", in_order)
+        self._low[at:at] = array("Q", bytes(8 * len(in_order)))
 
     def before(self, place: Place) -> int:
         """How many lie before a place."""
-        self._sort()
         return bisect_left(range(len(self)), place, key=self.__getitem__)
 
     def first_from(self, place: Place) -> Place | None:
@@ -68,16 +71,7 @@ class PartitionCopies:
     @property
     def last(self) -> Place:
         """The place of the last one."""
-        self._sort()
         return self[-1]
-
-    def _sort(self) -> None:
-        if self._is_sorted:
-            return
-        places = sorted(zip(self._high, self._low, strict=True))
-        self._high = array("Q", [high for high, _ in places])
-        self._low = array("Q", [low for _, low in places])
-        self._is_sorted = True
 
 
 class PlacedCopies:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
+from mqtui.brokers.blocking import run_in_thread, run_to_end_in_thread
 from mqtui.domain.convoy import Places
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Policy
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import Outcome, Stored
+from mqtui.profiles.keys import bundle_key
+from mqtui.profiles.model import Profile
 from mqtui.state.bundles import Bundle, expire
 from mqtui.state.process import process_start
 from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
@@ -21,17 +25,40 @@ NO_BATCH = 0
 """The number of words that settle no batch."""
 
 
-class Keeper:
-    """The journal of one run, and its bundle where the source forgets what is removed (C2)."""
+@asynccontextmanager
+async def opened_journal() -> AsyncIterator[Runs]:
+    """The journal of this machine, for a while.
 
-    def __init__(self, runs: Runs, run: str, bundle: Bundle | None) -> None:
+    Raises:
+        StorageFailed: it can't be read.
+    """
+    runs = await run_to_end_in_thread("journal", Runs)
+    try:
+        yield runs
+    finally:
+        await run_to_end_in_thread("journal", runs.close)
+
+
+class Keeper:
+    """The journal of one run, and its bundle once `open_bundle` made it."""
+
+    def __init__(self, runs: Runs, run: str) -> None:
         self.runs = runs
         self.run = run
-        self.bundle = bundle
+        self.bundle: Bundle | None = None
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="mqtui-journal")
 
     async def _on_disk(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
+
+    async def open_bundle(self, profile: Profile | None) -> None:
+        """Keep the bytes of letters from now on, since the source forgets what is removed (C2). The key may take long.
+
+        Raises:
+            Refused: there is no key, it is no Fernet key, or not the one the bundle was made with.
+            StorageFailed: the bundle can't be read, or is damaged.
+        """
+        self.bundle = await run_in_thread("bundle key", lambda: Bundle(self.run, bundle_key(profile)))
 
     async def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
         """Note the run, and let go of what is kept long enough: bundles for 14 days, ended runs for 90."""
@@ -82,6 +109,12 @@ class Keeper:
     async def done(self, number: int, dones: Dones) -> None:
         """Note what became of letters of a batch."""
         await self._on_disk(lambda: self.runs.done(self.run, number, dones))
+
+    async def moved(self, names: Iterable[str]) -> None:
+        """Note that all of these letters were moved, in no batch."""
+        await self._on_disk(
+            lambda: self.runs.done(self.run, NO_BATCH, [(name, Outcome.MOVED, "", "") for name in sorted(names)])
+        )
 
     async def end(self, state: str, result: bytes) -> None:
         """Note the end, and let the disk go."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import counted
-from mqtui.domain.message import Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.times import offset
+from mqtui.services.redrive.copies import PlacedCopies
 from mqtui.services.redrive.order import read_recipe
 from mqtui.services.session import Session
 from mqtui.state.runs import RunRecord
@@ -23,23 +25,27 @@ async def passed(session: Session, record: RunRecord, places: Sequence[str]) -> 
     """
     if record.broker is not BrokerKind.KAFKA or read_recipe(record.plan).order.to_target:
         return ""
-    by_topic: dict[str, list[Offset]] = {}
-    for place in places:
-        topic, _, position = place.rpartition(" ")
-        if topic:
-            by_topic.setdefault(topic, []).append(offset(position))
     told: list[str] = []
-    for topic, copies in by_topic.items():
+    for topic, copies in (await run_in_thread("copies", partial(_by_topic, places))).items():
         try:
             groups = await session.broker.groups.groups(Ref(Kind.TOPIC, topic))
         except NotFound:
             continue
         async for row in session.broker.groups.lag([group.ref for group in groups]):
             read = {
-                part.partition: int(part.committed)
+                part.partition: (int(part.committed), 0)
                 for part in row.parts
                 if part.committed.isdigit() and part.resource.name == topic
             }
-            number = sum(copy.offset < read.get(copy.partition, 0) for copy in copies)
+            number = copies.before(read)
             told.append(f"{row.group.name} has passed {number:,} of {counted(len(copies), 'copy')} in {topic}")
     return "; ".join(told)
+
+
+def _by_topic(places: Sequence[str]) -> dict[str, PlacedCopies]:
+    found: dict[str, PlacedCopies] = {}
+    for place in places:
+        topic, _, position = place.rpartition(" ")
+        if topic:
+            found.setdefault(topic, PlacedCopies()).add(offset(position))
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Refused
 from mqtui.domain.plan import Risk, Severity
@@ -41,7 +42,7 @@ async def bundle_risk(session: Session, source: Source) -> list[Risk]:
     if isinstance(source.bounds, OffsetBounds):
         return []
     try:
-        await asyncio.to_thread(check_bundle_key, session.profile)
+        await run_in_thread("bundle key", partial(check_bundle_key, session.profile))
     except Refused as error:
         text = ". ".join(part.rstrip(".") for part in (error.title, error.detail, error.hint) if part)
         return [Risk("no-bundle-key", text, Severity.REFUSE, final=True)]

@@ -7,8 +7,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import BadInput, NotFound
@@ -23,6 +25,7 @@ from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.hearing import watch_risks, why_deaf
 from mqtui.services.redrive.homecoming import Homecoming
+from mqtui.services.redrive.keeping import opened_journal
 from mqtui.services.redrive.order import Order, as_selected, figure_of
 from mqtui.services.redrive.plan_risks import bundle_risk, loop_risk, refuse_stage, stage_risk
 from mqtui.services.redrive.preview import Preview, leave_homeless, preview
@@ -33,7 +36,6 @@ from mqtui.services.redrive.stamps import NAMES, Stamps
 from mqtui.services.session import Session
 from mqtui.state.origins import Sighting
 from mqtui.state.process import operator
-from mqtui.state.runs import Runs
 
 ACROSS = Guarantee(
     Strength.AT_LEAST_ONCE,
@@ -111,7 +113,8 @@ async def make(
     refuse_stage(order, retry_stage(session, order.source, conventions))
     planned = await _made(session, order, conventions, remote, source, run, targets)
     if _forgets(planned):
-        known = recalled(source, Runs())
+        async with opened_journal() as runs:
+            known = await run_in_thread("journal", partial(recalled, source, runs))
         if known != source:
             planned = await _made(session, order, conventions, remote, known, run, targets)
     return planned

@@ -6,15 +6,16 @@ bundle, to the end of their source (R11). What readers have already taken stays 
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import time
 
 import msgspec
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.bound import BoundWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.copies import without_copies
@@ -29,6 +30,7 @@ from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.redrive.bundled import held
 from mqtui.services.redrive.hands import suspect
+from mqtui.services.redrive.keeping import Keeper
 from mqtui.services.redrive.ledger import Ledger, Name, fingerprint
 from mqtui.services.redrive.passing import TAKEN, passed
 from mqtui.services.redrive.returned import Earlier, end_of, met_again, named
@@ -51,8 +53,26 @@ class PutBack:
 
     plan: Plan
     of: RunRecord
+    short: str
+    """What the run is called that it is of."""
+
     names: frozenset[str]
     doubtful: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What the journal knows of a run that is to be put back."""
+
+    short: str
+    moved: dict[str, str]
+    """Where each letter that was moved went, by its name."""
+
+    unknown: dict[str, str]
+    """Letters of which nothing is known but that the bundle has them."""
+
+    earlier: Earlier
+    in_hand: int
 
 
 async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
@@ -65,41 +85,29 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
     """
     _check(record)
     await session.guard.recognise()
-    session.guard.hold(runs.policies(record.id)[:1])
-    moved, unknown = _taken(record, runs)
-    earlier = Earlier.of(record, runs)
-    back, doubtful = earlier.returned, earlier.doubtful
-    if doubtful and record.broker is BrokerKind.REDIS:
-        back |= await met_again(session, record, doubtful)
-    done = {name: at for name, at in (moved | unknown).items() if name not in back}
-    in_hand = len(runs.open_marks(record.id))
-    settles = f"`mqtui runs resume {runs.short(record.id)}` finds out about them." if in_hand else ""
-    if not done:
-        raise NotFound(
-            f"Nothing to put back of run {runs.short(record.id)}",
-            f"Nothing was moved, or all of it is back{f'; {in_hand:,} were in hand when it ended' if in_hand else ''}.",
-            settles,
-        )
-    facts = [("run", f"{runs.short(record.id)}: {record.verb} of {record.source.name}")]
-    risks: list[Risk] = []
+    session.guard.hold((await run_in_thread("journal", partial(runs.policies, record.id)))[:1])
+    noted = await run_in_thread("journal", partial(_noted, record, runs))
+    back = noted.earlier.returned
+    if noted.earlier.doubtful and record.broker is BrokerKind.REDIS:
+        back |= await met_again(session, record, noted.earlier.doubtful)
+    done, risks = await run_in_thread("bundle", partial(_returnable, session, record, noted, back))
+    step = _step(record, done)
     many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
-    if record.broker is BrokerKind.KAFKA:
-        step: Unmark | Send = Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
-        facts.append(("effect", f"{many} marked unhandled again; nothing is produced"))
-    else:
-        done = await asyncio.to_thread(_kept, session, record, done, risks)
-        many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
-        step = Send(record.source, exact(len(done)), "from the bundle")
-        facts.append(("effect", f"{many} published to the end of {record.source.name}"))
+    effect = (
+        f"{many} marked unhandled again; nothing is produced"
+        if isinstance(step, Unmark)
+        else f"{many} published to the end of {record.source.name}"
+    )
+    facts = [("run", f"{noted.short}: {record.verb} of {record.source.name}"), ("effect", effect)]
     if record.verb != Verb.DISCARD:
         risks.append(Risk("doubles", await passed(session, record, list(done.values())) or TAKEN))
-    if in_hand:
-        facts.append(("not these", f"{in_hand:,} were in hand when the run ended: {settles}"))
-    lost = frozenset(unknown) & frozenset(done)
+    if noted.in_hand:
+        facts.append(("not these", f"{noted.in_hand:,} were in hand when the run ended: {_settles(noted)}"))
+    lost = noted.unknown.keys() & done.keys()
     if lost:
         text = f"what became of {len(lost):,} is unknown: they are in the bundle, and come twice where they were moved"
         risks.append(Risk("unknown", text))
-    unsure = frozenset(doubtful) & frozenset(done) if record.broker is BrokerKind.RABBITMQ else frozenset[str]()
+    unsure = noted.earlier.doubtful.keys() & done.keys() if record.broker is BrokerKind.RABBITMQ else set[str]()
     if unsure:
         text = f"{len(unsure):,} were in hand when an earlier put back broke: they may be back, and come twice"
         risks.append(Risk("in-doubt", text))
@@ -113,7 +121,45 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         facts=tuple(facts),
         risks=tuple(risks),
     )
-    return PutBack(planned, record, frozenset(done), unsure | lost)
+    return PutBack(planned, record, noted.short, frozenset(done), frozenset(unsure | lost))
+
+
+def _noted(record: RunRecord, runs: Runs) -> Noted:
+    moved, unknown = _taken(record, runs)
+    return Noted(
+        runs.short(record.id), moved, unknown, Earlier.of(record, runs), in_hand=len(runs.open_marks(record.id))
+    )
+
+
+def _settles(noted: Noted) -> str:
+    """How to find out about letters that were in hand."""
+    return f"`mqtui runs resume {noted.short}` finds out about them." if noted.in_hand else ""
+
+
+def _returnable(
+    session: Session, record: RunRecord, noted: Noted, back: frozenset[str]
+) -> tuple[dict[str, str], list[Risk]]:
+    """Letters that are not back yet and can be put back, with where they went; and the risks of that.
+
+    Raises:
+        NotFound: there are none. Refused, StorageFailed: as `_kept`.
+    """
+    done = {name: at for name, at in (noted.moved | noted.unknown).items() if name not in back}
+    if not done:
+        raise NotFound(
+            f"Nothing to put back of run {noted.short}",
+            f"Nothing was moved, or all of it is back{f'; {noted.in_hand:,} were in hand' if noted.in_hand else ''}"
+            f"{' when it ended' if noted.in_hand else ''}.",
+            _settles(noted),
+        )
+    risks: list[Risk] = []
+    return (done if record.broker is BrokerKind.KAFKA else _kept(session, record, done, risks)), risks
+
+
+def _step(record: RunRecord, done: dict[str, str]) -> Unmark | Send:
+    if record.broker is BrokerKind.KAFKA:
+        return Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
+    return Send(record.source, exact(len(done)), "from the bundle")
 
 
 def _check(record: RunRecord) -> None:
@@ -160,19 +206,20 @@ async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> 
     """
     planned = back.plan
     ledger = Ledger(planned.id, len(back.names))
+    keeper = Keeper(runs, planned.id)
     async with session.guard.writing(planned, consent) as writer:
-        runs.begin(_record(session, back), (session.policy,))
+        await keeper.begin(_record(session, back), (session.policy,))
         try:
             if only_marks(planned):
-                await _unmark(writer, back, runs, ledger)
+                await _unmark(writer, back, keeper, ledger)
             else:
-                await _publish(session, writer, back, runs, ledger)
+                await _publish(session, writer, back, keeper, ledger)
         except BaseException:
-            runs.end(planned.id, "failed", msgspec.json.encode(ledger.result()))
+            await keeper.end("failed", msgspec.json.encode(ledger.result()))
             raise
         result = ledger.result()
-        runs.end(planned.id, "done", msgspec.json.encode(result))
-        writer.result = f"{result.moved} put back of run {runs.short(back.of.id)}"
+        await keeper.end("done", msgspec.json.encode(result))
+        writer.result = f"{result.moved} put back of run {back.short}"
     return result
 
 
@@ -181,18 +228,19 @@ def only_marks(planned: Plan) -> bool:
     return isinstance(planned.steps[0], Unmark)
 
 
-async def _unmark(writer: BoundWriter, back: PutBack, runs: Runs, ledger: Ledger) -> None:
+async def _unmark(writer: BoundWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
     done = await writer.apply(back.plan.steps[0])
     ledger.add(Outcome.MOVED, done.done)
-    runs.done(back.plan.id, 0, [(name, Outcome.MOVED, "", "") for name in sorted(back.names)])
+    await keeper.moved(back.names)
 
 
-async def _publish(session: Session, writer: BoundWriter, back: PutBack, runs: Runs, ledger: Ledger) -> None:
+async def _publish(session: Session, writer: BoundWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
     """Publish the letters in chunks. One whose fate is unknown stays open in the journal."""
+    chunks = _chunks(session, back)
     async with writer.publisher() as publisher:
-        for chunk in _chunks(session, back):
+        while chunk := await run_in_thread("bundle", partial(next, chunks, None)):
             end = await end_of(session, back.of)
-            number = runs.in_hand(back.plan.id, [(name, end, -1) for name, _ in chunk])
+            number = await keeper.take([(name, end, -1) for name, _ in chunk], ())
             receipts = await publisher.send([outgoing(letter) for _, letter in chunk])
             told: list[Done] = []
             for (name, letter), receipt in zip(chunk, receipts, strict=True):
@@ -202,7 +250,7 @@ async def _publish(session: Session, writer: BoundWriter, back: PutBack, runs: R
                     told.append((name, outcome, "", receipt.reason))
                 if name in back.doubtful:
                     ledger.suspects.append(suspect(Name(name, fingerprint(letter), suspect=True), letter))
-            runs.done(back.plan.id, number, told)
+            await keeper.done(number, told)
 
 
 def _chunks(session: Session, back: PutBack) -> Iterator[list[tuple[str, Message]]]:

@@ -8,13 +8,15 @@ discarded by the process that died; the bundle has them, and put back returns th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import Broker, TracesMoves
 from mqtui.domain.capability import Verb
-from mqtui.domain.message import Position
+from mqtui.domain.message import Message, Position
 from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import entry_id, offset
@@ -94,7 +96,7 @@ async def settle(
         await _restore(writer, router, ledger, keeper, frail, kinds)
     rest = [mark for mark in ledger.not_met() if mark[0] not in frail or router.verb is Verb.DISCARD]
     doubtful = {mark[0] for mark in rest if mark[0] in evidence.repeated or _is_open(known[mark[0]])}
-    names = _named(doubtful, keeper)
+    names = await run_in_thread("bundle", partial(_named, doubtful, keeper))
     dones: list[Done] = []
     for mark in rest:
         ledger.settle(mark)
@@ -124,6 +126,12 @@ def _named(names: Iterable[str], keeper: Keeper) -> dict[str, str]:
     return {name: text or name for name, text in found.items()}
 
 
+def _kept(keeper: Keeper, names: Collection[str]) -> dict[str, Message]:
+    """The letters of these names that the bundle has."""
+    assert keeper.bundle is not None
+    return {name: letter for name, letter in keeper.bundle.read() if name in names}
+
+
 async def _restore(
     writer: BoundWriter,
     router: Router,
@@ -132,12 +140,9 @@ async def _restore(
     frail: dict[str, Mark],
     kinds: tuple[BrokerKind, BrokerKind],
 ) -> None:
-    assert keeper.bundle is not None
-    ways: dict[str, Transfer] = {}
-    for name, letter in keeper.bundle.read():
-        way = router.route(letter) if name in frail else None
-        if isinstance(way, Transfer):
-            ways[name] = way
+    kept = await run_in_thread("bundle", partial(_kept, keeper, frail))
+    routed = {name: router.route(letter) for name, letter in kept.items()}
+    ways = {name: way for name, way in routed.items() if isinstance(way, Transfer)}
     async with writer.publisher() as publisher:
         receipts = await publisher.send([cross(way.outgoing(), *kinds) for way in ways.values()])
     marks: list[Mark] = []

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held
-from mqtui.domain.message import EntryId, Field
+from mqtui.domain.message import EntryId, Field, Message
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.span import At, Span
@@ -74,11 +76,15 @@ async def end_of(session: Session, record: RunRecord) -> bytes:
     return str(end or EntryId(0, 0)).encode()
 
 
+def _bundled(session: Session, record: RunRecord, names: Collection[str]) -> dict[str, Message]:
+    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    return {name: letter for name, letter in kept if name in names}
+
+
 async def met_again(session: Session, record: RunRecord, doubtful: Mapping[str, bytes]) -> frozenset[str]:
     """Those doubtful letters that lie behind the place where the source ended before they were put back."""
     found: set[str] = set()
-    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
-    letters = dict(pair for pair in kept if pair[0] in doubtful)
+    letters = await run_in_thread("bundle", partial(_bundled, session, record, doubtful))
     for end in set(doubtful.values()):
         start = entry_id(end.decode())
         there: Counter[tuple[Field, ...]] = Counter()

@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from time import time
 
 import msgspec
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import EndsEarly, Lease
 from mqtui.domain.capability import Verb
@@ -21,7 +23,6 @@ from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.absent import account
@@ -41,7 +42,6 @@ from mqtui.services.redrive.staging import Between, Gate, by_itself, hold_of, wh
 from mqtui.services.redrive.stamps import Stamps
 from mqtui.services.redrive.verdict import Verdict
 from mqtui.services.session import Session
-from mqtui.state.bundles import Bundle
 from mqtui.state.process import host, operator, process_start
 from mqtui.state.runs import Mark, RunRecord, Runs
 
@@ -131,9 +131,8 @@ class Run:
         earlier = before or Before(self._total)
         self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored)
         self.ledger.unknowns += earlier.unknowns
-        forgets = not isinstance(planned.source.bounds, OffsetBounds)
-        self._bundle = Bundle(plan.id, bundle_key(session.profile)) if forgets else None
-        self._keeper = Keeper(runs, plan.id, self._bundle)
+        self._forgets = not isinstance(planned.source.bounds, OffsetBounds)
+        self._keeper = Keeper(runs, plan.id)
 
     async def go(self, consent: Consent, remote_consent: Consent | None = None) -> Result:
         """Do it.
@@ -144,6 +143,8 @@ class Run:
         """
         self._allowed = consent.allowed
         permit = replace(self.planned.plan, guarantee=self.planned.within)
+        if self._forgets:
+            await self._keeper.open_bundle(self.session.profile)
         async with AsyncExitStack() as stack:
             writer = await stack.enter_async_context(self.session.guard.writing(permit, consent))
             remote = None
@@ -194,7 +195,7 @@ class Run:
         plan, session = self.planned.plan, self.session
         for each in (session, self.remote):
             if each is not None and each.profile is None and each.address.secret:
-                await asyncio.to_thread(keep_for_url, each.address)
+                await run_in_thread("keyring", partial(keep_for_url, each.address))
         pid = os.getpid()
         if self._resumed:
             await self._keeper.take_up(pid)
@@ -244,7 +245,7 @@ class Run:
         """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
         order = self.planned.order
         plain = order.verb is Verb.REDRIVE and order.selection.everything and order.rate is None
-        beside = self.remote is None and self._bundle is None
+        beside = self.remote is None and not self._forgets
         if not plain or not beside or suspicious or self._open_marks or self.planned.opens:
             return None
         return HomeLanes(order, self._router(stamps), self._conventions)

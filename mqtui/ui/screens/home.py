@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on, work
 from textual.widget import Widget
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.spelling import join
 from mqtui.ui.render.profiles import Entry, Profiles
@@ -125,7 +127,7 @@ class HomePlace(Listing[Entry]):
         if entered is None or entered.strip() != name:
             self.line.tell("nothing happened", "text")
             return
-        await asyncio.to_thread(forget, name)
+        await run_in_thread("keyring", partial(forget, name))
         self._read()
 
     @does("nav.open")

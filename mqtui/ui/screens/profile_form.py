@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
@@ -134,7 +135,7 @@ class ProfileForm(Place):
     async def _save(self) -> None:
         try:
             made = self.made()
-            await asyncio.to_thread(self._keep, made, self.form.value("password"))
+            await run_in_thread("keyring", partial(self._keep, made, self.form.value("password")))
         except MqtuiError as error:
             self.say(error)
             return
@@ -193,7 +194,7 @@ class ProfileForm(Place):
         for kind in made.brokers:
             began = perf_counter()
             try:
-                resolved = await asyncio.to_thread(self._resolved, made, kind, password)
+                resolved = await run_in_thread("secret", partial(self._resolved, made, kind, password))
                 async with opened_at(resolved) as session:
                     cluster = await session.broker.catalog.cluster()
                 took = (perf_counter() - began) * 1000

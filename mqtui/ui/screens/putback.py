@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
+from functools import partial
 
 from textual.containers import Vertical
 from textual.widget import Widget
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.plan_lines import lines
 from mqtui.services.redrive import putback
+from mqtui.services.redrive.keeping import opened_journal
 from mqtui.services.redrive.putback import PutBack
 from mqtui.services.session import Session
-from mqtui.state.runs import Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.consent import agreed
@@ -60,18 +61,15 @@ class PutBackPlace(Place):
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     async def _plan(self) -> None:
-        journal: Runs | None = None
         try:
             session = await ready(self.desk)
-            journal = await asyncio.to_thread(Runs)
-            back = await putback.plan(session, journal.find(self.of), journal)
+            async with opened_journal() as journal:
+                record = await run_in_thread("journal", partial(journal.find, self.of))
+                back = await putback.plan(session, record, journal)
         except MqtuiError as error:
             self.line.tell("nothing happened", "text")
             self.paper.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
             return
-        finally:
-            if journal is not None:
-                journal.close()
         if self.is_attached:
             self.back = back
             self.draw_plan()

@@ -11,9 +11,10 @@ from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.services.redrive import putback
+from mqtui.services.redrive.keeping import opened_journal
 from mqtui.services.redrive.putback import PutBack
 from mqtui.services.session import Session
-from mqtui.state.runs import Runs
+from mqtui.state.mistakes import own_mistake
 
 
 @dataclass(slots=True)
@@ -47,13 +48,14 @@ class Returning:
         self._task = asyncio.create_task(self._fly(), name=f"put back {self.id[:4]}")
 
     async def _fly(self) -> None:
-        journal = await asyncio.to_thread(Runs)
         try:
-            self.result = await putback.run(self.session, self.back, journal, self.consent)
+            async with opened_journal() as journal:
+                self.result = await putback.run(self.session, self.back, journal, self.consent)
         except MqtuiError as error:
             self.trouble = error
+        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+            self.trouble = own_mistake(error)
         finally:
-            journal.close()
             self.changed()
 
     def stop(self) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import Unreachable
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import resolve
@@ -32,7 +33,7 @@ async def remote_of(bench: Workbench, order: Order) -> Session | None:
     """
     if not order.to_target:
         return None
-    resolved = await asyncio.to_thread(resolve, order.to_target)
+    resolved = await run_in_thread("secret", partial(resolve, order.to_target))
     return await ready(desk_of(bench, order.to_target, resolved.addresses[0].kind))
 
 

@@ -12,11 +12,12 @@ from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
 from mqtui.services.redrive import resuming
+from mqtui.services.redrive.keeping import opened_journal
 from mqtui.services.redrive.order import Order, read_recipe
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before
 from mqtui.services.session import Session
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.runs import RunRecord
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
@@ -66,21 +67,17 @@ class ResumePlace(ReviewPlace):
         return ("Runs", f"run {self.record.id[:4].upper()}", "resume")
 
     async def _plan(self) -> None:
-        opened: Runs | None = None
         try:
             session = await ready(self.desk)
             self.remote = await remote_of(self.console.bench, self.order)
-            opened = await asyncio.to_thread(Runs)
-            planned, before = await resuming.plan(
-                session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
-            )
+            async with opened_journal() as opened:
+                planned, before = await resuming.plan(
+                    session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
+                )
         except MqtuiError as error:
             self.say(error)
             self.line.tell(f"✗ {error.title}: nothing happened", "danger")
             return
-        finally:
-            if opened is not None:
-                opened.close()
         if self.is_attached:
             self.planned, self.before, self.order = planned, before, planned.order
             self.draw_plan()

@@ -7,11 +7,13 @@ import os
 from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from textual import on
 from textual.widget import Widget
 
+from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
@@ -174,7 +176,7 @@ class StartPlace(Listing[FirstStep]):
                 address, had_password = parse(url)
                 slots = {}
                 if had_password and not well_known(address):
-                    await asyncio.to_thread(secrets.keep, name, address.secret, address.kind)
+                    await run_in_thread("keyring", partial(secrets.keep, name, address.secret, address.kind))
                     slots = {PASSWORD: "keyring"}
                 brokers[address.kind] = Endpoint(written(address), secrets=slots)
             profile = Profile(name, brokers, Environment.DEV)

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from mqtui.brokers import doors
+from mqtui.brokers.blocking import fulfil, promised
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
-from mqtui.brokers.kafka.threads import fulfil, promised
 from mqtui.brokers.kafka.topics import describe
 from mqtui.domain.errors import NotFound, TlsRefused
 from mqtui.domain.resource import Kind, Ref

@@ -15,7 +15,7 @@ _numbers = itertools.count(1)
 
 def start(name: str, work: Callable[[], object]) -> threading.Thread:
     """Run `work` in a daemon thread; it must not raise."""
-    thread = threading.Thread(target=work, name=f"kafka-{name}-{next(_numbers)}", daemon=True)
+    thread = threading.Thread(target=work, name=f"mqtui-{name}-{next(_numbers)}", daemon=True)
     thread.start()
     return thread
 
@@ -72,3 +72,13 @@ async def finished(promise: Future[Result]) -> Result:
     if cancelled:
         raise asyncio.CancelledError
     return waiting.result()
+
+
+async def run_in_thread(name: str, work: Callable[[], Result]) -> Result:
+    """The result of a call that may block. Who is cancelled leaves it alone; its thread keeps no process alive."""
+    return await awaited(apart(name, work))
+
+
+async def run_to_end_in_thread(name: str, work: Callable[[], Result]) -> Result:
+    """The result of a call that changes something, waited for to its end even while this task is cancelled."""
+    return await finished(apart(name, work))
