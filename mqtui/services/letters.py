@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Self
 
+from mqtui.brokers.blocking import Turns
 from mqtui.brokers.port import Batch
 from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
@@ -148,7 +149,7 @@ class Selector:
         Raises:
             OverBudget: the jq program uses up its budget on too many letters.
         """
-        fitting = [place for place, letter in enumerate(letters) if self._everything or self._fits(letter)]
+        fitting = list(range(len(letters))) if self._everything else await self._fitting(letters)
         wanted = [False] * len(letters)
         if self.where is None or most == 0:
             for place in fitting[:most]:
@@ -163,6 +164,16 @@ class Selector:
                 if chosen == most:
                     break
         return wanted
+
+    async def _fitting(self, letters: Sequence[Message]) -> list[int]:
+        """Places of letters that are wanted but for the jq program."""
+        found, turns = list[int](), Turns()
+        for place, letter in enumerate(letters):
+            if turns.due:
+                await turns.give()
+            if self._fits(letter):
+                found.append(place)
+        return found
 
     def _fits(self, letter: Message) -> bool:
         """Whether it is wanted but for the jq program; the cheap questions come first."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 import gc
 from time import monotonic
 
-NEVER = 1_000_000
-"""Collections of the middle generation before Python makes a full one by itself."""
+from mqtui.services.gc_tuning import THRESHOLDS
 
 PAUSE = 1.0
 """Seconds without a key after which nobody waits."""
@@ -26,8 +25,7 @@ class Garbage:
     """Makes the full collections of a console. `touched` tells of a key, `turn` is called now and then."""
 
     def __init__(self) -> None:
-        self._before = gc.get_threshold()
-        self._froze = False
+        self._began = self._froze = False
         self._touched = self._made = monotonic()
 
     def start(self) -> None:
@@ -40,11 +38,15 @@ class Garbage:
             gc.collect()
             gc.freeze()
         gc.enable()
-        gc.set_threshold(self._before[0], self._before[1], NEVER)
+        THRESHOLDS.take_full_collections()
+        self._began = True
 
     def stop(self) -> None:
-        """Give them back."""
-        gc.set_threshold(*self._before)
+        """Give them back, if they were taken."""
+        if not self._began:
+            return
+        self._began = False
+        THRESHOLDS.give_full_collections_back()
         if self._froze:
             gc.unfreeze()
 

@@ -22,7 +22,7 @@ from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Take
 from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection, Stored, Terms, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.redrive.collecting import seldom_collecting
+from mqtui.services.gc_tuning import seldom_collecting
 from tests.contract.asking import Notes
 from tests.contract.worlds import address_of
 

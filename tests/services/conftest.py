@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.loop_guard import nothing_blocks
 from tests.services.grounds import GROUNDS, Ground
 
 KEY = "q2jEWB1pBFzDfWTXKuLBf2Qqk9vVh0Gf5vS6k6n3YhE="
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop() -> Iterator[None]:
+    """Journal, audit, bundles, keyring and commands are not waited for on the event loop."""
+    with nothing_blocks():
+        yield
 
 
 @pytest.fixture(autouse=True)

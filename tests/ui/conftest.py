@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from mqtui.demo.servers.java import cache_folder
+from tests.loop_guard import nothing_blocks
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.pictures import Album
 from tests.ui.stillness import stand_still
@@ -24,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--update-snapshots", action="store_true", help="take the pictures of this run as the approved ones"
     )
     parser.addoption("--gallery", type=Path, help="draw every screen at every size into this folder")
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks_the_loop() -> Iterator[None]:
+    """Journal, audit, bundles, keyring and commands are not waited for on the event loop."""
+    with nothing_blocks():
+        yield
 
 
 @pytest.fixture(autouse=True)

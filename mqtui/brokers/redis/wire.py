@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from mqtui.brokers import doors
+from mqtui.brokers.blocking import Turns
 from mqtui.brokers.doors import Door
 from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address
@@ -95,7 +96,7 @@ class Wire:
             return await self._piped(commands, patience)
 
     async def _piped(self, commands: Sequence[Command], patience: float | None) -> list[Answer]:
-        got: list[Answer] = []
+        got, turns = list[Answer](), Turns()
         packed = [pack_command(cast("Any", tuple(command))) for command in commands]
         patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
         try:
@@ -103,6 +104,8 @@ class Wire:
                 await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
+                    if turns.due:
+                        await turns.give()
         except (redis_errors.BusyLoadingError, redis_errors.AuthenticationError) as error:
             got.extend([error] * (len(commands) - len(got)))
         except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as error:

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+from mqtui.brokers.blocking import Turns
 from mqtui.brokers.port import Batch, Convoy, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes, TakenOver
@@ -141,8 +142,10 @@ class Walk:
         lost: list[tuple[Name, str]] = []
         named = [self._ledger.name(letter) for letter in batch]
         wanted = await self._wanted([letter for letter, name in zip(batch, named, strict=True) if not name.suspect])
-        chosen = iter(wanted)
+        chosen, turns = iter(wanted), Turns()
         for letter, name in zip(batch, named, strict=True):
+            if turns.due:
+                await turns.give()
             if not name.suspect and not next(chosen):
                 rest.append(letter)
                 continue

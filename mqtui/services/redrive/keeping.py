@@ -48,7 +48,8 @@ class Keeper:
         self.bundle: Bundle | None = None
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="mqtui-journal")
 
-    async def _on_disk(self, work: Callable[[], Answer]) -> Answer:
+    async def on_disk(self, work: Callable[[], Answer]) -> Answer:
+        """Do it in the journal's own thread, behind what was asked for before."""
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
     async def open_bundle(self, profile: Profile | None) -> None:
@@ -68,7 +69,7 @@ class Keeper:
             expire()
             self.runs.forget()
 
-        await self._on_disk(write)
+        await self.on_disk(write)
 
     async def take_up(self, pid: int) -> None:
         """Make an interrupted run this process's own.
@@ -76,7 +77,7 @@ class Keeper:
         Raises:
             Held: its process still runs, or it runs on another host.
         """
-        await self._on_disk(lambda: self.runs.take_up(self.run, pid, process_start(pid)))
+        await self.on_disk(lambda: self.runs.take_up(self.run, pid, process_start(pid)))
 
     async def take(self, marks: Marks, letters: Sequence[Message]) -> int:
         """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.
@@ -90,12 +91,12 @@ class Keeper:
                 self.bundle.append(letters, [mark[0] for mark in marks])
             return self.runs.in_hand(self.run, marks)
 
-        return await self._on_disk(write)
+        return await self.on_disk(write)
 
     async def stored(self, places: Sequence[tuple[str, str]]) -> None:
         """Note letters that are stored, with where, and are still to be removed; their fate stays open (C8)."""
         dones = [(name, Stored.STORED.value, at, "") for name, at in places]
-        await self._on_disk(lambda: self.runs.done(self.run, NO_BATCH, dones))
+        await self.on_disk(lambda: self.runs.done(self.run, NO_BATCH, dones))
 
     async def settled(self, marks: Sequence[Mark], dones: Sequence[Done]) -> None:
         """Note what became of letters that an earlier process had in hand."""
@@ -104,23 +105,23 @@ class Keeper:
             self.runs.done(self.run, self.runs.in_hand(self.run, marks), dones)
 
         if marks:
-            await self._on_disk(write)
+            await self.on_disk(write)
 
     async def done(self, number: int, dones: Dones) -> None:
         """Note what became of letters of a batch."""
-        await self._on_disk(lambda: self.runs.done(self.run, number, dones))
+        await self.on_disk(lambda: self.runs.done(self.run, number, dones))
 
     async def moved(self, names: Iterable[str]) -> None:
         """Note that all of these letters were moved, in no batch."""
-        await self._on_disk(
+        await self.on_disk(
             lambda: self.runs.done(self.run, NO_BATCH, [(name, Outcome.MOVED, "", "") for name in sorted(names)])
         )
 
     async def end(self, state: str, result: bytes) -> None:
         """Note the end, and let the disk go."""
         try:
-            await self._on_disk(lambda: self.runs.end(self.run, state, result))
+            await self.on_disk(lambda: self.runs.end(self.run, state, result))
         finally:
             if self.bundle is not None:
-                await self._on_disk(self.bundle.close)
+                await self.on_disk(self.bundle.close)
             self._disk.shutdown(wait=False)

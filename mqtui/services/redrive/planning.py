@@ -19,9 +19,9 @@ from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Severity, Step,
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.browse import require
+from mqtui.services.gc_tuning import seldom_collecting
 from mqtui.services.letters import Selector
 from mqtui.services.origins import retry_stage, settle_origin
-from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.crossing import told
 from mqtui.services.redrive.hearing import watch_risks, why_deaf
 from mqtui.services.redrive.homecoming import Homecoming

@@ -28,6 +28,7 @@ from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
+from mqtui.services.gc_tuning import seldom_collecting
 from mqtui.services.redrive.bundled import held
 from mqtui.services.redrive.hands import suspect
 from mqtui.services.redrive.keeping import Keeper
@@ -83,6 +84,11 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
         Refused: its bundle is gone, or it is a put back itself.
         Held: the run, or a put back of it, is going on.
     """
+    with seldom_collecting():
+        return await _planned(session, record, runs)
+
+
+async def _planned(session: Session, record: RunRecord, runs: Runs) -> PutBack:
     _check(record)
     await session.guard.recognise()
     session.guard.hold((await run_in_thread("journal", partial(runs.policies, record.id)))[:1])
@@ -91,7 +97,7 @@ async def plan(session: Session, record: RunRecord, runs: Runs) -> PutBack:
     if noted.earlier.doubtful and record.broker is BrokerKind.REDIS:
         back |= await met_again(session, record, noted.earlier.doubtful)
     done, risks = await run_in_thread("bundle", partial(_returnable, session, record, noted, back))
-    step = _step(record, done)
+    step = await run_in_thread("step", partial(_step, record, done))
     many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
     effect = (
         f"{many} marked unhandled again; nothing is produced"
@@ -210,10 +216,11 @@ async def run(session: Session, back: PutBack, runs: Runs, consent: Consent) -> 
     async with session.guard.writing(planned, consent) as writer:
         await keeper.begin(_record(session, back), (session.policy,))
         try:
-            if only_marks(planned):
-                await _unmark(writer, back, keeper, ledger)
-            else:
-                await _publish(session, writer, back, keeper, ledger)
+            with seldom_collecting():
+                if only_marks(planned):
+                    await _unmark(writer, back, keeper, ledger)
+                else:
+                    await _publish(session, writer, back, keeper, ledger)
         except BaseException:
             await keeper.end("failed", msgspec.json.encode(ledger.result()))
             raise
@@ -238,7 +245,7 @@ async def _publish(session: Session, writer: BoundWriter, back: PutBack, keeper:
     """Publish the letters in chunks. One whose fate is unknown stays open in the journal."""
     chunks = _chunks(session, back)
     async with writer.publisher() as publisher:
-        while chunk := await run_in_thread("bundle", partial(next, chunks, None)):
+        while chunk := await keeper.on_disk(partial(next, chunks, None)):
             end = await end_of(session, back.of)
             number = await keeper.take([(name, end, -1) for name, _ in chunk], ())
             receipts = await publisher.send([outgoing(letter) for _, letter in chunk])

@@ -24,10 +24,10 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.secrets import keep_for_url
+from mqtui.services.gc_tuning import seldom_collecting
 from mqtui.services.letters import Selector
 from mqtui.services.redrive.absent import account
 from mqtui.services.redrive.aftermath import Aftermath
-from mqtui.services.redrive.collecting import seldom_collecting
 from mqtui.services.redrive.engine import BATCH, LOAD, Walk
 from mqtui.services.redrive.hands import Books
 from mqtui.services.redrive.keeping import Keeper

@@ -1,0 +1,39 @@
+"""The guard over the event loop finds what it is there to find."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.state.runs import Runs
+from tests.loop_guard import ROOT, nothing_blocks
+
+PRODUCT: dict[str, Any] = {"run_in_thread": run_in_thread}
+SOURCE = """
+async def waits_for_the_disk(runs):
+    return runs.list()
+
+async def asks_a_thread(runs):
+    return await run_in_thread("journal", runs.list)
+"""
+exec(compile(SOURCE, f"{ROOT}/made_up.py", "exec"), PRODUCT)
+
+
+async def test_a_coroutine_that_waits_for_the_disk_is_found() -> None:
+    runs = Runs()
+    with (
+        pytest.raises(AssertionError, match=r"Database\.reading by .*made_up\.py:3 waits_for_the_disk"),
+        nothing_blocks(),
+    ):
+        await PRODUCT["waits_for_the_disk"](runs)
+    runs.close()
+
+
+async def test_what_a_thread_or_the_test_itself_asks_is_not() -> None:
+    runs = Runs()
+    with nothing_blocks():
+        assert await PRODUCT["asks_a_thread"](runs) == []
+        assert runs.list() == []
+    runs.close()
