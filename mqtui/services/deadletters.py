@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from mqtui.services.browse import Look, destinations, spend_plan
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.origins import RouteCounter, ladder_of, named_stage, remember_routes, settle_origin
 from mqtui.services.session import Session
+from mqtui.services.turns import give_way
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Found:
     missing: tuple[str, ...] = ()
 
 
-SLICE = 1_000
+SLICE = 500
 """Destinations that are looked through before others on the event loop have their turn."""
 
 
@@ -118,16 +118,17 @@ class Candidates:
 async def classify(broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]) -> Candidates:
     """Destinations of a listing by settings and names; the broker is not asked."""
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
-    await asyncio.sleep(0)
+    await give_way()
     ladder = ladder_of(broker, conventions, rows)
     known: dict[Ref, tuple[tuple[Ref, ...], str]] = {}
     stages = dict(ladder.stages)
     unsure: list[Destination] = []
-    await asyncio.sleep(0)
+    await give_way()
     depths = {row.ref: row for row in rows}
+    await give_way()
     for number, row in enumerate(rows):
         if number % SLICE == 0:
-            await asyncio.sleep(0)
+            await give_way()
         named = conventions.by_name(broker, row.ref.name)
         there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in depths] if named else []
         there = [ref for ref in there if ref != row.ref]
@@ -151,7 +152,9 @@ async def count(
 
     Of places that only headers tell of the broker is asked who reads them: a list of all groups is dear.
     """
+    await give_way()
     told = search.told(candidates.nameless, candidates.unsure)
+    await give_way()
     findings = dict(candidates.known) | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
     rows = [candidates.rows[ref] for ref in findings]
     doubtful = [row.ref for row in rows if row.ref not in candidates.known]
@@ -161,6 +164,7 @@ async def count(
     places = [Place(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
     stages = sorted(candidates.stages.items())
+    await give_way()
     waiting = tuple(Stage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
     return Found(tuple(places), waiting, search.not_looked_into(candidates.unsure))
 

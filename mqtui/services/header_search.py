@@ -19,8 +19,12 @@ from mqtui.domain.span import Edge, Span
 from mqtui.domain.topology import NOT_ASKED, Destination
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.session import Session
+from mqtui.services.turns import give_way
 
 AT_ONCE = 4
+SLICE = 500
+"""Destinations that are thought about before others on the event loop have their turn."""
+
 MOST = 200
 """Destinations that one search looks into, where it was not asked for all."""
 
@@ -89,8 +93,13 @@ class HeaderSearch:
             NeedsConsent: the profile asks for leave to spend deliveries.
         """
         now = monotonic()
-        new = [row for row in others if row.ref not in self._known and self._is_wanted(row, now)]
-        moved = [row for row in others if row.ref in self._known and self._is_wanted(row, now)]
+        new: list[Destination] = []
+        moved: list[Destination] = []
+        for number, row in enumerate(others):
+            if number % SLICE == 0:
+                await give_way()
+            if self._is_wanted(row, now):
+                (moved if row.ref in self._known else new).append(row)
         wanted = [row for row in places if self._is_wanted(row, now)]
         rows = [*wanted, *new[: self._most], *moved[:AT_ONCE]]
         self._refused |= {row.ref: now + LONGEST_PAUSE for row in rows}
@@ -120,16 +129,19 @@ class HeaderSearch:
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
     ) -> list[tuple[Destination, Finding | None]]:
         reader = session.broker.reader
-        if rows and isinstance(reader, ReadsNewest):
+        if not isinstance(reader, ReadsNewest):
+            return await self._looked_alone(session, conventions, rows)
+        kind, told = session.broker.kind, []
+        for start in range(0, len(rows), MOST):
+            some = rows[start : start + MOST]
             try:
-                newest = await reader.newest([row.ref for row in rows])
+                newest = await reader.newest([row.ref for row in some])
             except CannotConnect:
                 raise
             except MqtuiError:
-                return []  # they count as not looked into
-            kind = session.broker.kind
-            return [(row, _finding(kind, conventions, row.ref, newest[row.ref])) for row in rows if row.ref in newest]
-        return await self._looked_alone(session, conventions, rows)
+                continue  # they count as not looked into
+            told += [(row, _finding(kind, conventions, row.ref, newest[row.ref])) for row in some if row.ref in newest]
+        return told
 
     async def _looked_alone(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]

@@ -21,6 +21,7 @@ from mqtui.services import deadletters, lag
 from mqtui.services.browse import in_order
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
+from mqtui.services.turns import give_way
 
 EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
 """Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""
@@ -136,12 +137,13 @@ class Watch:
         survey = await broker.survey()
         groups = await self._fill(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
-        await asyncio.sleep(0)
+        await give_way()
         rows = in_order(survey.destinations)
+        await give_way()
         gone = _unasked(seen.groups, groups) if groups.missing else []
         seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
         seen.lags = {row.group: row for row in survey.lags}
-        await asyncio.sleep(0)
+        await give_way()
         seen.destinations = lag.backlogs(rows, survey.lags, groups.missing)
         seen.partial = tuple(dict.fromkeys(partial))
         await self._find_letters(seen)
@@ -189,9 +191,10 @@ class Watch:
     async def _sample(self, seen: Seen) -> None:
         now = monotonic()
         holding = [row for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
+        await give_way()
         waits = [row.backlog for row in holding if row.backlog is not NOTHING_WAITS]
         seen.backlog = total(waits) if waits else NOTHING_WAITS
-        await asyncio.sleep(0)
+        await give_way()
         waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
         seen.waiting.add(now, sum(waiting) if waiting else None)
         for number, row in enumerate(seen.destinations, 1):
@@ -199,14 +202,17 @@ class Watch:
             seen.trend(row.ref, "arrived").add(now, arrived.number)
             seen.trend(row.ref, "backlog").add(now, row.backlog.number)
             if number % SLICE == 0:
-                await asyncio.sleep(0)
-        for ref, figures in seen.lags.items():
+                await give_way()
+        for number, (ref, figures) in enumerate(seen.lags.items()):
             seen.trend(ref, "lag").add(now, figures.total.number)
+            if number % SLICE == 0:
+                await give_way()
         for place in seen.places:
             seen.trend(place.ref, "letters").add(now, place.letters.number)
+        await give_way()
         known = {row.ref for row in seen.destinations} | set(seen.lags)
         for series in seen.series.values():
-            await asyncio.sleep(0)
+            await give_way()
             for ref in series.keys() - known:
                 del series[ref]
 

@@ -17,10 +17,6 @@ COUNT = 20
 pytestmark = [pytest.mark.perf, pytest.mark.timeout(180)]
 
 
-STALLED = 10
-"""A poll of 10,000 rows still holds the loop for 150 to 200 ms in one piece; whether a key falls into it is chance."""
-
-
 def test_the_first_paint_is_not_far_from_the_least_app() -> None:
     begun = paint.starts(3)
     print(begun)
@@ -35,7 +31,7 @@ def test_ten_thousand_rows_are_there_soon(brokers: Brokers) -> None:
 def test_a_key_is_painted_soon_whatever_goes_on(brokers: Brokers, scene: Callable[[str, int], keys.Waits]) -> None:
     waits = scene(brokers.servers.start_redis(f"keys-{id(scene)}"), COUNT)
     print(waits)
-    assert keys.p95(waits.busy) < STALLED * console.KEY
+    assert keys.p95(waits.busy) < 2 * console.KEY
 
 
 def test_memory_and_widgets_do_not_grow() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from mqtui.domain.message import Outgoing
+from mqtui.services.watch import Seen, Watch
 from mqtui.ui.actions import ACTIONS
 from mqtui.ui.screens.causes import CausesPlace
 from tests.ui.driver import User, at_console
@@ -16,6 +19,38 @@ from tests.ui.memory_shop import MemoryShop
 def titles(user: User) -> list[str]:
     """The column titles that are drawn."""
     return [column.title for _, column, _ in user.table.fitted]
+
+
+async def test_c118_no_row_is_chosen_before_figures_order_the_list(
+    dev: MemoryShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names come first, and what opens or sends does nothing to them; then the worst row is under the cursor, and
+    stays there when another one gets worse. A row that a key chose among the names stays as well.
+    """
+    figures, find = asyncio.Event(), Watch._find_letters
+
+    async def later(watch: Watch, seen: Seen) -> None:
+        await figures.wait()
+        await find(watch, seen)
+
+    monkeypatch.setattr(Watch, "_find_letters", later)
+    async with at_console(dev.console("shop")) as user:
+        await user.is_at("DestinationsPlace").sees("payments").presses("R")
+        await user.is_at("DestinationsPlace")
+        assert user.table.current is None
+        figures.set()
+        await user.on_row("orders.DLQ").sees("† 54")
+        for _ in range(60):
+            dev.redis.store(Outgoing(dev.payments_dlq, fields=((b"dlq_stream", b"payments"),)))
+        await user.sees("† 114").until(lambda: "payments:dlq" in user.rows[0], "has the worse row on top")
+        await user.on_row("orders.DLQ")
+    figures.clear()
+    async with at_console(dev.console("shop")) as user:
+        await user.is_at("DestinationsPlace").sees("payments").presses("j").until(lambda: user.row != "", "has a row")
+        chosen = user.row
+        figures.set()
+        await user.sees("† 114")
+        assert user.row.split()[:2] == chosen.split()[:2]
 
 
 async def test_columns_that_gave_way_are_shown_in_turn(dev: MemoryShop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from time import perf_counter
@@ -53,6 +54,69 @@ async def test_the_cursor_keeps_row_and_screen_line(change: Callable[[list[Thing
         await pilot.pause()
         assert (app.here, app.screen_line) == (name, line)
         assert app.drawn(line).startswith("▌") and str(name) in app.drawn(line)
+
+
+async def test_c118_a_row_once_painted_stays_under_a_cursor_nobody_moved() -> None:
+    """Trouble that comes later stands above it, in sight; only a key goes there."""
+    items = things(200)
+    async with bench(items) as (app, pilot):
+        assert app.here == "thing-000000"
+        app.highlighted.clear()
+        app.table.show([Thing(item.name, wrong=int(item.name > "thing-000197")) for item in items])
+        await pilot.pause()
+        assert (app.here, app.screen_line, app.highlighted) == ("thing-000000", 3, [])
+        assert "thing-000198" in app.drawn(0)
+        app.table.show([*(Thing(f"new-{number:03}", wrong=2) for number in range(60)), *items])
+        await pilot.pause()
+        assert app.here == "thing-000000" and app.drawn(app.screen_line).startswith("▌")
+
+
+async def test_names_whose_figures_are_to_come_have_no_cursor() -> None:
+    """Until the first order is known no row is chosen, but by a key; what opens a row first shows which."""
+    items = things(20)
+    async with bench(()) as (app, pilot):
+        app.table.figures_awaited = True
+        app.table.show(items)
+        await pilot.pause()
+        assert (app.here, app.table.cursor) == (None, -1)
+        app.table.show(items[::-1])
+        app.table.figures_awaited = False
+        app.table.show(troubled(items))
+        await pilot.pause()
+        assert app.here == "thing-000002"
+    async with bench(()) as (app, pilot):
+        app.table.figures_awaited = True
+        app.table.show(items)
+        app.table.open_current()
+        await pilot.pause()
+        assert (app.here, app.opened) == ("thing-000000", [])
+        app.table.figures_awaited = False
+        app.table.show(troubled(items))
+        await pilot.pause()
+        assert app.here == "thing-000000"
+
+
+async def test_many_rows_are_put_in_order_while_keys_are_answered() -> None:
+    """The rows of before stand until all is ready; what a key did meanwhile holds."""
+    async with bench(things(20)) as (app, _):
+        app.table.move_to(7)
+        showing = asyncio.create_task(app.table.show_in_slices(things(6_000)[::-1]))
+        turns = 0
+        while not showing.done():
+            await asyncio.sleep(0)
+            turns += 1
+            if turns == 10:
+                assert len(app.names) == 20
+                app.table.move_by(1)
+                app.table.order_by("size", descending=True)
+        assert turns > 30
+        assert app.here == "thing-000008"
+        assert (len(app.names), app.names[0]) == (6_000, "thing-005999")
+        showing = asyncio.create_task(app.table.show_in_slices(things(6_000)))
+        await asyncio.sleep(0)
+        app.table.only(lambda thing: thing.name.endswith("8"))
+        await showing
+        assert (app.here, len(app.names)) == ("thing-000008", 600)
 
 
 async def test_an_order_keeps_row_and_screen_line() -> None:
@@ -107,8 +171,8 @@ async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
 
 
 async def test_before_a_key_the_cursor_stands_on_the_worst_row() -> None:
-    """Until a person moves it: then it stays with its row."""
-    async with bench(things(5)) as (app, pilot):
+    """The worst of the first figures; then it stays with its row, moved or not."""
+    async with bench() as (app, pilot):
         app.table.show([Thing("bad", 1, wrong=2), *things(5)])
         assert app.here == "bad"
         app.table.move_by(1)

@@ -84,7 +84,14 @@ async def test_put_back_prints_the_plan_of_the_command_line(runs_ground: RunsGro
         await user.sees("3 of 3 are back in orders.DLQ")
         assert runs_ground.left == LETTERS
         await user.presses("enter").reads_in_line("it was done already")
-        await user.presses("5").on_row("putback").presses("U").reads_in_line("a put back is not put back")
+        await (
+            user.presses("5")
+            .sees("putback")
+            .presses("g")
+            .on_row("putback")
+            .presses("U")
+            .reads_in_line("a put back is not put back")
+        )
 
 
 async def test_put_back_says_why_not(runs_ground: RunsGround) -> None:

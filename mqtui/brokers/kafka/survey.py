@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka.admin import OffsetSpec
 
+from mqtui.brokers.blocking import apart, awaited
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups, Told
@@ -47,7 +48,8 @@ class Asked:
 
 
 async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """Topics with their depths, groups, and lags with what lies behind open transactions.
+    """Topics with their depths, groups, and lags with what lies behind open transactions. Figures of some 10,000
+    partitions are put together in a thread: the event loop has keys to answer.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
@@ -57,7 +59,7 @@ async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGro
     stable: Answers = {}
     if waiting:
         stable = await ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True)
-    return asked.survey(catalog, stable)
+    return await awaited(apart("survey", lambda: asked.survey(catalog, stable)))
 
 
 async def depths(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mqtui.domain.figure import Figure
@@ -17,6 +17,9 @@ from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.render.spark import spark
 
 LETTERS_WEIGH = 1_000_000
+SLICE = 500
+"""Lines that are made before a key has its turn."""
+
 STILL = 3
 """Looks at which a backlog has to have grown before its reader is said to stand still."""
 
@@ -189,33 +192,44 @@ def sentence(item: Line) -> str:
 
 def lines_of(broker: BrokerKind, seen: Seen) -> list[Line]:
     """A line for each destination of one broker."""
-    places = {place.ref: place for place in seen.places}
+    return [line for part in line_slices(broker, seen) for line in part]
+
+
+def line_slices(broker: BrokerKind, seen: Seen) -> Iterator[list[Line]]:
+    """The same in parts."""
+    rows, places, stages = seen.destinations, {place.ref: place for place in seen.places}, seen.stages
     dead: dict[Ref, list[Letters]] = {}
     for place in seen.places:
         for ref in place.origins:
             dead.setdefault(ref, []).append(place)
     readers: dict[Ref, int] = {}
     stuck: dict[Ref, list[str]] = {}
-    for group in seen.groups:
+    for number, group in enumerate(seen.groups, 1):
         for ref in group.reads:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
             if stands_still(seen, group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
-    wrong = troubles_by_destination(seen.destinations, seen.groups, seen.lags, broker)
-    return [
-        Line(
-            broker,
-            row,
-            places.get(row.ref),
-            tuple(dead.get(row.ref, ())),
-            readers.get(row.ref, 0 if seen.groups else None),
-            tuple(stuck.get(row.ref, ())),
-            seen,
-            seen.stages[row.ref].why if row.ref in seen.stages else "",
-            wrong.get(row.ref, ()),
-        )
-        for row in seen.destinations
-    ]
+        if number % SLICE == 0:
+            yield []
+    wrong = troubles_by_destination(rows, seen.groups, seen.lags, broker)
+    unread = 0 if seen.groups else None
+    yield []
+    for start in range(0, len(rows), SLICE):
+        yield [
+            Line(
+                broker,
+                row,
+                places.get(ref),
+                tuple(dead.get(ref, ())),
+                readers.get(ref, unread),
+                tuple(stuck.get(ref, ())),
+                seen,
+                stages[ref].why if ref in stages else "",
+                wrong.get(ref, ()),
+            )
+            for row in rows[start : start + SLICE]
+            for ref in (row.ref,)
+        ]
 
 
 def stands_still(seen: Seen, group: Ref) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from mqtui.services.lag import notes_of
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations import stands_still
+from mqtui.ui.render.destinations import SLICE, stands_still
 from mqtui.ui.render.rows import Cell, Column
 from mqtui.ui.render.spark import spark
 
@@ -55,14 +55,20 @@ class GroupLine:
 
 def group_lines(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> list[GroupLine]:
     """A line for each group of one broker, or for those that read one destination."""
-    lines = []
-    for group in seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]:
-        series = seen.trend(group.ref, "lag")
-        stalled = stands_still(seen, group.ref)
-        lines.append(
-            GroupLine(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
-        )
-    return lines
+    return [line for part in group_slices(broker, seen, reading) for line in part]
+
+
+def group_slices(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> Iterator[list[GroupLine]]:
+    """The same in parts."""
+    groups = seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]
+    for start in range(0, len(groups), SLICE):
+        yield [_line(broker, seen, group) for group in groups[start : start + SLICE]]
+
+
+def _line(broker: BrokerKind, seen: Seen, group: Group) -> GroupLine:
+    series = seen.trend(group.ref, "lag")
+    stalled = stands_still(seen, group.ref)
+    return GroupLine(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
 
 
 class Groups:

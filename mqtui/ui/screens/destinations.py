@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import time
 from typing import Any
 
@@ -15,15 +15,16 @@ from mqtui.domain.spelling import command
 from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
 from mqtui.ui.render import explained
-from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
-from mqtui.ui.screens.listing import Listing, named
+from mqtui.ui.render.destinations import Destinations, Line, line_slices, sentence
+from mqtui.ui.screens.listing import named
+from mqtui.ui.screens.live_listing import LiveListing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
 
-class DestinationsPlace(Listing[Line]):
+class DestinationsPlace(LiveListing[Line]):
     """All destinations."""
 
     hinted = (
@@ -46,9 +47,11 @@ class DestinationsPlace(Listing[Line]):
         """This view."""
         return ("Destinations",)
 
-    def items(self) -> list[Line]:
+    def slices(self) -> Iterator[Sequence[Line]]:
         """The lines of all open brokers."""
-        return [line for desk in self.console.desks if desk.seen for line in lines_of(desk.kind, desk.seen)]
+        for desk in self.console.desks:
+            if desk.seen:
+                yield from line_slices(desk.kind, desk.seen)
 
     def sentence(self, item: Line) -> str:
         """What matters about the row."""

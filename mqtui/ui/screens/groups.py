@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import time
 
 from textual import on
@@ -13,16 +13,17 @@ from mqtui.domain.figure import counted
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.spelling import command
 from mqtui.ui.render import explained
-from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_lines, group_sentence, part_lines
+from mqtui.ui.render.groups import GroupLine, Groups, Parts, group_sentence, group_slices, part_lines
 from mqtui.ui.render.rows import Cell
-from mqtui.ui.screens.listing import Listing, named
+from mqtui.ui.screens.listing import named
+from mqtui.ui.screens.live_listing import LiveListing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
 
-class GroupsPlace(Listing[GroupLine]):
+class GroupsPlace(LiveListing[GroupLine]):
     """All groups."""
 
     hinted = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
@@ -46,9 +47,11 @@ class GroupsPlace(Listing[GroupLine]):
         """This view."""
         return ("Groups",)
 
-    def items(self) -> list[GroupLine]:
+    def slices(self) -> Iterator[Sequence[GroupLine]]:
         """The groups of all open brokers."""
-        return [line for desk in self.console.desks if desk.seen for line in group_lines(desk.kind, desk.seen)]
+        for desk in self.console.desks:
+            if desk.seen:
+                yield from group_slices(desk.kind, desk.seen)
 
     def state(self, lost: Sequence[Desk]) -> tuple[Cell, ...]:
         """No groups, or none that this user may see."""
@@ -75,9 +78,9 @@ class GroupsPlace(Listing[GroupLine]):
         """Whether its broker is lost."""
         return any(desk.kind is item.broker for desk in lost)
 
-    def refresh_figures(self) -> None:
+    def draw_around(self) -> None:
         """The partitions follow."""
-        super().refresh_figures()
+        super().draw_around()
         self.draw_parts()
 
     @on(RowTable.Highlighted, "#groups")

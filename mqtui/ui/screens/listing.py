@@ -51,8 +51,8 @@ class Listing(Place, Generic[Item]):
             return ""
         parts = [f"order {self.table.lines.order.column or 'trouble'}"]
         parts.append(f"{shown:,} of {there:,}" if self.filtered else f"{there:,}")
-        hidden = self.table.lines.marks - set(self.table.lines.places)
         if self.table.lines.marks:
+            hidden = self.table.lines.marks - self.table.lines.places.keys()
             marked = f"{len(self.table.lines.marks):,} marked"
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
         parts += [f"reading {desk.kind} …" for desk in self.console.desks if there and not_read(desk)]
@@ -69,6 +69,10 @@ class Listing(Place, Generic[Item]):
         if not self.stands:
             return
         self.table.show(self.items())
+        self.draw_around()
+
+    def draw_around(self) -> None:
+        """What follows the rows: which of them are stale, the rule over them, the list's state."""
         lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from time import time
 
 from textual import on
@@ -17,14 +17,15 @@ from mqtui.services.redrive.order import Order
 from mqtui.ui.actions import Action
 from mqtui.ui.render import explained
 from mqtui.ui.render.radar import Radar, RadarLine, sentence
-from mqtui.ui.screens.listing import Listing, named
+from mqtui.ui.screens.listing import named
+from mqtui.ui.screens.live_listing import LiveListing
 from mqtui.ui.screens.place import does
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 from mqtui.ui.workbench import Desk
 
 
-class RadarPlace(Listing[RadarLine]):
+class RadarPlace(LiveListing[RadarLine]):
     """All places."""
 
     hinted = ("nav.open", "list.filter", "thing.pair", "list.order", "letters.redrive", "thing.delete", "thing.purge")
@@ -39,9 +40,9 @@ class RadarPlace(Listing[RadarLine]):
         """This view."""
         return ("Dead letters",)
 
-    def items(self) -> list[RadarLine]:
+    def slices(self) -> Iterator[Sequence[RadarLine]]:
         """The places of all open brokers."""
-        return [line for desk in self.console.desks for line in _lines(desk)]
+        yield from map(_lines, self.console.desks)
 
     def facts(self) -> str:
         """How much is not shown: retry stages, and places nobody looked into."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from mqtui.ui.render.rows import Renderer, TellsDoubt
 
 Item = TypeVar("Item")
+
+SLICE = 500
+"""Items that are looked at before a key has its turn."""
+
+
+def slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The items in parts."""
+    for start in range(0, len(items), SLICE):
+        yield items[start : start + SLICE]
 
 
 class Parting:
@@ -31,6 +40,14 @@ class Order:
     descending: bool = False
 
 
+class Arranged(NamedTuple, Generic[Item]):
+    """Items, what stands on each line, and the line of each item."""
+
+    items: list[Item]
+    shown: list[Item | Parting]
+    places: dict[Hashable, int]
+
+
 @dataclass(slots=True)
 class Lines(Generic[Item]):
     """What stands on each line of a list."""
@@ -44,6 +61,8 @@ class Lines(Generic[Item]):
     items: list[Item] = field(default_factory=list)
     shown: list[Item | Parting] = field(default_factory=list)
     places: dict[Hashable, int] = field(default_factory=dict)
+    turn: int = 0
+    """How often other rows, or rows in another order, were put."""
 
     def take(self, items: Sequence[Item]) -> None:
         """New items; the same id is the same row."""
@@ -52,29 +71,54 @@ class Lines(Generic[Item]):
 
     def arrange(self) -> None:
         """Filter and order again."""
+        for arranged in self.arranging(self.items):
+            if arranged is not None:
+                self.put(arranged)
+
+    def put(self, arranged: Arranged[Item]) -> None:
+        """Show what was arranged."""
+        self.turn += 1
+        self.items, self.shown, self.places = arranged
+
+    def arranging(self, items: list[Item]) -> Iterator[Arranged[Item] | None]:
+        """Filter and order items, which are shown when they are `put`: None after each slice, then the outcome."""
         renderer = self.renderer
-        chosen = self.items if self.wanted is None else [item for item in self.items if self.wanted(item)]
+        chosen: list[Item] = []
+        for part in slices(items):
+            chosen += part if self.wanted is None else filter(self.wanted, part)
+            yield None
         pinned = [item for item in chosen if renderer.id(item) in self.pinned] if self.pinned else []
         if pinned:
             chosen = [item for item in chosen if renderer.id(item) not in self.pinned]
+        shown: list[Item | Parting] = []
         if self.order.column:
-            chosen = self._by_column(chosen, self.order.column)
-            self.shown = list(chosen)
+            shown += self._by_column(chosen, self.order.column)
         elif self.order.descending:
-            self.shown = list(chosen)
+            shown += chosen
         else:
-            ranked = [(renderer.trouble(item), item) for item in chosen]
-            wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
-            well = [item for rank, item in ranked if rank <= 0]
-            self.shown = [item for _, item in wrong]
-            if self.parted and wrong and well:
-                self.shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
-            self.shown += well
+            ranked: list[tuple[int, Item]] = []
+            for part in slices(chosen):
+                ranked += [(renderer.trouble(item), item) for item in part]
+                yield None
+            shown += self._trouble_first(ranked)
         if pinned:
-            self.shown = [*pinned, BELOW_PINNED, *self.shown]
-        self.places = {
-            renderer.id(item): place for place, item in enumerate(self.shown) if not isinstance(item, Parting)
-        }
+            shown = [*pinned, BELOW_PINNED, *shown]
+        places: dict[Hashable, int] = {}
+        for start in range(0, len(shown), SLICE):
+            for place, item in enumerate(shown[start : start + SLICE], start):
+                if not isinstance(item, Parting):
+                    places[renderer.id(item)] = place
+            yield None
+        yield Arranged(items, shown, places)
+
+    def _trouble_first(self, ranked: Sequence[tuple[int, Item]]) -> list[Item | Parting]:
+        """The worst first, then a rule and the rest in its order."""
+        wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
+        well = [item for rank, item in ranked if rank <= 0]
+        shown: list[Item | Parting] = [item for _, item in wrong]
+        if self.parted and wrong and well:
+            shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
+        return shown + well
 
     def _in_doubt(self, items: Sequence[Item]) -> bool:
         renderer = self.renderer
@@ -110,6 +154,26 @@ class Lines(Generic[Item]):
                     return place
                 place += way
         return -1
+
+    def next_trouble(self, line: int, step: int) -> int:
+        """The next line in a direction whose item is wrong; -1 where there is none."""
+        places = range(len(self.shown))
+        for place in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
+            item = self.at(place)
+            if item is not None and self.renderer.trouble(item):
+                return place
+        return -1
+
+    def mark_between(self, one: int, other: int) -> None:
+        """Mark the items from one line to the other."""
+        first, last = sorted((one, other))
+        between = [self.at(line) for line in range(first, last + 1)]
+        self.marks |= {self.renderer.id(item) for item in between if item is not None}
+
+    def mark_all(self) -> None:
+        """Mark all shown; where all are marked already, none of them."""
+        shown = set(self.places)
+        self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
 
     def chosen(self, line: int) -> list[Item]:
         """The marked items, else the one on the line."""

@@ -1,27 +1,29 @@
 """A live list of any length, drawn line by line: one widget, whatever the number of rows.
 
-The cursor keeps its row and its screen line while rows come, go and change places. Marks go by id.
+The cursor keeps its row while rows come, go and change places; once it was moved, its screen line too. Marks go by id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, TypeVar
+from functools import partial
+from typing import Generic, TypeAlias, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Size
-from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from mqtui.services.turns import give_way
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.columns import Sideways
 from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
-from mqtui.ui.render.text import Text, folded
-from mqtui.ui.widgets import tones
+from mqtui.ui.render.text import Text
+from mqtui.ui.widgets import row_events, tones
+from mqtui.ui.widgets.instead import drawn_instead
 from mqtui.ui.widgets.lines import Lines, Parting
 from mqtui.ui.widgets.undrawable import drawn_or_told
 
@@ -51,48 +53,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     instead: reactive[Sequence[Text]] = reactive(())
     """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
-    class Highlighted(Message):
-        """The cursor is on another row, or on none: it was `moved` there, or rows came and went under it."""
-
-        def __init__(self, table: RowTable[Any], item: Any, *, moved: bool) -> None:
-            super().__init__()
-            self.table, self.item, self.moved = table, item, moved
-
-        @property
-        def control(self) -> RowTable[Any]:
-            """The table."""
-            return self.table
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the last place of the cursor counts."""
-            return isinstance(message, RowTable.Highlighted) and message.table is self.table
-
-    class Opened(Message):
-        """A row was opened by enter or a double click."""
-
-        def __init__(self, table: RowTable[Any], item: Any) -> None:
-            super().__init__()
-            self.table, self.item = table, item
-
-        @property
-        def control(self) -> RowTable[Any]:
-            """The table."""
-            return self.table
-
-    class MarksChanged(Message):
-        """Rows were marked or unmarked."""
-
-        def __init__(self, table: RowTable[Any]) -> None:
-            super().__init__()
-            self.table = table
-
-        @property
-        def control(self) -> RowTable[Any]:
-            """The table."""
-            return self.table
-
-    class Turned(Message):
-        """Other columns are shown."""
+    Highlighted: TypeAlias = row_events.Highlighted
+    Opened: TypeAlias = row_events.Opened
+    MarksChanged: TypeAlias = row_events.MarksChanged
+    Turned: TypeAlias = row_events.Turned
 
     def __init__(self, renderer: Renderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
         """Make it; with `parted` a rule stands between rows in trouble and the others."""
@@ -105,7 +69,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
         self._range_from: int | None = None
         self._touched = False
-        """Whether a person moved the cursor: until then it stays on the worst row."""
+        """Whether a person moved the cursor: until then the list stays at its top, and an order that is asked for
+        puts the cursor there."""
+
+        self.figures_awaited = False
+        """Whether what is shown are names whose order is not known yet: no row is under the cursor before a key."""
 
         self._tones = tones.Tones({}, colour=False)
         self.sideways = Sideways(self._turned)
@@ -113,18 +81,30 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- what is shown
 
     def show(self, items: Sequence[Item]) -> None:
-        """New items. The row under the cursor stays under it, on the same line of the screen."""
-        self._keeping_place(lambda: self.lines.take(items))
+        """New items. The row under the cursor stays under it: what an answer brings moves no other row there."""
+        self._change(lambda: self.lines.take(items), self._here)
+
+    async def show_in_slices(self, items: Sequence[Item]) -> None:
+        """The same for many: keys are answered meanwhile. What a key arranged meanwhile begins it anew."""
+        rows, turn = list(items), -1
+        while turn != self.lines.turn:
+            turn = self.lines.turn
+            for arranged in self.lines.arranging(rows):
+                if arranged is None:
+                    await give_way()
+                elif turn == self.lines.turn:
+                    self._change(partial(self.lines.put, arranged), self._here)
+                    return
 
     def only(self, wanted: Callable[[Item], bool] | None) -> None:
         """Show what is wanted."""
         self.lines.wanted = wanted
-        self._keeping_place(self.lines.arrange)
+        self._arrange()
 
     def order_by(self, column: str, *, descending: bool) -> None:
         """Order by a column; "" is trouble first."""
         self.lines.order.column, self.lines.order.descending = column, descending
-        self._keeping_place(self.lines.arrange)
+        self._arrange()
 
     def next_order(self) -> Column | None:
         """Order by the next column; after the last trouble comes first again. The column, or None."""
@@ -151,23 +131,39 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.move_to(place)
         return True
 
-    def _keeping_place(self, change: Callable[[], None]) -> None:
+    @property
+    def _here(self) -> Hashable | None:
+        """The id of the row under the cursor."""
         item = self.current
-        name = None if item is None else self.renderer.id(item)
-        above = self.cursor - self.scroll_offset.y
+        return None if item is None else self.renderer.id(item)
+
+    def _arrange(self) -> None:
+        """Filter and order anew, as a key asked: a cursor that was never moved is on the first row of it."""
+        self._change(self.lines.arrange, self._here if self._touched else None)
+
+    def _change(self, change: Callable[[], None], kept: Hashable | None) -> None:
+        """Make a change; the cursor stays on the kept row where that is still shown."""
+        name, above = self._here, self.cursor - self.scroll_offset.y
         change()
         self._sized()
-        place = self.lines.places.get(name) if name is not None and self._touched else None
-        start = max(self.cursor, 0) if self._touched else 0
-        found = self.lines.nearest(start, 1) if place is None else place
+        place = None if kept is None else self.lines.places.get(kept)
+        found = self._unkept() if place is None else place
         moved = found != self.cursor
         self.cursor = found
-        if moved and place is not None:
+        if moved and place is not None and self._touched:
             self.scroll_to(y=found - above, animate=False, force=True, immediate=True)
+        elif moved and place is not None:
+            self._into_sight()
         self.refresh()
         now = self.current
         if name is None or now is None or self.renderer.id(now) != name:
             self.post_message(self.Highlighted(self, now, moved=False))
+
+    def _unkept(self) -> int:
+        """Where the cursor is without a row to stay on."""
+        if self._touched:
+            return self.lines.nearest(max(self.cursor, 0), 1)
+        return -1 if self.figures_awaited else self.lines.nearest(0, 1)
 
     # -- moving
 
@@ -207,14 +203,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def next_trouble(self, step: int) -> bool:
         """Put the cursor on the next row that is wrong; whether there is one."""
-        places = range(len(self.lines.shown))
-        ahead = places[self.cursor + 1 :] if step > 0 else reversed(places[: max(self.cursor, 0)])
-        for place in ahead:
-            item = self.lines.at(place)
-            if item is not None and self.renderer.trouble(item):
-                self.move_to(place)
-                return True
-        return False
+        if (place := self.lines.next_trouble(self.cursor, step)) >= 0:
+            self.move_to(place)
+        return place >= 0
 
     # -- marks
 
@@ -233,7 +224,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             return False
         name = self.renderer.id(item)
         self.lines.pinned ^= {name}
-        self._keeping_place(self.lines.arrange)
+        self._arrange()
         return name in self.lines.pinned
 
     def mark_range(self) -> None:
@@ -242,16 +233,13 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self._range_from = self.cursor
             self._marked()
             return
-        first, last = sorted((self._range_from, self.cursor))
-        between = [self.lines.at(line) for line in range(first, last + 1)]
-        self.lines.marks |= {self.renderer.id(item) for item in between if item is not None}
+        self.lines.mark_between(self._range_from, self.cursor)
         self._range_from = None
         self._marked()
 
     def mark_all(self) -> None:
         """Mark all shown; where all are marked already, none."""
-        shown = set(self.lines.places)
-        self.lines.marks = self.lines.marks - shown if shown <= self.lines.marks else self.lines.marks | shown
+        self.lines.mark_all()
         self._marked()
 
     def _marked(self) -> None:
@@ -266,11 +254,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def perform(self, action_id: str) -> bool:
         """Do an action of lists; whether it is one."""
-        doer = self._doers().get(action_id)
-        if doer is None:
-            return False
-        doer()
-        return True
+        if doer := self._doers().get(action_id):
+            doer()
+        return doer is not None
 
     def _doers(self) -> dict[str, Callable[[], object]]:
         return {
@@ -289,10 +275,12 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         }
 
     def open_current(self) -> None:
-        """Open the row under the cursor."""
+        """Open the row under the cursor; where none is yet, the first one is put under it."""
         item = self.current
         if item is not None:
             self.post_message(self.Opened(self, item))
+        else:
+            self.move_to(0)
 
     # -- drawing
 
@@ -331,23 +319,12 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """The columns that have room."""
         return self.sideways.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
-    def _told(self, y: int, width: int) -> Strip:
-        blank = self._tones.style("text")
-        room = max(10, width - 2 * GUTTER)
-        told = [
-            part for line in self.instead for part in folded([(self.glyphs(text), tone) for text, tone in line], room)
-        ]
-        if y >= len(told):
-            return Strip.blank(width, blank)
-        runs = [tones.segment(text, self._tones.style(tone)) for text, tone in told[y]]
-        return Strip([tones.segment(" " * GUTTER, blank), *runs]).adjust_cell_length(width, blank)
-
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
         width = self.scrollable_content_region.width
         line = self.scroll_offset.y + y
         if not self.lines.shown and self.instead:
-            return self._told(y, width)
+            return drawn_instead(self.instead, y, width, GUTTER, self.glyphs, self._tones)
         if not 0 <= line < len(self.lines.shown):
             return Strip.blank(width, self._tones.style("text"))
         item = self.lines.shown[line]

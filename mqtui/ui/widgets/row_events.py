@@ -1,0 +1,51 @@
+"""What a list tells of its cursor and its marks. Listeners name them as parts of `RowTable`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from mqtui.ui.widgets.row_table import RowTable
+
+
+class RowEvent(Message, namespace="row_table"):
+    """Something that happened in a list."""
+
+    def __init__(self, table: RowTable[Any]) -> None:
+        super().__init__()
+        self.table = table
+
+    @property
+    def control(self) -> RowTable[Any]:
+        """The table."""
+        return self.table
+
+
+class Highlighted(RowEvent, namespace="row_table"):
+    """The cursor is on another row, or on none: it was `moved` there, or rows came and went under it."""
+
+    def __init__(self, table: RowTable[Any], item: Any, *, moved: bool) -> None:
+        super().__init__(table)
+        self.item, self.moved = item, moved
+
+    def can_replace(self, message: Message) -> bool:
+        """Only the last place of the cursor counts."""
+        return isinstance(message, Highlighted) and message.table is self.table
+
+
+class Opened(RowEvent, namespace="row_table"):
+    """A row was opened by enter or a double click."""
+
+    def __init__(self, table: RowTable[Any], item: Any) -> None:
+        super().__init__(table)
+        self.item = item
+
+
+class MarksChanged(RowEvent, namespace="row_table"):
+    """Rows were marked or unmarked."""
+
+
+class Turned(Message, namespace="row_table"):
+    """Other columns are shown."""
