@@ -31,6 +31,7 @@ from mqtui.ui.hangup import terminal_is_gone
 from mqtui.ui.screens.notes_toast import Toasts
 from mqtui.ui.screens.place import Place
 from mqtui.ui.trail import Trail
+from mqtui.ui.typed_keys import TypedKeys
 from mqtui.ui.widgets.scroll import draw_scrollbars
 from mqtui.ui.workbench import Desk, Workbench
 
@@ -91,6 +92,7 @@ class Console(App[None], inherit_bindings=False):
         self.ended_by: MqtuiError | None = None
         """The mistake of ours that ended the console, once it has ended."""
 
+        self.typed = TypedKeys(self, super().on_event)
         self._fresh = False
         self._drawn = 0.0
         self._ways: dict[str, Callable[[], Any]] = {}
@@ -155,13 +157,17 @@ class Console(App[None], inherit_bindings=False):
             self.exit()
 
     async def on_event(self, event: events.Event) -> None:
-        """Throw keys away that were typed before what they would answer was painted."""
-        typed = isinstance(event, events.Key) and not event.is_forwarded
-        if typed:
+        """What is typed is taken one by one: a key may change what has the focus, and what the next one means."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.garbage.touched()
-        if typed and self.screen_stack and event.time < getattr(self.screen, "painted_at", 0.0):
-            return
-        await super().on_event(event)
+            await self.typed.take(event)
+        else:
+            await super().on_event(event)
+
+    async def on_typed_keys_answered(self, event: TypedKeys.Answered) -> None:
+        """The key before was answered."""
+        event.stop()
+        await self.typed.answered()
 
     # -- what is shown
 

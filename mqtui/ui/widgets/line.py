@@ -77,6 +77,11 @@ class Line(Horizontal):
         return self._asking is not None
 
     @property
+    def answered(self) -> bool:
+        """Whether the open question was answered, and closes in a moment."""
+        return self._asking is not None and self._asking.answer.done()
+
+    @property
     def coach(self) -> str:
         """What stands instead of the sentence, for who sees the console for the first time."""
         return self._coach

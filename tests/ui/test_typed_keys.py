@@ -1,0 +1,108 @@
+"""C117: keys that a terminal hands over in one read are answered in their order, each where the one before led."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual import events
+from textual.keys import _character_to_key
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.ui import typed_keys
+from mqtui.ui.widgets.line import Entry
+from tests.cli.driver import Mqtui
+from tests.cli.grounds import ground_of
+from tests.terminal import Terminal
+from tests.ui.driver import User, at_console
+from tests.ui.memory_shop import MemoryShop
+
+NAMED = {"\r": "enter", "\x1b": "escape", "\t": "tab"}
+
+
+def hand_over(user: User, text: str) -> None:
+    """All of these keys at once."""
+    for sign in text:
+        key = NAMED.get(sign) or _character_to_key(sign)
+        user.console.post_message(events.Key(key, None if sign == "\x1b" else sign))
+
+
+def has_typed(user: User, text: str) -> bool:
+    return user.place.query_one(Entry).value == text
+
+
+async def test_a_filter_typed_at_once_filters(dev: MemoryShop) -> None:
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "/work\r")).sees("3 of 10")
+        await user.until(lambda: not user.place.line.asking, "has filtered").sees("3 of 10")
+        await user.on_row("work.invoices.dlq").does(lambda: hand_over(user, "/ dlq\rg")).sees("1 of 10")
+        await user.on_row("work.invoices.dlq").presses("esc").sees("order trouble · 10")
+
+
+async def test_after_the_sign_of_a_question_every_key_is_its(dev: MemoryShop) -> None:
+    """Letters of a name are no keys of the list: no order changes, nothing opens, no plan is made."""
+    async with at_console(dev.console("dev")) as user:
+        for sign in ("/", ":"):
+            for text in ("orders", "Redrive", "qdPX3"):
+                await user.on_row("orders.DLQ").does(partial(hand_over, user, sign + text))
+                await user.until(partial(has_typed, user, text), f"types {text}")
+                await user.is_at("DestinationsPlace").presses("esc").sees("order trouble · 10")
+        await user.does(lambda: hand_over(user, ":orders.DLQ\r")).is_at("CausesPlace")
+
+
+async def test_a_key_goes_where_the_one_before_led(dev: MemoryShop) -> None:
+    """A view and its filter, a question of one letter and a move, a form and its fields."""
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "3/invoices\rj")).is_at("RadarPlace")
+        await user.until(lambda: user.place.filtered == "invoices", "has filtered")  # type: ignore[attr-defined]
+        await user.presses("esc", "1").on_row("orders.DLQ")
+        await user.does(lambda: hand_over(user, "ypjj")).reads_in_line("name")
+        await user.until(lambda: not user.place.line.asking, "has asked which part")
+
+
+async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: MemoryShop) -> None:
+    """`R` and enter in one read: the plan was not painted when enter was typed, so it is thrown away."""
+    async with at_console(dev.console("dev")) as user:
+        await (
+            user.on_row("orders.DLQ").presses("enter").is_at("CausesPlace").until(lambda: bool(user.rows), "has causes")
+        )
+        await user.does(lambda: hand_over(user, "R\r\r\r")).is_at("ReviewPlace")
+        await user.sees("enter").presses("esc").is_at("CausesPlace")
+        assert not user.console.bench.active
+
+
+async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(
+    dev: MemoryShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says that a key was answered where what had the focus is gone: the next one waits a moment only."""
+    monkeypatch.setattr(typed_keys, "PATIENCE", 0.2)
+    async with at_console(dev.console("dev")) as user:
+        await user.on_row("orders.DLQ")
+        monkeypatch.setattr(user.console, "on_typed_keys_answered", _never)
+        await user.does(lambda: hand_over(user, "jj/work\r")).sees("3 of 10")
+
+
+async def _never(_: object) -> None:
+    return
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 34)], ids=["80x24", "120x34"])
+def test_at_a_terminal_in_one_read(redis_url: str, tmp_path: Path, size: tuple[int, int]) -> None:
+    ground = ground_of(BrokerKind.REDIS, redis_url)
+    ref, other = ground.world.create("wanted"), ground.world.create("else")
+    for each in (ref, other):
+        ground.fill(each, each, range(1))
+    environment: dict[str, Any] = Mqtui(tmp_path, "").environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    with Terminal([sys.executable, "-m", "mqtui", redis_url], environment, size) as console:
+        console.reads(ref.name[:12])
+        console.press(f"/{ref.name}\r")
+        console.wait(lambda screen: "1 of " in "\n".join(screen.display[:4]), "filtered")
+        console.press("\x1b")
+        console.wait(lambda screen: "1 of " not in "\n".join(screen.display[:4]), "not filtered")
+        console.press(f":{ref.name}\r")
+        console.wait(lambda screen: ref.name in screen.display[1] and "›" in screen.display[1], "at its messages")
+        assert b"never awaited" not in console.written
+    ground.world.close()
