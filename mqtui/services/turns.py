@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
 PAUSE = 0.002
-"""Seconds between two turns. A key passes several queues to what it paints: a pause of no time would put a turn of the
-work between each two of them."""
+"""Seconds between two turns while somebody types. A key passes several queues to what it paints: a pause of no time
+would put a turn of the work between each two of them."""
+
+RECENT = 1.0
+"""Seconds after a key for which somebody types."""
 
 
-async def give_way() -> None:
-    """End a turn."""
-    await asyncio.sleep(PAUSE)
+class Turns:
+    """The turns of this process; `typed` is told of each key."""
+
+    def __init__(self) -> None:
+        self._typed_at = -RECENT
+
+    def typed(self) -> None:
+        """Somebody pressed a key: the next may follow soon."""
+        self._typed_at = monotonic()
+
+    async def give_way(self) -> None:
+        """End a turn."""
+        await asyncio.sleep(PAUSE if monotonic() - self._typed_at < RECENT else 0)
+
+
+TURNS = Turns()
+give_way = TURNS.give_way

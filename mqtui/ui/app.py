@@ -19,6 +19,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.presence import any_profile
+from mqtui.services.turns import TURNS
 from mqtui.state.log import log_file
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
     from mqtui.ui.openings import Openings
     from mqtui.ui.supply import Supply
+
+FIRST_TICK = 0.25
+"""The same while what is shown is a first look: names, then figures, then letters."""
 
 TICK = 0.5
 """Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
@@ -95,6 +99,9 @@ class Console(App[None], inherit_bindings=False):
         self.typed = TypedKeys(self, super().on_event)
         self._fresh = False
         self._drawn = 0.0
+        """When rows were drawn; an empty list makes no row wait."""
+
+        self._hurries = False
         self._ways: dict[str, Callable[[], Any]] = {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -144,12 +151,16 @@ class Console(App[None], inherit_bindings=False):
         self._fresh = True
         if monotonic() - self._drawn > TICK:
             self.call_next(self._tick)
+        elif not self._hurries and not all(desk.looked for desk in self.desks):
+            self._hurries = True
+            self.set_timer(FIRST_TICK, self._tick)
 
     def _tick(self) -> None:
-        place = self.place
+        place, self._hurries = self.place, False
         lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
         if (self._fresh or lost) and place is not None and place.stands:
-            self._fresh, self._drawn = False, monotonic()
+            shown = any(desk.seen is not None and desk.seen.destinations for desk in self.desks)
+            self._fresh, self._drawn = False, monotonic() if shown else 0.0
             place.refresh_figures()
             place.draw_frame()
         self.garbage.turn()
@@ -160,6 +171,7 @@ class Console(App[None], inherit_bindings=False):
         """What is typed is taken one by one: a key may change what has the focus, and what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.garbage.touched()
+            TURNS.typed()
             await self.typed.take(event)
         else:
             await super().on_event(event)

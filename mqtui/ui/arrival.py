@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
@@ -10,6 +12,9 @@ from mqtui.ui import ways
 if TYPE_CHECKING:
     from mqtui.ui.app import Console
     from mqtui.ui.supply import Supply
+
+FIRST_ROWS, LOOK = 1.0, 0.02
+"""Seconds for which lists wait for the rows of one thing that was asked for, and between two looks for them."""
 
 
 async def first(console: Console) -> None:
@@ -22,13 +27,28 @@ async def first(console: Console) -> None:
 
 
 async def _straight_to(console: Console, target: str, resource: str) -> None:
+    if resource:
+        console.bench.named_first.clear()
     try:
         await console.enter_target(target)
         if resource:
             await console.go.named(console.target, resource)
+            await _has_rows(console)
     except MqtuiError as error:
         if console.place is not None:
             console.place.say(error)
+    finally:
+        console.bench.named_first.set()
+
+
+async def _has_rows(console: Console) -> None:
+    """Wait until the place shows what was read, a moment at most: what is empty never does."""
+    until = monotonic() + FIRST_ROWS
+    while monotonic() < until:
+        table = console.place.focused_table if console.place is not None else None
+        if table is not None and table.lines.count:
+            return
+        await asyncio.sleep(LOOK)
 
 
 def start_demo(console: Console) -> None:

@@ -86,6 +86,7 @@ class Openings:
         if desk.session is None or desk.watch is None:
             return
         if ref.kind is Kind.QUEUE:
+            self._console.bench.named_first.set()
             await desk.watch.looked.wait()
         if not desk.looked:
             from mqtui.services.deadletters import find_one

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from mqtui.profiles.model import Profile
     from mqtui.services.session import Session
     from mqtui.services.watch import Seen, Watch
+
+NAMED_FIRST = 2.0
+"""Seconds for which lists wait for the one thing that was asked for."""
 
 
 @dataclass(slots=True)
@@ -132,6 +135,10 @@ class Workbench:
         self.flights: list[Underway] = []
         """Runs of this console, the newest last."""
 
+        self.named_first = asyncio.Event()
+        """Whether lists may be looked at: not while one thing that was asked for is on its way."""
+
+        self.named_first.set()
         self._changed = changed
         self._shows_members = shows_members
         self._adapters = adapters
@@ -198,7 +205,7 @@ class Workbench:
                 desk.opening = False
                 desk.settled.set()
                 self._changed()
-                tasks = [asyncio.create_task(work) for work in (desk.watch.forever(), desk._stop.wait())]
+                tasks = [asyncio.create_task(work) for work in (self._look(desk.watch), desk._stop.wait())]
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
@@ -213,6 +220,11 @@ class Workbench:
             self._gave_up(desk, own_mistake(error))
         finally:
             desk.session = desk.watch = None
+
+    async def _look(self, watch: Watch) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.named_first.wait(), NAMED_FIRST)
+        await watch.forever()
 
     def _gave_up(self, desk: Desk, error: MqtuiError) -> None:
         desk.trouble = error

@@ -34,7 +34,7 @@ async def test_c104_the_named_thing_comes_before_the_list(
     try:
         async with at_console(Console((ground.url, plain.name))) as user:
             await user.is_at("MessagesPlace").sees("albatross")
-            assert begun.is_set()
+            await user.until(begun.is_set, "sees that the list is on its way")
         async with at_console(Console((ground.url, dead.name))) as user:
             await user.is_at("CausesPlace").sees("no amount")
     finally:

@@ -83,9 +83,9 @@ class Lines(Generic[Item]):
     def arranging(self, items: list[Item]) -> Iterator[Arranged[Item] | None]:
         """Filter and order items, which are shown when they are `put`: None after each slice, then the outcome."""
         renderer = self.renderer
-        chosen: list[Item] = []
-        for part in slices(items):
-            chosen += part if self.wanted is None else filter(self.wanted, part)
+        chosen = items if self.wanted is None else []
+        for part in slices(items) if self.wanted is not None else ():
+            chosen += filter(self.wanted, part)
             yield None
         pinned = [item for item in chosen if renderer.id(item) in self.pinned] if self.pinned else []
         if pinned:
@@ -105,9 +105,8 @@ class Lines(Generic[Item]):
             shown = [*pinned, BELOW_PINNED, *shown]
         places: dict[Hashable, int] = {}
         for start in range(0, len(shown), SLICE):
-            for place, item in enumerate(shown[start : start + SLICE], start):
-                if not isinstance(item, Parting):
-                    places[renderer.id(item)] = place
+            numbered = enumerate(shown[start : start + SLICE], start)
+            places |= {renderer.id(item): place for place, item in numbered if not isinstance(item, Parting)}
             yield None
         yield Arranged(items, shown, places)
 
