@@ -30,6 +30,7 @@ def killed_when_a_third_is_home(mqtui: Mqtui, ground: Ground) -> tuple[Ref, Ref]
 
 
 def test_killed_then_emptied_by_somebody_else(mqtui: Mqtui, ground: Ground) -> None:
+    """C31: what nobody can prove to be at home is unknown, and put back gives it back; on all three brokers."""
     dlq, origin = killed_when_a_third_is_home(mqtui, ground)
     (run,) = mqtui("runs", "--json").ok().rows()
     until(lambda: ground.settled(dlq))

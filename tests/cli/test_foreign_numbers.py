@@ -10,6 +10,7 @@ import pika
 import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka import KafkaProducer
 from redis import Redis
 
 from tests.cli.driver import Mqtui
@@ -41,6 +42,30 @@ def test_a_record_of_another_calendar_is_a_row(mqtui: Mqtui, kafka: Ground, odd_
     assert str(MICROSECONDS) in seen.text and str(2**62) in seen.text
     rows = mqtui("peek", kafka.url, odd_times, "--from", "oldest", "--json").ok().rows()
     assert [row["timestamp"] for row in rows][1:3] == [MICROSECONDS, 2**62]
+
+
+def test_a_record_without_a_time_has_none(mqtui: Mqtui, kafka: Ground) -> None:
+    """C12: -1 is no time (kafka-node#812): not the last second of 1969, in any face, and no hindrance to a move."""
+    dlq, home = kafka.world.create("dlq").name, kafka.world.create("home").name
+    told = [("kafka_dlt-original-topic", home.encode()), ("kafka_dlt-exception-fqcn", b"shop.Bad")]
+    producer = KafkaProducer(bootstrap_servers=f"127.0.0.1:{kafka.port}")
+    for value in (b"first", b"second"):
+        assert producer.send(dlq, value, timestamp_ms=-1, headers=told).get(20).timestamp == -1
+    producer.close()
+    assert mqtui("peek", kafka.url, dlq).ok().text.split() == ["0/0", "first", "0/1", "second"]
+    assert [row["timestamp"] for row in mqtui("peek", kafka.url, dlq, "--json").ok().rows()] == [None, None]
+    (cause,) = mqtui("dlq", kafka.url, dlq, "--json").ok().rows()
+    assert (cause["count"], cause["first"], cause["last"]) == (2, None, None)
+    environment = mqtui.environment() | {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+    with Terminal([sys.executable, "-m", "mqtui", kafka.url, dlq], environment, (160, 50)) as console:
+        console.reads("2 · 1 cause")
+        console.press("\r")
+        console.reads("Letter 1 of 2")
+        console.press("\x11")
+        assert console.ended() == 0
+        assert b"1969" not in console.written and b"1970" not in console.written
+    assert mqtui("redrive", kafka.url, dlq, "--yes", "--json").ok().rows()[-1]["moved"] == 2
+    assert [row["value"] for row in mqtui("peek", kafka.url, home, "--json").ok().rows()] == ["first", "second"]
 
 
 def test_an_entry_of_another_calendar_is_a_row(mqtui: Mqtui, redis: Ground) -> None:

@@ -94,6 +94,27 @@ def test_one_error_queue_of_many(mqtui: Mqtui, rabbit: Rabbit) -> None:
     assert (rabbit.bodies(sales), rabbit.bodies(billing)) == ([b"1"], [b"2"])
 
 
+def test_letters_that_come_from_elsewhere_are_not_counted_in(mqtui: Mqtui, rabbit: Rabbit) -> None:
+    """C25: of 9 letters 2 came from a queue that is gone, 2 say nothing: it plans 5 and names 4."""
+    sales, error = rabbit.queue(), rabbit.queue(name=rabbit.name("error"))
+    home = {b"%d" % number: {"NServiceBus.FailedQ": sales} for number in range(5)}
+    lost = {b"l%d" % number: {"NServiceBus.FailedQ": "gone"} for number in range(2)}
+    put(rabbit, error, home | lost | {b"s0": {}, b"s1": {}})
+    plan = mqtui("redrive", rabbit.url, error, "--dry-run", "--json").ok().rows()[0]["plan"]
+    (step,) = [step for step in plan["steps"] if step["step"] == "deliver"]
+    assert (step["resource"], step["count"]) == (sales, 5)
+    stays = {risk["text"] for risk in plan["risks"] if risk["name"] == "no-origin"}
+    assert stays == {
+        "2 stay: there is no queue:gone, where they came from",
+        "2 stay: nothing says where they came from",
+    }
+    assert "where 5 of them go is known" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
+    told = result(mqtui("redrive", rabbit.url, error, "--yes", "--json").refused(1))
+    assert (told["planned"], told["moved"], told["refused"]) == (9, 5, 4)
+    again = mqtui("redrive", rabbit.url, error, "--dry-run").refused(4, "no-target")
+    assert "4 letters at" in again.text and "2. deliver" not in again.text, "what is left was looked at anew"
+
+
 @pytest.mark.parametrize("look_first", [True, False], ids=["after dlq", "at once"])
 def test_a_parking_queue_goes_home_by_x_death(mqtui: Mqtui, rabbit: Rabbit, look_first: bool) -> None:
     """C24: letters that a consumer republished with all headers."""

@@ -54,6 +54,8 @@ async def find_targets(
     gone = tuple(
         Risk("no-origin", f"{_met(seen, ref):,} stay: there is no {ref}, where they came from") for ref in missing
     )
+    if untold := seen.letters - sum(seen.routes.values()):
+        gone += (Risk("no-origin", f"{untold:,} stay: nothing says where they came from"),)
     seen = replace(seen, routes={route: count for route, count in seen.routes.items() if route[0] not in missing})
     return tuple(dict.fromkeys((*feeders, *seen.targets))), seen, gone + risks
 
@@ -90,8 +92,15 @@ def sighting_facts(
         facts.append(("opened", opened_in_words(seen.opened)))
     if seen is not None:
         when = written_time(seen.at, "%Y-%m-%d %H:%M:%S")
-        facts.append(("seen", f"{counted(seen.letters, 'letter')} at {when}: each says where it came from"))
+        facts.append(("seen", f"{counted(seen.letters, 'letter')} at {when}: {_known_in_words(seen)}"))
     return facts
+
+
+def _known_in_words(seen: Sighting) -> str:
+    known = sum(seen.routes.values())
+    if known == seen.letters:
+        return "where each came from is known"
+    return f"where {known:,} of them go is known"
 
 
 def opened_in_words(number: int) -> str:
@@ -119,7 +128,8 @@ async def _look(session: Session, source: Source, price: Price, conventions: Con
         async for batch in writer.borrow(source.ref, count):
             for letter in batch:
                 counter.add(letter)
-    if before is not None and before.letters > counter.letters:
+    whole = counter.letters == source.count.number
+    if before is not None and before.letters > counter.letters and not whole:
         counter.add_earlier(before)
         return counter.sighting()
     return await remember_routes(session, source, counter)
