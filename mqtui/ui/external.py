@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from textual.app import App
+
+from mqtui.brokers.blocking import run_to_end_in_thread
 
 
 def editor() -> list[str]:
@@ -17,10 +23,11 @@ def editor() -> list[str]:
     return shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
 
 
-def edited(app: App[Any], text: str, suffix: str) -> str | None:
+async def edited(app: App[Any], text: str, suffix: str) -> str | None:
     """The text as the editor left it; None where there is no editor, or the terminal can't be lent.
 
-    The file is the user's own (0600) and is removed afterwards.
+    What the console does goes on meanwhile, and nothing of it is drawn. The file is the user's own (0600) and is removed
+    afterwards.
     """
     command = editor()
     if not command or app.is_web or app.is_headless:
@@ -30,8 +37,18 @@ def edited(app: App[Any], text: str, suffix: str) -> str | None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
-        with app.suspend():
-            subprocess.run([*command, name], check=False)
+        with app.batch_update(), app.suspend(), _interrupts_left_to_the_editor():
+            await run_to_end_in_thread("editor", partial(subprocess.run, [*command, name], check=False))
         return file.read_text(encoding="utf-8", errors="surrogateescape")
     finally:
         file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _interrupts_left_to_the_editor() -> Iterator[None]:
+    """ctrl+c reaches every program of the terminal; the editor starts with the usual answer to it."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

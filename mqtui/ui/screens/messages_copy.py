@@ -76,7 +76,11 @@ class Copier:
         text = part_of(message, "value", self._target, self._ref) if message is not None else None
         if text is None:
             self._place.line.why_not("there is no value to look at")
-        elif edited(self._place.console, text, ".json") is None:
+        else:
+            self._place.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
+
+    async def _edit(self, text: str) -> None:
+        if await edited(self._place.console, text, ".json") is None:
             self._place.line.why_not("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
         else:
             self._place.line.why_not("what was changed in the editor changed no message", "text")

@@ -151,7 +151,10 @@ class PublishPlace(Place):
     @does("form.editor")
     def editor(self) -> None:
         """The value in the editor."""
-        text = edited(self.console, self.form.value("value"), ".json")
+        self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
+
+    async def _edit(self) -> None:
+        text = await edited(self.console, self.form.value("value"), ".json")
         if text is None:
             self.line.why_not("set $VISUAL or $EDITOR first")
             return
