@@ -26,19 +26,23 @@ def editor() -> list[str]:
 async def edited(app: App[Any], text: str, suffix: str) -> str | None:
     """The text as the editor left it; None where there is no editor, or the terminal can't be lent.
 
-    What the console does goes on meanwhile, and nothing of it is drawn. The file is the user's own (0600) and is removed
-    afterwards.
+    What the console does goes on meanwhile, and nothing of it is drawn.
     """
     command = editor()
     if not command or app.is_web or app.is_headless:
         return None
+    with app.batch_update(), app.suspend(), _interrupts_left_to_the_editor():
+        return await run_to_end_in_thread("editor", partial(_edit, command, text, suffix))
+
+
+def _edit(command: list[str], text: str, suffix: str) -> str:
+    """Run the editor on a file of the user's own (0600), which is removed afterwards."""
     handle, name = tempfile.mkstemp(prefix="mqtui-", suffix=suffix)
     file = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(text)
-        with app.batch_update(), app.suspend(), _interrupts_left_to_the_editor():
-            await run_to_end_in_thread("editor", partial(subprocess.run, [*command, name], check=False))
+        subprocess.run([*command, name], check=False)
         return file.read_text(encoding="utf-8", errors="surrogateescape")
     finally:
         file.unlink(missing_ok=True)
