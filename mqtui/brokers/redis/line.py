@@ -14,6 +14,10 @@ from mqtui.brokers.redis.server import told_by, version_of
 from mqtui.brokers.redis.wire import Command, Wire
 
 WAITAOF_SINCE = (7, 2, 0)
+SYNCED_WITHIN_MS = 5_000
+"""How long at least the append-only file may take: it is synced once a second, and later where the disk is slow
+(https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/, appendfsync everysec).
+"""
 
 
 class Line:
@@ -71,7 +75,7 @@ class Line:
 
     async def _piped(self, commands: Sequence[Command], waits: Sequence[Command]) -> list[Answer]:
         """Send; while the server does nothing of it (loading, moved, down), find the right one and send again."""
-        patience = self._nodes.options.reply + (self._nodes.options.wait if waits else 0)
+        patience = self._nodes.options.reply + sum(int(wait[-1]) for wait in waits) / 1000
         deadline = monotonic() + self._nodes.options.reconnect
         while True:
             answers = await (await self.ready()).pipe([*commands, *waits], patience=patience)
@@ -100,7 +104,8 @@ class Line:
     def _waits(self, *, synced: bool) -> list[Command]:
         milliseconds = int(self._nodes.options.wait * 1000)
         waits: list[Command] = [("WAIT", self.replicas, milliseconds)] if self.replicas else []
-        return [*waits, ("WAITAOF", 1, 0, milliseconds)] if synced and self._fsyncs else waits
+        synced_within = max(milliseconds, SYNCED_WITHIN_MS)
+        return [*waits, ("WAITAOF", 1, 0, synced_within)] if synced and self._fsyncs else waits
 
     def _missing(self, answers: Sequence[Answer]) -> str:
         took = f"within {self._nodes.options.wait * 1000:.0f} ms"
@@ -109,7 +114,7 @@ class Line:
                 return f"whether the replicas have it is unknown: {answer}"
             if isinstance(answer, list):
                 if not number(items(answer)[0]):
-                    return f"stored on the primary, but its append-only file was not synced {took}"
+                    return "stored on the primary, but its append-only file was not synced in time"
             elif number(answer) < self.replicas:
                 return f"stored on the primary, but {number(answer)} of {self.replicas} replicas had it {took}"
         return ""
