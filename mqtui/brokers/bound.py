@@ -20,7 +20,7 @@ from mqtui.domain.convoy import Carried, Lanes
 from mqtui.domain.errors import Refused
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Outgoing, Position
-from mqtui.domain.plan import Borrow, Deliver, Plan, Remove, Send, Step, StepResult, Take
+from mqtui.domain.plan import Borrow, Deliver, Listen, Plan, Remove, Send, Step, StepResult, Take
 from mqtui.domain.redrive import LetterClaim, Receipt, Source, Stored, Terms, Transfer
 from mqtui.domain.resource import Ref
 
@@ -70,8 +70,8 @@ class BoundWriter:
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
         """Hearing what comes to the plan's source."""
-        if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
-            raise Refused(f"The plan does not take letters from {source.ref}")
+        if not any(isinstance(step, Take | Listen) and step.source.ref == source.ref for step in self._plan.steps):
+            raise Refused(f"The plan does not listen to {source.ref}")
         return self._writer.listen(source)
 
     async def apply(self, step: Step) -> StepResult:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @options.thing("resource", required=False)
 @click.argument("source", type=click.File("rb"), required=False, metavar="[-]")
 @compose
+@click.option("--watch", type=options.DURATION, metavar="D", help="Watch so long who passes it, or whether it dies.")
 @options.writes
 @options.as_json
 def publish(
@@ -42,6 +43,7 @@ def publish(
     yes: bool,
     confirm: str,
     json_lines: bool,
+    watch: int | None,
     **given: Any,
 ) -> None:
     """Send messages, each confirmed by the broker. The value comes from --value, --file, or - (stdin).
@@ -51,10 +53,12 @@ def publish(
     """
     output = current(json=json_lines)
     agreed = Agreed(dry_run, yes, confirm)
-    run(output, lambda: _publish(output, target, resource, wish(given, source), agreed))
+    run(output, lambda: _publish(output, target, resource, wish(given, source), agreed, watch))
 
 
-async def _publish(output: Output, target: str, resource: Named | None, wanted: Wish, agreed: Agreed) -> int:
+async def _publish(
+    output: Output, target: str, resource: Named | None, wanted: Wish, agreed: Agreed, watch: int | None
+) -> int:
     from mqtui.services.session import opened
 
     async with opened(target) as session:
@@ -63,7 +67,11 @@ async def _publish(output: Output, target: str, resource: Named | None, wanted: 
         to = await _target(session, resource, wanted)
         await session.guard.recognise()
         if wanted.jsonl:
+            if watch:
+                raise BadInput("--watch is for one message", "With --jsonl there may be any number of them.")
             return await _publish_lines(output, session, to, wanted, agreed)
+        if watch:
+            return await _publish_watched(output, session, to, wanted, agreed, watch)
         return await _publish_one(output, session, to, wanted, agreed)
 
 
@@ -83,6 +91,47 @@ async def _publish_one(output: Output, session: Session, to: Ref, wanted: Wish, 
     if not output.json:
         output.line(f"published {told.stored:,} of {told.asked:,} to {to.name}")
     return DONE if told.stored == told.asked else NOT_ALL
+
+
+async def _publish_watched(
+    output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed, milliseconds: int
+) -> int:
+    """Send it and say who passed it, or where it died; only a message that was passed ends well."""
+    from mqtui.services import publish_watch
+    from mqtui.services.conventions import known
+    from mqtui.services.json_rows import verdict_row
+    from mqtui.services.publishing import plan
+
+    kind, conventions = session.broker.kind, known(session.profile).conventions
+    message = publish_watch.with_message_id(_keyed(wanted, session)(wanted.message(kind, to)), kind)
+    hearing = await publish_watch.find_hearing(session, conventions, to)
+    planned = await publish_watch.watched(session, plan(session, [to], exact(1), wanted.facts()), to, hearing)
+    consent = ask(output, planned, session.policy, agreed)
+    if consent is None:
+        return DONE
+    told = Told(output)
+    verdict = await publish_watch.publish_watched(
+        session,
+        planned,
+        consent,
+        message,
+        hearing,
+        conventions,
+        milliseconds / 1000,
+        lambda receipt: told.add(message, receipt),
+        stop_on_interrupt(),
+    )
+    if verdict is None:
+        return NOT_ALL
+    if output.json:
+        output.json_line(verdict_row(verdict))
+    else:
+        output.line(f"published to {to.name}. {verdict.words()}")
+        for reader in verdict.readers:
+            output.line(f"  {reader.words}")
+        for letter in verdict.back:
+            output.note(f"▲ died: {letter}")
+    return DONE if verdict.passed and not verdict.came_back else NOT_ALL
 
 
 async def _publish_lines(output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed) -> int:

@@ -95,7 +95,14 @@ class CreateStateTopic:
     name: str
 
 
-Step: TypeAlias = Send | Borrow | Claim | Acknowledge | Take | Deliver | Remove | Unmark | CreateStateTopic
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Hear what comes to a destination of dead letters while the rest is done; RabbitMQ has a private queue for it."""
+
+    source: Source
+
+
+Step: TypeAlias = Send | Listen | Borrow | Claim | Acknowledge | Take | Deliver | Remove | Unmark | CreateStateTopic
 
 
 class Severity(StrEnum):

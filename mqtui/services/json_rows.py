@@ -16,6 +16,7 @@ from mqtui.domain.plan import (
     Claim,
     CreateStateTopic,
     Deliver,
+    Listen,
     Plan,
     Remove,
     Result,
@@ -29,6 +30,7 @@ from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.domain.watching import ReaderProgress
 from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
+from mqtui.services.redrive.verdict import Verdict
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import Place
@@ -94,6 +96,18 @@ def reader_row(reader: ReaderProgress) -> Json:
         "waiting": reader.waiting,
         "counts": reader.counts,
     }
+
+
+def verdict_row(verdict: Verdict) -> Json:
+    """What a watch of messages that were sent found; figures are null where they can't be known, as `verdict` says."""
+    return {
+        "came_back": verdict.returned,
+        "passed": verdict.passed,
+        "waiting": verdict.waiting,
+        "readers": [reader_row(reader) for reader in verdict.readers],
+        "watched": round(verdict.seconds, 1),
+        "verdict": _clean(verdict.words()),
+    } | ({"back": [_clean(letter) for letter in verdict.back]} if verdict.back else {})
 
 
 def suspect_rows(result: Result) -> list[Json]:
@@ -221,6 +235,8 @@ def _step(step: Step) -> Json:
             return add_figures(row, count=count)
         case Remove(count):
             return add_figures({"step": "remove"}, count=count)
+        case Listen(source):
+            return {"step": "listen"} | _named(source.ref)
         case Borrow(queue, number, spends):
             return {"step": "borrow"} | _named(queue) | {"count": number, "spends": spends}
         case Claim():

@@ -11,6 +11,7 @@ from mqtui.domain.plan import (
     Claim,
     CreateStateTopic,
     Deliver,
+    Listen,
     Plan,
     Remove,
     Send,
@@ -54,6 +55,8 @@ def words(step: Step) -> str:
             return f"remove {count} from there"
         case Send(target, count, note):
             return f"publish {count} to {target}" + _beside(note)
+        case Listen(source):
+            return f"listen to {source.ref}, where what dies there goes"
         case Borrow(queue, count, _):
             return f"borrow {count} of {queue} and give them back"
         case Claim():

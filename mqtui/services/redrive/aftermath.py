@@ -6,7 +6,7 @@ One watch whatever way letters were moved. Nothing is peeked that costs a delive
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from time import monotonic
 from typing import Protocol
@@ -45,10 +45,16 @@ class Listener(Protocol):
 class Aftermath:
     """Watches one run."""
 
-    def __init__(self, target: Broker, source: Source, run: str, conventions: Conventions, deaf: str = "") -> None:
-        """`target` is the broker the copies went to. `deaf` says why letters that die there are not heard at the
-        source, or not all of them.
+    def __init__(
+        self, target: Broker, source: Source | None, run: str, conventions: Conventions, deaf: str = ""
+    ) -> None:
+        """`target` is the broker the copies went to, `source` where those that die again come; None where that is not
+        known. `deaf` says why they are not heard there, or not all of them.
         """
+        self.message_ids: Collection[str] = ()
+        """Ids by which messages of a queue are known again, beside the run's own header."""
+
+        self.noun = "letter"
         self.copies = Copies(conventions)
         self._readers = Readers(target, self.copies)
         self._source = source
@@ -62,7 +68,9 @@ class Aftermath:
 
     async def start(self, listener: Listener) -> None:
         """Listen for letters that die again, before the first one leaves."""
-        self._listening = asyncio.create_task(self._listen(listener), name="aftermath")
+        if self._source is None:
+            return
+        self._listening = asyncio.create_task(self._listen(listener, self._source), name="aftermath")
         ready = asyncio.create_task(self._ready.wait())
         await asyncio.wait({ready, self._listening}, return_when=asyncio.FIRST_COMPLETED)
         ready.cancel()
@@ -73,9 +81,9 @@ class Aftermath:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
 
-    async def _listen(self, listener: Listener) -> None:
+    async def _listen(self, listener: Listener, source: Source) -> None:
         try:
-            async for batch in listener.listen(self._source):
+            async for batch in listener.listen(source):
                 self._ready.set()
                 for letter in batch:
                     self._judge(letter)
@@ -89,6 +97,9 @@ class Aftermath:
             self._note(f"{letter.position} {len(self._back)}", letter)
             return
         if stamp is not None:
+            return
+        if letter.envelope is not None and dict(letter.envelope.properties).get("message_id") in self.message_ids:
+            self._note(f"{letter.position} {len(self._back)}", letter)
             return
         came_from = origin(letter, self._conventions)
         place = None if came_from is None else _place(came_from)
@@ -142,6 +153,7 @@ class Aftermath:
             look.why,
             deaf,
             look.unread,
+            self.noun,
         )
 
     def _ended(self) -> str:

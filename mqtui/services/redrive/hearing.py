@@ -62,13 +62,13 @@ async def watch_risks(order: Order, targets: Sequence[Ref], broker: Broker, deaf
         text = holds.format(NOT_HEARD) if order.stages.first else "how many came back stays unknown"
         risks.append(Risk(NOT_HEARD, f"letters that die again can't be heard: {deaf}; {text}"))
     for target in targets:
-        if why := await _why_unread(broker, target):
+        if why := await why_unread(broker, target):
             text = holds.format(UNREAD) if order.stages.first else "how many passed stays unknown"
             risks.append(Risk(UNREAD, f"{why}; {text}"))
     return risks
 
 
-async def _why_unread(broker: Broker, target: Ref) -> str:
+async def why_unread(broker: Broker, target: Ref) -> str:
     """Why nothing will be seen to pass in a target; "" where somebody reads it."""
     if target.kind is Kind.EXCHANGE:
         return f"who reads the queues behind the exchange {target.name} is not asked"

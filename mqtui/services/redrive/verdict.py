@@ -37,6 +37,9 @@ class Verdict:
     unread: tuple[str, ...] = ()
     """Names of targets that nobody reads."""
 
+    noun: str = "letter"
+    """What they are called: letters of a redrive, messages that somebody sent."""
+
     @property
     def share(self) -> float:
         """Came back, of all moved: 0 to 1."""
@@ -67,7 +70,7 @@ class Verdict:
         return f"{self._passing()} {self._returning()}; watched {self.seconds:.0f} s of at most {self.most:.0f}."
 
     def _passing(self) -> str:
-        letters = counted(self.moved, "letter") if self.moved != 1 else "The letter"
+        letters = counted(self.moved, self.noun) if self.moved != 1 else f"The {self.noun}"
         if self.passed is None:
             return f"Whether {letters[:1].lower()}{letters[1:]} passed is not known ({self.why.rstrip('.')})"
         if self.unread and not self.passed:
