@@ -83,9 +83,7 @@ def _read(connection: Connection, windows: Mapping[Place, Window]) -> tuple[dict
     newest: dict[str, Record] = {}
     closed: set[str] = set()
     width = 1
-    consumer = connection.consumer(
-        "search", isolation_level="read_committed", fetch_wait_max_ms=100, queued_min_messages=1
-    )
+    consumer = connection.consumer("search", isolation_level="read_committed", fetch_wait_max_ms=100)
     try:
         while windows:
             found, refused = _read_windows(consumer, windows)
