@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from mqtui.cli.output import Output
 from mqtui.domain.errors import BadInput, NotFound, Refused
 
 if TYPE_CHECKING:
+    from mqtui.brokers.address import Address
     from mqtui.domain.resource import BrokerKind
     from mqtui.profiles.joining import Terms
     from mqtui.profiles.model import Endpoint, Profile
@@ -81,8 +83,21 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
         bundle_key=own.get("bundle-key"),
         dead_letters=tuple(names),
     )
+    _check(replace(address, options={**address.options, **plain}))
     endpoint = Endpoint(written(address), plain, sources)
     return Asked(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
+
+
+def _check(address: Address) -> None:
+    """Refuse now what the first use would refuse; nothing is connected.
+
+    Raises:
+        BadInput: an option has no such value, or goes with another one, or with TLS, that the URL does not ask for.
+    """
+    from mqtui.brokers.adapters import connect
+
+    adapter = connect(address)
+    asyncio.run(adapter.close())
 
 
 def _verbs(own: Mapping[str, str], key: str) -> frozenset[str]:

@@ -90,4 +90,6 @@ def _kind(target: str, text: str) -> BrokerKind:
         return BrokerKind(text)
     except ValueError:
         hint = f"Write NAME/KIND with one of {', '.join(BrokerKind)}."
+        if not text:
+            raise BadInput(f"{masked_target(target)} names no kind of broker", "", hint) from None
         raise BadInput(f"{masked_target(text)} is no kind of broker", masked_target(target), hint) from None

@@ -103,6 +103,26 @@ def test_an_option_that_does_not_exist_is_refused_when_it_is_added(bare: Mqtui) 
     assert bare("profile", "list", "--json").ok().rows() == []
 
 
+@pytest.mark.parametrize(
+    ("url", "option", "words"),
+    [
+        ("kafka://h:1", "tls.ca=/x.pem", "the URL asks for no TLS"),
+        ("redis://h:1", "tls.verify=no", "the URL asks for no TLS"),
+        ("amqp://h:1", "tls.cert=/x.pem", "the URL asks for no TLS"),
+        ("kafka+ssl://h:1", "tls.key=/x.key", "without tls.cert"),
+        ("kafka://h:1", "sasl.mechanism=SCRAM-SHA-512", "wants a user"),
+        ("amqps://h:1", "heartbeat=soon", "whole number"),
+        ("redis://h:1", "timeout-ms=long", "whole number"),
+        ("amqp://h:1", "sasl.mechanism=SCRAM-SHA-512", "PLAIN or EXTERNAL"),
+    ],
+)
+def test_an_option_that_the_first_use_would_refuse_is_refused_when_it_is_added(
+    bare: Mqtui, url: str, option: str, words: str
+) -> None:
+    bare("profile", "add", "odd", url, "-o", option).refused(2, words)
+    assert "odd" not in bare("profile", "list").ok().text
+
+
 def test_a_password_is_asked_for_without_echo(kept: Mqtui) -> None:
     words = [sys.executable, "-m", "mqtui", "profile", "add", "typed", "redis://u@h", "--password-stdin"]
     with Terminal(words, kept.environment()) as terminal:

@@ -144,20 +144,22 @@ def test_the_command_line_shows_queues(mqtui: Mqtui, rabbitmq_url: str) -> None:
                 channel.queue_delete(raw.decode())
 
 
-def settle(console: Terminal) -> None:
-    """Wait until nothing is painted any more."""
-    before = -1
-    while (now := len(console.output)) != before:
-        before = now
-        sleep(0.06)
+def rows_of(console: Terminal) -> list[str]:
+    """The numbers of the names on the screen, from above."""
     console.catch_up()
+    return re.findall(r"n\d{4}", "\n".join(console.screen.display[3:-2]))
 
 
-def answered(console: Terminal, before: int) -> None:
-    """Wait until a key paints something; at the end of a list it does not."""
-    deadline = monotonic() + 0.5
-    while len(console.output) == before and monotonic() < deadline:
-        sleep(0.01)
+def turned(console: Terminal) -> bool:
+    """Turn the page; whether there was another one."""
+    before, deadline = rows_of(console), monotonic() + 1.5
+    console.press("\x1b[6~")
+    while (now := rows_of(console)) == before or not now:
+        if monotonic() > deadline:
+            return False
+        sleep(0.02)
+    sleep(0.05)  # a page is painted in several writes
+    return True
 
 
 def unseen(console: Terminal, view: str, made: Sequence[bytes]) -> list[bytes]:
@@ -165,15 +167,10 @@ def unseen(console: Terminal, view: str, made: Sequence[bytes]) -> list[bytes]:
     seen: set[str] = set()
     for _ in range(3):
         console.press(f"{view}g")
-        before = -1
-        while len(seen) != before:
-            before = len(seen)
-            for _ in range(3):
-                settle(console)
-                seen |= set(re.findall(r"n\d{4}", "\n".join(console.screen.display)))
-                there = len(console.output)
-                console.press("\x1b[6~")
-                answered(console, there)
+        sleep(0.3)
+        seen.update(rows_of(console))
+        while turned(console):
+            seen.update(rows_of(console))
         if len(seen) >= len(made):
             break
     return [each for each in made if each[:5].decode() not in seen]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
+from mqtui.brokers.kafka.options import require_login, tls_of
 from mqtui.brokers.kafka.survey import depths, survey
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.figure import Figure
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
 
 
 def connect(address: Address) -> KafkaAdapter:
-    """An adapter for an address. No I/O; the first call connects."""
+    """An adapter for an address. No I/O; the first call connects.
+
+    Raises:
+        BadInput: an option of TLS has no such value, or the URL asks for no TLS, or for a login without a user.
+    """
+    tls_of(address)
+    require_login(address)
     return KafkaAdapter(Connection(address))
 
 

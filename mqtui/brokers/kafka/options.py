@@ -80,6 +80,18 @@ def mechanism_of(address: Address) -> str:
     return given or ("PLAIN" if address.user else "")
 
 
+def require_login(address: Address) -> None:
+    """Refuse a mechanism of user and password without a user.
+
+    Raises:
+        BadInput: there is none.
+    """
+    mechanism = mechanism_of(address)
+    if mechanism.startswith(("PLAIN", "SCRAM")) and not address.user:
+        hint = "Write user:password@ before the host, or save a profile."
+        raise BadInput(f"sasl.mechanism={mechanism} wants a user, and the URL names none", "", hint)
+
+
 def tls_of(address: Address) -> Tls | None:
     """The TLS of an address by `tls.*` and by librdkafka's own names for the same; None where it has none.
 
