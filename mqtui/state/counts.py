@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Lock
 
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
@@ -28,6 +29,7 @@ class CountsSeen:
         """Use `path`, by default `counts.sqlite` in the state folder."""
         self._path = path
         self._opened: Database | None = None
+        self._opening = Lock()
 
     def get(self, queue: str) -> int | None:
         """The fewest deliveries left that were seen there; None where nothing is remembered."""
@@ -83,9 +85,10 @@ class CountsSeen:
             self._opened = None
 
     def _database(self) -> Database:
-        if self._opened is None:
-            opened = Database(self._path or state_dir() / "counts.sqlite", (1, SCHEMA))
-            with opened.transaction() as connection:
-                connection.execute(LOOKS)
-            self._opened = opened
-        return self._opened
+        with self._opening:
+            if self._opened is None:
+                opened = Database(self._path or state_dir() / "counts.sqlite", (1, SCHEMA))
+                with opened.transaction() as connection:
+                    connection.execute(LOOKS)
+                self._opened = opened
+            return self._opened

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import pika
 
+from mqtui.brokers.blocking import run_to_end_in_thread
 from mqtui.brokers.doors import Door
 from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address, CountsSeen
@@ -103,6 +104,14 @@ class Access:
     def vhost(self) -> str:
         """The vhost."""
         return self.options.vhost
+
+    async def remembered(self, work: Callable[[CountsSeen], Answer]) -> Answer:
+        """What earlier looks found and spent, read or changed; on disk when it returns.
+
+        Raises:
+            StorageFailed: it could not be kept.
+        """
+        return await run_to_end_in_thread("counts", lambda: work(self.counts))
 
     @asynccontextmanager
     async def link(self) -> AsyncIterator[Link]:

@@ -87,7 +87,7 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
     key = await price.identity(access, facts.name)
     limits = await _alone_if_unreadable(access, facts, key, bounds(source, terms))
     known = await creation.creation_of(access, facts)
-    access.counts.begin(key, "" if known is None else known.encoded())
+    await price.begin_as(access, key, known)
     hand = await access.io.call(_opened(access, facts, limits))
     hand.post.careful = terms.resumed
     access.endings.add(hand.leave)
@@ -97,7 +97,8 @@ async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator
         if not hand.left:
             await asyncio.shield(access.io.call(hand.leave()))
         access.endings.discard(hand.leave)
-        access.counts.end(key, unreadable=int(hand.taking.unreadable))
+        unreadable = int(hand.taking.unreadable)
+        await access.remembered(lambda counts: counts.end(key, unreadable=unreadable))
 
 
 async def is_another(access: Access, source: Source, facts: Queue) -> bool:
@@ -116,7 +117,7 @@ async def _alone_if_unreadable(access: Access, facts: Queue, key: str, limits: B
         Refused: that letter may have no delivery left.
     """
     cost = await price.of(access, facts)
-    met = access.counts.looks(key).unreadable
+    met = (await access.remembered(lambda counts: counts.looks(key))).unreadable
     if not met:
         return limits
     if price.is_last_chance(facts.limit, met):

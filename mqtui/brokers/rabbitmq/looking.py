@@ -29,17 +29,17 @@ async def look(access: Access, facts: Queue, count: int) -> AsyncIterator[Batch]
     await price.begin(access, facts, key)
     try:
         async for batch in access.io.iterate(lambda: borrow.borrow(access, facts, count)):
-            price.remember(access, key, facts.limit, batch)
+            await price.remember(access, key, facts.limit, batch)
             yield batch
     except Unreadable:
-        access.counts.end(key, unreadable=1)
+        await access.remembered(lambda counts: counts.end(key, unreadable=1))
         raise
     except BrokerTrouble:
         raise
     except (MqtuiError, GeneratorExit):
-        access.counts.end(key)
+        await access.remembered(lambda counts: counts.end(key))
         raise
-    access.counts.end(key)
+    await access.remembered(lambda counts: counts.end(key))
     await price.settle(access, facts, key)
 
 

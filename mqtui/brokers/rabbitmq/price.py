@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from mqtui.brokers.rabbitmq import alarms, creation
 from mqtui.brokers.rabbitmq.access import Access
+from mqtui.brokers.rabbitmq.creation import Creation
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, queue_facts
 from mqtui.brokers.rabbitmq.limits import Limit, Sort
 from mqtui.domain.figure import Figure, about, exact, unknown
@@ -29,9 +30,9 @@ async def of(access: Access, facts: Queue) -> Price:
     """The price of a look."""
     key = await identity(access, facts.name)
     if seen_empty(facts) or await is_another(access, facts, key):
-        access.counts.set(key, None)
-    looks = access.counts.looks(key)
-    seen = _least(facts.limit, access.counts.get(key), looks)
+        await access.remembered(lambda counts: counts.set(key, None))
+    looks, fewest = await access.remembered(lambda counts: (counts.looks(key), counts.get(key)))
+    seen = _least(facts.limit, fewest, looks)
     return Price(
         lends=True,
         spends=facts.sort in ("quorum", UNKNOWN),
@@ -44,7 +45,7 @@ async def of(access: Access, facts: Queue) -> Price:
 
 async def is_another(access: Access, facts: Queue, key: str) -> bool:
     """Whether what is remembered is proved to be of an earlier queue of that name."""
-    before = creation.decoded(access.counts.looks(key).mark)
+    before = creation.decoded((await access.remembered(lambda counts: counts.looks(key))).mark)
     if before is None:
         return False
     now = await creation.creation_of(access, facts)
@@ -60,7 +61,13 @@ async def begin(access: Access, facts: Queue, key: str) -> None:
     """Write down that deliveries are about to be asked for, and of which queue (R13)."""
     if facts.limit.costs:
         known = await creation.creation_of(access, facts)
-        access.counts.begin(key, "" if known is None else known.encoded())
+        await begin_as(access, key, known)
+
+
+async def begin_as(access: Access, key: str, known: Creation | None) -> None:
+    """Write down that deliveries of a queue that is known by its creation are about to be asked for."""
+    mark = "" if known is None else known.encoded()
+    await access.remembered(lambda counts: counts.begin(key, mark))
 
 
 def _least(limit: Limit, seen: int | None, looks: Looks) -> int | None:
@@ -75,24 +82,29 @@ def _least(limit: Limit, seen: int | None, looks: Looks) -> int | None:
     return max(0, known - looks.unanswered)
 
 
-def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -> None:
+async def remember(access: Access, key: str, limit: Limit, batch: Sequence[Message]) -> None:
     """Keep the least that is left of the messages of a look, now that they were given back."""
-    for message in batch:
-        spare = limit.spare(message.envelope.deliveries if message.envelope else None)
-        if spare:
-            known = access.counts.get(key)
-            access.counts.set(key, spare - 1 if known is None else min(known, spare - 1))
+    spare = [limit.spare(message.envelope.deliveries if message.envelope else None) for message in batch]
+    least = min((number - 1 for number in spare if number), default=None)
+    if least is not None:
+        await access.remembered(lambda counts: counts.set(key, _fewer(counts.get(key), least)))
+
+
+def _fewer(known: int | None, least: int) -> int:
+    return least if known is None else min(known, least)
 
 
 async def settle(access: Access, facts: Queue, key: str) -> None:
     """After a look that left nothing: wait until the broker counts it, so that a later queue can be told from this."""
-    if not facts.limit.costs or access.counts.get(key) != 0 or not access.management.given:
+    if not facts.limit.costs or not access.management.given:
+        return
+    if await access.remembered(lambda counts: counts.get(key)) != 0:
         return
     for _ in range(SAMPLES):
         known = await creation.creation_of(access, await queue_facts(access, facts.name))
         if known is not None and known.counted:
-            access.counts.begin(key, known.encoded())
-            access.counts.end(key)
+            await begin_as(access, key, known)
+            await access.remembered(lambda counts: counts.end(key))
             return
         await asyncio.sleep(SAMPLE)
 

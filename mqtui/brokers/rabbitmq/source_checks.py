@@ -57,7 +57,8 @@ def of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
 async def of_unreadable(access: Access, facts: Queue) -> list[Risk]:
     """Whether there is a letter that the broker could not hand over when it was met before (R13)."""
     cost = await price.of(access, facts)
-    met = access.counts.looks(await price.identity(access, facts.name)).unreadable
+    key = await price.identity(access, facts.name)
+    met = (await access.remembered(lambda counts: counts.looks(key))).unreadable
     if not met:
         return []
     if price.is_last_chance(facts.limit, met):
