@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mqtui.brokers.port import Adapter
+from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.topology import NOT_ASKED, Group, GroupLag
+from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Survey
+from mqtui.services.lag import backlogs
 from tests.contract.asking import Move, eventually, listed
 from tests.contract.worlds import World
 
@@ -32,6 +34,25 @@ async def test_a_survey_tells_depths_groups_and_lags(world: World, adapter: Adap
     assert [(row.group, row.parts) for row in survey.lags if is_of(row, full)] == [
         (row.group, row.parts) for row in asked
     ]
+
+
+async def test_depths_are_those_of_a_survey(world: World, adapter: Adapter) -> None:
+    """Depth and backlog of each destination."""
+    full, shared = world.create("full"), world.create("shared")
+    for ref in (full, shared):
+        world.put(ref, [world.letter(number) for number in range(20)])
+    world.consume(full, "slow", 13)
+    world.consume(shared, "other", 1)
+
+    def of_these(survey: Survey) -> dict[Ref, tuple[Figure, Figure]]:
+        rows = backlogs(survey.destinations, survey.lags)
+        return {row.ref: (row.messages, row.backlog) for row in rows if row.ref in (full, shared)}
+
+    async def same() -> bool:
+        whole, light = of_these(await adapter.broker.survey()), of_these(await adapter.broker.depths())
+        return whole == light and [light[ref][1].number for ref in (full, shared)] == [7, 19]
+
+    await eventually(same, "depths and backlogs of a survey")
 
 
 async def test_members_are_asked_for_apart(world: World, adapter: Adapter) -> None:

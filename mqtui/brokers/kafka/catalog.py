@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import replace
 
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import DescribeClusterResult, OffsetSpec
@@ -17,7 +16,7 @@ from mqtui.brokers.kafka.topics import INTERNAL, configs, describe, state_topic,
 from mqtui.brokers.kafka.visibility import untold_where_none
 from mqtui.domain.figure import Figure, Sort, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.topology import Cluster, Destination, Page
+from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
 
 GAPS = "end minus first offset: transaction markers and compacted records leave gaps"
 PAGE = 500
@@ -119,29 +118,37 @@ class KafkaCatalog:
         facts: Mapping[str, str | int | bool | None] | None = None,
     ) -> Destination:
         own = name == state_topic(self._connection.prefix)
-        made = Destination(
+        messages, come = counts or (NOT_ASKED, NOT_ASKED)
+        return Destination(
             Ref(Kind.TOPIC, name),
             "topic",
+            messages,
             size=NO_SIZE,
             partitions=partitions,
             internal=own or name in INTERNAL or name.startswith("__"),
             facts=facts or {},
+            arrived=come if come.sort is not Sort.AT_LEAST else unknown(come.why),
         )
-        if counts is None:
-            return made
-        messages, come = counts
-        return replace(made, messages=messages, arrived=come if come.sort is not Sort.AT_LEAST else unknown(come.why))
 
 
 def _figures(topics: Mapping[str, Sequence[int]], first: Answers, end: Answers) -> dict[str, tuple[Figure, Figure]]:
     """What each topic holds, and how far its offsets have come."""
     found: dict[str, tuple[Figure, Figure]] = {}
     for name, partitions in topics.items():
-        lows = [first.get((name, partition)) for partition in partitions]
-        highs = [end.get((name, partition)) for partition in partitions]
-        pairs = list(zip(lows, highs, strict=True))
-        held = total(count_of(low, high) for low, high in pairs if low != high or not isinstance(low, int))
-        found[name] = held, total(map(_come, highs))
+        held = come = known = 0
+        untold: list[tuple[int | KafkaError | None, int | KafkaError | None]] = []
+        for partition in partitions:
+            low, high = first.get((name, partition)), end.get((name, partition))
+            if isinstance(low, int) and isinstance(high, int):
+                held, come, known = held + max(0, high - low), come + high, known + 1
+            else:
+                untold.append((low, high))
+        sums = (about(held, GAPS) if held else exact(0), about(come, GAPS)) if known else ()
+        if untold:
+            messages = total([*sums[:1], *(count_of(low, high) for low, high in untold)])
+            found[name] = messages, total([*sums[1:], *(_come(high) for _, high in untold)])
+        else:
+            found[name] = sums or (exact(0), exact(0))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from confluent_kafka.admin import OffsetSpec
@@ -40,10 +40,18 @@ class Asked:
         """The same in the domain's words."""
         refs = [group.ref for group in self.told.groups]
         facts = measured(refs, self.told.facts, self.first, stable, self.end)
+        return self._survey(catalog, map(facts.lag, refs))
+
+    def depths(self, catalog: KafkaCatalog) -> Survey:
+        """The same with lags by topic."""
+        facts = self.told.facts
+        return self._survey(catalog, (facts.topic_lag(group.ref, self.first, self.end) for group in self.told.groups))
+
+    def _survey(self, catalog: KafkaCatalog, lags: Iterable[GroupLag]) -> Survey:
         return Survey(
             Inventory(tuple(catalog.counted(self.partitions, self.first, self.end)), self.hidden),
             Inventory((*self.told.groups, *self.shared), tuple(self.told.untold)),
-            (*map(facts.lag, refs), *self.share_lags),
+            (*lags, *self.share_lags),
         )
 
 
@@ -63,12 +71,12 @@ async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGro
 
 
 async def depths(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """The same, but for what lies behind open transactions: it is in no depth and in no backlog.
+    """The same with lags by topic instead of by partition, which is what depths and backlogs need.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
-    return (await _ask(connection, catalog, groups)).survey(catalog, {})
+    return (await _ask(connection, catalog, groups)).depths(catalog)
 
 
 async def _ask(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Asked:
