@@ -276,6 +276,7 @@ class MessageList(RowTable[Message]):
 
     def move_to(self, line: int, step: int = 1) -> None:
         """Put the cursor on a line; off the last one a list that follows is held."""
+        self._sized()  # what was taken in since the last paint has a place to scroll to as well
         super().move_to(line, step)
         height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
         seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
