@@ -22,10 +22,11 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Named
 
 if TYPE_CHECKING:
+    from mqtui.domain.policy import Consent
     from mqtui.services.redrive.ledger import Ledger
     from mqtui.services.redrive.order import Order
     from mqtui.services.redrive.planning import Planned
-    from mqtui.services.redrive.running import Before
+    from mqtui.services.redrive.running import Before, Run
     from mqtui.services.session import Session
     from mqtui.state.runs import Runs
 
@@ -130,8 +131,8 @@ async def execute(
     agreed: Agreed,
 ) -> int:
     """Show a plan, ask, run it, and tell how it ended."""
+    from mqtui.services.redrive.keeping import opened_journal
     from mqtui.services.redrive.running import Run
-    from mqtui.state.runs import Runs
 
     if planned.delivery is not None and remote is not None:
         show(output, planned.delivery)
@@ -140,22 +141,27 @@ async def execute(
         if planned.delivery is not None and remote is not None:
             rehearse(remote.policy, planned.delivery, agreed)
         return DONE
-    runs = Runs()
-    run = Run(
-        session,
-        planned,
-        runs,
-        remote=remote,
-        before=before,
-        progress=lambda now: _progress(output, now),
-    )
+    async with opened_journal() as runs:
+        run = Run(
+            session,
+            planned,
+            runs,
+            remote=remote,
+            before=before,
+            progress=lambda now: _progress(output, now),
+        )
+        return await _execute(output, run, runs, consent, agreed)
+
+
+async def _execute(output: Output, run: Run, runs: Runs, consent: Consent, agreed: Agreed) -> int:
+    """Run it until its end, or the first ctrl+c."""
     run.stop = stop_on_interrupt()
     try:
         result = await run.go(consent)
     except MqtuiError as error:
         if run.begun:
             tell(output, run.result(), runs)
-            error.hint = f"{error.hint} mqtui runs resume {runs.short(planned.plan.id)} goes on.".strip()
+            error.hint = f"{error.hint} mqtui runs resume {runs.short(run.planned.plan.id)} goes on.".strip()
         raise
     finally:
         output.progress_done()

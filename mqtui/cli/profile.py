@@ -155,10 +155,12 @@ def note_unfinished(output: Output, name: str) -> None:
     from mqtui.state.runs import Runs
 
     try:
-        began = [record for record in Runs().list(MOST_RUNS) if record.profile == name and record.state != "done"]
+        with Runs() as journal:
+            listed = journal.list(MOST_RUNS)
     except StorageFailed as error:
         output.note(f"▲ runs that began with it are not known: {error.title}")
         return
+    began = [record for record in listed if record.profile == name and record.state != "done"]
     if began:
         output.note(
             f"▲ {counted(len(began), 'unfinished run')} began with it: add {name} again before `mqtui runs resume`; "

@@ -45,29 +45,29 @@ def _list(*, json_lines: bool) -> None:
         from mqtui.services.runs import row
         from mqtui.state.runs import Runs
 
-        journal = Runs()
-        rows = [row(journal, record) for record in journal.list()]
-        if output.json:
-            for each in rows:
-                output.json_line(each)
-        else:
-            output.table(
-                ("RUN", "WHEN", "VERB", "PROFILE", "SOURCE", "STATE", "PLANNED", "MOVED"),
-                [
-                    (
-                        each["short"],
-                        written_time(each["started"], "%Y-%m-%d %H:%M:%S"),
-                        each["verb"],
-                        each["profile"],
-                        each["source"],
-                        each["state"],
-                        "?" if each["planned"] is None else each["planned"],
-                        each["outcomes"].get("moved", 0),
-                    )
-                    for each in rows
-                ],
-                right=(6, 7),
-            )
+        with Runs() as journal:
+            rows = [row(journal, record) for record in journal.list()]
+            if output.json:
+                for each in rows:
+                    output.json_line(each)
+            else:
+                output.table(
+                    ("RUN", "WHEN", "VERB", "PROFILE", "SOURCE", "STATE", "PLANNED", "MOVED"),
+                    [
+                        (
+                            each["short"],
+                            written_time(each["started"], "%Y-%m-%d %H:%M:%S"),
+                            each["verb"],
+                            each["profile"],
+                            each["source"],
+                            each["state"],
+                            "?" if each["planned"] is None else each["planned"],
+                            each["outcomes"].get("moved", 0),
+                        )
+                        for each in rows
+                    ],
+                    right=(6, 7),
+                )
 
 
 @runs.command("show")
@@ -80,26 +80,26 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
         from mqtui.services.runs import letter_row, reader_lines, report, row
         from mqtui.state.runs import Runs
 
-        journal = Runs()
-        record = journal.find(run_id)
-        if not output.json:
-            output.line(report(journal, record))
-            for line in reader_lines(record):
-                output.line(f"  {line}")
-        for done in journal.outcomes(record.id):
-            if done[1] not in set(Outcome):
-                continue
+        with Runs() as journal:
+            record = journal.find(run_id)
+            if not output.json:
+                output.line(report(journal, record))
+                for line in reader_lines(record):
+                    output.line(f"  {line}")
+            for done in journal.outcomes(record.id):
+                if done[1] not in set(Outcome):
+                    continue
+                if output.json:
+                    output.json_line(letter_row(done))
+                else:
+                    output.line(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
+            for mark in journal.open_marks(record.id):
+                if output.json:
+                    output.json_line({"letter": mark[0], "outcome": "unknown"})
+                else:
+                    output.line(f"  {mark[0]}  unknown: in hand when the run ended")
             if output.json:
-                output.json_line(letter_row(done))
-            else:
-                output.line(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
-        for mark in journal.open_marks(record.id):
-            if output.json:
-                output.json_line({"letter": mark[0], "outcome": "unknown"})
-            else:
-                output.line(f"  {mark[0]}  unknown: in hand when the run ended")
-        if output.json:
-            output.json_line(row(journal, record))
+                output.json_line(row(journal, record))
 
 
 @runs.command("report")
@@ -112,12 +112,12 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
         from mqtui.services.runs import report, row
         from mqtui.state.runs import Runs
 
-        journal = Runs()
-        record = journal.find(run_id)
-        if output.json:
-            output.json_line(row(journal, record))
-        else:
-            output.line(report(journal, record))
+        with Runs() as journal:
+            record = journal.find(run_id)
+            if output.json:
+                output.json_line(row(journal, record))
+            else:
+                output.line(report(journal, record))
 
 
 @runs.command("resume")
@@ -146,12 +146,17 @@ def resume_run(
 
 
 async def _resume(output: Output, run_id: str, leave: Leave, agreed: Agreed) -> int:
-    from mqtui.services.runs import resumable
-    from mqtui.state.runs import Runs
+    from mqtui.services.redrive.keeping import opened_journal
 
-    journal = Runs()
-    if run_id:
-        return await _resume_one(output, journal, journal.find(run_id), leave, agreed)
+    async with opened_journal() as journal:
+        if run_id:
+            return await _resume_one(output, journal, journal.find(run_id), leave, agreed)
+        return await _resume_all(output, journal, leave, agreed)
+
+
+async def _resume_all(output: Output, journal: Runs, leave: Leave, agreed: Agreed) -> int:
+    from mqtui.services.runs import resumable
+
     mine, others = resumable(journal)
     if not mine and not others:
         ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
@@ -196,16 +201,16 @@ def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_li
 
 async def _put_back(output: Output, run_id: str, agreed: Agreed) -> int:
     from mqtui.services.redrive import putback
+    from mqtui.services.redrive.keeping import opened_journal
     from mqtui.services.session import opened
-    from mqtui.state.runs import Runs
 
-    journal = Runs()
-    record = journal.find(run_id)
-    async with opened(record.target) as session:
-        back = await putback.plan(session, record, journal)
-        consent = ask(output, back.plan, session.policy, agreed)
-        if consent is None:
-            return DONE
-        result = await putback.run(session, back, journal, consent)
-    tell(output, result, journal)
+    async with opened_journal() as journal:
+        record = journal.find(run_id)
+        async with opened(record.target) as session:
+            back = await putback.plan(session, record, journal)
+            consent = ask(output, back.plan, session.policy, agreed)
+            if consent is None:
+                return DONE
+            result = await putback.run(session, back, journal, consent)
+        tell(output, result, journal)
     return DONE if result.moved == result.planned else NOT_ALL

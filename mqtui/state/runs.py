@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 from time import time
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -296,6 +296,12 @@ class Runs:
     def close(self) -> None:
         """Close the journal."""
         self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _said(self, run: str) -> Iterator[Done]:
         seq = 0

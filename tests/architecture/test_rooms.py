@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from tests.architecture.house import PACKAGE, functions, modules, names, shown
@@ -63,3 +64,14 @@ def test_adapters_mirror_each_other() -> None:
     shared = {"client.py", "catalog.py", "reader.py", "publisher.py", "groups.py", "lease.py", "errors.py"}
     missing = {folder.name: shared - {path.name for path in folder.glob("*.py")} for folder in ADAPTERS}
     assert {name: files for name, files in missing.items() if files} == {}
+
+
+def test_a_journal_that_is_opened_is_closed() -> None:
+    """`with Runs()`, or `opened_journal()`, which closes it off the loop."""
+    left: list[str] = []
+    for path in modules():
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        closed = {id(item.context_expr) for node in nodes if isinstance(node, ast.With) for item in node.items}
+        opened = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Runs"]
+        left += [f"{shown(path)}:{call.lineno}" for call in opened if id(call) not in closed]
+    assert left == []

@@ -13,7 +13,7 @@ from mqtui.domain.audit import AuditEntry, Damage
 from mqtui.domain.errors import MqtuiError
 from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
-from mqtui.state.runs import RunRecord
+from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.render.audit import LISTED, AuditLine, AuditRows, joined
 from mqtui.ui.render.audit_command import equivalent
@@ -21,7 +21,6 @@ from mqtui.ui.screens.listing import Listing
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.putback import PutBackPlace
 from mqtui.ui.screens.runs_desk import desk_of
-from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.screens.runs_letters import RunLettersPlace
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -45,7 +44,7 @@ def read() -> Told:
         StorageFailed: it can't be read.
     """
     found = Audit(key=audit_key).read()
-    with journal() as opened:
+    with Runs() as opened:
         known = {record.id: record for record in opened.list(limit=LISTED)}
     going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
     return Told(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)

@@ -10,9 +10,9 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset, Position
 from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.domain.span import At, Bound, Edge, Since
+from mqtui.state.runs import Runs
 from mqtui.ui.goto import Known, Spot
 from mqtui.ui.openings import loaded
-from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.screens.runs_letters import RunLettersPlace
 from mqtui.ui.ways import place
 from mqtui.ui.workbench import Desk
@@ -95,7 +95,7 @@ async def open_run(console: Console, prefix: str) -> None:
 
 
 def _id_of(prefix: str) -> str:
-    with journal() as opened:
+    with Runs() as opened:
         return opened.find(prefix).id
 
 

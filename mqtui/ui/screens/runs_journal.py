@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 from mqtui.domain.redrive import Outcome
@@ -18,20 +16,6 @@ MOST = 20_000
 """Letters of a run that are listed."""
 
 
-@contextmanager
-def journal() -> Iterator[Runs]:
-    """The journal, for a while.
-
-    Raises:
-        StorageFailed: it can't be read.
-    """
-    opened = Runs()
-    try:
-        yield opened
-    finally:
-        opened.close()
-
-
 class RunsRead:
     """Reads the list again and again; runs that have ended are read once."""
 
@@ -40,7 +24,7 @@ class RunsRead:
 
     def lines(self) -> list[RunLine]:
         """All runs, the newest first."""
-        with journal() as opened:
+        with Runs() as opened:
             return [self._line(opened, record) for record in opened.list(limit=LISTED)]
 
     def _line(self, opened: Runs, record: RunRecord) -> RunLine:
@@ -90,7 +74,7 @@ def letters_of(run: str) -> tuple[RunLine, list[Done]]:
     Raises:
         BadInput, NotFound: there is no such run, or there are several.
     """
-    with journal() as opened:
+    with Runs() as opened:
         record = opened.find(run)
         told: list[Done] = [
             (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended") for mark in opened.open_marks(record.id)
@@ -104,7 +88,7 @@ def letters_of(run: str) -> tuple[RunLine, list[Done]]:
 
 def greeting() -> str:
     """What is said first after a crash; "" where no run of this host waits to be resumed."""
-    with journal() as opened:
+    with Runs() as opened:
         waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).waits]
     if not waiting:
         return ""

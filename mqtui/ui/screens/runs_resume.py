@@ -17,14 +17,13 @@ from mqtui.services.redrive.order import Order, read_recipe
 from mqtui.services.redrive.planning import Planned
 from mqtui.services.redrive.running import Before
 from mqtui.services.session import Session
-from mqtui.state.runs import RunRecord
+from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.flight import Flight
 from mqtui.ui.render.text import Text
 from mqtui.ui.screens.place import does
 from mqtui.ui.screens.review import ReviewPlace, promised
 from mqtui.ui.screens.runs_desk import desk_of, ready, remote_of
-from mqtui.ui.screens.runs_journal import journal
 from mqtui.ui.workbench import Desk
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ async def open_resume(console: Console, run: str) -> None:
 
 
 def _found(run: str) -> RunRecord:
-    with journal() as opened:
+    with Runs() as opened:
         return opened.find(run)
 
 
