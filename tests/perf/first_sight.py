@@ -52,9 +52,9 @@ def sights(kaskade: str) -> list[Sight]:
         Sight("order by figures", (*ours, f"kafka://{PLACE}"), DEAD),
     ]
     if kaskade:
-        consumer = (kaskade, "consumer", "-b", PLACE, "-t", big_world.TOPIC, "--earliest")
+        consumer = (kaskade, "consumer", "-b", PLACE, "-t", big_world.TOPIC, "--earliest", "-v", "string")
         found += [
-            Sight("first message", consumer, "order"),
+            Sight("first message", consumer, VALUE),
             Sight("first row", (kaskade, "admin", "-b", PLACE), "shop.orders."),
         ]
     return sorted(found, key=lambda one: ("first message", "first row", "order by figures").index(one.what))
