@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -27,7 +28,7 @@ class Payments:
         self.url = url
         self.home = f"payments-{uuid.uuid4().hex[:6]}"
         self.dead = f"{self.home}:dlq"
-        self.client = redis.Redis.from_url(url)
+        self.client: Any = redis.Redis.from_url(url)
         self.client.xadd(self.home, {"payment": "paid"})
         for number in range(LETTERS):
             letter = {"payment": number, "dlq_stream": self.home, "dlq_id": "1-1", "dlq_group": "ledger"}
