@@ -28,11 +28,12 @@ class Payments:
         self.url = url
         self.home = f"payments-{uuid.uuid4().hex[:6]}"
         self.dead = f"{self.home}:dlq"
-        self.client: Any = redis.Redis.from_url(url)
+        self.client = redis.Redis.from_url(url)
         self.client.xadd(self.home, {"payment": "paid"})
         for number in range(LETTERS):
-            letter = {"payment": number, "dlq_stream": self.home, "dlq_id": "1-1", "dlq_group": "ledger"}
-            self.client.xadd(self.dead, letter | {"dlq_exception": "shop.CardDeclined", "dlq_reason": "declined"})
+            origin = {"dlq_stream": self.home, "dlq_id": "1-1", "dlq_group": "ledger"}
+            letter: dict[Any, Any] = {"payment": number, "dlq_exception": "shop.CardDeclined", "dlq_reason": "declined"}
+            self.client.xadd(self.dead, letter | origin)
 
     def close(self) -> None:
         self.client.delete(self.home, self.dead)
