@@ -6,7 +6,7 @@ Places read it and are told by `changed`; it knows no widget.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
@@ -48,6 +48,9 @@ class Desk:
 
     origins: dict[Ref, Conventions] = field(default_factory=dict)
     """The conventions as they hold for letters of destinations whose origin the broker was asked for."""
+
+    drafts: dict[Ref, Mapping[str, str]] = field(default_factory=dict)
+    """What was typed into a form for a destination and not sent, by field."""
 
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -7,6 +7,7 @@ from time import monotonic
 from textual.events import Key, Paste
 
 from mqtui.ui.widgets.area import Area
+from mqtui.ui.widgets.form import Form
 from mqtui.ui.widgets.line import Entry
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
@@ -61,6 +62,32 @@ async def test_a_megabyte_is_pasted_into_the_value(shop: MemoryShop) -> None:
         await user.presses("esc").is_at("PublishPlace")
         assert len(area.content) > MEGABYTE
         await user.presses("backspace").sees("1 message, 0 B").types("{}").sees("1 message, 2 B")
+
+
+async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev: MemoryShop) -> None:
+    """Esc leaves the form, and it opens again as it was; another destination has one of its own."""
+
+    def typed() -> dict[str, str]:
+        form = user.place.query_one(Form)
+        return {name: text for name, text in form.values().items() if text}
+
+    async with at_console(dev.console()) as user:
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishPlace")
+        await user.types("u7").presses("tab", "tab", "tab").types("one").presses("enter").types("two")
+        await user.until(lambda: "one\ntwo" in typed().values(), "has typed")
+        before = typed()
+        await user.presses("esc").is_at("DestinationsPlace").presses("P").is_at("PublishPlace")
+        await user.until(lambda: typed() == before, "finds it as it was")
+        await user.sees("as a command", "u7")
+        await (
+            user.presses("esc")
+            .is_at("DestinationsPlace")
+            .presses("g")
+            .walks_to("payments")
+            .presses("P")
+            .is_at("PublishPlace")
+        )
+        await user.until(lambda: typed() == {}, "finds an empty form")
 
 
 async def test_a_paste_into_the_line_comes_once(shop: MemoryShop) -> None:

@@ -80,12 +80,20 @@ class PublishPlace(Place):
     def on_mount(self) -> None:
         """The cursor is in the first field."""
         self.paper.glyphs = self.console.glyphs
+        for field, text in self.desk.drafts.get(self.ref, {}).items():
+            self.form.put(field, text)
         self.form.focus_first()
         self.line.tell("headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened")
         self.draw()
 
     @on(Input.Changed)
     @on(TextArea.Changed)
+    def keep(self) -> None:
+        """What is typed stays for the next time the form is opened."""
+        if self.form.is_mounted:
+            self.desk.drafts[self.ref] = self.form.values()
+        self.draw()
+
     def draw(self) -> None:
         """What will happen, as far as the fields tell."""
         if not self.form.is_mounted:
@@ -202,6 +210,8 @@ class PublishPlace(Place):
                     self.sent.append(f"{self.ref.name}{where}")
                 else:
                     notes.append(f"{receipt.state}: {receipt.reason}")
+        if done == len(messages):
+            self.desk.drafts.pop(self.ref, None)
         return StepResult(len(messages), done, tuple(notes))
 
     @does("thing.copy")
