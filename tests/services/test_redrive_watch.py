@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from time import monotonic
 
 import pytest
 
+from mqtui.brokers.port import Batch
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Source
 from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.span import Span
 from mqtui.services.conventions import known
+from mqtui.services.redrive.aftermath import Aftermath
 from mqtui.services.redrive.copies import Copies
 from mqtui.services.redrive.order import Order, Stages
 from mqtui.services.redrive.verdict import Verdict
+from mqtui.services.session import opened
 from tests.services.grounds import Ground, KafkaGround, RedisGround
 from tests.services.operator import YES, Operator, whole
 
@@ -92,6 +99,39 @@ async def test_a_watch_is_over_once_it_is_certain(ground: Ground, monkeypatch: p
     assert monotonic() - began < 100
     assert result.watched is not None and result.watched < 100
     assert "of at most 300" in result.verdict
+
+
+class Hasty:
+    """Hears letters at once: before the broker's word on where the copies lie has come back."""
+
+    def __init__(self, letters: Batch) -> None:
+        self._letters = letters
+        self.heard = asyncio.Event()
+
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        yield ()
+        yield self._letters
+        self.heard.set()
+        await asyncio.Event().wait()
+
+
+async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None:
+    """A consumer on the same machine lets it die within the same millisecond; letters of others stay theirs."""
+    ground = kafka(committed=1_000)
+    async with opened(ground.url, adapters=ground.connect) as session:
+        source = await session.broker.snapshot(ground.source)
+        letters = [
+            letter async for batch in session.broker.reader.read(source.ref, Span(), limit=None) for letter in batch
+        ]
+        aftermath = Aftermath(session.broker, source, "run", known().conventions)
+        hasty = Hasty(letters)
+        await aftermath.start(hasty)
+        await hasty.heard.wait()
+        aftermath.copies.note_sent(ground.origin, [Offset(1, 4), Offset(2, 5)])
+        verdict = await aftermath.watch(0.3, 1.0, lambda _: None, asyncio.Event())
+        await aftermath.close()
+    assert (verdict.moved, verdict.came_back) == (2, 2)
+    assert sorted(text.partition(": ")[2] for text in verdict.back) == ["NoStock: order #", "Timeout: order #"]
 
 
 def test_copies_are_counted_by_place() -> None:

@@ -6,17 +6,20 @@ One watch whatever way letters were moved. Nothing is peeked that costs a delive
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
+from mqtui.brokers.blocking import Turns
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import Origin, describe, origin
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message, Offset, Position
 from mqtui.domain.redrive import Source
+from mqtui.domain.resource import Ref
 from mqtui.services.redrive.copies import Copies
 from mqtui.services.redrive.readers import Readers
 from mqtui.services.redrive.stamps import RUN
@@ -30,6 +33,9 @@ REST = 3
 
 SETTLED = 10.0
 """Seconds without any change after which the verdict is certain: all readers have passed, or nothing can be seen."""
+
+EARLY = 20_000
+"""Letters of unknown copies that are remembered, for a letter may die before the receipt of its copy was read."""
 
 SHOWN = 100
 """Letters that came back that are named."""
@@ -61,7 +67,12 @@ class Aftermath:
         self._run = run
         self._conventions = conventions
         self._back: dict[str, str] = {}
-        self._perhaps = 0
+        self._early: dict[tuple[Ref, Position], str] = {}
+        """Letters of copies that are not known to be ours, by where those lay: where each is and what it died of."""
+
+        self._placeless: Counter[Ref | None] = Counter()
+        """Letters that do not tell where their copies lay, by the destination they came from."""
+
         self._deaf = deaf
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -104,16 +115,28 @@ class Aftermath:
         came_from = origin(letter, self._conventions)
         place = None if came_from is None else _place(came_from)
         if came_from is None or place is None:
-            self._perhaps += came_from is None or came_from.ref in self.copies.targets
+            self._placeless[None if came_from is None else came_from.ref] += 1
         elif self.copies.holds(came_from.ref, place):
             self._note(str(place), letter)
+        else:
+            if len(self._early) >= EARLY:
+                del self._early[next(iter(self._early))]
+            self._early[came_from.ref, place] = self._named(letter)
+
+    async def _match_early(self) -> None:
+        """Letters that were heard before it was known where our copies lie."""
+        turns = Turns()
+        for (ref, place), named in list(self._early.items()):
+            if turns.due:
+                await turns.give()
+            if self.copies.holds(ref, place) and self._early.pop((ref, place), ""):
+                self._back[str(place)] = named if len(self._back) < SHOWN else ""
 
     def _note(self, key: str, letter: Message) -> None:
-        if len(self._back) >= SHOWN:
-            self._back[key] = ""
-            return
-        cause = describe(letter, self._conventions).text
-        self._back[key] = f"{letter.resource.name} {letter.position}: {cause}"
+        self._back[key] = self._named(letter) if len(self._back) < SHOWN else ""
+
+    def _named(self, letter: Message) -> str:
+        return f"{letter.resource.name} {letter.position}: {describe(letter, self._conventions).text}"
 
     async def watch(self, seconds: float, most: float, tell: Callable[[Verdict], None], stop: asyncio.Event) -> Verdict:
         """Look until the verdict is certain, too many came back (more than the share `most`), the time is over, or the
@@ -139,6 +162,7 @@ class Aftermath:
 
     async def _verdict(self, began: float, most: float) -> Verdict:
         """What is known now."""
+        await self._match_early()
         deaf = self._deaf or self._ended()
         look = await self._readers.look(len(self._back), deaf)
         return Verdict(
@@ -149,7 +173,7 @@ class Aftermath:
             most,
             look.readers,
             tuple(filter(None, self._back.values())),
-            self._perhaps,
+            sum(self._placeless[ref] for ref in (None, *self.copies.targets)),
             look.why,
             deaf,
             look.unread,
