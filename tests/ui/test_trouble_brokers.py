@@ -89,7 +89,7 @@ async def test_kafka_without_a_right_for_one_topic(own: Own, brokers: Brokers, m
         await user.is_at("DestinationsPlace", within=LONG).sees(seen.name, within=LONG).walks_to(seen.name)
         assert hidden.name not in user.picture
         await user.presses("enter").is_at("MessagesPlace").sees("letter 000002")
-        await user.presses("2").is_at("GroupsPlace").sees("no consumer groups")
+        await user.presses("2").is_at("GroupsPlace").sees("no groups are shown to this user")
         await user.presses("3").is_at("RadarPlace")
 
 
