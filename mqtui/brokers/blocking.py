@@ -1,6 +1,4 @@
-"""Nothing holds the event loop: blocking calls go to daemon threads of our own, never to the default executor, and long
-work on the loop lets others have their turn.
-"""
+"""Blocking calls away from the event loop: daemon threads of our own, never the default executor."""
 
 from __future__ import annotations
 
@@ -9,14 +7,10 @@ import itertools
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from time import monotonic
 from typing import TypeVar
 
 Result = TypeVar("Result")
 _numbers = itertools.count(1)
-
-SLICE = 0.01
-"""Seconds after which long work on the loop lets others have their turn."""
 
 
 def start(name: str, work: Callable[[], object]) -> threading.Thread:
@@ -88,20 +82,3 @@ async def run_in_thread(name: str, work: Callable[[], Result]) -> Result:
 async def run_to_end_in_thread(name: str, work: Callable[[], Result]) -> Result:
     """The result of a call that changes something, waited for to its end even while this task is cancelled."""
     return await finished(apart(name, work))
-
-
-class Turns:
-    """Long work on the loop, in slices: `if turns.due: await turns.give()` between two pieces of it."""
-
-    def __init__(self) -> None:
-        self._until = monotonic() + SLICE
-
-    @property
-    def due(self) -> bool:
-        """Whether others have waited long enough."""
-        return monotonic() > self._until
-
-    async def give(self) -> None:
-        """Let everybody who waits go first."""
-        await asyncio.sleep(0)
-        self._until = monotonic() + SLICE

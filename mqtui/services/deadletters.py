@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from mqtui.brokers.turns import give_way
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, NotFound
@@ -18,7 +19,6 @@ from mqtui.services.browse import Look, destinations, spend_plan
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.origins import RouteCounter, ladder_of, named_stage, remember_routes, settle_origin
 from mqtui.services.session import Session
-from mqtui.services.turns import give_way
 
 
 @dataclass(frozen=True, slots=True)

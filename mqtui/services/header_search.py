@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from mqtui.brokers.port import Batch, ReadsNewest
+from mqtui.brokers.turns import give_way
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import CannotConnect, MqtuiError, NeedsConsent
@@ -19,7 +20,6 @@ from mqtui.domain.span import Edge, Span
 from mqtui.domain.topology import NOT_ASKED, Destination
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.session import Session
-from mqtui.services.turns import give_way
 
 AT_ONCE = 4
 SLICE = 500

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Self
 
-from mqtui.brokers.blocking import Turns
 from mqtui.brokers.port import Batch
+from mqtui.brokers.turns import Slices
 from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.cause import OTHERS, Cause
@@ -167,10 +167,10 @@ class Selector:
 
     async def _fitting(self, letters: Sequence[Message]) -> list[int]:
         """Places of letters that are wanted but for the jq program."""
-        found, turns = list[int](), Turns()
+        found, slices = list[int](), Slices()
         for place, letter in enumerate(letters):
-            if turns.due:
-                await turns.give()
+            if slices.over:
+                await slices.rest()
             if self._fits(letter):
                 found.append(place)
         return found

@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 
+from mqtui.brokers.turns import give_way
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, total, unknown
@@ -21,7 +22,6 @@ from mqtui.services import deadletters, lag
 from mqtui.services.browse import in_order
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
-from mqtui.services.turns import give_way
 
 EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
 """Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""

@@ -15,11 +15,11 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.turns import TURNS
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.presence import any_profile
-from mqtui.services.turns import TURNS
 from mqtui.state.log import log_file
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir

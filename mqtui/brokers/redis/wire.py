@@ -15,7 +15,6 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from mqtui.brokers import doors
-from mqtui.brokers.blocking import Turns
 from mqtui.brokers.doors import Door
 from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address
@@ -24,6 +23,7 @@ from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, sure, text
 from mqtui.brokers.request_log import timed
 from mqtui.brokers.tls import Tls
+from mqtui.brokers.turns import Slices
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused, Unreachable
 
 Command: TypeAlias = Sequence[bytes | str | int]
@@ -96,7 +96,7 @@ class Wire:
             return await self._piped(commands, patience)
 
     async def _piped(self, commands: Sequence[Command], patience: float | None) -> list[Answer]:
-        got, turns = list[Answer](), Turns()
+        got, slices = list[Answer](), Slices()
         packed = [pack_command(cast("Any", tuple(command))) for command in commands]
         patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
         try:
@@ -104,8 +104,8 @@ class Wire:
                 await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
-                    if turns.due:
-                        await turns.give()
+                    if slices.over:
+                        await slices.rest()
         except (redis_errors.BusyLoadingError, redis_errors.AuthenticationError) as error:
             got.extend([error] * (len(commands) - len(got)))
         except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as error:

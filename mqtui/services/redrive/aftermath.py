@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
-from mqtui.brokers.blocking import Turns
 from mqtui.brokers.port import Batch, Broker
+from mqtui.brokers.turns import Slices
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import Origin, describe, origin
 from mqtui.domain.errors import MqtuiError
@@ -125,10 +125,10 @@ class Aftermath:
 
     async def _match_early(self) -> None:
         """Letters that were heard before it was known where our copies lie."""
-        turns = Turns()
+        slices = Slices()
         for (ref, place), named in list(self._early.items()):
-            if turns.due:
-                await turns.give()
+            if slices.over:
+                await slices.rest()
             if self.copies.holds(ref, place) and self._early.pop((ref, place), ""):
                 self._back[str(place)] = named if len(self._back) < SHOWN else ""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TypeVar
 
-from mqtui.services.turns import give_way
+from mqtui.brokers.turns import give_way
 from mqtui.ui.screens.listing import Listing, not_read
 from mqtui.ui.workbench import Desk
 

@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mqtui.services.turns import give_way
+from mqtui.brokers.turns import give_way
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.columns import Sideways
 from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
