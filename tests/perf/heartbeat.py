@@ -169,8 +169,8 @@ async def redriven(session: Session, scene: Scene, journal: Runs, stages: Stages
     return await Run(session, planned, journal).go(YES)
 
 
-async def moved(side: Side, letters: int) -> list[Stand]:
-    """Redrive, then plan a put back, then put back."""
+async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
+    """Redrive under a watch of so many seconds, then plan a put back, then put back."""
     scene = side.fill(letters)
     reader = Reader(side.url, scene) if side.name == "kafka" else None
     if reader is not None:
@@ -182,7 +182,7 @@ async def moved(side: Side, letters: int) -> list[Stand]:
         results: list[Result] = []
 
         async def redrive() -> None:
-            results.append(await redriven(session, scene, journal, Stages(watch=WATCH, stop_at=1.0)))
+            results.append(await redriven(session, scene, journal, Stages(watch=watch, stop_at=1.0)))
 
         told.append(await stood(f"{side.name}: redrive and watch {letters:,}", redrive))
         (result,) = results
@@ -247,14 +247,14 @@ async def idle() -> Stand:
     return await stood("nothing", lambda: asyncio.sleep(5))
 
 
-def stands(letters: int, brokers: Sequence[str]) -> Iterator[Stand]:
+def stands(letters: int, brokers: Sequence[str], watch: float = WATCH) -> Iterator[Stand]:
     """All of it, in folders of its own."""
     with Servers() as servers, own_desk():
         urls = servers.start_all([*brokers])
         yield asyncio.run(idle())
         for name in brokers:
             with closing(SIDES[name](urls[name])) as side:
-                yield from asyncio.run(moved(side, letters))
+                yield from asyncio.run(moved(side, letters, watch))
         if "redis" in urls:
             yield from asyncio.run(waited(urls["redis"]))
 

@@ -124,6 +124,25 @@ async def test_put_back_goes_on_when_its_place_is_left(
     assert runs_ground.left == LETTERS
 
 
+async def test_a_mistake_inside_a_put_back_is_no_ordinary_end(
+    runs_ground: RunsGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named where one is then, and what is not back yet can be put back by another one."""
+    run = await runs_ground.moved(3)
+
+    async def fails(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
+        raise ZeroDivisionError
+
+    async with at_console(runs_ground.console()) as user:
+        with monkeypatch.context() as patch:
+            patch.setattr(putback, "run", fails)
+            await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
+            await user.reads_in_line("type shop").types("shop").presses("enter").sees("mqtui made a mistake")
+        assert runs_ground.left == LETTERS - 3
+        await user.presses("esc").presses("U").sees("[ Put back ]").presses("enter")
+        await user.reads_in_line("type shop").types("shop").presses("enter").sees("3 of 3 are back")
+
+
 async def test_a_run_under_way_stands_on_top_and_is_shown_again(runs_ground: RunsGround) -> None:
     """It is found in view 5 with its live figures; `enter` leads back to it, `S` stops it there."""
     async with at_console(runs_ground.console("shop")) as user:
