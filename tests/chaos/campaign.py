@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from time import sleep
 
 from tests.chaos.killing import KEY, Desk, Journal, Told
 from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge, poisoned
@@ -143,8 +144,14 @@ def killed_run(side: Side, row: Row, instant: float, resume_instant: float) -> C
         length = min(length * EARLIER, told.seconds)
 
 
+DEATH_SECONDS = 1.1
+"""RabbitMQ notes deaths by the second: one in the second of the plan may be of before it."""
+
+
 def _resumed(side: Side, scene: Scene, desk: Desk, instant: float, resume_instant: float | None) -> Case:
     moved = side.moved(scene)
+    if side.mortal:
+        sleep(DEATH_SECONDS)
     side.add(scene, range(scene.letters, scene.letters + LATER))
     before = desk.journal()
     if before is None:

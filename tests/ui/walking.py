@@ -98,8 +98,8 @@ def plans_and_records(dlq: str, origin: str) -> list[Spot]:
     return [
         Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
         Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("PublishPlace", publish),
         Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        Spot("PublishPlace", publish),  # what is typed there is kept: the next plan would be of that
         Spot("RunsPlace", runs),
         Spot("RunLettersPlace", after(runs, "d")),
         Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
