@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
@@ -249,6 +249,13 @@ class Runs:
         with self._database.reading() as connection:
             rows = connection.execute("SELECT marks FROM hands WHERE run = ?", (run,))
             return frozenset(mark[0] for (blob,) in rows for mark in unpack_marks(blob))
+
+    def marks_of(self, run: str, names: Collection[str]) -> Sequence[Mark]:
+        """Letters of these names as they were last in hand; those that never were are left out."""
+        with self._database.reading() as connection:
+            rows = connection.execute("SELECT marks FROM hands WHERE run = ? ORDER BY number", (run,))
+            found = {mark[0]: mark for (blob,) in rows for mark in unpack_marks(blob) if mark[0] in names}
+        return list(found.values())
 
     def last_marks(self, run: str, hands: int) -> Sequence[Mark]:
         """The letters of the last batches, whatever was said about them since."""

@@ -155,6 +155,17 @@ async def test_refused_letters_are_tried_again_by_a_resume(ground: Ground, monke
     assert sorted(ground.home()) == list(range(8))
 
 
+async def test_a_letter_that_is_refused_again_is_told_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a queue only lends them, too, though each delivery is another one."""
+    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", 2)
+    ground.put(range(8))
+    ground.shelf.faults.max_size = 1
+    await Operator(ground, stop_at=4).run()
+    result = whole(await Operator(ground).resume(last().id))
+    assert (result.planned, result.refused) == (8, 8)
+    assert Runs().counts(last().id) == {"refused": 8}
+
+
 async def test_a_discard_of_a_cause_is_resumed_when_all_of_it_is_gone(ground: Ground) -> None:
     """Nothing has the cause any more: that is no reason to refuse the rest of the run."""
     ground.put(range(4))

@@ -54,7 +54,8 @@ class Ledger:
     """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
 
     `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end, with
-    the names of those of them it had `stored`; `suspects` names those it may have doubled.
+    the names of those of them it had `stored`; `suspects` names those it may have doubled; `refused` were refused,
+    and a queue's keep their names.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Ledger:
         open_marks: Iterable[Mark] = (),
         suspects: Iterable[str] = (),
         stored: Iterable[str] = (),
+        refused: Iterable[Mark] = (),
     ) -> None:
         self.run = run
         self.planned = planned
@@ -80,6 +82,9 @@ class Ledger:
         self._open: dict[str | bytes, list[Mark]] = {}
         for mark in open_marks:
             self._open.setdefault(mark[1] or mark[0], []).append(mark)
+        self._refused: dict[bytes, list[str]] = {}
+        for name, trace, _ in refused:
+            self._refused.setdefault(trace, []).append(name)
         self._counts: Counter[Outcome] = Counter()
         for outcome, number in (before or {}).items():
             self._counts[Outcome(outcome)] += number
@@ -97,6 +102,8 @@ class Ledger:
         known = self._met(trace)
         if known is not None:
             return Name(known[0], trace, suspect=True, stored=known[0] in self.stored)
+        if before := self._refused.get(trace):
+            return Name(before.pop(), trace, suspect=False)
         self._lent += 1
         return Name(f"{self._session}-{self._lent}", trace, suspect=False)
 

@@ -56,6 +56,9 @@ class Written:
     repeated: frozenset[str]
     """Letters that were in more than one hand."""
 
+    refused: Sequence[Mark] = ()
+    """Letters of a queue that were refused, and are tried again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Leave:
@@ -120,13 +123,23 @@ async def plan(
     damage = (Risk("bundle", lacking),) if lacking else ()
     risks = (*planned.plan.risks, *_made_anew(source, kept), *damage)
     rest = replace(planned.plan, facts=tuple(facts), steps=steps, risks=risks)
-    proven = written.stored | {mark[0] for mark in written.unsure}
-    marks = [*written.marks, *written.unsure]
-    first = kept.offsets.first if kept.offsets else {}
-    before = Before(
-        total, written.counts, marks, written.twice, written.unknown, written.stored, written.repeated, proven, first
+    return replace(planned, plan=rest), _before(kept, written, total)
+
+
+def _before(kept: Recipe, written: Written, total: int | None) -> Before:
+    """What the rest of the run is told of the processes before it."""
+    return Before(
+        total,
+        written.counts,
+        [*written.marks, *written.unsure],
+        written.twice,
+        written.unknown,
+        written.stored,
+        written.repeated,
+        written.stored | {mark[0] for mark in written.unsure},
+        kept.offsets.first if kept.offsets else {},
+        written.refused,
     )
-    return replace(planned, plan=rest), before
 
 
 def _lacking(session: Session, record: RunRecord, runs: Runs) -> str:
@@ -147,15 +160,19 @@ def _written(record: RunRecord, runs: Runs) -> Written:
     twice: list[str] = []
     unknown: list[str] = []
     stored: set[str] = set()
+    refused: set[str] = set()
     for name, outcome, _, reason in runs.outcomes(record.id):
         if PERHAPS_TWICE in reason:
             twice.append(reason.removeprefix(PERHAPS_TWICE))
         if outcome == Outcome.UNKNOWN:
             unknown.append(name)
+        elif outcome == Outcome.REFUSED:
+            refused.add(name)
         elif outcome == Stored.STORED:
             stored.add(name)
     repeated = frozenset(name for name, number in hands.items() if number > 1)
-    return Written(list(marks), frozenset(stored), unsure, counts, finished, twice, unknown, repeated)
+    again = runs.marks_of(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()
+    return Written(list(marks), frozenset(stored), unsure, counts, finished, twice, unknown, repeated, again)
 
 
 def _unsure(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:

@@ -71,6 +71,9 @@ class Before:
     first: Mapping[int, int] = field(default_factory=dict)
     """Kafka: the offsets from which its first plan began, by partition."""
 
+    refused: Sequence[Mark] = ()
+    """Letters of a queue that were refused, and are tried again under the same names."""
+
 
 SHOWN = 20
 """Letters that came back that the result names."""
@@ -129,7 +132,15 @@ class Run:
         self._total = before.planned if before else int(count or 0) if known_before else None
         self._why = ""
         earlier = before or Before(self._total)
-        self.ledger = Ledger(plan.id, self._total, earlier.counts, earlier.open_marks, earlier.suspects, earlier.stored)
+        self.ledger = Ledger(
+            plan.id,
+            self._total,
+            earlier.counts,
+            earlier.open_marks,
+            earlier.suspects,
+            earlier.stored,
+            earlier.refused,
+        )
         self.ledger.unknowns += earlier.unknowns
         self._forgets = not isinstance(planned.source.bounds, OffsetBounds)
         self._keeper = Keeper(runs, plan.id)
