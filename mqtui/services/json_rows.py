@@ -30,10 +30,10 @@ from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.domain.watching import ReaderProgress
 from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
-from mqtui.services.redrive.verdict import Verdict
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import Place
+    from mqtui.services.redrive.verdict import Verdict
 
 
 def plan_row(plan: Plan) -> Json:

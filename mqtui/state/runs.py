@@ -244,12 +244,6 @@ class Runs:
         """The letters of `open_hands`, without their batches; each once, as it was last in hand."""
         return list({mark[0]: mark for _, marks in self.open_hands(run) for mark in marks}.values())
 
-    def names(self, run: str) -> frozenset[str]:
-        """The names of all letters of a run that were ever in hand."""
-        with self._database.reading() as connection:
-            rows = connection.execute("SELECT marks FROM hands WHERE run = ?", (run,))
-            return frozenset(mark[0] for (blob,) in rows for mark in unpack_marks(blob))
-
     def marks_of(self, run: str, names: Collection[str]) -> Sequence[Mark]:
         """Letters of these names as they were last in hand; those that never were are left out."""
         with self._database.reading() as connection:

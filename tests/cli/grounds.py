@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pika
 from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.cimpl import NewTopic
+from pika.exchange_type import ExchangeType
 
 from mqtui.domain.resource import BrokerKind, Ref
 from tests.cli.driver import Done, Mqtui
@@ -274,6 +275,19 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
     while not holds():
         assert monotonic() < deadline, "it did not come true in time"
         pause.wait(0.02)
+
+
+def with_dead_letter_exchange(ground: Ground) -> tuple[Ref, Ref]:
+    """A queue whose dead letters go by an exchange of their own."""
+    dlq, origin = ground.pair(0)
+    with pika.BlockingConnection(pika.URLParameters(ground.url.partition("?")[0])) as connection:
+        channel = connection.channel()
+        channel.queue_delete(origin.name)
+        exchange = f"{origin.name}.dlx"
+        channel.exchange_declare(exchange, ExchangeType("fanout"), auto_delete=True)
+        channel.queue_bind(dlq.name, exchange)
+        channel.queue_declare(origin.name, durable=True, arguments={"x-dead-letter-exchange": exchange})
+    return dlq, origin
 
 
 def ground_of(kind: BrokerKind, url: str) -> Ground:

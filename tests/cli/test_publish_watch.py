@@ -5,15 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-import pika
 import redis as redis_client
 from confluent_kafka.admin import AdminClient, NewTopic
-from pika.exchange_type import ExchangeType
 
 from mqtui.demo.shop.connections import kafka_settings
 from mqtui.domain.resource import Kind, Ref
 from tests.cli.driver import Done, Mqtui
-from tests.cli.grounds import Ground, until
+from tests.cli.grounds import Ground, until, with_dead_letter_exchange
 from tests.cli.working_readers import kafka_group, queue_consumer, stream_group
 
 BODY = ("--value", '{"order": "AB-991"}', "--yes", "--json")
@@ -59,7 +57,7 @@ def test_nobody_who_reads(mqtui: Mqtui, kafka: Ground) -> None:
 
 def test_a_message_of_a_queue(mqtui: Mqtui, rabbitmq: Ground) -> None:
     """Acknowledged it passes; rejected it is known again by its id, which it is given where it has none."""
-    dlq, origin = _with_exchange(rabbitmq)
+    dlq, origin = with_dead_letter_exchange(rabbitmq)
     with queue_consumer(rabbitmq, origin, acks=False):
         told = verdict(mqtui("publish", rabbitmq.url, origin.name, "--watch", "20s", *BODY).refused(1))
     assert told["came_back"] == 1
@@ -99,17 +97,4 @@ def _topics(ground: Ground) -> tuple[Ref, Ref]:
     admin = AdminClient(kafka_settings(ground.url))
     admin.create_topics([NewTopic(dlq.name, 1, 1)])[dlq.name].result(30)
     until(lambda: ground.world.contents(dlq) == [])
-    return dlq, origin
-
-
-def _with_exchange(ground: Ground) -> tuple[Ref, Ref]:
-    """A queue whose dead letters go by an exchange of their own."""
-    dlq, origin = ground.pair(0)
-    with pika.BlockingConnection(pika.URLParameters(ground.url.partition("?")[0])) as connection:
-        channel = connection.channel()
-        channel.queue_delete(origin.name)
-        exchange = f"{origin.name}.dlx"
-        channel.exchange_declare(exchange, ExchangeType("fanout"), auto_delete=True)
-        channel.queue_bind(dlq.name, exchange)
-        channel.queue_declare(origin.name, durable=True, arguments={"x-dead-letter-exchange": exchange})
     return dlq, origin

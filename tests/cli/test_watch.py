@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pika
 import redis as redis_client
-from pika.exchange_type import ExchangeType
 
 from tests.cli.driver import Mqtui
-from tests.cli.grounds import CountingKafka, CountingRedis, Ground, LetteringRabbitMQ, result
+from tests.cli.grounds import CountingKafka, CountingRedis, Ground, result, with_dead_letter_exchange
 from tests.cli.working_readers import kafka_group, queue_consumer, stream_group
 
 CANARY = ("--canary", 1, "--watch", "3s", "--stop-at", "0%", "--yes", "--json")
@@ -70,15 +68,7 @@ def test_letters_that_die_again(mqtui: Mqtui, kafka: Ground) -> None:
 
 def test_letters_of_a_queue(mqtui: Mqtui, rabbitmq: Ground) -> None:
     """Dead letters by an exchange of their own are heard: rejected again they stop it, acknowledged they pass."""
-    assert isinstance(rabbitmq.world, LetteringRabbitMQ)
-    dlq, origin = rabbitmq.pair(0)
-    with pika.BlockingConnection(pika.URLParameters(rabbitmq.url.partition("?")[0])) as connection:
-        channel = connection.channel()
-        channel.queue_delete(origin.name)
-        exchange = f"{origin.name}.dlx"
-        channel.exchange_declare(exchange, ExchangeType("fanout"), auto_delete=True)
-        channel.queue_bind(dlq.name, exchange)
-        channel.queue_declare(origin.name, durable=True, arguments={"x-dead-letter-exchange": exchange})
+    dlq, origin = with_dead_letter_exchange(rabbitmq)
     rabbitmq.fill(dlq, origin, range(4))
     with queue_consumer(rabbitmq, origin, acks=False):
         told = result(mqtui("redrive", rabbitmq.url, dlq.name, *CANARY).refused(1, "stopped after stage 1"))

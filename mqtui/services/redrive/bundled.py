@@ -45,5 +45,5 @@ def unnoted(session: Session, record: RunRecord, runs: Runs) -> list[Mark]:
         return []
     kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
     spent = {name: fingerprint(letter) for name, letter in kept if left(letter) == 0}
-    noted = runs.names(record.id) if spent else frozenset[str]()
+    noted = {mark[0] for mark in runs.marks_of(record.id, spent)} if spent else set[str]()
     return [(name, print_, 0) for name, print_ in spent.items() if name not in noted]

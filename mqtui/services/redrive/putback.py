@@ -152,10 +152,10 @@ def _returnable(
     """
     done = {name: at for name, at in (noted.moved | noted.unknown).items() if name not in back}
     if not done:
+        in_hand = f"; {noted.in_hand:,} were in hand when it ended" if noted.in_hand else ""
         raise NotFound(
             f"Nothing to put back of run {noted.short}",
-            f"Nothing was moved, or all of it is back{f'; {noted.in_hand:,} were in hand' if noted.in_hand else ''}"
-            f"{' when it ended' if noted.in_hand else ''}.",
+            f"Nothing was moved, or all of it is back{in_hand}.",
             _settles(noted),
         )
     risks: list[Risk] = []
