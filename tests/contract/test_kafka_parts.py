@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from kafka.cluster import ClusterMetadata
 
 from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka import connection as connections
@@ -251,8 +252,12 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
     await adapter.close()
 
 
-async def test_a_leader_that_says_nothing_costs_only_its_partition(pair: Pair) -> None:
-    """K19: frozen, so that the connection stands and no answer comes; before the controller takes note of it."""
+async def test_a_leader_that_says_nothing_costs_only_its_partition(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """K19: frozen, so that the connection stands and no answer comes; before the controller takes note of it. Where any
+    broker may be asked, the silent one is asked first here.
+    """
+    brokers_of = ClusterMetadata.brokers
+    monkeypatch.setattr(ClusterMetadata, "brokers", lambda told: sorted(brokers_of(told), reverse=True))
     frozen = pair.topic("frozen", 1, 2)
     pair.stage.fill(frozen, 20, partitions=2)
     adapter = pair.stage.adapter()

@@ -6,9 +6,12 @@ The answers are extras: where they can't be had (a right, an option kafka-python
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mqtui.brokers.kafka.connection import Connection
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 PATIENCE_MS = 5_000
+
+IMPATIENCE_MS = 1_500
+"""For what any broker can tell: one that is silent is left for another."""
+
+BROKERS = 3
+"""How many are asked for it."""
 
 log = logging.getLogger("kafka")
 log.addHandler(logging.NullHandler())
@@ -86,7 +95,7 @@ def describe_topics(address: Address, names: Sequence[str]) -> dict[str, Mapping
     def told(admin: Any) -> dict[str, Mapping[str, Any]]:
         return {topic["name"]: topic for topic in admin.describe_topics(list(names))}
 
-    return _ask(address, told)
+    return _ask_any(address, told)
 
 
 def describe_configs(address: Address, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
@@ -103,7 +112,7 @@ def describe_configs(address: Address, names: Sequence[str]) -> dict[str, dict[s
             if entries
         }
 
-    return _ask(address, told)
+    return _ask_any(address, told)
 
 
 def _described(admin: Any, transactional_id: str) -> Transaction:
@@ -118,14 +127,30 @@ def _described(admin: Any, transactional_id: str) -> Transaction:
     return Transaction(allowed=True, state=told.state.value, since=told.transaction_start_time_ms)
 
 
-def _ask(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
+def _ask_any(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
+    """Ask the brokers one after the other, each with little patience, until one answers."""
+
+    def first_answer(admin: Any) -> Answer | None:
+        from kafka.errors import KafkaError
+
+        for broker in itertools.islice(admin._manager.cluster.brokers(), BROKERS):
+            with suppress(KafkaError, OSError):
+                # A question goes to a broker whose connection stands, before any other.
+                admin.get_broker_version_data(broker.node_id)
+                return question(admin)
+        return None
+
+    return _ask(address, first_answer, patience_ms=IMPATIENCE_MS)
+
+
+def _ask(address: Address, question: Callable[[Any], Answer], patience_ms: int = PATIENCE_MS) -> Answer | None:
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError
 
     if own_certificate_elsewhere(address.settings):
         return None
     try:
-        admin = KafkaAdminClient(**_config(address))
+        admin = KafkaAdminClient(**_config(address, patience_ms))
     except (KafkaError, OSError, ValueError, AssertionError):
         return None
     try:
@@ -136,12 +161,20 @@ def _ask(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
         admin.close()
 
 
-def _config(address: Address) -> dict[str, Any]:
+def _config(address: Address, patience_ms: int) -> dict[str, Any]:
+    from kafka.net.compat import KafkaNetClient
+
+    patient = partial(
+        KafkaNetClient,
+        socket_connection_setup_timeout_ms=patience_ms,
+        socket_connection_setup_timeout_max_ms=patience_ms,
+    )
     tls, mechanism = tls_of(address), mechanism_of(address)
     config: dict[str, Any] = {
         "bootstrap_servers": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts],
         "client_id": f"{address.prefix}-transactions",
-        "request_timeout_ms": PATIENCE_MS,
+        "kafka_client": patient,
+        "request_timeout_ms": patience_ms,
         "bootstrap_timeout_ms": PATIENCE_MS,
         "security_protocol": ("SASL_" if mechanism else "") + ("SSL" if tls else "PLAINTEXT"),
     }
