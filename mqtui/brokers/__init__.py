@@ -1,1 +1,1 @@
-"""The only code that talks to a broker."""
+"""The adapters of Kafka, RabbitMQ and Redis, and what they share. No other code talks to a broker."""

@@ -1,4 +1,4 @@
-"""Where a broker is and how to log in."""
+"""The address of a broker: hosts, login and options, as a URL or a profile gives them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mqtui.domain.resource import BrokerKind
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a broker is and how to log in. `secret` is never part of `repr`; `options` are the adapter's own."""
+    """Where a broker is and how to log in. `secret` is never part of `repr`; `options` are those of the adapter."""
 
     kind: BrokerKind
     hosts: tuple[tuple[str, int], ...]
@@ -25,14 +25,14 @@ class Address:
 
     options: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Options that are secret, by name; they go before those of `options`, which may say where one is."""
+    """Values of secret options, by name. They override `options`, which may say where a secret is kept."""
 
     prefix: str = "mqtui"
-    """All names mqtui makes start with it (C9)."""
+    """All names that mqtui creates at the broker start with it (C9)."""
 
     @property
     def settings(self) -> Mapping[str, str]:
-        """All options, the secret ones too: for clients only."""
+        """All options with the secret ones, for client libraries only."""
         return {**self.options, **self.secrets}
 
     @property

@@ -1,4 +1,4 @@
-"""Blocking calls away from the event loop: daemon threads of our own, never the default executor."""
+"""Blocking calls off the event loop, in daemon threads of their own and never in asyncio's default executor."""
 
 from __future__ import annotations
 
@@ -10,55 +10,55 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 Result = TypeVar("Result")
-_numbers = itertools.count(1)
+_thread_numbers = itertools.count(1)
 
 
-def start(name: str, work: Callable[[], object]) -> threading.Thread:
+def start_thread(name: str, work: Callable[[], object]) -> threading.Thread:
     """Run `work` in a daemon thread; it must not raise."""
-    thread = threading.Thread(target=work, name=f"mqtui-{name}-{next(_numbers)}", daemon=True)
+    thread = threading.Thread(target=work, name=f"mqtui-{name}-{next(_thread_numbers)}", daemon=True)
     thread.start()
     return thread
 
 
-def apart(name: str, work: Callable[[], Result]) -> Future[Result]:
-    """The result of a blocking call, run in a thread of its own."""
-    promise: Future[Result] = promised()
-    start(name, lambda: fulfil(promise, work))
-    return promise
+def submit_to_thread(name: str, work: Callable[[], Result]) -> Future[Result]:
+    """Run a blocking call in a new thread; gives the future of its result."""
+    future: Future[Result] = new_future()
+    start_thread(name, lambda: complete(future, work))
+    return future
 
 
-def promised() -> Future[Result]:
-    """A promise that nobody can cancel."""
-    promise: Future[Result] = Future()
-    promise.set_running_or_notify_cancel()
-    return promise
+def new_future() -> Future[Result]:
+    """A future that can't be cancelled."""
+    future: Future[Result] = Future()
+    future.set_running_or_notify_cancel()
+    return future
 
 
-def fulfil(promise: Future[Result], work: Callable[[], Result]) -> None:
-    """Do the work and hand its result, or its error, to whoever waits."""
+def complete(future: Future[Result], work: Callable[[], Result]) -> None:
+    """Run `work` here and set its result, or its exception, on the future."""
     try:
         result = work()
-    except BaseException as error:  # noqa: BLE001 - raised again where it is waited for, whatever it is
-        promise.set_exception(error)
+    except BaseException as error:  # noqa: BLE001 - raised again where the future is waited for
+        future.set_exception(error)
     else:
-        promise.set_result(result)
+        future.set_result(result)
 
 
-def awaited(promise: Future[Result]) -> asyncio.Future[Result]:
-    """The promise for this loop. An error of it that nobody waits for any more is no news to asyncio's log."""
-    waiting = asyncio.wrap_future(promise)
-    waiting.add_done_callback(_taken_note_of)
+def as_asyncio(future: Future[Result]) -> asyncio.Future[Result]:
+    """The future for the running loop. asyncio does not log its exception when nobody waits for it any more."""
+    waiting = asyncio.wrap_future(future)
+    waiting.add_done_callback(_retrieve_exception)
     return waiting
 
 
-def _taken_note_of(waiting: asyncio.Future[Result]) -> None:
+def _retrieve_exception(waiting: asyncio.Future[Result]) -> None:
     if not waiting.cancelled():
         waiting.exception()
 
 
-async def finished(promise: Future[Result]) -> Result:
-    """Wait for a promise to its end even while this task is cancelled; the cancellation is raised afterwards."""
-    waiting = awaited(promise)
+async def wait_uncancelled(future: Future[Result]) -> Result:
+    """Wait until a future is done even while this task is cancelled; CancelledError is raised afterwards."""
+    waiting = as_asyncio(future)
     cancelled = False
     while not waiting.done():
         try:
@@ -75,10 +75,10 @@ async def finished(promise: Future[Result]) -> Result:
 
 
 async def run_in_thread(name: str, work: Callable[[], Result]) -> Result:
-    """The result of a call that may block. Who is cancelled leaves it alone; its thread keeps no process alive."""
-    return await awaited(apart(name, work))
+    """The result of a blocking call. A caller that is cancelled abandons it; its thread keeps no process alive."""
+    return await as_asyncio(submit_to_thread(name, work))
 
 
 async def run_to_end_in_thread(name: str, work: Callable[[], Result]) -> Result:
-    """The result of a call that changes something, waited for to its end even while this task is cancelled."""
-    return await finished(apart(name, work))
+    """The result of a blocking call that changes something: it is waited for even while this task is cancelled."""
+    return await wait_uncancelled(submit_to_thread(name, work))

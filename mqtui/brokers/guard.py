@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from mqtui.brokers.blocking import apart, finished, run_to_end_in_thread
+from mqtui.brokers.blocking import run_to_end_in_thread, submit_to_thread, wait_uncancelled
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Consent, Policy, check, strictest
 
 if TYPE_CHECKING:
-    from mqtui.brokers.bound import BoundWriter
     from mqtui.brokers.port import Adapter
+    from mqtui.brokers.restricted_writer import RestrictedWriter
     from mqtui.domain.plan import Plan
 
 
@@ -80,34 +80,35 @@ class Guard:
         self.policy = strictest(self.policy, policies)
 
     @asynccontextmanager
-    async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[BoundWriter]:
+    async def writing(self, plan: Plan, consent: Consent) -> AsyncIterator[RestrictedWriter]:
         """A writer for exactly this plan.
 
         Raises:
             Refused, NeedsConsent: as `domain.policy.check`.
             StorageFailed: the audit line could not be kept; nothing was written.
         """
-        from mqtui.brokers.bound import BoundWriter  # a process that only looks needs nothing of what writes
+        # imported late: a process that only reads needs nothing of it
+        from mqtui.brokers.restricted_writer import RestrictedWriter
 
         await self.recognise()
         check(self.policy, plan, consent)
         await self._note_begin(plan)
-        writer = BoundWriter(self._adapter.open_writer(GrantedPermit(plan)), plan)
+        writer = RestrictedWriter(self._adapter.open_writer(GrantedPermit(plan)), plan)
         try:
             yield writer
         except MqtuiError as error:
-            await self._note_end(plan, writer.broken(f"failed: {error.title}"))
+            await self._note_end(plan, writer.result_after_error(f"failed: {error.title}"))
             raise
         except BaseException as error:
-            await self._note_end(plan, writer.broken(_interrupted(error)))
+            await self._note_end(plan, writer.result_after_error(_interrupted(error)))
             raise
         await self._note_end(plan, writer.result)
 
     async def _note_begin(self, plan: Plan) -> None:
         """Note in the audit that a write begins. Who is cancelled meanwhile notes its end too."""
-        noting = apart("audit", partial(self._audit.begin, plan, self.policy))
+        noting = submit_to_thread("audit", partial(self._audit.begin, plan, self.policy))
         try:
-            await finished(noting)
+            await wait_uncancelled(noting)
         except asyncio.CancelledError as error:
             if noting.exception() is None:
                 await self._note_end(plan, _interrupted(error))

@@ -1,4 +1,4 @@
-"""What can be set for a broker: each adapter declares its options, and what other programs call them."""
+"""Connection options: how an adapter declares its own, and what other clients call the same thing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from enum import StrEnum
 
 from mqtui.domain.errors import BadInput
 
-VERIFIED = {"none": "no", "verify_none": "no", "optional": "yes", "required": "yes", "verify_peer": "yes"}
-SWITCH = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
+TLS_VERIFY = {"none": "no", "verify_none": "no", "optional": "yes", "required": "yes", "verify_peer": "yes"}
+"""Values of other clients' options for certificate verification, as `tls.verify` has them."""
+
+YES_NO = {"yes": "yes", "true": "yes", "on": "yes", "1": "yes", "no": "no", "false": "no", "off": "no", "0": "no"}
 
 
-class Sort(StrEnum):
-    """What an option's value is. Only `PLAIN` and `FILE` may be kept in a file, shown or printed."""
+class OptionKind(StrEnum):
+    """The kind of an option's value. Only `PLAIN` and `FILE` values may be written to a file, shown or printed."""
 
     PLAIN = "plain"
     FILE = "file"
     SECRET = "secret"
 
 
-def setting(values: Mapping[str, str]) -> str:
-    """How a person sets options, as part of a hint."""
+def hint_to_set(values: Mapping[str, str]) -> str:
+    """Instructions to set these options, for the hint of an error."""
     given = [f"{name}={value}" for name, value in values.items()]
     return f"Add ?{'&'.join(given)} to the URL, or {' '.join(f'-o {each}' for each in given)} to the profile"
 
@@ -32,108 +34,111 @@ class Option:
 
     name: str
     meaning: str = ""
-    sort: Sort = Sort.PLAIN
+    kind: OptionKind = OptionKind.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
-    """An option of other programs' URLs. `ours` is what stands for it here; `hint` answers where nothing does."""
+class ForeignOption:
+    """An option in the URLs of other clients: `our_name` is the same option here, `convert` gives its value here.
 
-    ours: str = ""
-    value: Callable[[str], str] = str
+    Where there is no such option here, `our_name` is empty and `hint` says what to do instead.
+    """
+
+    our_name: str = ""
+    convert: Callable[[str], str] = str
     hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """All that an adapter understands."""
+class DeclaredOptions:
+    """All options of an adapter, and those of other clients that it understands. `broker` is its name for people."""
 
-    kind: str
+    broker: str
     options: Mapping[str, Option]
-    foreign: Mapping[str, Foreign]
+    foreign: Mapping[str, ForeignOption]
 
-    def sort(self, name: str) -> Sort | None:
-        """What an option's value is; None for one that is not known."""
+    def kind_of(self, name: str) -> OptionKind | None:
+        """The kind of an option's value; None for an unknown option."""
         option = self.options.get(name)
-        return option.sort if option else None
+        return option.kind if option else None
 
-    def translated(self, name: str, value: str) -> tuple[str, str]:
-        """An option by our name, whoever's name it came by.
+    def translate(self, name: str, value: str) -> tuple[str, str]:
+        """The name and value of an option here, whether it was given by our name or by another client's.
 
         Raises:
-            BadInput: there is no such option, or it is said otherwise here. The value is never repeated.
+            BadInput: there is no such option, or it has no counterpart here. The text never contains the value.
         """
         if name in self.options:
             return name, value
         known = self.foreign.get(name) or self.foreign.get(name.lower())
         if known is None:
             main = ", ".join(option.name for option in self.options.values() if option.meaning)
-            raise BadInput(f"{self.kind} has no option {name}", "", f"It has {main}.")
-        if not known.ours:
+            raise BadInput(f"{self.broker} has no option {name}", "", f"It has {main}.")
+        if not known.our_name:
             raise BadInput(f"The option {name} is said otherwise here", "", known.hint)
         try:
-            return known.ours, known.value(value)
+            return known.our_name, known.convert(value)
         except (ValueError, KeyError):
-            raise BadInput(f"The option {name} has no such value", "", f"Here it is {known.ours}.") from None
+            raise BadInput(f"The option {name} has no such value", "", f"Here it is {known.our_name}.") from None
 
 
-def declared(kind: str, options: Iterable[Option], foreign: Mapping[str, Foreign]) -> Declared:
-    """The declaration of an adapter, with the TLS options every adapter has."""
+def declare_options(broker: str, options: Iterable[Option], foreign: Mapping[str, ForeignOption]) -> DeclaredOptions:
+    """The options of an adapter, together with the TLS options that every adapter has."""
     known = {option.name: option for option in (*options, *TLS)}
-    return Declared(kind, known, {**FOREIGN_TLS, **foreign})
+    return DeclaredOptions(broker, known, {**FOREIGN_TLS, **foreign})
 
 
-def verified(value: str) -> str:
-    """Others' ways to say whether a certificate is to be proved."""
-    return {"none": "no", "verify_none": "no", "optional": "yes", "required": "yes", "verify_peer": "yes"}[
-        value.lower()
-    ]
+def as_tls_verify(value: str) -> str:
+    """The value of another client's option for certificate verification, as `tls.verify` has it."""
+    return TLS_VERIFY[value.lower()]
 
 
-def switch(value: str) -> str:
-    """A switch as `yes` or `no`."""
-    return SWITCH[value.lower()]
+def as_yes_no(value: str) -> str:
+    """A boolean option as `yes` or `no`."""
+    return YES_NO[value.lower()]
 
 
-def opposite(value: str) -> str:
-    """A switch that says the contrary of ours."""
-    return {"yes": "no", "no": "yes"}[SWITCH[value.lower()]]
+def as_inverted_yes_no(value: str) -> str:
+    """A boolean option whose meaning is the opposite of ours."""
+    return {"yes": "no", "no": "yes"}[YES_NO[value.lower()]]
 
 
-def milliseconds(seconds: str) -> str:
-    """Seconds, as others count, in milliseconds."""
+def seconds_to_ms(seconds: str) -> str:
+    """A number of seconds as milliseconds."""
     return str(round(float(seconds) * 1000))
 
 
 TLS = (
-    Option("tls.ca", "certificates of the authorities to trust, a PEM file", Sort.FILE),
-    Option("tls.cert", "the certificate of this client, a PEM file", Sort.FILE),
-    Option("tls.key", "the private key of this client, a PEM file", Sort.FILE),
-    Option("tls.key-password", "the password of that key", Sort.SECRET),
+    Option("tls.ca", "certificates of the authorities to trust, a PEM file", OptionKind.FILE),
+    Option("tls.cert", "the certificate of this client, a PEM file", OptionKind.FILE),
+    Option("tls.key", "the private key of this client, a PEM file", OptionKind.FILE),
+    Option("tls.key-password", "the password of that key", OptionKind.SECRET),
     Option("tls.server-name", "the name in the broker's certificate, where it is not the URL's"),
     Option("tls.verify", "yes (default), or no: go on without a proof of who answers"),
 )
 
-LEFT_OUT = Foreign(hint="It has no use here: leave it out.")
-LOGIN = Foreign(hint="The login stands before the host, user@host; its secret comes by --password-stdin or a profile.")
-FOREIGN_TLS: Mapping[str, Foreign] = {
-    "ssl_ca_certs": Foreign("tls.ca"),
-    "ssl_cafile": Foreign("tls.ca"),
-    "cacertfile": Foreign("tls.ca"),
-    "cafile": Foreign("tls.ca"),
-    "ssl_certfile": Foreign("tls.cert"),
-    "certfile": Foreign("tls.cert"),
-    "ssl_keyfile": Foreign("tls.key"),
-    "keyfile": Foreign("tls.key"),
-    "ssl_password": Foreign("tls.key-password"),
-    "ssl_cert_reqs": Foreign("tls.verify", verified),
-    "verify": Foreign("tls.verify", verified),
-    "no_verify_ssl": Foreign("tls.verify", opposite),
-    "server_name_indication": Foreign("tls.server-name"),
-    "ssl_check_hostname": Foreign(
+NOT_APPLICABLE = ForeignOption(hint="It has no use here: leave it out.")
+LOGIN_IN_URL = ForeignOption(
+    hint="The login stands before the host, user@host; its secret comes by --password-stdin or a profile."
+)
+FOREIGN_TLS: Mapping[str, ForeignOption] = {
+    "ssl_ca_certs": ForeignOption("tls.ca"),
+    "ssl_cafile": ForeignOption("tls.ca"),
+    "cacertfile": ForeignOption("tls.ca"),
+    "cafile": ForeignOption("tls.ca"),
+    "ssl_certfile": ForeignOption("tls.cert"),
+    "certfile": ForeignOption("tls.cert"),
+    "ssl_keyfile": ForeignOption("tls.key"),
+    "keyfile": ForeignOption("tls.key"),
+    "ssl_password": ForeignOption("tls.key-password"),
+    "ssl_cert_reqs": ForeignOption("tls.verify", as_tls_verify),
+    "verify": ForeignOption("tls.verify", as_tls_verify),
+    "no_verify_ssl": ForeignOption("tls.verify", as_inverted_yes_no),
+    "server_name_indication": ForeignOption("tls.server-name"),
+    "ssl_check_hostname": ForeignOption(
         hint="tls.server-name says which name the certificate has; tls.verify=no proves nothing."
     ),
-    "username": LOGIN,
-    "user": LOGIN,
-    "password": LOGIN,
+    "username": LOGIN_IN_URL,
+    "user": LOGIN_IN_URL,
+    "password": LOGIN_IN_URL,
 }

@@ -345,7 +345,7 @@ class Writer(Protocol):
 
 
 class Adapter(Protocol):
-    """One connected broker. Only `adapters.py`, `guard.py`, `services/session.py` and the adapters name it."""
+    """One connected broker. Only `registry.py`, `guard.py`, `services/session.py` and the adapters name it."""
 
     broker: Broker
 

@@ -1,6 +1,6 @@
-"""Records of what is asked of brokers, for the log that `--log FILE` turns on; without it they cost next to nothing.
+"""Log records of the requests to brokers, for `--log FILE`. Without that option they cost next to nothing.
 
-A record names the question and how long it took, never what is in a message, an option or a command's arguments.
+A record names the request and how long it took, never the content of a message, an option or a command's arguments.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
-REQUESTS = logging.getLogger("mqtui.requests")
-REQUESTS.addHandler(logging.NullHandler())
+LOGGER = logging.getLogger("mqtui.requests")
+LOGGER.addHandler(logging.NullHandler())
 
 
 @contextmanager
-def timed(broker: str, question: Callable[[], str]) -> Iterator[None]:
-    """Note a question when it ends: how long it took, and by which error it ended where it did."""
-    if not REQUESTS.isEnabledFor(logging.INFO):
+def log_request(broker: str, describe: Callable[[], str]) -> Iterator[None]:
+    """Log a request when it ends: its duration, and the error if it failed. `describe` names the request."""
+    if not LOGGER.isEnabledFor(logging.INFO):
         yield
         return
     began = perf_counter()
@@ -25,15 +25,15 @@ def timed(broker: str, question: Callable[[], str]) -> Iterator[None]:
         yield
     except BaseException as error:
         title = getattr(error, "title", "") or type(error).__name__
-        REQUESTS.warning("%s %s failed after %.1f ms: %s", broker, question(), _since(began), title)
+        LOGGER.warning("%s %s failed after %.1f ms: %s", broker, describe(), _ms_since(began), title)
         raise
-    REQUESTS.info("%s %s took %.1f ms", broker, question(), _since(began))
+    LOGGER.info("%s %s took %.1f ms", broker, describe(), _ms_since(began))
 
 
-def retried(broker: str, what: str, why: object) -> None:
-    """Note that something is tried again."""
-    REQUESTS.warning("%s %s is tried again: %s", broker, what, why)
+def log_retry(broker: str, request: str, reason: object) -> None:
+    """Log that a request is tried again, and why."""
+    LOGGER.warning("%s %s is tried again: %s", broker, request, reason)
 
 
-def _since(began: float) -> float:
+def _ms_since(began: float) -> float:
     return (perf_counter() - began) * 1000

@@ -1,4 +1,4 @@
-"""The options `tls.*`: one meaning on the three brokers, in every client that talks to them."""
+"""The options `tls.*`, which mean the same for every broker and every client library."""
 
 from __future__ import annotations
 
@@ -14,58 +14,58 @@ from mqtui.brokers import options
 from mqtui.brokers.address import Address
 from mqtui.domain.errors import BadInput, TlsRefused
 
-NAMES = tuple(option.name for option in options.TLS)
-KEY_IS_SEALED = "A key under a password takes tls.key-password."
+OPTION_NAMES = tuple(option.name for option in options.TLS)
+KEY_IS_ENCRYPTED = "A key under a password takes tls.key-password."
 
 
 @dataclass(frozen=True, slots=True)
-class Tls:
-    """What to trust, what to show, and whose name has to be in the server's certificate. Files are PEM."""
+class TlsSettings:
+    """Trusted authorities, client certificate and expected server name. All files are PEM."""
 
     ca: str = ""
-    """Certificates of the authorities to trust; "": the system's."""
+    """File of the trusted authorities' certificates; "": those of the system."""
 
     cert: str = ""
     key: str = ""
     key_password: str = field(default="", repr=False)
     server_name: str = ""
-    """The name asked for and looked for in the certificate; "": the address's."""
+    """The name for SNI and certificate verification; "": the host of the address."""
 
     verify: bool = True
     check_name: bool = True
-    """Whether the name counts; the issuer does in any case, unless `verify` is off."""
+    """Whether the name is verified; the issuer is verified in any case, unless `verify` is off."""
 
     def context(self) -> ssl.SSLContext:
-        """A context for Python's own TLS, made again when a file has changed.
+        """The `ssl` context, built anew when a file has changed.
 
         Raises:
-            TlsRefused: a file can't be read, or does not hold what it should; it is named.
+            TlsRefused: a file can't be read or has other content; the error names it.
         """
         files = (("tls.ca", self.ca), ("tls.cert", self.cert), ("tls.key", self.key))
-        return _context(self, tuple(_changed(option, path) for option, path in files))
+        return _context(self, tuple(_modified_ns(option, path) for option, path in files))
 
 
 @lru_cache(maxsize=16)
-def _context(given: Tls, _: tuple[int, ...]) -> ssl.SSLContext:
-    made = NamedContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.server_name = given.server_name
-    made.check_hostname = given.verify and given.check_name
+def _context(given: TlsSettings, _: tuple[int, ...]) -> ssl.SSLContext:
+    context = ServerNameContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.server_name = given.server_name
+    context.check_hostname = given.verify and given.check_name
     if not given.verify:
-        made.verify_mode = ssl.CERT_NONE
+        context.verify_mode = ssl.CERT_NONE
     try:
         if given.ca:
-            made.load_verify_locations(cafile=given.ca)
+            context.load_verify_locations(cafile=given.ca)
         else:
-            made.load_default_certs()
+            context.load_default_certs()
     except ssl.SSLError as error:
         raise _unusable("tls.ca", given.ca, "It holds no certificate in PEM.") from error
     if given.cert:
-        _load_own(made, given)
-    return made
+        _load_client_certificate(context, given)
+    return context
 
 
-def _load_own(context: ssl.SSLContext, given: Tls) -> None:
-    """The certificate of this client and its key. OpenSSL asks the terminal for a password unless it is given one."""
+def _load_client_certificate(context: ssl.SSLContext, given: TlsSettings) -> None:
+    """Load the client's certificate and key. Without a given password OpenSSL would ask for one on the terminal."""
     try:
         context.load_cert_chain(given.cert, given.key or None, password=lambda: given.key_password)
     except (ssl.SSLError, ValueError) as error:
@@ -74,12 +74,12 @@ def _load_own(context: ssl.SSLContext, given: Tls) -> None:
             raise _unusable(option, path, f"The key does not belong to the certificate {given.cert}.") from error
         if b"ENCRYPTED" in Path(path).read_bytes():
             why = "The password for it is wrong." if given.key_password else "It is under a password."
-            raise _unusable(option, path, why, KEY_IS_SEALED) from error
+            raise _unusable(option, path, why, KEY_IS_ENCRYPTED) from error
         raise _unusable(option, path, "There is no private key, or no certificate, in PEM.") from error
 
 
-class NamedContext(ssl.SSLContext):
-    """A context that asks for its own server name, whichever the client that uses it would ask for."""
+class ServerNameContext(ssl.SSLContext):
+    """A context that uses its own server name instead of the one that the client library passes."""
 
     server_name = ""
 
@@ -92,7 +92,7 @@ class NamedContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLSocket:
-        """As `ssl.SSLContext.wrap_socket`, with the name of this context."""
+        """`ssl.SSLContext.wrap_socket` with the server name of this context."""
         name = self.server_name or server_hostname
         return super().wrap_socket(sock, server_side, do_handshake_on_connect, suppress_ragged_eofs, name, session)
 
@@ -104,48 +104,48 @@ class NamedContext(ssl.SSLContext):
         server_hostname: str | bytes | None = None,
         session: ssl.SSLSession | None = None,
     ) -> ssl.SSLObject:
-        """As `ssl.SSLContext.wrap_bio`, with the name of this context."""
+        """`ssl.SSLContext.wrap_bio` with the server name of this context."""
         return super().wrap_bio(incoming, outgoing, server_side, self.server_name or server_hostname, session)
 
 
-def read(given: Mapping[str, str]) -> Tls:
-    """What the options of an address say.
+def from_options(given: Mapping[str, str]) -> TlsSettings:
+    """The settings of the options `tls.*`.
 
     Raises:
         BadInput: `tls.verify` is neither yes nor no, or a key is given without its certificate.
     """
     verify = given.get("tls.verify", "yes").lower()
-    if verify not in options.SWITCH:
+    if verify not in options.YES_NO:
         raise BadInput("tls.verify is yes or no", f"Not {verify!r}.")
     if "tls.key" in given and "tls.cert" not in given:
         raise BadInput("tls.key is given without tls.cert", "", "The certificate of this client goes with its key.")
-    return Tls(
+    return TlsSettings(
         ca=given.get("tls.ca", ""),
         cert=given.get("tls.cert", ""),
         key=given.get("tls.key", ""),
         key_password=given.get("tls.key-password", ""),
         server_name=given.get("tls.server-name", ""),
-        verify=options.SWITCH[verify] == "yes",
+        verify=options.YES_NO[verify] == "yes",
     )
 
 
-def of(address: Address, secure_scheme: str) -> Tls | None:
-    """The settings of an address; None where its scheme has no TLS.
+def from_address(address: Address, secure_scheme: str) -> TlsSettings | None:
+    """The settings of an address; None where its scheme has no TLS. The hint of an error names `secure_scheme`.
 
     Raises:
-        BadInput: as `read`; or there are TLS options beside a scheme that uses none.
+        BadInput: as `from_options`; or there are TLS options, but the scheme has no TLS.
     """
     given = address.settings
     if address.tls:
-        return read(given)
+        return from_options(given)
     for name in given:
-        if name in NAMES:
+        if name in OPTION_NAMES:
             raise BadInput(f"{name} is given, and the URL asks for no TLS", "", f"Write {secure_scheme}://.")
     return None
 
 
-def _changed(option: str, path: str) -> int:
-    """When a file was changed, in nanoseconds; 0 without a file."""
+def _modified_ns(option: str, path: str) -> int:
+    """The modification time of an option's file in nanoseconds; 0 without a file."""
     if not path:
         return 0
     try:

@@ -45,8 +45,8 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
     Raises:
         BadInput: the URL holds a password, or an option can't be.
     """
-    from mqtui.brokers.adapters import declared
-    from mqtui.brokers.options import Sort
+    from mqtui.brokers.options import OptionKind
+    from mqtui.brokers.registry import declared_options
     from mqtui.profiles.model import Endpoint, valid_source
     from mqtui.profiles.url import parse, written
 
@@ -55,7 +55,7 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
         raise BadInput(
             "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
         )
-    known = declared(address.kind)
+    known = declared_options(address.kind)
     plain: dict[str, str] = {}
     sources: dict[str, str] = {}
     secrets: dict[str, str] = {}
@@ -67,8 +67,8 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
         if key in TERMS or key == "secret":
             own[key] = value
             continue
-        ours, given = known.translated(key, value)
-        if known.sort(ours) is not Sort.SECRET:
+        ours, given = known.translate(key, value)
+        if known.kind_of(ours) is not OptionKind.SECRET:
             plain[ours] = given
         elif given != "keyring" and valid_source(given):
             sources[ours] = given
@@ -94,7 +94,7 @@ def _check(address: Address) -> None:
     Raises:
         BadInput: an option has no such value, or goes with another one, or with TLS, that the URL does not ask for.
     """
-    from mqtui.brokers.adapters import connect
+    from mqtui.brokers.registry import connect
 
     adapter = connect(address)
     asyncio.run(adapter.close())

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
-from mqtui.brokers.adapters import declared
 from mqtui.brokers.address import Address
-from mqtui.brokers.options import SWITCH, Sort
+from mqtui.brokers.options import YES_NO, OptionKind
+from mqtui.brokers.registry import declared_options
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind, name_bytes, name_text
 from mqtui.state.commandline import masked
@@ -143,22 +143,22 @@ def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
     Raises:
         BadInput: the adapter has no such option, one is given twice, or one has no such value or holds a secret.
     """
-    known = declared(kind)
+    known = declared_options(kind)
     found: dict[str, str] = {}
     for name, given in options.items():
-        ours, value = known.translated(name, given)
+        ours, value = known.translate(name, given)
         if ours in found:
             raise BadInput(f"{ours} is given twice", f"Once as {name}.")
-        if known.sort(ours) is Sort.SECRET and not REFERENCE.fullmatch(value):
+        if known.kind_of(ours) is OptionKind.SECRET and not REFERENCE.fullmatch(value):
             raise BadInput(
                 f"The option {name} would hold a secret",
                 "",
                 f"Write {name}=env:NAME, or give it to `mqtui profile add NAME URL -o {ours}=keyring`.",
             )
         if ours == "tls.verify":
-            if value.lower() not in SWITCH:
+            if value.lower() not in YES_NO:
                 raise BadInput("tls.verify is yes or no", masked(value))
-            value = SWITCH[value.lower()]
+            value = YES_NO[value.lower()]
         if ours == "management":
             _management(value)
         found[ours] = value
@@ -167,8 +167,8 @@ def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
 
 def secret_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
     """The secret ones among checked options, with where they are."""
-    known = declared(kind)
-    return {name: value for name, value in options.items() if known.sort(name) is Sort.SECRET}
+    known = declared_options(kind)
+    return {name: value for name, value in options.items() if known.kind_of(name) is OptionKind.SECRET}
 
 
 def _socket(url: str, host: str, path: str) -> tuple[tuple[str, int], ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from mqtui.brokers.turns import give_way
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, NotFound
@@ -118,17 +118,17 @@ class Candidates:
 async def classify(broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]) -> Candidates:
     """Destinations of a listing by settings and names; the broker is not asked."""
     rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
-    await give_way()
+    await yield_to_loop()
     ladder = ladder_of(broker, conventions, rows)
     known: dict[Ref, tuple[tuple[Ref, ...], str]] = {}
     stages = dict(ladder.stages)
     unsure: list[Destination] = []
-    await give_way()
+    await yield_to_loop()
     depths = {row.ref: row for row in rows}
-    await give_way()
+    await yield_to_loop()
     for number, row in enumerate(rows):
         if number % SLICE == 0:
-            await give_way()
+            await yield_to_loop()
         named = conventions.by_name(broker, row.ref.name)
         there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in depths] if named else []
         there = [ref for ref in there if ref != row.ref]
@@ -152,9 +152,9 @@ async def count(
 
     Of places that only headers tell of the broker is asked who reads them: a list of all groups is dear.
     """
-    await give_way()
+    await yield_to_loop()
     told = search.told(candidates.nameless, candidates.unsure)
-    await give_way()
+    await yield_to_loop()
     findings = dict(candidates.known) | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
     rows = [candidates.rows[ref] for ref in findings]
     doubtful = [row.ref for row in rows if row.ref not in candidates.known]
@@ -164,7 +164,7 @@ async def count(
     places = [Place(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
     stages = sorted(candidates.stages.items())
-    await give_way()
+    await yield_to_loop()
     waiting = tuple(Stage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
     return Found(tuple(places), waiting, search.not_looked_into(candidates.unsure))
 

@@ -8,8 +8,8 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from time import monotonic
 
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.brokers.port import Batch, ReadsNewest
-from mqtui.brokers.turns import give_way
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import CannotConnect, MqtuiError, NeedsConsent
@@ -97,7 +97,7 @@ class HeaderSearch:
         moved: list[Destination] = []
         for number, row in enumerate(others):
             if number % SLICE == 0:
-                await give_way()
+                await yield_to_loop()
             if self._is_wanted(row, now):
                 (moved if row.ref in self._known else new).append(row)
         wanted = [row for row in places if self._is_wanted(row, now)]

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Self
 
+from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch
-from mqtui.brokers.turns import Slices
 from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.cause import OTHERS, Cause
@@ -167,10 +167,10 @@ class Selector:
 
     async def _fitting(self, letters: Sequence[Message]) -> list[int]:
         """Places of letters that are wanted but for the jq program."""
-        found, slices = list[int](), Slices()
+        found, slices = list[int](), TimeSlices()
         for place, letter in enumerate(letters):
-            if slices.over:
-                await slices.rest()
+            if slices.is_over:
+                await slices.yield_to_loop()
             if self._fits(letter):
                 found.append(place)
         return found

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Address, Broker, Connect, RemembersCounts
+from mqtui.brokers.registry import connect
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.resource import BrokerKind

@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic, time
 
-from mqtui.brokers.turns import give_way
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import Figure, total, unknown
@@ -137,13 +137,13 @@ class Watch:
         survey = await broker.survey()
         groups = await self._fill(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
-        await give_way()
+        await yield_to_loop()
         rows = in_order(survey.destinations)
-        await give_way()
+        await yield_to_loop()
         gone = _unasked(seen.groups, groups) if groups.missing else []
         seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
         seen.lags = {row.group: row for row in survey.lags}
-        await give_way()
+        await yield_to_loop()
         seen.destinations = lag.backlogs(rows, survey.lags, groups.missing)
         seen.partial = tuple(dict.fromkeys(partial))
         await self._find_letters(seen)
@@ -191,10 +191,10 @@ class Watch:
     async def _sample(self, seen: Seen) -> None:
         now = monotonic()
         holding = [row for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
-        await give_way()
+        await yield_to_loop()
         waits = [row.backlog for row in holding if row.backlog is not NOTHING_WAITS]
         seen.backlog = total(waits) if waits else NOTHING_WAITS
-        await give_way()
+        await yield_to_loop()
         waiting = [row.backlog.number for row in seen.destinations if row.backlog.number is not None]
         seen.waiting.add(now, sum(waiting) if waiting else None)
         for number, row in enumerate(seen.destinations, 1):
@@ -202,17 +202,17 @@ class Watch:
             seen.trend(row.ref, "arrived").add(now, arrived.number)
             seen.trend(row.ref, "backlog").add(now, row.backlog.number)
             if number % SLICE == 0:
-                await give_way()
+                await yield_to_loop()
         for number, (ref, figures) in enumerate(seen.lags.items()):
             seen.trend(ref, "lag").add(now, figures.total.number)
             if number % SLICE == 0:
-                await give_way()
+                await yield_to_loop()
         for place in seen.places:
             seen.trend(place.ref, "letters").add(now, place.letters.number)
-        await give_way()
+        await yield_to_loop()
         known = {row.ref for row in seen.destinations} | set(seen.lags)
         for series in seen.series.values():
-            await give_way()
+            await yield_to_loop()
             for ref in series.keys() - known:
                 del series[ref]
 

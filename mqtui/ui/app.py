@@ -15,7 +15,7 @@ from textual.screen import Screen
 from textual.worker import Worker
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.brokers.turns import TURNS
+from mqtui.brokers.loop_yield import LOOP_YIELDER
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
@@ -96,7 +96,7 @@ class Console(App[None], inherit_bindings=False):
         self.ended_by: MqtuiError | None = None
         """The mistake of ours that ended the console, once it has ended."""
 
-        self.typed = TypedKeys(self, super().on_event)
+        self.note_key_press = TypedKeys(self, super().on_event)
         self._fresh = False
         self._drawn = 0.0
         """When rows were drawn; an empty list makes no row wait."""
@@ -171,15 +171,15 @@ class Console(App[None], inherit_bindings=False):
         """What is typed is taken one by one: a key may change what has the focus, and what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.garbage.touched()
-            TURNS.typed()
-            await self.typed.take(event)
+            LOOP_YIELDER.note_key_press()
+            await self.note_key_press.take(event)
         else:
             await super().on_event(event)
 
     async def on_typed_keys_answered(self, event: TypedKeys.Answered) -> None:
         """The key before was answered."""
         event.stop()
-        await self.typed.answered()
+        await self.note_key_press.answered()
 
     # -- what is shown
 

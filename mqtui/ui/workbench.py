@@ -195,7 +195,7 @@ class Workbench:
         desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {desk.target} {desk.kind}"))
 
     async def _keep_open(self, desk: Desk) -> None:
-        from mqtui.brokers.adapters import connect
+        from mqtui.brokers.registry import connect
         from mqtui.services.session import opened
         from mqtui.services.watch import Watch
 

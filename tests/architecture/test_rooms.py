@@ -13,7 +13,7 @@ EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "manag
 ADAPTERS = [PACKAGE / "brokers" / kind for kind in ("kafka", "rabbitmq", "redis")]
 NEAR_THE_BROKER = {
     PACKAGE / "brokers" / "port.py",
-    PACKAGE / "brokers" / "adapters.py",
+    PACKAGE / "brokers" / "registry.py",
     PACKAGE / "brokers" / "guard.py",
     PACKAGE / "services" / "session.py",
 }

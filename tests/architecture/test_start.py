@@ -14,7 +14,7 @@ HEAVY = (
 )
 WRITING = (
     *("kafka", "cryptography", "sqlite3", "keyring", "rich", "jq", "tomlkit"),
-    *("mqtui.domain.plan", "mqtui.domain.redrive", "mqtui.brokers.bound", "mqtui.brokers.kafka.writer"),
+    *("mqtui.domain.plan", "mqtui.domain.redrive", "mqtui.brokers.restricted_writer", "mqtui.brokers.kafka.writer"),
 )
 TRIES = 7
 

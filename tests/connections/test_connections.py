@@ -15,10 +15,10 @@ from time import monotonic
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.kafka_python import release
 from mqtui.brokers.port import Address
+from mqtui.brokers.registry import connect
 from mqtui.cli.exits import NO_CONNECTION, code
 from mqtui.demo.servers.ports import free_ports
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Adapter, Lease
+from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure, exact
 from mqtui.domain.message import Header, Message, Outgoing
@@ -54,7 +54,7 @@ def a_plan(adapter: Adapter, verb: Verb, *steps: Step, count: Figure | None = No
 
 
 @asynccontextmanager
-async def writing(adapter: Adapter, plan: Plan) -> AsyncIterator[BoundWriter]:
+async def writing(adapter: Adapter, plan: Plan) -> AsyncIterator[RestrictedWriter]:
     """The writer of an agreed plan, risks that may be allowed included."""
     guard = Guard(adapter, Policy("contract"), Notes())
     allowed = frozenset(risk.name for risk in plan.risks)

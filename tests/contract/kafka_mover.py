@@ -13,8 +13,8 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka.fencing import Hold
+from mqtui.brokers.registry import connect
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.kafka_stage import Run
 from tests.contract.worlds import address_of

@@ -15,8 +15,8 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Adapter, Lease
+from mqtui.brokers.registry import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Remove, Take

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers import doors
-from mqtui.brokers.blocking import fulfil, promised
+from mqtui.brokers import protocol_probe
+from mqtui.brokers.blocking import complete, new_future
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups
@@ -27,7 +27,7 @@ async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
         gc.collect()  # what tests before this one left behind is not asked about
     heard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
-    promise: Future[None] = promised()
+    promise: Future[None] = new_future()
     connection = Connection(parse("kafka://127.0.0.1:1")[0])
     asking = asyncio.create_task(connection.ask(promise, "reading the state"))
     await asyncio.sleep(0)
@@ -38,7 +38,7 @@ async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
     def fails() -> None:
         raise NotFound("There is no topic mqtui.state")
 
-    await asyncio.to_thread(fulfil, promise, fails)
+    await asyncio.to_thread(complete, promise, fails)
     del promise, asking
     for _ in range(3):
         await asyncio.sleep(0)
@@ -54,7 +54,7 @@ async def test_the_servers_name_is_asked_for_in_a_thread(monkeypatch: pytest.Mon
         threads.append(threading.current_thread())
         return TlsRefused("another name")
 
-    monkeypatch.setattr(doors, "certificate_refusal", refused)
+    monkeypatch.setattr(protocol_probe, "explain_certificate_failure", refused)
     address = parse("kafka+ssl://127.0.0.1:1?tls.server-name=broker.shop")[0]
     for ask in (
         lambda connection: KafkaCatalog(connection).cluster(),

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers import doors
-from mqtui.brokers.adapters import connect
-from mqtui.brokers.doors import Door, recognise
+from mqtui.brokers import protocol_probe
 from mqtui.brokers.port import Address, Broker, Connect
-from mqtui.brokers.tls import Tls
+from mqtui.brokers.protocol_probe import ProbeTarget, detect_other_protocol
+from mqtui.brokers.registry import connect
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import CannotConnect, NotAuthenticated, Unreachable
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -102,19 +102,19 @@ def test_what_is_silent_or_right_is_not_told_wrong(redis_url: str, monkeypatch: 
     """While an answer is waited for only what a port says counts."""
     host, port = address_of(redis_url).hosts[0]
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        slow = Door("127.0.0.1", silent.getsockname()[1], "Redis", None)
-        redis, kafka = Door(host, port, "Redis", None), Door(host, port, "Kafka", None)
-        nobody = Door("127.0.0.1", closed_port(), "Kafka", None)
-        secured = replace(kafka, tls=Tls())
+        slow = ProbeTarget("127.0.0.1", silent.getsockname()[1], "Redis", None)
+        redis, kafka = ProbeTarget(host, port, "Redis", None), ProbeTarget(host, port, "Kafka", None)
+        nobody = ProbeTarget("127.0.0.1", closed_port(), "Kafka", None)
+        secured = replace(kafka, tls=TlsSettings())
         for places in ([kafka], [nobody, kafka]):
-            told = recognise(places)
+            told = detect_other_protocol(places)
             assert told is not None and "speaks Redis, not Kafka" in told.title
-        told = recognise([secured])
+        told = detect_other_protocol([secured])
         assert told is not None and "does not speak TLS" in told.title
-        assert [recognise(places) for places in ([redis], [nobody], [kafka, redis])] == [None] * 3
+        assert [detect_other_protocol(places) for places in ([redis], [nobody], [kafka, redis])] == [None] * 3
         for name in ("SECONDS", "REPLY_SECONDS"):
-            monkeypatch.setattr(doors, name, 0.1)
-        assert recognise([slow]) is None
+            monkeypatch.setattr(protocol_probe, name, 0.1)
+        assert detect_other_protocol([slow]) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

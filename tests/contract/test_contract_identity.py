@@ -7,8 +7,8 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Address
+from mqtui.brokers.registry import connect
 from mqtui.domain.resource import BrokerKind
 from tests.brokers import Brokers
 from tests.contract.asking import eventually

@@ -259,7 +259,7 @@ async def test_a_tail_follows_and_closes_at_once(stage: Stage, adapter: Adapter)
 
 SILENT = """
 import asyncio, sys
-from mqtui.brokers.adapters import connect
+from mqtui.brokers.registry import connect
 from mqtui.brokers.port import Address
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind, Kind, Ref

@@ -14,11 +14,11 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.cluster import ClusterMetadata
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.kafka import connection as connections
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.snapshot import holder_of, state_of
 from mqtui.brokers.port import Adapter
+from mqtui.brokers.registry import connect
 from mqtui.cli import exits
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset

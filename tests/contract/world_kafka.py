@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Adapter
+from mqtui.brokers.registry import connect
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from tests.contract.worlds import Letter, Traits, address_of, keyed_letter, new_prefix

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 import pika
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Adapter
+from mqtui.brokers.registry import connect
 from mqtui.domain import field_table
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref

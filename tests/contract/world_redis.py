@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.port import Adapter
+from mqtui.brokers.registry import connect
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from tests.contract.worlds import Letter, Traits, address_of, field_letter, new_prefix

@@ -14,9 +14,9 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mqtui.brokers.adapters import connect
 from mqtui.brokers.guard import Guard
 from mqtui.brokers.port import Address
+from mqtui.brokers.registry import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Take
 from mqtui.domain.policy import Consent, Policy

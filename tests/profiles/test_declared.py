@@ -7,13 +7,13 @@ import re
 import pytest
 from confluent_kafka import Consumer, KafkaException
 
-from mqtui.brokers.adapters import declared
 from mqtui.brokers.kafka.options import FIXED
-from mqtui.brokers.options import Sort
+from mqtui.brokers.options import OptionKind
+from mqtui.brokers.registry import declared_options
 from mqtui.domain.resource import BrokerKind
 from mqtui.state.commandline import SHOWN, masked, sanitised
 
-KNOWN = declared(BrokerKind.KAFKA).options
+KNOWN = declared_options(BrokerKind.KAFKA).options
 PUBLIC = frozenset({"ssl.ca.pem", "ssl.certificate.pem", "https.ca.pem", "sasl.oauthbearer.token.endpoint.url"})
 
 
@@ -27,12 +27,12 @@ def test_librdkafka_has_every_option_that_is_declared(name: str) -> None:
 
 @pytest.mark.parametrize("kind", list(BrokerKind))
 def test_what_sounds_secret_is_secret_and_nothing_shown_is(kind: BrokerKind) -> None:
-    options = declared(kind).options
+    options = declared_options(kind).options
     named = {name for name in options if re.search(r"pass|secret|\.pem$|token", name)} - PUBLIC
-    assert named == {name for name, option in options.items() if option.sort is Sort.SECRET} - {
+    assert named == {name for name, option in options.items() if option.kind is OptionKind.SECRET} - {
         "sasl.oauthbearer.config"
     }
-    assert all(options[name].sort is not Sort.SECRET for name in SHOWN & set(options))
+    assert all(options[name].kind is not OptionKind.SECRET for name in SHOWN & set(options))
     assert not FIXED & set(options)
 
 

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
-from mqtui.brokers import doors
-from mqtui.brokers.blocking import apart, awaited, start
-from mqtui.brokers.doors import Door
+from mqtui.brokers import protocol_probe
+from mqtui.brokers.blocking import as_asyncio, start_thread, submit_to_thread
 from mqtui.brokers.kafka.bulk_admin import BulkAdminClient
 from mqtui.brokers.kafka.diagnosis import explained, recognised
 from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
 from mqtui.brokers.kafka.options import Settings, settings, tls_of
 from mqtui.brokers.port import Address
-from mqtui.brokers.request_log import retried, timed
+from mqtui.brokers.protocol_probe import ProbeTarget
+from mqtui.brokers.request_log import log_request, log_retry
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut
 
 Result = TypeVar("Result")
@@ -124,7 +124,7 @@ class Connection:
 
     async def opened(self) -> BulkAdminClient:
         """The one admin client. It is made in a thread: the server's name may have to be asked for first."""
-        return await awaited(apart("open", self.admin)) if self._admin is None else self._admin
+        return await as_asyncio(submit_to_thread("open", self.admin)) if self._admin is None else self._admin
 
     def admin(self) -> BulkAdminClient:
         """The same in a thread that may block, polled by one of its own so that log and errors go where they belong."""
@@ -132,7 +132,7 @@ class Connection:
             if self._admin is None:
                 self._admin = self._make(lambda: BulkAdminClient(self.settings("admin"), logger=log))
                 admin, closed = self._admin, self._closed
-                start("admin", lambda: _poll(admin, closed))
+                start_thread("admin", lambda: _poll(admin, closed))
             return self._admin
 
     def consumer(self, role: str, **own: str | int | float | bool) -> Consumer:
@@ -162,7 +162,7 @@ class Connection:
         if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done or self.health.verdict() is not None:
             return True
         self._silent_until = time.monotonic() + SILENCE
-        retried("kafka", "a question to the controller", "it does not answer, another broker is asked")
+        log_retry("kafka", "a question to the controller", "it does not answer, another broker is asked")
         return False
 
     async def ask(self, promise: Future[Result], doing: str) -> Result:
@@ -172,12 +172,12 @@ class Connection:
         return answer
 
     async def _answer(self, promise: Future[Result], doing: str) -> Result:
-        waiting, began = awaited(promise), time.monotonic()
-        with timed("kafka", lambda: doing):
+        waiting, began = as_asyncio(promise), time.monotonic()
+        with log_request("kafka", lambda: doing):
             while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
                 if (trouble := self.health.verdict()) is not None:
                     raise await self._explained(trouble)
-                if not self.health.answered and time.monotonic() > began + doors.SOON:
+                if not self.health.answered and time.monotonic() > began + protocol_probe.PROBE_AFTER:
                     self._recognise()
             try:
                 answer = waiting.result()
@@ -192,17 +192,17 @@ class Connection:
             CannotConnect: they speak something else.
         """
         if self._recognised is None:
-            self._recognised = apart("doors", lambda: recognised(self.address))
+            self._recognised = submit_to_thread("probe", lambda: recognised(self.address))
         if self._recognised.done() and (wrong := self._recognised.result()) is not None:
             raise wrong
 
     async def call(self, doing: str, work: Callable[[], Result]) -> Result:
         """The result of a blocking call in a thread of its own."""
-        return await self.ask(apart("call", work), doing)
+        return await self.ask(submit_to_thread("call", work), doing)
 
     async def call_bootstrap(self, doing: str, work: Callable[[], Result]) -> Result:
         """The same of a question that the address itself answers: of the brokers it names nothing is known yet."""
-        answer = await self._answer(apart("call", work), doing)
+        answer = await self._answer(submit_to_thread("call", work), doing)
         self.health.forget()
         return answer
 
@@ -212,7 +212,7 @@ class Connection:
         return (self.health.verdict() or found) if isinstance(found, TimedOut) else found
 
     async def _explained(self, error: MqtuiError) -> MqtuiError:
-        return await awaited(apart("doors", lambda: self.explained(error)))
+        return await as_asyncio(submit_to_thread("probe", lambda: self.explained(error)))
 
     def explained(self, error: MqtuiError) -> MqtuiError:
         """The error with its cause, which the listeners are asked for; in a thread that may block."""
@@ -251,7 +251,7 @@ class Connection:
         wanted.context()
         if wanted.server_name:
             for host, port in self.address.hosts:
-                cause = doors.certificate_refusal(Door(host, port, "Kafka", wanted), wanted)
+                cause = protocol_probe.explain_certificate_failure(ProbeTarget(host, port, "Kafka", wanted), wanted)
                 if cause is not None:
                     raise cause
         self._tls_checked = True

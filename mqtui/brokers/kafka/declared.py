@@ -5,13 +5,13 @@ What a property is for stands in librdkafka's CONFIGURATION.md. What mqtui sets 
 
 from __future__ import annotations
 
-from mqtui.brokers.options import LOGIN, Foreign, Option, Sort, declared, switch
+from mqtui.brokers.options import LOGIN_IN_URL, ForeignOption, Option, OptionKind, as_yes_no, declare_options
 
 OFFERED = (
     Option("sasl.mechanism", "PLAIN (default), SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI"),
     Option("client.rack", "the rack of this machine, so that the nearest replica is read"),
-    Option("sasl.oauthbearer.client.secret", "the secret of an OIDC client", Sort.SECRET),
-    Option("ssl.keystore.password", "the password of a PKCS#12 keystore", Sort.SECRET),
+    Option("sasl.oauthbearer.client.secret", "the secret of an OIDC client", OptionKind.SECRET),
+    Option("ssl.keystore.password", "the password of a PKCS#12 keystore", OptionKind.SECRET),
 )
 """Options worth telling."""
 
@@ -55,34 +55,34 @@ sticky.partitioning.linger.ms topic.blacklist topic.metadata.propagation.max.ms 
 topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms topic.metadata.refresh.sparse
 """
 
-PROTOCOL = Foreign(hint="kafka+ssl:// asks for TLS; a login (user@host) or sasl.mechanism asks for SASL.")
-OWN = Foreign(hint="mqtui's guarantees depend on it: leave it out.")
+PROTOCOL = ForeignOption(hint="kafka+ssl:// asks for TLS; a login (user@host) or sasl.mechanism asks for SASL.")
+OWN = ForeignOption(hint="mqtui's guarantees depend on it: leave it out.")
 
-DECLARED = declared(
+DECLARED = declare_options(
     "Kafka",
     (
         *OFFERED,
-        *(Option(name, sort=Sort.FILE) for name in FILES.split()),
-        *(Option(name, sort=Sort.SECRET) for name in SECRETS.split()),
+        *(Option(name, kind=OptionKind.FILE) for name in FILES.split()),
+        *(Option(name, kind=OptionKind.SECRET) for name in SECRETS.split()),
         *(Option(name) for name in PLAIN.split()),
     ),
     {
         "security.protocol": PROTOCOL,
         "security_protocol": PROTOCOL,
-        "sasl_mechanism": Foreign("sasl.mechanism"),
-        "sasl_mechanisms": Foreign("sasl.mechanism"),
-        "sasl.username": LOGIN,
-        "sasl.password": LOGIN,
-        "sasl_username": LOGIN,
-        "sasl_password": LOGIN,
-        "sasl_plain_username": LOGIN,
-        "sasl_plain_password": LOGIN,
-        "sasl.jaas.config": LOGIN,
-        "ssl_ca_location": Foreign("tls.ca"),
-        "ssl.truststore.location": Foreign(hint="Write tls.ca with a PEM file; Java's truststores are not read."),
-        "ssl.truststore.password": Foreign(hint="Write tls.ca with a PEM file; Java's truststores are not read."),
-        "enable_ssl_certificate_verification": Foreign("tls.verify", switch),
-        "client_id": Foreign("client.id"),
+        "sasl_mechanism": ForeignOption("sasl.mechanism"),
+        "sasl_mechanisms": ForeignOption("sasl.mechanism"),
+        "sasl.username": LOGIN_IN_URL,
+        "sasl.password": LOGIN_IN_URL,
+        "sasl_username": LOGIN_IN_URL,
+        "sasl_password": LOGIN_IN_URL,
+        "sasl_plain_username": LOGIN_IN_URL,
+        "sasl_plain_password": LOGIN_IN_URL,
+        "sasl.jaas.config": LOGIN_IN_URL,
+        "ssl_ca_location": ForeignOption("tls.ca"),
+        "ssl.truststore.location": ForeignOption(hint="Write tls.ca with a PEM file; Java's truststores are not read."),
+        "ssl.truststore.password": ForeignOption(hint="Write tls.ca with a PEM file; Java's truststores are not read."),
+        "enable_ssl_certificate_verification": ForeignOption("tls.verify", as_yes_no),
+        "client_id": ForeignOption("client.id"),
         **dict.fromkeys(("group.id", "group_id", "isolation.level", "enable.idempotence", "transactional.id"), OWN),
         **dict.fromkeys(("acks", "partitioner", "enable.auto.commit", "auto.offset.reset", "bootstrap.servers"), OWN),
     },

@@ -6,11 +6,11 @@ import re
 import struct
 from contextlib import suppress
 
-from mqtui.brokers import doors
-from mqtui.brokers.doors import Door
+from mqtui.brokers import protocol_probe
 from mqtui.brokers.kafka.options import mechanism_of, own_certificate_elsewhere, tls_of
-from mqtui.brokers.options import setting
+from mqtui.brokers.options import hint_to_set
 from mqtui.brokers.port import Address
+from mqtui.brokers.protocol_probe import ProbeTarget
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, Unreachable
 
 SAID_BY = re.compile(r"(?:\w+://)?(?P<place>[^\s/]+)/(?P<id>\d+): ")
@@ -23,13 +23,13 @@ SASL_HANDSHAKE = 17
 def explained(address: Address, error: CannotConnect) -> MqtuiError:
     """The cause, if the listeners of the address tell one; else the error as it is. It blocks for some seconds."""
     told = SAID_BY.search(error.detail)
-    if told and told["place"] not in {doors.shown(host, port) for host, port in address.hosts}:
+    if told and told["place"] not in {protocol_probe.format_host_port(host, port) for host, port in address.hosts}:
         return _astray(address, told["place"], error.detail)
     tls = tls_of(address)
     if tls is not None and own_certificate_elsewhere(address.settings):
         return error
     places = _places(address)
-    found = doors.explain(places)
+    found = protocol_probe.explain_failure(places)
     if found is None:
         found = next((cause for door in places if (cause := _sasl(door, address)) is not None), None)
     return found or error
@@ -37,16 +37,16 @@ def explained(address: Address, error: CannotConnect) -> MqtuiError:
 
 def recognised(address: Address) -> MqtuiError | None:
     """What the listeners of the address speak instead of Kafka's protocol, if they say so. It blocks for seconds."""
-    return doors.recognise(_places(address))
+    return protocol_probe.detect_other_protocol(_places(address))
 
 
-def _places(address: Address) -> list[Door]:
+def _places(address: Address) -> list[ProbeTarget]:
     tls = tls_of(address)
-    return [Door(host, port, "Kafka", tls) for host, port in address.hosts]
+    return [ProbeTarget(host, port, "Kafka", tls) for host, port in address.hosts]
 
 
 def _astray(address: Address, place: str, said: str) -> Unreachable:
-    asked = ", ".join(doors.shown(host, port) for host, port in address.hosts)
+    asked = ", ".join(protocol_probe.format_host_port(host, port) for host, port in address.hosts)
     return Unreachable(
         f"The cluster says that a broker is at {place}, and that can't be reached",
         said,
@@ -54,7 +54,7 @@ def _astray(address: Address, place: str, said: str) -> Unreachable:
     )
 
 
-def _sasl(door: Door, address: Address) -> NotAuthenticated | None:
+def _sasl(door: ProbeTarget, address: Address) -> NotAuthenticated | None:
     """Whether a listener wants a login, takes none, or has other mechanisms: its answer to SaslHandshake tells."""
     asked = mechanism_of(address)
     answer = _handshake(door, asked or "PLAIN")
@@ -64,28 +64,28 @@ def _sasl(door: Door, address: Address) -> NotAuthenticated | None:
     names = ", ".join(offered)
     if asked and code == ILLEGAL_STATE:
         return NotAuthenticated(
-            f"{door.shown} takes no login", "This listener has no SASL.", "Leave user:password@ out of the URL."
+            f"{door.host_port} takes no login", "This listener has no SASL.", "Leave user:password@ out of the URL."
         )
     if asked and code == UNSUPPORTED_MECHANISM:
         return NotAuthenticated(
-            f"{door.shown} does not offer the mechanism {asked}",
+            f"{door.host_port} does not offer the mechanism {asked}",
             f"It offers {names}." if names else "",
-            f"{setting({'sasl.mechanism': offered[0] if offered else 'NAME'})}.",
+            f"{hint_to_set({'sasl.mechanism': offered[0] if offered else 'NAME'})}.",
         )
     if not asked and code != ILLEGAL_STATE:
         return NotAuthenticated(
-            f"{door.shown} wants a login",
+            f"{door.host_port} wants a login",
             f"This listener has SASL, with {names}." if names else "This listener has SASL.",
             "Write user:password@ before the host, or save a profile; PLAIN is taken unless sasl.mechanism says more.",
         )
     return None
 
 
-def _handshake(door: Door, mechanism: str) -> tuple[int, list[str]] | None:
+def _handshake(door: ProbeTarget, mechanism: str) -> tuple[int, list[str]] | None:
     """Error and mechanisms of a SaslHandshake response (key 17, version 1); None where no such answer comes."""
     name = mechanism.encode()
     body = struct.pack(">hhih", SASL_HANDSHAKE, 1, 7, 5) + b"mqtui" + struct.pack(">h", len(name)) + name
-    with suppress(OSError, struct.error), doors.conversation(door) as opened:
+    with suppress(OSError, struct.error), protocol_probe.open_socket(door) as opened:
         opened.sendall(struct.pack(">i", len(body)) + body)
         with opened.makefile("rb") as reply:
             size, _ = struct.unpack(">ii", reply.read(8))

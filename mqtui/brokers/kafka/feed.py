@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Generic, TypeVar
 
-from mqtui.brokers.blocking import start
+from mqtui.brokers.blocking import start_thread
 
 Item = TypeVar("Item")
 LOOK = 0.2
@@ -41,7 +41,7 @@ class Feed(Generic[Item]):
             else:
                 self._put(None)
 
-        start(name, run)
+        start_thread(name, run)
 
     def close(self) -> None:
         """From the loop: nobody reads any more."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from mqtui.brokers.blocking import finished
+from mqtui.brokers.blocking import wait_uncancelled
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.loose import LooseLease
 from mqtui.brokers.kafka.parcels import ParcelLoad
@@ -33,36 +33,36 @@ class KafkaLease:
 
         Ends at the snapshot's ends, after `drain`, or once `Terms.want` letters were given and not kept back.
         """
-        while batch := await finished(self._work.take(size)):
+        while batch := await wait_uncancelled(self._work.take(size)):
             yield batch
 
     async def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
         """The same unseen; each letter is made ready to be sent while the ones before are on their way."""
         sorter = self._work.sorter(lanes)
-        while load := await finished(self._work.load(size, sorter)):
+        while load := await wait_uncancelled(self._work.load(size, sorter)):
             yield load
 
     async def carry(self, load: Load) -> Carried:
         """Store each and mark it handled, as `move` does."""
         if not isinstance(load, ParcelLoad):
             raise TypeError(f"{load} is no load of this lease")
-        return await finished(self._work.carry(load))
+        return await wait_uncancelled(self._work.carry(load))
 
     async def drain(self) -> None:
         """Give no more: nothing is lent, so what was read ahead stays in the topic."""
-        await finished(self._work.drain())
+        await wait_uncancelled(self._work.drain())
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
         """Store each and mark it handled. Cancelled on the way, what was produced is still committed (K4)."""
-        return await finished(self._work.move(batch))
+        return await wait_uncancelled(self._work.move(batch))
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Mark letters handled."""
-        return await finished(self._work.settle(letters))
+        return await wait_uncancelled(self._work.settle(letters))
 
     async def keep(self, letters: Batch) -> None:
         """They stay in the topic, unmarked, and others are given for them."""
-        await finished(self._work.keep(len(letters)))
+        await wait_uncancelled(self._work.keep(len(letters)))
 
 
 @asynccontextmanager
@@ -93,7 +93,7 @@ async def leasing(connection: Connection, plan: Plan, source: Source, terms: Ter
     work = Work(connection, source, terms, limits, codec)
     opened = work.begin()
     try:
-        await finished(opened)
+        await wait_uncancelled(opened)
         yield KafkaLease(work)
     finally:
-        await finished(work.end())
+        await wait_uncancelled(work.end())

@@ -19,7 +19,7 @@ from confluent_kafka.admin import OffsetSpec
 from mqtui.brokers.kafka.bulk_admin import BulkAdminClient, OffsetAnswers
 from mqtui.brokers.kafka.connection import ANSWER, SOON, Connection, answer_of
 from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
-from mqtui.brokers.request_log import retried
+from mqtui.brokers.request_log import log_retry
 
 CHUNK = 500
 
@@ -63,7 +63,7 @@ def collect(admin: BulkAdminClient, places: Iterable[Place], spec: OffsetSpec, *
     found = _collect(admin, places, spec, committed=committed)
     forgotten = [place for place, answer in found.items() if isinstance(answer, KafkaError) and _leaderless(answer)]
     if forgotten:
-        retried("kafka", "a question for offsets", "librdkafka knows no leader of a topic that is there")
+        log_retry("kafka", "a question for offsets", "librdkafka knows no leader of a topic that is there")
         admin.list_topics(timeout=ANSWER)
         found.update(_collect(admin, forgotten, spec, committed=committed))
     return found

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from mqtui.brokers import tls
 from mqtui.brokers.kafka.declared import DECLARED
 from mqtui.brokers.port import Address
-from mqtui.brokers.tls import Tls
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
 
 Settings: TypeAlias = dict[str, str | int | float | bool]
@@ -62,9 +62,9 @@ def settings(address: Address, role: str) -> Settings:
         made["sasl.mechanism"] = "PLAIN"
         made["sasl.username"] = address.user
         made["sasl.password"] = address.secret
-    made |= _tls_settings(tls.of(address, "kafka+ssl"))
+    made |= _tls_settings(tls.from_address(address, "kafka+ssl"))
     for name, value in address.settings.items():
-        if name in tls.NAMES:
+        if name in tls.OPTION_NAMES:
             continue
         if name in FIXED:
             raise BadInput(f"The option {name} can't be set", "mqtui's guarantees depend on it.")
@@ -92,13 +92,13 @@ def require_login(address: Address) -> None:
         raise BadInput(f"sasl.mechanism={mechanism} wants a user, and the URL names none", "", hint)
 
 
-def tls_of(address: Address) -> Tls | None:
+def tls_of(address: Address) -> TlsSettings | None:
     """The TLS of an address by `tls.*` and by librdkafka's own names for the same; None where it has none.
 
     Raises:
-        BadInput: as `tls.of`.
+        BadInput: as `tls.from_address`.
     """
-    found, given = tls.of(address, "kafka+ssl"), address.settings
+    found, given = tls.from_address(address, "kafka+ssl"), address.settings
     if found is None:
         return None
     if own_certificate_elsewhere(given):
@@ -121,7 +121,7 @@ def own_certificate_elsewhere(options: Mapping[str, str]) -> bool:
     return any(name in options for name in ELSEWHERE)
 
 
-def _tls_settings(given: Tls | None) -> Settings:
+def _tls_settings(given: TlsSettings | None) -> Settings:
     """Librdkafka's properties for `tls.*`. It has none for the server's name: that is checked apart, by `Connection`,
     and librdkafka then checks the issuer alone.
     """

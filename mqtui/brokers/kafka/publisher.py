@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from mqtui.brokers.blocking import finished, fulfil, promised, start
+from mqtui.brokers.blocking import complete, new_future, start_thread, wait_uncancelled
 from mqtui.brokers.kafka.blame import BLAMELESS, Failure, blame, parts
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
@@ -112,7 +112,7 @@ class KafkaPublisher:
         self._limits: dict[str, TopicLimits] = {}
         self._known: set[str] = set()
         self._jobs: queue.SimpleQueue[tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None] = queue.SimpleQueue()
-        self._ended: Future[None] = promised()
+        self._ended: Future[None] = new_future()
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order. Cancelled on the way, the batch still goes out.
@@ -123,18 +123,18 @@ class KafkaPublisher:
         names = {topic_name(outgoing.target) for outgoing in batch} - self._known
         if names:
             await self._learn(sorted(names))
-        promise: Future[Sequence[Receipt]] = promised()
+        promise: Future[Sequence[Receipt]] = new_future()
         self._jobs.put((batch, promise))
-        return await finished(promise)
+        return await wait_uncancelled(promise)
 
     async def close(self) -> None:
         """Let the thread finish what it has."""
         self._jobs.put(None)
-        await finished(self._ended)
+        await wait_uncancelled(self._ended)
 
     def open(self) -> None:
         """Start the thread."""
-        start("publish", self._work)
+        start_thread("publish", self._work)
 
     async def _learn(self, names: Sequence[str]) -> None:
         for name in names:
@@ -145,7 +145,7 @@ class KafkaPublisher:
     def _work(self) -> None:
         while (job := self._next()) is not None:
             batch, promise = job
-            fulfil(promise, partial(self._sent, batch))
+            complete(promise, partial(self._sent, batch))
         self._ended.set_result(None)
 
     def _next(self) -> tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
-from mqtui.brokers.blocking import apart, finished
+from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
 from mqtui.brokers.kafka.connection import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of
 from mqtui.brokers.kafka.fencing import Hold
@@ -45,7 +45,9 @@ async def applied(connection: Connection, plan: Plan, step: Step) -> StepResult:
         case Unmark(source, run, offsets):
             topic = await describe(connection, topic_name(source))
             stamp = Stamp(plan.id, person(), plan.hash, here())
-            return await finished(apart("putback", lambda: _unmark(connection, topic, stamp, run, offsets)))
+            return await wait_uncancelled(
+                submit_to_thread("putback", lambda: _unmark(connection, topic, stamp, run, offsets))
+            )
         case _:
             raise Unsupported(f"Kafka does not do that: {type(step).__name__}")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from confluent_kafka.admin import OffsetSpec
 
-from mqtui.brokers.blocking import apart, awaited
+from mqtui.brokers.blocking import as_asyncio, submit_to_thread
 from mqtui.brokers.kafka.catalog import KafkaCatalog
 from mqtui.brokers.kafka.connection import Connection
 from mqtui.brokers.kafka.groups import KafkaGroups, Told
@@ -67,7 +67,7 @@ async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGro
     stable: Answers = {}
     if waiting:
         stable = await ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True)
-    return await awaited(apart("survey", lambda: asked.survey(catalog, stable)))
+    return await as_asyncio(submit_to_thread("survey", lambda: asked.survey(catalog, stable)))
 
 
 async def depths(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaException
 
-from mqtui.brokers.blocking import fulfil, promised, start
+from mqtui.brokers.blocking import complete, new_future, start_thread
 from mqtui.brokers.kafka.connection import Connection, log
 from mqtui.brokers.kafka.fencing import Hold
 from mqtui.brokers.kafka.letters import Letters
@@ -54,7 +54,7 @@ class Work:
         self._letters: Letters | None = None
         self._mover: Mover | None = None
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._ended: Future[None] = promised()
+        self._ended: Future[None] = new_future()
         self._broken: Exception | None = None
         """What went wrong while nobody was waiting, or why the broker is taken for gone."""
         self._given = 0
@@ -62,8 +62,8 @@ class Work:
 
     def begin(self) -> Future[None]:
         """Take hold of the source. Fails with Held, NotAuthorised and the like."""
-        opened: Future[None] = promised()
-        start("redrive", lambda: self._run(opened))
+        opened: Future[None] = new_future()
+        start_thread("redrive", lambda: self._run(opened))
         return opened
 
     def take(self, size: int) -> Future[list[Message]]:
@@ -105,15 +105,15 @@ class Work:
         return self._ended
 
     def _post(self, job: Callable[[], Result]) -> Future[Result]:
-        promise: Future[Result] = promised()
-        self._jobs.put(lambda: fulfil(promise, job))
+        promise: Future[Result] = new_future()
+        self._jobs.put(lambda: complete(promise, job))
         return promise
 
     def _run(self, opened: Future[None]) -> None:
-        fulfil(opened, self._open)
+        complete(opened, self._open)
         while (job := self._next()) is not None:
             job()
-        fulfil(self._ended, self._close)
+        complete(self._ended, self._close)
 
     def _open(self) -> None:
         terms = self._terms

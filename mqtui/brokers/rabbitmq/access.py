@@ -11,9 +11,8 @@ from typing import TypeVar
 import pika
 
 from mqtui.brokers.blocking import run_to_end_in_thread
-from mqtui.brokers.doors import Door
-from mqtui.brokers.opening import open_watched
 from mqtui.brokers.port import Address, CountsSeen
+from mqtui.brokers.protocol_probe import ProbeTarget, open_or_diagnose
 from mqtui.brokers.rabbitmq import channel as amqp
 from mqtui.brokers.rabbitmq.channel import Channel, Link
 from mqtui.brokers.rabbitmq.diagnosis import explained
@@ -21,7 +20,7 @@ from mqtui.brokers.rabbitmq.io_thread import IoThread
 from mqtui.brokers.rabbitmq.limits import version_of
 from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import HINT, Options, parameters, read
-from mqtui.brokers.request_log import timed
+from mqtui.brokers.request_log import log_request
 from mqtui.domain.errors import BrokerTrouble, NotAuthenticated, NotFound, TlsRefused, Unreachable, Unsupported
 from mqtui.domain.resource import name_bytes
 from mqtui.domain.span import Looks
@@ -126,10 +125,10 @@ class Access:
         """A connection to be closed by the caller; only on the I/O thread."""
         if not self._parameters:
             self._parameters = parameters(self.options)
-        places = [Door(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
+        places = [ProbeTarget(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
         try:
-            with timed("rabbitmq", lambda: "connecting by AMQP"):
-                link = await open_watched(amqp.connect(self._parameters, self.options.asked), places)
+            with log_request("rabbitmq", lambda: "connecting by AMQP"):
+                link = await open_or_diagnose(amqp.connect(self._parameters, self.options.asked), places)
         except (Unreachable, TlsRefused, NotAuthenticated) as error:
             raise await asyncio.to_thread(explained, error, places, self.options.mechanism) from error
         self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
@@ -141,7 +140,7 @@ class Access:
         async def there() -> Answer:
             channel = await self._shared_channel()
             try:
-                with timed("rabbitmq", lambda: "an AMQP question"):
+                with log_request("rabbitmq", lambda: "an AMQP question"):
                     return await work(channel)
             finally:
                 await channel.close()

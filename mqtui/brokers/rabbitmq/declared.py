@@ -5,9 +5,9 @@ Others' names: https://www.rabbitmq.com/docs/uri-query-parameters, pika's URLPar
 
 from __future__ import annotations
 
-from mqtui.brokers.options import LEFT_OUT, Foreign, Option, declared, milliseconds
+from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, declare_options, seconds_to_ms
 
-DECLARED = declared(
+DECLARED = declare_options(
     "RabbitMQ",
     (
         Option("management", "the management API: http://host:15672"),
@@ -16,22 +16,24 @@ DECLARED = declared(
         Option("timeout-ms", "how long connecting may take, 5000 by default"),
     ),
     {
-        "connection_timeout": Foreign("timeout-ms"),
-        "socket_timeout": Foreign("timeout-ms", milliseconds),
-        "timeout": Foreign("timeout-ms", milliseconds),
-        "auth_mechanism": Foreign("sasl.mechanism", str.upper),
-        "heartbeat_interval": Foreign("heartbeat"),
-        "channel_max": LEFT_OUT,
-        "frame_max": LEFT_OUT,
-        "locale": LEFT_OUT,
-        "connection_attempts": LEFT_OUT,
-        "retry_delay": LEFT_OUT,
-        "blocked_connection_timeout": LEFT_OUT,
-        "client_properties": LEFT_OUT,
-        "depth": LEFT_OUT,
-        "name": LEFT_OUT,
-        "ssl_options": Foreign(hint="amqps:// asks for TLS; its options are tls.ca, tls.cert, tls.key and tls.verify."),
-        "vhost": Foreign(hint="The path of the URL is the vhost: amqp://host/vhost."),
-        "virtual_host": Foreign(hint="The path of the URL is the vhost: amqp://host/vhost."),
+        "connection_timeout": ForeignOption("timeout-ms"),
+        "socket_timeout": ForeignOption("timeout-ms", seconds_to_ms),
+        "timeout": ForeignOption("timeout-ms", seconds_to_ms),
+        "auth_mechanism": ForeignOption("sasl.mechanism", str.upper),
+        "heartbeat_interval": ForeignOption("heartbeat"),
+        "channel_max": NOT_APPLICABLE,
+        "frame_max": NOT_APPLICABLE,
+        "locale": NOT_APPLICABLE,
+        "connection_attempts": NOT_APPLICABLE,
+        "retry_delay": NOT_APPLICABLE,
+        "blocked_connection_timeout": NOT_APPLICABLE,
+        "client_properties": NOT_APPLICABLE,
+        "depth": NOT_APPLICABLE,
+        "name": NOT_APPLICABLE,
+        "ssl_options": ForeignOption(
+            hint="amqps:// asks for TLS; its options are tls.ca, tls.cert, tls.key and tls.verify."
+        ),
+        "vhost": ForeignOption(hint="The path of the URL is the vhost: amqp://host/vhost."),
+        "virtual_host": ForeignOption(hint="The path of the URL is the vhost: amqp://host/vhost."),
     },
 )

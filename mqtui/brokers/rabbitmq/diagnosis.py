@@ -6,8 +6,8 @@ import struct
 from collections.abc import Sequence
 from contextlib import suppress
 
-from mqtui.brokers import doors
-from mqtui.brokers.doors import Door
+from mqtui.brokers import protocol_probe
+from mqtui.brokers.protocol_probe import ProbeTarget
 from mqtui.brokers.rabbitmq.errors import other_mechanism
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated
 
@@ -16,20 +16,20 @@ METHOD, CONNECTION_START = 1, struct.pack(">HH", 10, 10)
 LARGEST = 1 << 16
 
 
-def explained(error: CannotConnect, places: Sequence[Door], mechanism: str) -> MqtuiError:
+def explained(error: CannotConnect, places: Sequence[ProbeTarget], mechanism: str) -> MqtuiError:
     """The cause, if the ports tell one; else the error as it is. It blocks for some seconds."""
     if not isinstance(error, NotAuthenticated):
-        return doors.explain(places) or error
+        return protocol_probe.explain_failure(places) or error
     for door in places:
         offered = offered_mechanisms(door)
         if offered and mechanism not in offered:
-            return other_mechanism(door.shown, mechanism, offered)
+            return other_mechanism(door.host_port, mechanism, offered)
     return error
 
 
-def offered_mechanisms(door: Door) -> list[str]:
+def offered_mechanisms(door: ProbeTarget) -> list[str]:
     """The SASL mechanisms of a broker, from its Connection.Start; none where no such greeting comes."""
-    with suppress(OSError, struct.error), doors.conversation(door) as opened:
+    with suppress(OSError, struct.error), protocol_probe.open_socket(door) as opened:
         opened.sendall(HEADER)
         with opened.makefile("rb") as reply:
             sort, _, size = struct.unpack(">BHI", reply.read(7))

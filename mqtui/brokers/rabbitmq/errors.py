@@ -10,7 +10,7 @@ import httpx
 from pika import exceptions as pika_errors
 from pika.adapters.utils import connection_workflow as workflow
 
-from mqtui.brokers.options import setting
+from mqtui.brokers.options import hint_to_set
 from mqtui.domain.errors import (
     BrokerTrouble,
     MqtuiError,
@@ -74,7 +74,7 @@ def wrong_login(asked: Asked, said: str = "") -> NotAuthenticated:
 def other_mechanism(where: str, mechanism: str, offered: Sequence[str]) -> NotAuthenticated:
     """The broker takes logins in another way; `offered` are its ways, as far as they are known."""
     ours = [name for name in offered if name in MECHANISMS]
-    by = f"{setting({'sasl.mechanism': ours[0]})}." if ours else "mqtui has PLAIN and EXTERNAL."
+    by = f"{hint_to_set({'sasl.mechanism': ours[0]})}." if ours else "mqtui has PLAIN and EXTERNAL."
     more = " Its user is who the certificate of this client names (tls.cert)." if ours[:1] == ["EXTERNAL"] else ""
     return NotAuthenticated(
         f"{where} does not offer the mechanism {mechanism}",

@@ -14,11 +14,11 @@ from urllib.parse import quote, urlsplit
 import httpx
 import orjson
 
-from mqtui.brokers import doors
-from mqtui.brokers.doors import Door
+from mqtui.brokers import protocol_probe
+from mqtui.brokers.protocol_probe import ProbeTarget
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.options import HINT, Options
-from mqtui.brokers.request_log import timed
+from mqtui.brokers.request_log import log_request
 from mqtui.domain.errors import BrokerTrouble, MqtuiError, NotFound, Unsupported
 from mqtui.domain.resource import name_bytes
 
@@ -61,10 +61,10 @@ class Management:
             raise Unsupported(f"Without the management API there is no {what}", "", HINT)
         url = "/api/" + path.replace("{vhost}", encoded(self._options.vhost))
         try:
-            with timed("rabbitmq", lambda: f"GET {url}"):
+            with log_request("rabbitmq", lambda: f"GET {url}"):
                 response = await self._http().get(url, params=dict(parameters or {}))
         except httpx.HTTPError as error:
-            cause = await asyncio.to_thread(doors.explain, [self._door()]) if _no_talk(error) else None
+            cause = await asyncio.to_thread(protocol_probe.explain_failure, [self._door()]) if _no_talk(error) else None
             raise cause or errors.management(error, self._options.management) from error
         self.date = response.headers.get("date", self.date)
         if response.status_code == NOT_THERE and "{vhost}" in path:
@@ -160,10 +160,10 @@ class Management:
         if self._client is not None:
             await self._client.aclose()
 
-    def _door(self) -> Door:
+    def _door(self) -> ProbeTarget:
         parts = urlsplit(self._options.management)
         port = parts.port or (443 if parts.scheme == "https" else 80)
-        return Door(parts.hostname or "", port, "HTTP", self._options.management_tls)
+        return ProbeTarget(parts.hostname or "", port, "HTTP", self._options.management_tls)
 
     def _http(self) -> httpx.AsyncClient:
         if self._client is None:

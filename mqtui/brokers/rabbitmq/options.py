@@ -10,15 +10,15 @@ import pika
 from pika.credentials import ExternalCredentials
 
 from mqtui.brokers import tls
-from mqtui.brokers.doors import shown
-from mqtui.brokers.options import setting
+from mqtui.brokers.options import hint_to_set
 from mqtui.brokers.port import Address
+from mqtui.brokers.protocol_probe import format_host_port
 from mqtui.brokers.rabbitmq.declared import DECLARED
 from mqtui.brokers.rabbitmq.errors import GUEST, MECHANISMS, Asked
-from mqtui.brokers.tls import Tls
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
 
-HINT = f"{setting({'management': 'http://HOST:15672'})}."
+HINT = f"{hint_to_set({'management': 'http://HOST:15672'})}."
 """What to do where the management API would have been asked."""
 
 BLOCKED_TIMEOUT = 300.0
@@ -36,12 +36,12 @@ class Options:
     mechanism: str
     """PLAIN: user and password; EXTERNAL: the certificate of this client says who it is."""
 
-    tls: Tls | None
+    tls: TlsSettings | None
     management: str
     """The base URL of the management API, without a login; "" where none was given."""
 
     management_login: tuple[str, str] = field(repr=False)
-    management_tls: Tls | None
+    management_tls: TlsSettings | None
     heartbeat: int
     timeout: float
     prefix: str
@@ -50,7 +50,7 @@ class Options:
     @property
     def asked(self) -> Asked:
         """What a connection is asked of."""
-        return Asked(", ".join(shown(host, port) for host, port in self.hosts), self.vhost, self.user)
+        return Asked(", ".join(format_host_port(host, port) for host, port in self.hosts), self.vhost, self.user)
 
     @property
     def management_asked(self) -> Asked:
@@ -77,10 +77,10 @@ def read(address: Address) -> Options:
         user=user,
         secret=secret,
         mechanism=_mechanism(given.get("sasl.mechanism", "PLAIN")),
-        tls=None if secured and not address.tls else tls.of(address, "amqps"),
+        tls=None if secured and not address.tls else tls.from_address(address, "amqps"),
         management=management,
         management_login=login,
-        management_tls=tls.read(given) if secured else None,
+        management_tls=tls.from_options(given) if secured else None,
         heartbeat=_number("heartbeat", given.get("heartbeat", "60")),
         timeout=_number("timeout-ms", given.get("timeout-ms", "5000")) / 1000,
         prefix=address.prefix,

@@ -5,9 +5,9 @@ Others' names: redis-py's `from_url`, ioredis, Celery. `db` is the database numb
 
 from __future__ import annotations
 
-from mqtui.brokers.options import LEFT_OUT, Foreign, Option, declared, milliseconds
+from mqtui.brokers.options import NOT_APPLICABLE, ForeignOption, Option, declare_options, seconds_to_ms
 
-DECLARED = declared(
+DECLARED = declare_options(
     "Redis",
     (
         Option("service", "Sentinel: the name of the primary"),
@@ -20,23 +20,23 @@ DECLARED = declared(
         Option("scan-keys", "keys looked at in search of streams, 5000000 by default"),
     ),
     {
-        "socket_connect_timeout": Foreign("timeout-ms", milliseconds),
-        "connecttimeout": Foreign("timeout-ms"),
-        "socket_timeout": Foreign("reply-ms", milliseconds),
-        "service_name": Foreign("service"),
-        "master_name": Foreign("service"),
-        "ssl": Foreign(hint="rediss:// asks for TLS, redis:// for none."),
-        "protocol": LEFT_OUT,
-        "decode_responses": LEFT_OUT,
-        "encoding": LEFT_OUT,
-        "encoding_errors": LEFT_OUT,
-        "health_check_interval": LEFT_OUT,
-        "max_connections": LEFT_OUT,
-        "retry_on_timeout": LEFT_OUT,
-        "socket_keepalive": LEFT_OUT,
-        "client_name": LEFT_OUT,
-        "family": LEFT_OUT,
-        "allowusernameinuri": LEFT_OUT,
-        "virtual_host": Foreign(hint="The path of the URL is the database: redis://host/3."),
+        "socket_connect_timeout": ForeignOption("timeout-ms", seconds_to_ms),
+        "connecttimeout": ForeignOption("timeout-ms"),
+        "socket_timeout": ForeignOption("reply-ms", seconds_to_ms),
+        "service_name": ForeignOption("service"),
+        "master_name": ForeignOption("service"),
+        "ssl": ForeignOption(hint="rediss:// asks for TLS, redis:// for none."),
+        "protocol": NOT_APPLICABLE,
+        "decode_responses": NOT_APPLICABLE,
+        "encoding": NOT_APPLICABLE,
+        "encoding_errors": NOT_APPLICABLE,
+        "health_check_interval": NOT_APPLICABLE,
+        "max_connections": NOT_APPLICABLE,
+        "retry_on_timeout": NOT_APPLICABLE,
+        "socket_keepalive": NOT_APPLICABLE,
+        "client_name": NOT_APPLICABLE,
+        "family": NOT_APPLICABLE,
+        "allowusernameinuri": NOT_APPLICABLE,
+        "virtual_host": ForeignOption(hint="The path of the URL is the database: redis://host/3."),
     },
 )

@@ -18,7 +18,7 @@ from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, number, sure, text
 from mqtui.brokers.redis.slots import slot
 from mqtui.brokers.redis.wire import Command, Wire, primary_by, wire_to
-from mqtui.brokers.request_log import retried
+from mqtui.brokers.request_log import log_retry
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedOut, Unreachable
 
 Given = TypeVar("Given")
@@ -97,7 +97,7 @@ class Node:
         except RepliesLost as lost:
             if lost.late:
                 raise TimedOut("Redis did not answer in time", lost.title, "It is busy, or frozen.") from lost
-            retried("redis", "a question", lost.title)
+            log_retry("redis", "a question", lost.title)
             await self.close()
         try:
             async with self.borrowed() as wire:
@@ -370,7 +370,7 @@ async def patiently(question: Callable[[], Awaitable[Given]], seconds: float) ->
         except (Unreachable, BrokerTrouble) as error:
             if monotonic() > deadline:
                 raise
-            retried("redis", "a question", error.title)
+            log_retry("redis", "a question", error.title)
         await asyncio.sleep(PAUSE)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mqtui.brokers import tls
 from mqtui.brokers.address import Address
 from mqtui.brokers.redis.declared import DECLARED
-from mqtui.brokers.tls import Tls
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
 
 YES = {"yes": True, "true": True, "on": True, "1": True, "no": False, "false": False, "off": False, "0": False}
@@ -42,7 +42,7 @@ class Options:
     scan_keys: int = 5_000_000
     """Keys looked at in search of streams (`scan-keys`)."""
 
-    tls: Tls | None = None
+    tls: TlsSettings | None = None
     """What to trust and to show; None: no TLS."""
 
 
@@ -67,7 +67,7 @@ def read(address: Address) -> Options:
         reply=_seconds(given, "reply-ms", plain.reply),
         reconnect=_seconds(given, "reconnect-ms", plain.reconnect),
         scan_keys=_number("scan-keys", given.get("scan-keys", str(plain.scan_keys))),
-        tls=tls.of(address, f"rediss+{address.variant}" if address.variant else "rediss"),
+        tls=tls.from_address(address, f"rediss+{address.variant}" if address.variant else "rediss"),
     )
 
 

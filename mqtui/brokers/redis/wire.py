@@ -14,16 +14,15 @@ from redis.asyncio.connection import AbstractConnection, Connection, UnixDomainS
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from mqtui.brokers import doors
-from mqtui.brokers.doors import Door
-from mqtui.brokers.opening import open_watched
+from mqtui.brokers import protocol_probe
+from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Address
+from mqtui.brokers.protocol_probe import ProbeTarget, open_or_diagnose
 from mqtui.brokers.redis.errors import RepliesLost, not_connected
 from mqtui.brokers.redis.options import Options
 from mqtui.brokers.redis.replies import Answer, Reply, items, sure, text
-from mqtui.brokers.request_log import timed
-from mqtui.brokers.tls import Tls
-from mqtui.brokers.turns import Slices
+from mqtui.brokers.request_log import log_request
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused, Unreachable
 
 Command: TypeAlias = Sequence[bytes | str | int]
@@ -37,8 +36,8 @@ class Wire:
     broken.
     """
 
-    def __init__(self, connection: AbstractConnection, door: Door, options: Options) -> None:
-        self.where = door.shown if door.port else door.host
+    def __init__(self, connection: AbstractConnection, door: ProbeTarget, options: Options) -> None:
+        self.where = door.host_port if door.port else door.host
         self._door = door
         self._connection = connection
         self._patience = options.reply
@@ -54,9 +53,9 @@ class Wire:
         """
         connect: Callable[[], Awaitable[None]] = self._connection.connect
         try:
-            with timed("redis", lambda: f"connecting to {self.where}"):
+            with log_request("redis", lambda: f"connecting to {self.where}"):
                 async with asyncio.timeout(self._greeting):
-                    await open_watched(connect(), [self._door] if self._door.port else [])
+                    await open_or_diagnose(connect(), [self._door] if self._door.port else [])
         except (redis_errors.RedisError, TimeoutError) as error:
             await self.close()
             raise await self._explained(not_connected(error, self.where, int(self._connection.db or 0))) from error
@@ -69,7 +68,7 @@ class Wire:
         """The error with its cause, if the port itself tells it."""
         if not isinstance(error, Unreachable | TlsRefused) or not self._door.port:
             return error
-        return await asyncio.to_thread(doors.explain, [self._door]) or error
+        return await asyncio.to_thread(protocol_probe.explain_failure, [self._door]) or error
 
     @property
     def alive(self) -> bool:
@@ -92,11 +91,11 @@ class Wire:
         Raises:
             RepliesLost: the connection broke, or the replies did not come within `patience` seconds.
         """
-        with timed("redis", lambda: f"{_named(commands)} at {self.where}"):
+        with log_request("redis", lambda: f"{_named(commands)} at {self.where}"):
             return await self._piped(commands, patience)
 
     async def _piped(self, commands: Sequence[Command], patience: float | None) -> list[Answer]:
-        got, slices = list[Answer](), Slices()
+        got, slices = list[Answer](), TimeSlices()
         packed = [pack_command(cast("Any", tuple(command))) for command in commands]
         patience = (patience or self._patience) + sum(map(len, packed)) / SLOWEST
         try:
@@ -104,8 +103,8 @@ class Wire:
                 await self._connection.send_packed_command(packed, check_health=False)
                 for _ in commands:
                     got.append(await self._answer())
-                    if slices.over:
-                        await slices.rest()
+                    if slices.is_over:
+                        await slices.yield_to_loop()
         except (redis_errors.BusyLoadingError, redis_errors.AuthenticationError) as error:
             got.extend([error] * (len(commands) - len(got)))
         except (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.InvalidResponse) as error:
@@ -139,7 +138,7 @@ def _named(commands: Sequence[Command]) -> str:
 class TlsConnection(Connection):
     """A connection with the TLS of `tls.*`."""
 
-    def __init__(self, tls: Tls, **named: Any) -> None:
+    def __init__(self, tls: TlsSettings, **named: Any) -> None:
         super().__init__(**named)
         self._tls = tls
 
@@ -163,7 +162,7 @@ def wire_to(address: Address, options: Options, host: str, port: int, *, sentine
         "socket_read_size": READ_SIZE,
         "retry": Retry(NoBackoff(), 0),
     }
-    door = Door(host, port, "Redis", options.tls)
+    door = ProbeTarget(host, port, "Redis", options.tls)
     if address.variant == "unix":
         there = {name: value for name, value in named.items() if name not in ("host", "port")}
         return Wire(UnixDomainSocketConnection(path=host, **there), door, options)

@@ -12,8 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import Protocol
 
+from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch, Broker
-from mqtui.brokers.turns import Slices
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import Origin, describe, origin
 from mqtui.domain.errors import MqtuiError
@@ -125,10 +125,10 @@ class Aftermath:
 
     async def _match_early(self) -> None:
         """Letters that were heard before it was known where our copies lie."""
-        slices = Slices()
+        slices = TimeSlices()
         for (ref, place), named in list(self._early.items()):
-            if slices.over:
-                await slices.rest()
+            if slices.is_over:
+                await slices.yield_to_loop()
             if self.copies.holds(ref, place) and self._early.pop((ref, place), ""):
                 self._back[str(place)] = named if len(self._back) < SHOWN else ""
 

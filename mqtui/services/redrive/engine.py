@@ -10,8 +10,8 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 
+from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch, Convoy, Lease
-from mqtui.brokers.turns import Slices
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes, TakenOver
 from mqtui.domain.message import Message
@@ -142,10 +142,10 @@ class Walk:
         lost: list[tuple[Name, str]] = []
         named = [self._ledger.name(letter) for letter in batch]
         wanted = await self._wanted([letter for letter, name in zip(batch, named, strict=True) if not name.suspect])
-        chosen, slices = iter(wanted), Slices()
+        chosen, slices = iter(wanted), TimeSlices()
         for letter, name in zip(batch, named, strict=True):
-            if slices.over:
-                await slices.rest()
+            if slices.is_over:
+                await slices.yield_to_loop()
             if not name.suspect and not next(chosen):
                 rest.append(letter)
                 continue

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch, Broker
-from mqtui.brokers.turns import Slices
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
@@ -106,13 +106,13 @@ async def preview(
     broker: Broker, source: Source, selector: Selector, router: Router, limit: int | None, homecoming: Homecoming
 ) -> Preview:
     """Read all letters of a source and count where the chosen ones go."""
-    found, slices = Preview(), Slices()
+    found, slices = Preview(), TimeSlices()
     async for batch in unhandled(broker, source):
         most = None if limit is None else limit - found.chosen
         for letter, wanted in zip(batch, await selector.select(batch, most), strict=True):
             found.seen += 1
-            if slices.over:
-                await slices.rest()
+            if slices.is_over:
+                await slices.yield_to_loop()
             if wanted:
                 way = router.route(letter)
                 found.note(letter, way, router.doubt(letter, way))

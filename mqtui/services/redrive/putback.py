@@ -16,7 +16,7 @@ from time import time
 import msgspec
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.brokers.bound import BoundWriter
+from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import Held, NotFound, Refused
@@ -235,13 +235,13 @@ def only_marks(planned: Plan) -> bool:
     return isinstance(planned.steps[0], Unmark)
 
 
-async def _unmark(writer: BoundWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
+async def _unmark(writer: RestrictedWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
     done = await writer.apply(back.plan.steps[0])
     ledger.add(Outcome.MOVED, done.done)
     await keeper.moved(back.names)
 
 
-async def _publish(session: Session, writer: BoundWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
+async def _publish(session: Session, writer: RestrictedWriter, back: PutBack, keeper: Keeper, ledger: Ledger) -> None:
     """Publish the letters in chunks. One whose fate is unknown stays open in the journal."""
     chunks = _chunks(session, back)
     async with writer.publisher() as publisher:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import Broker, TracesMoves
+from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message, Position
 from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Source, Stored, Terms, Transfer
@@ -79,7 +79,7 @@ def _position(kind: BrokerKind, mark: Mark) -> Position | None:
 
 
 async def settle(
-    writer: BoundWriter,
+    writer: RestrictedWriter,
     router: Router,
     ledger: Ledger,
     keeper: Keeper,
@@ -133,7 +133,7 @@ def _kept(keeper: Keeper, names: Collection[str]) -> dict[str, Message]:
 
 
 async def _restore(
-    writer: BoundWriter,
+    writer: RestrictedWriter,
     router: Router,
     ledger: Ledger,
     keeper: Keeper,

@@ -13,8 +13,8 @@ from time import time
 import msgspec
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.brokers.bound import BoundWriter
 from mqtui.brokers.port import EndsEarly, Lease
+from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Lanes
 from mqtui.domain.errors import StorageFailed
@@ -229,7 +229,7 @@ class Run:
         )
         await self._keeper.begin(record, [each.policy for each in (session, self.remote) if each is not None])
 
-    async def _walk(self, writer: BoundWriter, remote: BoundWriter | None) -> None:
+    async def _walk(self, writer: RestrictedWriter, remote: RestrictedWriter | None) -> None:
         planned, order = self.planned, self.planned.order
         target_kind = (self.remote or self.session).broker.kind
         stamps = Stamps(target_kind, planned.plan.id, operator(), now())
@@ -269,7 +269,13 @@ class Run:
         return Router(planned.order, kind, self._conventions, stamps, targets, risks, alive_at)
 
     async def _in_stages(
-        self, writer: BoundWriter, remote: BoundWriter | None, router: Router, lanes: Lanes | None, *, suspicious: bool
+        self,
+        writer: RestrictedWriter,
+        remote: RestrictedWriter | None,
+        router: Router,
+        lanes: Lanes | None,
+        *,
+        suspicious: bool,
     ) -> None:
         """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
         watcher = self.aftermath.copies if self.stages.watched else None
@@ -326,14 +332,14 @@ class Run:
         self.verdict = verdict
         self._progress(self.ledger)
 
-    async def _prepare(self, writer: BoundWriter) -> None:
+    async def _prepare(self, writer: RestrictedWriter) -> None:
         """The plan's steps that come before the letters, such as the state topic."""
         for step in self.planned.plan.steps:
             if isinstance(step, CreateStateTopic):
                 await writer.apply(step)
 
     async def _mover(
-        self, stack: AsyncExitStack, lease: Lease, remote: BoundWriter | None, target_kind: BrokerKind
+        self, stack: AsyncExitStack, lease: Lease, remote: RestrictedWriter | None, target_kind: BrokerKind
     ) -> Mover:
         if self.planned.order.verb is Verb.DISCARD:
             return Nowhere(lease)

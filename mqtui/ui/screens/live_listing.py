@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import TypeVar
 
-from mqtui.brokers.turns import give_way
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.screens.listing import Listing, not_read
 from mqtui.ui.workbench import Desk
 
@@ -55,7 +55,7 @@ class LiveListing(Listing[Item]):
                 rows: list[Item] = []
                 for part in self.slices():
                     rows += part
-                    await give_way()
+                    await yield_to_loop()
                 await self.table.show_in_slices(rows)
                 if not self.stands:
                     return

@@ -145,7 +145,7 @@ class PutBackPlace(Place):
         return "put back" if action.id == "nav.open" else super().title_of(action)
 
     @does("nav.open")
-    def start(self) -> None:
+    def start_thread(self) -> None:
         """Ask for the name where the profile is protected, then put back."""
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 

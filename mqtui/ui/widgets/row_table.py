@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from mqtui.brokers.turns import give_way
+from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.columns import Sideways
 from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
@@ -91,7 +91,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             turn = self.lines.turn
             for arranged in self.lines.arranging(rows):
                 if arranged is None:
-                    await give_way()
+                    await yield_to_loop()
                 elif turn == self.lines.turn:
                     self._change(partial(self.lines.put, arranged), self._here)
                     return

@@ -1,4 +1,4 @@
-"""What a plan was granted, and nothing else: writer, publisher and leases that refuse what it does not name."""
+"""A writer, publisher and lease restricted to one plan: whatever the plan does not name is refused."""
 
 from __future__ import annotations
 
@@ -27,61 +27,61 @@ from mqtui.domain.resource import Ref
 DONE = "done"
 
 
-class BoundWriter:
-    """A writer that refuses what its plan does not name, so a permit can't be spent on something else."""
+class RestrictedWriter:
+    """A writer that refuses everything its plan does not name, so that a write permit is good for that plan only."""
 
     def __init__(self, writer: Writer, plan: Plan) -> None:
         self._writer = writer
         self._plan = plan
         self.result = DONE
-        """What the audit says at the end; the service writes it."""
+        """The outcome for the audit log; the service sets it."""
 
-    def broken(self, why: str) -> str:
-        """What the audit says of a write that an error ended: what was done until then, and the error."""
+    def result_after_error(self, why: str) -> str:
+        """The outcome for the audit log after an error: what was done before it, and the error."""
         return why if self.result == DONE else f"{self.result}; {why}"
 
     @asynccontextmanager
     async def publisher(self) -> AsyncIterator[Publisher]:
-        """Publishing to the plan's targets."""
+        """A publisher to the plan's targets."""
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Send))
         async with self._writer.publisher() as publisher:
-            yield BoundPublisher(publisher, targets)
+            yield RestrictedPublisher(publisher, targets)
 
     @asynccontextmanager
     async def lease(self, source: Source, terms: Terms) -> AsyncIterator[Lease]:
-        """Taking letters from the plan's source, for the plan's targets."""
+        """A lease on the plan's source that moves letters to the plan's targets."""
         if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not take letters from {source.ref}")
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
         removes = any(isinstance(step, Remove) for step in self._plan.steps)
         async with self._writer.lease(source, terms) as lease:
-            bound: type[BoundLease] = BoundConvoy if isinstance(lease, Convoy) else BoundLease
+            restricted: type[RestrictedLease] = RestrictedConvoy if isinstance(lease, Convoy) else RestrictedLease
             if isinstance(lease, ClaimsLetters):
-                bound = BoundClaimingLease
+                restricted = RestrictedClaimingLease
             if isinstance(lease, StoresFirst):
-                bound = BoundStoringLease
-            yield bound(lease, targets, removes=removes)
+                restricted = RestrictedStoringLease
+            yield restricted(lease, targets, removes=removes)
 
     def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
-        """The paid look the plan names."""
+        """Peek at a queue, which uses up deliveries: at most as many messages as the plan says."""
         if not any(isinstance(step, Borrow) and step.queue == ref and count <= step.count for step in self._plan.steps):
             raise Refused(f"The plan does not look at {counted(count, 'message')} of {ref}")
         return self._writer.borrow(ref, count)
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
-        """Hearing what comes to the plan's source."""
+        """Letters that arrive at the plan's source."""
         if not any(isinstance(step, Take | Listen) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not listen to {source.ref}")
         return self._writer.listen(source)
 
     async def apply(self, step: Step) -> StepResult:
-        """One of the plan's own steps."""
+        """Apply one of the plan's steps."""
         if not any(step is known or step == known for known in self._plan.steps):
             raise Refused("The plan does not have that step")
         return await self._writer.apply(step)
 
 
-class BoundPublisher:
+class RestrictedPublisher:
     """A publisher that sends to the plan's targets only."""
 
     def __init__(self, publisher: Publisher, targets: frozenset[Ref]) -> None:
@@ -90,11 +90,11 @@ class BoundPublisher:
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         """One receipt a message, in order."""
-        only(self._targets, {outgoing.target for outgoing in batch})
+        require_targets(self._targets, {outgoing.target for outgoing in batch})
         return await self._publisher.send(batch)
 
 
-class BoundLease:
+class RestrictedLease:
     """A lease that moves to the plan's targets only, and removes only where the plan says so."""
 
     def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
@@ -104,53 +104,53 @@ class BoundLease:
 
     @property
     def end_reason(self) -> str:
-        """As the lease's own; "" where it has none."""
+        """As `EndsEarly.end_reason`; "" where the lease has none."""
         return self._lease.end_reason if isinstance(self._lease, EndsEarly) else ""
 
     def batches(self, size: int) -> AsyncIterator[Batch]:
-        """As the lease's own."""
+        """As `Lease.batches`."""
         return self._lease.batches(size)
 
     async def drain(self) -> None:
-        """As the lease's own."""
+        """As `Lease.drain`."""
         await self._lease.drain()
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """As the lease's own, for the plan's targets."""
-        only(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
+        """As `Lease.move`, to the plan's targets."""
+        require_targets(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
         return await self._lease.move(batch)
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
-        """As the lease's own, where the plan removes."""
+        """As `Lease.settle`, if the plan removes letters."""
         if not self._removes:
             raise Refused("The plan does not remove letters without storing them")
         return await self._lease.settle(letters)
 
     async def keep(self, letters: Batch) -> None:
-        """As the lease's own."""
+        """As `Lease.keep`."""
         await self._lease.keep(letters)
 
 
-class BoundClaimingLease(BoundLease):
-    """The same for a lease that claims letters before they are stored elsewhere."""
+class RestrictedClaimingLease(RestrictedLease):
+    """A restricted lease that claims letters before they are stored at another broker."""
 
     async def claim(self, letters: Batch) -> Sequence[LetterClaim]:
-        """As the lease's own."""
+        """As `ClaimsLetters.claim`."""
         assert isinstance(self._lease, ClaimsLetters)
         return await self._lease.claim(letters)
 
 
-class BoundStoringLease(BoundLease):
-    """The same for a lease that stores first: it also removes what it has stored."""
+class RestrictedStoringLease(RestrictedLease):
+    """A restricted lease that stores letters first: it may also remove those that it has stored."""
 
     def __init__(self, lease: Lease, targets: frozenset[Ref], *, removes: bool) -> None:
         super().__init__(lease, targets, removes=removes)
         self._stored: set[Position] = set()
 
     async def store(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """As the lease's own, for the plan's targets."""
+        """As `StoresFirst.store`, to the plan's targets."""
         assert isinstance(self._lease, StoresFirst)
-        only(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
+        require_targets(self._targets, set({id(transfer.target): transfer.target for transfer in batch}.values()))
         receipts = await self._lease.store(batch)
         self._stored.update(
             transfer.letter.position
@@ -160,7 +160,7 @@ class BoundStoringLease(BoundLease):
         return receipts
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
-        """As the lease's own, for letters that were stored, and where the plan removes."""
+        """As `Lease.settle`, for letters that were stored here or if the plan removes letters."""
         positions = {letter.position for letter in letters}
         if not positions <= self._stored:
             return await super().settle(letters)
@@ -168,16 +168,16 @@ class BoundStoringLease(BoundLease):
         return await self._lease.settle(letters)
 
 
-class BoundConvoy(BoundLease):
-    """The same for a lease that carries letters unseen."""
+class RestrictedConvoy(RestrictedLease):
+    """A restricted lease that moves letters in bulk."""
 
     def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
-        """As the lease's own."""
+        """As `Convoy.loads`."""
         return self._convoy.loads(size, lanes)
 
     async def carry(self, load: Load) -> Carried:
-        """As the lease's own, for the plan's targets."""
-        only(self._targets, {lane.target for lane in load.lanes})
+        """As `Convoy.carry`, to the plan's targets."""
+        require_targets(self._targets, {lane.target for lane in load.lanes})
         return await self._convoy.carry(load)
 
     @property
@@ -186,11 +186,11 @@ class BoundConvoy(BoundLease):
         return self._lease
 
 
-def only(allowed: frozenset[Ref], wanted: set[Ref]) -> None:
-    """Let through what the plan names.
+def require_targets(allowed: frozenset[Ref], wanted: set[Ref]) -> None:
+    """Check that only allowed targets are wanted.
 
     Raises:
-        Refused: something else is wanted.
+        Refused: another target is wanted.
     """
     for ref in wanted - allowed:
         raise Refused(f"The plan does not write to {ref}")

@@ -1,4 +1,4 @@
-"""Why a server's certificate is refused, in words: its name, its time or its issuer."""
+"""Errors of certificate verification that say what is wrong: the host name, the validity period or the issuer."""
 
 from __future__ import annotations
 
@@ -8,49 +8,51 @@ from datetime import UTC, datetime
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from mqtui.brokers.options import setting
-from mqtui.brokers.tls import Tls
+from mqtui.brokers.options import hint_to_set
+from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import TlsRefused
 
-# Numbers of OpenSSL's x509_vfy.h.
+# X509_V_ERR_* of OpenSSL's x509_vfy.h.
 NOT_YET_VALID, EXPIRED = 9, 10
 UNKNOWN_ISSUER = frozenset({2, 18, 19, 20, 21})
-OTHER_NAME = frozenset({62, 64})
-MOST_NAMES = 5
+WRONG_NAME = frozenset({62, 64})
+MAX_NAMES = 5
 
 
-def refused_certificate(
-    where: str, host: str, tls: Tls, error: ssl.SSLCertVerificationError, der: bytes | None
+def certificate_error(
+    where: str, host: str, tls: TlsSettings, error: ssl.SSLCertVerificationError, der: bytes | None
 ) -> TlsRefused:
-    """The error of a refused certificate; `der` is the certificate, as far as it could be had."""
+    """The error of a certificate that failed verification; `der` is the certificate, None where it is not known."""
     found = x509.load_der_x509_certificate(der) if der else None
-    if error.verify_code in OTHER_NAME:
-        return _other_name(where, tls.server_name or host, _names(found) if found else [])
+    if error.verify_code in WRONG_NAME:
+        return _wrong_name(where, tls.server_name or host, _alternative_names(found) if found else [])
     if error.verify_code in (EXPIRED, NOT_YET_VALID):
-        return _other_time(where, found, error)
+        return _outside_validity(where, found, error)
     if error.verify_code in UNKNOWN_ISSUER:
         by = f"issued by {found.issuer.rfc4514_string()}; " if found else ""
         trusted = f"the authorities of {tls.ca}" if tls.ca else "this system's authorities"
         return TlsRefused(
             f"The issuer of the certificate of {where} is not known",
             f"{by}{trusted} do not vouch for it ({error.verify_message})",
-            f"{setting({'tls.ca': 'FILE'})}: a PEM file with the certificate of its issuer.",
+            f"{hint_to_set({'tls.ca': 'FILE'})}: a PEM file with the certificate of its issuer.",
         )
     return TlsRefused(
         f"The certificate of {where} is refused", error.verify_message, "See tls.ca, tls.server-name and tls.verify."
     )
 
 
-def _other_name(where: str, asked: str, names: list[str]) -> TlsRefused:
-    has = f"It is for {', '.join(names[:MOST_NAMES])}" if names else "It names no host"
-    has += f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+def _wrong_name(where: str, asked: str, names: list[str]) -> TlsRefused:
+    has = f"It is for {', '.join(names[:MAX_NAMES])}" if names else "It names no host"
+    has += f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     right = (
-        f"{setting({'tls.server-name': names[0]})}, if this is the right server." if names else "See tls.server-name."
+        f"{hint_to_set({'tls.server-name': names[0]})}, if this is the right server."
+        if names
+        else "See tls.server-name."
     )
     return TlsRefused(f"The certificate of {where} has another name", f"{has}, not for {asked}.", right)
 
 
-def _other_time(where: str, found: x509.Certificate | None, error: ssl.SSLCertVerificationError) -> TlsRefused:
+def _outside_validity(where: str, found: x509.Certificate | None, error: ssl.SSLCertVerificationError) -> TlsRefused:
     if error.verify_code == NOT_YET_VALID:
         since = f"It begins on {found.not_valid_before_utc:%Y-%m-%d %H:%M} UTC." if found else error.verify_message
         return TlsRefused(f"The certificate of {where} is not valid yet", since, "Is this machine's clock right?")
@@ -63,8 +65,8 @@ def _other_time(where: str, found: x509.Certificate | None, error: ssl.SSLCertVe
     )
 
 
-def _names(found: x509.Certificate) -> list[str]:
-    """Host names and addresses of a certificate, those of DNS first."""
+def _alternative_names(found: x509.Certificate) -> list[str]:
+    """The subject alternative names of a certificate: host names, then IP addresses."""
     try:
         more = found.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
     except (x509.ExtensionNotFound, ValueError):
