@@ -17,7 +17,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
 
 if TYPE_CHECKING:
-    from mqtui.ui.supply import Supply
+    from mqtui.ui.session.demo_brokers import DemoBrokers
 
 FRAMES = "120"
 """Paints a second at most: a key waits half as long for its paint as with Textual's own 60."""
@@ -32,7 +32,7 @@ def console(*, target: str, resource: str) -> None:
         sys.exit(show(target, resource))
 
 
-def show(target: str = "", resource: str = "", supply: Supply | None = None) -> int:
+def show(target: str = "", resource: str = "", supply: DemoBrokers | None = None) -> int:
     """Run the console until it is left.
 
     Raises:
@@ -48,7 +48,7 @@ def show(target: str = "", resource: str = "", supply: Supply | None = None) -> 
 
     with contextlib.ExitStack() as stack:
 
-        def demo() -> Supply:
+        def demo() -> DemoBrokers:
             from mqtui.cli.demo_supply import DemoSupply
 
             return stack.enter_context(DemoSupply([kind.value for kind in BrokerKind]))

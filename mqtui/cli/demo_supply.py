@@ -14,7 +14,7 @@ from mqtui.demo.session import DemoSession
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import vault
 from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
-from mqtui.ui.supply import Brought
+from mqtui.ui.session.demo_brokers import BrokerEvent
 
 BUNDLE_KEY = "MQTUI_BUNDLE_KEY"
 
@@ -27,7 +27,7 @@ class DemoSupply:
     def __init__(self, kinds: Sequence[str]) -> None:
         self._session = DemoSession(kinds, progress=self._progress)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._queue: asyncio.Queue[Brought | None] = asyncio.Queue()
+        self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
 
     def __enter__(self) -> Self:
         if not os.environ.get(BUNDLE_KEY) and not _has_keyring():
@@ -40,7 +40,7 @@ class DemoSupply:
     ) -> None:
         self._session.__exit__(kind, error, trace)
 
-    async def news(self) -> AsyncIterator[Brought]:
+    async def news(self) -> AsyncIterator[BrokerEvent]:
         """What the servers do, and each broker when it is up."""
         self._loop = asyncio.get_running_loop()
         threading.Thread(target=self._open, name="demo", daemon=True).start()
@@ -52,19 +52,19 @@ class DemoSupply:
             kind = BrokerKind(opened.kind)
             if opened.url is None:
                 trouble = ". ".join(part for part in (opened.trouble, opened.remedy) if part)
-                self._tell(Brought(kind, trouble=trouble))
+                self._tell(BrokerEvent(kind, trouble=trouble))
             else:
-                self._tell(Brought(kind, url=opened.url))
+                self._tell(BrokerEvent(kind, url=opened.url))
         self._tell(None)
 
     def _progress(self, news: Progress) -> None:
         stage = news.stage
         if stage == "downloading":
-            self._tell(Brought(BrokerKind(news.server), f"{news.done / 1e6:.1f} MB, {news.rate / 1e6:.1f} MB/s"))
+            self._tell(BrokerEvent(BrokerKind(news.server), f"{news.done / 1e6:.1f} MB, {news.rate / 1e6:.1f} MB/s"))
         elif stage != "ready":
-            self._tell(Brought(BrokerKind(news.server), stage))
+            self._tell(BrokerEvent(BrokerKind(news.server), stage))
 
-    def _tell(self, brought: Brought | None) -> None:
+    def _tell(self, brought: BrokerEvent | None) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._queue.put_nowait, brought)
 

@@ -23,23 +23,24 @@ from mqtui.profiles.presence import any_profile
 from mqtui.state.log import log_file
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
-from mqtui.ui import keymap, theme, ways
-from mqtui.ui.coach import Coach
-from mqtui.ui.garbage import Garbage
+from mqtui.ui import keymap, theme
 from mqtui.ui.glyphs import Glyphs, wanted
-from mqtui.ui.habits import Habits
 from mqtui.ui.hangup import terminal_is_gone
-from mqtui.ui.screens.notes_toast import Toasts
-from mqtui.ui.screens.place import Place
-from mqtui.ui.trail import Trail
-from mqtui.ui.typed_keys import TypedKeys
-from mqtui.ui.widgets.scroll import draw_scrollbars
-from mqtui.ui.workbench import Desk, Workbench
+from mqtui.ui.key_queue import KeyQueue
+from mqtui.ui.navigation import global_actions
+from mqtui.ui.navigation.history import ScreenHistory
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.overlays.toasts import Toasts
+from mqtui.ui.session.demo_tour import DemoTour
+from mqtui.ui.session.gc_scheduler import GcScheduler
+from mqtui.ui.session.sessions import BrokerSession, SessionRegistry
+from mqtui.ui.session.ui_state import SavedUiState
+from mqtui.ui.widgets.scrollbar import draw_scrollbars
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
-    from mqtui.ui.openings import Openings
-    from mqtui.ui.supply import Supply
+    from mqtui.ui.navigation.navigator import Navigator
+    from mqtui.ui.session.demo_brokers import DemoBrokers
 
 FIRST_TICK = 0.25
 """The same while what is shown is a first look: names, then figures, then letters."""
@@ -65,14 +66,14 @@ class Console(App[None], inherit_bindings=False):
         *,
         adapters: Connect | None = None,
         ascii_only: bool = False,
-        supply: Supply | None = None,
-        demo: Callable[[], Supply] | None = None,
+        supply: DemoBrokers | None = None,
+        demo: Callable[[], DemoBrokers] | None = None,
     ) -> None:
         self.themes = theme.load()
         super().__init__()
         for each in self.themes.known.values():
             self.register_theme(each.textual())
-        self.habits = Habits(self)
+        self.habits = SavedUiState(self)
         self.set_reactive(Console.theme, self.habits.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
@@ -85,18 +86,18 @@ class Console(App[None], inherit_bindings=False):
         self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.bench = Workbench(self.figures_changed, self._shows_members, adapters)
-        self.trail = Trail(self)
+        self.bench = SessionRegistry(self.figures_changed, self._shows_members, adapters)
+        self.trail = ScreenHistory(self)
         self.toasts = Toasts(self)
-        self.coach = Coach()
+        self.coach = DemoTour()
         self.target = ""
         """The target whose session is shown; "" at home."""
 
-        self.garbage = Garbage()
+        self.garbage = GcScheduler()
         self.ended_by: MqtuiError | None = None
         """The mistake of ours that ended the console, once it has ended."""
 
-        self.note_key_press = TypedKeys(self, super().on_event)
+        self.key_queue = KeyQueue(self, super().on_event)
         self._fresh = False
         self._drawn = 0.0
         """When rows were drawn; an empty list makes no row wait."""
@@ -124,7 +125,7 @@ class Console(App[None], inherit_bindings=False):
         if (log := log_file()) is not None:
             self.bench.note(f"the log is {log}")
         self.set_interval(TICK, self._tick, name="figures")
-        self._ways = ways.ways(self)
+        self._ways = global_actions.ways(self)
         self.call_later(self._ways["start"])
 
     async def on_unmount(self) -> None:
@@ -138,9 +139,9 @@ class Console(App[None], inherit_bindings=False):
             self.place.on_worker_state_changed(event)
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> ConsoleScreen | None:
         """The place that is shown; None before the first and after the last."""
-        return self.screen if self.screen_stack and isinstance(self.screen, Place) else None
+        return self.screen if self.screen_stack and isinstance(self.screen, ConsoleScreen) else None
 
     def _shows_members(self) -> bool:
         """Whether the place that is shown has members of groups in it."""
@@ -172,19 +173,19 @@ class Console(App[None], inherit_bindings=False):
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.garbage.touched()
             LOOP_YIELDER.note_key_press()
-            await self.note_key_press.take(event)
+            await self.key_queue.take(event)
         else:
             await super().on_event(event)
 
-    async def on_typed_keys_answered(self, event: TypedKeys.Answered) -> None:
+    async def on_key_queue_answered(self, event: KeyQueue.Answered) -> None:
         """The key before was answered."""
         event.stop()
-        await self.note_key_press.answered()
+        await self.key_queue.answered()
 
     # -- what is shown
 
     @property
-    def desks(self) -> list[Desk]:
+    def desks(self) -> list[BrokerSession]:
         """The open brokers of the session that is shown; at home all of them."""
         return self.bench.of(self.target) if self.target else list(self.bench.desks.values())
 
@@ -199,23 +200,23 @@ class Console(App[None], inherit_bindings=False):
     # -- going
 
     @cached_property
-    def go(self) -> Openings:
+    def go(self) -> Navigator:
         """The ways into places that need something."""
-        from mqtui.ui.openings import Openings
+        from mqtui.ui.navigation.navigator import Navigator
 
-        return Openings(self)
+        return Navigator(self)
 
     async def home(self) -> None:
         """All profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(ways.place("home" if any_profile() else "start")())
+        await self.show(global_actions.place("home" if any_profile() else "start")())
 
     async def enter(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
         """The session of a target; each broker opens by itself. `url` is what is opened, where it is not the target."""
         self.bench.open(target, kinds, url)
         self.target = target
         self.habits.use(target)
-        await self.show(ways.place("nav.view_1")())
+        await self.show(global_actions.place("nav.view_1")())
 
     async def enter_target(self, target: str) -> None:
         """The session of a profile or a URL; `target` is then its name, without a secret."""
@@ -228,11 +229,11 @@ class Console(App[None], inherit_bindings=False):
         else:
             await self.enter(target, kinds)
 
-    async def show(self, place: Place) -> None:
+    async def show(self, place: ConsoleScreen) -> None:
         """Go to a place; the one before is kept as it is."""
         await self.trail.forward(place)
 
-    async def instead(self, place: Place) -> None:
+    async def instead(self, place: ConsoleScreen) -> None:
         """Go to a place that takes the place of this one: back leads past it."""
         await self.switch_screen(place)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.architecture.house import PACKAGE, modules, shown
 
 PRINTING = {"echo", "secho", "print", "print_exception"}
-MAKES_LINES = {"mqtui/ui/widgets/tones.py"}
+MAKES_LINES = {"mqtui/ui/widgets/theme_styles.py"}
 WRITES_LINES = {
     "mqtui/cli/output.py",
     "mqtui/cli/__init__.py",  # click's own help

@@ -19,7 +19,7 @@ from mqtui.domain.topology import Destination
 from mqtui.services.browse import destinations
 from mqtui.services.session import opened
 from mqtui.services.watch import Seen
-from mqtui.ui.render.destinations import lines_of
+from mqtui.ui.render.destinations.destinations import lines_of
 from tests.cli.conftest import Shop
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually

@@ -25,7 +25,7 @@ from textual.widget import Widget
 from mqtui.domain.resource import BrokerKind
 from mqtui.services import watch
 from mqtui.ui import app
-from mqtui.ui.supply import Brought
+from mqtui.ui.session.demo_brokers import BrokerEvent
 from tests.perf.engine import own_desk
 from tests.perf.keys import ROOT
 from tests.ui.driver import User, at_console
@@ -33,7 +33,13 @@ from tests.ui.driver import User, at_console
 TICK = 0.05
 """Seconds between ticks, instead of half a second."""
 
-WALK = (("2", "GroupsPlace"), ("3", "RadarPlace"), ("5", "RunsPlace"), ("6", "AuditPlace"), ("1", "DestinationsPlace"))
+WALK = (
+    ("2", "GroupsScreen"),
+    ("3", "DeadLetterOverviewScreen"),
+    ("5", "RunsScreen"),
+    ("6", "AuditScreen"),
+    ("1", "DestinationsScreen"),
+)
 ROUND = 50
 """Ticks between two walks through the views."""
 
@@ -77,10 +83,10 @@ class Running:
     urls: Mapping[str, str]
     name: str = "shop"
 
-    async def news(self) -> AsyncIterator[Brought]:
+    async def news(self) -> AsyncIterator[BrokerEvent]:
         """All of them at once."""
         for kind, url in self.urls.items():
-            yield Brought(BrokerKind(kind), url=url)
+            yield BrokerEvent(BrokerKind(kind), url=url)
 
 
 @contextmanager
@@ -126,7 +132,7 @@ async def measured(urls: Mapping[str, str], count: int, settled: int) -> Growth:
     console._tick = counted  # type: ignore[method-assign]
     console.bench._changed = looked
     async with at_console(console) as user:
-        await user.is_at("DestinationsPlace").until(lambda: len(user.rows) > 1, "has rows", 60)
+        await user.is_at("DestinationsScreen").until(lambda: len(user.rows) > 1, "has rows", 60)
         first: Sight | None = None
         while ticks < count:
             await _walk(user)

@@ -32,8 +32,8 @@ from mqtui.domain.topology import Destination, Page
 from mqtui.services.browse import find, find_target
 from mqtui.services.group_names import find_groups
 from mqtui.services.redrive.order import Order
-from mqtui.ui import goto
-from mqtui.ui.render.audit_command import command_of
+from mqtui.ui.navigation import goto
+from mqtui.ui.render.command_line import command_of
 
 EXAMPLES = int(os.environ.get("MQTUI_EXAMPLES", "300"))
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
@@ -183,7 +183,7 @@ def test_what_go_to_writes_leads_back(url: bool) -> None:
             "rabbitmq": "amqp://u:p@h:1/%2F?management=http://h:2",
             "redis": "redis://h:1/0",
         }[there.kind]
-        known = [goto.Known(target if url else "shop", there.kind, ref, ("h", "h:1")) for ref in there.there]
+        known = [goto.KnownResource(target if url else "shop", there.kind, ref, ("h", "h:1")) for ref in there.there]
         for each in known:
             texts = [goto.reference(each.target, each.ref)]
             if not url:
@@ -191,7 +191,7 @@ def test_what_go_to_writes_leads_back(url: bool) -> None:
             for text in texts:
                 assert text.isprintable(), text
                 goal = goto.parse(text, NOW, PROFILES)
-                assert isinstance(goal, goto.Thing), (text, each.ref, goal)
+                assert isinstance(goal, goto.ResourceTarget), (text, each.ref, goal)
                 spots = goto.resolve(goal, known, "shop")
                 assert each in [spot.known for spot in spots if spot.at is None], (text, each.ref, spots)
                 several += len(spots) > 1
@@ -201,9 +201,9 @@ def test_what_go_to_writes_leads_back(url: bool) -> None:
 
 def test_a_position_stays_with_its_name() -> None:
     for name in STEMS:
-        known = [goto.Known("shop", BrokerKind.REDIS, Ref(Kind.STREAM, name), ())]
+        known = [goto.KnownResource("shop", BrokerKind.REDIS, Ref(Kind.STREAM, name), ())]
         goal = goto.parse(goto.reference("shop", known[0].ref, "1795475111678-0"), NOW, PROFILES)
-        assert isinstance(goal, goto.Thing)
+        assert isinstance(goal, goto.ResourceTarget)
         (spot,) = goto.resolve(goal, known, "shop")
         assert spot.at == goto.parse("x@1795475111678-0", NOW).at  # type: ignore[union-attr]
 

@@ -9,14 +9,14 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.conventions import known
 from mqtui.services.session import opened
 from mqtui.services.watch import Watch
-from mqtui.ui.render.destinations import Destinations, Line, lines_of, sentence
-from mqtui.ui.render.groups import Groups, group_lines, group_sentence
+from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, lines_of, sentence
+from mqtui.ui.render.destinations.groups import GroupRenderer, group_lines, group_sentence
 from tests.contract.kafka_stage import Stage
 from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.worlds import Letter
 
 
-async def look(url: str, kind: BrokerKind) -> tuple[list[Line], Watch]:
+async def look(url: str, kind: BrokerKind) -> tuple[list[DestinationRow], Watch]:
     """What one look finds."""
     async with opened(url) as session:
         watch = Watch(session, known().conventions, lambda: None)
@@ -42,10 +42,10 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     reader.close()
     lines, watch = await look(kafka_url, BrokerKind.KAFKA)
     (line,) = [line for line in lines if line.destination.ref == ref]
-    assert Destinations().trouble(line)
+    assert DestinationRenderer().trouble(line)
     assert sentence(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
     (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.seen) if one.group.ref.name == name]
-    assert Groups().trouble(group)
+    assert GroupRenderer().trouble(group)
     assert group_sentence(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
     stage.close()
 
@@ -69,5 +69,5 @@ async def test_a_full_queue_and_one_whose_letters_vanish(rabbitmq_url: str) -> N
     told = {line.destination.ref: line for line in lines}
     assert "full (3 of 3): drops the oldest" in sentence(told[full])
     assert sentence(told[losing]) == f"{losing.name}: its dead letters vanish: there is no exchange {losing.name}.gone"
-    assert [Destinations().trouble(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
+    assert [DestinationRenderer().trouble(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
     world.close()

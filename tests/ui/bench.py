@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from mqtui.ui import theme
-from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 

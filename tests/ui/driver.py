@@ -23,8 +23,8 @@ from textual.worker import Worker, WorkerState
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.app import Console
-from mqtui.ui.screens.place import Place
-from mqtui.ui.widgets.line import Line
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.widgets.prompt_line import PromptLine
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 
 PATIENCE = 10.0
@@ -183,10 +183,10 @@ class User:
     # -- what is there
 
     @property
-    def place(self) -> Place:
+    def place(self) -> ConsoleScreen:
         """The place that is shown."""
         screen = self.console.screen
-        assert isinstance(screen, Place), f"{type(screen).__name__} is no place"
+        assert isinstance(screen, ConsoleScreen), f"{type(screen).__name__} is no place"
         return screen
 
     @property
@@ -199,14 +199,14 @@ class User:
     @property
     def row(self) -> str:
         """The row under the cursor as it is drawn; "" where there is none."""
-        if not isinstance(self.console.screen, Place) or self.place.focused_table is None:
+        if not isinstance(self.console.screen, ConsoleScreen) or self.place.focused_table is None:
             return ""
         return self.row_at(self.table.cursor)
 
     @property
     def rows(self) -> list[str]:
         """All rows of the list as they are drawn; none where there is no list yet."""
-        if not isinstance(self.console.screen, Place) or self.place.focused_table is None:
+        if not isinstance(self.console.screen, ConsoleScreen) or self.place.focused_table is None:
             return []
         return [self.row_at(line) for line in range(len(self.table.lines.shown))]
 
@@ -220,7 +220,7 @@ class User:
     @property
     def line(self) -> str:
         """What the line shows now."""
-        found = self.console.screen.query(Line)
+        found = self.console.screen.query(PromptLine)
         region = found.first().region if found else None
         return self.picture.splitlines()[region.y] if region is not None and region.height else ""
 

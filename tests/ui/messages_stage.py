@@ -15,8 +15,8 @@ from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.profiles.resolve import resolve
 from mqtui.ui.app import Console
-from mqtui.ui.screens.messages import open_messages
-from mqtui.ui.workbench import Desk
+from mqtui.ui.screens.messages.messages import open_messages
+from mqtui.ui.session.sessions import BrokerSession
 from tests.memory import MemoryWorld
 from tests.ui.driver import User, at_console
 
@@ -31,7 +31,7 @@ class Stage:
     """The console and whoever presses its keys."""
 
     user: User
-    desk: Desk
+    desk: BrokerSession
 
     @property
     def console(self) -> Console:

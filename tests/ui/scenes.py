@@ -48,7 +48,7 @@ def all_seen(user: User) -> bool:
 
 async def open_shop(user: User, shop: MemoryShop, worst: str = "orders.DLQ") -> None:
     """The session of a profile, after some trade."""
-    await user.is_at("DestinationsPlace").on_row(worst).until(lambda: all_seen(user), "has seen every broker")
+    await user.is_at("DestinationsScreen").on_row(worst).until(lambda: all_seen(user), "has seen every broker")
     await user.does(trades(user, shop))
 
 
@@ -56,14 +56,14 @@ async def review(user: User, shop: MemoryShop) -> None:
     """The plan for the letters of the first cause."""
     await open_shop(user, shop)
     await (
-        user.presses("enter").is_at("CausesPlace").on_row("SchemaMismatch").presses("R").reads_in_line("starts with 1")
+        user.presses("enter").is_at("CausesScreen").on_row("SchemaMismatch").presses("R").reads_in_line("starts with 1")
     )
 
 
 async def first_letter(user: User, shop: MemoryShop) -> None:
     """A redrive whose first letter is on its way."""
     await review(user, shop)
-    await user.presses("enter").reads_in_line("type prod-eu").types("prod-eu").presses("enter").is_at("RunPlace")
+    await user.presses("enter").reads_in_line("type prod-eu").types("prod-eu").presses("enter").is_at("RunScreen")
     await user.sees("moved 1")
 
 

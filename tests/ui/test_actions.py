@@ -12,7 +12,7 @@ import pytest
 import mqtui.ui
 from mqtui.ui import actions, keymap
 from mqtui.ui.actions import ACTIONS, BY_ID, Danger
-from mqtui.ui.screens.place import Place, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -60,7 +60,7 @@ def test_a_clash_in_the_registry_names_both() -> None:
 def test_a_place_that_does_no_action_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing\\.at_all"):
 
-        class Nowhere(Place):
+        class Nowhere(ConsoleScreen):
             @does("nothing.at_all")
             def nothing(self) -> None:
                 """Nothing."""
@@ -82,12 +82,12 @@ def test_what_places_do_is_in_the_registry() -> None:
     assert [(module, name) for module, name in named if name not in BY_ID] == []
 
 
-def places() -> list[type[Place]]:
+def places() -> list[type[ConsoleScreen]]:
     """Every place there is."""
     for module in pkgutil.walk_packages(mqtui.ui.__path__, "mqtui.ui."):
         importlib.import_module(module.name)
-    found: list[type[Place]] = []
-    waiting: list[type[Place]] = [Place]
+    found: list[type[ConsoleScreen]] = []
+    waiting: list[type[ConsoleScreen]] = [ConsoleScreen]
     while waiting:
         below = waiting.pop().__subclasses__()
         waiting += below
@@ -100,6 +100,13 @@ def test_hints_are_in_the_registry_and_looks_stand_first() -> None:
     assert len(shown) > 10
     for name, hinted in shown.items():
         assert [each for each in hinted if each not in BY_ID] == [], name
+
+
+def test_each_screen_has_a_name_of_its_own() -> None:
+    """The help says it, so no two are the same and none is the name of a class."""
+    bases = {"ListScreen", "LiveListScreen", "MessageListScreen"}
+    names = [vars(screen).get("screen_name", "") for screen in places() if screen.__name__ not in bases]
+    assert "" not in names and len(set(names)) == len(names)
 
 
 # -- keys of one's own
@@ -151,16 +158,16 @@ async def test_the_console_opens_with_a_wrong_keymap(folders: Path, shop: Memory
     shop.profiles()
     console = shop.console()
     async with at_console(console) as user:
-        await user.is_at("HomePlace")
+        await user.is_at("HomeScreen")
         assert any("letters.redrive" in note.text for note in console.bench.notes)
-        await user.presses("+").is_at("ProfileForm")
+        await user.presses("+").is_at("ProfileFormScreen")
 
 
 async def test_a_key_of_ones_own_is_shown_and_works(folders: Path, shop: MemoryShop) -> None:
     own(folders, '"thing.create" = "f5"')
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.sees("f5 new").presses("f5").is_at("ProfileForm")
+        await user.sees("f5 new").presses("f5").is_at("ProfileFormScreen")
 
 
 # -- a dim key answers
@@ -170,15 +177,15 @@ async def test_a_dim_key_says_why(shop: MemoryShop) -> None:
     """Purge comes later, redrive needs letters; both say so, and nothing opens."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_row("orders.DLQ")
+        await user.is_at("DestinationsScreen").on_row("orders.DLQ")
         await user.presses("X").reads_in_line("not in this version")
         await user.presses("/").types("work.refunds").presses("enter").on_row("work.refunds")
-        await user.presses("R").reads_in_line("no dead letters").is_at("DestinationsPlace")
+        await user.presses("R").reads_in_line("no dead letters").is_at("DestinationsScreen")
 
 
 async def test_a_read_only_profile_says_so(shop: MemoryShop) -> None:
     """The CAPITAL is dim, and its answer names who can give the right."""
     shop.profiles()
     async with at_console(shop.console("prod-cache")) as user:
-        await user.is_at("DestinationsPlace").presses("3").is_at("RadarPlace").on_row("payments:dlq")
-        await user.presses("R").reads_in_line("read-only").is_at("RadarPlace")
+        await user.is_at("DestinationsScreen").presses("3").is_at("DeadLetterOverviewScreen").on_row("payments:dlq")
+        await user.presses("R").reads_in_line("read-only").is_at("DeadLetterOverviewScreen")

@@ -11,7 +11,7 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.services.redrive.order import Order, Stages
 from mqtui.state.paths import state_dir
 from mqtui.ui.render.audit import joined
-from mqtui.ui.render.audit_command import command_of, equivalent
+from mqtui.ui.render.command_line import command_of, equivalent
 from tests.ui.driver import at_console
 from tests.ui.runs_ground import TYPED, RunsGround, short
 from tests.ui.runs_ground import runs_ground as runs_ground
@@ -27,7 +27,7 @@ async def test_changes_with_their_command(runs_ground: RunsGround) -> None:
         await user.reads_in_line("mqtui redrive shop orders.DLQ --limit 3")
         await user.presses("y").reads_in_line("c command").presses("c").reads_in_line("command copied")
         assert user.console.clipboard == "mqtui redrive shop orders.DLQ --limit 3"
-        await user.presses("enter").is_at("RunLettersPlace").sees(f"Run {short(run)}")
+        await user.presses("enter").is_at("RunLettersScreen").sees(f"Run {short(run)}")
 
 
 async def test_a_line_that_was_changed_is_named(runs_ground: RunsGround) -> None:
@@ -60,7 +60,7 @@ async def test_a_number_leads_to_its_line(runs_ground: RunsGround) -> None:
     first = await runs_ground.moved(1)
     await runs_ground.moved(1)
     async with at_console(runs_ground.console()) as user:
-        await user.is_at("HomePlace").presses("colon").types("audit 2").presses("enter").on_row(short(first))
+        await user.is_at("HomeScreen").presses("colon").types("audit 2").presses("enter").on_row(short(first))
         await user.presses("colon").types("audit 99").presses("enter").reads_in_line("there is no line 99")
 
 
@@ -70,7 +70,7 @@ async def test_put_back_from_the_audit(runs_ground: RunsGround) -> None:
     await runs_ground.operator.put_back(run, TYPED)
     async with at_console(runs_ground.console()) as user:
         await user.presses("6").on_row("2 put back").reads_in_line(f"mqtui runs putback {run[:8].upper()}")
-        await user.presses("j").on_row("2 moved").presses("U").is_at("PutBackPlace").sees("Nothing to put back")
+        await user.presses("j").on_row("2 moved").presses("U").is_at("PutBackScreen").sees("Nothing to put back")
 
 
 def test_the_command_says_everything_that_was_asked_for() -> None:

@@ -41,7 +41,7 @@ async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pyt
     with redis_user(redis) as name:
         for word in (SECRET, f"{SECRET}-wrong"):
             async with at_console(Console((f"redis://{name}:{word}@127.0.0.1:{redis.port}/0", ""))) as user:
-                await user.is_at("DestinationsPlace", within=60)
+                await user.is_at("DestinationsScreen", within=60)
                 if word == SECRET:
                     await user.on_some_row("stream", within=60)
                 else:
@@ -62,10 +62,10 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
         made = Profile("mine", {BrokerKind.REDIS: endpoint}, Environment.PROD, read_only=True, protected=True)
         Store().add(made)
         async with at_console(Console(("", ""))) as user:
-            await user.is_at("HomePlace").walks_to("mine").presses("E").is_at("ProfileForm")
+            await user.is_at("HomeScreen").walks_to("mine").presses("E").is_at("ProfileFormScreen")
             await user.presses("ctrl+t").sees("✓ redis", within=60)
             assert SECRET not in user.picture
-            await user.presses("ctrl+r").is_at("HomePlace")
+            await user.presses("ctrl+r").is_at("HomeScreen")
     assert Store().find("mine") == made
 
 
@@ -73,7 +73,7 @@ async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monke
     """A profile without its password would be useless: it goes to the keyring, or nothing is saved."""
     monkeypatch.setenv("MQTUI_REDIS", f"redis://u:{SECRET}@127.0.0.1:{redis.port}")
     async with at_console(Console(("", ""))) as user:
-        await user.is_at("StartPlace").walks_to("Import").presses("enter").reads_in_line("keyring", within=60)
+        await user.is_at("WelcomeScreen").walks_to("Import").presses("enter").reads_in_line("keyring", within=60)
         assert SECRET not in user.picture
     assert Store().list() == []
 

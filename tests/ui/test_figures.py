@@ -16,7 +16,8 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.redrive.preview import unhandled
 from mqtui.ui.app import Console
-from mqtui.ui.screens import causes, pending
+from mqtui.ui.screens.dead_letters import causes
+from mqtui.ui.screens.destinations import pending
 from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.redis_stage import Stage as RedisStage
 from tests.ui.driver import at_console
@@ -35,14 +36,14 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisStage, monke
     ref = streams.stream("work", 250, name=streams.prefix)
     streams.group(ref, "g", take=250)
     async with at_console(Console((streams.url, ""))) as user:
-        await user.is_at("DestinationsPlace").sees(ref.name).presses("2").is_at("GroupsPlace")
-        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingPlace").sees("100 of 250")
+        await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
+        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("100 of 250")
         await user.sees_no("all read").sees("C reassign 100 of 250")
         await user.presses("tab", "space").sees("1 marked").sees("C reassign 1")
     monkeypatch.setattr(pending, "MOST", 250)
     async with at_console(Console((streams.url, ""))) as user:
-        await user.is_at("DestinationsPlace").sees(ref.name).presses("2").is_at("GroupsPlace")
-        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingPlace").sees("250, all read")
+        await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
+        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("250, all read")
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ async def test_a_list_that_is_a_part_says_so(streams: RedisStage) -> None:
     pipe.execute()
     streams.stream("work", 1)
     async with at_console(Console((f"{streams.url}?scan-keys=1000", ""))) as user:
-        await user.is_at("DestinationsPlace").sees("ø the search ended after 1,000 keys")
+        await user.is_at("DestinationsScreen").sees("ø the search ended after 1,000 keys")
 
 
 @asynccontextmanager
@@ -88,8 +89,8 @@ async def test_a_broker_that_has_not_answered_is_named(topics: KafkaStage, folde
         wait = Endpoint(f"redis://127.0.0.1:{port}", {"timeout-ms": "600000"})
         Store().add(Profile("both", {BrokerKind.KAFKA: Endpoint(topics.url), BrokerKind.REDIS: wait}))
         async with at_console(Console(("both", ""))) as user:
-            await user.is_at("DestinationsPlace").sees(ref.name, "reading redis …")
-            await user.presses("2").is_at("GroupsPlace").presses("1").sees(ref.name, "reading redis …")
+            await user.is_at("DestinationsScreen").sees(ref.name, "reading redis …")
+            await user.presses("2").is_at("GroupsScreen").presses("1").sees(ref.name, "reading redis …")
 
 
 async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +105,13 @@ async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, mon
 
     monkeypatch.setattr(causes, "unhandled", later)
     async with at_console(Console((streams.url, ""))) as user:
-        await user.is_at("DestinationsPlace").sees(ref.name).presses("3").is_at("RadarPlace").walks_to(ref.name)
-        await user.presses("enter").is_at("CausesPlace").sees("reading … 1 so far").sees_no("· 0 causes")
+        await (
+            user.is_at("DestinationsScreen")
+            .sees(ref.name)
+            .presses("3")
+            .is_at("DeadLetterOverviewScreen")
+            .walks_to(ref.name)
+        )
+        await user.presses("enter").is_at("CausesScreen").sees("reading … 1 so far").sees_no("· 0 causes")
         gate.set()
         await user.sees("3 · 1 cause").sees_no("so far")

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
-from mqtui.ui.render.destinations import Destinations
-from mqtui.ui.render.groups import Groups
-from mqtui.ui.render.rows import Renderer, fitted
-from mqtui.ui.widgets.bars import Bar, Piece
+from mqtui.ui.render.destinations.destinations import DestinationRenderer
+from mqtui.ui.render.destinations.groups import GroupRenderer
+from mqtui.ui.render.table_model import RowRenderer, fitted
+from mqtui.ui.widgets.bar import Bar, BarItem
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop, many
 
@@ -79,8 +79,8 @@ async def test_the_top_bar_keeps_what_must_not_go(dev: MemoryShop, width: int) -
 
 def test_pieces_leave_from_the_highest_priority_on() -> None:
     bar = Bar()
-    bar.set_reactive(Bar.left, (Piece("name", priority=0), Piece("facts", priority=3), Piece("mode", priority=0)))
-    bar.set_reactive(Bar.right, (Piece("clock", priority=5), Piece("dead", priority=0)))
+    bar.set_reactive(Bar.left, (BarItem("name", priority=0), BarItem("facts", priority=3), BarItem("mode", priority=0)))
+    bar.set_reactive(Bar.right, (BarItem("clock", priority=5), BarItem("dead", priority=0)))
     seen = {width: [piece.text for side in bar.fit(width) for piece in side] for width in (30, 21, 16, 5)}
     assert seen == {
         30: ["name", "facts", "mode", "clock", "dead"],
@@ -90,8 +90,8 @@ def test_pieces_leave_from_the_highest_priority_on() -> None:
     }
 
 
-@pytest.mark.parametrize("renderer", [Destinations(), Groups()], ids=["destinations", "groups"])
-def test_columns_leave_from_the_highest_priority_on(renderer: Renderer[object]) -> None:
+@pytest.mark.parametrize("renderer", [DestinationRenderer(), GroupRenderer()], ids=["destinations", "groups"])
+def test_columns_leave_from_the_highest_priority_on(renderer: RowRenderer[object]) -> None:
     """A column that is drawn has no neighbour of a lower priority that is not."""
     for width in range(10, 200):
         drawn = {place for place, _, _ in fitted(renderer.columns, width)}
@@ -141,9 +141,9 @@ async def test_badges_and_views_are_buttons(dev: MemoryShop) -> None:
     """A click on `† 54` opens the dead letters, on `2 groups` the groups, on `? keys` the help."""
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54")
-        await user.clicks(lines(user)[0].index("† 54"), 0).is_at("RadarPlace")
-        await user.clicks(lines(user)[1].index("2 groups"), 1).is_at("GroupsPlace")
-        await user.clicks(lines(user)[-1].index("? keys"), 33).is_at("Help")
+        await user.clicks(lines(user)[0].index("† 54"), 0).is_at("DeadLetterOverviewScreen")
+        await user.clicks(lines(user)[1].index("2 groups"), 1).is_at("GroupsScreen")
+        await user.clicks(lines(user)[-1].index("? keys"), 33).is_at("HelpPopup")
 
 
 async def test_ten_thousand_destinations(dev: MemoryShop) -> None:

@@ -10,21 +10,21 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
 from mqtui.domain.span import At, Edge, Since
-from mqtui.ui.goto import (
-    AuditNumber,
-    Goal,
-    Here,
-    Known,
-    OneRun,
-    Spot,
-    Thing,
-    View,
-    Whole,
+from mqtui.ui.navigation.goto import (
+    AuditTarget,
+    FoundResource,
+    GotoTarget,
+    KnownResource,
+    PositionTarget,
+    ResourceTarget,
+    RunTarget,
+    SessionTarget,
+    ViewTarget,
     parse,
     resolve,
     written,
 )
-from mqtui.ui.screens.palette_rank import ranked
+from mqtui.ui.screens.overlays.palette.rank import ranked
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 PROFILES = ("shop", "prod-eu")
@@ -39,53 +39,56 @@ def at(partition: int, offset: int) -> At:
 @pytest.mark.parametrize(
     ("text", "goal"),
     [
-        ("orders", Thing(Named("orders"))),
-        ("  orders ", Thing(Named("orders"))),
-        ("t:orders", Thing(Named("orders", Kind.TOPIC))),
-        ("queue:work", Thing(Named("work", Kind.QUEUE))),
-        ("payments:dlq", Thing(Named("payments:dlq"))),
-        ("orders@4/118203", Thing(Named("orders"), at=at(4, 118203))),
-        ("orders@newest", Thing(Named("orders"), at=Edge.NEWEST)),
-        ("orders@14:02", Thing(Named("orders"), at=Since(TWO))),
-        ("s:payments@-15m", Thing(Named("payments", Kind.STREAM), at=Since(QUARTER))),
-        ("orders-4@118203", Thing(Named("orders-4"), at=at(-1, 118203))),
-        ("orders[4] offset 118203", Thing(Named("orders"), at=at(4, 118203))),
-        ("orders [4] at offset 118203", Thing(Named("orders"), at=at(4, 118203))),
-        ("orders[4]@118203", Thing(Named("orders"), at=at(4, 118203))),
-        ("orders-4 at offset 118203", Thing(Named("orders-4"), at=at(-1, 118203))),
-        ("shop/q:work", Thing(Named("work", Kind.QUEUE), "shop")),
-        ("shop/kafka/orders@4/7", Thing(Named("orders"), "shop", BrokerKind.KAFKA, at(4, 7))),
-        ("shop/orders[4]@7", Thing(Named("orders"), "shop", None, at(4, 7))),
-        ("team/work", Thing(Named("team/work"))),
-        ("user@queue", Thing(Named("user@queue"))),
-        ("user@queue@newest", Thing(Named("user@queue"), at=Edge.NEWEST)),
-        ("kafka://prod-eu/topic/orders", Thing(Named("orders", Kind.TOPIC), "", BrokerKind.KAFKA, None, "prod-eu")),
+        ("orders", ResourceTarget(Named("orders"))),
+        ("  orders ", ResourceTarget(Named("orders"))),
+        ("t:orders", ResourceTarget(Named("orders", Kind.TOPIC))),
+        ("queue:work", ResourceTarget(Named("work", Kind.QUEUE))),
+        ("payments:dlq", ResourceTarget(Named("payments:dlq"))),
+        ("orders@4/118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
+        ("orders@newest", ResourceTarget(Named("orders"), at=Edge.NEWEST)),
+        ("orders@14:02", ResourceTarget(Named("orders"), at=Since(TWO))),
+        ("s:payments@-15m", ResourceTarget(Named("payments", Kind.STREAM), at=Since(QUARTER))),
+        ("orders-4@118203", ResourceTarget(Named("orders-4"), at=at(-1, 118203))),
+        ("orders[4] offset 118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
+        ("orders [4] at offset 118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
+        ("orders[4]@118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
+        ("orders-4 at offset 118203", ResourceTarget(Named("orders-4"), at=at(-1, 118203))),
+        ("shop/q:work", ResourceTarget(Named("work", Kind.QUEUE), "shop")),
+        ("shop/kafka/orders@4/7", ResourceTarget(Named("orders"), "shop", BrokerKind.KAFKA, at(4, 7))),
+        ("shop/orders[4]@7", ResourceTarget(Named("orders"), "shop", None, at(4, 7))),
+        ("team/work", ResourceTarget(Named("team/work"))),
+        ("user@queue", ResourceTarget(Named("user@queue"))),
+        ("user@queue@newest", ResourceTarget(Named("user@queue"), at=Edge.NEWEST)),
+        (
+            "kafka://prod-eu/topic/orders",
+            ResourceTarget(Named("orders", Kind.TOPIC), "", BrokerKind.KAFKA, None, "prod-eu"),
+        ),
         (
             "redis://h:6379/0/stream/pay@1795475111678-0",
-            Thing(Named("pay", Kind.STREAM), "", BrokerKind.REDIS, At(EntryId(1795475111678, 0)), "h:6379"),
+            ResourceTarget(Named("pay", Kind.STREAM), "", BrokerKind.REDIS, At(EntryId(1795475111678, 0)), "h:6379"),
         ),
-        ("kafka://h:9092", Whole("kafka://h:9092")),
-        ("shop", Whole("shop")),
-        ("shop/", Whole("shop")),
-        ("1795475111678-0", Here(At(EntryId(1795475111678, 0)))),
-        ("4/118203", Here(at(4, 118203))),
-        ("@118203", Here(at(-1, 118203))),
-        ("118203", Here(at(-1, 118203))),
-        ("14:02", Here(Since(TWO))),
-        ("oldest", Here(Edge.OLDEST)),
-        ("5", View("nav.view_5")),
-        ("0", View("nav.home")),
-        ("runs", View("nav.view_5")),
-        ("Dead Letters", View("nav.view_3")),
-        ("notes", View("notes")),
-        ("audit", View("nav.view_6")),
-        ("s:audit", Thing(Named("audit", Kind.STREAM))),
-        ("run 7F3A", OneRun("7f3a")),
-        ("audit 318", AuditNumber(318)),
-        ("audit #318", AuditNumber(318)),
+        ("kafka://h:9092", SessionTarget("kafka://h:9092")),
+        ("shop", SessionTarget("shop")),
+        ("shop/", SessionTarget("shop")),
+        ("1795475111678-0", PositionTarget(At(EntryId(1795475111678, 0)))),
+        ("4/118203", PositionTarget(at(4, 118203))),
+        ("@118203", PositionTarget(at(-1, 118203))),
+        ("118203", PositionTarget(at(-1, 118203))),
+        ("14:02", PositionTarget(Since(TWO))),
+        ("oldest", PositionTarget(Edge.OLDEST)),
+        ("5", ViewTarget("nav.view_5")),
+        ("0", ViewTarget("nav.home")),
+        ("runs", ViewTarget("nav.view_5")),
+        ("Dead Letters", ViewTarget("nav.view_3")),
+        ("notes", ViewTarget("notes")),
+        ("audit", ViewTarget("nav.view_6")),
+        ("s:audit", ResourceTarget(Named("audit", Kind.STREAM))),
+        ("run 7F3A", RunTarget("7f3a")),
+        ("audit 318", AuditTarget(318)),
+        ("audit #318", AuditTarget(318)),
     ],
 )
-def test_every_form_is_read(text: str, goal: Goal) -> None:
+def test_every_form_is_read(text: str, goal: GotoTarget) -> None:
     assert parse(text, NOW, PROFILES) == goal
 
 
@@ -95,47 +98,47 @@ def test_what_leads_nowhere_is_said(text: str) -> None:
         parse(text, NOW, PROFILES)
 
 
-def known(target: str, name: str, broker: BrokerKind = BrokerKind.KAFKA, kind: Kind = Kind.TOPIC) -> Known:
-    return Known(target, broker, Ref(kind, name), ("memory", "memory:9092"))
+def known(target: str, name: str, broker: BrokerKind = BrokerKind.KAFKA, kind: Kind = Kind.TOPIC) -> KnownResource:
+    return KnownResource(target, broker, Ref(kind, name), ("memory", "memory:9092"))
 
 
 ORDERS, FOURTH, ELSEWHERE = known("shop", "orders"), known("shop", "orders-4"), known("prod-eu", "orders")
 WORK = known("shop", "work", BrokerKind.RABBITMQ, Kind.QUEUE)
 
 
-def spots(text: str, *there: Known, here: str = "shop") -> list[Spot]:
+def spots(text: str, *there: KnownResource, here: str = "shop") -> list[FoundResource]:
     goal = parse(text, NOW, PROFILES)
-    assert isinstance(goal, Thing)
+    assert isinstance(goal, ResourceTarget)
     return resolve(goal, there, here)
 
 
 def test_the_session_that_is_shown_comes_first() -> None:
-    assert spots("orders", ORDERS, ELSEWHERE) == [Spot(ORDERS)]
-    assert spots("orders", ORDERS, ELSEWHERE, here="") == [Spot(ORDERS), Spot(ELSEWHERE)]
-    assert spots("prod-eu/orders", ORDERS, ELSEWHERE) == [Spot(ELSEWHERE)]
-    assert spots("kafka://prod-eu/topic/orders", ORDERS, ELSEWHERE) == [Spot(ELSEWHERE)]
-    assert spots("kafka://memory/topic/orders", ORDERS) == [Spot(ORDERS)]
+    assert spots("orders", ORDERS, ELSEWHERE) == [FoundResource(ORDERS)]
+    assert spots("orders", ORDERS, ELSEWHERE, here="") == [FoundResource(ORDERS), FoundResource(ELSEWHERE)]
+    assert spots("prod-eu/orders", ORDERS, ELSEWHERE) == [FoundResource(ELSEWHERE)]
+    assert spots("kafka://prod-eu/topic/orders", ORDERS, ELSEWHERE) == [FoundResource(ELSEWHERE)]
+    assert spots("kafka://memory/topic/orders", ORDERS) == [FoundResource(ORDERS)]
     assert spots("kafka://other/topic/orders", ORDERS) == []
 
 
 def test_a_name_that_ends_like_a_partition() -> None:
-    assert spots("orders-4@118203", ORDERS) == [Spot(ORDERS, at(4, 118203))]
-    assert spots("orders-4@118203", ORDERS, FOURTH) == [Spot(FOURTH, at(-1, 118203))]
+    assert spots("orders-4@118203", ORDERS) == [FoundResource(ORDERS, at(4, 118203))]
+    assert spots("orders-4@118203", ORDERS, FOURTH) == [FoundResource(FOURTH, at(-1, 118203))]
     assert spots("orders-4", ORDERS) == []
     assert spots("work-4@7", WORK) == []
 
 
 def test_a_group_gives_way_to_what_it_reads() -> None:
     group = known("shop", "orders", BrokerKind.KAFKA, Kind.GROUP)
-    assert spots("orders", group, ORDERS) == [Spot(ORDERS)]
-    assert spots("g:orders", group, ORDERS) == [Spot(group)]
+    assert spots("orders", group, ORDERS) == [FoundResource(ORDERS)]
+    assert spots("g:orders", group, ORDERS) == [FoundResource(group)]
 
 
 def test_kinds_and_brokers_part_equal_names() -> None:
     other = known("shop", "work", BrokerKind.REDIS, Kind.STREAM)
-    assert spots("work", WORK, other) == [Spot(WORK), Spot(other)]
-    assert spots("s:work", WORK, other) == [Spot(other)]
-    assert spots("shop/rabbitmq/work", WORK, other) == [Spot(WORK)]
+    assert spots("work", WORK, other) == [FoundResource(WORK), FoundResource(other)]
+    assert spots("s:work", WORK, other) == [FoundResource(other)]
+    assert spots("shop/rabbitmq/work", WORK, other) == [FoundResource(WORK)]
 
 
 def test_what_is_completed_leads_back() -> None:
@@ -143,8 +146,8 @@ def test_what_is_completed_leads_back() -> None:
     there = [ORDERS, FOURTH, ELSEWHERE, WORK, known("shop", "audit"), known("prod-eu", "5"), known("shop", "team/x")]
     for each in there:
         goal = parse(written(each, "shop"), NOW, PROFILES)
-        assert isinstance(goal, Thing), written(each, "shop")
-        assert resolve(goal, there, "shop") == [Spot(each)]
+        assert isinstance(goal, ResourceTarget), written(each, "shop")
+        assert resolve(goal, there, "shop") == [FoundResource(each)]
 
 
 def test_the_best_fit_comes_first() -> None:

@@ -10,7 +10,7 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.state import habits
-from mqtui.ui.render.profiles import where
+from mqtui.ui.render.home.profiles import where
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -18,7 +18,7 @@ from tests.ui.memory_shop import MemoryShop
 async def test_a_theme_is_worn_again(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").presses("ctrl+p").types("theme: light").sees("theme: light").presses("enter")
+        await user.is_at("HomeScreen").presses("ctrl+p").types("theme: light").sees("theme: light").presses("enter")
         await user.until(lambda: habits.read().theme == "light", "it is kept")
     async with at_console(shop.console()) as user:
         assert user.console.theme == "light"
@@ -36,7 +36,7 @@ async def test_the_cursor_starts_on_the_profile_used_last(shop: MemoryShop) -> N
         await user.walks_to("prod-mq").presses("enter").sees("work.invoices.dlq")
         await user.until(lambda: "prod-mq" in habits.read().used, "it is kept").presses("0").sees("now")
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").on_row("prod-mq").sees("USED", "WHERE", "prod:5672")
+        await user.is_at("HomeScreen").on_row("prod-mq").sees("USED", "WHERE", "prod:5672")
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b'{"theme": 5}', b"\xff"])

@@ -11,34 +11,34 @@ async def test_looks_on_the_left_capitals_on_the_right(shop: MemoryShop) -> None
     """Each key of the place with what it does; a dim one says why."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_some_row("orders.DLQ").presses("question_mark").is_at("Help")
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
         await user.sees(
             "look: never changes anything", "CHANGE: the plan first, always", "filter", "dim: not in this version"
         )
-        await user.presses("question_mark").is_at("DestinationsPlace")
+        await user.presses("question_mark").is_at("DestinationsScreen")
 
 
 async def test_a_word_finds_and_enter_does_it(shop: MemoryShop) -> None:
     """`/` and a word leave what has it; `enter` keeps the word, again does the action in the place below."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_some_row("orders.DLQ").presses("question_mark").is_at("Help")
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
         await user.presses("slash").types("dead letters").sees_no("publish").presses("enter").presses("enter")
-        await user.is_at("RadarPlace")
+        await user.is_at("DeadLetterOverviewScreen")
 
 
 async def test_a_dim_one_is_not_done(shop: MemoryShop) -> None:
     """`enter` on a dim action says its reason and stays."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_some_row("orders.DLQ").presses("question_mark").is_at("Help")
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
         await user.presses("slash").types("purge").sees_no("publish").presses("enter", "enter")
         await (
             user.sees("purge: not in this version")
-            .is_at("Help")
+            .is_at("HelpPopup")
             .presses("esc")
             .presses("esc")
-            .is_at("DestinationsPlace")
+            .is_at("DestinationsScreen")
         )
 
 
@@ -46,18 +46,24 @@ async def test_the_menu_has_the_verbs_of_the_row(shop: MemoryShop) -> None:
     """`m` or the right button; a verb's own key works in it, too, and `esc` leads back to the same row."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_row("orders.DLQ").presses("m").is_at("Menu").sees("redrive", "publish")
-        await user.presses("esc").is_at("DestinationsPlace").on_row("orders.DLQ")
-        await user.presses("m").is_at("Menu").presses("3").is_at("RadarPlace")
+        await (
+            user.is_at("DestinationsScreen")
+            .on_row("orders.DLQ")
+            .presses("m")
+            .is_at("MenuPopup")
+            .sees("redrive", "publish")
+        )
+        await user.presses("esc").is_at("DestinationsScreen").on_row("orders.DLQ")
+        await user.presses("m").is_at("MenuPopup").presses("3").is_at("DeadLetterOverviewScreen")
 
 
 async def test_the_right_button_opens_the_menu_of_that_row(shop: MemoryShop) -> None:
     """The cursor goes to the row first."""
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
-        await user.is_at("DestinationsPlace").on_row("orders.DLQ")
+        await user.is_at("DestinationsScreen").on_row("orders.DLQ")
         await user.pilot.click(offset=(20, 5), button=3)
-        await user.is_at("Menu").presses("esc").is_at("DestinationsPlace").on_row("work.invoices.dlq")
+        await user.is_at("MenuPopup").presses("esc").is_at("DestinationsScreen").on_row("work.invoices.dlq")
 
 
 async def test_every_action_is_somewhere(shop: MemoryShop) -> None:
@@ -65,4 +71,4 @@ async def test_every_action_is_somewhere(shop: MemoryShop) -> None:
     later = {action.title for action in ACTIONS if action.later and action.changes}
     shop.profiles()
     async with at_console(shop.console("dev"), size=(120, 60)) as user:
-        await user.is_at("DestinationsPlace").presses("question_mark").is_at("Help").sees(*later)
+        await user.is_at("DestinationsScreen").presses("question_mark").is_at("HelpPopup").sees(*later)

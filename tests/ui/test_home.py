@@ -9,7 +9,7 @@ from textual.events import Key
 
 from mqtui.profiles.model import Profile
 from mqtui.profiles.store import Store
-from mqtui.ui.workbench import Workbench
+from mqtui.ui.session.sessions import SessionRegistry
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -18,25 +18,27 @@ async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
     shop: MemoryShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.profiles()
-    may_read, read = Event(), Workbench.profiles
+    may_read, read = Event(), SessionRegistry.profiles
 
-    def slow(bench: Workbench) -> list[Profile]:
+    def slow(bench: SessionRegistry) -> list[Profile]:
         assert may_read.wait(10)
         return read(bench)
 
-    monkeypatch.setattr(Workbench, "profiles", slow)
+    monkeypatch.setattr(SessionRegistry, "profiles", slow)
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").sees("Profiles", "reading …", "? keys")
+        await user.is_at("HomeScreen").sees("Profiles", "reading …", "? keys")
         user.console.post_message(Key("enter", "\r"))
         user.console.post_message(Key("3", "3"))
-        await user.is_at("HomePlace").does(may_read.set).is_at("RadarPlace").sees("prod-eu", "orders.DLQ")
-        await user.presses("esc", "esc").is_at("HomePlace").on_row("prod-eu").sees_no("reading …")
+        await (
+            user.is_at("HomeScreen").does(may_read.set).is_at("DeadLetterOverviewScreen").sees("prod-eu", "orders.DLQ")
+        )
+        await user.presses("esc", "esc").is_at("HomeScreen").on_row("prod-eu").sees_no("reading …")
 
 
 async def test_what_another_process_changed_is_read_by_r_and_on_return(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
         await user.on_row("prod-eu").does(lambda: Store().remove("prod-cache"))
-        await user.presses("r").sees_no("prod-cache").walks_to("dev").presses("enter").is_at("DestinationsPlace")
-        await user.does(lambda: Store().remove("prod-mq")).presses("esc").is_at("HomePlace")
+        await user.presses("r").sees_no("prod-cache").walks_to("dev").presses("enter").is_at("DestinationsScreen")
+        await user.does(lambda: Store().remove("prod-mq")).presses("esc").is_at("HomeScreen")
         await user.sees_no("prod-mq").on_row("dev")

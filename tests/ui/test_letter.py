@@ -8,9 +8,9 @@ import pytest
 
 from mqtui.domain.message import Header
 from mqtui.domain.resource import Ref
-from mqtui.ui.screens.letter import LetterPlace
-from mqtui.ui.screens.letter_list import LettersPlace
-from mqtui.ui.screens.messages import MessagesPlace
+from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
+from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
+from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.domain.dead import TRACE, WRAPPER
 from tests.memory import KafkaShelf, MemoryWorld
 from tests.ui.messages_stage import NARROW, Stage, message, opened
@@ -58,10 +58,10 @@ def letters_of(world: MemoryWorld) -> tuple[KafkaShelf, Ref]:
 
 async def first_letter(stage: Stage) -> Any:
     """Open the first letter of the list."""
-    assert isinstance(stage.place, LettersPlace)
+    assert isinstance(stage.place, DeadLetterListScreen)
     await stage.until(lambda: stage.place.table.lines.count == 3)
     await stage.press("g", "enter")
-    await stage.until(lambda: isinstance(stage.place, LetterPlace), "the letter")
+    await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
     await stage.see("Letter 1 of 3")
     return stage.place
 
@@ -125,12 +125,12 @@ async def test_p_goes_to_the_original_and_enter_around_it(world: MemoryWorld) ->
         await first_letter(stage)
         await stage.see("still there")
         await stage.press("p", "enter")
-        await stage.until(lambda: type(stage.place) is MessagesPlace, "the original's messages")
+        await stage.until(lambda: type(stage.place) is MessagesScreen, "the original's messages")
         await stage.until(
             lambda: stage.place.table.current is not None and str(stage.place.table.current.position) == "0/2"
         )
         await stage.press("escape")
-        await stage.until(lambda: isinstance(stage.place, LetterPlace))
+        await stage.until(lambda: isinstance(stage.place, DeadLetterScreen))
 
 
 async def test_verbs_of_one_letter(world: MemoryWorld) -> None:
@@ -169,7 +169,7 @@ async def test_an_origin_that_only_the_name_tells_is_shown_where_it_is_there(the
     async with opened(world, TARGET, ref) as stage:
         await stage.until(lambda: stage.place.table.lines.count == 1)
         await stage.press("g", "enter")
-        await stage.until(lambda: isinstance(stage.place, LetterPlace), "the letter")
+        await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
         await stage.see("no stock")
         if there:
             await stage.see("Original orders")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from mqtui.ui.widgets import line
-from mqtui.ui.widgets.line import Entry
+from mqtui.ui.widgets import prompt_line
+from mqtui.ui.widgets.prompt_line import PromptInput
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.scenes import all_seen
@@ -25,7 +25,7 @@ async def test_idle_it_says_what_matters_about_the_row(dev: MemoryShop) -> None:
 
 async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reason of a dim key stays for a while, then the row's sentence is back."""
-    monkeypatch.setattr(line, "LONG", 1.0)
+    monkeypatch.setattr(prompt_line, "LONG", 1.0)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         await user.presses("X").reads_in_line("not in this version").reads_in_line("31 dead letters of orders")
@@ -50,13 +50,13 @@ async def test_a_filter_follows_every_key_and_is_kept_by_enter(dev: MemoryShop) 
 async def test_esc_takes_one_step(dev: MemoryShop) -> None:
     """The question first, then the filter, then the place; the cursor keeps its row."""
     async with at_console(dev.console()) as user:
-        await user.is_at("HomePlace").walks_to("dev").presses("enter").is_at("DestinationsPlace")
+        await user.is_at("HomeScreen").walks_to("dev").presses("enter").is_at("DestinationsScreen")
         await user.on_row("orders.DLQ").until(lambda: all_seen(user), "has seen every broker")
         await user.does(user.console._tick).walks_to("work.invoices.dlq").presses("/").types("dlq").presses("enter")
-        await user.sees("3 of 10").presses("esc").sees_no("3 of 10").is_at("DestinationsPlace")
+        await user.sees("3 of 10").presses("esc").sees_no("3 of 10").is_at("DestinationsScreen")
         await user.on_row("work.invoices.dlq")
-        await user.presses("esc").is_at("HomePlace").on_row("dev")
-        await user.presses("esc").reads_in_line("this is home").is_at("HomePlace")
+        await user.presses("esc").is_at("HomeScreen").on_row("dev")
+        await user.presses("esc").reads_in_line("this is home").is_at("HomeScreen")
 
 
 NAMES = 24
@@ -82,12 +82,12 @@ async def test_letters_act_only_outside_the_field(dev: MemoryShop) -> None:
     """CAPITALS, digits, `q` and `:` in a filter are its text."""
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("/").types("RDXq3:0?")
-        await user.is_at("DestinationsPlace").reads_in_line("RDXq3:0?").sees("0 of 10")
+        await user.is_at("DestinationsScreen").reads_in_line("RDXq3:0?").sees("0 of 10")
 
 
 async def test_after_a_question_the_list_has_the_focus_again(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").presses("/").until(lambda: isinstance(user.place.focused, Entry), "asks")
+        await user.on_row("orders.DLQ").presses("/").until(lambda: isinstance(user.place.focused, PromptInput), "asks")
         await user.presses("esc").until(lambda: user.place.focused is user.table, "has the list")
         await user.presses("j").on_row("work.invoices.dlq")
 
@@ -104,12 +104,12 @@ async def test_a_confirmation_is_typed_not_pasted(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("enter").on_row("SchemaMismatch").presses("R")
         await user.sees("[ Start with 1 ]").presses("enter").reads_in_line("type shop")
-        entry = user.place.line.query_one(Entry)
+        entry = user.place.line.query_one(PromptInput)
         entry.post_message(events.Paste("shop"))
         await user.types("s").until(lambda: entry.value == "s", "typed one letter and pasted none")
-        await user.presses("enter").reads_in_line("that was not").is_at("ReviewPlace")
+        await user.presses("enter").reads_in_line("that was not").is_at("PlanReviewScreen")
         assert len(dev.kafka.records(dev.orders)) == 240
-        await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunPlace")
+        await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunScreen")
         await user.until(lambda: len(dev.kafka.records(dev.orders)) == 241, "has moved one letter")
 
 
@@ -117,5 +117,5 @@ async def test_esc_at_a_confirmation_changes_nothing(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("enter").on_row("SchemaMismatch").presses("R")
         await user.sees("[ Start with 1 ]").presses("enter").reads_in_line("type shop")
-        await user.types("shop").presses("esc").reads_in_line("nothing happened").is_at("ReviewPlace")
+        await user.types("shop").presses("esc").reads_in_line("nothing happened").is_at("PlanReviewScreen")
         assert len(dev.kafka.records(dev.orders)) == 240

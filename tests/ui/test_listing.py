@@ -11,7 +11,7 @@ import pytest
 from mqtui.domain.message import Outgoing
 from mqtui.services.watch import Seen, Watch
 from mqtui.ui.actions import ACTIONS
-from mqtui.ui.screens.causes import CausesPlace
+from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -35,8 +35,8 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
 
     monkeypatch.setattr(Watch, "_find_letters", later)
     async with at_console(dev.console("shop")) as user:
-        await user.is_at("DestinationsPlace").sees("payments").presses("R")
-        await user.is_at("DestinationsPlace")
+        await user.is_at("DestinationsScreen").sees("payments").presses("R")
+        await user.is_at("DestinationsScreen")
         assert user.table.current is None
         figures.set()
         await user.on_row("orders.DLQ").sees("† 54")
@@ -46,7 +46,7 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
         await user.on_row("orders.DLQ")
     figures.clear()
     async with at_console(dev.console("shop")) as user:
-        await user.is_at("DestinationsPlace").sees("payments").presses("j").until(lambda: user.row != "", "has a row")
+        await user.is_at("DestinationsScreen").sees("payments").presses("j").until(lambda: user.row != "", "has a row")
         chosen = user.row
         figures.set()
         await user.sees("† 114")
@@ -121,11 +121,11 @@ async def test_copies_of_a_row(dev: MemoryShop) -> None:
         assert user.console.clipboard == "mqtui lag shop/kafka shipping"
         await user.presses("3").on_row("orders.DLQ").presses("y", "c").reads_in_line("command copied")
         assert user.console.clipboard == "mqtui dlq shop/kafka orders.DLQ"
-        await user.presses("enter").is_at("CausesPlace").sees("SchemaMismatch").presses("y", "c")
+        await user.presses("enter").is_at("CausesScreen").sees("SchemaMismatch").presses("y", "c")
         await user.reads_in_line("command copied")
         assert user.console.clipboard.startswith("mqtui redrive shop/kafka orders.DLQ --cause ")
         await user.presses("y", "r").until(lambda: user.console.clipboard == "shop/t:orders.DLQ", "has the way here")
-        await user.presses("0").is_at("HomePlace").walks_to("prod-eu").presses("y", "c")
+        await user.presses("0").is_at("HomeScreen").walks_to("prod-eu").presses("y", "c")
         await user.until(lambda: user.console.clipboard == "mqtui prod-eu", "has the command")
 
 
@@ -186,7 +186,7 @@ async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> No
         await user.on_row("orders.DLQ").sees("† 54")
         desk = next(desk for desk in user.console.desks if desk.seen is not None and desk.seen.places)
         assert desk.seen is not None
-        place = CausesPlace(desk, desk.seen.places[0])
+        place = CausesScreen(desk, desk.seen.places[0])
         for action in (action for action in ACTIONS if action.id in place.does_itself):
             await place.perform(action.id)
         await user.on_row("orders.DLQ")

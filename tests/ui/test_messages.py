@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.resource import Ref
-from mqtui.ui.screens.messages import MessagesPlace
+from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.memory import KafkaShelf, MemoryWorld
 from tests.ui.messages_stage import NARROW, message, opened, order
 
@@ -121,7 +121,7 @@ async def test_filter_marks_and_esc() -> None:
 
 async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
     """`g` goes to the top; pressed there again it reads ten times as many, and the cursor keeps its row."""
-    monkeypatch.setattr("mqtui.ui.screens.messages_reading.NEWEST", 10)
+    monkeypatch.setattr("mqtui.ui.screens.messages.message_source.NEWEST", 10)
     world = MemoryWorld()
     _, ref = orders(world, 60)
     async with opened(world, TARGET, ref) as stage:
@@ -218,7 +218,7 @@ async def test_capital_letters_say_why_they_are_dim() -> None:
     world = MemoryWorld()
     _, ref = orders(world, 3)
     async with opened(world, TARGET, ref) as stage:
-        assert isinstance(stage.place, MessagesPlace)
+        assert isinstance(stage.place, MessagesScreen)
         await stage.press("E")
         await stage.see("edit: not in this version")
         await stage.press("o")

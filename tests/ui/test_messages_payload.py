@@ -16,13 +16,13 @@ from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.conventions import known
 from mqtui.ui import theme
-from mqtui.ui.render.messages import Messages
-from mqtui.ui.render.payload import Document, Rows, Text
-from mqtui.ui.render.payload_forms import looked
-from mqtui.ui.render.payload_json import Json
-from mqtui.ui.widgets.message_list import MessageLines, MessageList
-from mqtui.ui.widgets.payload import PayloadView
-from mqtui.ui.widgets.payload_detail import DetailPane
+from mqtui.ui.render.messages.messages import MessageRenderer
+from mqtui.ui.render.messages.payload import Document, PlainText, WrappedRows
+from mqtui.ui.render.messages.payload_forms import looked
+from mqtui.ui.render.messages.payload_json import JsonText
+from mqtui.ui.widgets.message_detail import MessageDetailPane
+from mqtui.ui.widgets.message_list import MessageList, MessageRowModel
+from mqtui.ui.widgets.payload_view import PayloadView
 from tests.memory import MemoryWorld
 from tests.ui.messages_stage import message, opened
 
@@ -54,13 +54,13 @@ def record(number: int, value: bytes | None = b"{}", key: bytes = b"u7") -> Mess
 )
 def test_json_keeps_every_sign_but_blanks(text: str) -> None:
     """Indents and blanks are all that is added or taken."""
-    shown = "".join(whole(Json(text)))
+    shown = "".join(whole(JsonText(text)))
     assert "".join(shown.split()) == "".join(text.split())
 
 
 def test_json_is_coloured_by_token() -> None:
     """Keys, strings, numbers and literals have tones of their own."""
-    document = Json('{"id":175509,"user":"u3","gone":null}')
+    document = JsonText('{"id":175509,"user":"u3","gone":null}')
     document.grow(100)
     pieces = [piece for number in range(len(document)) for piece in document.line(number)]
     for text, tone in (('"id"', "accent"), ("175509", "warn"), ('"u3"', "ok"), ("null", "dead")):
@@ -70,19 +70,19 @@ def test_json_is_coloured_by_token() -> None:
 def test_json_agrees_with_a_parser_on_much() -> None:
     """A thousand nested objects come back the same."""
     given = [{"id": number, "in": {"a": [number, {"b": 'x"{' * 9}]}} for number in range(1_000)]
-    assert json.loads("\n".join(whole(Json(json.dumps(given, separators=(",", ":")))))) == given
+    assert json.loads("\n".join(whole(JsonText(json.dumps(given, separators=(",", ":")))))) == given
 
 
 def test_control_signs_are_pictures() -> None:
     """No escape sequence reaches the terminal, and no sign that turns the direction."""
-    lines = whole(Text("\x1b[2Jred\x07\x9b31m\u202etxt\r\ntab\there\x7f"))
+    lines = whole(PlainText("\x1b[2Jred\x07\x9b31m\u202etxt\r\ntab\there\x7f"))
     assert lines == ["␛[2Jred␇<U+009B>31m<U+202E>txt", "tab    here␡"]
 
 
 @pytest.mark.parametrize("text", ["", "one", "two\nlines\n", "a" * 9_500])
 def test_text_by_its_line_ends(text: str) -> None:
     """Every line end is one, and lines over 4,000 signs are broken."""
-    lines = whole(Text(text))
+    lines = whole(PlainText(text))
     assert "".join(lines) == text.replace("\n", "")
     assert max(map(len, lines)) <= 4_000
 
@@ -90,7 +90,7 @@ def test_text_by_its_line_ends(text: str) -> None:
 def test_wrapped_rows_hold_all_of_wide_signs() -> None:
     """Wide signs take two cells; nothing is lost at the edge."""
     text = "注文" * 40 + "x" * 33
-    rows = Rows(Text(text), 20)
+    rows = WrappedRows(PlainText(text), 20)
     rows.grow(100)
     assert "".join(piece for number in range(len(rows)) for piece, _ in rows.cells(number)) == text
     assert len(rows) == 10
@@ -110,14 +110,14 @@ def test_layers_are_taken_off_and_told() -> None:
 
 def test_the_ring_drops_the_oldest_and_counts() -> None:
     """Bounded by number and by bytes; rows keep their places by position."""
-    lines = MessageLines(Messages(BrokerKind.KAFKA), parted=False, most=1_000)
+    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most=1_000)
     for start in range(0, 2_500, 100):
         lines.append([record(number) for number in range(start, start + 100)])
     assert (len(lines.shown), lines.dropped) == (1_000, 1_500)
     assert lines.line_of(Offset(0, 1_500)) == 0
     assert lines.line_of(Offset(0, 2_499)) == 999
     assert lines.line_of(Offset(0, 1_499)) is None
-    small = MessageLines(Messages(BrokerKind.KAFKA), parted=False, most_bytes=100_000)
+    small = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most_bytes=100_000)
     small.append([record(number, b"x" * 10_000) for number in range(50)])
     assert small.held <= 100_000
     assert small.dropped == 50 - len(small.items)
@@ -125,7 +125,7 @@ def test_the_ring_drops_the_oldest_and_counts() -> None:
 
 def test_a_filtered_ring_drops_what_is_shown_too() -> None:
     """With a filter only wanted rows are shown, and their places stay right when old ones go."""
-    lines = MessageLines(Messages(BrokerKind.KAFKA), parted=False, most=100)
+    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most=100)
     lines.wanted = lambda item: isinstance(item.position, Offset) and item.position.offset % 10 == 0
     for start in range(0, 300, 50):
         lines.append([record(number) for number in range(start, start + 50)])
@@ -138,7 +138,7 @@ def test_a_filtered_ring_drops_what_is_shown_too() -> None:
 class Alone(App[None]):
     """One message list, or one text."""
 
-    def __init__(self, widget: MessageList | PayloadView | DetailPane) -> None:
+    def __init__(self, widget: MessageList | PayloadView | MessageDetailPane) -> None:
         self.shipped = theme.load().known[theme.DEFAULT].textual()
         super().__init__()
         self.widget = widget
@@ -154,7 +154,7 @@ class Alone(App[None]):
 
 async def test_a_hundred_thousand_rows_stay_fast() -> None:
     """Taking, moving through and filtering 100,000 rows never holds the loop for long."""
-    table = MessageList(Messages(BrokerKind.KAFKA))
+    table = MessageList(MessageRenderer(BrokerKind.KAFKA))
     app = Alone(table)
     async with app.run_test(size=(100, 30)) as pilot:
         for start in range(0, 100_000, 1_000):
@@ -192,7 +192,7 @@ async def test_a_message_of_20_mb_opens_without_freezing(line_ends: bool) -> Non
     row = json.dumps({"id": 1, "text": "x" * 200, "in": [1, 2, 3]}).encode()
     rows = b",".join([row] * (20 * MEGABYTE // len(row)))
     value = b"[" + rows + b"]" if line_ends else b'{"a":"' + b"y" * 20 * MEGABYTE + b'"}'
-    pane = DetailPane(known().conventions)
+    pane = MessageDetailPane(known().conventions)
     async with Alone(pane).run_test(size=(100, 30)):
         pane.show(record(1, value), "orders 0/1")
         longest, last, deadline = 0.0, monotonic(), monotonic() + 60
@@ -209,7 +209,7 @@ async def test_dragged_text_has_no_borders_and_no_wraps() -> None:
     """A line that was wrapped is copied as one line, from the first sign dragged over to the last."""
     view = PayloadView()
     async with Alone(view).run_test(size=(24, 10)) as pilot:
-        view.show(Text("first line\n" + "0123456789" * 5 + "\nlast"))
+        view.show(PlainText("first line\n" + "0123456789" * 5 + "\nlast"))
         view.turn_wrap()
         await pilot.pause()
         taken = view.get_selection(Selection.from_offsets(Cell(6, 0), Cell(4, 4)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.ui.screens.peek import PeekPlace
+from mqtui.ui.screens.messages.peek import PeekScreen
 from tests.memory import MemoryWorld, RabbitMQShelf
 from tests.ui.messages_stage import message, opened
 
@@ -54,7 +54,7 @@ async def test_the_price_stands_before_anything_is_read() -> None:
     world = MemoryWorld()
     server, ref = invoices(world)
     async with opened(world, "amqp://memory:5672", ref) as stage:
-        assert isinstance(stage.place, PeekPlace)
+        assert isinstance(stage.place, PeekScreen)
         await stage.see("There is no free look here", "PRICE spends 1 of at most 3", "read all 7", "esc no")
         assert deliveries(server) == [0] * 7
         await stage.press("enter")
@@ -89,7 +89,7 @@ async def test_leaving_at_the_price_costs_nothing() -> None:
     async with opened(world, "amqp://memory:5672", ref) as stage:
         await stage.see("PRICE")
         await stage.press("escape")
-        await stage.until(lambda: not isinstance(stage.place, PeekPlace))
+        await stage.until(lambda: not isinstance(stage.place, PeekScreen))
         assert deliveries(server) == [0] * 7
 
 

@@ -11,7 +11,7 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.watch import Seen, Watch
 from mqtui.state.runs import Runs
-from mqtui.ui.flight import Flight
+from mqtui.ui.session.run_task import RunTask
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import HOST, MemoryShop
 from tests.ui.runs_ground import LETTERS, RunsGround, short
@@ -57,7 +57,7 @@ async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemorySh
     right = file.read_text()
     file.write_text(right + "\n[profiles.shop]\n")
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").sees("profiles.toml", "profiles", "[[profile]]")
+        await user.is_at("HomeScreen").sees("profiles.toml", "profiles", "[[profile]]")
         await user.does(lambda: file.write_text(right)).presses("r").on_some_row("prod-eu")
 
 
@@ -65,27 +65,27 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
     runs_ground: RunsGround, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C68: it is named, the figures are those of what was done, and the run is interrupted: resuming ends it."""
-    moved = Flight._moved
+    moved = RunTask._moved
     calls: list[None] = []
 
-    def fails(flight: Flight, told: object) -> None:
+    def fails(flight: RunTask, told: object) -> None:
         calls.append(None)
         if len(calls) == 2:
             raise ZeroDivisionError("nobody expected this")
         moved(flight, told)
 
-    monkeypatch.setattr(Flight, "_moved", fails)
+    monkeypatch.setattr(RunTask, "_moved", fails)
     async with at_console(runs_ground.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
         await user.reads_in_line("type shop").types("shop").presses("enter")
-        await user.is_at("RunPlace").sees("mqtui made a mistake")
+        await user.is_at("RunScreen").sees("mqtui made a mistake")
         (run,) = Runs().list()
         done = len(runs_ground.ground.home())
         assert 0 < done < LETTERS
         assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
         await user.presses("5").on_row(short(run.id)).on_row("failed").presses("enter")
         await user.sees("[ Resume ]").presses("enter").reads_in_line("type shop").types("shop").presses("enter")
-        await user.is_at("RunPlace").sees(f"{LETTERS} of {LETTERS}")
+        await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}")
     assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
 
 
@@ -96,9 +96,9 @@ async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Pa
         endpoint = Endpoint(f"redis://user@{HOST}:6379/0")
         Store().add(Profile(name, {BrokerKind.REDIS: endpoint}, secret=f"command:cat {file}"))
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").on_row("first").presses("enter").is_at("DestinationsPlace").sees("secret")
+        await user.is_at("HomeScreen").on_row("first").presses("enter").is_at("DestinationsScreen").sees("secret")
         secrets["first"].write_text("x")
-        await user.presses("0").is_at("HomePlace").on_row("first").presses("enter").on_row("payments:dlq")
-        await user.presses("0").is_at("HomePlace").presses("j").on_row("second").presses("enter").sees("secret")
+        await user.presses("0").is_at("HomeScreen").on_row("first").presses("enter").on_row("payments:dlq")
+        await user.presses("0").is_at("HomeScreen").presses("j").on_row("second").presses("enter").sees("secret")
         secrets["second"].write_text("x")
         await user.presses("r").on_row("payments:dlq")

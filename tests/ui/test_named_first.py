@@ -33,9 +33,9 @@ async def test_c104_the_named_thing_comes_before_the_list(
     monkeypatch.setattr(Watch, "_look", never_ends)
     try:
         async with at_console(Console((ground.url, plain.name))) as user:
-            await user.is_at("MessagesPlace").sees("albatross")
+            await user.is_at("MessagesScreen").sees("albatross")
             await user.until(begun.is_set, "sees that the list is on its way")
         async with at_console(Console((ground.url, dead.name))) as user:
-            await user.is_at("CausesPlace").sees("no amount")
+            await user.is_at("CausesScreen").sees("no amount")
     finally:
         ground.world.close()

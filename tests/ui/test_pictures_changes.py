@@ -28,7 +28,7 @@ async def test_terms(still: MemoryShop, album: Album, size: tuple[int, int]) -> 
     """Each term of the plan as a field, filled in as it stands; beside it the command they make."""
     async with album.at(still.console("prod-eu"), size) as user:
         await review(user, still)
-        await user.presses("E").is_at("TermsPlace").sees("Stop at", "5%")
+        await user.presses("E").is_at("RedriveOptionsScreen").sees("Stop at", "5%")
         await album.shows(user)
 
 
@@ -59,7 +59,7 @@ async def test_discard(still: MemoryShop, album: Album) -> None:
     """A discard is a plan too: how many, where they are kept, and that they can be put back."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await open_shop(user, still)
-        await user.presses("enter").is_at("CausesPlace").on_row("SchemaMismatch").presses("D").sees("Discard all")
+        await user.presses("enter").is_at("CausesScreen").on_row("SchemaMismatch").presses("D").sees("Discard all")
         await album.shows(user)
 
 
@@ -67,7 +67,7 @@ async def test_put_back(still: MemoryShop, album: Album) -> None:
     """The plan of a put back: it marks letters unhandled, produces nothing, and says which copies were read already."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
-        await user.presses("S").sees("report").presses("U").is_at("PutBackPlace").sees("mark")
+        await user.presses("S").sees("report").presses("U").is_at("PutBackScreen").sees("mark")
         await album.shows(user)
 
 
@@ -75,7 +75,7 @@ async def test_runs(still: MemoryShop, album: Album) -> None:
     """The run that was stopped: when, of which profile, how many were planned, moved and left."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
-        await user.presses("S").sees("report").presses("5").is_at("RunsPlace").on_row("orders.DLQ")
+        await user.presses("S").sees("report").presses("5").is_at("RunsScreen").on_row("orders.DLQ")
         await album.shows(user)
 
 
@@ -83,8 +83,8 @@ async def test_run_letters(still: MemoryShop, album: Album) -> None:
     """Each letter of the run with its outcome and where it is now."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
-        await user.presses("S").sees("report").presses("5").is_at("RunsPlace").on_row("orders.DLQ")
-        await user.presses("enter").is_at("RunLettersPlace").sees("moved")
+        await user.presses("S").sees("report").presses("5").is_at("RunsScreen").on_row("orders.DLQ")
+        await user.presses("enter").is_at("RunLettersScreen").sees("moved")
         await album.shows(user)
 
 
@@ -92,7 +92,7 @@ async def test_audit(still: MemoryShop, album: Album) -> None:
     """Who changed what, when, and how it ended; below, the same as a command."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
-        await user.presses("S").sees("report").presses("6").is_at("AuditPlace").on_row("redrive")
+        await user.presses("S").sees("report").presses("6").is_at("AuditScreen").on_row("redrive")
         await album.shows(user)
 
 
@@ -100,8 +100,8 @@ async def test_reassign(still: MemoryShop, album: Album) -> None:
     """42 entries of worker-7 go to the consumer with the fewest; who took one meanwhile keeps it."""
     async with album.at(still.console("shop"), NORMAL) as user:
         await open_shop(user, still)
-        await user.presses("2").is_at("GroupsPlace").walks_to("settle").presses("enter").is_at("PendingPlace")
-        await user.sees("42, all read").presses("C").reads_in_line("reassign 42").presses("enter").is_at("ClaimPlace")
+        await user.presses("2").is_at("GroupsScreen").walks_to("settle").presses("enter").is_at("PendingScreen")
+        await user.sees("42, all read").presses("C").reads_in_line("reassign 42").presses("enter").is_at("ClaimScreen")
         await album.shows(user)
 
 
@@ -109,7 +109,7 @@ async def test_publish(still: MemoryShop, album: Album) -> None:
     """The form: key, headers and value; beside it what will happen, its partition, and the same as a command."""
     async with album.at(still.console("dev"), NORMAL) as user:
         await open_shop(user, still)
-        await user.walks_to("orders").presses("P").is_at("PublishPlace").types("u7").sees("murmur2")
+        await user.walks_to("orders").presses("P").is_at("PublishScreen").types("u7").sees("murmur2")
         await album.shows(user)
 
 
@@ -117,13 +117,19 @@ async def test_publish_plan(still: MemoryShop, album: Album) -> None:
     """What is sent and where, before it is sent."""
     async with album.at(still.console("dev"), NORMAL) as user:
         await open_shop(user, still)
-        await user.walks_to("orders").presses("P").is_at("PublishPlace").types("u7")
-        await user.presses("ctrl+r").is_at("StepPlace").sees("publish")
+        await user.walks_to("orders").presses("P").is_at("PublishScreen").types("u7")
+        await user.presses("ctrl+r").is_at("ConfirmPlanScreen").sees("publish")
         await album.shows(user)
 
 
 async def test_profile(still: MemoryShop, album: Album) -> None:
     """A profile in its form; the password goes to the keyring; beside it the command that does the same."""
     async with album.at(still.console(), NORMAL) as user:
-        await user.is_at("HomePlace").walks_to("prod-eu").presses("E").is_at("ProfileForm").sees("kafka://prod:9092")
+        await (
+            user.is_at("HomeScreen")
+            .walks_to("prod-eu")
+            .presses("E")
+            .is_at("ProfileFormScreen")
+            .sees("kafka://prod:9092")
+        )
         await album.shows(user)

@@ -52,7 +52,7 @@ async def test_notes(still: MemoryShop, album: Album) -> None:
     """What happened elsewhere, with the time: a run that was left has ended."""
     async with album.at(still.console("prod-eu"), NORMAL) as user:
         await verdict(user, still)
-        await user.presses("S").sees("report").presses(":").types("notes").presses("enter").is_at("NotesPlace")
+        await user.presses("S").sees("report").presses(":").types("notes").presses("enter").is_at("NotificationsScreen")
         await album.shows(user)
 
 
@@ -77,7 +77,7 @@ async def test_state_loading(still: MemoryShop, album: Album, monkeypatch: pytes
 
     monkeypatch.setattr(Watch, "_look", hang)
     async with album.at(still.console("shop"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").until(asked.is_set, "asked the broker").sees("reading")
+        await user.is_at("DestinationsScreen").until(asked.is_set, "asked the broker").sees("reading")
         assert "0" not in user.picture.splitlines()[0].replace("▸ 0", "").replace("08:00", "")
         await album.shows(user)
 
@@ -89,7 +89,7 @@ async def test_state_empty(still: MemoryShop, album: Album) -> None:
     world.rabbitmq()
     world.redis()
     async with album.at(still.console("shop"), NORMAL) as user:
-        await user.on_row("orders").presses("3").is_at("RadarPlace").sees("no dead letters anywhere")
+        await user.on_row("orders").presses("3").is_at("DeadLetterOverviewScreen").sees("no dead letters anywhere")
         await album.shows(user)
 
 
@@ -126,7 +126,7 @@ async def test_state_error(still: MemoryShop, album: Album) -> None:
     """A login that was refused: which broker, what it said, and what to do."""
     still.kafka.faults.password = "secret"
     async with album.at(still.console("prod-eu"), NORMAL) as user:
-        await user.is_at("DestinationsPlace").sees("✗").sees("password")
+        await user.is_at("DestinationsScreen").sees("✗").sees("password")
         await album.shows(user)
 
 

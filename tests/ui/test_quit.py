@@ -19,8 +19,8 @@ async def test_with_nothing_under_way_it_quits(shop: MemoryShop, key: str) -> No
 
 async def started(user: User) -> None:
     """Redrive all letters, the first one alone: it asks after that."""
-    await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]")
-    await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunPlace")
+    await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]")
+    await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunScreen")
 
 
 async def test_a_run_under_way_is_named_and_may_go_on(runs_ground: RunsGround) -> None:
@@ -53,5 +53,5 @@ async def test_esc_never_quits(shop: MemoryShop) -> None:
     """At home it says where one is."""
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").presses("esc").reads_in_line("this is home").presses("esc")
+        await user.is_at("HomeScreen").presses("esc").reads_in_line("this is home").presses("esc")
         assert user.console.is_running

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mqtui.ui.sheet import key_table
+from mqtui.ui.key_table import key_table
 
 README = Path(__file__).parents[2] / "README.md"
 START, END = "<!-- keys, generated -->\n", "<!-- end of keys -->"

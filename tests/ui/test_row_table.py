@@ -12,10 +12,10 @@ from rich.cells import cell_len
 from textual.events import MouseScrollDown
 
 from mqtui.domain.errors import BadInput
-from mqtui.ui.filters import compiled
-from mqtui.ui.render.destinations import Destinations
-from mqtui.ui.render.groups import Groups
-from mqtui.ui.render.rows import LEAST, aligned, fitted
+from mqtui.ui.navigation.filters import compiled
+from mqtui.ui.render.destinations.destinations import DestinationRenderer
+from mqtui.ui.render.destinations.groups import GroupRenderer
+from mqtui.ui.render.table_model import LEAST, aligned, fitted
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.bench import Bench, Thing, Things, bench, things
 
@@ -329,7 +329,7 @@ def test_a_column_that_is_not_there_is_told() -> None:
 
 def test_the_words_of_the_manual_work_on_both_lists() -> None:
     """What is behind is a group's lag and a destination's backlog: each list knows both words."""
-    for renderer in (Destinations("▁█"), Groups("▁█")):
+    for renderer in (DestinationRenderer("▁█"), GroupRenderer("▁█")):
         for text in ("lag>1k", "backlog>1k", "!lag>=0", "kind:queue", "is:dead"):
             assert compiled(text, renderer) is not None
 

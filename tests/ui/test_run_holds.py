@@ -11,7 +11,7 @@ import redis
 
 from mqtui.services.redrive import aftermath
 from mqtui.services.redrive.terms import stages
-from mqtui.ui.screens import review
+from mqtui.ui.screens.redrive import review
 from tests.brokers import Brokers
 from tests.ui.driver import User, at_console
 from tests.ui.story_shop import FINDING, console
@@ -50,14 +50,14 @@ def payments(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Paym
 
 async def sends_the_first(user: User, payments: Payments) -> None:
     """From the dead letters to the run of the first one."""
-    await user.is_at("CausesPlace", FINDING).on_row("CardDeclined", FINDING).presses("R").is_at("ReviewPlace")
+    await user.is_at("CausesScreen", FINDING).on_row("CardDeclined", FINDING).presses("R").is_at("PlanReviewScreen")
     await user.sees("nothing has happened yet", within=FINDING)
 
 
 async def test_a_canary_nobody_reads(payments: Payments) -> None:
     async with at_console(console(payments.url, payments.dead)) as user:
         await sends_the_first(user, payments)
-        await user.sees(f"nobody reads {payments.home}").presses("enter").is_at("RunPlace")
+        await user.sees(f"nobody reads {payments.home}").presses("enter").is_at("RunScreen")
         await user.sees("passed nobody", f"held: nobody reads {payments.home}", within=FINDING)
         await user.reads_in_line("not seen to pass: enter goes on with 4 all the same")
         assert payments.client.xlen(payments.dead) == LETTERS - 1
@@ -73,7 +73,7 @@ async def test_a_stage_that_waits(payments: Payments, monkeypatch: pytest.Monkey
     payments.client.xgroup_createconsumer(payments.home, "ledger", "worker-1")
     async with at_console(console(payments.url, payments.dead)) as user:
         await sends_the_first(user, payments)
-        await user.presses("enter").is_at("RunPlace").sees("moved 1", within=FINDING)
+        await user.presses("enter").is_at("RunScreen").sees("moved 1", within=FINDING)
         payments.client.xreadgroup("ledger", "worker-1", {payments.home: ">"})
         await user.sees("did not pass ledger", "held: 1 of 1 did not pass", "ledger is", within=FINDING)
         await user.presses("enter").sees(f"moved {LETTERS}", within=FINDING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mqtui.services.redrive.order import Stages
-from mqtui.ui.render.run_stages import stages_line
+from mqtui.ui.render.runs.canary_stages import stages_line
 
 WATCHED = Stages((1, 10), watch=60.0)
 

@@ -13,7 +13,7 @@ from mqtui.services.redrive.putback import PutBack
 from mqtui.services.session import Session
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Runs
-from mqtui.ui.screens.run import RunPlace
+from mqtui.ui.screens.redrive.run import RunScreen
 from tests.ui.driver import User, at_console
 from tests.ui.runs_ground import LETTERS, RunsGround, interrupted, short
 from tests.ui.runs_ground import runs_ground as runs_ground
@@ -30,7 +30,7 @@ async def test_after_a_crash_it_says_so_and_goes_on(runs_ground: RunsGround) -> 
         await user.sees("resumes", "[ Resume ]", "exactly once", "nothing has happened yet")
         assert interrupted()
         await user.presses("enter").reads_in_line("type shop to resume").types("shop").presses("enter")
-        await user.is_at("RunPlace").sees(f"{LETTERS} of {LETTERS}", "report")
+        await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}", "report")
     assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
     assert not interrupted()
 
@@ -63,10 +63,10 @@ async def test_the_letters_of_a_run(runs_ground: RunsGround) -> None:
     stopped = await runs_ground.killed(batches=1)
     async with at_console(runs_ground.console()) as user:
         await (
-            user.presses("5").on_row("interrupted").presses("d").is_at("RunLettersPlace").sees(f"Run {short(stopped)}")
+            user.presses("5").on_row("interrupted").presses("d").is_at("RunLettersScreen").sees(f"Run {short(stopped)}")
         )
-        await user.presses("esc").is_at("RunsPlace").presses("j").on_row(short(run)).presses("enter")
-        await user.is_at("RunLettersPlace").sees(
+        await user.presses("esc").is_at("RunsScreen").presses("j").on_row(short(run)).presses("enter")
+        await user.is_at("RunLettersScreen").sees(
             f"Run {short(run)}: redrive of orders.DLQ", "0/0", "0/2", "moved", "orders 2/0"
         )
         await user.presses("slash").types("0/1").presses("enter").sees("1 of 3")
@@ -118,7 +118,7 @@ async def test_put_back_goes_on_when_its_place_is_left(
     async with at_console(runs_ground.console()) as user:
         await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
         await user.reads_in_line("type shop").types("shop").presses("enter").sees("putting back …")
-        await user.presses("0").is_at("HomePlace").presses("q").reads_in_line(f"under way: put back of {short(run)}")
+        await user.presses("0").is_at("HomeScreen").presses("q").reads_in_line(f"under way: put back of {short(run)}")
         await user.presses("esc").does(goes_on.set).sees(f"put back of {short(run)}: 3 of 3 moved")
         assert [note.tone for note in user.console.bench.notes] == ["ok"]
     assert runs_ground.left == LETTERS
@@ -148,39 +148,39 @@ async def test_a_run_under_way_stands_on_top_and_is_shown_again(runs_ground: Run
     async with at_console(runs_ground.console("shop")) as user:
         await _started(user, runs_ground)
         (flight,) = user.console.bench.active
-        await user.presses("5").on_row("▸").on_row("under way").presses("enter").is_at("RunPlace")
-        assert isinstance(user.place, RunPlace)
+        await user.presses("5").on_row("▸").on_row("under way").presses("enter").is_at("RunScreen")
+        assert isinstance(user.place, RunScreen)
         assert user.place.flight is flight
-        await user.presses("5").is_at("RunsPlace").on_row("under way").presses("U")
+        await user.presses("5").is_at("RunsScreen").on_row("under way").presses("U")
         await user.reads_in_line("S stops it").presses("S").until(lambda: not user.console.bench.active, "stops it")
         await user.on_row("stopped").reads_in_line("(stopped)").until(lambda: runs_ground.left > 0, "leaves some")
         await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_line("type shop")
-        await user.types("shop").presses("enter").is_at("RunPlace").sees(f"moved {LETTERS}")
+        await user.types("shop").presses("enter").is_at("RunScreen").sees(f"moved {LETTERS}")
     assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
     assert not interrupted()
 
 
 async def _started(user: User, ground: RunsGround) -> None:
     """Redrive all, first one: it asks after that."""
-    await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]")
-    await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunPlace")
+    await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]")
+    await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunScreen")
 
 
 async def test_a_damaged_journal_is_told(runs_ground: RunsGround) -> None:
     """Where the journal can't be read the place says why and stays."""
     await runs_ground.moved(1)
     async with at_console(runs_ground.console()) as user:
-        await user.presses("5").on_row("done").presses("0").is_at("HomePlace")
+        await user.presses("5").on_row("done").presses("0").is_at("HomeScreen")
         for file in state_dir().glob("runs.sqlite*"):
             file.unlink()
         (state_dir() / "runs.sqlite").mkdir()
-        await user.presses("5").is_at("RunsPlace").reads_in_line("✗").presses("esc").is_at("HomePlace")
+        await user.presses("5").is_at("RunsScreen").reads_in_line("✗").presses("esc").is_at("HomeScreen")
 
 
 async def test_a_place_of_its_own_for_each_run(runs_ground: RunsGround) -> None:
     """`:run 7F3A` opens it from anywhere; a run nobody knows is named."""
     run = await runs_ground.moved(1)
     async with at_console(runs_ground.console()) as user:
-        await user.is_at("HomePlace").presses("colon").types(f"run {run[:6]}").presses("enter")
-        await user.is_at("RunLettersPlace").sees(f"Run {short(run)}")
+        await user.is_at("HomeScreen").presses("colon").types(f"run {run[:6]}").presses("enter")
+        await user.is_at("RunLettersScreen").sees(f"Run {short(run)}")
         await user.presses("colon").types("run 0000000").presses("enter").reads_in_line("There is no run 0000000")

@@ -20,14 +20,14 @@ async def test_five_lines(no_desktop: None) -> None:
     """Each line says the next key; at the end the first letter is home and stayed, and `yc` copies the command."""
     with DemoSupply(["kafka"]) as supply:
         async with at_console(Console(supply=supply)) as user:
-            await user.is_at("DestinationsPlace").reads_in_line("1/5 The shop is in trouble, worst on top")
+            await user.is_at("DestinationsScreen").reads_in_line("1/5 The shop is in trouble, worst on top")
             await user.on_row("orders.DLQ", STARTED)
             await (
-                user.presses("enter").is_at("CausesPlace").reads_in_line("2/5").reads_in_line("3/5 Small letters look")
+                user.presses("enter").is_at("CausesScreen").reads_in_line("2/5").reads_in_line("3/5 Small letters look")
             )
-            await user.on_row("PaymentTimeout", FINDING).presses("R").is_at("ReviewPlace")
+            await user.on_row("PaymentTimeout", FINDING).presses("R").is_at("PlanReviewScreen")
             await user.reads_in_line("4/5 This is the plan; nothing has happened yet")
-            await user.sees("[ Start with 1 ]", within=FINDING).presses("enter").is_at("RunPlace")
+            await user.sees("[ Start with 1 ]", within=FINDING).presses("enter").is_at("RunScreen")
             await user.sees("✓ The letter passed billing", "did not come back", within=VERDICT)
             await user.reads_in_line("5/5 It came home and stayed")
             await user.presses("y", "c").reads_in_line("command copied")
@@ -42,4 +42,4 @@ async def test_esc_sends_the_coach_away() -> None:
         async with at_console(Console(supply=supply)) as user:
             await user.reads_in_line("1/5").on_row("payments:dlq", STARTED)
             await user.presses("esc").reads_in_line("12 dead letters of payments")
-            await user.presses("enter").is_at("CausesPlace").sees_no("2/5", "3/5")
+            await user.presses("enter").is_at("CausesScreen").sees_no("2/5", "3/5")

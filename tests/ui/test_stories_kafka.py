@@ -64,14 +64,19 @@ def unanswered(shop: StoryShop) -> Counter[bytes]:
 
 async def sends_home(user: User, name: str, *, protected: bool) -> None:
     """The story from the shell prompt to the run."""
-    await user.is_at("HomePlace").on_row(name).presses("enter").is_at("DestinationsPlace")
-    await user.on_some_row("orders.DLQ", FINDING).presses("3").is_at("RadarPlace").on_row("orders.DLQ", FINDING)
-    await user.presses("enter").is_at("CausesPlace").on_row("PaymentTimeout", FINDING).on_row(str(LETTERS))
-    await user.presses("R").is_at("ReviewPlace").sees("exactly once", "nothing has happened yet", within=FINDING)
+    await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
+    await (
+        user.on_some_row("orders.DLQ", FINDING)
+        .presses("3")
+        .is_at("DeadLetterOverviewScreen")
+        .on_row("orders.DLQ", FINDING)
+    )
+    await user.presses("enter").is_at("CausesScreen").on_row("PaymentTimeout", FINDING).on_row(str(LETTERS))
+    await user.presses("R").is_at("PlanReviewScreen").sees("exactly once", "nothing has happened yet", within=FINDING)
     await user.presses("enter")
     if protected:
         await user.reads_in_line(f"type {name}").types(name).presses("enter")
-    await user.is_at("RunPlace")
+    await user.is_at("RunScreen")
 
 
 @pytest.mark.parametrize(("name", "protected", "most"), [("prod-eu", True, 14), ("stage-eu", False, 6)])
@@ -92,7 +97,7 @@ async def test_payments_answer_again(
         assert user.keys <= most, user.keys
         await user.presses("y", "y").reads_in_line("report copied")
         assert "19 moved, 19 passed, 0 came back" in user.console.clipboard
-        await user.presses("enter").is_at("RunLettersPlace").sees("redrive of orders.DLQ", "done")
+        await user.presses("enter").is_at("RunLettersScreen").sees("redrive of orders.DLQ", "done")
     assert home(shop) == unanswered(shop)
     assert set(home(shop).values()) == {1}
     assert sum(home(shop).values()) == LETTERS
@@ -102,10 +107,10 @@ async def test_orders_without_amount_come_back(shop: StoryShop) -> None:
     """`mqtui stage-eu orders.DLQ` saves three keys; the first letter dies again, and the rest never leaves."""
     shop.profile("stage-eu")
     async with at_console(console("stage-eu", "orders.DLQ")) as user:
-        await user.is_at("CausesPlace", FINDING).on_row("PaymentTimeout", FINDING)
+        await user.is_at("CausesScreen", FINDING).on_row("PaymentTimeout", FINDING)
         assert user.keys == 0
-        await user.presses("j").on_row("SchemaMismatch").presses("R").is_at("ReviewPlace")
-        await user.sees("nothing has happened yet", within=FINDING).presses("enter").is_at("RunPlace")
+        await user.presses("j").on_row("SchemaMismatch").presses("R").is_at("PlanReviewScreen")
+        await user.sees("nothing has happened yet", within=FINDING).presses("enter").is_at("RunScreen")
         await user.sees("STOPPED BY ITSELF", "1 of 1 came back", "letters never left", within=VERDICT)
         await user.sees("came back 1", "came back: orders.DLQ")
         assert user.keys == 3

@@ -71,15 +71,15 @@ def ready(shop: StoryShop, queue: str) -> int:
 
 async def sends_home(user: User, name: str, *, protected: bool) -> User:
     """The story from the shell prompt to the run."""
-    await user.is_at("HomePlace").on_row(name).presses("enter").is_at("DestinationsPlace")
-    await user.on_some_row("work.invoices.dlq", FINDING).presses("3").is_at("RadarPlace")
-    await user.on_row("work.invoices.dlq", FINDING).presses("enter").is_at("CausesPlace")
+    await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
+    await user.on_some_row("work.invoices.dlq", FINDING).presses("3").is_at("DeadLetterOverviewScreen")
+    await user.on_row("work.invoices.dlq", FINDING).presses("enter").is_at("CausesScreen")
     await user.reads_in_line("PRICE spends 1", FINDING).reads_in_line("enter reads all 19").presses("enter")
-    await user.on_row("rejected", FINDING).on_row(str(REJECTED)).presses("R").is_at("ReviewPlace")
+    await user.on_row("rejected", FINDING).on_row(str(REJECTED)).presses("R").is_at("PlanReviewScreen")
     await user.sees("at least once", "nothing has happened yet", within=FINDING).presses("enter")
     if protected:
         await user.reads_in_line(f"type {name}").types(name).presses("enter")
-    return await user.is_at("RunPlace")
+    return await user.is_at("RunScreen")
 
 
 @pytest.mark.parametrize(("name", "protected", "most"), [("prod-mq", True, 15), ("stage-mq", False, 7)])

@@ -78,13 +78,18 @@ async def test_declined_cards(
     before = set(entries(shop, NAMES.payments))
     shop.profile(name, protected=protected)
     async with at_console(console()) as user:
-        await user.is_at("HomePlace").on_row(name).presses("enter").is_at("DestinationsPlace")
-        await user.on_some_row("payments:dlq", FINDING).presses("3").is_at("RadarPlace").on_row("payments:dlq")
-        await user.presses("enter").is_at("CausesPlace").on_row("CardDeclined", FINDING).on_row(str(DECLINED))
+        await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
+        await (
+            user.on_some_row("payments:dlq", FINDING)
+            .presses("3")
+            .is_at("DeadLetterOverviewScreen")
+            .on_row("payments:dlq")
+        )
+        await user.presses("enter").is_at("CausesScreen").on_row("CardDeclined", FINDING).on_row(str(DECLINED))
         await user.presses("R").sees("nothing has happened yet").presses("enter")
         if protected:
             await user.reads_in_line(f"type {name}").types(name).presses("enter")
-        await user.is_at("RunPlace").sees("moved 1", "watching", within=FINDING)
+        await user.is_at("RunScreen").sees("moved 1", "watching", within=FINDING)
         await user.sees("The letter passed", "ledger", "did not come back", within=VERDICT)
         await user.sees("enter goes on with 5", within=VERDICT)
         assert len(entries(shop, NAMES.payments_dlq)) == ALL - 1
@@ -105,9 +110,9 @@ async def test_a_dead_consumer(at_work: StoryShop, name: str, protected: bool, m
     assert len(pending(shop, NAMES.dead_worker)) == STUCK
     shop.profile(name, protected=protected)
     async with at_console(console()) as user:
-        await user.is_at("HomePlace").on_row(name).presses("enter").is_at("DestinationsPlace")
-        await user.on_some_row("payments", FINDING).presses("2").is_at("GroupsPlace").on_row("ledger", FINDING)
-        await user.presses("enter").is_at("PendingPlace").on_row("worker-7").sees(f"{STUCK}, all read")
+        await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
+        await user.on_some_row("payments", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
+        await user.presses("enter").is_at("PendingScreen").on_row("worker-7").sees(f"{STUCK}, all read")
         await user.presses("C").reads_in_line("reassign 42 to").reads_in_line("worker-2").presses("enter")
         await user.sees("worker-7 in group ledger", "for worker-2", "nothing has happened yet").presses("enter")
         if protected:
@@ -127,10 +132,10 @@ async def test_the_heir_is_asleep(shop: StoryShop) -> None:
     """Nobody works as worker-2: after the wait the entry is said to be still pending, and 41 stay where they were."""
     shop.profile("stage")
     async with at_console(console("stage", "payments")) as user:
-        await user.is_at("MessagesPlace", FINDING).presses("2").is_at("GroupsPlace").on_row("ledger", FINDING)
+        await user.is_at("MessagesScreen", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
         await user.presses("enter").sees(f"{STUCK}, all read").presses("C").reads_in_line("reassign 42 to")
         await user.presses("enter").sees("nothing has happened yet").presses("enter")
         await user.sees("1 of 42 moved from worker-7 to worker-2", "1 still pending", within=FINDING)
-        await user.presses("esc").is_at("PendingPlace")
+        await user.presses("esc").is_at("PendingScreen")
     assert len(pending(shop, NAMES.dead_worker)) == STUCK - 1
     assert len(pending(shop, NAMES.live_worker)) == 1

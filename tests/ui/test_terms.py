@@ -14,8 +14,8 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.order import Order, Stages
-from mqtui.ui import terms
-from mqtui.ui.screens.review import ReviewPlace
+from mqtui.ui.screens.redrive import options_form
+from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.runs_ground import LETTERS, RunsGround
@@ -43,12 +43,14 @@ FULL = Order(
     ids=["full", "plain", "discard"],
 )
 def test_an_order_goes_through_its_fields_unchanged(order: Order) -> None:
-    held = {field.key: field.value for field in terms.fields(order, {"held", "newer"}, BrokerKind.KAFKA)}
-    assert terms.read(order, held, BrokerKind.KAFKA, NOW) == terms.Terms(order, frozenset({"held", "newer"}))
+    held = {field.key: field.value for field in options_form.fields(order, {"held", "newer"}, BrokerKind.KAFKA)}
+    assert options_form.read(order, held, BrokerKind.KAFKA, NOW) == options_form.RedriveOptions(
+        order, frozenset({"held", "newer"})
+    )
 
 
 def test_fields_without_a_meaning_are_not_there() -> None:
-    keys = {field.key for field in terms.fields(Order(Verb.DISCARD, DLQ), (), BrokerKind.REDIS)}
+    keys = {field.key for field in options_form.fields(Order(Verb.DISCARD, DLQ), (), BrokerKind.REDIS)}
     assert not keys & {"to", "to_target", "partition", "first", "stop_at", "watch", "keep_timestamp", "take_over"}
     assert keys >= {"cause", "where", "limit", "rate", "shared", "allow"}
 
@@ -68,46 +70,51 @@ def test_fields_without_a_meaning_are_not_there() -> None:
     ],
 )
 def test_what_can_not_be_read_is_a_fault_of_its_field(key: str, text: str) -> None:
-    held: dict[str, Any] = {field.key: field.value for field in terms.fields(FULL, (), BrokerKind.KAFKA)}
-    with pytest.raises(terms.Fault) as fault:
-        terms.read(FULL, {**held, key: text}, BrokerKind.KAFKA, NOW)
+    held: dict[str, Any] = {field.key: field.value for field in options_form.fields(FULL, (), BrokerKind.KAFKA)}
+    with pytest.raises(options_form.FieldError) as fault:
+        options_form.read(FULL, {**held, key: text}, BrokerKind.KAFKA, NOW)
     assert fault.value.key == key
     assert fault.value.error.title
 
 
 def test_a_stop_needs_a_watch() -> None:
     order = replace(FULL, stages=Stages())
-    with pytest.raises(terms.Fault) as fault:
-        terms.read(order, {"stop_at": "5%", "watch": "0s"}, BrokerKind.KAFKA, NOW)
+    with pytest.raises(options_form.FieldError) as fault:
+        options_form.read(order, {"stop_at": "5%", "watch": "0s"}, BrokerKind.KAFKA, NOW)
     assert fault.value.key == "stop_at"
 
 
 async def test_the_plan_follows_its_terms(runs_ground: RunsGround) -> None:
     """`E` opens the terms, the command beside follows each field, `ctrl+r` shows the plan they make."""
     async with at_console(runs_ground.console("shop")) as user:
-        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
-        await user.sees("Start with 1").presses("E").is_at("TermsPlace").sees("Terms of the redrive", "--canary 1,10")
+        await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
+        await (
+            user.sees("Start with 1")
+            .presses("E")
+            .is_at("RedriveOptionsScreen")
+            .sees("Terms of the redrive", "--canary 1,10")
+        )
         form = user.place.query_one("Form")
         await user.does(lambda: form.query_one("#field-limit").focus()).types("2").sees("--limit 2")
         await user.does(lambda: form.query_one("#field-first").focus()).presses("ctrl+u").sees_no("--canary")
-        await user.presses("ctrl+r").is_at("ReviewPlace").sees("redrive 2 letters", "Start with all at once")
+        await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("redrive 2 letters", "Start with all at once")
         await user.presses("y").until(lambda: "--limit 2" in user.console.clipboard, "has the command")
         assert runs_ground.left == LETTERS
-        await user.presses("enter").types("shop").presses("enter").is_at("RunPlace").sees("2 of 2")
+        await user.presses("enter").types("shop").presses("enter").is_at("RunScreen").sees("2 of 2")
     assert runs_ground.left == LETTERS - 2
 
 
 async def test_faults_stand_under_their_field_and_esc_leaves_the_plan(runs_ground: RunsGround) -> None:
     """A term that can't be, a destination that is not there: nothing goes back to the plan."""
     async with at_console(runs_ground.console("shop")) as user:
-        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
-        await user.sees("Start with 1").presses("E").is_at("TermsPlace")
+        await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
+        await user.sees("Start with 1").presses("E").is_at("RedriveOptionsScreen")
         form = user.place.query_one("Form")
         await user.does(lambda: form.query_one("#field-rate").focus()).types("fast").sees("Not a number: 'fast'")
-        await user.presses("ctrl+r").reads_in_line("Not a number").is_at("TermsPlace")
+        await user.presses("ctrl+r").reads_in_line("Not a number").is_at("RedriveOptionsScreen")
         await user.presses("ctrl+u").does(lambda: form.query_one("#field-to").focus()).types("nowhere")
-        await user.presses("ctrl+r").reads_in_line("nowhere").is_at("TermsPlace")
-        await user.presses("esc").is_at("ReviewPlace").sees("Start with 1").sees_no("nowhere")
+        await user.presses("ctrl+r").reads_in_line("nowhere").is_at("RedriveOptionsScreen")
+        await user.presses("esc").is_at("PlanReviewScreen").sees("Start with 1").sees_no("nowhere")
 
 
 async def test_a_refused_risk_is_let_through_by_its_name(shop: MemoryShop) -> None:
@@ -117,15 +124,21 @@ async def test_a_refused_risk_is_let_through_by_its_name(shop: MemoryShop) -> No
     async with at_console(shop.console("dev")) as user:
         await user.on_row("orders.DLQ").sees("work.invoices.dlq").walks_to("work.invoices.dlq").presses("R")
         await (
-            user.is_at("ReviewPlace")
+            user.is_at("PlanReviewScreen")
             .sees("nothing can be started like this")
             .reads_in_line("E, and let shared through")
         )
-        await user.presses("enter").reads_in_line("has consumers").is_at("ReviewPlace").presses("E").is_at("TermsPlace")
+        await (
+            user.presses("enter")
+            .reads_in_line("has consumers")
+            .is_at("PlanReviewScreen")
+            .presses("E")
+            .is_at("RedriveOptionsScreen")
+        )
         form = user.place.query_one("Form")
         await user.does(lambda: form.query_one("#field-shared").focus()).types("yes").sees("--yes-shared")
         await user.does(lambda: form.query_one("#field-allow").focus()).types("shared").sees("--allow shared")
-        await user.presses("ctrl+r").is_at("ReviewPlace").sees("Start with 1").presses("enter").is_at("RunPlace")
+        await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("Start with 1").presses("enter").is_at("RunScreen")
         await user.sees("moved 1")
 
 
@@ -133,9 +146,9 @@ async def test_a_plan_is_saved_for_the_command_line(runs_ground: RunsGround, tmp
     """`x` writes what `--plan FILE` compares with: the plan by its hash."""
     file = tmp_path / "plan.json"
     async with at_console(runs_ground.console("shop")) as user:
-        await user.is_at("DestinationsPlace").presses("3").on_row("orders.DLQ").presses("R").is_at("ReviewPlace")
+        await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
         await user.sees("Start with 1").presses("x").until(lambda: user.place.line.asking, "is asked")
         await user.presses("ctrl+u").types(str(file)).presses("enter").reads_in_line("1 plan,")
-        assert isinstance(user.place, ReviewPlace)
+        assert isinstance(user.place, PlanReviewScreen)
         assert user.place.planned is not None
         assert json.loads(file.read_bytes())["hash"] == user.place.planned.plan.hash

@@ -107,7 +107,7 @@ async def test_a_mistake_is_noted_and_the_default_is_used(folders: Path, shop: M
     shop.profiles()
     console = shop.console()
     async with at_console(console) as user:
-        await user.is_at("HomePlace")
+        await user.is_at("HomeScreen")
         assert console.theme == theme.DEFAULT
         assert any(str(file) in note.text for note in console.bench.notes)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.ui.trail import MOST, ROOT
+from mqtui.ui.navigation.history import MOST, ROOT
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -12,17 +12,17 @@ async def test_a_view_is_found_as_it_was_left(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("/").types("dlq").presses("enter").sees("3 of 10").presses("j")
         row = user.row
-        await user.presses("2").is_at("GroupsPlace").presses("1").is_at("DestinationsPlace").sees("3 of 10")
+        await user.presses("2").is_at("GroupsScreen").presses("1").is_at("DestinationsScreen").sees("3 of 10")
         assert user.row.split()[:3] == row.split()[:3]
-        await user.presses("esc", "esc").is_at("GroupsPlace").presses("esc").is_at("HomePlace")
+        await user.presses("esc", "esc").is_at("GroupsScreen").presses("esc").is_at("HomeScreen")
 
 
 async def test_going_round_and_round_keeps_no_more_screens(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ")
         for _ in range(3):
-            await user.presses("2").is_at("GroupsPlace").presses("3").is_at("RadarPlace")
-            await user.presses("1").is_at("DestinationsPlace")
+            await user.presses("2").is_at("GroupsScreen").presses("3").is_at("DeadLetterOverviewScreen")
+            await user.presses("1").is_at("DestinationsScreen")
         assert len(user.console.screen_stack) == ROOT + 3
 
 
@@ -30,5 +30,7 @@ async def test_the_oldest_places_go(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").walks_to("clicks")
         for _ in range(MOST):
-            await user.presses("enter").is_at("MessagesPlace").presses("1").is_at("DestinationsPlace").on_row("clicks")
+            await (
+                user.presses("enter").is_at("MessagesScreen").presses("1").is_at("DestinationsScreen").on_row("clicks")
+            )
         assert len(user.console.screen_stack) <= ROOT + MOST

@@ -58,7 +58,7 @@ async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Br
     dlq, origin = own.ground.pair(3)
     own.ground.world.leave()
     async with at_console(Console((own.ground.url, ""))) as user:
-        await user.is_at("DestinationsPlace", within=LONG).until(lambda: all_seen(user), "has seen the figures", LONG)
+        await user.is_at("DestinationsScreen", within=LONG).until(lambda: all_seen(user), "has seen the figures", LONG)
         await user.does(user.console._tick).walks_to(dlq.name)
         before = user.rows
         brokers.servers.kill(own.name)
@@ -68,13 +68,13 @@ async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Br
         tries = {user.place.console.desks[0].seen.retry if user.place.console.desks[0].seen else 0}
         await user.until(lambda: retries(user) not in tries, "sees another try", LONG)
         await user.presses("R").reads_in_line("the link")
-        await user.presses("2").is_at("GroupsPlace").presses("3").is_at("RadarPlace").sees(dlq.name)
+        await user.presses("2").is_at("GroupsScreen").presses("3").is_at("DeadLetterOverviewScreen").sees(dlq.name)
         await user.presses("R").reads_in_line("the link")
-        await user.presses("1").is_at("DestinationsPlace").sees(dlq.name)
+        await user.presses("1").is_at("DestinationsScreen").sees(dlq.name)
         brokers.servers.restart(own.name)
         await user.until(lambda: not user.table.stale, "sees it again", LONG)
         await user.sees_no("lost", within=LONG).sees(dlq.name, origin.name).walks_to(origin.name)
-        await user.presses("P").is_at("PublishPlace")
+        await user.presses("P").is_at("PublishScreen")
 
 
 @pytest.mark.parametrize("kind", [BrokerKind.KAFKA])
@@ -86,11 +86,11 @@ async def test_kafka_without_a_right_for_one_topic(own: Own, brokers: Brokers, m
     monkeypatch.setenv("MQTUI_SECRET_KAFKA", PASSWORD)
     port = brokers.servers.ports(own.name)["sasl"]
     async with at_console(Console((f"kafka://carol@127.0.0.1:{port}", ""))) as user:
-        await user.is_at("DestinationsPlace", within=LONG).sees(seen.name, within=LONG).walks_to(seen.name)
+        await user.is_at("DestinationsScreen", within=LONG).sees(seen.name, within=LONG).walks_to(seen.name)
         assert hidden.name not in user.picture
-        await user.presses("enter").is_at("MessagesPlace").sees("letter 000002")
-        await user.presses("2").is_at("GroupsPlace").sees("no groups are shown to this user")
-        await user.presses("3").is_at("RadarPlace")
+        await user.presses("enter").is_at("MessagesScreen").sees("letter 000002")
+        await user.presses("2").is_at("GroupsScreen").sees("no groups are shown to this user")
+        await user.presses("3").is_at("DeadLetterOverviewScreen")
 
 
 async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,10 +106,10 @@ async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch
         client.execute_command("ACL", "SETUSER", user_name, "on", f">{PASSWORD}", "~*", *rights)
         monkeypatch.setenv("MQTUI_SECRET_REDIS", PASSWORD)
         async with at_console(Console((f"redis://{user_name}@127.0.0.1:{ground.port}", ""))) as user:
-            await user.is_at("DestinationsPlace", within=LONG).walks_to(stream.name)
+            await user.is_at("DestinationsScreen", within=LONG).walks_to(stream.name)
             assert "?" in user.row
-            await user.presses("enter").is_at("MessagesPlace").sees("letter 000002")
-            await user.presses("2").is_at("GroupsPlace").sees("ø", "is not known")
+            await user.presses("enter").is_at("MessagesScreen").sees("letter 000002")
+            await user.presses("2").is_at("GroupsScreen").sees("ø", "is not known")
         client.execute_command("ACL", "DELUSER", user_name)
     ground.world.close()
 
@@ -136,9 +136,9 @@ async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[Ground, str]) ->
     ground, url = carol
     dlq, origin = ground.pair(3)
     async with at_console(Console((url, ""))) as user:
-        await user.is_at("DestinationsPlace", within=LONG).walks_to(dlq.name)
+        await user.is_at("DestinationsScreen", within=LONG).walks_to(dlq.name)
         await user.presses("enter").sees("PRICE").presses("enter").sees("shown from memory", within=LONG)
-        await user.presses("2").is_at("GroupsPlace").presses("1").sees(origin.name)
+        await user.presses("2").is_at("GroupsScreen").presses("1").sees(origin.name)
     assert len(ground.world.contents(dlq)) == 3
 
 
@@ -151,7 +151,7 @@ async def test_a_message_of_20_mb_on_redis(redis_url: str) -> None:
     with Redis.from_url(redis_url) as client:
         client.xadd(stream.name, {"value": b'{"items": "' + b"x" * LARGE + b'"}'})
     async with at_console(Console((redis_url, stream.name))) as user:
-        await user.is_at("MessagesPlace", within=LONG).sees("letter 000001", "items", within=LONG)
+        await user.is_at("MessagesScreen", within=LONG).sees("letter 000001", "items", within=LONG)
         for key in ("k", "j", "z", "w", "i", "G", "z"):
             began = monotonic()
             await hit(user, key)

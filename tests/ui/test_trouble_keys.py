@@ -6,9 +6,9 @@ from time import monotonic
 
 from textual.events import Key, Paste
 
-from mqtui.ui.widgets.area import Area
 from mqtui.ui.widgets.form import Form
-from mqtui.ui.widgets.line import Entry
+from mqtui.ui.widgets.large_text_area import LargeTextArea
+from mqtui.ui.widgets.prompt_line import PromptInput
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 from tests.ui.runs_ground import LETTERS, RunsGround
@@ -25,32 +25,32 @@ async def test_keys_typed_before_a_review_is_painted_are_thrown_away(shop: Memor
         await user.walks_to("dev").presses("enter", "2").walks_to("settle")
         await user.presses("enter").sees("42, all read")
         early = [Key("enter", "\r") for _ in range(3)]
-        await user.presses("A").is_at("StepPlace")
+        await user.presses("A").is_at("ConfirmPlanScreen")
         for key in early:
             user.console.post_message(key)
         await user.pilot.pause()
-        await user.is_at("StepPlace").sees("nothing has happened yet", "acknowledge 42")
+        await user.is_at("ConfirmPlanScreen").sees("nothing has happened yet", "acknowledge 42")
         assert not user.place.line.asking
         await user.presses("enter").until(lambda: user.place.line.asking, "is asked for the name")
 
 
 async def test_keys_typed_while_a_plan_is_made_start_nothing(runs_ground: RunsGround) -> None:
     async with at_console(runs_ground.console("shop")) as user:
-        await user.is_at("DestinationsPlace").presses("3").sees("orders.DLQ")
+        await user.is_at("DestinationsScreen").presses("3").sees("orders.DLQ")
         early = [Key("enter", "\r"), *(Key(sign, sign) for sign in "shop"), Key("enter", "\r")]
-        await user.presses("R").is_at("ReviewPlace").sees("Start with 1")
+        await user.presses("R").is_at("PlanReviewScreen").sees("Start with 1")
         for key in early:
             user.console.post_message(key)
         await user.pilot.pause()
-        await user.is_at("ReviewPlace").sees("nothing has happened yet")
+        await user.is_at("PlanReviewScreen").sees("nothing has happened yet")
         assert runs_ground.left == LETTERS
 
 
 async def test_a_megabyte_is_pasted_into_the_value(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishPlace")
-        area = user.place.query_one("#field-value", Area)
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishScreen")
+        area = user.place.query_one("#field-value", LargeTextArea)
         area.focus()
         await user.pilot.pause()
         began = monotonic()
@@ -58,8 +58,8 @@ async def test_a_megabyte_is_pasted_into_the_value(shop: MemoryShop) -> None:
         await user.until(lambda: len(area.content) > MEGABYTE, "has it all")
         await user.sees("1,048,585 B")
         assert monotonic() - began < SOON
-        await user.presses("ctrl+r").is_at("StepPlace").sees("1,048,585 B", "nothing has happened yet")
-        await user.presses("esc").is_at("PublishPlace")
+        await user.presses("ctrl+r").is_at("ConfirmPlanScreen").sees("1,048,585 B", "nothing has happened yet")
+        await user.presses("esc").is_at("PublishScreen")
         assert len(area.content) > MEGABYTE
         await user.presses("backspace").sees("1 message, 0 B").types("{}").sees("1 message, 2 B")
 
@@ -72,20 +72,20 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
         return {name: text for name, text in form.values().items() if text}
 
     async with at_console(dev.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishPlace")
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishScreen")
         await user.types("u7").presses("tab", "tab", "tab").types("one").presses("enter").types("two")
         await user.until(lambda: "one\ntwo" in typed().values(), "has typed")
         before = typed()
-        await user.presses("esc").is_at("DestinationsPlace").presses("P").is_at("PublishPlace")
+        await user.presses("esc").is_at("DestinationsScreen").presses("P").is_at("PublishScreen")
         await user.until(lambda: typed() == before, "finds it as it was")
         await user.sees("as a command", "u7")
         await (
             user.presses("esc")
-            .is_at("DestinationsPlace")
+            .is_at("DestinationsScreen")
             .presses("g")
             .walks_to("payments")
             .presses("P")
-            .is_at("PublishPlace")
+            .is_at("PublishScreen")
         )
         await user.until(lambda: typed() == {}, "finds an empty form")
 
@@ -93,14 +93,14 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
 async def test_a_paste_into_the_line_comes_once(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomePlace").presses("slash").until(lambda: user.place.line.asking, "is asked")
+        await user.is_at("HomeScreen").presses("slash").until(lambda: user.place.line.asking, "is asked")
         user.console.post_message(Paste("prod"))
-        await user.until(lambda: user.place.query_one(Entry).value == "prod", "has it once")
+        await user.until(lambda: user.place.query_one(PromptInput).value == "prod", "has it once")
 
 
 async def test_a_destination_is_followed_from_the_list(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("t").is_at("MessagesPlace")
+        await user.walks_to("dev").presses("enter").walks_to("orders").presses("t").is_at("MessagesScreen")
         await user.sees("following").does(shop.order).sees(str(shop.order()))
         await user.presses("1", "g").walks_to("work.invoices.dlq").presses("t").reads_in_line("can't be followed")

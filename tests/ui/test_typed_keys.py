@@ -12,8 +12,8 @@ from textual import events
 from textual.keys import _character_to_key
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.ui import typed_keys
-from mqtui.ui.widgets.line import Entry
+from mqtui.ui import key_queue
+from mqtui.ui.widgets.prompt_line import PromptInput
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import ground_of
 from tests.terminal import Terminal
@@ -31,7 +31,7 @@ def hand_over(user: User, text: str) -> None:
 
 
 def has_typed(user: User, text: str) -> bool:
-    return user.place.query_one(Entry).value == text
+    return user.place.query_one(PromptInput).value == text
 
 
 async def test_a_filter_typed_at_once_filters(dev: MemoryShop) -> None:
@@ -49,14 +49,14 @@ async def test_after_the_sign_of_a_question_every_key_is_its(dev: MemoryShop) ->
             for text in ("orders", "Redrive", "qdPX3"):
                 await user.on_row("orders.DLQ").does(partial(hand_over, user, sign + text))
                 await user.until(partial(has_typed, user, text), f"types {text}")
-                await user.is_at("DestinationsPlace").presses("esc").sees("order trouble · 10")
-        await user.does(lambda: hand_over(user, ":orders.DLQ\r")).is_at("CausesPlace")
+                await user.is_at("DestinationsScreen").presses("esc").sees("order trouble · 10")
+        await user.does(lambda: hand_over(user, ":orders.DLQ\r")).is_at("CausesScreen")
 
 
 async def test_a_key_goes_where_the_one_before_led(dev: MemoryShop) -> None:
     """A view and its filter, a question of one letter and a move, a form and its fields."""
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "3/invoices\rj")).is_at("RadarPlace")
+        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "3/invoices\rj")).is_at("DeadLetterOverviewScreen")
         await user.until(lambda: user.place.filtered == "invoices", "has filtered")  # type: ignore[attr-defined]
         await user.presses("esc", "1").on_row("orders.DLQ")
         await user.does(lambda: hand_over(user, "ypjj")).reads_in_line("name")
@@ -67,10 +67,13 @@ async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: Memory
     """`R` and enter in one read: the plan was not painted when enter was typed, so it is thrown away."""
     async with at_console(dev.console("dev")) as user:
         await (
-            user.on_row("orders.DLQ").presses("enter").is_at("CausesPlace").until(lambda: bool(user.rows), "has causes")
+            user.on_row("orders.DLQ")
+            .presses("enter")
+            .is_at("CausesScreen")
+            .until(lambda: bool(user.rows), "has causes")
         )
-        await user.does(lambda: hand_over(user, "R\r\r\r")).is_at("ReviewPlace")
-        await user.sees("enter").presses("esc").is_at("CausesPlace")
+        await user.does(lambda: hand_over(user, "R\r\r\r")).is_at("PlanReviewScreen")
+        await user.sees("enter").presses("esc").is_at("CausesScreen")
         assert not user.console.bench.active
 
 
@@ -78,10 +81,10 @@ async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(
     dev: MemoryShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing says that a key was answered where what had the focus is gone: the next one waits a moment only."""
-    monkeypatch.setattr(typed_keys, "PATIENCE", 0.2)
+    monkeypatch.setattr(key_queue, "PATIENCE", 0.2)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
-        monkeypatch.setattr(user.console, "on_typed_keys_answered", _never)
+        monkeypatch.setattr(user.console, "on_key_queue_answered", _never)
         await user.does(lambda: hand_over(user, "jj/work\r")).sees("3 of 10")
 
 

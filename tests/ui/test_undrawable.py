@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 PAYLOAD = "PAYLOAD-OF-A-MESSAGE"
 ROW = """
 import sys
-from mqtui.ui.render.profiles import Profiles
+from mqtui.ui.render.home.profiles import Profiles
 original = Profiles.cells
 def fails(self, item):
     held = "PAYLOAD-" + "OF-A-MESSAGE"

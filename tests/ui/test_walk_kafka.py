@@ -14,7 +14,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
-from mqtui.ui.screens.messages import open_messages
+from mqtui.ui.screens.messages.messages import open_messages
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
@@ -109,17 +109,17 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
         await user.sees("shop.Bad")
 
     spots = [
-        Spot("HomePlace", by_keys()),
-        Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
-        Spot("GroupsPlace", by_keys("enter", "2", sees="billing")),
-        Spot("RadarPlace", dead),
-        Spot("CausesPlace", letters),
-        Spot("LetterPlace", after(letters, "enter", sees="Original")),
-        Spot("LettersPlace", in_order),
-        Spot("MessagesPlace", topic),
+        Spot("HomeScreen", by_keys()),
+        Spot("DestinationsScreen", by_keys("enter", sees=origin.name)),
+        Spot("GroupsScreen", by_keys("enter", "2", sees="billing")),
+        Spot("DeadLetterOverviewScreen", dead),
+        Spot("CausesScreen", letters),
+        Spot("DeadLetterScreen", after(letters, "enter", sees="Original")),
+        Spot("DeadLetterListScreen", in_order),
+        Spot("MessagesScreen", topic),
         *plans_and_records(dlq.name, origin.name),
-        Spot("Menu", topic, over="m"),
-        Spot("Palette", letters, over="ctrl+p"),
+        Spot("MenuPopup", topic, over="m"),
+        Spot("PalettePopup", letters, over="ctrl+p"),
     ]
     cluster = Cluster(ground.url, ground.world.prefix)
     try:

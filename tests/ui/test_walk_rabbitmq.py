@@ -93,15 +93,15 @@ async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str
     price = by_keys("enter", "enter", onto=quorum, sees="PRICE")
     answers = ("enter", "a")
     spots = [
-        Spot("HomePlace", by_keys()),
-        Spot("DestinationsPlace", by_keys("enter", sees=origin)),
-        Spot("GroupsPlace", by_keys("enter", "2", sees="Groups")),
-        Spot("RadarPlace", dead),
-        Spot("CausesPlace", after(dead, "enter", sees="PRICE"), answers=answers),
-        Spot("PeekPlace", price, answers=answers),
+        Spot("HomeScreen", by_keys()),
+        Spot("DestinationsScreen", by_keys("enter", sees=origin)),
+        Spot("GroupsScreen", by_keys("enter", "2", sees="Groups")),
+        Spot("DeadLetterOverviewScreen", dead),
+        Spot("CausesScreen", after(dead, "enter", sees="PRICE"), answers=answers),
+        Spot("PeekScreen", price, answers=answers),
         *plans_and_records(dlq, origin),
-        Spot("Menu", dead, over="m"),
-        Spot("Palette", dead, over="ctrl+p"),
+        Spot("MenuPopup", dead, over="m"),
+        Spot("PalettePopup", dead, over="ctrl+p"),
     ]
     async with at_console(Console()) as user:
         assert await walk(user, spots, host.held) == []
@@ -124,9 +124,9 @@ async def test_what_was_paid_for_is_shown_from_memory(stage: tuple[Host, str, st
 
     peek, causes = pay(quorum, "1", "shown from memory"), pay(dlq, "3", "shown from memory")
     spots = [
-        Spot("PeekPlace", peek),
-        Spot("CausesPlace", causes),
-        Spot("LetterPlace", after(causes, "enter", sees="Original")),
+        Spot("PeekScreen", peek),
+        Spot("CausesScreen", causes),
+        Spot("DeadLetterScreen", after(causes, "enter", sees="Original")),
     ]
     async with at_console(Console()) as user:
         assert await walk(user, spots, host.held) == []

@@ -57,18 +57,18 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     pending = after(by_keys("enter", "2", sees="1 member"), "enter", sees="4, all read")
     spots = [
-        Spot("HomePlace", by_keys()),
-        Spot("DestinationsPlace", by_keys("enter", sees=origin.name)),
-        Spot("GroupsPlace", by_keys("enter", "2", sees="1 member")),
-        Spot("PendingPlace", pending),
-        Spot("StepPlace", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
-        Spot("RadarPlace", dead),
-        Spot("CausesPlace", letters),
-        Spot("LetterPlace", after(letters, "enter", sees="Original")),
-        Spot("MessagesPlace", stream),
+        Spot("HomeScreen", by_keys()),
+        Spot("DestinationsScreen", by_keys("enter", sees=origin.name)),
+        Spot("GroupsScreen", by_keys("enter", "2", sees="1 member")),
+        Spot("PendingScreen", pending),
+        Spot("ConfirmPlanScreen", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
+        Spot("DeadLetterOverviewScreen", dead),
+        Spot("CausesScreen", letters),
+        Spot("DeadLetterScreen", after(letters, "enter", sees="Original")),
+        Spot("MessagesScreen", stream),
         *plans_and_records(dlq.name, origin.name),
-        Spot("Menu", pending, over="m"),
-        Spot("Palette", stream, over="ctrl+p"),
+        Spot("MenuPopup", pending, over="m"),
+        Spot("PalettePopup", stream, over="ctrl+p"),
     ]
     with redis.Redis.from_url(ground.url) as client:
         async with at_console(Console()) as user:

@@ -21,10 +21,10 @@ from textual.screen import Screen
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import ACTIONS
-from mqtui.ui.screens.listing import Listing
-from mqtui.ui.screens.menu_float import Float
-from mqtui.ui.screens.peek import PeekPlace
-from mqtui.ui.screens.place import Place
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.messages.peek import PeekScreen
+from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.message_list import MessageList
 from tests.cli.grounds import Ground, ground_of
 from tests.ui.driver import User, named
@@ -73,7 +73,7 @@ class Spot:
 def to_the_list(user: User) -> None:
     """The focus as a place that is new has it: a view that was left keeps its own."""
     screen = user.console.screen
-    if isinstance(screen, Listing) and screen.stands and not screen.line.asking:
+    if isinstance(screen, ListScreen) and screen.stands and not screen.line.asking:
         screen.table.focus()
 
 
@@ -96,15 +96,15 @@ def plans_and_records(dlq: str, origin: str) -> list[Spot]:
     dead, runs = by_keys("enter", "3", sees=dlq), by_keys("enter", "5", sees=dlq)
     publish = by_keys("enter", "P", onto=origin, sees="Fernet")
     return [
-        Spot("ReviewPlace", after(dead, "R", sees="Start with 1"), answers=("enter",)),
-        Spot("ReviewPlace", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("StepPlace", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
-        Spot("PublishPlace", publish),  # what is typed there is kept: the next plan would be of that
-        Spot("RunsPlace", runs),
-        Spot("RunLettersPlace", after(runs, "d")),
-        Spot("PutBackPlace", after(runs, "U", sees="Put back"), answers=("enter",)),
-        Spot("AuditPlace", by_keys("enter", "6", sees="redrive")),
-        Spot("ProfileForm", by_keys("E")),
+        Spot("PlanReviewScreen", after(dead, "R", sees="Start with 1"), answers=("enter",)),
+        Spot("PlanReviewScreen", after(dead, "D", sees="Discard all"), answers=("enter",)),
+        Spot("ConfirmPlanScreen", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        Spot("PublishScreen", publish),  # what is typed there is kept: the next plan would be of that
+        Spot("RunsScreen", runs),
+        Spot("RunLettersScreen", after(runs, "d")),
+        Spot("PutBackScreen", after(runs, "U", sees="Put back"), answers=("enter",)),
+        Spot("AuditScreen", by_keys("enter", "6", sees="redrive")),
+        Spot("ProfileFormScreen", by_keys("E")),
     ]
 
 
@@ -173,7 +173,7 @@ async def walk(user: User, spots: Iterable[Spot], held: Callable[[], object]) ->
 async def reach(user: User, spot: Spot) -> None:
     """Go there from home, and wait until it stands and has read."""
     await user.console.home()
-    await user.is_at("HomePlace")
+    await user.is_at("HomeScreen")
     await spot.way(user)
     if spot.over:
         spot.below = user.console.screen
@@ -232,9 +232,9 @@ def busy(user: User) -> bool:
 def asks(user: User) -> bool:
     """Whether the line asks something, or a price is asked while what was read before is still shown."""
     screen = user.console.screen
-    if isinstance(screen, PeekPlace) and screen.offer is not None and screen.table.lines.items:
+    if isinstance(screen, PeekScreen) and screen.offer is not None and screen.table.lines.items:
         return True
-    return isinstance(screen, Place) and screen.stands and screen.line.asking
+    return isinstance(screen, ConsoleScreen) and screen.stands and screen.line.asking
 
 
 def follows(user: User) -> bool:
@@ -245,5 +245,5 @@ def follows(user: User) -> bool:
 def here(user: User) -> str:
     """The class of the place that is shown, or of the float over it."""
     screen = user.console.screen
-    assert isinstance(screen, Place | Float)
+    assert isinstance(screen, ConsoleScreen | Popup)
     return type(screen).__name__

@@ -1,1 +1,1 @@
-"""Domain objects to rows and cells; nothing here knows a widget."""
+"""Domain objects as rows, cells and styled lines; nothing here knows a widget."""

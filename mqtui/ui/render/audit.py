@@ -9,14 +9,14 @@ from typing import Any
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.resource import Kind, parse
 from mqtui.domain.times import written_time
-from mqtui.ui.render.rows import Cell, Column
+from mqtui.ui.render.table_model import Cell, Column
 
 LISTED = 4_000
 """Lines of the audit that are shown; the chain is checked over all of them."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuditLine:
+class AuditRow:
     """One change. `end` is None while it goes on, and for good where the process died in it."""
 
     begin: AuditEntry
@@ -51,27 +51,27 @@ def _named(on: str) -> str:
     return on if parse(on).kind is Kind.EXCHANGE else parse(on).name
 
 
-def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditLine]:
+def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditRow]:
     """Begin and end of each change by its run and profile, the newest first. `going_on` are runs under way."""
-    lines: list[AuditLine] = []
+    lines: list[AuditRow] = []
     open_at: dict[tuple[str, str, str], list[int]] = {}
     for entry in entries:
         key = (entry.run, entry.profile, entry.verb)
         if entry.event == "begin":
             open_at.setdefault(key, []).append(len(lines))
-            lines.append(AuditLine(entry, None))
+            lines.append(AuditRow(entry, None))
         elif open_at.get(key):
             place = open_at[key].pop()
-            lines[place] = AuditLine(lines[place].begin, entry)
+            lines[place] = AuditRow(lines[place].begin, entry)
         else:
-            lines.append(AuditLine(entry, entry))
+            lines.append(AuditRow(entry, entry))
     for key, places in open_at.items():
         if key[0] in going_on and places:
-            lines[places[-1]] = AuditLine(lines[places[-1]].begin, None, goes_on=True)
+            lines[places[-1]] = AuditRow(lines[places[-1]].begin, None, goes_on=True)
     return lines[::-1]
 
 
-def brief(line: AuditLine) -> list[list[Cell]]:
+def brief(line: AuditRow) -> list[list[Cell]]:
     """A change in two lines, where there is little room: when, what and by whom; how it ended."""
     begin = line.begin
     time = written_time(begin.time, "%m-%d %H:%M")
@@ -83,7 +83,7 @@ def brief(line: AuditLine) -> list[list[Cell]]:
     ]
 
 
-class AuditRows:
+class AuditRenderer:
     """How changes stand in a list: in their order, the newest first."""
 
     columns = (
@@ -97,11 +97,11 @@ class AuditRows:
         Column("run", "RUN", 5, priority=2),
     )
 
-    def id(self, item: AuditLine) -> Hashable:
+    def id(self, item: AuditRow) -> Hashable:
         """Its number."""
         return item.n
 
-    def cells(self, item: AuditLine) -> Sequence[Cell]:
+    def cells(self, item: AuditRow) -> Sequence[Cell]:
         """A cell for each column."""
         begin = item.begin
         time = written_time(begin.time, "%m-%d %H:%M:%S")
@@ -117,24 +117,24 @@ class AuditRows:
             (begin.run[:4].upper(), "muted"),
         )
 
-    def sign(self, item: AuditLine) -> Cell:
+    def sign(self, item: AuditRow) -> Cell:
         """✗ it never ended, ▸ under way."""
         if item.broken:
             return "✗", "danger"
         return ("▸", "live") if item.goes_on else (" ", "")
 
-    def trouble(self, item: AuditLine) -> int:
+    def trouble(self, item: AuditRow) -> int:
         """The order is that of time: nothing is moved to the front."""
         return 0
 
-    def text(self, item: AuditLine) -> str:
+    def text(self, item: AuditRow) -> str:
         """Everything about it."""
         begin = item.begin
         return (
             f"{begin.n} {begin.operator} {begin.host} {begin.profile} {begin.verb} {item.on} {item.result} {begin.run}"
         )
 
-    def value(self, item: AuditLine, key: str) -> Any:
+    def value(self, item: AuditRow, key: str) -> Any:
         """What a column is ordered by."""
         begin = item.begin
         known: dict[str, Any] = {

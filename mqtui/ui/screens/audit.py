@@ -15,19 +15,19 @@ from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
-from mqtui.ui.render.audit import LISTED, AuditLine, AuditRows, joined
-from mqtui.ui.render.audit_command import equivalent
-from mqtui.ui.screens.listing import Listing
-from mqtui.ui.screens.place import does
-from mqtui.ui.screens.putback import PutBackPlace
-from mqtui.ui.screens.runs_desk import desk_of
-from mqtui.ui.screens.runs_letters import RunLettersPlace
+from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, joined
+from mqtui.ui.render.command_line import equivalent
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.redrive.putback import PutBackScreen
+from mqtui.ui.screens.runs.letters import RunLettersScreen
+from mqtui.ui.session.run_sessions import desk_of
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AuditReport:
     """The newest lines, what is damaged, whether each has a key, the runs the journal knows, those under way."""
 
     entries: Sequence[AuditEntry] = ()
@@ -37,7 +37,7 @@ class Told:
     going_on: frozenset[str] = frozenset()
 
 
-def read() -> Told:
+def read() -> AuditReport:
     """Read and check the audit; it may block.
 
     Raises:
@@ -47,11 +47,13 @@ def read() -> Told:
     with Runs() as opened:
         known = {record.id: record for record in opened.list(limit=LISTED)}
     going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
-    return Told(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)
+    return AuditReport(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)
 
 
-class AuditPlace(Listing[AuditLine]):
+class AuditScreen(ListScreen[AuditRow]):
     """All changes, the newest first."""
+
+    screen_name = "Audit"
 
     hinted = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
     empty = "nothing was changed from this machine yet"
@@ -59,13 +61,13 @@ class AuditPlace(Listing[AuditLine]):
     def __init__(self, number: int | None = None) -> None:
         """Show it; with a number the cursor goes to that line."""
         super().__init__()
-        self.known: Told | None = None
+        self.known: AuditReport | None = None
         self.wanted = number
         self.missing = ""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
-        self.table: RowTable[AuditLine] = RowTable(AuditRows(), parted=False)
+        self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), parted=False)
         yield Pane(self.table, name="Audit of this machine")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -120,7 +122,7 @@ class AuditPlace(Listing[AuditLine]):
         elif not self.table.lines.count:
             self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
 
-    def items(self) -> list[AuditLine]:
+    def items(self) -> list[AuditRow]:
         """The changes; those under way say so."""
         assert self.known is not None
         return joined(self.known.entries, self.known.going_on)
@@ -134,7 +136,7 @@ class AuditPlace(Listing[AuditLine]):
         rest = super().facts().replace("order trouble", "newest first")
         return f"{chain} · {rest}"
 
-    def sentence(self, item: AuditLine) -> str:
+    def sentence(self, item: AuditRow) -> str:
         """The equivalent command; where the chain is broken that comes first."""
         told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
         if self.known is None or not self.known.damages:
@@ -142,11 +144,11 @@ class AuditPlace(Listing[AuditLine]):
         more = len(self.known.damages) - 1
         return f"✗ the audit is damaged at {self.known.damages[0]}{f', and {more} more' if more else ''} · {told}"
 
-    def command(self, item: AuditLine) -> str:
+    def command(self, item: AuditRow) -> str:
         """The equivalent command."""
         return equivalent(item.begin, self._record(item))
 
-    def _record(self, item: AuditLine | None) -> RunRecord | None:
+    def _record(self, item: AuditRow | None) -> RunRecord | None:
         return None if item is None or self.known is None else self.known.runs.get(item.begin.run)
 
     # -- verbs
@@ -167,7 +169,7 @@ class AuditPlace(Listing[AuditLine]):
         if self._record(event.item) is None:
             self.line.why_not(f"a {event.item.begin.verb} is no run: the journal keeps no letters of it")
             return
-        await self.console.show(RunLettersPlace(event.item.begin.run))
+        await self.console.show(RunLettersScreen(event.item.begin.run))
 
     @does("run.restore")
     async def restore(self) -> None:
@@ -175,9 +177,9 @@ class AuditPlace(Listing[AuditLine]):
         record = self._record(self.table.current)
         if record is not None:
             desk = desk_of(self.console.bench, record.target, record.broker)
-            await self.console.show(PutBackPlace(desk, record.id))
+            await self.console.show(PutBackScreen(desk, record.id))
 
-    def copies(self, item: AuditLine) -> dict[str, tuple[str, str]]:
+    def copies(self, item: AuditRow) -> dict[str, tuple[str, str]]:
         """The command, or the change in one line."""
         begin = item.begin
         told = (

@@ -1,1 +1,1 @@
-"""What places are made of."""
+"""The widgets of which screens are built. They draw their own lines from styled text."""

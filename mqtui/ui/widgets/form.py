@@ -10,7 +10,7 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.widgets import Input, Static
 
 from mqtui.domain.printable import printable
-from mqtui.ui.widgets.area import Area
+from mqtui.ui.widgets.large_text_area import LargeTextArea
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,8 @@ class Form(VerticalScroll):
     Form .label { width: 16; color: $muted; padding: 0 1; }
     Form Input { width: 1fr; height: 1; border: none; padding: 0 1; background: $raised; color: $text; }
     Form Input:focus { border: none; background: $cursor; }
-    Form Area { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
-    Form Area:focus { border: none; background: $cursor; }
+    Form LargeTextArea { width: 1fr; border: none; padding: 0 1; background: $raised; color: $text; }
+    Form LargeTextArea:focus { border: none; background: $cursor; }
     Form .fault { color: $danger; padding: 0 1 0 17; height: auto; display: none; }
     Form .fault.-shown { display: block; }
     """
@@ -50,7 +50,9 @@ class Form(VerticalScroll):
             with Horizontal():
                 yield Static(printable(field.label), classes="label", markup=False)
                 if field.lines > 1:
-                    area = Area(field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False)
+                    area = LargeTextArea(
+                        field.value, id=f"field-{field.key}", tab_behavior="focus", show_line_numbers=False
+                    )
                     area.styles.height = field.lines
                     yield area
                 else:
@@ -70,12 +72,14 @@ class Form(VerticalScroll):
     def value(self, key: str) -> str:
         """What one field holds."""
         widget = self.query_one(f"#field-{key}")
-        return widget.content if isinstance(widget, Area) else widget.value if isinstance(widget, Input) else ""
+        return (
+            widget.content if isinstance(widget, LargeTextArea) else widget.value if isinstance(widget, Input) else ""
+        )
 
     def put(self, key: str, text: str) -> None:
         """Fill one field."""
         widget = self.query_one(f"#field-{key}")
-        if isinstance(widget, Area):
+        if isinstance(widget, LargeTextArea):
             widget.fill(text)
         elif isinstance(widget, Input):
             widget.value = text

@@ -13,8 +13,8 @@ from time import monotonic
 from textual.message import Message as TextualMessage
 
 from mqtui.domain.message import Message
-from mqtui.ui.render.messages import Messages
-from mqtui.ui.widgets.lines import Lines
+from mqtui.ui.render.messages.messages import MessageRenderer
+from mqtui.ui.widgets.row_model import RowModel
 from mqtui.ui.widgets.row_table import RowTable
 
 MOST = 100_000
@@ -41,7 +41,7 @@ TOLD = 0.25
 
 
 @dataclass(slots=True)
-class MessageLines(Lines[Message]):
+class MessageRowModel(RowModel[Message]):
     """Messages in the order they came. `places` holds, by position, the number a row had when it was shown first."""
 
     most: int = MOST
@@ -134,10 +134,10 @@ class MessageList(RowTable[Message]):
             """One word is enough."""
             return isinstance(message, MessageList.Grown)
 
-    def __init__(self, renderer: Messages, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+    def __init__(self, renderer: MessageRenderer, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(renderer, id=id, parted=False)
         self.messages = renderer
-        self.lines: MessageLines = MessageLines(renderer, parted=False)
+        self.lines: MessageRowModel = MessageRowModel(renderer, parted=False)
         self.following = False
         self.held = False
         self.below = 0
@@ -167,7 +167,7 @@ class MessageList(RowTable[Message]):
         self.cursor, self.below = 0, 0
         self._sized()
 
-    def render_as(self, renderer: Messages) -> None:
+    def render_as(self, renderer: MessageRenderer) -> None:
         """Draw rows another way."""
         self.renderer = self.messages = self.lines.renderer = renderer
         self.refresh()

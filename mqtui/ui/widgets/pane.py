@@ -14,15 +14,15 @@ from textual.widget import Widget
 
 from mqtui.domain.printable import printable
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.rows import GAP, aligned
-from mqtui.ui.widgets import tones
+from mqtui.ui.render.table_model import GAP, aligned
+from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 
 
-class Head(Widget):
+class PaneTitle(Widget):
     """`─ name ──── facts ─`, in accent where the pane has the focus."""
 
-    DEFAULT_CSS = "Head { height: 1; }"
+    DEFAULT_CSS = "PaneTitle { height: 1; }"
 
     name_shown: reactive[str] = reactive("")
     facts: reactive[str] = reactive("")
@@ -31,7 +31,7 @@ class Head(Widget):
     def render_line(self, y: int) -> Strip:
         """The rule."""
         width = self.size.width
-        drawn = tones.of(self.app)
+        drawn = theme_styles.styles_of(self.app)
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
         sign = "═" if self.focused_pane and self.app.no_color else "─"
         name = printable(f"{sign} {self.name_shown} " if self.name_shown else sign)
@@ -42,17 +42,17 @@ class Head(Widget):
         tone = "accent" if self.focused_pane else "rule"
         return Strip(
             [
-                tones.segment(glyphs(name), drawn.style(tone, bold=self.focused_pane)),
-                tones.segment(glyphs(rule), drawn.style("accent" if self.focused_pane else "rule")),
-                tones.segment(glyphs(facts), drawn.style("muted")),
+                theme_styles.segment(glyphs(name), drawn.style(tone, bold=self.focused_pane)),
+                theme_styles.segment(glyphs(rule), drawn.style("accent" if self.focused_pane else "rule")),
+                theme_styles.segment(glyphs(facts), drawn.style("muted")),
             ]
         ).adjust_cell_length(width, drawn.style("rule"))
 
 
-class Titles(Widget):
+class ColumnTitles(Widget):
     """The column titles of a list."""
 
-    DEFAULT_CSS = "Titles { height: 1; }"
+    DEFAULT_CSS = "ColumnTitles { height: 1; }"
 
     def __init__(self, table: RowTable[Any]) -> None:
         super().__init__()
@@ -60,16 +60,16 @@ class Titles(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The titles, the one that orders in accent."""
-        drawn = tones.of(self.app)
+        drawn = theme_styles.styles_of(self.app)
         muted = drawn.style("muted")
-        segments = [tones.segment(" " * GUTTER, muted)]
+        segments = [theme_styles.segment(" " * GUTTER, muted)]
         order = self._table.lines.order
         for number, (_, column, width) in enumerate(self._table.fitted):
             if number:
-                segments.append(tones.segment(" " * GAP, muted))
+                segments.append(theme_styles.segment(" " * GAP, muted))
             chosen = column.key == order.column
             segments.append(
-                tones.segment(
+                theme_styles.segment(
                     aligned(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted")
                 )
             )
@@ -84,14 +84,14 @@ class Pane(Vertical):
     def __init__(self, inner: Widget, *, name: str = "", id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.inner = inner
-        self.head = Head()
+        self.head = PaneTitle()
         self.head.name_shown = name
 
     def compose(self) -> ComposeResult:
         """Rule, titles of a list, what is inside."""
         yield self.head
         if isinstance(self.inner, RowTable):
-            yield Titles(self.inner)
+            yield ColumnTitles(self.inner)
         yield self.inner
 
     def on_descendant_focus(self) -> None:
@@ -102,13 +102,13 @@ class Pane(Vertical):
         """The rule shows it is elsewhere."""
         self.head.focused_pane = False
 
-    @on(RowTable.Turned)
+    @on(RowTable.ColumnsChanged)
     def _turned(self) -> None:
-        for titles in self.query(Titles):
+        for titles in self.query(ColumnTitles):
             titles.refresh()
 
     def title(self, name: str, facts: str = "") -> None:
         """Name and facts on the rule."""
         self.head.name_shown, self.head.facts = name, facts
-        for titles in self.query(Titles):
+        for titles in self.query(ColumnTitles):
             titles.refresh()

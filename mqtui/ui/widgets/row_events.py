@@ -47,5 +47,5 @@ class MarksChanged(RowEvent, namespace="row_table"):
     """Rows were marked or unmarked."""
 
 
-class Turned(Message, namespace="row_table"):
+class ColumnsChanged(Message, namespace="row_table"):
     """Other columns are shown."""

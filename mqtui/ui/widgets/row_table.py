@@ -19,13 +19,13 @@ from textual.strip import Strip
 
 from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.columns import Sideways
-from mqtui.ui.render.rows import GAP, Column, Fitted, Renderer, aligned
-from mqtui.ui.render.text import Text
-from mqtui.ui.widgets import row_events, tones
-from mqtui.ui.widgets.instead import drawn_instead
-from mqtui.ui.widgets.lines import Lines, Parting
-from mqtui.ui.widgets.undrawable import drawn_or_told
+from mqtui.ui.render.column_window import ColumnWindow
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.render.table_model import GAP, Column, FittedColumns, RowRenderer, aligned
+from mqtui.ui.widgets import row_events, theme_styles
+from mqtui.ui.widgets.placeholder import drawn_instead
+from mqtui.ui.widgets.row_model import Divider, RowModel
+from mqtui.ui.widgets.safe_render import drawn_or_told
 
 Item = TypeVar("Item")
 GUTTER = 4
@@ -50,19 +50,19 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     stale: reactive[bool] = reactive(False)
     """Whether the figures are the last known ones of a link that is lost."""
 
-    instead: reactive[Sequence[Text]] = reactive(())
+    instead: reactive[Sequence[StyledLine]] = reactive(())
     """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
     Highlighted: TypeAlias = row_events.Highlighted
     Opened: TypeAlias = row_events.Opened
     MarksChanged: TypeAlias = row_events.MarksChanged
-    Turned: TypeAlias = row_events.Turned
+    ColumnsChanged: TypeAlias = row_events.ColumnsChanged
 
-    def __init__(self, renderer: Renderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
+    def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
         """Make it; with `parted` a rule stands between rows in trouble and the others."""
         super().__init__(id=id)
         self.renderer = renderer
-        self.lines: Lines[Item] = Lines(renderer, parted)
+        self.lines: RowModel[Item] = RowModel(renderer, parted)
         self.glyphs = Glyphs()
         self.stale_row: Callable[[Item], bool] | None = None
         """Which rows are of a link that is lost; None: all."""
@@ -75,8 +75,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.figures_awaited = False
         """Whether what is shown are names whose order is not known yet: no row is under the cursor before a key."""
 
-        self._tones = tones.Tones({}, colour=False)
-        self.sideways = Sideways(self._turned)
+        self._tones = theme_styles.ThemeStyles({}, colour=False)
+        self.sideways = ColumnWindow(self._turned)
 
     # -- what is shown
 
@@ -292,12 +292,12 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """The theme may be another one."""
         super().notify_style_update()
         if self.is_attached:
-            self._tones = tones.of(self.app)
+            self._tones = theme_styles.styles_of(self.app)
             self.refresh()
 
     def _turned(self) -> None:
         self.refresh()
-        self.post_message(self.Turned())
+        self.post_message(self.ColumnsChanged())
 
     def on_resize(self) -> None:
         """Columns come and go with the room; the cursor stays in sight."""
@@ -315,7 +315,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.virtual_size = size
 
     @property
-    def fitted(self) -> Fitted:
+    def fitted(self) -> FittedColumns:
         """The columns that have room."""
         return self.sideways.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
@@ -328,9 +328,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if not 0 <= line < len(self.lines.shown):
             return Strip.blank(width, self._tones.style("text"))
         item = self.lines.shown[line]
-        if isinstance(item, Parting):
+        if isinstance(item, Divider):
             text = self.glyphs(item.text.center(width, "─"))
-            return Strip([tones.segment(text, self._tones.style("rule"))], width)
+            return Strip([theme_styles.segment(text, self._tones.style("rule"))], width)
         return drawn_or_told(lambda: Strip(self._segments(item, line)), width, self._ground(line))
 
     def _ground(self, line: int) -> Style:
@@ -344,20 +344,20 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         sign, sign_tone = self.renderer.sign(item)
         focused = under and self.has_focus
         segments = [
-            tones.segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
-            tones.segment(glyphs("●") if marked else " ", style("mark", ground)),
-            tones.segment(glyphs(sign) or " ", style(sign_tone, ground)),
-            tones.segment(" ", style("text", ground)),
+            theme_styles.segment(glyphs("▌") if under else " ", style("accent" if focused else "muted", ground)),
+            theme_styles.segment(glyphs("●") if marked else " ", style("mark", ground)),
+            theme_styles.segment(glyphs(sign) or " ", style(sign_tone, ground)),
+            theme_styles.segment(" ", style("text", ground)),
         ]
         cells = self.renderer.cells(item)
         stale = self.stale and (self.stale_row is None or self.stale_row(item))
-        gap = tones.segment(" " * GAP, style("text", ground))
+        gap = theme_styles.segment(" " * GAP, style("text", ground))
         for number, (place, column, width) in enumerate(self.fitted):
             if number:
                 segments.append(gap)
             text, tone = cells[place]
             shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
-            segments.append(tones.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
+            segments.append(theme_styles.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
         return segments
 
     # -- mouse

@@ -1,0 +1,1 @@
+"""Moving between screens: the navigator, the history, what `:` accepts, list filters, actions that work everywhere."""

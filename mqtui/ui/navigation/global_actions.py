@@ -1,0 +1,101 @@
+"""The ways that lead everywhere: home, views, back, go to, help, palette, quit. Screens are loaded when first shown."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from textual.worker import WorkType
+
+    from mqtui.ui.app import Console
+
+PLACES = {
+    "home": ("mqtui.ui.screens.home.home", "HomeScreen"),
+    "start": ("mqtui.ui.screens.home.welcome", "WelcomeScreen"),
+    "nav.view_1": ("mqtui.ui.screens.destinations.destinations", "DestinationsScreen"),
+    "nav.view_2": ("mqtui.ui.screens.destinations.groups", "GroupsScreen"),
+    "nav.view_3": ("mqtui.ui.screens.dead_letters.overview", "DeadLetterOverviewScreen"),
+    "nav.view_5": ("mqtui.ui.screens.runs.runs", "RunsScreen"),
+    "nav.view_6": ("mqtui.ui.screens.audit", "AuditScreen"),
+    "notes": ("mqtui.ui.screens.overlays.notifications", "NotificationsScreen"),
+}
+
+OF_A_SESSION = ("nav.view_1", "nav.view_2")
+"""Views that need a session; the others are of this machine, or of all that is open."""
+
+FLOATS = {
+    "app.help": ("mqtui.ui.screens.overlays.help", "open_help"),
+    "app.palette": ("mqtui.ui.screens.overlays.palette.palette", "open_palette"),
+    "app.menu": ("mqtui.ui.screens.overlays.menu", "open_menu"),
+    "nav.goto": ("mqtui.ui.screens.overlays.palette.goto_prompt", "ask_where"),
+    "app.quit": ("mqtui.ui.screens.overlays.quit", "leave"),
+}
+"""What opens over a place or asks on its line, with the function that does."""
+
+
+def place(name: str) -> Any:
+    """The class of a place, loaded now."""
+    module, kind = PLACES[name]
+    return getattr(import_module(module), kind)
+
+
+def ways(console: Console) -> dict[str, Callable[[], Any]]:
+    """What can be done from anywhere, by action id."""
+    known: dict[str, Callable[[], Any]] = {
+        "start": lambda: _start(console),
+        "nav.home": console.home,
+        "nav.back": console.back,
+        "nav.last": console.trail.last,
+        "nav.next_pane": lambda: console.screen.focus_next(),
+        "nav.previous_pane": lambda: console.screen.focus_previous(),
+        "list.next": _view(console, "nav.view_1"),
+        "list.previous": _view(console, "nav.view_1"),
+        "app.suspend": console.action_suspend_process,
+    }
+    for name in PLACES:
+        if name.startswith("nav.view_"):
+            known[name] = _view(console, name)
+    for name in FLOATS:
+        known[name] = _float(console, name)
+    return known
+
+
+def why_not(console: Console, action_id: str) -> str | None:
+    """Why a way leads nowhere now; None where it does."""
+    if action_id in OF_A_SESSION and not console.target:
+        return "no session is shown: enter opens a profile"
+    if action_id in ("list.next", "list.previous") and not console.target:
+        return "nothing is open: enter opens a profile"
+    if action_id == "nav.last" and console.trail.start:
+        return "there is no place before this one"
+    if action_id == "app.suspend":
+        if console.bench.active:
+            return f"a run is under way: {console.bench.active[0].words()}"
+        if console.is_headless or console.is_web:
+            return "there is no shell to go to"
+    return None
+
+
+async def _start(console: Console) -> None:
+    await import_module("mqtui.ui.startup").first(console)
+    greeting: WorkType[None] = partial(_greet, console)
+    console.call_after_refresh(lambda: console.run_worker(greeting, exit_on_error=False, name="greeting"))
+
+
+async def _greet(console: Console) -> None:
+    greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs.resume_notice")
+    console.garbage.start()
+    await greeting.greet(console)
+
+
+def _view(console: Console, name: str) -> Callable[[], Any]:
+    return lambda: console.trail.to_view(place(name))
+
+
+def _float(console: Console, name: str) -> Callable[[], Any]:
+    module, function = FLOATS[name]
+    return lambda: getattr(import_module(module), function)(console)

@@ -1,0 +1,96 @@
+"""The way through the places: forward, back, and to the last one, which is kept as it was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+    from mqtui.ui.screens.console_screen import ConsoleScreen
+
+KEPT = "last"
+MOST = 20
+"""Places that are kept to go back to; the oldest above home goes first."""
+
+ROOT = 2
+"""Screens that are never left: Textual's own, and home."""
+
+
+class ScreenHistory:
+    """Keeps the place that was left last, so that `-` leads there and finds it unchanged."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._left: Screen[Any] | None = None
+        self._targets: WeakKeyDictionary[Screen[Any], str] = WeakKeyDictionary()
+
+    @property
+    def start(self) -> bool:
+        """Whether there is no place before this one."""
+        return len(self._console.screen_stack) <= ROOT and self._left is None
+
+    async def forward(self, place: ConsoleScreen) -> None:
+        """Go to a new place; the one before is kept below it."""
+        self._forget()
+        self._targets[place] = self._console.target
+        await self._console.push_screen(place)
+        for oldest in self._console.screen_stack[ROOT:-MOST]:
+            self._take_out(oldest)
+            await oldest.remove()
+
+    async def to_view(self, kind: type[ConsoleScreen]) -> None:
+        """Go to a view; one that is on the way back is taken from there, as it was left."""
+        console = self._console
+        if type(console.screen) is kind:
+            return
+        known = [place for place in console.screen_stack if type(place) is kind]
+        there = next((place for place in known if self._targets.get(place) == console.target), None)
+        if there is None:
+            await self.forward(kind())
+            return
+        self._forget()
+        self._take_out(there)
+        await console.push_screen(there)
+
+    def back(self) -> bool:
+        """One step back; False at the top. What the place was reading stops."""
+        if len(self._console.screen_stack) <= ROOT:
+            return False
+        stop = getattr(self._console.screen, "stop_reading", None)
+        if stop is not None:
+            stop()
+        self._step_back()
+        return True
+
+    async def last(self) -> bool:
+        """Go to the place before this one, and from there here again; False where there is none."""
+        left = self._left
+        if left is not None:
+            self._left = None
+            self._console.uninstall_screen(left)
+            self._console.target = self._targets.get(left, self._console.target)
+            await self._console.push_screen(left)
+            return True
+        if len(self._console.screen_stack) <= ROOT:
+            return False
+        self._step_back()
+        return True
+
+    def _take_out(self, place: Screen[Any]) -> None:
+        self._console._screen_stack.remove(place)  # Textual takes only the top one off
+
+    def _step_back(self) -> None:
+        self._forget()
+        self._left = self._console.screen
+        self._console.install_screen(self._left, KEPT)
+        self._console.pop_screen()
+        self._console.target = self._targets.get(self._console.screen, self._console.target)
+
+    def _forget(self) -> None:
+        if self._left is not None:
+            self._console.uninstall_screen(self._left)
+            self._left.remove()
+            self._left = None

@@ -1,0 +1,1 @@
+"""Dead-letter destinations and causes as rows; a single letter as lines."""

@@ -1,0 +1,95 @@
+"""Causes as rows (screens: LETTERS CAUSE 1, LAST 2, FROM 3, FIRST 4, TREND 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from time import time
+from typing import Any
+
+from mqtui.domain.cause import NO_REASON, Cause
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render import figures
+from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.table_model import Cell, Column
+
+HOUR = 60
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """A cause and its letters by minute over the last hour."""
+
+    cause: Cause
+    trend: tuple[float, ...]
+
+
+class CauseRenderer:
+    """How causes stand in a list."""
+
+    columns = (
+        Column("letters", "LETTERS", 7, right=True),
+        Column("cause", "CAUSE", 30, grows=True),
+        Column("from", "FROM", 12, priority=3),
+        Column("first", "FIRST", 6, right=True, priority=4),
+        Column("last", "LAST", 6, right=True, priority=2),
+        Column("trend", "TREND 1h", 12, priority=5, trend=True),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: CauseRow) -> Hashable:
+        """The cause id."""
+        return item.cause.id
+
+    def cells(self, item: CauseRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        cause, now = item.cause, time() * 1000
+        unknown = cause.text == NO_REASON
+        return (
+            (f"{cause.count:,}", "dead"),
+            (f"? {cause.text}" if unknown else cause.text, "muted" if unknown else ""),
+            (cause.origin.partition(":")[2], "muted"),
+            (figures.since(cause.first, now), "muted"),
+            (figures.since(cause.last, now), "muted"),
+            (spark(item.trend, 12, self._bars), "dead"),
+        )
+
+    def sign(self, item: CauseRow) -> Cell:
+        """Nothing: each of them is a trouble."""
+        return " ", ""
+
+    def trouble(self, item: CauseRow) -> int:
+        """By number of letters."""
+        return item.cause.count
+
+    def text(self, item: CauseRow) -> str:
+        """Cause, exception, origin, id."""
+        cause = item.cause
+        return f"{cause.text} {cause.exception} {cause.origin} {cause.id}"
+
+    def value(self, item: CauseRow, key: str) -> Any:
+        """What a column is ordered by."""
+        cause = item.cause
+        known: dict[str, Any] = {
+            "letters": cause.count,
+            "cause": cause.text,
+            "from": cause.origin,
+            "first": cause.first,
+            "last": cause.last,
+            "trend": sum(item.trend),
+        }
+        return known.get(key)
+
+
+def by_minute(trend: dict[int, int], now: float, length: int = 12) -> tuple[float, ...]:
+    """Letters of the last hour in `length` bars."""
+    span = HOUR // length
+    minute = int(now // 60)
+    bars = [0.0] * length
+    for at, count in trend.items():
+        place = length - 1 - (minute - at) // span
+        if 0 <= place < length:
+            bars[place] += count
+    return tuple(bars)

@@ -1,0 +1,103 @@
+"""The radar: every place that holds dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.deadletters import Place as Letters
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.table_model import Cell, Column
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterRow:
+    """One place. `target` and `broker` say where; `arrived` are letters that came while it was watched."""
+
+    target: str
+    broker: BrokerKind
+    place: Letters
+    trend: tuple[float | None, ...]
+    arrived: float | None
+    lends: bool
+    """Whether its causes cost a delivery to read."""
+
+
+class DeadLetterRenderer:
+    """How places stand in a list."""
+
+    columns = (
+        Column("where", "WHERE", 20, grows=True),
+        Column("profile", "PROFILE", 10, priority=3),
+        Column("letters", "LETTERS", 8, right=True),
+        Column("new", "NEW", 6, right=True, priority=2),
+        Column("trend", "TREND", 15, priority=3, trend=True),
+        Column("of", "OF", 16, priority=2),
+        Column("by", "KNOWN BY", 20, priority=4),
+        Column("readers", "READ BY", 12, priority=5),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: DeadLetterRow) -> Hashable:
+        """Target, broker and name."""
+        return (item.target, item.broker, item.place.ref)
+
+    def cells(self, item: DeadLetterRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        place = item.place
+        return (
+            (place.ref.name, ""),
+            (item.target, "muted"),
+            (str(place.letters), "dead" if place.letters.number else "muted"),
+            ("?" if item.arrived is None else f"+{item.arrived:.0f}" if item.arrived > 0 else "0", "lag"),
+            (spark(item.trend, 15, self._bars), "dead"),
+            (", ".join(ref.name for ref in place.origins) or "?", "muted"),
+            (place.told_by, "muted"),
+            (_readers(place), "warn" if place.readers else "muted"),
+        )
+
+    def sign(self, item: DeadLetterRow) -> Cell:
+        """† where letters lie."""
+        return ("†", "dead") if item.place.letters.number else (" ", "")
+
+    def trouble(self, item: DeadLetterRow) -> int:
+        """New ones first, then by number."""
+        arrived = int(item.arrived or 0)
+        return arrived * 1_000_000 + int(item.place.letters.number or 0)
+
+    def text(self, item: DeadLetterRow) -> str:
+        """Place, profile, origin."""
+        origins = " ".join(ref.name for ref in item.place.origins)
+        return f"{item.place.ref.name} {item.target} {item.broker} {origins} {item.place.told_by}"
+
+    def value(self, item: DeadLetterRow, key: str) -> Any:
+        """What a column is ordered by."""
+        known: dict[str, Any] = {
+            "where": item.place.ref.name.casefold(),
+            "profile": item.target,
+            "letters": item.place.letters.number,
+            "new": item.arrived,
+            "of": " ".join(ref.name for ref in item.place.origins),
+            "by": item.place.told_by,
+            "readers": None if item.place.readers is None else len(item.place.readers),
+        }
+        return known.get(key)
+
+
+def _readers(place: Letters) -> str:
+    if place.readers is None:
+        return "?"
+    return ", ".join(place.readers) or "nobody"
+
+
+def sentence(item: DeadLetterRow) -> str:
+    """What matters about a place."""
+    place = item.place
+    of = ", ".join(ref.name for ref in place.origins) or "nobody knows where"
+    price = " · its causes cost a delivery to read" if item.lends else ""
+    return f"{place.ref.name}: {place.letters} dead letters of {of}{price}"

@@ -1,0 +1,1 @@
+"""Destinations, consumer groups, partitions and pending entries as rows."""

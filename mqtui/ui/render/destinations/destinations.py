@@ -1,0 +1,240 @@
+"""Destinations as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from mqtui.domain.figure import Figure
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
+from mqtui.domain.trouble import troubles_by_destination
+from mqtui.services.deadletters import Place as Letters
+from mqtui.services.watch import Seen
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render import figures
+from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.table_model import Cell, Column
+
+LETTERS_WEIGH = 1_000_000
+SLICE = 500
+"""Lines that are made before a key has its turn."""
+
+STILL = 3
+"""Looks at which a backlog has to have grown before its reader is said to stand still."""
+
+
+class DestinationRow(NamedTuple):
+    """One destination and what is known beside it. Rates are messages a second; None is not known."""
+
+    broker: BrokerKind
+    destination: Destination
+    letters: Letters | None
+    """Where it holds dead letters itself."""
+
+    dead: tuple[Letters, ...]
+    """Where its own dead letters lie."""
+
+    readers: int | None
+    stuck: tuple[str, ...]
+    """Groups that stand still while the backlog grows."""
+
+    seen: Seen
+    """What it is seen in: trends are read when they are drawn."""
+
+    stage: str = ""
+    """Why it is a retry stage, if it is one."""
+
+    wrong: tuple[str, ...] = ()
+    """What is stopped, full or losing there, in words."""
+
+    @property
+    def trend(self) -> list[float | None]:
+        """What waited, the newest last."""
+        return self.seen.trend(self.destination.ref, "backlog" if self.letters is None else "letters").values(30)
+
+    @property
+    def rate_in(self) -> float | None:
+        """Messages that come in a second: the broker's own rate, else the change of what ever came."""
+        told = self.destination.rate_in
+        if told is not NOT_ASKED:
+            return told.number
+        rate = self.seen.trend(self.destination.ref, "arrived").rate()
+        return None if rate is None else max(0.0, rate)
+
+    @property
+    def backlog(self) -> Figure:
+        """What waits: letters where it holds dead ones, else its backlog."""
+        if self.letters is not None:
+            return self.letters.letters
+        return self.destination.backlog
+
+
+class DestinationRenderer:
+    """How destinations stand in a list (screens: NAME BACKLOG DEAD LETTERS 1, KIND TREND 2, IN/s 3, READERS 4 …)."""
+
+    columns = (
+        Column("name", "NAME", 18, grows=True),
+        Column("kind", "KIND", 8, priority=2),
+        Column("backlog", "BACKLOG", 10, right=True),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
+        Column("in", "IN/s", 7, right=True, priority=3),
+        Column("readers", "READERS", 17, priority=4),
+        Column("messages", "MESSAGES", 11, right=True, priority=5),
+        Column("dead", "DEAD LETTERS", 26, least=13),
+        Column("parts", "PARTS", 5, right=True, priority=6),
+        Column("size", "SIZE", 10, right=True, priority=6),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: DestinationRow) -> Hashable:
+        """Broker and name."""
+        return (item.broker, item.destination.ref)
+
+    def cells(self, item: DestinationRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        row = item.destination
+        tone = "muted" if row.internal else ""
+        return (
+            (row.ref.name, tone),
+            (row.sort, "muted"),
+            (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
+            (spark(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
+            (figures.rate(item.rate_in), "muted"),
+            (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
+            (_asked(row.messages), "muted"),
+            (_dead(item), "dead"),
+            ("" if row.partitions is None else str(row.partitions), "muted"),
+            (_size(row.size), "muted"),
+        )
+
+    def sign(self, item: DestinationRow) -> Cell:
+        """† holds letters, ▲ a reader stands still, or something is stopped, full or losing."""
+        if item.letters is not None and item.letters.letters.number:
+            return "†", "dead"
+        if item.stuck or item.wrong:
+            return "▲", "warn"
+        return " ", ""
+
+    def trouble(self, item: DestinationRow) -> int:
+        """Letters first, then what is stopped, full, losing, or stands still."""
+        if item.letters is not None and item.letters.letters.number:
+            return LETTERS_WEIGH + int(item.letters.letters.number)
+        return 1 if item.stuck or item.wrong else 0
+
+    def doubtful(self, item: DestinationRow) -> bool:
+        """Whether nobody knows how much it holds, or how many letters."""
+        row = item.destination
+        if item.letters is not None:
+            return not item.letters.letters.known
+        return row.ref.kind is not Kind.EXCHANGE and not row.messages.known
+
+    def text(self, item: DestinationRow) -> str:
+        """Name, kind and broker."""
+        return f"{item.destination.ref.name} {item.destination.sort} {item.broker}"
+
+    def value(self, item: DestinationRow, key: str) -> Any:
+        """What a column is ordered by."""
+        row = item.destination
+        known: dict[str, Any] = {
+            "name": row.ref.name.casefold(),
+            "kind": row.sort,
+            "backlog": item.backlog.number,
+            "trend": item.trend[-1] if item.trend else None,
+            "in": item.rate_in,
+            "readers": item.readers,
+            "messages": row.messages.number,
+            "dead": sum(int(place.letters.number or 0) for place in item.dead),
+            "parts": row.partitions,
+            "size": row.size.number,
+        }
+        return known.get(key)
+
+
+def _asked(figure: Figure) -> str:
+    return "" if figure in (NOT_ASKED, NOTHING_WAITS) else str(figure)
+
+
+def _readers(item: DestinationRow) -> str:
+    if item.stuck:
+        return f"{item.readers}, {item.stuck[0]} stuck" if item.readers is not None else f"{item.stuck[0]} stuck"
+    return "?" if item.readers is None else "none" if item.readers == 0 else str(item.readers)
+
+
+def _dead(item: DestinationRow) -> str:
+    if item.letters is not None:
+        return "of " + ", ".join(ref.name for ref in item.letters.origins) if item.letters.origins else ""
+    return ", ".join(f"{place.letters} in {place.ref.name}" for place in item.dead if place.letters.number)
+
+
+def _size(figure: Figure) -> str:
+    return "" if figure is NOT_ASKED or figure.number is None else figures.size(int(figure.number))
+
+
+def sentence(item: DestinationRow) -> str:
+    """What matters about a row, in one sentence."""
+    name = item.destination.ref.name
+    if item.letters is not None:
+        of = ", ".join(ref.name for ref in item.letters.origins) or "nobody knows where"
+        return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.told_by}"
+    if item.wrong:
+        return f"{name}: {'; '.join(item.wrong)}"
+    if item.stuck:
+        return f"{name}: {', '.join(item.stuck)} stands still while {item.backlog} wait"
+    if item.stage:
+        return f"{name}: a retry stage, {item.stage}"
+    if item.dead:
+        return f"{name}: {_dead(item)}"
+    return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
+
+
+def lines_of(broker: BrokerKind, seen: Seen) -> list[DestinationRow]:
+    """A line for each destination of one broker."""
+    return [line for part in line_slices(broker, seen) for line in part]
+
+
+def line_slices(broker: BrokerKind, seen: Seen) -> Iterator[list[DestinationRow]]:
+    """The same in parts."""
+    rows, places, stages = seen.destinations, {place.ref: place for place in seen.places}, seen.stages
+    dead: dict[Ref, list[Letters]] = {}
+    for place in seen.places:
+        for ref in place.origins:
+            dead.setdefault(ref, []).append(place)
+    readers: dict[Ref, int] = {}
+    stuck: dict[Ref, list[str]] = {}
+    for number, group in enumerate(seen.groups, 1):
+        for ref in group.reads:
+            readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
+            if stands_still(seen, group.ref):
+                stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
+        if number % SLICE == 0:
+            yield []
+    wrong = troubles_by_destination(rows, seen.groups, seen.lags, broker)
+    unread = 0 if seen.groups else None
+    yield []
+    for start in range(0, len(rows), SLICE):
+        yield [
+            DestinationRow(
+                broker,
+                row,
+                places.get(ref),
+                tuple(dead.get(ref, ())),
+                readers.get(ref, unread),
+                tuple(stuck.get(ref, ())),
+                seen,
+                stages[ref].why if ref in stages else "",
+                wrong.get(ref, ()),
+            )
+            for row in rows[start : start + SLICE]
+            for ref in (row.ref,)
+        ]
+
+
+def stands_still(seen: Seen, group: Ref) -> bool:
+    """Whether a group has lag that only grew, over at least three looks, or nobody is in it while there is lag."""
+    figures_of = seen.lags.get(group)
+    if figures_of is None or not figures_of.total.number:
+        return False
+    return seen.trend(group, "lag").only_grew(10, STILL)

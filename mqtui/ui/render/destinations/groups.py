@@ -1,0 +1,351 @@
+"""Groups, partitions, consumers and pending entries as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.domain.figure import Figure, counted
+from mqtui.domain.metrics import time_to_clear
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
+from mqtui.domain.trouble import group_trouble
+from mqtui.services.lag import notes_of
+from mqtui.services.watch import Seen
+from mqtui.ui.glyphs import BARS
+from mqtui.ui.render import figures
+from mqtui.ui.render.destinations.destinations import SLICE, stands_still
+from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.table_model import Cell, Column
+
+FATAL = 2**63 - 1
+MANY = 5
+"""Deliveries from which an entry is called poisonous."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """One group. `gain` is the change of its lag a second; None is not known."""
+
+    broker: BrokerKind
+    group: Group
+    lag: GroupLag | None
+    trend: tuple[float | None, ...]
+    gain: float | None
+    stalled: bool
+
+    @property
+    def wrong(self) -> str:
+        """What is wrong with it as it stands, in words."""
+        return group_trouble(self.group, self.lag, self.broker)
+
+    @property
+    def total(self) -> Figure:
+        """The lag of all its partitions."""
+        return NOT_ASKED if self.lag is None else self.lag.total
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until the lag is gone, where it shrinks."""
+        if self.gain is None or self.total.number is None:
+            return None
+        return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
+
+
+def group_lines(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> list[GroupRow]:
+    """A line for each group of one broker, or for those that read one destination."""
+    return [line for part in group_slices(broker, seen, reading) for line in part]
+
+
+def group_slices(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
+    """The same in parts."""
+    groups = seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]
+    for start in range(0, len(groups), SLICE):
+        yield [_line(broker, seen, group) for group in groups[start : start + SLICE]]
+
+
+def _line(broker: BrokerKind, seen: Seen, group: Group) -> GroupRow:
+    series = seen.trend(group.ref, "lag")
+    stalled = stands_still(seen, group.ref)
+    return GroupRow(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
+
+
+class GroupRenderer:
+    """How groups stand in a list (GROUP LAG STATE 1, TREND BEHIND 2, ETA 3, MEMBERS 4, TYPE 5)."""
+
+    columns = (
+        Column("group", "GROUP", 16, grows=True),
+        Column("state", "STATE", 12, least=8),
+        Column("lag", "LAG", 9, right=True),
+        Column("trend", "TREND", 15, priority=2, least=9, trend=True),
+        Column("eta", "ETA", 7, right=True, priority=3),
+        Column("pending", "PENDING", 8, right=True, priority=3),
+        Column("members", "MEMBERS", 7, right=True, priority=4),
+        Column("reads", "READS", 14, priority=4),
+        Column("type", "TYPE", 8, priority=5),
+    )
+
+    def __init__(self, bars: str = BARS) -> None:
+        self._bars = bars
+
+    def id(self, item: GroupRow) -> Hashable:
+        """Broker and name."""
+        return (item.broker, item.group.ref)
+
+    def cells(self, item: GroupRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        group = item.group
+        grows = item.gain is not None and item.gain > 0
+        return (
+            (group.ref.name, ""),
+            ("stalled", "warn") if item.stalled else (group.state, "warn" if item.wrong else "muted"),
+            ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
+            (spark(item.trend, 15, self._bars), "lag" if grows else "muted"),
+            _eta(item),
+            ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
+            (str(group.member_count), "muted"),
+            (", ".join(ref.name for ref in group.reads) or group.why, "muted"),
+            (group.sort, "muted"),
+        )
+
+    def sign(self, item: GroupRow) -> Cell:
+        """▲ stands still, or holds entries of a consumer that is gone."""
+        return ("▲", "warn") if self.trouble(item) else (" ", "")
+
+    def trouble(self, item: GroupRow) -> int:
+        """Stopped and stalled groups first, then pending entries."""
+        if item.stalled or item.wrong:
+            return 2
+        return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
+
+    def doubtful(self, item: GroupRow) -> bool:
+        """Whether its lag is not known."""
+        return not item.total.known
+
+    def text(self, item: GroupRow) -> str:
+        """Name, state, what it reads."""
+        group = item.group
+        return f"{group.ref.name} {group.state} {group.sort} {item.broker} {' '.join(ref.name for ref in group.reads)}"
+
+    def value(self, item: GroupRow, key: str) -> Any:
+        """What a column is ordered by."""
+        known: dict[str, Any] = {
+            "group": item.group.ref.name.casefold(),
+            "state": item.group.state,
+            "lag": item.total.number,
+            "trend": item.gain,
+            "eta": item.eta,
+            "pending": item.group.pending.number,
+            "members": item.group.member_count,
+            "reads": " ".join(ref.name for ref in item.group.reads),
+            "type": item.group.sort,
+        }
+        return known.get(key)
+
+
+def _eta(item: GroupRow) -> Cell:
+    if item.total.number == 0:
+        return "", ""
+    if item.eta is not None:
+        return figures.age(item.eta), "muted"
+    return ("never", "warn") if item.gain is not None and item.gain > 0 else ("?", "muted")
+
+
+def group_sentence(item: GroupRow) -> str:
+    """What matters about a group."""
+    name, lag = item.group.ref.name, item.total
+    if item.group.why:
+        return f"{name}: {item.group.why}"
+    if lag is not NOT_ASKED and lag.number is None:
+        return f"{name}: lag unknown: {lag.why}"
+    beside = "".join(f" · {note}" for note in beside_lag(item.lag))
+    if item.wrong and not item.stalled:
+        return f"{name} {item.wrong}{beside}"
+    if item.stalled:
+        who = (
+            "nobody is in it: stopped" if not item.group.member_count else "a member is assigned: stalled, not stopped"
+        )
+        return f"{name} stands still with {lag} waiting · {who}{beside}"
+    if item.gain is not None and item.gain > 0:
+        return f"{name} falls behind by {figures.rate(item.gain)}{beside}"
+    behind = "" if lag is NOT_ASKED else lag
+    return f"{name}: {behind} behind, {counted(item.group.member_count, 'member')}{beside}"
+
+
+def beside_lag(lag: GroupLag | None) -> list[str]:
+    """What is gone for good, or not committed yet."""
+    return [] if lag is None or not (lag.lost.number or lag.uncommitted) else notes_of(lag)
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionRow:
+    """One partition of a group, and who has it."""
+
+    part: PartitionLag
+    member: str
+
+
+class PartitionRenderer:
+    """How partitions stand in a list."""
+
+    columns = (
+        Column("p", "P", 4, right=True),
+        Column("committed", "COMMITTED", 15, right=True, least=9),
+        Column("end", "END", 15, right=True, priority=2, least=9),
+        Column("lag", "LAG", 9, right=True),
+        Column("member", "MEMBER", 10, priority=3, grows=True, least=6),
+    )
+
+    def id(self, item: PartitionRow) -> Hashable:
+        """Destination and partition."""
+        return (item.part.resource, item.part.partition)
+
+    def cells(self, item: PartitionRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        part = item.part
+        return (
+            (str(part.partition), ""),
+            (part.committed or "?", "muted"),
+            (part.end or "?", "muted"),
+            (str(part.lag), "lag" if part.lag.number else "muted"),
+            (item.member or "nobody", "muted" if item.member else "warn"),
+        )
+
+    def sign(self, item: PartitionRow) -> Cell:
+        """▲ where nobody has it and something waits."""
+        return ("▲", "warn") if self.trouble(item) else (" ", "")
+
+    def trouble(self, item: PartitionRow) -> int:
+        """By lag."""
+        return int(item.part.lag.number or 0)
+
+    def text(self, item: PartitionRow) -> str:
+        """Destination, partition, member."""
+        return f"{item.part.resource.name} {item.part.partition} {item.member}"
+
+    def value(self, item: PartitionRow, key: str) -> Any:
+        """What a column is ordered by."""
+        part = item.part
+        known: dict[str, Any] = {"p": part.partition, "lag": part.lag.number, "member": item.member}
+        return known.get(key, part.committed if key == "committed" else part.end)
+
+
+def part_lines(line: GroupRow) -> list[PartitionRow]:
+    """The partitions of a group."""
+    owners = {place: member.name for member in line.group.members for place in member.assigned}
+    parts = line.lag.parts if line.lag is not None else ()
+    return [PartitionRow(part, owners.get((part.resource.name, part.partition), "")) for part in parts]
+
+
+class ConsumerRenderer:
+    """How the consumers of a Redis group stand in a list; the one that is stuck first."""
+
+    columns = (
+        Column("name", "CONSUMER", 14, grows=True),
+        Column("pending", "PENDING", 8, right=True),
+        Column("idle", "IDLE", 8, right=True),
+        Column("inactive", "INACTIVE", 8, right=True, priority=2),
+    )
+
+    def id(self, item: Member) -> Hashable:
+        """Its name."""
+        return item.name
+
+    def cells(self, item: Member) -> Sequence[Cell]:
+        """A cell for each column."""
+        return (
+            (item.name, ""),
+            ("?" if item.pending is None else f"{item.pending:,}", "warn" if is_stuck(item) else "muted"),
+            (figures.age(None if item.idle is None else item.idle / 1000), "muted"),
+            (figures.age(None if item.inactive is None else item.inactive / 1000), "muted"),
+        )
+
+    def sign(self, item: Member) -> Cell:
+        """▲ holds entries and does nothing."""
+        return ("▲", "warn") if is_stuck(item) else (" ", "")
+
+    def trouble(self, item: Member) -> int:
+        """By pending entries, those that do nothing first."""
+        return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
+
+    def text(self, item: Member) -> str:
+        """Its name."""
+        return item.name
+
+    def value(self, item: Member, key: str) -> Any:
+        """What a column is ordered by."""
+        return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
+
+
+STUCK_WEIGHS = 1_000_000
+STUCK = 60_000
+"""Milliseconds without a word after which a consumer with pending entries is called stuck."""
+
+
+def is_stuck(member: Member) -> bool:
+    """Whether it holds entries and has done nothing for a minute."""
+    quiet = member.inactive if member.inactive is not None else member.idle
+    return bool(member.pending) and quiet is not None and quiet > STUCK
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """A pending entry and the beginning of its fields; None: trimmed or deleted."""
+
+    entry: PendingEntry
+    fields: str | None
+
+
+class PendingRenderer:
+    """How pending entries stand in a list."""
+
+    columns = (
+        Column("id", "ID", 17),
+        Column("idle", "IDLE", 8, right=True),
+        Column("deliveries", "DELIV.", 6, right=True),
+        Column("fields", "PAYLOAD", 20, grows=True, priority=2, least=6),
+    )
+
+    def id(self, item: PendingRow) -> Hashable:
+        """The entry's id."""
+        return item.entry.id
+
+    def cells(self, item: PendingRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        entry = item.entry
+        deliveries = "FATAL" if entry.deliveries == FATAL else str(entry.deliveries)
+        gone = item.fields is None
+        return (
+            (str(entry.id), ""),
+            (figures.age(entry.idle / 1000, units=2), "muted"),
+            (deliveries, "danger" if entry.deliveries >= MANY else "muted"),
+            ("gone (trimmed): A clears it", "danger") if gone else (item.fields or "", ""),
+        )
+
+    def sign(self, item: PendingRow) -> Cell:
+        """✗ gone, ▲ delivered many times."""
+        if item.fields is None:
+            return "✗", "danger"
+        return ("▲", "warn") if item.entry.deliveries >= MANY else (" ", "")
+
+    def trouble(self, item: PendingRow) -> int:
+        """Those delivered often, then those that are gone."""
+        if item.fields is None:
+            return 1
+        return 2 if item.entry.deliveries >= MANY else 0
+
+    def text(self, item: PendingRow) -> str:
+        """Id, consumer, fields."""
+        return f"{item.entry.id} {item.entry.consumer} {item.fields or 'gone'}"
+
+    def value(self, item: PendingRow, key: str) -> Any:
+        """What a column is ordered by."""
+        entry = item.entry
+        known: dict[str, Any] = {"id": entry.id, "idle": entry.idle, "deliveries": entry.deliveries}
+        return known.get(key, item.fields)
+
+
+def stream_of(line: GroupRow) -> Ref | None:
+    """The stream of a Redis group."""
+    return line.group.reads[0] if line.group.reads else None

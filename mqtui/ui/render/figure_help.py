@@ -1,0 +1,52 @@
+"""Where a figure comes from, in one sentence: what the broker was asked, what the answer is worth, how old it is."""
+
+from __future__ import annotations
+
+from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.topology import NOT_ASKED
+from mqtui.services.deadletters import Place
+from mqtui.services.watch import Seen
+from mqtui.ui.render import figures
+from mqtui.ui.render.destinations.destinations import STILL, DestinationRow
+from mqtui.ui.render.destinations.groups import GroupRow, beside_lag
+
+BEHIND = {
+    BrokerKind.KAFKA: "end offsets less committed offsets (ListOffsets, OffsetFetch)",
+    BrokerKind.RABBITMQ: "messages ready and delivered, as the queue counts them",
+    BrokerKind.REDIS: "entries not delivered yet (XINFO GROUPS)",
+}
+WAITS = {
+    BrokerKind.KAFKA: f"lag of the group furthest behind: {BEHIND[BrokerKind.KAFKA]}",
+    BrokerKind.RABBITMQ: "messages ready, as the queue counts them",
+    BrokerKind.REDIS: f"lag of the group furthest behind: {BEHIND[BrokerKind.REDIS]}",
+}
+
+
+def destination(item: DestinationRow, now: float) -> str:
+    """Of a destination's backlog, or of its letters. `now` is seconds since the epoch."""
+    if item.letters is not None:
+        return letters(item.letters, item.seen, now)
+    stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STILL} looks and more" if item.stuck else ""
+    return _told("backlog", item.backlog, WAITS[item.broker], item.seen, now) + stuck
+
+
+def group(item: GroupRow, seen: Seen, now: float) -> str:
+    """Of a group's lag."""
+    stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
+    beside = "".join(f" · {note}" for note in beside_lag(item.lag))
+    return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
+
+
+def letters(place: Place, seen: Seen, now: float) -> str:
+    """Of the letters of a place."""
+    what = f"what lies there less what runs of mqtui handled, known by {place.told_by}"
+    return _told("letters", place.letters, what, seen, now)
+
+
+def _told(name: str, figure: Figure, what: str, seen: Seen, now: float) -> str:
+    if figure is NOT_ASKED:
+        return f"{name}: nothing is asked of this one"
+    worth = "exact" if figure.sort is Sort.EXACT else figure.why or "not exact"
+    asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.took * 1000:.0f} ms"
+    return f"{name} {figure}: {what} · {asked} · {worth}"

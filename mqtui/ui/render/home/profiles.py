@@ -1,0 +1,138 @@
+"""How profiles stand in a list: where they point, how they are guarded, what is open of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from time import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from mqtui.domain.figure import Figure, total, unknown
+from mqtui.domain.resource import BrokerKind
+from mqtui.ui.render import figures
+from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+
+CLOSED = unknown("closed")
+
+
+class ProfileRow(NamedTuple):
+    """One profile and what is open of it."""
+
+    profile: Profile
+    desks: tuple[BrokerSession, ...]
+    used: float | None = None
+    """When it was last used, in seconds since the epoch."""
+
+    @property
+    def backlog(self) -> Figure:
+        """What waits on all its open brokers."""
+        rows = [row for desk in self.desks if desk.seen for row in desk.seen.destinations]
+        return total(row.backlog for row in rows if row.backlog.known) if rows else CLOSED
+
+    @property
+    def letters(self) -> Figure:
+        """Dead letters on all its open brokers."""
+        seen = [desk.seen for desk in self.desks if desk.seen and desk.seen.as_of]
+        return total(place.letters for each in seen for place in each.places) if seen else CLOSED
+
+
+class ProfileRenderer:
+    """How profiles stand in a list."""
+
+    columns = (
+        Column("name", "NAME", 14, grows=True),
+        Column("env", "ENV", 5),
+        Column("brokers", "BROKERS", 12, priority=3),
+        Column("where", "WHERE", 24, priority=4, least=14),
+        Column("mode", "MODE", 9, priority=2),
+        Column("link", "LINK", 10),
+        Column("backlog", "BACKLOG", 10, right=True),
+        Column("dead", "DEAD", 8, right=True),
+        Column("used", "USED", 5, right=True, priority=4),
+    )
+
+    def id(self, item: ProfileRow) -> Hashable:
+        """The profile's name."""
+        return item.profile.name
+
+    def cells(self, item: ProfileRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        profile = item.profile
+        env = "" if profile.environment == "none" else profile.environment.upper()
+        mode = "read-only" if profile.read_only else "protected" if profile.protected else ""
+        return (
+            (profile.name, ""),
+            (env, "danger" if env == "PROD" else "warn" if env == "STAGE" else "ok"),
+            (brokers_of(profile), "muted"),
+            (where(profile), "muted"),
+            (mode, "warn"),
+            _link(item),
+            (str(item.backlog), "muted"),
+            (str(item.letters), "dead" if item.letters.number else "muted"),
+            ("now" if item.desks else figures.age(time() - item.used) if item.used else "", "muted"),
+        )
+
+    def sign(self, item: ProfileRow) -> Cell:
+        """† dead letters, ✗ no link."""
+        if any(desk.trouble for desk in item.desks):
+            return "✗", "danger"
+        return ("†", "dead") if item.letters.number else (" ", "")
+
+    def trouble(self, item: ProfileRow) -> int:
+        """Letters first, then lost links."""
+        return 2 if item.letters.number else 1 if any(desk.trouble for desk in item.desks) else 0
+
+    def text(self, item: ProfileRow) -> str:
+        """Name, environment, brokers."""
+        return f"{item.profile.name} {item.profile.environment} {' '.join(item.profile.brokers)}"
+
+    def value(self, item: ProfileRow, key: str) -> Any:
+        """What a column is ordered by."""
+        profile = item.profile
+        known: dict[str, Any] = {
+            "name": profile.name,
+            "env": str(profile.environment),
+            "brokers": brokers_of(profile),
+            "where": where(profile),
+            "mode": "read-only" if profile.read_only else "protected" if profile.protected else "",
+            "link": _link(item)[0],
+            "backlog": item.backlog.number,
+            "dead": item.letters.number,
+            "used": item.used,
+        }
+        return known[key]
+
+
+def brokers_of(profile: Profile) -> str:
+    """Its kinds in a few words."""
+    return "all three" if len(profile.brokers) == len(BrokerKind) else ", ".join(profile.brokers)
+
+
+def where(profile: Profile) -> str:
+    """Host, how many more, vhost, and how it is guarded: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
+    from mqtui.profiles.url import parse
+
+    addresses = [parse(endpoint.url)[0] for endpoint in profile.brokers.values()]
+    words = [f"{len(addresses)} brokers"]
+    if len(addresses) == 1:
+        (address,) = addresses
+        host, port = address.hosts[0]
+        more = f" +{len(address.hosts) - 1}" if len(address.hosts) > 1 else ""
+        vhost = f" {address.path}" if address.kind is BrokerKind.RABBITMQ and address.path != "/" else ""
+        place = f"{host}:{port}" if port else host
+        words = [*([address.variant] if address.variant else []), f"{place}{more}{vhost}"]
+    words += ["tls"] if all(address.tls for address in addresses) else []
+    words += [addresses[0].user] if len(addresses) == 1 and addresses[0].user else []
+    return " · ".join(words)
+
+
+def _link(item: ProfileRow) -> Cell:
+    if not item.desks:
+        return "○ closed", "muted"
+    if any(desk.trouble for desk in item.desks):
+        return "✗ refused", "danger"
+    took = [desk.seen.took for desk in item.desks if desk.seen and desk.seen.as_of]
+    return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")

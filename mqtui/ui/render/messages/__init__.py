@@ -1,0 +1,1 @@
+"""Messages as rows; their values and headers as lines."""

@@ -1,0 +1,252 @@
+"""Messages as rows: when, where, key, the beginning of the value, size. Only rows that are seen are decoded."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Hashable, Sequence
+from datetime import UTC
+from time import time
+from typing import Any
+
+from mqtui.codecs import fernet, gzipped
+from mqtui.domain.figure import counted
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.redrive import Handled
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.times import written_time
+from mqtui.services.watch import Seen
+from mqtui.ui.render import figures
+from mqtui.ui.render.messages.payload import clean
+from mqtui.ui.render.messages.payload_forms import EMPTY, TOMBSTONE
+from mqtui.ui.render.table_model import Cell, Column
+
+BEGINNING = 400
+"""Bytes of a value of which a row shows the beginning."""
+
+FEW = 16
+"""Bytes shown in hex where they are no text."""
+
+SEARCHED = 256 * 1024
+"""Bytes of a value a filter looks at."""
+
+TIMES = ("local", "UTC", "age")
+
+
+class MessageRenderer:
+    """How messages stand in a list. `times` is one of `TIMES`."""
+
+    def __init__(self, broker: BrokerKind) -> None:
+        self.times = TIMES[0]
+        self.handled = Handled()
+        """Letters that earlier runs handled (Kafka keeps them)."""
+
+        self._broker = broker
+        self._at = 15 if broker is BrokerKind.REDIS else 8
+        self._key = 8 if broker is BrokerKind.KAFKA else 0
+        self.columns = self._laid_out()
+
+    def _laid_out(self) -> tuple[Column, ...]:
+        key = (Column("key", "KEY" if self._broker is BrokerKind.KAFKA else "ROUTING", self._key, priority=2),)
+        return (
+            Column("time", "TIME", 12, priority=2),
+            Column("at", "ID" if self._broker is BrokerKind.REDIS else "AT", self._at),
+            *(key if self._key else ()),
+            Column("value", "VALUE", 30, grows=True, least=20),
+            Column("size", "SIZE", 9, right=True, priority=5),
+        )
+
+    def widen(self, batch: Sequence[Message]) -> None:
+        """Positions are never cut: the column takes the longest so far. Keys have room up to 16."""
+        if not batch:
+            return
+        at = max(self._at, *(len(str(message.position)) for message in (batch[0], batch[-1])))
+        key = max(self._key, min(16, max((len(message.key or b"") for message in batch[:50]), default=0)))
+        if batch[0].envelope is not None:
+            key = max(key, min(20, max(len(each.envelope.routing_key) for each in batch[:50] if each.envelope)))
+        if (at, key) != (self._at, self._key):
+            self._at, self._key = at, key
+            self.columns = self._laid_out()
+
+    def id(self, item: Message) -> Hashable:
+        """Its position."""
+        return item.position
+
+    def cells(self, item: Message) -> Sequence[Cell]:
+        """A cell for each column."""
+        key = (routing(item) if item.envelope is not None else readable_key(item.key),) if self._key else ()
+        return (
+            (self.time(item), "muted"),
+            (str(item.position), ""),
+            *key,
+            beginning(item),
+            (figures.size(item.size), "muted"),
+        )
+
+    def time(self, item: Message) -> str:
+        """The message's time, as it is looked at."""
+        stamp = time_of(item)
+        if stamp is None or self.times == "local":
+            return figures.clock(stamp)
+        if self.times == "age":
+            return figures.since(stamp, time() * 1000, units=2)
+        return written_time(stamp, "%H:%M:%S.%f", UTC)
+
+    def next_times(self) -> str:
+        """Look at times another way; its name."""
+        self.times = TIMES[(TIMES.index(self.times) + 1) % len(TIMES)]
+        return self.times
+
+    def sign(self, item: Message) -> Cell:
+        """`?` where the value is neither text nor a known layer, `✓` on letters that were handled."""
+        if self.is_handled(item):
+            return "✓", "ok"
+        return ("?", "muted") if self.trouble(item) else (" ", "")
+
+    def is_handled(self, item: Message) -> bool:
+        """Whether an earlier run handled the letter."""
+        place = item.position
+        return isinstance(place, Offset) and place.partition >= 0 and self.handled.has(place.partition, place.offset)
+
+    def trouble(self, item: Message) -> int:
+        """1 where the value can't be read."""
+        value = item.value
+        if value is None or value.isascii() or value.startswith(gzipped.MAGIC):
+            return 0
+        return int(_text(value) is None)
+
+    def text(self, item: Message) -> str:
+        """The words a filter looks at: position, key, value or fields."""
+        parts = [str(item.position).encode(), item.key or b"", (item.value or b"")[:SEARCHED]]
+        for name, content in item.fields:
+            parts += (name, content[:SEARCHED])
+        return b" ".join(parts).decode("utf-8", "replace")
+
+    def value(self, item: Message, key: str) -> Any:
+        """What a comparison in a filter looks at."""
+        match key:
+            case "time":
+                return time_of(item)
+            case "key":
+                return (item.key or b"").decode("utf-8", "replace")
+            case "size":
+                return item.size
+            case "value":
+                return (item.value or b"")[:SEARCHED].decode("utf-8", "replace")
+        return str(item.position)
+
+
+def time_of(item: Message) -> int | None:
+    """The message's own time, else that of its entry id, in ms since the epoch."""
+    if item.timestamp is None and isinstance(item.position, EntryId):
+        return item.position.ms
+    return item.timestamp
+
+
+def routing(item: Message) -> Cell:
+    """Where a message was sent to on RabbitMQ."""
+    return (clean(item.envelope.routing_key), "") if item.envelope is not None else ("", "")
+
+
+def readable_key(key: bytes | None) -> Cell:
+    """A key as text, else in hex; blank where there is none."""
+    if key is None:
+        return "", ""
+    text = _text(key[:64])
+    return (clean(text), "") if text is not None else (key[:FEW].hex(" "), "muted")
+
+
+def beginning(item: Message) -> Cell:
+    """The beginning of a value, or of the fields of an entry."""
+    if item.fields:
+        return clean(" ".join(f"{_name(name)}={_field(content)}" for name, content in item.fields)), ""
+    value = item.value
+    if value is None:
+        return TOMBSTONE, "muted"
+    if not value:
+        return EMPTY, "muted"
+    if value.startswith(gzipped.MAGIC):
+        inner = _unpacked(value)
+        if inner:
+            return f"gzip: {_readable(inner)[0]}", ""
+    if fernet.is_token(value):
+        return f"sealed (Fernet) {figures.size(len(value))}", "stale"
+    return _readable(value)
+
+
+def _readable(value: bytes) -> Cell:
+    text = _text(value[:BEGINNING])
+    if text is not None:
+        return clean(" ".join(text.split("\n"))), ""
+    more = " …" if len(value) > FEW else ""
+    return f"{value[:FEW].hex(' ')}{more}   hex {figures.size(len(value))}", "muted"
+
+
+def _text(value: bytes) -> str | None:
+    """The text of the bytes; the last sign may be cut off."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        cut = error.reason == "unexpected end of data" and len(value) - error.start < 4
+        return value[: error.start].decode() if cut and error.start else None
+
+
+def _unpacked(value: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(wbits=31).decompress(value, BEGINNING)
+    except zlib.error:
+        return b""
+
+
+def _name(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
+
+
+def _field(content: bytes) -> str:
+    text = _text(content[:BEGINNING])
+    return content[:FEW].hex(" ") if text is None else text
+
+
+def passing(seen: Seen | None, ref: Ref, item: Message) -> str:
+    """Which groups have read past a message, and where the others stand."""
+    if seen is None:
+        return ""
+    passed: list[str] = []
+    standing: list[str] = []
+    for group, lag in seen.lags.items():
+        name = group.name.rpartition("/")[2]
+        for part in lag.parts:
+            partition = item.position.partition if isinstance(item.position, Offset) else 0
+            if part.resource != ref or part.partition != max(0, partition):
+                continue
+            behind = _behind(part.committed, item)
+            if behind is not None:
+                (passed if not behind else standing).append(
+                    name if not behind else f"{name} is at {_place(part.committed, item)}"
+                )
+    told = [f"{', '.join(passed)} passed it"] if passed else []
+    return " · ".join([*told, *standing])
+
+
+def _behind(committed: str, item: Message) -> bool | None:
+    """Whether a group still has the message before it; None where it is not known."""
+    if isinstance(item.position, Offset):
+        return item.position.offset >= int(committed) if committed.isdecimal() else None
+    ms, _, seq = committed.partition("-")
+    if isinstance(item.position, EntryId) and ms.isdecimal() and seq.isdecimal():
+        return (item.position.ms, item.position.seq) > (int(ms), int(seq))
+    return None
+
+
+def _place(committed: str, item: Message) -> str:
+    if isinstance(item.position, Offset) and item.position.partition >= 0:
+        return f"{item.position.partition}/{committed}"
+    return committed
+
+
+def sentence(item: Message, groups: str) -> str:
+    """What matters about a message, in one sentence."""
+    parts = [groups] if groups else []
+    if item.headers:
+        parts.append(counted(len(item.headers), "header"))
+    parts.append(figures.size(item.size))
+    return f"{item.position}: {' · '.join(parts)}"

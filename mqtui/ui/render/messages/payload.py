@@ -1,0 +1,250 @@
+"""Payloads as lines of coloured text, laid out only as far as somebody looks.
+
+A document grows: `grow` lays out further lines and may run in a thread, `line` and `text` give one that is laid out.
+Text from a broker never reaches the terminal as it is: control signs are drawn as pictures.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+from rich.cells import cell_len, chop_cells
+
+from mqtui.codecs.binary import to_base64
+from mqtui.domain.printable import printable
+from mqtui.ui.render.table_model import Cell
+
+LONGEST = 4_000
+"""Characters of a line; longer ones are broken there, so that no step works on megabytes."""
+
+TAB = "    "
+
+
+def clean(text: str) -> str:
+    """The text as it can be drawn: tabs as blanks, all else that a terminal would act on as visible signs."""
+    return text if text.isascii() and text.isprintable() else printable(text.replace("\t", TAB))
+
+
+class Document(Protocol):
+    """Lines of text with tones."""
+
+    def __len__(self) -> int:
+        """How many lines are laid out."""
+
+    @property
+    def done(self) -> bool:
+        """Whether all lines are laid out."""
+
+    @property
+    def widest(self) -> int:
+        """Characters of the longest line so far."""
+
+    def grow(self, lines: int) -> None:
+        """Lay out so many further lines."""
+
+    def text(self, number: int) -> str:
+        """A line, clean."""
+
+    def line(self, number: int) -> Sequence[Cell]:
+        """The same line in pieces with tones."""
+
+
+class FixedLines:
+    """Lines that are ready."""
+
+    done = True
+
+    def __init__(self, lines: Sequence[Sequence[Cell]]) -> None:
+        self._lines = [[(clean(text), tone) for text, tone in line] for line in lines]
+        self.widest = max((sum(len(text) for text, _ in line) for line in self._lines), default=0)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def grow(self, lines: int) -> None:
+        """Nothing is left to do."""
+
+    def text(self, number: int) -> str:
+        """A line."""
+        return "".join(text for text, _ in self._lines[number])
+
+    def line(self, number: int) -> Sequence[Cell]:
+        """A line in pieces."""
+        return self._lines[number]
+
+
+class PlainText:
+    """Text as it is stored, by its line ends."""
+
+    def __init__(self, text: str, tone: str = "") -> None:
+        self._text = text
+        self._tone = tone
+        self._starts: array[int] = array("L")
+        self._ends: array[int] = array("L")
+        self._at = 0
+        self.done = False
+        self.widest = 0
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def grow(self, lines: int) -> None:
+        """Lay out so many further lines."""
+        text, at = self._text, self._at
+        for _ in range(lines):
+            end = text.find("\n", at, at + LONGEST)
+            after = end + 1
+            if end < 0:
+                end = after = min(at + LONGEST, len(text))
+                self.done = after == len(text)
+            self._starts.append(at)
+            self._ends.append(end)
+            self.widest = max(self.widest, end - at)
+            at = after
+            if self.done:
+                break
+        self._at = at
+
+    def text(self, number: int) -> str:
+        """A line."""
+        return clean(self._text[self._starts[number] : self._ends[number]].removesuffix("\r"))
+
+    def line(self, number: int) -> Sequence[Cell]:
+        """A line in one piece."""
+        return ((self.text(number), self._tone),)
+
+
+class HexDump:
+    """Bytes in hex, sixteen a line, with what can be read of them."""
+
+    PER_LINE = 16
+    done = True
+    widest = 10 + 3 * PER_LINE + 2 + PER_LINE
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def __len__(self) -> int:
+        return max(1, -(-len(self._value) // self.PER_LINE))
+
+    def grow(self, lines: int) -> None:
+        """Nothing is left to do."""
+
+    def text(self, number: int) -> str:
+        """A line."""
+        return "".join(text for text, _ in self.line(number))
+
+    def line(self, number: int) -> Sequence[Cell]:
+        """Where, the bytes, and the signs of those that are ASCII."""
+        at = number * self.PER_LINE
+        part = self._value[at : at + self.PER_LINE]
+        signs = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part)
+        return (f"{at:08x}  ", "muted"), (f"{part.hex(' '):<{3 * self.PER_LINE}} ", ""), (signs, "ok")
+
+
+class Base64Text:
+    """Bytes in base64 (RFC 4648), 76 signs a line."""
+
+    PER_LINE = 57
+    done = True
+    widest = 76
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def __len__(self) -> int:
+        return max(1, -(-len(self._value) // self.PER_LINE))
+
+    def grow(self, lines: int) -> None:
+        """Nothing is left to do."""
+
+    def text(self, number: int) -> str:
+        """A line."""
+        at = number * self.PER_LINE
+        return to_base64(self._value[at : at + self.PER_LINE])
+
+    def line(self, number: int) -> Sequence[Cell]:
+        """A line in one piece."""
+        return ((self.text(number), ""),)
+
+
+class WrappedRows:
+    """The rows of a screen that a document takes: a line each, or wrapped at a width."""
+
+    def __init__(self, document: Document, width: int = 0) -> None:
+        """Make it; a `width` of 0 wraps nothing."""
+        self.document = document
+        self._width = width
+        self._lines: array[int] = array("L")
+        self._starts: array[int] = array("L")
+        self._ends: array[int] = array("L")
+        self._wrapped = 0
+
+    def __len__(self) -> int:
+        return len(self._ends) if self._width else len(self.document)
+
+    @property
+    def done(self) -> bool:
+        """Whether all rows are laid out."""
+        return self.document.done and (not self._width or self._wrapped == len(self.document))
+
+    def grow(self, lines: int) -> None:
+        """Lay out so many further lines."""
+        if not self.document.done and (not self._width or self._wrapped + lines > len(self.document)):
+            self.document.grow(lines)
+        if self._width:
+            for number in range(self._wrapped, min(self._wrapped + lines, len(self.document))):
+                self._wrap(number)
+                self._wrapped = number + 1
+
+    def _wrap(self, number: int) -> None:
+        text, width = self.document.text(number), self._width
+        if text.isascii():
+            cuts = [*range(0, len(text), width), len(text)] if text else [0, 0]
+        else:
+            cuts = [0]
+            for piece in chop_cells(text, width):
+                cuts.append(cuts[-1] + len(piece))
+        for start, end in pairwise(cuts):
+            self._lines.append(number)
+            self._starts.append(start)
+            self._ends.append(end)
+
+    def row(self, number: int) -> tuple[int, int, int]:
+        """Line, and first and last character of it (exclusive; -1 is its end) on a row."""
+        if not self._width:
+            return number, 0, -1
+        return self._lines[number], self._starts[number], self._ends[number]
+
+    def cells(self, number: int) -> Sequence[Cell]:
+        """What stands on a row."""
+        line, start, end = self.row(number)
+        pieces = self.document.line(line)
+        return pieces if end < 0 else _cut(pieces, start, end)
+
+    def text(self, first: int, last: int) -> list[tuple[int, str]]:
+        """Line number and text of the rows from `first` to `last`, both included."""
+        found = []
+        for number in range(first, min(last, len(self) - 1) + 1):
+            line, start, end = self.row(number)
+            text = self.document.text(line)
+            found.append((line, text if end < 0 else text[start:end]))
+        return found
+
+
+def _cut(pieces: Sequence[Cell], start: int, end: int) -> list[Cell]:
+    found: list[Cell] = []
+    at = 0
+    for text, tone in pieces:
+        if at < end and at + len(text) > start:
+            found.append((text[max(0, start - at) : end - at], tone))
+        at += len(text)
+    return found
+
+
+def width_of(cells: Sequence[Cell]) -> int:
+    """How many cells of the terminal pieces take."""
+    return sum(cell_len(text) for text, _ in cells)

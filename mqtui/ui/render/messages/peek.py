@@ -1,0 +1,138 @@
+"""Messages of a queue that were lent and given back: place in the look, deliveries left, routing, value."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from mqtui.domain.figure import Figure, counted
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Handled
+from mqtui.domain.span import Price
+from mqtui.domain.topology import Destination
+from mqtui.services.watch import Seen
+from mqtui.ui.render import figures
+from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, beginning, routing
+from mqtui.ui.render.messages.payload import clean
+from mqtui.ui.render.table_model import Cell, Column
+
+RESCUED = "moved to the tail, confirmed"
+FEW = 5
+"""Messages that `enter` reads."""
+
+NOTHING_FREE = (
+    "There is no free look here: a message is lent once and put back in its place, and that uses one of its "
+    "deliveries. How many it has left is known when it arrives. One that arrives with none left is copied to the "
+    "tail, confirmed, then let go."
+)
+LENT = "A look into a queue takes messages out for a moment and puts them back in their place. It uses nothing up."
+
+
+class PeekedMessageRenderer(MessageRenderer):
+    """How lent messages stand in a list: AT LEFT ROUTING VALUE SIZE. `limit` is the queue's, where it has one."""
+
+    def __init__(self, price: Price) -> None:
+        self.times = TIMES[0]
+        self.handled = Handled()
+        self.price = price
+        self.columns = (
+            Column("at", "AT", 4, right=True),
+            *((Column("left", "LEFT", 9, priority=1),) if price.spends else ()),
+            Column("routing", "ROUTING", 20, priority=2),
+            Column("value", "VALUE", 20, grows=True),
+            Column("size", "SIZE", 9, right=True, priority=5),
+        )
+
+    def widen(self, batch: Sequence[Message]) -> None:
+        """Nothing has to be wider."""
+
+    def id(self, item: Message) -> Hashable:
+        """Its delivery in this look."""
+        return item.position
+
+    def cells(self, item: Message) -> Sequence[Cell]:
+        """A cell for each column."""
+        value, tone = beginning(item)
+        if self.rescued(item):
+            value = f"{RESCUED}   {value}"
+        return (
+            (place(item), ""),
+            *((self._left(item),) if self.price.spends else ()),
+            routing(item),
+            (value, tone),
+            (figures.size(item.size), "muted"),
+        )
+
+    def _left(self, item: Message) -> Cell:
+        left = now_left(item, rescued=self.rescued(item))
+        whole = f" of {self.price.limit}" if self.price.limit.known else ""
+        return f"{left}{whole}", "price" if self.rescued(item) or left.number in (0, 1) else "muted"
+
+    def rescued(self, item: Message) -> bool:
+        """Whether it arrived with no delivery left and was therefore copied to the tail (R3)."""
+        return self.price.spends and item.envelope is not None and item.envelope.left.number == 0
+
+    def sign(self, item: Message) -> Cell:
+        """▲ moved to the tail, `?` can't be read."""
+        return ("▲", "price") if self.rescued(item) else super().sign(item)
+
+    def value(self, item: Message, key: str) -> Any:
+        """What a comparison in a filter looks at."""
+        if key == "left" and item.envelope is not None:
+            return item.envelope.left.number
+        if key == "routing" and item.envelope is not None:
+            return item.envelope.routing_key
+        return super().value(item, key)
+
+    def sentence(self, item: Message) -> str:
+        """What the look did to it."""
+        if item.envelope is None:
+            return ""
+        arrived = item.envelope.left
+        where = f"{place(item)}: {item.envelope.exchange or '(default)'} {clean(item.envelope.routing_key)}"
+        if self.rescued(item):
+            return f"{where} · arrived with none left: {RESCUED}, all its deliveries are there again"
+        if not self.price.spends or not arrived.known:
+            return f"{where} · given back in its place" + (" · redelivered" if item.envelope.redelivered else "")
+        return f"{where} · arrived with {arrived} left, given back: {now_left(item, rescued=False)} left"
+
+
+def place(item: Message) -> str:
+    """Where it stood in the look, from 1 on."""
+    return str(item.position).removeprefix("delivery ")
+
+
+def now_left(item: Message, *, rescued: bool) -> Figure:
+    """Deliveries left after the look: giving a message back took one. Of a rescued one: as it arrived."""
+    left = item.envelope.left if item.envelope is not None else Figure(None)
+    if left.number is None or rescued:
+        return left
+    return Figure(max(0, left.number - 1), left.sort, left.why)
+
+
+def price_words(price: Price) -> str:
+    """The price in a few words, for the line."""
+    first = price.text.split("; ")[0]
+    return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
+
+
+def price_lines(price: Price) -> list[list[Cell]]:
+    """What a look does, in words."""
+    lines: list[list[Cell]] = [[(NOTHING_FREE if price.spends else LENT, "")], []]
+    lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
+    if price.refusal:
+        lines += [[], [("✗ ", "danger"), (price.refusal, "danger")]]
+    return lines
+
+
+def facts(row: Destination, price: Price, seen: Seen | None) -> str:
+    """The rule over the list: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
+    consumers = row.facts.get("consumers")
+    parts = [row.sort, f"{row.backlog} ready"]
+    if isinstance(consumers, int):
+        parts.append("no consumer" if not consumers else counted(consumers, "consumer"))
+    if price.limit.number:
+        parts.append(f"limit {price.limit}")
+    if seen is not None and seen.cluster is not None:
+        parts.append(f"RabbitMQ {seen.cluster.version}")
+    return " · ".join(parts)

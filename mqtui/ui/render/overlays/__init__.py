@@ -1,0 +1,1 @@
+"""Menu items and notifications as rows."""

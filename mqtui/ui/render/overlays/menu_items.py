@@ -1,0 +1,85 @@
+"""What can be done, as lists: for the help, the menu of a row, and the palette."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.ui.render.table_model import Cell, Column
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """Something that can be done or gone to. `reason` says why not now; `sort` is what it is in a word.
+
+    `changes` says that it is a CAPITAL.
+    """
+
+    id: str
+    title: str
+    help: str
+    do: Callable[[], Any]
+    key: str = ""
+    sort: str = "look"
+    reason: str = ""
+    changes: bool = False
+
+    @property
+    def words(self) -> str:
+        """What is looked through for a word."""
+        return f"{self.title} {self.help} {self.sort}"
+
+
+class ActionRenderer:
+    """Key, title and what it does; dim ones say why."""
+
+    columns: tuple[Column, ...] = (
+        Column("key", "KEY", 9),
+        Column("title", "", 13),
+        Column("help", "", 12, grows=True, priority=2),
+    )
+
+    def id(self, item: MenuItem) -> Hashable:
+        """The action's id."""
+        return item.id
+
+    def cells(self, item: MenuItem) -> Sequence[Cell]:
+        """A cell for each column."""
+        if item.reason:
+            return (item.key, "muted"), (item.title, "muted"), (f"dim: {item.reason}", "muted")
+        return (item.key, "warn" if item.changes else "accent"), (item.title, ""), (item.help, "muted")
+
+    def sign(self, item: MenuItem) -> Cell:
+        """Nothing."""
+        return " ", ""
+
+    def trouble(self, item: MenuItem) -> int:
+        """The order is the registry's."""
+        return 0
+
+    def text(self, item: MenuItem) -> str:
+        """Key, title, help."""
+        return f"{item.key} {item.words} {item.reason}"
+
+    def value(self, item: MenuItem, key: str) -> Any:
+        """What a column is ordered by."""
+        return {"key": item.key, "title": item.title}.get(key, item.help)
+
+
+class PaletteRenderer(ActionRenderer):
+    """What the palette found: what it is first, the key last."""
+
+    columns = (
+        Column("sort", "", 8),
+        Column("title", "", 20, grows=True),
+        Column("help", "", 34, priority=2),
+        Column("key", "", 9),
+    )
+
+    def cells(self, item: MenuItem) -> Sequence[Cell]:
+        """A cell for each column."""
+        sort = ("CHANGE" if item.changes else item.sort, "warn" if item.changes else "muted")
+        if item.reason:
+            return sort, (item.title, "muted"), (f"dim: {item.reason}", "muted"), (item.key, "muted")
+        return sort, (item.title, ""), (item.help, "muted"), (item.key, "warn" if item.changes else "accent")

@@ -1,0 +1,52 @@
+"""Notes as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.domain.times import written_time
+from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.session.sessions import Notification
+
+SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationRow:
+    """A note and its place among them."""
+
+    place: int
+    note: Notification
+
+
+class NotificationRenderer:
+    """How notes stand in a list: in their order, the newest first."""
+
+    columns = (Column("time", "TIME", 8), Column("note", "NOTE", 40, grows=True))
+
+    def id(self, item: NotificationRow) -> Hashable:
+        """Time and text."""
+        return (item.note.time, item.note.text)
+
+    def cells(self, item: NotificationRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        clock = written_time(int(item.note.time * 1000), "%H:%M:%S")
+        return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
+
+    def sign(self, item: NotificationRow) -> Cell:
+        """✗ wrong, ▲ may be, ✓ well."""
+        return SIGNS.get(item.note.tone, " "), item.note.tone
+
+    def trouble(self, item: NotificationRow) -> int:
+        """None is moved to the front: n walks by the list's own order."""
+        return 0
+
+    def text(self, item: NotificationRow) -> str:
+        """The note."""
+        return item.note.text
+
+    def value(self, item: NotificationRow, key: str) -> Any:
+        """What a column is ordered by."""
+        return item.note.time if key == "time" else item.note.text

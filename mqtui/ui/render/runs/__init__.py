@@ -1,0 +1,1 @@
+"""Runs and their letters as rows; the stages of a canary as a line."""

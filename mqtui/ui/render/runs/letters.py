@@ -1,0 +1,57 @@
+"""The letters of one run as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from mqtui.domain.redrive import Outcome
+from mqtui.state.runs import Done
+from mqtui.ui.render.table_model import Cell, Column
+
+TONES = {Outcome.MOVED: "ok", Outcome.REFUSED: "danger", Outcome.UNKNOWN: "warn", Outcome.SKIPPED: "muted"}
+WORST = (Outcome.REFUSED, Outcome.UNKNOWN)
+
+
+class RunLetterRenderer:
+    """How the letters of a run stand in a list. A letter is (its name, outcome, where it is now, why not)."""
+
+    columns = (
+        Column("letter", "LETTER", 20),
+        Column("outcome", "OUTCOME", 9),
+        Column("at", "WHERE IT IS NOW", 18, priority=2),
+        Column("why", "WHY", 20, priority=3, grows=True),
+    )
+
+    def id(self, item: Done) -> Hashable:
+        """The letter's name."""
+        return item[0]
+
+    def cells(self, item: Done) -> Sequence[Cell]:
+        """A cell for each column."""
+        tone = TONES.get(Outcome(item[1]), "")
+        return (item[0], ""), (item[1], tone), (item[2], "muted"), (item[3], "warn" if item[3] else "")
+
+    def sign(self, item: Done) -> Cell:
+        """✗ refused, ▲ in doubt."""
+        signs = {Outcome.REFUSED: ("✗", "danger"), Outcome.UNKNOWN: ("▲", "warn")}
+        return signs.get(Outcome(item[1]), (" ", ""))
+
+    def trouble(self, item: Done) -> int:
+        """In doubt first, then refused."""
+        return WORST.index(Outcome(item[1])) + 1 if item[1] in WORST else 0
+
+    def text(self, item: Done) -> str:
+        """Everything about it."""
+        return " ".join(item)
+
+    def value(self, item: Done, key: str) -> Any:
+        """What a column is ordered by."""
+        return dict(zip(("letter", "outcome", "at", "why"), item, strict=True)).get(key)
+
+
+def letter_sentence(item: Done) -> str:
+    """What became of a letter."""
+    where = f", it is now {item[2]}" if item[2] else ""
+    why = f": {item[3]}" if item[3] else ""
+    return f"{item[0]}: {item[1]}{where}{why}"

@@ -1,0 +1,183 @@
+"""The journal of runs as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.times import written_time
+from mqtui.ui.render.table_model import Cell, Column
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run. Times are ms since the epoch; letters whose fate is not written down are `in_hand`.
+
+    `planned`, `moved` and `left` are None where they are not known. `flies` says that this console is doing it now.
+    """
+
+    id: str
+    short: str
+    verb: str
+    profile: str
+    target: str
+    source: str
+    broker: BrokerKind
+    state: str
+    operator: str
+    host: str
+    started: int
+    planned: int | None
+    moved: int | None
+    left: int | None
+    refused: int = 0
+    unknown: int = 0
+    in_hand: int = 0
+    report: str = ""
+    flies: bool = False
+    safe: bool = True
+    """Whether every letter is in its source, its target or a bundle of this machine."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether its process is gone before its end."""
+        return self.state == "interrupted"
+
+    @property
+    def waits(self) -> bool:
+        """Whether it broke and waits to be taken up again: a put back is asked for anew."""
+        broke = self.interrupted or (self.state == "failed" and self.unfinished)
+        return broke and self.verb != Verb.PUT_BACK
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether letters are left or in doubt, as far as that is known."""
+        return self.left is None or self.left > 0 or self.in_hand > 0
+
+    @property
+    def counted(self) -> int | None:
+        """Letters whose fate is known."""
+        return None if self.planned is None or self.left is None else max(0, self.planned - self.left - self.in_hand)
+
+
+class RunRenderer:
+    """How runs stand in a list: interrupted ones first, then the newest."""
+
+    columns = (
+        Column("run", "RUN", 6),
+        Column("when", "WHEN", 14),
+        Column("verb", "VERB", 8, priority=2),
+        Column("profile", "PROFILE", 14, priority=4),
+        Column("source", "SOURCE", 16, grows=True),
+        Column("state", "STATE", 11),
+        Column("planned", "PLANNED", 9, right=True, priority=3),
+        Column("moved", "MOVED", 9, right=True),
+        Column("left", "LEFT", 9, right=True, priority=2),
+    )
+
+    def id(self, item: RunRow) -> Hashable:
+        """The run's id."""
+        return item.id
+
+    def cells(self, item: RunRow) -> Sequence[Cell]:
+        """A cell for each column."""
+        return (
+            (item.short, ""),
+            (when(item.started), "muted"),
+            (item.verb, ""),
+            (item.profile, "muted"),
+            (item.source, ""),
+            ("under way" if item.flies else item.state, _tone(item)),
+            (_figure(item.planned), "muted"),
+            (_figure(item.moved), "ok" if item.moved else "muted"),
+            (_figure(item.left), "warn" if item.left else "muted"),
+        )
+
+    def sign(self, item: RunRow) -> Cell:
+        """✗ interrupted or failed, ▸ under way, ▲ letters that were refused or are in doubt."""
+        if item.flies:
+            return "▸", "live"
+        if item.interrupted or item.state == "failed":
+            return "✗", "danger"
+        if item.refused or item.unknown or item.in_hand:
+            return "▲", "warn"
+        return ("▸", "muted") if item.state == "running" else (" ", "")
+
+    def trouble(self, item: RunRow) -> int:
+        """Interrupted ones first: they wait for somebody."""
+        return int(item.interrupted and not item.flies)
+
+    def text(self, item: RunRow) -> str:
+        """Id, verb, profile, source, state, who."""
+        return f"{item.id} {item.verb} {item.profile} {item.source} {item.state} {item.operator} {item.host}"
+
+    def value(self, item: RunRow, key: str) -> Any:
+        """What a column is ordered by."""
+        known: dict[str, Any] = {
+            "run": item.id,
+            "when": item.started,
+            "verb": item.verb,
+            "profile": item.profile.casefold(),
+            "source": item.source.casefold(),
+            "state": item.state,
+            "planned": item.planned,
+            "moved": item.moved,
+            "left": item.left,
+        }
+        return known.get(key)
+
+
+def sentence(item: RunRow) -> str:
+    """What matters about a run."""
+    if item.flies:
+        return f"{item.verb} {item.short} is under way here: enter shows it"
+    if item.waits:
+        return f"{stopped(item)}: enter resumes · d its letters"
+    if item.interrupted:
+        return f"put back {item.short} broke: U on its run asks for it again"
+    return item.report
+
+
+def stopped(item: RunRow) -> str:
+    """`Run 7F3A stopped at 31,204 of 50,000, nothing is missing`."""
+    where = "" if item.counted is None else f" at {item.counted:,}"
+    of = "" if item.planned is None else f" of {item.planned:,}"
+    hand = f", {item.in_hand:,} were in hand" if item.in_hand else ""
+    safe = ", nothing is missing" if item.safe else ", and its bundle is gone"
+    return f"Run {item.short} stopped{where}{of}{hand}{safe}"
+
+
+def no_resume(item: RunRow) -> str | None:
+    """Why it can't be taken up again; None where it can."""
+    if item.verb == Verb.PUT_BACK:
+        return "a put back is not resumed: U on its run asks for it again"
+    if item.state == "running":
+        return f"it is under way: {item.operator} on {item.host}"
+    return None if item.interrupted or item.unfinished else "nothing of it is left"
+
+
+def no_return(item: RunRow) -> str | None:
+    """Why its letters can't be put back; None where they can."""
+    if item.verb == Verb.PUT_BACK:
+        return "a put back is not put back"
+    if item.state == "running":
+        return "a run that is under way can't be put back: S stops it"
+    return None if item.moved else "nothing of it was moved"
+
+
+def when(time_ms: int) -> str:
+    """Local date and time: `11-24 17:11:29`."""
+    return written_time(time_ms, "%m-%d %H:%M:%S")
+
+
+def _figure(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _tone(item: RunRow) -> str:
+    if item.flies:
+        return "live"
+    return {"interrupted": "danger", "failed": "danger", "stopped": "warn", "running": "live"}.get(item.state, "muted")

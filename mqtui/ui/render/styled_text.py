@@ -1,0 +1,73 @@
+"""Toned text: what papers and details are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TypeAlias
+
+from rich.cells import cell_len
+
+from mqtui.domain.printable import printable
+
+StyledSpan: TypeAlias = tuple[str, str]
+"""Text and tone."""
+
+StyledLine: TypeAlias = Sequence[StyledSpan]
+"""One line."""
+
+
+INDENT = "    "
+
+
+def folded(line: StyledLine, width: int) -> list[StyledLine]:
+    """A line in parts that fit, later parts a little to the right. `width` is in cells, 10 at least."""
+    parts: list[StyledLine] = []
+    current: list[StyledSpan] = []
+    room, fresh = width, True
+    for text, tone in line:
+        rest = text
+        while cell_len(rest) > room:
+            fits = _fitting(rest, room)
+            cut = rest.rfind(" ", 0, fits + 1)
+            if cut <= 0:
+                cut = fits if fresh else 0
+            if cut:
+                current.append((rest[:cut], tone))
+            parts.append(current)
+            rest = rest[cut:].lstrip(" ")
+            current, room, fresh = [(INDENT, "")], width - len(INDENT), True
+        if rest:
+            current.append((rest, tone))
+            room -= cell_len(rest)
+            fresh = False
+    parts.append(current)
+    return parts
+
+
+def _fitting(text: str, cells: int) -> int:
+    """How many characters from the beginning have room in so many cells."""
+    if text.isascii():
+        return cells
+    taken = 0
+    for number, sign in enumerate(text):
+        taken += cell_len(sign)
+        if taken > cells:
+            return number
+    return len(text)
+
+
+BRIEF = 80
+"""Bytes of a value that are shown in a row."""
+
+BREAKS = re.compile(r"[\t\n\r]")
+
+
+def brief(raw: bytes) -> str:
+    """The beginning of a value on one line; hex where it is no text."""
+    head = raw[:BRIEF]
+    try:
+        text = head.decode()
+    except UnicodeDecodeError as error:
+        text = head[: error.start].decode() if error.start >= BRIEF - 4 else head[:24].hex(" ")
+    return printable(BREAKS.sub(" ", text))

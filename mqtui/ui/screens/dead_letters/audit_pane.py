@@ -1,0 +1,40 @@
+"""What was done to the letters of a place before, beside a letter where there is room."""
+
+from __future__ import annotations
+
+import asyncio
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
+from mqtui.domain.resource import Ref
+from mqtui.state.audit import Audit
+from mqtui.ui.render.audit import LISTED, brief, joined
+from mqtui.ui.render.messages.payload import FixedLines
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.payload_view import PayloadView
+
+
+class AuditPane(Pane):
+    """The changes of one destination by this machine, the newest first."""
+
+    def __init__(self, ref: Ref) -> None:
+        self.view = PayloadView()
+        super().__init__(self.view, name=f"Audit of {ref.name}", id="audit")
+        self.add_class("around")
+        self.ref = ref
+
+    def on_show(self) -> None:
+        """Read them where there is room to show them."""
+        self.run_worker(self._read(), exclusive=True, exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            entries = await asyncio.to_thread(Audit().entries, LISTED)
+        except MqtuiError as error:
+            self.view.show(FixedLines([[(f"✗ {error.title}", "danger")], [(error.detail, "")]]))
+            return
+        own = [line for line in joined(entries) if str(self.ref) in line.begin.on]
+        self.title(self.head.name_shown, counted(len(own), "change") if own else "")
+        self.view.show(
+            FixedLines([cells for line in own for cells in brief(line)] or [[("nothing was changed here", "muted")]])
+        )

@@ -1,0 +1,293 @@
+"""The letters of one destination by cause, with a sample beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import time
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Selection
+from mqtui.domain.resource import Ref
+from mqtui.domain.span import Price, Span
+from mqtui.domain.spelling import command
+from mqtui.services.browse import Look, extent_notes, spend_plan
+from mqtui.services.casebook import Casebook, read
+from mqtui.services.deadletters import Place as Letters
+from mqtui.services.origins import remember_routes
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.preview import unhandled
+from mqtui.ui.actions import Action
+from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minute
+from mqtui.ui.render.dead_letters.letter_preview import sample_lines
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen, named
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+from mqtui.ui.widgets.text_view import TextView
+
+READING = "reading …"
+NOT_READ = "not read"
+
+
+class CausesScreen(ListScreen[CauseRow]):
+    """Causes and a sample."""
+
+    screen_name = "Causes"
+
+    hinted = (
+        "nav.open",
+        "nav.next_item",
+        "list.filter",
+        "read.again",
+        "thing.pair",
+        "view.wrap",
+        "letters.redrive",
+        "thing.delete",
+    )
+
+    def __init__(self, desk: BrokerSession, place: Letters) -> None:
+        super().__init__()
+        self.desk = desk
+        self.letters = place
+        self.book = Casebook(desk.conventions)
+        self.sample = 0
+        self.empty = ""
+        self.stage = READING
+        """What is said while the letters are not all read: that they are being read, or were not."""
+
+        self.notes: tuple[str, ...] = ()
+        """What of the letters can't be read now."""
+
+        self.folded = True
+        self.price: Price | None = None
+
+    @property
+    def ref(self) -> Ref:
+        """The destination."""
+        return self.letters.ref
+
+    def body(self) -> Iterable[Widget]:
+        """Causes, and a sample beside."""
+        self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), parted=False)
+        self.paper = TextView()
+        self.beside = Pane(self.paper, name="Sample", id="sample")
+        self.beside.add_class("beside")
+        yield Horizontal(Pane(self.table, name=f"Causes of {self.ref.name}"), self.beside)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Dead letters, and whose."""
+        return ("Dead letters", self.ref.name)
+
+    def on_mount(self) -> None:
+        """Read the letters, or say what that costs."""
+        self.paper.glyphs = self.console.glyphs
+        self.read()
+
+    # -- reading
+
+    @does("read.again")
+    def read(self) -> None:
+        """Read the letters again."""
+        self.run_worker(self._read(), exclusive=True, group="read", exit_on_error=False)
+
+    async def _read(self) -> None:
+        session = self.desk.session
+        if session is None:
+            self.stage = NOT_READ
+            self.line.tell("the broker is not open", "warn")
+            return
+        self.stage = READING
+        self.draw_facts()
+        try:
+            source = await session.broker.snapshot(self.ref)
+            count = max(1, int(source.count.number or 0))
+            self.price = await session.broker.reader.price(self.ref, count)
+            book = Casebook(await self.desk.settle_origin(self.ref))
+            if not self.price.lends:
+                extent = await session.broker.reader.extent(self.ref)
+                self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
+                await read(unhandled(session.broker, source), book, self._progress)
+            elif not await self._paid(book, count):
+                self.draw_facts()
+                return
+            else:
+                await remember_routes(session, source, book.routes)
+            self.book, self.empty, self.stage = book, "no letters here", ""
+        except MqtuiError as error:
+            self.stage = NOT_READ
+            self.say(error)
+        if self.is_attached:
+            self.refresh_figures()
+
+    async def _paid(self, book: Casebook, count: int) -> bool:
+        """Read a queue after its price was agreed to; whether it was."""
+        session, price = self.desk.session, self.price
+        assert session is not None and price is not None
+        self.stage = NOT_READ
+        self.draw_facts()
+        if price.refusal:
+            self.line.tell(price.refusal, "price")
+            return False
+        self.paper.write(priced(price, count))
+        if self.has_class("-narrow"):
+            self.table.instead = priced(price, count)
+        self.beside.title("Price", f"{count:,} ready")
+        words = price.text.split("; ")[0] if price.spends else "nothing is used up"
+        beside = f"enter reads all {count:,} · esc no"
+        answer = await self.line.ask(f"PRICE {words}", beside=beside, pastes=False)
+        if answer is None:
+            self.line.tell("not read: nothing was spent; r asks again", "price")
+            return False
+        self.stage = READING
+        plan = spend_plan(session, Look(self.ref, count, Span(), price))
+        async with session.guard.writing(plan, Consent(spend=True)) as writer:
+            await read(writer.borrow(self.ref, count), book, self._progress)
+        return True
+
+    def _progress(self, book: Casebook) -> None:
+        self.book = book
+        if self.is_attached:
+            self.draw_facts()
+            self.line.tell(f"reading {self.ref.name}: {counted(book.letters, 'letter')}")
+
+    # -- showing
+
+    def items(self) -> list[CauseRow]:
+        """The causes read so far."""
+        now = time()
+        return [
+            CauseRow(cause, by_minute(self.book.cases[cause.id].trend, now) if cause.id in self.book.cases else ())
+            for cause in self.book.causes()
+        ]
+
+    def facts(self) -> str:
+        """Letters and causes, as soon as all were read."""
+        if self.stage == READING and self.book.letters:
+            return f"{READING} {self.book.letters:,} so far"
+        if self.stage:
+            return self.stage
+        lends = self.price is not None and self.price.lends
+        parts = [f"{self.book.letters:,}", counted(len(self.book.causes()), "cause")]
+        return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
+
+    def sentence(self, item: CauseRow) -> str:
+        """What all letters of the cause have in common."""
+        alike = self.book.alike(item.cause.id)
+        return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
+
+    @on(RowTable.Highlighted)
+    def _show_sample(self, event: RowTable.Highlighted) -> None:
+        if event.table is self.table:
+            self.sample = 0
+            self.draw_sample()
+
+    def draw_sample(self) -> None:
+        """A letter of the cause under the cursor."""
+        item = self.table.current
+        case = self.book.cases.get(item.cause.id) if item is not None else None
+        if item is None or case is None or not case.samples:
+            if not self.line.asking:
+                self.paper.write([])
+                self.beside.title("Sample")
+            return
+        self.sample %= len(case.samples)
+        letter, death = case.samples[self.sample], case.deaths[self.sample]
+        self.beside.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
+        self.paper.write(sample_lines(letter, death, folded=self.folded))
+
+    @does("nav.next_item")
+    def next_sample(self) -> None:
+        """The next sample."""
+        self.sample += 1
+        self.draw_sample()
+
+    @does("nav.previous_item")
+    def previous_sample(self) -> None:
+        """The sample before."""
+        self.sample -= 1
+        self.draw_sample()
+
+    @does("view.wrap")
+    def fold(self) -> None:
+        """Library frames of the stack."""
+        self.folded = not self.folded
+        self.draw_sample()
+
+    # -- verbs
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs letters and leave."""
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("letters.redrive", "thing.delete"):
+            if self.table.current is None:
+                return "there are no letters here"
+            if 1 < len(self.table.lines.marks) < len(self.table.lines.items):
+                return "one cause at a time, or all of them"
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        return reason
+
+    def title_of(self, action: Action) -> str:
+        """Say how many."""
+        if action.id == "letters.redrive" and self.table.current is not None:
+            chosen = self.table.chosen()
+            return f"redrive these {sum(line.cause.count for line in chosen):,}"
+        return super().title_of(action)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of this cause."""
+        await self._review(Verb.REDRIVE)
+
+    @does("thing.delete")
+    async def discard(self) -> None:
+        """Plan a discard of this cause."""
+        await self._review(Verb.DISCARD)
+
+    async def _review(self, verb: Verb) -> None:
+        chosen = self.table.chosen()
+        every = len(chosen) == len(self.table.lines.items)
+        selection = Selection() if every else Selection(cause=chosen[0].cause.id)
+        await self.console.go.review(self.desk.target, self.desk.kind, Order(verb, self.ref, selection))
+
+    @does("thing.pair")
+    async def pair(self) -> None:
+        """The origin."""
+        item = self.table.current
+        case = self.book.cases.get(item.cause.id) if item is not None else None
+        told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
+        if origins := [*told, *self.letters.origins]:
+            await self.console.go.destination(self.desk.kind, origins[0], letters=False, target=self.desk.target)
+        else:
+            self.line.why_not("nothing says where these letters came from")
+
+    def copies(self, item: CauseRow) -> dict[str, tuple[str, str]]:
+        """What they died of, its id, the way here, and the command that plans their way home."""
+        address, cause = self.desk.address, item.cause
+        words = command("redrive", address, self.ref, "--cause", cause.id, "--dry-run")
+        return {**named(self.ref, address, *words), "y": ("cause", cause.text), "p": ("cause id", cause.id)}
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        case = self.book.cases.get(event.item.cause.id)
+        if case is not None:
+            await self.console.go.case(self.desk, self.letters, event.item.cause, case)
+
+
+def priced(price: Price, count: int) -> list[StyledLine]:
+    """What a look costs, in words (R3)."""
+    return [
+        [("There is no free look here: a message is lent once and put back in its place.", "price")],
+        [],
+        [(price.text, "")],
+        [],
+        [(f"enter reads all {count:,} by cause; esc has cost nothing.", "muted")],
+    ]

@@ -1,0 +1,375 @@
+"""One dead letter: its cause, its original, the difference of their values, and its headers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual.containers import Horizontal, Vertical
+from textual.events import Key
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.deadletter import describe, strip
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.message import Message
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.ui.actions import Action
+from mqtui.ui.render.dead_letters import letter as render
+from mqtui.ui.render.dead_letters.letter import Original
+from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, laid_out, properties
+from mqtui.ui.render.messages.payload import Document, FixedLines
+from mqtui.ui.render.messages.payload_forms import FORMS, is_large, looked, value_size
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.dead_letters.audit_pane import AuditPane
+from mqtui.ui.screens.dead_letters.letter_selection import order_of
+from mqtui.ui.screens.dead_letters.original import find_original, same_key_later
+from mqtui.ui.screens.messages.message_copy import MessageCopier
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.payload_view import PayloadView
+
+if TYPE_CHECKING:
+    from mqtui.domain.cause import Cause
+    from mqtui.services.casebook import Case
+    from mqtui.services.deadletters import Place as Letters
+    from mqtui.ui.app import Console
+
+NARROW = 100
+READING = Original(None, why="reading …")
+
+
+class DeadLetterScreen(ConsoleScreen):
+    """Walks through letters that are in memory. `total` is how many there are where not all are."""
+
+    screen_name = "Letter"
+
+    hinted = (
+        "nav.next_item",
+        "nav.previous_item",
+        "thing.pair",
+        "view.wrap",
+        "view.decode",
+        "thing.copy",
+        "letters.redrive",
+        "thing.delete",
+        "thing.edit",
+    )
+    DEFAULT_CSS = """
+    DeadLetterScreen #cause, DeadLetterScreen #original { width: 1fr; }
+    DeadLetterScreen #above { height: 4fr; }
+    DeadLetterScreen #value { height: 4fr; }
+    DeadLetterScreen #headers { height: 3fr; }
+    """
+
+    def __init__(self, desk: BrokerSession, ref: Ref, letters: Sequence[Message], at: int = 0, total: int = 0) -> None:
+        super().__init__()
+        self.desk = desk
+        self.ref = ref
+        self.letters = letters
+        self.at = at
+        self.total = max(total, len(letters))
+        self.original = READING
+        self.conventions = desk.origins.get(ref) or desk.conventions
+        self.copier = MessageCopier(self, desk.address, ref)
+        self.unfolded = False
+        self.form = FORMS[0]
+        self.original_shown = False
+        """Where there is one pane: whether it is the original's."""
+
+        self._listed: list[HeaderRow] = []
+
+    @property
+    def letter(self) -> Message:
+        """The letter that is shown."""
+        return self.letters[self.at]
+
+    # -- what it shows
+
+    def body(self) -> Iterable[Widget]:
+        """Cause and original, value, headers."""
+        self.cause = Pane(PayloadView(), name="Letter", id="cause")
+        self.beside = Pane(PayloadView(), name="Original", id="original")
+        self.beside.add_class("beside")
+        self.value = Pane(PayloadView(), name="value", id="value")
+        self.headers = Pane(PayloadView(), name="headers", id="headers")
+        above = Horizontal(self.cause, self.beside, AuditPane(self.ref), id="above")
+        yield Vertical(above, self.value, self.headers)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Dead letters, whose, which."""
+        return ("Dead letters", self.ref.name, str(self.letter.position))
+
+    def on_mount(self) -> None:
+        """Draw the first letter."""
+        for view in self.query(PayloadView):
+            view.glyphs = self.console.glyphs
+        self.place_panes()
+        _view(self.value).focus()
+        self.draw()
+        if self.ref not in self.desk.origins:
+            self.run_worker(self._settle(), group="origin", exit_on_error=False)
+
+    async def _settle(self) -> None:
+        """Tell the origin as causes and plans do, after the broker was asked."""
+        try:
+            self.conventions = await self.desk.settle_origin(self.ref)
+        except MqtuiError as error:
+            self.line.why_not(f"where it came from can't be asked: {error.title}")
+            return
+        if self.is_attached:
+            self.draw()
+
+    def on_resize(self) -> None:
+        """The size class may be another one."""
+        if self.is_mounted:
+            self.place_panes()
+
+    def place_panes(self) -> None:
+        """Cause and original side by side, or one of them."""
+        narrow = self.size.width < NARROW
+        self.cause.display = not (narrow and self.original_shown)
+        self.beside.display = not narrow or self.original_shown
+        self.beside.set_class(not narrow, "beside")
+
+    def draw(self) -> None:
+        """The letter, and its original as soon as it is found."""
+        self.original = READING
+        self.draw_cause()
+        self.draw_headers()
+        self.draw_original()
+        self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
+        self.draw_frame()
+
+    def draw_cause(self) -> None:
+        """Cause, stack, origin."""
+        letter = self.letter
+        death = describe(letter, self.conventions)
+        trace = self.conventions.layout(letter).read_last(letter, "stack")
+        attempt = f" · attempt {death.attempts}" if death.attempts is not None else ""
+        of = f"{self.total:,}" if self.total == len(self.letters) else f"{len(self.letters):,}, {self.total:,} in all"
+        self.cause.title(f"Letter {self.at + 1:,} of {of}", f"{self.ref.name} {letter.position}{attempt}")
+        lines = render.cause_lines(death, trace if isinstance(trace, str) else "", unfolded=self.unfolded)
+        _view(self.cause).show(lines)
+        self.line.tell(render.title(death), "dead")
+
+    def draw_original(self) -> None:
+        """What is known of the original."""
+        found = self.original
+        origin = describe(self.letter, self.conventions).origin
+        there = "" if found.message is None else "still there"
+        self.beside.title(f"Original {render.origin_text(origin)}".rstrip(), there)
+        _view(self.beside).show(render.original_lines(found, self.letter))
+
+    def draw_headers(self) -> None:
+        """Headers, and what becomes of each."""
+        letter = self.letter
+        own = headers(letter, self.conventions)
+        original = self.original.message
+        there = headers(original, self.conventions) if original is not None else None
+        found = render.fates(own, strip(letter, self.conventions), there)
+        lost = list(render.missing(own, there)) if there is not None else []
+        told = [*lost, *own, *properties(letter)]
+        signs = [*(HeaderDiff("−", "danger", "lost") for _ in lost), *found]
+        signs += [HeaderDiff() for _ in range(len(told) - len(signs))]
+        what = "fields" if letter.fields else "headers"
+        self.headers.title(f"{what} against the original" if there is not None else what, render.counted(found))
+        _view(self.headers).show(laid_out(told, signs, unfolded=self.unfolded))
+
+    async def _compare(self, letter: Message) -> None:
+        name, document = await self._value_of(letter, None)
+        if not self._still(letter):
+            return
+        self.value.title(*name)
+        _view(self.value).show(document)
+        session = self.desk.session
+        if session is None:
+            self.original = Original(None, why="the broker is not open")
+        else:
+            origin = describe(letter, self.conventions).origin
+            self.original = await find_original(session, origin, self.desk.seen)
+        if not self._still(letter):
+            return
+        self.draw_original()
+        self.draw_headers()
+        original = self.original.message
+        if original is not None and not render.same_value(letter, original):
+            name, document = await self._value_of(letter, original)
+            if self._still(letter):
+                self.value.title(*name)
+                _view(self.value).show(document)
+        if session is not None:
+            later = await same_key_later(session, self.original, self.desk.seen)
+            if later is not None and self._still(letter):
+                self.original = replace(self.original, later=later)
+                self.draw_original()
+
+    def _still(self, letter: Message) -> bool:
+        return self.is_attached and letter is self.letter
+
+    async def _value_of(self, letter: Message, original: Message | None) -> tuple[tuple[str, str], Document]:
+        """The rule and the lines of the value, or of the difference."""
+        if is_large(letter) or (original is not None and is_large(original)):
+            return await asyncio.to_thread(value_of, letter, original, self.form)
+        return value_of(letter, original, self.form)
+
+    # -- keys
+
+    def obstacle(self, action: Action) -> str | None:
+        """Editing comes later; one letter of a queue can't be picked."""
+        if action.id == "thing.edit":
+            return "edit: not in this version"
+        view = self.focused if isinstance(self.focused, PayloadView) else None
+        if view is not None and action.id not in self._doers and view.can_perform(action.id):
+            return None
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("letters.redrive", "thing.delete"):
+            if self.desk.kind is BrokerKind.RABBITMQ:
+                return "one letter of a queue can't be picked: esc, then all of its cause"
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        return reason
+
+    def title_of(self, action: Action) -> str:
+        """It is this one letter."""
+        match action.id:
+            case "letters.redrive":
+                return "redrive this one"
+            case "thing.delete":
+                return "discard this one"
+            case "thing.pair":
+                return "original"
+            case "nav.next_item":
+                return "next"
+            case "nav.previous_item":
+                return "previous"
+        return super().title_of(action)
+
+    def on_key(self, event: Key) -> None:
+        """The two keys of a copy."""
+        self.copier.hear(event, self.copied)
+
+    async def _do(self, action_id: str) -> None:
+        view = self.focused
+        if not isinstance(view, PayloadView) or action_id in self._doers or not view.perform(action_id):
+            await super()._do(action_id)
+
+    @does("nav.next_item")
+    def next_letter(self) -> None:
+        """The next letter."""
+        self._walk(1)
+
+    @does("nav.previous_item")
+    def previous_letter(self) -> None:
+        """The letter before."""
+        self._walk(-1)
+
+    def _walk(self, step: int) -> None:
+        at = self.at + step
+        if not 0 <= at < len(self.letters):
+            self.line.why_not("this is the last letter" if step > 0 else "this is the first letter", "text")
+            return
+        self.at = at
+        self.draw()
+
+    @does("thing.pair")
+    def pair(self) -> None:
+        """From the letter to its original, and back."""
+        self.original_shown = not _view(self.beside).has_focus
+        self.place_panes()
+        _view(self.beside if self.original_shown else self.cause).focus()
+
+    @does("nav.open")
+    async def open_original(self) -> None:
+        """The messages around the original."""
+        found = self.original
+        if not _view(self.beside).has_focus or found.message is None or found.origin is None:
+            self.line.why_not("p goes to the original, enter opens the messages around it", "text")
+            return
+        from mqtui.ui.screens.messages.messages import MessagesScreen
+
+        await self.console.show(MessagesScreen(self.desk, found.origin.ref, found.message.position))
+
+    @does("view.wrap")
+    def unfold(self) -> None:
+        """Library frames and long values, or no longer."""
+        self.unfolded = not self.unfolded
+        for pane in (self.cause, self.headers):
+            _view(pane).wrap = self.unfolded
+        for pane in (self.value, self.beside):
+            _view(pane).turn_wrap()
+        self.draw_cause()
+        self.draw_headers()
+
+    @does("view.decode")
+    def decode_as(self) -> None:
+        """Look at the values another way."""
+        self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
+        self.line.why_not(f"value as {self.form}", "text")
+        self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
+
+    @property
+    def copied(self) -> Message:
+        """What is copied: the letter, or the original where the focus is there."""
+        original = self.original.message
+        return original if original is not None and _view(self.beside).has_focus else self.letter
+
+    @does("thing.copy")
+    def copy_part(self) -> None:
+        """Copy a part of it."""
+        self.copier.ask_part(self.copied)
+
+    @does("form.editor")
+    def open_editor(self) -> None:
+        """Look at the value in the user's editor."""
+        self.copier.open_editor(self.copied)
+
+    @does("thing.export")
+    def export(self) -> None:
+        """Write the letters that are walked through into a file."""
+        self.copier.export(self.letters)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of this letter."""
+        await self._review(Verb.REDRIVE)
+
+    @does("thing.delete")
+    async def discard(self) -> None:
+        """Plan a discard of this letter."""
+        await self._review(Verb.DISCARD)
+
+    async def _review(self, verb: Verb) -> None:
+        await self.console.go.review(self.desk.target, self.desk.kind, order_of(verb, self.ref, [self.letter]))
+
+    @does("nav.back")
+    async def back(self) -> None:
+        """The question, the original, then the place."""
+        if self.line.leave():
+            return
+        if self.original_shown and not self.cause.display:
+            self.original_shown = False
+            self.place_panes()
+            return
+        await self.console.back()
+
+
+def value_of(letter: Message, original: Message | None, form: str) -> tuple[tuple[str, str], Document]:
+    """The rule (name, facts) and the lines of a letter's value, or of its difference to the original's."""
+    look = looked(letter, form)
+    if original is None:
+        return ("value", f"{value_size(letter)} {look.codec}"), look.document
+    lines: FixedLines = render.difference(looked(original, form).document, look.document)
+    return ("letter (+) against its original (−)", look.codec), lines
+
+
+def _view(pane: Pane) -> PayloadView:
+    assert isinstance(pane.inner, PayloadView)
+    return pane.inner
+
+
+async def open_case(console: Console, desk: BrokerSession, place: Letters, cause: Cause, case: Case) -> None:
+    """The letters of one cause, the first of them open."""
+    if case.samples:
+        await console.show(DeadLetterScreen(desk, place.ref, tuple(case.samples), 0, cause.count))

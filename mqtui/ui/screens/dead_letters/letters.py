@@ -1,0 +1,118 @@
+"""The dead letters of one place, in the order they lie."""
+
+from __future__ import annotations
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.deadletter import describe, origin
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.message import Message, Offset, Position
+from mqtui.ui.actions import Action
+from mqtui.ui.render.dead_letters.letter import origin_text
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
+from mqtui.ui.screens.dead_letters.letter_selection import order_of
+from mqtui.ui.screens.messages.messages import MessagesScreen, open_messages
+
+
+class DeadLetterListScreen(MessagesScreen):
+    """Dead letters in the order they lie, those that were handled already with a sign."""
+
+    screen_name = "Letters"
+
+    hinted = (
+        "nav.open",
+        "list.filter",
+        "list.mark",
+        "letters.redrive",
+        "thing.delete",
+        "view.detail",
+        "thing.pair",
+        "view.decode",
+        "view.wrap",
+        "thing.copy",
+        "read.follow",
+    )
+
+    def on_mount(self) -> None:
+        """Ask which letters were handled by earlier runs."""
+        self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
+
+    async def _ask_handled(self) -> None:
+        if self.desk.session is None:
+            return
+        try:
+            self.conventions = await self.desk.settle_origin(self.ref)
+            source = await self.desk.session.broker.snapshot(self.ref)
+        except MqtuiError as error:
+            self.line.why_not(f"which letters were handled is not known: {error.title}")
+            return
+        self.table.messages.handled = source.handled
+        self.table.refresh()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Dead letters, and whose."""
+        return ("Dead letters", self.ref.name)
+
+    def sentence(self, item: Message) -> str:
+        """What it died of, and from where."""
+        death = describe(item, self.conventions)
+        parts = [f"{item.position}: {death.text}"]
+        if death.origin is not None:
+            parts.append(f"from {origin_text(death.origin)}")
+        if self.table.messages.is_handled(item):
+            parts.append("handled: an earlier run sent it home or discarded it")
+        return " · ".join(parts)
+
+    async def open_message(self, item: Message) -> None:
+        """A letter with its original."""
+        shown = [each for each in self.table.lines.shown if isinstance(each, Message)]
+        await self.console.show(DeadLetterScreen(self.desk, self.ref, shown, self.table.cursor))
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs letters and leave."""
+        if action.id == "thing.pair":
+            return None
+        if action.id in ("letters.redrive", "thing.delete"):
+            if self.table.current is None:
+                return "there are no letters here"
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """Say how many."""
+        count = len(self.table.lines.marks)
+        match action.id:
+            case "letters.redrive":
+                return f"redrive {count} marked" if count else "redrive this one"
+            case "thing.delete":
+                return f"discard {count} marked" if count else "discard this one"
+            case "thing.pair":
+                return "its original"
+        return super().title_of(action)
+
+    @does("thing.pair")
+    async def pair(self) -> None:
+        """The messages around the letter's original."""
+        item = self.table.current
+        found = origin(item, self.conventions) if item is not None else None
+        if found is None:
+            self.line.why_not("nothing tells where it came from")
+            return
+        place: Position | None = found.id
+        if found.partition is not None and found.offset is not None:
+            place = Offset(found.partition, found.offset)
+        await open_messages(self.console, self.desk, found.ref, place)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of the marked letters, else of this one."""
+        await self._review(Verb.REDRIVE)
+
+    @does("thing.delete")
+    async def discard(self) -> None:
+        """Plan a discard of the marked letters, else of this one."""
+        await self._review(Verb.DISCARD)
+
+    async def _review(self, verb: Verb) -> None:
+        order = order_of(verb, self.ref, self.table.chosen())
+        await self.console.go.review(self.desk.target, self.desk.kind, order)

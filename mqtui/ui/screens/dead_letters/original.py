@@ -1,0 +1,96 @@
+"""Finding the original of a dead letter, where reading it costs nothing."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from mqtui.domain.deadletter import Origin
+from mqtui.domain.errors import MqtuiError, NotFound
+from mqtui.domain.message import EntryId, Message, Offset, Position
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import BrokerKind, Named
+from mqtui.domain.span import At
+from mqtui.services import browse
+from mqtui.services.session import Session
+from mqtui.services.watch import Seen
+from mqtui.ui.render.dead_letters.letter import NewerRecord, Original
+from mqtui.ui.render.messages.messages import passing
+
+LOOKED = 1_000
+HEAVY = 16 << 20
+"""Records after an original among which its key is looked for, and bytes of them."""
+
+
+async def find_original(session: Session, origin: Origin | None, seen: Seen | None) -> Original:
+    """The original with its neighbours, or why there is none to be seen."""
+    if origin is None:
+        return Original(None, why="nothing tells where it came from")
+    if session.broker.kind is BrokerKind.RABBITMQ:
+        return Original(origin, why="gone: a queue keeps no copy")
+    place = _place(origin)
+    if place is None:
+        return Original(origin, why="the letter does not say at which place it was")
+    try:
+        return await _read(session, origin, place, seen)
+    except NotFound:
+        return Original(origin, why=f"gone: there is no {origin.ref}")
+    except MqtuiError as error:
+        return Original(origin, why=f"✗ {error.title}. {error.detail}")
+
+
+def _place(origin: Origin) -> Offset | EntryId | None:
+    if origin.id is not None:
+        return origin.id
+    if origin.partition is None or origin.offset is None:
+        return None
+    return Offset(origin.partition, origin.offset)
+
+
+async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen: Seen | None) -> Original:
+    partition = place.partition if isinstance(place, Offset) else 0
+    extent = await session.broker.reader.extent(origin.ref, partition if isinstance(place, Offset) else None)
+    first = extent.first.get(partition)
+    if _lies_before(place, first):
+        return Original(origin, why=f"gone (retention): {origin.ref.name} begins at {first}")
+    start: Position = Offset(partition, max(0, place.offset - 1)) if isinstance(place, Offset) else place
+    looked = await browse.look(session, Named(origin.ref.name, origin.ref.kind), 3, At(start), None)
+    found: dict[Position, Message] = {}
+    async with aclosing(browse.peek(session, looked, Consent())) as batches:
+        async for batch in batches:
+            found |= {message.position: message for message in batch}
+    message = found.pop(place, None)
+    if message is None:
+        return Original(origin, why=f"gone: nothing is left at {place} (compacted, trimmed or deleted)")
+    before = next((each for each in found.values() if _lies_before(each.position, place)), None)
+    after = next((each for each in found.values() if _lies_before(place, each.position)), None)
+    return Original(origin, message, "", before, after, passing(seen, origin.ref, message))
+
+
+async def same_key_later(session: Session, found: Original, seen: Seen | None) -> NewerRecord | None:
+    """The first record after the original that has its key; None where there is no original, or no key."""
+    original = found.message
+    if found.origin is None or original is None or original.key is None or not isinstance(original.position, Offset):
+        return None
+    ref, place = found.origin.ref, original.position
+    number, size = 0, 0
+    looked = await browse.look(
+        session, Named(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
+    )
+    async with aclosing(browse.peek(session, looked, Consent())) as batches:
+        async for batch in batches:
+            number += len(batch)
+            same = next((each for each in batch if each.key == original.key), None)
+            if same is not None:
+                return NewerRecord(same, number, to_the_end=False, groups=passing(seen, ref, same))
+            size += sum(each.size for each in batch)
+            if size > HEAVY:
+                return NewerRecord(None, number, to_the_end=False)
+    return NewerRecord(None, number, to_the_end=number < LOOKED)
+
+
+def _lies_before(place: Position, other: Position | None) -> bool:
+    if isinstance(place, Offset) and isinstance(other, Offset):
+        return place.offset < other.offset
+    if isinstance(place, EntryId) and isinstance(other, EntryId):
+        return (place.ms, place.seq) < (other.ms, other.seq)
+    return False

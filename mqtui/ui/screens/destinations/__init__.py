@@ -1,0 +1,1 @@
+"""Topics, queues and streams; consumer groups with their lag; pending entries and claiming them."""

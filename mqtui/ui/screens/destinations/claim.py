@@ -1,0 +1,113 @@
+"""Reassigning pending entries: the plan, the first alone, what became of it, the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.plan import Plan
+from mqtui.domain.policy import Consent
+from mqtui.services.plan_lines import lines
+from mqtui.services.reassigning import Given, Reassignment, staged
+from mqtui.services.session import Session
+from mqtui.ui.actions import Action
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.redrive.confirm_plan import NOTHING_YET, ConfirmPlanScreen
+from mqtui.ui.screens.redrive.review import toned
+from mqtui.ui.session.sessions import BrokerSession
+
+HISTORY = "an entry it was given is in its own history: it reads that with XREADGROUP and id 0"
+
+
+class ClaimScreen(ConfirmPlanScreen):
+    """Enter starts with one entry, and goes on with the rest; esc leaves what did not move where it is."""
+
+    screen_name = "Claim"
+
+    def __init__(
+        self, desk: BrokerSession, session: Session, plan: Plan, owners: str, *, after: Callable[[], object]
+    ) -> None:
+        plan = staged(plan)
+        super().__init__(desk, plan, list(lines(plan)), after=after)
+        self.moving = Reassignment(session, plan, owners)
+        self.given: Given | None = None
+        self.under_way = False
+
+    def draw(self) -> None:
+        """The plan, then what became of the entries so far."""
+        self.paper.write([*(toned(line) for line in self.shown), [], *self.outcome()])
+        refusal = self.refusal() if self.given is None else ""
+        text, tone = (refusal, "danger") if refusal else self.sentence()
+        self.line.tell(text, tone)
+        self.draw_hints()
+
+    def outcome(self) -> Sequence[StyledLine]:
+        """What enter does first, or the verdict."""
+        given = self.given
+        if given is None:
+            return [[(f"[ {self.enter_words()} ]", "warn"), ("  enter   esc back, nothing happened", "muted")]]
+        sign = ("▸ ", "live") if self.under_way else ("✓ ", "ok") if given.well else ("▲ ", "warn")
+        told: list[StyledLine] = [[sign, (given.words(), "")]]
+        if not self.under_way and given.waiting:
+            told.append([(f"  {given.to}: {HISTORY}", "muted")])
+        return told + [[(f"▲ {note}", "warn")] for note in given.notes]
+
+    def sentence(self) -> tuple[str, str]:
+        """What is asked now, or how it ended."""
+        if self.given is None:
+            what = "starts with 1" if len(self.plan.steps) > 1 else "reassigns it"
+            return f"enter {what} · {NOTHING_YET}", "text"
+        if self.under_way:
+            return f"watching whether {self.given.to} acknowledges", "live"
+        if self.moving.left:
+            return f"enter goes on with {self.moving.left:,} · esc leaves them where they are", "ok"
+        return "done; yy copies the report, esc goes back", "ok"
+
+    def enter_words(self) -> str:
+        """What enter does."""
+        if self.given is not None:
+            return f"Go on with {self.moving.left:,}" if self.moving.left else "Go on"
+        return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
+
+    def title_of(self, action: Action) -> str:
+        """Enter starts, then goes on."""
+        return self.enter_words().lower() if action.id == "nav.open" else super().title_of(action)
+
+    def obstacle(self, action: Action) -> str | None:
+        """A stage at a time."""
+        if action.id == "nav.open" and self.under_way:
+            return "the consumer is still watched"
+        if action.id == "nav.open" and not self.moving.left:
+            return "it is done"
+        return super().obstacle(action)
+
+    async def _go(self) -> None:
+        consent = await self.agreed() if self.given is None else Consent(yes=True, typed=self.plan.profile)
+        if consent is None:
+            return
+        self.under_way = True
+        try:
+            self.given = await self.moving.go_on(consent, self._watched)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        finally:
+            self.under_way = False
+        if self.is_attached:
+            self.draw()
+        self._after()
+
+    def _watched(self, given: Given) -> None:
+        self.given = given
+        if self.is_attached:
+            self.draw()
+
+    @does("thing.copy")
+    def copy_plan(self) -> None:
+        """The report, or the plan's lines before there is one."""
+        if self.given is None:
+            super().copy_plan()
+        else:
+            name = f"claim {self.plan.id[:4].upper()}, {self.plan.profile}"
+            self.console.copy(f"{name}: {self.given.words()}", "the report")

@@ -1,0 +1,128 @@
+"""View 1: all destinations of a session, trouble first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from time import time
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.redrive import Selection
+from mqtui.domain.spelling import command
+from mqtui.services.redrive.order import Order
+from mqtui.ui.actions import Action
+from mqtui.ui.render import figure_help
+from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, line_slices, sentence
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import named
+from mqtui.ui.screens.live_list_screen import LiveListScreen
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+
+class DestinationsScreen(LiveListScreen[DestinationRow]):
+    """All destinations."""
+
+    screen_name = "Destinations"
+
+    hinted = (
+        "nav.open",
+        "list.filter",
+        "read.follow",
+        "list.next",
+        "thing.pair",
+        "letters.redrive",
+        "message.publish",
+        "thing.purge",
+    )
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[DestinationRow] = RowTable(DestinationRenderer(self.console.glyphs.bars))
+        yield Pane(self.table, name="Destinations")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Destinations",)
+
+    def slices(self) -> Iterator[Sequence[DestinationRow]]:
+        """The lines of all open brokers."""
+        for desk in self.console.desks:
+            if desk.seen:
+                yield from line_slices(desk.kind, desk.seen)
+
+    def sentence(self, item: DestinationRow) -> str:
+        """What matters about the row."""
+        return sentence(item)
+
+    def explained(self, item: DestinationRow) -> str:
+        """Where its backlog or its letters come from."""
+        return figure_help.destination(item, time())
+
+    def copies(self, item: DestinationRow) -> dict[str, tuple[str, str]]:
+        """Its name, the way to it, and the command that shows what is in it."""
+        ref, address = item.destination.ref, self.console.bench.desks[self.console.target, item.broker].address
+        look = "peek" if item.letters is None else "dlq"
+        return named(ref, address, *command(look, address, ref))
+
+    def is_stale(self, item: DestinationRow, lost: Sequence[BrokerSession]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs a row, a link and leave."""
+        reason = super().obstacle(action)
+        item = self.table.current
+        if reason is None and action.changes:
+            if item is None:
+                return f"{action.title}: there is no row to do it to"
+            return self.console.go.why_no_write(self.console.target, item.broker, action)
+        return reason
+
+    @does("thing.pair")
+    def pair(self) -> None:
+        """Dead letters and their origin."""
+        item = self.table.current
+        if item is None:
+            return
+        refs = item.letters.origins if item.letters else tuple(place.ref for place in item.dead)
+        if not any(self.table.go_to((item.broker, ref)) for ref in refs):
+            self.line.why_not(f"{item.destination.ref.name} has no pair")
+
+    @does("read.follow")
+    async def follow(self) -> None:
+        """The messages of the row, at their end and following it; a queue says why not."""
+        item = self.table.current
+        desk = None if item is None else self.console.go.desk("", item.broker)
+        if item is not None and desk is not None:
+            await self.console.go.following(desk, item.destination.ref)
+
+    @does("message.publish")
+    async def publish(self) -> None:
+        """A form for one message."""
+        item = self.table.current
+        desk = None if item is None else self.console.go.desk("", item.broker)
+        if item is not None and desk is not None:
+            await self.console.go.publish(desk, item.destination.ref)
+
+    @does("letters.redrive")
+    async def redrive(self) -> None:
+        """Plan a redrive of all letters of the row."""
+        item = self.table.current
+        if item is not None and item.stage:
+            self.line.why_not(f"a retry stage, its messages are alive: {item.stage}")
+            return
+        if item is None or item.letters is None:
+            self.line.why_not("this row holds no dead letters: n walks to one that does")
+            return
+        order = Order(Verb.REDRIVE, item.destination.ref, Selection())
+        await self.console.go.review(self.console.target, item.broker, order)
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        line: Any = event.item
+        await self.console.go.destination(line.broker, line.destination.ref, letters=line.letters is not None)

@@ -1,0 +1,131 @@
+"""View 2: consumer groups with lag, the partitions of one beside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from time import time
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from mqtui.domain.figure import counted
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.spelling import command
+from mqtui.ui.render import figure_help
+from mqtui.ui.render.destinations.groups import (
+    GroupRenderer,
+    GroupRow,
+    PartitionRenderer,
+    group_sentence,
+    group_slices,
+    part_lines,
+)
+from mqtui.ui.render.table_model import Cell
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import named
+from mqtui.ui.screens.live_list_screen import LiveListScreen
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+
+class GroupsScreen(LiveListScreen[GroupRow]):
+    """All groups."""
+
+    screen_name = "Groups"
+
+    hinted = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
+    empty = "no consumer groups"
+    shows_members = True
+
+    def body(self) -> Iterable[Widget]:
+        """Groups, and the partitions of the one under the cursor."""
+        self.table: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="groups")
+        self.parts = RowTable(PartitionRenderer(), id="parts", parted=False)
+        self.beside = Pane(self.parts, name="Partitions", id="beside")
+        self.beside.add_class("beside")
+        yield Horizontal(Pane(self.table, name="Groups"), self.beside)
+
+    def on_mount(self) -> None:
+        """The list has the focus."""
+        self.table.focus()
+        self.ask_members()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """This view."""
+        return ("Groups",)
+
+    def slices(self) -> Iterator[Sequence[GroupRow]]:
+        """The groups of all open brokers."""
+        for desk in self.console.desks:
+            if desk.seen:
+                yield from group_slices(desk.kind, desk.seen)
+
+    def state(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+        """No groups, or none that this user may see."""
+        hidden = [missing for desk in self.console.desks if desk.seen for missing in desk.seen.partial]
+        if hidden and not lost and not self.table.lines.items:
+            return (f"ø {hidden[0]}", "muted"), ("which groups there are is not known", "muted")
+        return super().state(lost)
+
+    def sentence(self, item: GroupRow) -> str:
+        """What matters about the group."""
+        return group_sentence(item)
+
+    def explained(self, item: GroupRow) -> str:
+        """Where its lag comes from."""
+        seen = self.console.bench.desks[self.console.target, item.broker].seen
+        return "" if seen is None else figure_help.group(item, seen, time())
+
+    def copies(self, item: GroupRow) -> dict[str, tuple[str, str]]:
+        """Its name, the way to it, and the command that shows its lag."""
+        ref, address = item.group.ref, self.console.bench.desks[self.console.target, item.broker].address
+        return named(ref, address, *command("lag", address, ref))
+
+    def is_stale(self, item: GroupRow, lost: Sequence[BrokerSession]) -> bool:
+        """Whether its broker is lost."""
+        return any(desk.kind is item.broker for desk in lost)
+
+    def draw_around(self) -> None:
+        """The partitions follow."""
+        super().draw_around()
+        self.draw_parts()
+
+    @on(RowTable.Highlighted, "#groups")
+    def _show_parts(self) -> None:
+        self.draw_parts()
+
+    def draw_parts(self) -> None:
+        """The partitions of the group under the cursor."""
+        item = self.table.current
+        if item is None:
+            self.parts.show([])
+            return
+        self.parts.show(part_lines(item))
+        reads = ", ".join(ref.name for ref in item.group.reads)
+        name = item.group.ref.name.rpartition("/")[2]
+        self.beside.title(f"{name} on {reads}", f"{counted(item.group.member_count, 'member')} · {item.group.sort}")
+
+    @does("thing.pair")
+    async def pair(self) -> None:
+        """The topic, queue or stream it reads."""
+        item = self.table.current
+        if item is None or not item.group.reads:
+            self.line.why_not("it reads nothing")
+            return
+        await self.console.go.destination(item.broker, item.group.reads[0], letters=False)
+
+    @on(RowTable.Opened, "#groups")
+    async def _opened(self, event: RowTable.Opened) -> None:
+        line: GroupRow = event.item
+        if line.broker is BrokerKind.REDIS:
+            await self.console.go.pending(line)
+            return
+        self.parts.focus()
+
+    @on(RowTable.Opened, "#parts")
+    async def _opened_part(self, event: RowTable.Opened) -> None:
+        item = self.table.current
+        if item is not None:
+            await self.console.go.destination(item.broker, event.item.part.resource, letters=False)

@@ -1,0 +1,284 @@
+"""A Redis group: its consumers, the pending entries of one, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import at_least, counted, exact
+from mqtui.domain.plan import Plan, StepResult
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Ref
+from mqtui.domain.spelling import command, join
+from mqtui.domain.topology import Group, Member, PendingEntry
+from mqtui.services import pending
+from mqtui.services.plan_lines import lines
+from mqtui.ui.actions import Action
+from mqtui.ui.navigation.goto import reference
+from mqtui.ui.render import figures
+from mqtui.ui.render.destinations.groups import (
+    ConsumerRenderer,
+    GroupRow,
+    PendingRenderer,
+    PendingRow,
+    is_stuck,
+    stream_of,
+)
+from mqtui.ui.render.styled_text import brief
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.destinations.claim import ClaimScreen
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+MOST = 10_000
+"""Pending entries of one consumer that are read."""
+
+PAYLOADS = 200
+
+
+class PendingScreen(ListScreen[PendingRow]):
+    """Consumers, and pending entries beside."""
+
+    screen_name = "Pending"
+
+    hinted = (
+        "list.mark",
+        "list.filter",
+        "thing.explain",
+        "read.again",
+        "pending.claim",
+        "pending.ack",
+        "letters.redrive",
+    )
+    empty = "nothing pending"
+    shows_members = True
+
+    def __init__(self, desk: BrokerSession, line: GroupRow) -> None:
+        super().__init__()
+        self.desk = desk
+        self.group = line
+        self.entries: list[PendingRow] = []
+        self.consumer = ""
+        self.whole = True
+
+    @property
+    def stream(self) -> Ref:
+        """The stream."""
+        found = stream_of(self.group)
+        assert found is not None
+        return found
+
+    @property
+    def group_name(self) -> str:
+        """The group's own name."""
+        return self.group.group.ref.name.rpartition("/")[2]
+
+    def body(self) -> Iterable[Widget]:
+        """Consumers and their entries."""
+        self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", parted=False)
+        self.table: RowTable[PendingRow] = RowTable(PendingRenderer(), id="pending", parted=False)
+        beside = Pane(self.table, name="Pending", id="beside")
+        beside.add_class("beside")
+        yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), beside)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The group."""
+        return ("Groups", self.stream.name, self.group_name)
+
+    def on_mount(self) -> None:
+        """The stuck consumer first."""
+        self._show_consumers(self.group.group)
+        self.consumers.focus()
+        self.ask_members()
+
+    def items(self) -> list[PendingRow]:
+        """The entries read."""
+        return self.entries
+
+    def refresh_figures(self) -> None:
+        """Consumers follow what is seen; entries only when they are read again."""
+        seen = self.desk.seen
+        if seen is not None and self.is_mounted:
+            group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
+            if group is not None:
+                self._show_consumers(group)
+        super().refresh_figures()
+
+    def _show_consumers(self, group: Group) -> None:
+        """Those of a look that asked for them; what was shown before stays until there is one."""
+        if group.size is None:
+            self.consumers.instead = ()
+            self.consumers.show(group.members)
+        elif group.size and not self.consumers.lines.items:
+            self.consumers.instead = (((f"reading {counted(group.size, 'consumer')} …", "muted"),),)
+
+    def facts(self) -> str:
+        """How many were read, and of how many."""
+        marked = f" · {len(self.table.lines.marks):,} marked" if self.table.lines.marks else ""
+        return f"{self.extent()}{', all read' if self.whole else ''}{marked}"
+
+    def extent(self) -> str:
+        """How many entries were read: `42`, or `10,000 of 100,000` where the consumer has more."""
+        read = len(self.entries)
+        if self.whole:
+            return f"{read:,}"
+        told = next((each.pending for each in self.consumers.lines.items if each.name == self.consumer), None)
+        return f"{read:,} of {exact(told) if told is not None and told > read else at_least(read + 1)}"
+
+    def sentence(self, item: PendingRow) -> str:
+        """What the entry is."""
+        entry = item.entry
+        idle = figures.age(entry.idle / 1000, units=2)
+        return f"{entry.id}: delivered {counted(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
+
+    @on(RowTable.Highlighted, "#consumers")
+    def _consumer_changed(self, event: RowTable.Highlighted) -> None:
+        member: Member | None = event.item
+        if member is not None and member.name != self.consumer:
+            self.consumer = member.name
+            self.table.lines.marks.clear()
+            self.read()
+
+    @on(RowTable.Opened, "#consumers")
+    def _consumer_opened(self) -> None:
+        self.table.focus()
+
+    @does("read.again")
+    def read(self) -> None:
+        """Read the entries of the consumer."""
+        self.run_worker(self._read(self.consumer), exclusive=True, group="read", exit_on_error=False)
+
+    async def _read(self, consumer: str) -> None:
+        session = self.desk.session
+        if session is None:
+            return
+        try:
+            found: list[PendingEntry] = []
+            async with aclosing(pending.entries(session, self.stream, self.group_name, consumer=consumer)) as listed:
+                async for entry in listed:
+                    found.append(entry)
+                    if len(found) > MOST:
+                        break
+            whole = len(found) <= MOST
+            del found[MOST:]
+            role = session.broker.pending
+            assert role is not None
+            letters = await role.letters(self.stream, [entry.id for entry in found[:PAYLOADS]])
+        except MqtuiError as error:
+            self.say(error)
+            return
+        if not self.is_attached or consumer != self.consumer:
+            return
+        texts = [
+            None if letter is None else " ".join(f"{brief(n)}={brief(v)}" for n, v in letter.fields)
+            for letter in letters
+        ]
+        padded = texts + ["…"] * (len(found) - len(texts))
+        self.entries = [PendingRow(entry, text) for entry, text in zip(found, padded, strict=True)]
+        self.whole = whole
+        self.table.show(self.entries)
+        self.draw_facts()
+        self.draw_hints()
+
+    # -- verbs
+
+    def obstacle(self, action: Action) -> str | None:
+        """A CAPITAL needs entries and leave."""
+        if action.id == "letters.redrive":
+            return "retry as new: not in this version; C reassigns them"
+        reason = super().obstacle(action)
+        if reason is None and action.id in ("pending.claim", "pending.ack"):
+            if not self.entries:
+                return "nothing is pending here"
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        return reason
+
+    def title_of(self, action: Action) -> str:
+        """Say how many."""
+        if action.id in ("pending.claim", "pending.ack") and self.entries:
+            some = f"{len(self.wanted()):,}" if self.table.lines.marks else self.extent()
+            return f"{action.title} {some}"
+        return super().title_of(action)
+
+    def wanted(self) -> list[PendingEntry]:
+        """The marked entries, else all of the consumer."""
+        if self.table.lines.marks:
+            return [line.entry for line in self.table.chosen()]
+        return [line.entry for line in self.entries]
+
+    def copies(self, item: PendingRow) -> dict[str, tuple[str, str]]:
+        """Its id, the way to its entry, and the command that shows what is pending with it."""
+        address, entry = self.desk.address, str(item.entry.id)
+        words = command("pending", address, self.stream, "--consumer", item.entry.consumer, also=(self.group_name,))
+        return {
+            "p": ("id", entry),
+            "r": ("reference", reference(address, self.stream, entry)),
+            "c": ("command", join(words)),
+        }
+
+    def explained(self, item: PendingRow) -> str:
+        """What each verb means to the consumer."""
+        return "C: the other consumer finds them in its own history · A: nobody of this group gets them again"
+
+    @does("pending.claim")
+    def claim(self) -> None:
+        """Give entries to another consumer."""
+        self.run_worker(self._claim(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _claim(self) -> None:
+        session, found = self.desk.session, self.wanted()
+        if session is None:
+            return
+        others = [each for each in self.consumers.lines.items if each.name != self.consumer and not is_stuck(each)]
+        fewest = min(others, key=lambda each: each.pending or 0, default=None)
+        idle = min(entry.idle for entry in found)
+        to = await self.line.ask(
+            f"reassign {f'{len(found):,}' if self.table.lines.marks else self.extent()} to",
+            value=fewest.name if fewest else "",
+            beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
+        )
+        if not to or not to.strip():
+            self.line.tell("nothing happened", "text")
+            return
+        try:
+            plan = await pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        owners = ", ".join(sorted({entry.consumer for entry in found}))
+        place = ClaimScreen(self.desk, session, plan, owners, after=self.read)
+        self.console.call_later(self.console.show, place)
+
+    @does("pending.ack")
+    def acknowledge(self) -> None:
+        """Acknowledge entries."""
+        self.run_worker(self._acknowledge(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _acknowledge(self) -> None:
+        session = self.desk.session
+        if session is None:
+            return
+        try:
+            plan = await pending.ack_plan(session, self.stream, self.group_name, self.wanted())
+        except MqtuiError as error:
+            self.say(error)
+            return
+        self._review(plan, typed=self.stream.name)
+
+    def _review(self, plan: Plan, typed: str) -> None:
+        session = self.desk.session
+        assert session is not None
+
+        async def work(consent: Consent) -> StepResult:
+            return await pending.run(session, plan, consent)
+
+        place = ConfirmPlanScreen(self.desk, plan, list(lines(plan)), work, after=self.read, typed=typed)
+        self.console.call_later(self.console.show, place)

@@ -1,0 +1,170 @@
+"""Home: all profiles, or the first steps where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.widget import Widget
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.spelling import join
+from mqtui.ui.render.home.profiles import ProfileRenderer, ProfileRow
+from mqtui.ui.render.table_model import Cell
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen, troubled
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from mqtui.profiles.model import Profile
+
+
+class HomeScreen(ListScreen[ProfileRow]):
+    """All profiles."""
+
+    screen_name = "Home"
+
+    hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
+    empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    profiles: Sequence[Profile] | None = None
+    """As they were read last; None before, for the frame does not wait for them."""
+
+    mistake: MqtuiError | None = None
+    """What is wrong with their file."""
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.read = asyncio.Event()
+        self.table: RowTable[ProfileRow] = RowTable(ProfileRenderer(), parted=False)
+        yield Pane(self.table, name="Profiles")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Home."""
+        return ("home",)
+
+    def items(self) -> list[ProfileRow]:
+        """All profiles; while their file has a mistake, none."""
+        bench, used = self.console.bench, self.console.habits.used
+        return [ProfileRow(each, tuple(bench.of(each.name)), used(each.name)) for each in self.profiles or ()]
+
+    @property
+    def unread(self) -> bool:
+        """Whether the profiles, or a broker of theirs, were not read yet."""
+        return self.profiles is None or super().unread
+
+    def state(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+        """What is wrong with the file of profiles, else as every list."""
+        return super().state(lost) if self.mistake is None else troubled(self.mistake)
+
+    def on_screen_resume(self) -> None:
+        """Shown, or shown again: profiles may be others."""
+        self.call_after_refresh(self._read)
+
+    @does("read.again")
+    def look_again(self) -> None:
+        """Read the profiles, and look at every open broker now."""
+        super().look_again()
+        self._read()
+
+    @work(exclusive=True, group="profiles", exit_on_error=False)
+    async def _read(self) -> None:
+        first = self.profiles is None
+        try:
+            self.profiles, self.mistake = await asyncio.to_thread(self.console.bench.profiles), None
+        except MqtuiError as error:
+            self.profiles, self.mistake = (), error
+        finally:
+            self.refresh_figures()
+            if first:
+                self.table.go_to(self.console.habits.last)
+            self.read.set()
+
+    def sentence(self, item: ProfileRow) -> str:
+        """Where it points."""
+        for desk in item.desks:
+            if desk.trouble is not None:
+                return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
+        return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
+
+    def copies(self, item: ProfileRow) -> dict[str, tuple[str, str]]:
+        """Its name, where it points, and the command that opens it."""
+        name = item.profile.name
+        urls = " ".join(endpoint.url for endpoint in item.profile.brokers.values())
+        return {"p": ("name", name), "r": ("address", urls), "c": ("command", join(["mqtui", name]))}
+
+    def is_stale(self, item: ProfileRow, lost: Sequence[BrokerSession]) -> bool:
+        """Whether a broker of it is lost."""
+        return any(desk.target == item.profile.name for desk in lost)
+
+    @does("thing.create")
+    async def create(self) -> None:
+        """A new profile."""
+        await self.console.go.profile()
+
+    @does("thing.edit")
+    async def edit(self) -> None:
+        """The profile under the cursor."""
+        item = await self._current()
+        if item is not None:
+            await self.console.go.profile(item.profile)
+
+    @does("thing.delete")
+    def remove_profile(self) -> None:
+        """Remove the profile under the cursor; its name is typed."""
+        self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _remove(self) -> None:
+        item = await self._current()
+        if item is None:
+            return
+        name = item.profile.name
+        entered = await self.line.ask(f"type {name} to remove the profile and its secrets", pastes=False)
+        if entered is None or entered.strip() != name:
+            self.line.tell("nothing happened", "text")
+            return
+        await run_in_thread("keyring", partial(forget, name))
+        self._read()
+
+    @does("nav.open")
+    async def open(self) -> None:
+        """The profile under the cursor."""
+        item = await self._current()
+        if item is not None:
+            await self._enter(item)
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        await self._enter(event.item)
+
+    async def filled(self) -> None:
+        """Wait until the profiles are read."""
+        await self.read.wait()
+
+    async def _current(self) -> ProfileRow | None:
+        """The row a key is meant for, as soon as it is read: keys that were typed behind wait for it."""
+        await self.read.wait()
+        return self.table.current
+
+    async def _enter(self, item: ProfileRow) -> None:
+        await self.console.enter(item.profile.name, item.profile.brokers)
+
+
+def forget(name: str) -> None:
+    """Remove a profile and, where there is a keyring, its secrets."""
+    from mqtui.profiles import secrets
+    from mqtui.profiles.store import Store
+    from mqtui.profiles.vault import NoKeyring
+
+    store = Store()
+    found = store.find(name)
+    store.remove(name)
+    if secrets.in_keyring(found):
+        with suppress(NoKeyring):
+            secrets.forget(found)

@@ -1,0 +1,198 @@
+"""Home where nothing is configured: the first steps, each a row that enter does."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Hashable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from textual import on
+from textual.widget import Widget
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.policy import Environment
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles import secrets
+from mqtui.profiles.model import PASSWORD, Endpoint, Profile
+from mqtui.profiles.resolve import well_known
+from mqtui.profiles.store import Store
+from mqtui.profiles.url import parse, written
+from mqtui.ui.render.table_model import Cell, Column
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.startup import start_demo
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+PORTS = {BrokerKind.KAFKA: 9092, BrokerKind.RABBITMQ: 5672, BrokerKind.REDIS: 6379}
+URLS = {
+    BrokerKind.KAFKA: "kafka://localhost:9092",
+    BrokerKind.RABBITMQ: "amqp://guest@localhost:5672?management=http://localhost:15672",
+    BrokerKind.REDIS: "redis://localhost:6379",
+}
+PATIENCE = 0.5
+"""Seconds a port on this machine is given to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class WelcomeStep:
+    """One way to begin."""
+
+    key: str
+    title: str
+    words: str
+    ready: bool = True
+
+
+class WelcomeStepRenderer:
+    """How they stand in a list."""
+
+    columns = (Column("title", "START", 20), Column("words", "", 40, grows=True))
+
+    def id(self, item: WelcomeStep) -> Hashable:
+        """Its key."""
+        return item.key
+
+    def cells(self, item: WelcomeStep) -> Sequence[Cell]:
+        """Title and words."""
+        return ((item.title, "" if item.ready else "muted"), (item.words, "muted"))
+
+    def sign(self, item: WelcomeStep) -> Cell:
+        """Nothing."""
+        return " ", ""
+
+    def trouble(self, item: WelcomeStep) -> int:
+        """None of them is."""
+        return 0
+
+    def text(self, item: WelcomeStep) -> str:
+        """Title and words."""
+        return f"{item.title} {item.words}"
+
+    def value(self, item: WelcomeStep, key: str) -> Any:
+        """The title."""
+        return item.title
+
+
+class WelcomeScreen(ListScreen[WelcomeStep]):
+    """The first steps."""
+
+    screen_name = "Start"
+
+    hinted = ("nav.open", "nav.goto", "thing.create")
+    found: tuple[BrokerKind, ...] = ()
+    """Brokers that answer on this machine."""
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[WelcomeStep] = RowTable(WelcomeStepRenderer(), parted=False)
+        yield Pane(self.table, name="Start")
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Home."""
+        return ("home",)
+
+    def on_mount(self) -> None:
+        """Look at the ports of this machine."""
+        self.run_worker(self._look_around(), exclusive=True, group="ports", exit_on_error=False)
+
+    async def _look_around(self) -> None:
+        answers = await asyncio.gather(*(_answers(port) for port in PORTS.values()))
+        self.found = tuple(kind for kind, there in zip(PORTS, answers, strict=True) if there)
+        if self.is_attached:
+            self.refresh_figures()
+
+    def items(self) -> list[WelcomeStep]:
+        """The steps."""
+        local = " · ".join(f"{PORTS[kind]} {kind}" for kind in self.found)
+        given = [name for name in ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS") if os.environ.get(name)]
+        return [
+            WelcomeStep(
+                "demo",
+                "Try the demo",
+                "real Kafka, RabbitMQ and Redis with a shop that fails; gone when you quit",
+                True,
+            ),
+            WelcomeStep(
+                "local",
+                "Look at this machine",
+                f"localhost answers on {local}" if local else "no broker answers on localhost",
+                bool(local),
+            ),
+            WelcomeStep("add", "Add a connection", "a form; the password goes to the keyring, never into a file"),
+            WelcomeStep("url", "Paste a URL", "kafka://host:9092  amqps://user@host/vhost  redis://host:6379/0"),
+            WelcomeStep(
+                "import",
+                "Import",
+                f"found {', '.join(given)} in the environment" if given else "nothing found in the environment",
+                bool(given),
+            ),
+        ]
+
+    def sentence(self, item: WelcomeStep) -> str:
+        """The first rule."""
+        return "Small letters look. CAPITAL letters change, and a change always shows its plan first."
+
+    @does("thing.create")
+    async def create(self) -> None:
+        """A new profile."""
+        await self.console.go.profile()
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        step: WelcomeStep = event.item
+        if not step.ready:
+            self.line.why_not(step.words)
+            return
+        match step.key:
+            case "demo":
+                start_demo(self.console)
+            case "local":
+                await self._keep("local", [URLS[kind] for kind in self.found])
+            case "add":
+                await self.console.go.profile()
+            case "import":
+                names = ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS")
+                await self._keep("environment", [os.environ[name] for name in names if os.environ.get(name)])
+            case _:
+                self.run_worker(self._paste(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _paste(self) -> None:
+        entered = await self.line.ask("URL", beside="enter opens it, esc no")
+        if entered and entered.strip():
+            try:
+                await self.console.enter_target(entered.strip())
+            except MqtuiError as error:
+                self.say(error)
+
+    async def _keep(self, name: str, urls: Sequence[str]) -> None:
+        """Make a dev profile of URLs, and open it."""
+        try:
+            brokers = {}
+            for url in urls:
+                address, had_password = parse(url)
+                slots = {}
+                if had_password and not well_known(address):
+                    await run_in_thread("keyring", partial(secrets.keep, name, address.secret, address.kind))
+                    slots = {PASSWORD: "keyring"}
+                brokers[address.kind] = Endpoint(written(address), secrets=slots)
+            profile = Profile(name, brokers, Environment.DEV)
+            await asyncio.to_thread(Store().add, profile)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        await self.console.enter(name, brokers)
+
+
+async def _answers(port: int) -> bool:
+    """Whether something listens on a port of this machine."""
+    with suppress(OSError, TimeoutError):
+        _, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), PATIENCE)
+        writer.close()
+        return True
+    return False

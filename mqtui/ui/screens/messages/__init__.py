@@ -1,0 +1,1 @@
+"""Messages of one destination: reading, following, peeking at a queue, copying, publishing."""

@@ -1,0 +1,141 @@
+"""Copying parts of a message, and writing messages into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.events import Key
+
+from mqtui.codecs.binary import to_base64
+from mqtui.domain import spelling
+from mqtui.domain.message import Delivery, Message, Offset
+from mqtui.domain.resource import Ref
+from mqtui.services.conventions import known
+from mqtui.services.jsonlines import to_json
+from mqtui.ui import clipboard
+from mqtui.ui.editor import edited
+from mqtui.ui.navigation import goto
+from mqtui.ui.render.messages.headers import headers
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.export import exported
+
+PARTS = {
+    "y": "value",
+    "k": "key",
+    "h": "headers",
+    "p": "position",
+    "r": "reference",
+    "c": "command",
+}
+ASKED = "copy  " + " · ".join(f"{key} {part}" for key, part in PARTS.items()) + " · esc nothing"
+
+
+class MessageCopier:
+    """Copies and exports the messages of a place. `target` is what opens the broker again."""
+
+    def __init__(self, place: ConsoleScreen, target: str, ref: Ref) -> None:
+        self._place = place
+        self._target = target
+        self._ref = ref
+        self._asked: Message | None = None
+
+    def ask_part(self, message: Message | None) -> None:
+        """Ask which part to copy: the next key says it."""
+        if message is None:
+            self._place.line.why_not("there is no message to copy")
+            return
+        self._asked = message
+        self._place.line.why_not(ASKED, "accent")
+
+    def hear(self, event: Key, message: Message | None) -> None:
+        """A key on its way to the console. The two keys of a copy are taken here, however fast they are typed."""
+        if self._asked is not None:
+            chosen, self._asked = self._asked, None
+            part = PARTS.get(event.character or "")
+            if part is None:
+                self._place.line.why_not("nothing copied", "text")
+            else:
+                copying = self._copy(chosen, part)
+                self._place.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
+        elif event.key in self._place.console.keymap.keys["thing.copy"]:
+            self.ask_part(message)
+        else:
+            return
+        event.stop()
+        event.prevent_default()
+
+    async def _copy(self, message: Message, part: str) -> None:
+        line = self._place.line
+        text = part_of(message, part, self._target, self._ref)
+        if text is None:
+            line.why_not(f"the message has no {part}")
+            return
+        await clipboard.told(text, part, self._place.console.copy_to_clipboard, line.why_not)
+
+    def open_editor(self, message: Message | None) -> None:
+        """Look at the value in the user's editor. What is changed there changes nothing."""
+        text = part_of(message, "value", self._target, self._ref) if message is not None else None
+        if text is None:
+            self._place.line.why_not("there is no value to look at")
+        else:
+            self._place.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
+
+    async def _edit(self, text: str) -> None:
+        if await edited(self._place.console, text, ".json") is None:
+            self._place.line.why_not("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
+        else:
+            self._place.line.why_not("what was changed in the editor changed no message", "text")
+
+    def export(self, messages: Sequence[Message]) -> None:
+        """Ask for a file, and write these messages into it."""
+        exporting = exported(self._place, self._ref.name, "message", messages, to_json)
+        self._place.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
+
+
+def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
+    """A part of a message as text; bytes that are no text as base64. None where it has no such part."""
+    match part:
+        case "value":
+            return _fields(message) if message.fields else _text(message.value)
+        case "key":
+            return _text(message.key)
+        case "headers":
+            found = headers(message, known().conventions) if message.headers else []
+            return "\n".join(f"{each.name}: {each.value}" for each in found) or None
+        case "position":
+            return str(message.position)
+        case "reference":
+            return reference(message, target, ref)
+        case _:
+            return command(message, target, ref)
+
+
+def reference(message: Message, target: str, ref: Ref) -> str:
+    """What `:` takes; a lent message has no position of its own."""
+    return goto.reference(target, ref, "" if isinstance(message.position, Delivery) else str(message.position))
+
+
+def command(message: Message, target: str, ref: Ref) -> str:
+    """The command line that shows the same message."""
+    options: list[str] = []
+    position = message.position
+    if isinstance(position, Delivery):
+        options += ["-n", str(position.tag)]
+    else:
+        options += ["--from", str(position), "-n", "1"]
+    if isinstance(position, Offset) and position.partition >= 0:
+        options += ["--partition", str(position.partition)]
+    return spelling.join(spelling.command("peek", target, ref, *options))
+
+
+def _text(value: bytes | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return to_base64(value)
+
+
+def _fields(message: Message) -> str:
+    return "\n".join(f"{name.decode('utf-8', 'replace')}={_text(content) or ''}" for name, content in message.fields)

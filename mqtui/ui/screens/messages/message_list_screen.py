@@ -1,0 +1,296 @@
+"""A list of messages with a detail beside it, or in its place where the terminal is narrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from textual import on
+from textual.containers import Horizontal
+from textual.events import Key
+from textual.widget import Widget
+
+from mqtui.domain.message import Message
+from mqtui.domain.resource import Ref
+from mqtui.services.watch import Seen
+from mqtui.ui.actions import Action
+from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow, group_lines
+from mqtui.ui.render.messages.messages import MessageRenderer
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.messages.message_copy import MessageCopier
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.message_detail import MessageDetailPane
+from mqtui.ui.widgets.message_list import MessageList
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.payload_view import PayloadView
+from mqtui.ui.widgets.row_table import RowTable
+
+NARROW = 100
+"""Columns below which there is one pane."""
+
+
+class MessageListScreen(ListScreen[Message]):
+    """Messages and one of them. Subclasses read; they give `renderer` and `reading_name`."""
+
+    DEFAULT_CSS = """
+    #messages { width: 58fr; }
+    #detail { width: 42fr; }
+    """
+
+    dims = True
+    """Whether a lost link dims the rows."""
+
+    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
+        super().__init__()
+        self.desk = desk
+        self.ref = ref
+        self.conventions = desk.conventions
+        self.copier = MessageCopier(self, desk.address, ref)
+        self.detail_open: bool | None = None
+        """Whether the detail is shown; None: as the terminal's width has it."""
+
+        self.lost = False
+        """Whether the last read failed."""
+
+        self.full = ""
+        """`list` or `detail` where that pane is shown alone."""
+
+    def renderer(self) -> MessageRenderer:
+        """How the messages stand in the list."""
+        return MessageRenderer(self.desk.kind)
+
+    def body(self) -> Iterable[Widget]:
+        """List and detail."""
+        self.table: MessageList = MessageList(self.renderer())
+        self.list_pane = Pane(self.table, name=self.ref.name, id="messages")
+        self.detail_pane = MessageDetailPane(self.conventions, id="detail")
+        self.detail_pane.add_class("beside")
+        self.readers: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="readers")
+        self.around = Pane(self.readers, name="Groups")
+        self.around.add_class("around")
+        yield Horizontal(self.list_pane, self.detail_pane, self.around)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Destinations, and which."""
+        return ("Destinations", self.ref.name)
+
+    def on_mount(self) -> None:
+        """Put the focus on the list."""
+        self.place_panes()
+        self.table.focus()
+
+    def refresh_figures(self) -> None:
+        """Rows come from reading, not from figures; a lost link dims them."""
+        if not self.stands:
+            return
+        seen = self.desk.seen
+        self.table.stale = self.dims and (self.lost or (seen is not None and seen.trouble is not None))
+        self.draw_facts()
+        if seen is not None and self.around.display:
+            self.draw_readers(seen)
+
+    def draw_readers(self, seen: Seen) -> None:
+        """The groups that read it."""
+        self.readers.stale = seen.trouble is not None
+        own = group_lines(self.desk.kind, seen, self.ref)
+        self.readers.show(own)
+        self.readers.instead = () if own else [[("nobody reads it", "muted")]]
+        self.around.title(f"Groups of {self.ref.name}", f"{len(own):,}")
+
+    # -- panes
+
+    @property
+    def narrow(self) -> bool:
+        """Whether there is room for one pane only."""
+        return self.size.width < NARROW
+
+    @property
+    def detail_shown(self) -> bool:
+        """Whether the detail is shown."""
+        if self.full:
+            return self.full == "detail"
+        return not self.narrow if self.detail_open is None else self.detail_open
+
+    @property
+    def list_shown(self) -> bool:
+        """Whether the list is shown."""
+        if self.full:
+            return self.full == "list"
+        return not (self.narrow and self.detail_shown)
+
+    def place_panes(self) -> None:
+        """Show the panes there is room for; the focus stays on something that is shown."""
+        self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
+        self.detail_pane.set_class(self.list_shown, "beside")
+        self.set_class(bool(self.full), "-full")
+        if self.list_shown and not self.detail_shown:
+            self.table.focus()
+        elif not self.list_shown and not isinstance(self.focused, PayloadView):
+            self.detail_pane.focus_content()
+        self.draw_detail()
+
+    def on_resize(self) -> None:
+        """The size class may be another one."""
+        if self.is_mounted:
+            self.place_panes()
+            self.call_after_refresh(self.refresh_figures)
+
+    def draw_detail(self) -> None:
+        """The message under the cursor."""
+        if not self.detail_shown:
+            return
+        item = self.table.current
+        place = str(item.position).removeprefix("delivery ") if item is not None else ""
+        self.detail_pane.show(item, f"{self.ref.name} {place}".rstrip())
+
+    @on(RowTable.Highlighted)
+    def _show_detail(self, event: RowTable.Highlighted) -> None:
+        if event.table is self.table:
+            self.draw_detail()
+
+    @on(MessageList.Grown)
+    def _grown(self, event: MessageList.Grown) -> None:
+        self.draw_facts()
+
+    @on(RowTable.Opened)
+    async def _opened(self, event: RowTable.Opened) -> None:
+        if event.table is self.table:
+            await self.open_message(event.item)
+        elif event.table is self.readers:
+            await self.console.go.group(event.item)
+
+    async def open_message(self, item: Message) -> None:
+        """Go into a message: its detail, in the list's place where there is no room beside."""
+        self.detail_open = True
+        self.full = ""
+        self.place_panes()
+        self.detail_pane.focus_content()
+
+    # -- keys
+
+    def obstacle(self, action: Action) -> str | None:
+        """Messages keep the order in which they lie; letters are not repaired here."""
+        if action.id == "list.order":
+            return "messages stand in the order they lie in"
+        if action.id == "thing.edit":
+            return "edit: not in this version"
+        if action.id == "message.publish":
+            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+        view = self.focused_view
+        if view is not None and action.id not in self._doers and view.can_perform(action.id):
+            return None
+        return super().obstacle(action)
+
+    @property
+    def focused_view(self) -> PayloadView | None:
+        """The text with the focus."""
+        return self.focused if isinstance(self.focused, PayloadView) else None
+
+    def on_key(self, event: Key) -> None:
+        """The two keys of a copy."""
+        self.copier.hear(event, self.table.current)
+
+    async def _do(self, action_id: str) -> None:
+        view = self.focused_view
+        if view is None or action_id in self._doers or not view.perform(action_id):
+            await super()._do(action_id)
+
+    @does("view.detail")
+    def detail(self) -> None:
+        """The detail, or no detail."""
+        shown = self.detail_shown
+        self.full = ""
+        self.detail_open = not shown
+        self.place_panes()
+
+    @does("view.full")
+    def turn_full(self) -> None:
+        """The pane with the focus alone, or both."""
+        self.full = "" if self.full else ("list" if self.table.has_focus else "detail")
+        self.place_panes()
+
+    @does("view.wrap")
+    def wrap(self) -> None:
+        """Wrap the value and unfold headers."""
+        self.line.why_not("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
+
+    @does("view.decode")
+    def decode_as(self) -> None:
+        """Look at the value another way."""
+        self.line.why_not(f"value as {self.detail_pane.turn_form()}", "text")
+
+    @does("view.time")
+    def turn_times(self) -> None:
+        """Times as local clock, UTC or age."""
+        self.line.why_not(f"times: {self.table.messages.next_times()}", "text")
+        self.table.refresh()
+
+    @does("thing.copy")
+    def copy_part(self) -> None:
+        """Copy a part of the message under the cursor."""
+        self.copier.ask_part(self.table.current)
+
+    @does("form.editor")
+    def open_editor(self) -> None:
+        """Look at the value in the user's editor."""
+        self.copier.open_editor(self.table.current)
+
+    @does("thing.export")
+    def export(self) -> None:
+        """Write the marked messages, else all shown, into a file."""
+        lines = self.table.lines
+        shown = [item for item in lines.shown if isinstance(item, Message)]
+        self.copier.export(self.table.chosen() if lines.marks else shown)
+
+    @does("message.publish")
+    async def publish(self) -> None:
+        """A form for a message to send here."""
+        await self.console.go.publish(self.desk, self.ref)
+
+    @does("nav.next_tab")
+    def next_face(self) -> None:
+        """Value, headers, report."""
+        self.detail_pane.turn_face(1)
+
+    @does("nav.previous_tab")
+    def previous_face(self) -> None:
+        """Report, headers, value."""
+        self.detail_pane.turn_face(-1)
+
+    @does("nav.next_item")
+    def next_message(self) -> None:
+        """The next message, with the detail open."""
+        self.table.move_by(1)
+        self.draw_detail()
+
+    @does("nav.previous_item")
+    def previous_message(self) -> None:
+        """The message before."""
+        self.table.move_by(-1)
+        self.draw_detail()
+
+    @does("nav.back")
+    async def back(self) -> None:
+        """The question, the pane alone, the detail, the filter, then the place."""
+        if self.line.leave():
+            return
+        if self.full:
+            self.full = ""
+            self.place_panes()
+        elif self.narrow and self.detail_shown:
+            self.detail_open = None
+            self.place_panes()
+        elif self.focused_view is not None and self.list_shown:
+            self.table.focus()
+        else:
+            await super().back()
+
+    def stop_reading(self) -> bool:
+        """Stop what is being read; what is there stays."""
+        return bool(self.workers.cancel_group(self, "read"))
+
+    def say_in_place(self, title: str, *more: str) -> None:
+        """Say something where the rows would stand."""
+        lines: list[list[Any]] = [[(title, "danger" if title.startswith("✗") else "")]]
+        self.table.instead = [*lines, *([(line, "muted")] for line in more if line)]

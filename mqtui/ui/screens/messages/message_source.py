@@ -1,0 +1,136 @@
+"""Reading one destination for a list: the newest first, then what arrives, with no gap and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from mqtui.brokers.port import Batch
+from mqtui.domain.figure import Figure, unknown
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Named, Ref
+from mqtui.domain.span import At, Bound, Edge, Extent, Span
+from mqtui.services import browse
+from mqtui.services.session import Session
+
+NEWEST = 1_000
+"""Messages read at first; each wish for older ones reads ten times as many."""
+
+MOST = 100_000
+SETTLING = (0.3, 0.7, 2.0, 5.0)
+"""Seconds between looks for what came while following began: nothing tells when it has begun."""
+
+
+class MessageSource:
+    """What was read of one destination and where it goes on. Reading is free here (no queue)."""
+
+    def __init__(self, session: Session, ref: Ref, start: Bound | None = None) -> None:
+        self.session = session
+        self.ref = ref
+        self.start = start
+        self.count = NEWEST
+        self.there: Figure = unknown("not asked")
+        """How many messages there are."""
+
+        self.notes: tuple[str, ...] = ()
+        """What of them can't be read now, and why."""
+
+        self.extent = Extent(self.there)
+
+        self._next: dict[int, Offset | EntryId] = {}
+
+    @property
+    def _named(self) -> Named:
+        return Named(self.ref.name, self.ref.kind)
+
+    def more(self) -> bool:
+        """Wish for older messages; whether more can be read."""
+        if self.start is None and self.count >= MOST:
+            return False
+        self.start, self.count = None, min(MOST, self.count * 10)
+        return True
+
+    @property
+    def why_nothing(self) -> str:
+        """Why nothing was read, in a sentence."""
+        return browse.why_nothing(self.ref, self.extent, self.start or Edge.NEWEST)
+
+    async def read(self) -> AsyncGenerator[Batch]:
+        """The messages of this look, in order.
+
+        Raises:
+            MqtuiError: the destination can't be read, or is gone.
+        """
+        known = await self.session.broker.reader.extent(self.ref)
+        self.there, self.notes, self.extent = known.count, browse.extent_notes(known), known
+        self._next = {part: end for part, end in known.end.items() if isinstance(end, Offset | EntryId)}
+        looked = await browse.look(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
+        async with aclosing(browse.peek(self.session, looked, Consent())) as batches:
+            async for batch in batches:
+                yield self._new(batch, everything=True)
+
+    async def follow(self) -> AsyncGenerator[Batch]:
+        """What arrived since the last message read, then what arrives.
+
+        Raises:
+            Unsupported: the destination can't be followed.
+            MqtuiError: the link is lost; following again goes on where it was.
+        """
+        async with aclosing(browse.follow(self.session, self._named, None)) as batches:
+            coming = asyncio.ensure_future(anext(batches))
+            try:
+                for pause in SETTLING:
+                    async for missed in self._missed():
+                        yield missed
+                    if (await asyncio.wait((coming,), timeout=pause))[0]:
+                        break
+                first = await coming
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            async for missed in self._missed():
+                yield missed
+            if fresh := self._new(first):
+                yield fresh
+            async for batch in batches:
+                if fresh := self._new(batch):
+                    yield fresh
+
+    async def _missed(self) -> AsyncGenerator[Batch]:
+        offsets = {part: place.offset for part, place in self._next.items() if isinstance(place, Offset)}
+        entry = self._next.get(0)
+        if offsets and -1 not in offsets:
+            span = Span(after=offsets)
+        elif isinstance(entry, EntryId):
+            span = Span(At(entry))
+        else:
+            span = Span(At(Offset(-1, offsets.get(-1, 0))))
+        if not self._next:
+            return
+        async for batch in self.session.broker.reader.read(self.ref, span, limit=None):
+            if fresh := self._new(batch):
+                yield fresh
+
+    def _new(self, batch: Batch, *, everything: bool = False) -> Sequence[Message]:
+        """The messages that were not read yet; remembers where to go on."""
+        found: list[Message] = []
+        for message in batch:
+            place = message.position
+            if isinstance(place, Offset):
+                part, after = place.partition, Offset(place.partition, place.offset + 1)
+                known = self._next.get(part)
+                new = not isinstance(known, Offset) or place.offset >= known.offset
+                if new:
+                    self._next[part] = after
+            elif isinstance(place, EntryId):
+                known = self._next.get(0)
+                new = not isinstance(known, EntryId) or place >= known
+                if new:
+                    self._next[0] = EntryId(place.ms, place.seq + 1)
+            else:
+                new = True
+            if new or everything:
+                found.append(message)
+        return found

@@ -1,0 +1,288 @@
+"""Messages of a destination that is free to read: the newest first, then following the end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, TypeAlias
+
+from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
+from mqtui.domain.message import Message, Offset, Position
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.span import At, Bound, Edge, Since
+from mqtui.ui.actions import Action
+from mqtui.ui.render.messages.messages import passing, sentence
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
+from mqtui.ui.screens.messages.message_source import MessageSource
+from mqtui.ui.screens.messages.peek import NO_TAIL, PeekScreen
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+LATE = 0.15
+"""Seconds before it is said that something is being read."""
+
+RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds between tries to follow again after the link was lost."""
+
+BEFORE = 20
+"""Offsets shown before one that was asked for."""
+
+
+Start: TypeAlias = Position | Edge | Since
+"""Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
+
+
+async def open_messages(console: Console, desk: BrokerSession, ref: Ref, position: Start | None = None) -> None:
+    """The messages of a destination; of a queue that lends them, its price first."""
+    if desk.session is None:
+        return
+    if ref.kind is Kind.EXCHANGE:
+        console.say_in_line(f"{ref.name} is an exchange: it keeps no messages")
+        return
+    from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
+
+    if ref.kind is Kind.QUEUE and (await desk.session.broker.reader.price(ref, 1)).lends:
+        await console.show(PeekScreen(desk, ref))
+    elif desk.seen is not None and any(place.ref == ref for place in desk.seen.places):
+        await console.show(DeadLetterListScreen(desk, ref, position))
+    else:
+        await console.show(MessagesScreen(desk, ref, position))
+
+
+async def follow_messages(console: Console, desk: BrokerSession, ref: Ref) -> None:
+    """The messages of a destination, following their end; of a queue the reason why it can't be followed."""
+    if ref.kind is Kind.QUEUE and desk.session is not None and (await desk.session.broker.reader.price(ref, 1)).lends:
+        console.say_in_line(NO_TAIL)
+        return
+    await open_messages(console, desk, ref, Edge.NEWEST)
+
+
+class MessagesScreen(MessageListScreen):
+    """Messages that are read for nothing. With a `position` it starts there instead of at the newest."""
+
+    screen_name = "Messages"
+
+    hinted = (
+        "nav.open",
+        "list.filter",
+        "read.follow",
+        "read.hold",
+        "view.detail",
+        "message.publish",
+        "thing.edit",
+        "view.decode",
+        "view.wrap",
+        "thing.copy",
+        "thing.export",
+    )
+
+    def __init__(self, desk: BrokerSession, ref: Ref, position: Start | None = None) -> None:
+        super().__init__(desk, ref)
+        self.follows = position is Edge.NEWEST
+        """Whether the end is followed once what is there was read."""
+
+        self.start = position if isinstance(position, Edge | Since) and not self.follows else None
+        self.position = None if isinstance(position, Edge | Since) else position
+        self.reading: MessageSource | None = None
+        self.busy = False
+
+    def on_mount(self) -> None:
+        """Read the newest, or around the position."""
+        if self.desk.session is not None:
+            start: Bound | None = self.start
+            if self.position is not None:
+                place = self.position
+                if isinstance(place, Offset):
+                    place = Offset(place.partition, max(0, place.offset - BEFORE))
+                start = At(place)
+            self.reading = MessageSource(self.desk.session, self.ref, start)
+        self.read()
+
+    # -- reading
+
+    @does("read.again")
+    def read(self) -> None:
+        """Read again; the cursor keeps its message."""
+        self.table.following = False
+        self.run_worker(self._read(), exclusive=True, group="read", exit_on_error=False)
+
+    async def _read(self) -> None:
+        reading, table = self.reading, self.table
+        if reading is None:
+            self.say_in_place("✗ the broker is not open", "press 0 for another profile")
+            return
+        late = self.set_timer(LATE, self._say_reading, name="late")
+        before = table.current
+        fresh: list[Message] = []
+        self.busy = True
+        try:
+            async for batch in reading.read():
+                fresh += batch
+                if not table.lines.items or not before:
+                    await table.take(batch)
+                    fresh.clear()
+        except MqtuiError as error:
+            self.fail(error)
+            return
+        finally:
+            late.stop()
+            self.busy = False
+        if not self.is_attached:
+            return
+        if before is not None:
+            table.begin()
+            await table.take(fresh)
+        await table.settle()
+        self._finished(before)
+
+    def _say_reading(self) -> None:
+        if self.busy and not self.table.lines.items:
+            self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
+
+    def _finished(self, before: Message | None) -> None:
+        self.lost = False
+        self.refresh_figures()
+        table, wanted = self.table, before.position if before is not None else self.position
+        if not table.lines.items:
+            why = self.reading.why_nothing if self.reading is not None else "the broker is not open"
+            self.say_in_place(why, "t follows what arrives")
+        elif wanted is None or not table.go_to(wanted):
+            table.move_to_end()
+            if self.position is not None and before is None:
+                self.line.why_not(f"{self.position} is not there: this is what follows it")
+                table.move_to(0)
+        self.draw_facts()
+        self.draw_hints()
+        if self.follows:
+            self.follows = False
+            self.call_later(self.follow)
+
+    def fail(self, error: MqtuiError) -> None:
+        """Say in place what went wrong; what was read stays, dim."""
+        if not self.is_attached:
+            return
+        self.lost = True
+        self.refresh_figures()
+        if self.table.lines.items:
+            self.say(error)
+        else:
+            self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r reads again")
+
+    # -- following
+
+    @does("read.follow")
+    def follow(self) -> None:
+        """Follow the end, or no longer."""
+        if self.table.following:
+            self.stop_reading()
+        else:
+            self.run_worker(self._follow(), exclusive=True, group="read", exit_on_error=False)
+
+    async def _follow(self) -> None:
+        reading, table = self.reading, self.table
+        if reading is None:
+            return
+        if reading.start is not None:
+            reading.start, self.position = None, None
+            table.begin()
+            await self._read()
+        table.following = True
+        table.hold(still=False)
+        self.draw_hints()
+        tries = 0
+        try:
+            while True:
+                try:
+                    async for batch in reading.follow():
+                        tries, self.lost = 0, False
+                        await table.take(batch)
+                except (BrokerTrouble, CannotConnect) as error:
+                    pause = RETRIES[min(tries, len(RETRIES) - 1)]
+                    tries += 1
+                    self.lost = True
+                    self.refresh_figures()
+                    self.line.tell(f"lost: {error.title} · try {tries} in {pause:.0f}s", "warn")
+                    await asyncio.sleep(pause)
+        except MqtuiError as error:
+            self.fail(error)
+        finally:
+            table.following = table.held = False
+            if self.is_attached:
+                self.draw_facts()
+                self.draw_hints()
+
+    @does("read.hold")
+    def hold(self) -> None:
+        """Hold still, or go on."""
+        self.table.hold(still=not self.table.held)
+
+    def stop_reading(self) -> bool:
+        """Stop following or reading; what is there stays."""
+        if not super().stop_reading():
+            return False
+        self.table.following = self.table.held = False
+        self.line.why_not("stopped: what was read stays", "text")
+        self.draw_facts()
+        return True
+
+    @does("nav.top")
+    def top(self) -> None:
+        """The first row; from there older messages are read."""
+        view = self.focused_view
+        if view is not None:
+            view.perform("nav.top")
+            return
+        reading = self.reading
+        loaded = len(self.table.lines.items)
+        if reading is not None and self.table.cursor <= 0 < (reading.there.number or 0) - loaded and reading.more():
+            self.line.why_not(f"reading the newest {reading.count:,}", "text")
+            self.read()
+            return
+        self.table.move_to(0)
+
+    # -- showing
+
+    def facts(self) -> str:
+        """How much was read, followed, filtered and marked."""
+        table, lines = self.table, self.table.lines
+        parts: list[str] = []
+        if table.following:
+            parts.append(f"held · {table.below:,} new below, G goes on" if table.held else "▼ following")
+            parts.append(f"ring 64 MiB, {lines.dropped:,} dropped")
+        elif self.reading is not None and lines.items:
+            there = self.reading.there
+            all_read = there.known and len(lines.items) >= (there.number or 0)
+            what = "from there on" if self.reading.start is not None else "newest"
+            parts.append(f"{len(lines.items):,}" if all_read else f"{what} {len(lines.items):,} of {there}")
+        if self.reading is not None:
+            parts += [note.partition(":")[0] for note in self.reading.notes]
+        if self.filtered:
+            parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
+        if lines.marks:
+            hidden = len(lines.marks - set(lines.places))
+            parts.append(f"{len(lines.marks):,} marked" + (f", {hidden:,} not shown" if hidden else ""))
+        return " · ".join(parts)
+
+    def sentence(self, item: Message) -> str:
+        """Who has read past it."""
+        return sentence(item, passing(self.desk.seen, self.ref, item))
+
+    # -- keys
+
+    def obstacle(self, action: Action) -> str | None:
+        """Only what is followed is held."""
+        if action.id == "read.hold" and not self.table.following:
+            return "nothing is followed: t follows the end"
+        if action.id == "thing.pair":
+            return f"{self.ref.name} holds no dead letters: its messages have no pair"
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """What the key does now."""
+        if action.id == "read.hold":
+            return "go on" if self.table.held else "hold"
+        if action.id == "read.follow":
+            return "stop" if self.table.following else "follow"
+        return super().title_of(action)

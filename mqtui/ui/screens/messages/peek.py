@@ -1,0 +1,282 @@
+"""Looking into a queue: the price first, then what was lent, shown from memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime
+
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.deadletter import describe
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import unknown
+from mqtui.domain.message import Message
+from mqtui.domain.policy import Consent
+from mqtui.domain.resource import Named, Ref
+from mqtui.domain.span import Price
+from mqtui.domain.topology import Destination
+from mqtui.services import browse
+from mqtui.services.browse import Look
+from mqtui.ui.actions import Action
+from mqtui.ui.render.messages.peek import FEW, PeekedMessageRenderer, facts, price_lines, price_words
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
+from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
+from mqtui.ui.session.sessions import BrokerSession
+
+NO_TAIL = "a queue can't be followed: each message goes to one reader"
+NOT_ASKED = Price(lends=True, spends=False, limit=unknown("not asked"), left=unknown("not asked"), text="")
+
+
+class PeekScreen(MessageListScreen):
+    """Messages of a queue. Nothing is read before its price was answered."""
+
+    screen_name = "Peek"
+
+    hinted = (
+        "nav.open",
+        "list.all",
+        "nav.back",
+        "read.again",
+        "list.filter",
+        "view.detail",
+        "view.decode",
+        "thing.copy",
+        "message.publish",
+    )
+
+    dims = False  # what is shown is in memory
+
+    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
+        super().__init__(desk, ref)
+        self.row: Destination | None = None
+        self.offer: Look | None = None
+        """What was asked for and has to be answered; None where nothing is asked."""
+
+        self.read_at = ""
+        self.lent = False
+        """Whether messages are lent now."""
+
+        self._peeked = PeekedMessageRenderer(NOT_ASKED)
+
+    def renderer(self) -> PeekedMessageRenderer:
+        """Lent messages."""
+        return self._peeked
+
+    def body(self) -> Iterable[Widget]:
+        """List and detail; the detail comes when there is a message."""
+        yield from super().body()
+        self.full = "list"
+
+    def on_mount(self) -> None:
+        """Ask what a look costs; that is free."""
+        self.ask_price()
+
+    # -- the price
+
+    @does("read.again")
+    def ask_price(self) -> None:
+        """Ask what a look costs, and show it."""
+        self.run_worker(self._ask_price(), exclusive=True, group="price", exit_on_error=False)
+
+    async def _ask_price(self) -> None:
+        session = self.desk.session
+        if session is None:
+            self.say_in_place("✗ the broker is not open")
+            return
+        try:
+            self.offer = await browse.look(session, Named(self.ref.name, self.ref.kind), FEW, None, None)
+            self.row = await session.broker.catalog.detail(self.ref)
+        except MqtuiError as error:
+            self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
+            return
+        if not self.is_attached:
+            return
+        if not self.table.lines.items:
+            self.table.instead = price_lines(self.offer.price)
+        self.draw_price()
+
+    def draw_price(self) -> None:
+        """The line: what it costs and the keys that answer, or why it can't be read."""
+        refusal = self.refusal()
+        if refusal:
+            self.offer = None
+            self.line.tell(refusal, "danger")
+        elif self.offer is not None:
+            words = price_words(self.offer.price)
+            answers = f"enter read {min(FEW, self.ready)}   a read all {self.ready:,}   esc no"
+            self.line.tell(f"{words}      {answers}", "price")
+        self.draw_facts()
+        self.draw_hints()
+
+    @property
+    def ready(self) -> int:
+        """How many messages wait."""
+        return int(self.row.backlog.number or 0) if self.row is not None else 0
+
+    def refusal(self) -> str:
+        """Why the queue can't be read at all; "" where it can."""
+        session, offer = self.desk.session, self.offer
+        if session is None or offer is None:
+            return ""
+        if offer.price.refusal:
+            return f"✗ {offer.price.refusal}"
+        if offer.price.spends:
+            support = session.policy.permits(Verb.SPEND)
+            if not support:
+                return f"✗ a look takes deliveries, which is a change: {support.reason}. {support.hint}"
+        return "" if self.ready else f"{self.ref.name} is empty: nothing can be read"
+
+    # -- the look
+
+    @does("nav.open")
+    def read_few(self) -> None:
+        """Answer the price with a few; else open the message."""
+        if self.offer is not None:
+            self.pay(FEW)
+        else:
+            self.table.open_current()
+
+    @does("list.all")
+    def read_all(self) -> None:
+        """Answer the price with all; else mark all."""
+        if self.offer is not None:
+            self.pay(self.ready)
+        else:
+            self.table.mark_all()
+
+    def pay(self, count: int) -> None:
+        """Read so many, for the price that was shown."""
+        offer, self.offer = self.offer, None
+        if offer is not None:
+            look = replace(offer, count=count)
+            self.run_worker(self._read(look), exclusive=True, group="read", exit_on_error=False)
+
+    async def _read(self, look: Look) -> None:
+        session, table = self.desk.session, self.table
+        if session is None:
+            return
+        self._peeked = PeekedMessageRenderer(look.price)
+        table.render_as(self._peeked)
+        table.begin()
+        table.lines.marks.clear()
+        self.full = ""
+        self.lent = True
+        self.place_panes()
+        self.line.tell("reading one by one; ctrl+c stops and gives back what is lent", "price")
+        self.draw_hints()
+        try:
+            async with aclosing(browse.peek(session, look, Consent(spend=True))) as batches:
+                async for batch in batches:
+                    await table.take(batch)
+        except MqtuiError as error:
+            self._failed(error)
+            return
+        finally:
+            self.lent = False
+            self.read_at = datetime.now().astimezone().strftime("%H:%M:%S")
+        if not self.is_attached:
+            return
+        await table.settle()
+        self._finished(look)
+
+    def _failed(self, error: MqtuiError) -> None:
+        if not self.is_attached:
+            return
+        if self.table.lines.items:
+            self.say(error)
+        else:
+            self.full = "list"
+            self.place_panes()
+            self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
+
+    def _finished(self, look: Look) -> None:
+        table = self.table
+        if not table.lines.items:
+            self.say_in_place(f"{self.ref.name} was empty: nothing was read", "r asks again")
+        table.move_to(0)
+        self.draw_facts()
+        self.draw_hints()
+        if 0 < len(table.lines.items) < min(look.count, self.ready):
+            self.line.why_not("it stopped where a message may be given back only once more", "price")
+
+    def stop_reading(self) -> bool:
+        """Stop; what is lent goes back."""
+        if not super().stop_reading():
+            return False
+        self.line.why_not("stopped: what was lent is given back", "price")
+        return True
+
+    # -- showing
+
+    def facts(self) -> str:
+        """The queue, and when it was read."""
+        parts = [] if self.row is None else [facts(self.row, self._shown_price, self.desk.seen)]
+        lines = self.table.lines
+        if self.lent:
+            parts.append(f"{len(lines.items):,} lent now")
+        elif lines.items:
+            parts = [f"{len(lines.items):,} read {self.read_at}, shown from memory"]
+        if self.filtered:
+            parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
+        if lines.marks:
+            parts.append(f"{len(lines.marks):,} marked")
+        return " · ".join(parts)
+
+    @property
+    def _shown_price(self) -> Price:
+        return self.offer.price if self.offer is not None else self._peeked.price
+
+    def sentence(self, item: Message) -> str:
+        """What it died of, and what the look did to it."""
+        death = describe(item, self.conventions)
+        cause = f"{death.text} · " if death.convention else ""
+        return cause + self._peeked.sentence(item)
+
+    async def open_message(self, item: Message) -> None:
+        """A letter with its headers; of other messages the detail. Both are in memory: free."""
+        if not describe(item, self.conventions).convention:
+            await super().open_message(item)
+            return
+        shown = [each for each in self.table.lines.shown if isinstance(each, Message)]
+        await self.console.show(DeadLetterScreen(self.desk, self.ref, shown, self.table.cursor))
+
+    # -- keys
+
+    def obstacle(self, action: Action) -> str | None:
+        """A queue can't be followed; its letters go home by cause."""
+        if action.id == "read.follow":
+            return NO_TAIL
+        if action.id == "letters.redrive":
+            return "a queue's letters go home by cause: 3, then enter on this queue"
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """While a price is asked, what each key answers."""
+        if self.offer is not None:
+            match action.id:
+                case "nav.open":
+                    return f"read {min(FEW, self.ready)}"
+                case "list.all":
+                    return f"read all {self.ready:,}"
+                case "nav.back":
+                    return "no"
+        if action.id == "read.again":
+            return "again: asks again"
+        return super().title_of(action)
+
+    @does("nav.back")
+    async def back(self) -> None:
+        """A price that is asked is answered with no; then as everywhere."""
+        if self.offer is not None and self.table.lines.items and not self.line.asking:
+            self.offer = None
+            self.line.tell("not read again: nothing was spent", "text")
+            self.draw_facts()
+            self.draw_hints()
+            return
+        if self.full == "list":
+            self.full = ""
+        await super().back()

@@ -1,0 +1,238 @@
+"""Publish one message: a form, what will happen beside, then the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input, TextArea
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput, MqtuiError
+from mqtui.domain.figure import exact
+from mqtui.domain.message import Outgoing
+from mqtui.domain.partitioner import partition_for
+from mqtui.domain.plan import Plan, StepResult
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import Stored
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.spelling import command, join
+from mqtui.services import publishing
+from mqtui.services.composing import SAFE, Draft, facts, message, pair
+from mqtui.services.plan_lines import lines
+from mqtui.ui.editor import edited
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.form import Field, Form
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.text_view import TextView
+
+LATEST = 5
+TYPED = 4_000
+"""Bytes of a value that a command line holds; a larger one comes from a file."""
+
+COMMON = (
+    Field("headers", "Headers", hint="", lines=3),
+    Field("value", "Value", lines=10),
+    Field("fernet", "Fernet key", hint="name of a key, to encrypt the value"),
+    Field("idempotency", "Idempotency", hint="auto, or a value of your own"),
+)
+OF_BROKER = {
+    BrokerKind.KAFKA: (Field("key", "Key"), Field("partition", "Partition", hint="by key")),
+    BrokerKind.RABBITMQ: (
+        Field("routing_key", "Routing key"),
+        Field("priority", "Priority"),
+        Field("ttl", "TTL ms"),
+        Field("correlation_id", "Correlation id"),
+        Field("reply_to", "Reply to"),
+    ),
+    BrokerKind.REDIS: (),
+}
+
+
+class PublishScreen(ConsoleScreen):
+    """The form."""
+
+    screen_name = "Publish"
+
+    hinted = ("nav.next_pane", "form.editor", "form.review", "nav.back")
+
+    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
+        super().__init__()
+        self.desk = desk
+        self.ref = ref
+        self.sent: list[str] = []
+
+    def body(self) -> Iterable[Widget]:
+        """The form, and what will happen."""
+        self.form = Form((*OF_BROKER[self.desk.kind], *COMMON))
+        self.paper = TextView()
+        beside = Pane(self.paper, name="What will happen")
+        beside.add_class("beside")
+        yield Horizontal(Pane(self.form, name=f"Publish to {self.ref.name}"), beside)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Where to."""
+        return ("Destinations", self.ref.name, "publish")
+
+    def on_mount(self) -> None:
+        """The cursor is in the first field."""
+        self.paper.glyphs = self.console.glyphs
+        for field, text in self.desk.drafts.get(self.ref, {}).items():
+            self.form.put(field, text)
+        self.form.focus_first()
+        self.line.tell("headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened")
+        self.draw()
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def keep(self) -> None:
+        """What is typed stays for the next time the form is opened."""
+        if self.form.is_mounted:
+            self.desk.drafts[self.ref] = self.form.values()
+        self.draw()
+
+    def draw(self) -> None:
+        """What will happen, as far as the fields tell."""
+        if not self.form.is_mounted:
+            return
+        try:
+            draft = self.draft()
+        except MqtuiError as error:
+            self.paper.write([[(error.title, "warn")]])
+            return
+        text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
+        if self.desk.kind is BrokerKind.KAFKA:
+            text.append([(self._partition(draft), "muted")])
+        text.append([(SAFE[self.desk.kind], "muted")])
+        text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
+        if self.sent:
+            text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
+        self.paper.write(text)
+
+    def _partition(self, draft: Draft) -> str:
+        if draft.partition is not None:
+            return f"partition {draft.partition}"
+        seen = self.desk.seen
+        row = next((row for row in seen.destinations if row.ref == self.ref), None) if seen is not None else None
+        if draft.key is None or row is None or row.partitions is None:
+            return "any partition: there is no key"
+        return f"partition {partition_for(draft.key.encode(), row.partitions)} (murmur2 of the key, as Java does)"
+
+    def draft(self) -> Draft:
+        """The message as written.
+
+        Raises:
+            BadInput: a number or a header can't be read.
+        """
+        held = self.form.values()
+        headers = tuple(pair(line) for line in held["headers"].splitlines() if line.strip())
+        return Draft(
+            held["value"].encode("utf-8", "surrogateescape"),
+            held.get("key") or None,
+            headers,
+            number("Partition", held.get("partition", "")),
+            held.get("routing_key") or None,
+            number("Priority", held.get("priority", "")),
+            number("TTL", held.get("ttl", "")),
+            held.get("correlation_id") or None,
+            held.get("reply_to") or None,
+            held["fernet"].strip(),
+        )
+
+    def command(self, draft: Draft) -> str:
+        """The equivalent command line."""
+        words: list[str] = []
+        for name in ("key", "partition", "routing_key", "priority", "ttl", "correlation_id", "reply_to", "fernet"):
+            value = getattr(draft, name)
+            if value not in (None, ""):
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        for header, value in draft.headers:
+            words += ["-H", f"{header}={value}"]
+        if len(draft.body) > TYPED:
+            return f"{join(command('publish', self.desk.address, self.ref, *words, also=('-',)))} < FILE"
+        words += ["--value", draft.body.decode("utf-8", "replace")]
+        return join(command("publish", self.desk.address, self.ref, *words))
+
+    @does("form.editor")
+    def editor(self) -> None:
+        """The value in the editor."""
+        self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
+
+    async def _edit(self) -> None:
+        text = await edited(self.console, self.form.value("value"), ".json")
+        if text is None:
+            self.line.why_not("set $VISUAL or $EDITOR first")
+            return
+        self.form.put("value", text)
+        self.draw()
+
+    @does("form.review")
+    def review(self) -> None:
+        """The plan; enter there sends."""
+        session = self.desk.session
+        if session is None:
+            self.line.why_not("the broker is not open")
+            return
+        support = session.policy.permits(Verb.PUBLISH)
+        if not support:
+            self.line.why_not(f"{support.reason}. {support.hint}")
+            return
+        try:
+            draft = self.draft()
+            outgoing = message(draft, self.desk.kind, self.ref)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        key = self.form.value("idempotency").strip()
+        if key:
+            outgoing = publishing.with_idempotency_key(outgoing, self.desk.kind, key)
+        plan = publishing.plan(session, [self.ref], exact(1), facts(outgoing, self.desk.kind))
+
+        async def work(consent: Consent) -> StepResult:
+            return await self._send(plan, consent, [outgoing])
+
+        place = ConfirmPlanScreen(self.desk, plan, [*lines(plan)], work, after=self.draw)
+        self.console.call_later(self.console.show, place)
+
+    async def _send(self, plan: Plan, consent: Consent, messages: list[Outgoing]) -> StepResult:
+        session = self.desk.session
+        assert session is not None
+        done, notes = 0, []
+        async for sent in publishing.publish(session, plan, consent, messages):
+            for receipt in sent.receipts:
+                where = "" if receipt.position is None else f" {receipt.position}"
+                if receipt.state is Stored.STORED:
+                    done += 1
+                    notes.append(f"stored: {self.ref.name}{where}")
+                    self.sent.append(f"{self.ref.name}{where}")
+                else:
+                    notes.append(f"{receipt.state}: {receipt.reason}")
+        if done == len(messages):
+            self.desk.drafts.pop(self.ref, None)
+        return StepResult(len(messages), done, tuple(notes))
+
+    @does("thing.copy")
+    def copy_command(self) -> None:
+        """The command."""
+        try:
+            self.console.copy(self.command(self.draft()), "the command")
+        except BadInput as error:
+            self.say(error)
+
+
+def number(label: str, text: str) -> int | None:
+    """A whole number, or None for an empty field.
+
+    Raises:
+        BadInput: it is no number.
+    """
+    if not text.strip():
+        return None
+    if not text.strip().isdigit():
+        raise BadInput(f"{label} is a whole number")
+    return int(text)

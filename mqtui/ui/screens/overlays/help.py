@@ -1,0 +1,96 @@
+"""Help: what works here, from the registry. Looks on the left, CAPITALS on the right; dim ones say why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.containers import Horizontal
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
+from mqtui.ui.screens.overlays.menu_items import offers
+from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.popup import Popup
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def open_help(console: Console) -> None:
+    """The help of the place that is shown."""
+    if console.place is not None:
+        await console.push_screen(HelpPopup(console.place))
+
+
+class HelpPopup(Popup):
+    """`/` finds an action by a word, `enter` does it, `tab` walks between looks and CAPITALS."""
+
+    DEFAULT_CSS = """
+    HelpPopup > #float { width: 100%; height: 1fr; margin: 1 0 0 0; }
+    HelpPopup Input { height: 1; border: none; padding: 0 1; display: none; background: $raised; }
+    HelpPopup Input:focus { border: none; }
+    HelpPopup.-finding Input { display: block; }
+    HelpPopup.-narrow Horizontal { layout: vertical; }
+    HelpPopup.-narrow .beside { border-left: none; }
+    """
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012 - Textual's own name and type
+
+    def inside(self) -> Iterable[Widget]:
+        """Two lists and the field that finds."""
+        self.looks: RowTable[MenuItem] = RowTable(ActionRenderer(), parted=False, id="looks")
+        self.changes: RowTable[MenuItem] = RowTable(ActionRenderer(), parted=False, id="changes")
+        beside = Pane(self.changes, name="CHANGE: the plan first, always")
+        beside.add_class("beside")
+        yield Horizontal(Pane(self.looks, name="look: never changes anything"), beside)
+        yield Input(placeholder="a word", id="find", select_on_focus=False)
+
+    def name_shown(self) -> str:
+        """Which place."""
+        return f"keys of {self.place.screen_name}"
+
+    def keys_shown(self) -> str:
+        """What stands below the box."""
+        return "/ finds · tab other side · enter does it · esc"
+
+    def on_mount(self) -> None:
+        """The looks have the focus."""
+        self.looks.focus()
+
+    def show_offers(self) -> None:
+        """What the place offers, as far as it has the words."""
+        found = ranked(self.query_one(Input).value, offers(self.place), lambda offer: f"{offer.key} {offer.words}")
+        self.looks.show([offer for offer in found if not offer.changes])
+        self.changes.show([offer for offer in found if offer.changes])
+
+    async def perform(self, action_id: str) -> None:
+        """`/` asks for a word; esc leaves the word first."""
+        field = self.query_one(Input)
+        if action_id == "list.filter":
+            self.set_class(True, "-finding")
+            field.focus()
+        elif action_id == "nav.back" and self.has_class("-finding"):
+            field.value = ""
+            self._found()
+        elif action_id == "app.help":
+            self.leave()
+        else:
+            await super().perform(action_id)
+
+    def _found(self) -> None:
+        self.set_class(bool(self.query_one(Input).value), "-finding")
+        (self.looks if self.looks.lines.count or not self.changes.lines.count else self.changes).focus()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.show_offers()
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._found()

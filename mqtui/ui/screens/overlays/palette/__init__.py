@@ -1,0 +1,1 @@
+"""The command palette and the `:` prompt: what they offer, how it is ranked, where it leads."""

@@ -1,0 +1,166 @@
+"""`:` on the line: what is typed is read, completed from what is known, and gone to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from datetime import datetime
+from typing import TYPE_CHECKING, assert_never
+
+from mqtui.domain.errors import BadInput, MqtuiError, NotFound
+from mqtui.ui.actions import BY_ID
+from mqtui.ui.navigation.global_actions import place as place_of
+from mqtui.ui.navigation.goto import (
+    FORMS,
+    AuditTarget,
+    FoundResource,
+    GotoTarget,
+    KnownResource,
+    PositionTarget,
+    ResourceTarget,
+    RunTarget,
+    SessionTarget,
+    ViewTarget,
+    parse,
+    resolve,
+    written,
+)
+from mqtui.ui.screens.audit import AuditScreen
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.overlays.palette.items import known_things, sessions, thing
+from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session, opened_one_by_one
+from mqtui.ui.screens.overlays.palette.palette import PalettePopup
+from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+SHOWN = 4
+"""Names shown beside the field."""
+
+LOOKED_AT = 5_000
+"""Names that are looked through at a key."""
+
+
+def ask_where(console: Console) -> None:
+    """Ask on the line of the place that is shown."""
+    place = console.screen
+    if isinstance(place, ConsoleScreen):
+        place.run_worker(_ask(console, place), exclusive=True, group="line", exit_on_error=False)
+
+
+class GotoCompletion:
+    """The names that fit what is typed; tab takes the first, again the next."""
+
+    def __init__(self, place: ConsoleScreen, names: list[str]) -> None:
+        self._place = place
+        self._names = names
+        self._typed = ""
+        self._taken = ""
+        self._next = 0
+
+    def heard(self, text: str) -> None:
+        """Show what fits."""
+        if text == self._taken:
+            return
+        self._typed, self._next = text, 0
+        fits = self._fits()[:SHOWN]
+        self._place.line.aside("tab " + " · ".join(fits) if fits and text else "esc")
+
+    def take(self, text: str) -> str:
+        """What tab makes of the text."""
+        fits = self._fits()
+        if not fits:
+            return text
+        self._taken = fits[self._next % len(fits)]
+        self._next += 1
+        return self._taken
+
+    def _fits(self) -> list[str]:
+        return ranked(self._typed, self._names, str)
+
+
+async def _ask(console: Console, place: ConsoleScreen) -> None:
+    known = known_things(console)
+    profiles = [offer.title for offer in sessions(console)]
+    names = [written(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
+    completion = GotoCompletion(place, list(dict.fromkeys(names)))
+    entered = await place.line.ask(
+        ":", beside=f"{FORMS.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take
+    )
+    if not entered or not entered.strip():
+        return
+    try:
+        await _go(console, place, parse(entered, datetime.now().astimezone(), profiles), known)
+    except MqtuiError as error:
+        if place.is_attached:
+            place.say(error)
+
+
+async def _go(console: Console, place: ConsoleScreen, goal: GotoTarget, known: list[KnownResource]) -> None:
+    match goal:
+        case ViewTarget(id=name):
+            await _view(console, place, name)
+        case RunTarget(prefix=prefix):
+            await open_run(console, prefix)
+        case AuditTarget(number=number):
+            await console.show(AuditScreen(number))
+        case PositionTarget(at=at):
+            await go_to(console, FoundResource(_here(place), at))
+        case SessionTarget(target=target):
+            await open_session(console, target)
+        case ResourceTarget():
+            await _thing(console, place, goal, known)
+        case _:
+            assert_never(goal)
+
+
+async def _view(console: Console, place: ConsoleScreen, name: str) -> None:
+    if name in BY_ID:
+        await place.perform(name)
+    else:
+        await console.show(place_of(name)())
+
+
+def _here(place: ConsoleScreen) -> KnownResource:
+    """The destination that is shown.
+
+    Raises:
+        BadInput: none is.
+    """
+    desk, ref = getattr(place, "desk", None), getattr(place, "ref", None)
+    if not isinstance(desk, BrokerSession) or ref is None:
+        raise BadInput("A position of what?", "", "Open a destination first, or write orders@4/118203.")
+    return KnownResource(desk.target, desk.kind, ref)
+
+
+async def _thing(console: Console, place: ConsoleScreen, goal: ResourceTarget, known: list[KnownResource]) -> None:
+    found = await asyncio.to_thread(resolve, goal, known, console.target)
+    target = goal.target or goal.host
+    if not found and target and not console.bench.of(target) and target in _profiles(console):
+        found = await _once_open(console, goal, target)
+    if not found:
+        near = ranked(goal.named.name, known[:LOOKED_AT], lambda each: each.ref.name)[:SHOWN]
+        hint = f"Near it: {', '.join(written(each, console.target) for each in near)}." if near else ""
+        raise NotFound(
+            f"Nothing open is called {goal.named.name}", "", hint or "Open its profile first, or write profile/name."
+        )
+    if len(found) == 1:
+        await go_to(console, found[0])
+        return
+    offered = [thing(console, spot) for spot in found]
+    await console.push_screen(PalettePopup(place, offered))
+
+
+async def _once_open(console: Console, goal: ResourceTarget, target: str) -> list[FoundResource]:
+    async with aclosing(opened_one_by_one(console, target)) as desks:
+        async for _ in desks:
+            found = resolve(goal, known_things(console), target)
+            if found:
+                return found
+    return []
+
+
+def _profiles(console: Console) -> set[str]:
+    return {offer.title for offer in sessions(console)}

@@ -1,0 +1,110 @@
+"""What the palette and `:` know beside actions: places, sessions, themes, what open brokers hold, runs."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind
+from mqtui.ui.actions import BY_ID
+from mqtui.ui.navigation.global_actions import place
+from mqtui.ui.navigation.goto import FoundResource, KnownResource
+from mqtui.ui.render.overlays.menu_items import MenuItem
+from mqtui.ui.render.runs.runs import RunRow, when
+from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session
+from mqtui.ui.screens.runs.journal import RunListReader
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+def known_things(console: Console) -> list[KnownResource]:
+    """What the open brokers hold, as it was last seen; those of the session that is shown come first."""
+    desks = sorted(console.bench.desks.values(), key=lambda desk: desk.target != console.target)
+    return [known for desk in desks for known in _of(desk)]
+
+
+def _of(desk: BrokerSession) -> list[KnownResource]:
+    seen, session = desk.seen, desk.session
+    if seen is None or session is None:
+        return []
+    own_groups = desk.kind is not BrokerKind.RABBITMQ  # there they are the consumers of a queue, under its name
+    hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
+    refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups if own_groups]
+    return [KnownResource(desk.target, desk.kind, ref, hosts) for ref in refs]
+
+
+def things(console: Console) -> list[MenuItem]:
+    """What the open brokers hold."""
+    return [thing(console, FoundResource(known)) for known in known_things(console)]
+
+
+def thing(console: Console, spot: FoundResource) -> MenuItem:
+    """One thing on a broker."""
+    known = spot.known
+    return MenuItem(
+        id=f"{known.target}/{known.broker}/{known.ref}",
+        title=known.ref.name,
+        help=f"{known.broker}, {known.target}",
+        do=partial(go_to, console, spot),
+        sort=str(known.ref.kind),
+    )
+
+
+def places(console: Console) -> list[MenuItem]:
+    """Places that have no key."""
+    return [MenuItem("notes", "notes", "what was said in toasts", lambda: console.show(place("notes")()), sort="place")]
+
+
+def sessions(console: Console) -> list[MenuItem]:
+    """The profiles; a file with a mistake offers none."""
+    try:
+        profiles = console.bench.profiles()
+    except MqtuiError:
+        return []
+    return [
+        MenuItem(
+            id=f"profile {profile.name}",
+            title=profile.name,
+            help=", ".join(profile.brokers),
+            do=partial(open_session, console, profile.name),
+            sort="profile",
+        )
+        for profile in profiles
+    ]
+
+
+def themes(console: Console) -> list[MenuItem]:
+    """The themes; they are put on at once."""
+    return [
+        MenuItem(
+            id=f"theme {theme.name}",
+            title=f"theme: {theme.name}",
+            help=theme.title + (", worn now" if theme.name == console.theme else ""),
+            do=partial(console.habits.wear, theme.name),
+            sort="theme",
+        )
+        for theme in console.themes.known.values()
+    ]
+
+
+def runs(console: Console) -> list[MenuItem]:
+    """The runs of this machine; it may block.
+
+    Raises:
+        StorageFailed: the journal can't be read.
+    """
+    return [_run(console, line) for line in RunListReader().lines()]
+
+
+def _run(console: Console, line: RunRow) -> MenuItem:
+    return MenuItem(
+        id=f"run {line.id}",
+        title=f"run {line.short}",
+        help=f"{line.verb} of {line.source}, {line.state}, {when(line.started)}",
+        do=partial(open_run, console, line.id),
+        key=BY_ID["nav.view_5"].keys[0] if line.interrupted else "",
+        sort="run",
+    )

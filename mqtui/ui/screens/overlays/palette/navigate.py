@@ -1,0 +1,119 @@
+"""Going to what was named: a thing on a broker and a position in it, a session, a run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import Offset, Position
+from mqtui.domain.resource import BrokerKind, Kind
+from mqtui.domain.span import At, Bound, Edge, Since
+from mqtui.state.runs import Runs
+from mqtui.ui.navigation.global_actions import place
+from mqtui.ui.navigation.goto import FoundResource, KnownResource
+from mqtui.ui.navigation.navigator import loaded
+from mqtui.ui.screens.runs.letters import RunLettersScreen
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def go_to(console: Console, spot: FoundResource) -> None:
+    """Show a thing: its letters by cause where it holds dead ones, its messages from a position where one is named.
+
+    Raises:
+        BadInput: there is no such position in it.
+    """
+    known = spot.known
+    desk = console.go.desk(known.target, known.broker)
+    if desk is None:
+        return
+    start = None if spot.at is None else _start(desk, known, spot.at)
+    console.target = known.target
+    if known.ref.kind is Kind.GROUP:
+        await _group(console, known)
+    elif start is None:
+        await console.go.destination(known.broker, known.ref, letters=True, target=known.target)
+    else:
+        await loaded("messages.messages", "open_messages")(console, desk, known.ref, start)
+
+
+async def _group(console: Console, known: KnownResource) -> None:
+    groups = place("nav.view_2")()
+    await console.show(groups)
+    groups.table.go_to((known.broker, known.ref))
+
+
+def _start(desk: BrokerSession, known: KnownResource, at: Bound) -> Position | Edge | Since | None:
+    """Where reading starts; None is the newest.
+
+    Raises:
+        BadInput: a position of another kind of destination, or no partition where there are several.
+    """
+    name = known.ref.name
+    if known.ref.kind is Kind.QUEUE:
+        raise BadInput(f"{name} is a queue: it has no positions", "", "Leave out what follows the @.")
+    match at:
+        case Edge.NEWEST:
+            return None
+        case At(Offset(partition, offset)):
+            if known.broker is BrokerKind.REDIS:
+                raise BadInput(f"{name} has ids, not offsets", "", f"Write {name}@1795475111678-0.")
+            if partition < 0 and known.broker is BrokerKind.KAFKA:
+                row = next((row for row in desk.seen.destinations if row.ref == known.ref), None) if desk.seen else None
+                if row is None or row.partitions != 1:
+                    raise BadInput(f"{name} has several partitions", "", f"Write {name}@4/{offset}.")
+                return Offset(0, offset)
+            return Offset(partition, offset)
+        case At(position):
+            if known.broker is not BrokerKind.REDIS:
+                raise BadInput(f"{name} has offsets, not ids", "", f"Write {name}@4/118203.")
+            return position
+        case Edge() | Since():
+            return at
+
+
+async def open_session(console: Console, target: str) -> None:
+    """The session of a profile or a URL; what is open already stays so.
+
+    Raises:
+        BadInput, NotFound: there is no such profile, or that is no URL.
+    """
+    await console.enter_target(target)
+
+
+async def open_run(console: Console, prefix: str) -> None:
+    """The letters of a run.
+
+    Raises:
+        BadInput, NotFound: no run begins so, or several do.
+    """
+    await console.show(RunLettersScreen(await asyncio.to_thread(_id_of, prefix)))
+
+
+def _id_of(prefix: str) -> str:
+    with Runs() as opened:
+        return opened.find(prefix).id
+
+
+async def opened_one_by_one(console: Console, target: str) -> AsyncGenerator[BrokerSession]:
+    """Open a session, and give each of its brokers once it was looked at, the quickest first.
+
+    Raises:
+        BadInput, NotFound: there is no such profile.
+    """
+    await console.enter_target(target)
+    for looked in asyncio.as_completed([_looked(desk) for desk in console.bench.of(console.target)]):
+        desk = await looked
+        if desk.session is not None:
+            yield desk
+
+
+async def _looked(desk: BrokerSession) -> BrokerSession:
+    await desk.settled.wait()
+    if desk.watch is not None:
+        await desk.watch.looked.wait()
+    return desk

@@ -1,0 +1,127 @@
+"""The palette: every action of this place, what open brokers hold, profiles, runs, themes. One field, one list."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui.render.overlays.menu_items import MenuItem, PaletteRenderer
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.overlays.menu_items import MOVES, offers
+from mqtui.ui.screens.overlays.palette.items import places, runs, sessions, themes, things
+from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.popup import Popup
+from mqtui.ui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+MANY = 2_000
+"""Offers from which they are looked through beside the loop."""
+
+
+async def open_palette(console: Console) -> None:
+    """The palette of the place that is shown."""
+    if console.place is not None:
+        await console.push_screen(PalettePopup(console.place))
+
+
+class PalettePopup(Popup):
+    """What is typed finds; `enter` does what is under the cursor."""
+
+    DEFAULT_CSS = """
+    PalettePopup { align: center top; }
+    PalettePopup > #float { width: 100; max-width: 100%; height: 80%; margin: 1 0 0 0; }
+    PalettePopup Input { height: 1; border: none; padding: 0 1; background: $raised; }
+    PalettePopup Input:focus { border: none; }
+    """
+
+    def __init__(self, place: ConsoleScreen, only: Sequence[MenuItem] = ()) -> None:
+        """With `only` it offers these and nothing else."""
+        super().__init__(place)
+        self.only = only
+        self.offered: list[MenuItem] = []
+        self._found_for = ""
+        """What the list shows the finds of."""
+
+    def inside(self) -> Iterable[Widget]:
+        """The field and the list."""
+        yield Input(placeholder="an action, a destination, a profile, a run, theme: …", select_on_focus=False)
+        yield RowTable[MenuItem](PaletteRenderer(), parted=False)
+
+    def name_shown(self) -> str:
+        """What it is."""
+        return "which one" if self.only else "palette"
+
+    def on_mount(self) -> None:
+        """What is at hand now, then what the journal and the brokers hold."""
+        self.offered = list(self.only) or [
+            *(offer for offer in offers(self.place) if offer.id not in MOVES),
+            *places(self.console),
+            *sessions(self.console),
+            *themes(self.console),
+        ]
+        self.query_one(Input).focus()
+        if not self.only:
+            self.run_worker(self._gather(), group="gather", exit_on_error=False)
+
+    async def _gather(self) -> None:
+        console = self.console
+        try:
+            known = await asyncio.to_thread(runs, console)
+        except MqtuiError as error:
+            self.tell(f"✗ {error.title}")
+            known = []
+        named = await asyncio.to_thread(things, console)
+        self.offered += [*named, *known]
+        if self.is_attached:
+            await self._find()
+
+    def show_offers(self) -> None:
+        """What fits, as far as it can be told at once."""
+        self.table.show(self.offered)
+
+    async def _find(self) -> None:
+        query, offered = self.query_one(Input).value, self.offered
+        if len(offered) < MANY:
+            found = ranked(query, offered, _words)
+        else:
+            found = await asyncio.to_thread(ranked, query, offered, _words)
+        if self.is_attached and query == self.query_one(Input).value:
+            self._found_for = query
+            self.table.show(found)
+            self.table.move_to(0)
+            if not found:
+                self.tell(f"nothing is called {query}")
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        self.run_worker(self._find(), exclusive=True, group="find", exit_on_error=False)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.run_worker(self._find_and_choose(), exclusive=True, group="find", exit_on_error=False)
+
+    async def _find_and_choose(self) -> None:
+        if self.query_one(Input).value != self._found_for:
+            await self._find()
+        self.choose(self.table.current)
+
+    async def perform(self, action_id: str) -> None:
+        """Keys that are no text move in the list; ctrl+p again leaves."""
+        if action_id == "app.palette":
+            self.leave()
+        else:
+            await super().perform(action_id)
+
+
+def _words(offer: MenuItem) -> str:
+    return f"{offer.title} {offer.sort} {offer.help}"

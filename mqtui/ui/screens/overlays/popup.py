@@ -1,0 +1,149 @@
+"""What floats over a place: a box with lists. It answers actions by id as a place does, and leaves by esc."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widget import Widget
+from textual.widgets import Static
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui import keymap
+from mqtui.ui.render.overlays.menu_items import MenuItem
+from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.widgets.row_table import RowTable
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+class Popup(ModalScreen[None]):
+    """A box over `place`. Subclasses give `inside` and `name_shown`; what is opened is done in the place."""
+
+    DEFAULT_CSS = """
+    Popup { background: transparent; align: center middle; }
+    Popup > #float { background: $surface; border: solid $accent; border-title-color: $accent;
+                     border-subtitle-color: $muted; width: 90%; height: 80%; }
+    Popup.-ascii > #float { border: ascii $accent; }
+    Popup #told { height: 1; width: 1fr; padding: 0 1; color: $muted; background: $raised; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(binding.key, f"app.{binding.action}", show=False, id=binding.id)
+        for binding in keymap.default().bindings()
+    ]
+    own: ClassVar[tuple[str, ...]] = ("nav.next_pane", "nav.previous_pane")
+    """Ids of actions it answers itself, beside those of lists."""
+
+    def __init__(self, place: ConsoleScreen) -> None:
+        super().__init__()
+        self.place = place
+
+    @property
+    def console(self) -> Console:
+        """The app."""
+        return cast("Console", self.app)
+
+    def inside(self) -> Iterable[Widget]:
+        """What is in the box."""
+        return ()
+
+    def name_shown(self) -> str:
+        """What stands on the box."""
+        return ""
+
+    def keys_shown(self) -> str:
+        """What stands below the box."""
+        return "enter does it · esc back"
+
+    def compose(self) -> ComposeResult:
+        """The box, with a line that says more about the row under the cursor."""
+        with Vertical(id="float"):
+            yield from self.inside()
+            yield Static("", id="told", markup=False)
+
+    def on_mount(self) -> None:
+        """Title, signs, the first list has the focus."""
+        glyphs = self.console.glyphs
+        self.set_class(glyphs.ascii_only, "-ascii")
+        box = self.query_one("#float", Vertical)
+        box.border_title = Content(glyphs(self.name_shown()))
+        box.border_subtitle = Content(glyphs(self.keys_shown()))
+        for table in self.query(RowTable):
+            table.glyphs = glyphs
+        self.show_offers()
+
+    def show_offers(self) -> None:
+        """Fill the lists."""
+
+    def tell(self, text: str) -> None:
+        """Say something in the box's own line."""
+        self.query_one("#told", Static).update(self.console.glyphs(text), layout=False)
+
+    @property
+    def table(self) -> RowTable[MenuItem]:
+        """The list with the focus, else the first."""
+        focused = self.focused
+        return focused if isinstance(focused, RowTable) else self.query(RowTable).first()
+
+    # -- what it does
+
+    async def perform(self, action_id: str) -> None:
+        """Move in the lists, do what is under the cursor, leave; any other action is done in the place below."""
+        if action_id == "nav.open":
+            self.choose(self.table.current)
+        elif action_id == "nav.next_pane":
+            self.focus_next(RowTable)
+        elif action_id == "nav.previous_pane":
+            self.focus_previous(RowTable)
+        elif action_id == "nav.back":
+            self.leave()
+        elif not self.table.perform(action_id):
+            self.leave()
+            self.console.call_later(self.place.perform, action_id)
+
+    def choose(self, offer: MenuItem | None) -> None:
+        """Leave, and do it in the place; a dim one says why it can't be done."""
+        if offer is None:
+            return
+        if offer.reason:
+            self.tell(f"{offer.title}: {offer.reason}")
+            return
+        self.leave()
+        self.console.call_later(self._do, offer)
+
+    async def _do(self, offer: MenuItem) -> None:
+        try:
+            outcome = offer.do()
+            if outcome is not None and hasattr(outcome, "__await__"):
+                await outcome
+        except MqtuiError as error:
+            self.place.say(error)
+
+    def leave(self) -> None:
+        """Away with it."""
+        if self.is_current:
+            self.dismiss()
+
+    @on(RowTable.Opened)
+    def _opened(self, event: RowTable.Opened) -> None:
+        event.stop()
+        self.choose(event.item)
+
+    @on(RowTable.Highlighted)
+    def _highlighted(self, event: RowTable.Highlighted) -> None:
+        event.stop()
+        if event.table is self.table:
+            self.tell(self.sentence(event.item))
+
+    def sentence(self, offer: Any) -> str:
+        """What stands in the box's line about a row."""
+        if offer is None:
+            return ""
+        return f"{offer.key or offer.sort} {offer.title}: {offer.reason or offer.help}"

@@ -1,0 +1,1 @@
+"""A redrive from its plan to its report: review, options, consent, run, put back."""

@@ -1,0 +1,150 @@
+"""A plan of one step, reviewed and then done: reassign, acknowledge, put back, publish."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.plan import Plan, StepResult
+from mqtui.domain.policy import Consent, check
+from mqtui.ui.actions import Action
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.redrive.review import toned
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.text_view import TextView
+
+NOTHING_YET = "nothing has happened yet"
+
+
+class ConfirmPlanScreen(ConsoleScreen):
+    """The plan; enter does it, esc leaves and nothing happened."""
+
+    screen_name = "Step"
+
+    hinted = ("nav.open", "nav.back", "thing.copy")
+
+    def __init__(
+        self,
+        desk: BrokerSession,
+        plan: Plan,
+        shown: Sequence[str],
+        work: Callable[[Consent], Awaitable[StepResult]] | None = None,
+        *,
+        after: Callable[[], object],
+        typed: str = "",
+    ) -> None:
+        """`typed` is the thing's own name where it has to be typed on every profile."""
+        super().__init__()
+        self.desk = desk
+        self.plan = plan
+        self.shown = list(shown)
+        self.typed = typed
+        self.result: StepResult | None = None
+        self._work = work
+        self._after = after
+
+    def body(self) -> Iterable[Widget]:
+        """The plan."""
+        self.paper = TextView()
+        self.pane = Pane(self.paper, name=f"{self.plan.profile}: {self.plan.verb} {self.plan.count}")
+        yield Vertical(self.pane)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The verb."""
+        return (str(self.plan.verb), "plan")
+
+    def on_mount(self) -> None:
+        """Show the plan."""
+        self.paper.glyphs = self.console.glyphs
+        self.paper.focus()
+        self.hold_keys()
+        self.draw()
+
+    def draw(self) -> None:
+        """The plan, then what was done."""
+        text: list[StyledLine] = [toned(line) for line in self.shown]
+        if self.result is None:
+            text += [
+                [],
+                [
+                    (f"[ {self.plan.verb} {self.plan.count} ]", "warn"),
+                    ("  enter   esc back, nothing happened", "muted"),
+                ],
+            ]
+            refusal = self.refusal()
+            enter = f"enter does it · {NOTHING_YET}"
+            self.line.tell(refusal or enter, "danger" if refusal else "text")
+        else:
+            done, asked = self.result.done, self.result.asked
+            text += [[], [(f"✓ {done:,} of {asked:,} done", "ok" if done == asked else "warn")]]
+            text += [[(f"▲ {note}", "warn")] for note in self.result.notes]
+            self.line.tell("done; esc goes back", "ok")
+        self.paper.write(text)
+        self.draw_hints()
+
+    def refusal(self) -> str:
+        """Why it can't be done at all."""
+        if self.desk.session is None:
+            return "the broker is not open"
+        policy = self.desk.session.policy
+        try:
+            check(policy, self.plan, Consent(yes=True, typed=policy.profile))
+        except NeedsConsent:
+            return ""
+        except MqtuiError as error:
+            return f"{error.title}: {error.detail}"
+        return ""
+
+    def obstacle(self, action: Action) -> str | None:
+        """Once is enough."""
+        if action.id == "nav.open":
+            return "it is done" if self.result is not None else self.refusal() or None
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """Enter does it."""
+        return f"{self.plan.verb} {self.plan.count}" if action.id == "nav.open" else super().title_of(action)
+
+    @does("nav.open")
+    def go(self) -> None:
+        """Ask for the name where one has to be typed, then do it."""
+        self.run_worker(self._go(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _go(self) -> None:
+        consent = await self.agreed() if self.result is None and self._work is not None else None
+        if consent is None or self._work is None:
+            return
+        try:
+            self.result = await self._work(consent)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        if self.is_attached:
+            self.draw()
+        self._after()
+
+    async def agreed(self) -> Consent | None:
+        """The consent, with the name typed where one has to be; None where it was not given."""
+        session = self.desk.session
+        if session is None:
+            return None
+        policy = session.policy
+        wanted = self.typed or (policy.profile if policy.protected else "")
+        if wanted:
+            entered = await self.line.ask(f"type {wanted} to go on", pastes=False, beside="esc back, nothing happened")
+            if entered is None or entered.strip() != wanted:
+                self.line.tell(
+                    "nothing happened" if entered is None else f"that was not {wanted}: nothing happened", "warn"
+                )
+                return None
+        return Consent(yes=True, typed=policy.profile)
+
+    @does("thing.copy")
+    def copy_plan(self) -> None:
+        """The plan's lines."""
+        self.console.copy("\n".join(self.shown), "the plan")

@@ -1,0 +1,28 @@
+"""Consent to a plan: on a protected profile its name is typed."""
+
+from __future__ import annotations
+
+from mqtui.domain.policy import Consent, Policy
+from mqtui.ui.widgets.prompt_line import PromptLine
+
+NOTHING = "esc back, nothing happened"
+
+
+async def agreed(
+    line: PromptLine, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
+) -> Consent | None:
+    """Ask on the line; None where it was left or another name was typed.
+
+    `thing` is a name that is typed whatever the profile is: what is taken out. `allowed` are risks let through.
+    """
+    wanted = thing or (policy.profile if policy.protected else "")
+    if not wanted:
+        return Consent(yes=True, allowed=allowed)
+    entered = await line.ask(f"type {wanted} to {what}", pastes=False, beside=NOTHING)
+    if entered is None:
+        line.tell("nothing happened", "text")
+        return None
+    if entered.strip() != wanted:
+        line.tell(f"that was not {wanted}: nothing happened", "warn")
+        return None
+    return Consent(yes=True, typed=policy.profile, allowed=allowed)

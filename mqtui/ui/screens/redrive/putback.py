@@ -1,0 +1,175 @@
+"""The plan of a put back, word for word as on the command line, and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.figure import counted
+from mqtui.domain.plan import Severity
+from mqtui.domain.policy import Consent, check
+from mqtui.services.plan_lines import lines
+from mqtui.services.redrive import putback
+from mqtui.services.redrive.keeping import opened_journal
+from mqtui.services.redrive.putback import PutBack
+from mqtui.services.session import Session
+from mqtui.ui.actions import Action
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.copy import copied
+from mqtui.ui.screens.redrive.consent import agreed
+from mqtui.ui.screens.redrive.review import toned
+from mqtui.ui.session.putback_task import PutBackTask
+from mqtui.ui.session.run_sessions import ready
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.text_view import TextView
+
+
+class PutBackScreen(ConsoleScreen):
+    """Letters of a run return to where they were, as far as that can be."""
+
+    screen_name = "PutBack"
+
+    hinted = ("nav.open", "thing.copy", "nav.back")
+
+    def __init__(self, desk: BrokerSession, run: str) -> None:
+        super().__init__()
+        self.desk = desk
+        self.of = run
+        self.back: PutBack | None = None
+        self.flight: PutBackTask | None = None
+
+    def body(self) -> Iterable[Widget]:
+        """The plan and what starts it."""
+        self.paper = TextView()
+        self.pane = Pane(self.paper, name="Put back")
+        yield Vertical(self.pane)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The runs, which, and the verb."""
+        return ("Runs", f"run {self.of[:4].upper()}", "put back")
+
+    def on_mount(self) -> None:
+        """Make the plan."""
+        self.paper.glyphs = self.console.glyphs
+        self.paper.focus()
+        self.line.tell("making the plan; nothing is changed")
+        self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
+
+    async def _plan(self) -> None:
+        try:
+            session = await ready(self.desk)
+            async with opened_journal() as journal:
+                record = await run_in_thread("journal", partial(journal.find, self.of))
+                back = await putback.plan(session, record, journal)
+        except MqtuiError as error:
+            self.line.tell("nothing happened", "text")
+            self.paper.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
+            return
+        if self.is_attached:
+            self.back = back
+            self.draw_plan()
+            self.draw_hints()
+
+    # -- showing
+
+    def draw_plan(self) -> None:
+        """The plan's lines, and the button."""
+        assert self.back is not None
+        plan = self.back.plan
+        self.pane.title(f"{plan.profile}: put {counted(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
+        button: StyledLine = [
+            ("[ Put back ]", "warn"),
+            ("  enter", "muted"),
+            ("     esc back, nothing happened", "muted"),
+        ]
+        refusal = self.refusal()
+        if refusal:
+            button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
+        self.paper.write([*(toned(line) for line in lines(plan)), [], button])
+        warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
+        told = f"{counted(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
+        self.line.tell(refusal or told, "danger" if refusal else "text")
+        self.hold_keys()
+
+    def refusal(self) -> str:
+        """Why it can't be started at all; "" where it can."""
+        if self.back is None or self.desk.session is None:
+            return "the plan is not there yet"
+        policy = self.desk.session.policy
+        try:
+            check(policy, self.back.plan, Consent(yes=True, typed=policy.profile))
+        except NeedsConsent:
+            return ""
+        except MqtuiError as error:
+            return f"{error.title}: {error.detail}"
+        return ""
+
+    def _news(self) -> None:
+        self.call_later(self.draw_outcome)
+
+    def draw_outcome(self) -> None:
+        """How it goes, or how it went."""
+        flight = self.flight
+        if flight is None or self.back is None or not self.is_attached:
+            return
+        told: list[StyledLine] = [*(toned(line) for line in lines(self.back.plan)), []]
+        if flight.trouble is not None:
+            error = flight.trouble
+            told += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
+            self.line.tell("what is not back yet can be put back by another one: U on the run", "danger")
+        elif flight.result is not None:
+            result = flight.result
+            good = result.moved == result.planned
+            words = f"{result.moved:,} of {result.planned:,} are back in {self.back.of.source.name}"
+            told.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
+            told += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
+            told += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
+            self.line.tell(words, "ok" if good else "warn")
+        else:
+            told.append([("putting back …", "live")])
+            self.line.tell("putting back · esc leaves it running", "live")
+        self.paper.write(told)
+        self.draw_hints()
+
+    # -- verbs
+
+    def obstacle(self, action: Action) -> str | None:
+        """Enter needs a plan that may run, and once."""
+        if action.id == "nav.open":
+            return "it was done already" if self.flight is not None else self.refusal() or None
+        return super().obstacle(action)
+
+    def title_of(self, action: Action) -> str:
+        """What enter does."""
+        return "put back" if action.id == "nav.open" else super().title_of(action)
+
+    @does("nav.open")
+    def start(self) -> None:
+        """Ask for the name where the profile is protected, then put back."""
+        self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _start(self) -> None:
+        session, back = self.desk.session, self.back
+        if session is None or back is None or self.flight is not None:
+            return
+        consent = await agreed(self.line, session.policy, "put them back")
+        if consent is not None:
+            self._fly(session, back, consent)
+
+    def _fly(self, session: Session, back: PutBack, consent: Consent) -> None:
+        flight = self.flight = PutBackTask(session, back, consent, self._news)
+        self.console.go.take_off(flight)
+        self.draw_outcome()
+
+    @does("thing.copy")
+    def copy(self) -> None:
+        """The plan as a command."""
+        parts = {"c": ("command", f"mqtui runs putback {self.of[:8].upper()}")}
+        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)

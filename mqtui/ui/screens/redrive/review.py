@@ -1,0 +1,286 @@
+"""The review of a plan: word for word what a dry run prints; nothing has happened yet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from typing import ClassVar
+
+import orjson
+from textual.containers import Vertical
+from textual.widget import Widget
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import MqtuiError, NeedsConsent
+from mqtui.domain.figure import counted
+from mqtui.domain.plan import Plan, Severity
+from mqtui.domain.policy import Consent, check
+from mqtui.services.conventions import known
+from mqtui.services.plan_lines import lines
+from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.planning import Planned, make
+from mqtui.services.redrive.saved_plan import to_saved
+from mqtui.services.redrive.terms import allowed, stages
+from mqtui.services.session import Session
+from mqtui.ui.actions import Action
+from mqtui.ui.render.command_line import command_of
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.export import exported
+from mqtui.ui.screens.list_screen import troubled
+from mqtui.ui.screens.redrive.consent import agreed
+from mqtui.ui.screens.redrive.options import RedriveOptionsScreen
+from mqtui.ui.screens.redrive.run import RunScreen
+from mqtui.ui.session.run_sessions import ready, remote_of
+from mqtui.ui.session.run_task import RunTask
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.text_view import TextView
+
+CAREFUL = stages((1, 10), None, None)
+TITLED = re.compile(r"  \S.{9} \S")
+"""A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
+
+
+class PlanReviewScreen(ConsoleScreen):
+    """The plan of a redrive or a discard, and the way to start it."""
+
+    screen_name = "Review"
+
+    hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "thing.edit", "nav.back")
+
+    def __init__(self, desk: BrokerSession, order: Order) -> None:
+        super().__init__()
+        self.desk = desk
+        self.order = order if order.verb is Verb.DISCARD else replace(order, stages=CAREFUL)
+        self.allowed: frozenset[str] = frozenset()
+        """Risks of the plan that are let through, by name."""
+
+        self.planned: Planned | None = None
+        self.remote: Session | None = None
+        """The other broker that letters go to."""
+
+    def body(self) -> Iterable[Widget]:
+        """The plan and what starts it."""
+        self.paper = TextView()
+        self.pane = Pane(self.paper, name="Plan")
+        yield Vertical(self.pane)
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Where the letters lie, and the verb."""
+        return ("Dead letters", self.order.source.name, str(self.order.verb))
+
+    def on_mount(self) -> None:
+        """Make the plan."""
+        self.paper.glyphs = self.console.glyphs
+        self.paper.focus()
+        self.line.tell("making the plan; nothing is changed")
+        self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
+
+    async def _plan(self) -> None:
+        try:
+            session = await ready(self.desk)
+            remote = await remote_of(self.console.bench, self.order)
+            planned = await make(session, self.order, known(session.profile).conventions, remote)
+        except MqtuiError as error:
+            self.say(error)
+            self.paper.write([*([line] for line in troubled(error)), [], *self._ways_on()])
+            return
+        if not self.is_attached:
+            return
+        self.planned, self.remote = planned, remote
+        self.draw_plan()
+        self.draw_hints()
+
+    @property
+    def whole(self) -> bool:
+        """Whether it starts with all letters."""
+        return not self.order.stages.first
+
+    def titled(self) -> tuple[str, str]:
+        """What the plan does to how many, and which plan it is."""
+        assert self.planned is not None
+        plan = self.planned.plan
+        facts = f"plan {plan.id[:4].upper()}{promised(plan)}"
+        return f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts
+
+    def draw_plan(self) -> None:
+        """The plan's lines, those of another broker first, and the buttons."""
+        assert self.planned is not None
+        self.pane.title(*self.titled())
+        delivery = self.planned.delivery if self.remote is not None else None
+        told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in lines(plan)]
+        self.paper.write([*told, [], *self._ways_on()])
+        refusal = self.refusal()
+        self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
+        self.hold_keys()
+
+    def _ways_on(self) -> list[StyledLine]:
+        if self.refusal():
+            said = [("nothing can be started like this: ", "danger"), ("E changes the terms, esc goes back", "muted")]
+            return [said]
+        if self.order.verb is Verb.DISCARD:
+            return [[("[ Discard all ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
+        first = self.order.stages.first
+        start, other = ("all at once", "one letter") if not first else (f"{first[0]:,}", "all at once")
+        return [
+            [("it asks after the first; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
+            [(f"[ Start with {start} ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")],
+        ]
+
+    def refusal(self) -> str:
+        """Why the plan can't be started at all; "" where it can."""
+        if self.planned is None or self.desk.session is None:
+            return "the plan is not there yet"
+        return "there is nothing to do" if self.planned.plan.count.number == 0 else self.forbidden()
+
+    @property
+    def let_through(self) -> frozenset[str]:
+        """The risks that are let through by name, those that terms stand for among them."""
+        return allowed(self.order, self.allowed)
+
+    def forbidden(self) -> str:
+        """Why profiles or risks forbid the plan; "" where they do not."""
+        assert self.planned is not None
+        for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.delivery)):
+            if session is None or plan is None:
+                continue
+            try:
+                check(session.policy, plan, Consent(yes=True, typed=session.policy.profile, allowed=self.let_through))
+            except NeedsConsent:
+                continue
+            except MqtuiError as error:
+                return f"{error.title}: {error.detail}{_by_terms(plan, self.let_through)}"
+        return ""
+
+    def sentence(self) -> str:
+        """What enter does."""
+        assert self.planned is not None
+        warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
+        warnings = f"{counted(warned, 'warning')} · " if warned else ""
+        return f"{warnings}enter {self.start_words()} · nothing has happened yet"
+
+    def start_words(self) -> str:
+        """What enter does, in two or three words."""
+        if self.order.verb is Verb.DISCARD:
+            return "discards all"
+        return "starts with all" if self.whole else f"starts with {self.order.stages.first[0]:,}"
+
+    def title_of(self, action: Action) -> str:
+        """Enter starts, ctrl+r starts another way."""
+        match action.id:
+            case "nav.open":
+                return self.start_words()
+            case "form.review":
+                return "one first" if self.whole else "all at once"
+        return "terms" if action.id == "thing.edit" else super().title_of(action)
+
+    def hints(self) -> tuple[str, ...]:
+        """A discard has one stage: there is no other way to start it."""
+        shown = super().hints()
+        return tuple(each for each in shown if each != "form.review") if self.order.verb is Verb.DISCARD else shown
+
+    def obstacle(self, action: Action) -> str | None:
+        """Enter needs a plan that may run."""
+        if action.id == "nav.open":
+            return self.refusal() or None
+        return super().obstacle(action)
+
+    @does("form.review")
+    def other_way(self) -> None:
+        """Start with one letter, or with all."""
+        if self.order.verb is Verb.DISCARD:
+            self.line.why_not("a discard is done at once")
+            return
+        other = replace(self.order.stages, first=CAREFUL.first if self.whole else ())
+        self.take(replace(self.order, stages=other), self.allowed)
+
+    @does("thing.edit")
+    async def terms(self) -> None:
+        """Where to, which letters, in what stages, and which risks are let through."""
+        await self.console.show(RedriveOptionsScreen(self.desk, self.order, self.allowed, self.take))
+
+    def take(self, order: Order, allowed: frozenset[str]) -> None:
+        """Make the plan anew on these terms."""
+        self.order, self.allowed, self.planned = order, allowed, None
+        self.paper.write([[("making the plan anew …", "muted")]])
+        self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
+
+    @does("nav.open")
+    def start(self) -> None:
+        """Ask for the name where the profile is protected, then start."""
+        self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
+
+    async def _start(self) -> None:
+        session, planned = self.desk.session, self.planned
+        if session is None or planned is None:
+            return
+        what, thing = self.asked()
+        consent = await agreed(self.line, session.policy, what, thing, self.let_through)
+        if consent is None:
+            return
+        there = None
+        if self.remote is not None and planned.delivery is not None:
+            there = await agreed(self.line, self.remote.policy, "publish there", allowed=self.let_through)
+            if there is None:
+                return
+        self.console.go.launch(RunScreen(self.desk, self.flight(session, planned, consent, there)))
+
+    def asked(self) -> tuple[str, str]:
+        """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
+        return ("discard", self.order.source.name) if self.order.verb is Verb.DISCARD else ("start", "")
+
+    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> RunTask:
+        """The run of the plan; `there` is the consent to what is done on the other broker."""
+        return RunTask(session, planned, consent, remote=self.remote, remote_consent=there)
+
+    @does("thing.copy")
+    def copy_command(self) -> None:
+        """The plan as a command."""
+        self.console.copy(self.command(), "the command")
+
+    @does("thing.export")
+    def save(self) -> None:
+        """Save the plan: `--plan FILE` of the command line goes on only if it is still the same."""
+        if self.planned is None:
+            self.line.why_not("the plan is not there yet")
+            return
+        self.run_worker(self._save(self.planned), exclusive=True, group="line", exit_on_error=False)
+
+    async def _save(self, planned: Planned) -> None:
+        try:
+            session = await ready(self.desk)
+            saved = await to_saved(session, planned, self.remote, self.let_through)
+        except MqtuiError as error:
+            self.say(error)
+            return
+        await exported(self, f"plan-{planned.plan.id[:4]}", "plan", [saved], orjson.dumps)
+
+    def command(self) -> str:
+        """The equivalent command line."""
+        return command_of(self.order, self.desk.address, self.allowed)
+
+
+def promised(plan: Plan) -> str:
+    """How strong its guarantee is, to stand behind something else."""
+    return f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
+
+
+def _by_terms(plan: Plan, risks: Collection[str]) -> str:
+    """Which risk can be let through by the terms."""
+    refused = (risk for risk in plan.risks if risk.severity is Severity.REFUSE and risk.name not in risks)
+    first = next(refused, None)
+    return "" if first is None or first.final else f" · E, and let {first.name} through"
+
+
+def toned(line: str) -> StyledLine:
+    """A line of the plan with the tone of its sign."""
+    bare = line.lstrip()
+    if bare.startswith("✗"):
+        return [(line, "danger")]
+    if bare.startswith("▲"):
+        return [(line, "warn")]
+    if TITLED.match(line):
+        return [(line[:13], "muted"), (line[13:], "")]
+    return [(line, "")]

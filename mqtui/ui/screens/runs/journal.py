@@ -1,0 +1,96 @@
+"""The journal of this machine, read for the console. Everything here may block: call it in a thread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
+from mqtui.services import runs
+from mqtui.state import bundles
+from mqtui.state.runs import Done, RunRecord, Runs
+from mqtui.ui.render.runs.runs import RunRow, stopped
+
+LISTED = 200
+MOST = 20_000
+"""Letters of a run that are listed."""
+
+
+class RunListReader:
+    """Reads the list again and again; runs that have ended are read once."""
+
+    def __init__(self) -> None:
+        self._ended: dict[tuple[str, int | None], RunRow] = {}
+
+    def lines(self) -> list[RunRow]:
+        """All runs, the newest first."""
+        with Runs() as opened:
+            return [self._line(opened, record) for record in opened.list(limit=LISTED)]
+
+    def _line(self, opened: Runs, record: RunRecord) -> RunRow:
+        known = self._ended.get((record.id, record.ended))
+        if known is not None:
+            return replace(known, short=opened.short(record.id))
+        line = line_of(opened, record)
+        if record.state != "running":
+            self._ended[record.id, record.ended] = line
+        return line
+
+
+def line_of(opened: Runs, record: RunRecord) -> RunRow:
+    """One run as a line."""
+    told = runs.row(opened, record)
+    outcomes, planned, in_hand = told["outcomes"], told["planned"], told["in_hand"]
+    finished = sum(number for name, number in outcomes.items() if name != Outcome.LEFT)
+    left = outcomes.get(Outcome.LEFT)
+    if left is None:
+        left = 0 if record.result is not None else None if planned is None else max(0, planned - finished - in_hand)
+    return RunRow(
+        id=record.id,
+        short=told["short"],
+        verb=record.verb,
+        profile=record.profile,
+        target=record.target,
+        source=record.source.name,
+        broker=record.broker,
+        state=told["state"],
+        operator=record.operator,
+        host=record.host,
+        started=record.started,
+        planned=planned,
+        moved=outcomes.get(Outcome.MOVED, 0),
+        left=left,
+        refused=outcomes.get(Outcome.REFUSED, 0),
+        unknown=outcomes.get(Outcome.UNKNOWN, 0),
+        in_hand=in_hand,
+        report=runs.report(opened, record),
+        safe=record.broker is BrokerKind.KAFKA or not in_hand or bundles.exists(record.id),
+    )
+
+
+def letters_of(run: str) -> tuple[RunRow, list[Done]]:
+    """A run and what became of its letters, at most `MOST`; those in hand when it ended are unknown.
+
+    Raises:
+        BadInput, NotFound: there is no such run, or there are several.
+    """
+    with Runs() as opened:
+        record = opened.find(run)
+        told: list[Done] = [
+            (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended") for mark in opened.open_marks(record.id)
+        ][:MOST]
+        for done in opened.outcomes(record.id):
+            if len(told) >= MOST:
+                break
+            told.append(done)
+        return line_of(opened, record), told
+
+
+def greeting() -> str:
+    """What is said first after a crash; "" where no run of this host waits to be resumed."""
+    with Runs() as opened:
+        waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).waits]
+    if not waiting:
+        return ""
+    more = f" · and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+    return f"{stopped(waiting[-1])}: 5 then enter resumes{more}"

@@ -1,0 +1,129 @@
+"""The letters of one run, and what became of each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from textual.widget import Widget
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.state.runs import Done
+from mqtui.ui.actions import Action
+from mqtui.ui.render.runs.letters import RunLetterRenderer, letter_sentence
+from mqtui.ui.render.runs.runs import RunRow, no_resume, no_return
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.redrive.putback import PutBackScreen
+from mqtui.ui.screens.runs.journal import MOST, letters_of
+from mqtui.ui.screens.runs.resume import open_resume
+from mqtui.ui.session.run_sessions import desk_of
+from mqtui.ui.widgets.pane import Pane
+from mqtui.ui.widgets.row_table import RowTable
+
+
+class RunLettersScreen(ListScreen[Done]):
+    """The letters of a run, those that did not move first."""
+
+    screen_name = "RunLetters"
+
+    hinted = ("list.filter", "list.next", "list.order", "read.again", "thing.copy", "form.review", "run.restore")
+    empty = "nothing was written down of its letters"
+
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self.run = run
+        self.known: RunRow | None = None
+        self.letters: list[Done] = []
+
+    def body(self) -> Iterable[Widget]:
+        """One list."""
+        self.table: RowTable[Done] = RowTable(RunLetterRenderer())
+        self.pane = Pane(self.table, name=f"Run {self.run[:4].upper()}")
+        yield self.pane
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The runs, and which."""
+        return ("Runs", f"run {self.run[:4].upper()}")
+
+    def on_mount(self) -> None:
+        """Read the journal."""
+        self.read_again()
+
+    @does("read.again")
+    def read_again(self) -> None:
+        """Read the journal."""
+        self.run_worker(self._read(), exclusive=True, group="journal", exit_on_error=False)
+
+    async def _read(self) -> None:
+        try:
+            known, letters = await asyncio.to_thread(letters_of, self.run)
+        except MqtuiError as error:
+            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
+            return
+        if self.is_attached:
+            self.known, self.letters, self.run = known, letters, known.id
+            self.pane.title(f"Run {known.short}: {known.verb} of {known.source}", "")
+            self.refresh_figures()
+            self.draw_frame()
+
+    def refresh_figures(self) -> None:
+        """The letters as they were read."""
+        if not self.stands:
+            return
+        if self.known is None:
+            self.line.tell("reading the journal …")
+            return
+        self.table.show(self.letters)
+        self.draw_facts()
+        if not self.letters:
+            self.line.tell(f"{self.empty} · {self.known.report}")
+        elif not self.table.lines.count:
+            self.line.tell(f"nothing matches {self.filtered}: {len(self.letters):,} hidden; esc clears it")
+
+    def facts(self) -> str:
+        """The state, and how many."""
+        state = self.known.state if self.known is not None else ""
+        shown = f"the first {MOST:,}" if len(self.letters) >= MOST else super().facts()
+        return f"{state} · {shown}"
+
+    def sentence(self, item: Done) -> str:
+        """What became of the letter, then the report."""
+        return letter_sentence(item)
+
+    def obstacle(self, action: Action) -> str | None:
+        """U needs a run that moved something, ctrl+r an interrupted one."""
+        reason = super().obstacle(action)
+        if reason is None and self.known is None and action.id in ("run.restore", "form.review", "thing.copy"):
+            return "the journal is being read"
+        if reason is None and action.id == "form.review" and self.known is not None:
+            return no_resume(self.known)
+        if reason is None and action.id == "run.restore" and self.known is not None:
+            return no_return(self.known)
+        return reason
+
+    def title_of(self, action: Action) -> str:
+        """What ctrl+r does here."""
+        return "resume" if action.id == "form.review" else super().title_of(action)
+
+    @does("form.review")
+    async def resume(self) -> None:
+        """The plan of the rest."""
+        if self.known is not None:
+            await open_resume(self.console, self.known.id)
+
+    @does("run.restore")
+    async def restore(self) -> None:
+        """Put the letters back."""
+        if self.known is not None:
+            desk = desk_of(self.console.bench, self.known.target, self.known.broker)
+            await self.console.show(PutBackScreen(desk, self.known.id))
+
+    def copies(self, item: Done) -> dict[str, tuple[str, str]]:
+        """The report, the letter's name, or the command."""
+        assert self.known is not None
+        return {
+            "y": ("report", self.known.report),
+            "p": ("position", item[0]),
+            "c": ("command", f"mqtui runs show {self.known.short}"),
+        }

@@ -1,0 +1,140 @@
+"""The plan of what an interrupted run left, and the way to go on with it under the same id."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
+from mqtui.domain.plan import Risk, Severity
+from mqtui.domain.policy import Consent
+from mqtui.services.conventions import known
+from mqtui.services.redrive import resuming
+from mqtui.services.redrive.keeping import opened_journal
+from mqtui.services.redrive.order import Order, read_recipe
+from mqtui.services.redrive.planning import Planned
+from mqtui.services.redrive.running import Before
+from mqtui.services.session import Session
+from mqtui.state.runs import RunRecord, Runs
+from mqtui.ui.actions import Action
+from mqtui.ui.render.styled_text import StyledLine
+from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.redrive.review import PlanReviewScreen, promised
+from mqtui.ui.session.run_sessions import desk_of, ready, remote_of
+from mqtui.ui.session.run_task import RunTask
+from mqtui.ui.session.sessions import BrokerSession
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def open_resume(console: Console, run: str) -> None:
+    """The review of the rest of a run; its broker is opened where it is closed.
+
+    Raises:
+        Refused, Held: the run can't be resumed; the title says why.
+        NotFound: there is no such run.
+    """
+    record = await asyncio.to_thread(_found, run)
+    resuming.check(record)
+    order = read_recipe(record.plan).order
+    desk = desk_of(console.bench, record.target, record.broker)
+    await console.show(ResumeScreen(desk, record, order))
+
+
+def _found(run: str) -> RunRecord:
+    with Runs() as opened:
+        return opened.find(run)
+
+
+class ResumeScreen(PlanReviewScreen):
+    """The rest of a run: what was done stays done, what is in doubt is settled first."""
+
+    screen_name = "Resume"
+
+    hinted = ("nav.open", "thing.copy", "nav.back")
+
+    def __init__(self, desk: BrokerSession, record: RunRecord, order: Order) -> None:
+        super().__init__(desk, order)
+        self.order = order
+        self.record = record
+        self.before: Before | None = None
+        self.leave = resuming.Leave()
+
+    def crumbs(self) -> tuple[str, ...]:
+        """The runs, which, and the verb."""
+        return ("Runs", f"run {self.record.id[:4].upper()}", "resume")
+
+    async def _plan(self) -> None:
+        try:
+            session = await ready(self.desk)
+            self.remote = await remote_of(self.console.bench, self.order)
+            async with opened_journal() as opened:
+                planned, before = await resuming.plan(
+                    session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
+                )
+        except MqtuiError as error:
+            self.say(error)
+            self.line.tell(f"✗ {error.title}: nothing happened", "danger")
+            return
+        if self.is_attached:
+            self.planned, self.before, self.order = planned, before, planned.order
+            self.draw_plan()
+            self.draw_hints()
+
+    def titled(self) -> tuple[str, str]:
+        """That it is the rest, and of which run."""
+        assert self.planned is not None
+        plan = self.planned.plan
+        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promised(plan)
+
+    def _ways_on(self) -> list[StyledLine]:
+        if self.refusal():
+            return [[("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]]
+        return [[("[ Resume ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
+
+    def refusal(self) -> str:
+        """Why it can't go on; "" where it can. With nothing left it still settles what was in hand."""
+        missing = self.planned is None or self.desk.session is None
+        return "the plan is not there yet" if missing else self.forbidden()
+
+    def obstacle(self, action: Action) -> str | None:
+        """The stages are those of the run."""
+        if action.id == "form.review" or (action.id == "thing.edit" and self.refused_risk() is None):
+            return "a resume goes on with the rest, on the terms it began with"
+        return super().obstacle(action)
+
+    def refused_risk(self) -> Risk | None:
+        """The first risk that stops the plan and can be let through."""
+        risks = self.planned.plan.risks if self.planned is not None else ()
+        refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.let_through)
+        return next((risk for risk in refusing if not risk.final), None)
+
+    @does("thing.edit")
+    async def terms(self) -> None:
+        """Let the risk through that stops the plan, and make the plan anew; nothing starts by it."""
+        risk = self.refused_risk()
+        if risk is None:
+            return
+        self.leave = resuming.Leave(
+            take_over=self.leave.take_over or risk.name == "held", shared=self.leave.shared or risk.name == "consumers"
+        )
+        self.take(self.order, self.allowed | {risk.name})
+
+    def title_of(self, action: Action) -> str:
+        """What enter does."""
+        return "resume" if action.id == "nav.open" else super().title_of(action)
+
+    def asked(self) -> tuple[str, str]:
+        """What a name is typed for."""
+        return "resume", self.order.source.name if self.order.verb is Verb.DISCARD else ""
+
+    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> RunTask:
+        """The rest of the run, with what was known of it before."""
+        return RunTask(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
+
+    def command(self) -> str:
+        """The equivalent command line."""
+        return f"mqtui runs resume {self.record.id[:8].upper()}"

@@ -1,0 +1,31 @@
+"""What is said first after a crash: the run that was interrupted, and how it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui.screens.runs.journal import greeting
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+
+async def greet(console: Console) -> None:
+    """Look into the journal, and say so: on home's line, elsewhere as a toast."""
+    try:
+        text = await asyncio.to_thread(greeting)
+    except MqtuiError as error:
+        if console.place is not None:
+            console.place.say(error)
+        return
+    if not text or not console.is_running:
+        return
+    place = console.place
+    if place is not None and not console.target:
+        await place.filled()
+        console.bench.note(text, "danger")
+        place.call_after_refresh(lambda: place.line.tell(text, "danger") if place.stands else None)
+    else:
+        console.toasts.tell(text, "danger")

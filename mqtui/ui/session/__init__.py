@@ -1,0 +1,1 @@
+"""What the console keeps open between screens: brokers, background runs, notifications, saved UI state."""

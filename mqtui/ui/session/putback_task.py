@@ -1,0 +1,67 @@
+"""A put back under way; it goes on when its place is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import counted
+from mqtui.domain.plan import Result
+from mqtui.domain.policy import Consent
+from mqtui.services.redrive import putback
+from mqtui.services.redrive.keeping import opened_journal
+from mqtui.services.redrive.putback import PutBack
+from mqtui.services.session import Session
+from mqtui.state.mistakes import own_mistake
+
+
+@dataclass(slots=True)
+class PutBackTask:
+    """One put back. It can't be stopped half way: a letter is either where it was, or stays moved."""
+
+    session: Session
+    back: PutBack
+    consent: Consent
+    changed: Callable[[], None] = lambda: None
+    result: Result | None = None
+    trouble: MqtuiError | None = None
+    _task: asyncio.Task[None] | None = None
+
+    @property
+    def id(self) -> str:
+        """The run's id, that of its plan."""
+        return self.back.plan.id
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still under way."""
+        return self._task is not None and not self._task.done()
+
+    def words(self) -> str:
+        """What it does."""
+        return f"put back of {self.back.of.id[:4].upper()}, {counted(len(self.back.names), 'letter')}"
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._fly(), name=f"put back {self.id[:4]}")
+
+    async def _fly(self) -> None:
+        try:
+            async with opened_journal() as journal:
+                self.result = await putback.run(self.session, self.back, journal, self.consent)
+        except MqtuiError as error:
+            self.trouble = error
+        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+            self.trouble = own_mistake(error)
+        finally:
+            self.changed()
+
+    def stop(self) -> None:
+        """It comes to its end by itself."""
+
+    async def over(self) -> None:
+        """Wait for its end."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)

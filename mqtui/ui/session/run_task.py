@@ -1,0 +1,155 @@
+"""Runs that are under way in this console; they go on when their place is left."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import monotonic
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.plan import Result
+from mqtui.domain.policy import Consent
+from mqtui.services.redrive.keeping import opened_journal
+from mqtui.services.redrive.order import Stages
+from mqtui.services.redrive.planning import Planned
+from mqtui.services.redrive.running import Before, Run
+from mqtui.services.redrive.staging import Between
+from mqtui.services.session import Session
+from mqtui.state.mistakes import own_mistake
+from mqtui.state.runs import Runs
+
+RATES = 20
+
+
+@dataclass(slots=True)
+class RunTask:
+    """One run. `between` is set while it waits for a person between two stages."""
+
+    session: Session
+    planned: Planned
+    consent: Consent
+    changed: Callable[[], None] = lambda: None
+    before: Before | None = None
+    remote: Session | None = None
+    remote_consent: Consent | None = None
+    between: Between | None = None
+    result: Result | None = None
+    trouble: MqtuiError | None = None
+    paused: bool = False
+    began: float = field(default_factory=monotonic)
+    rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
+    run: Run | None = None
+    _stopped: bool = False
+    _answer: asyncio.Future[bool] | None = None
+    _task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Take off."""
+        self._task = asyncio.create_task(self._fly(), name=f"run {self.planned.plan.id[:4]}")
+
+    async def _fly(self) -> None:
+        try:
+            async with opened_journal() as journal:
+                self.run = self._made(journal)
+                self.result = await self.run.go(self.consent, self.remote_consent)
+        except MqtuiError as error:
+            self.trouble = error
+        except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
+            self.trouble = own_mistake(error)
+        finally:
+            self.result = self.figures()
+            self.between = None
+            self.changed()
+
+    def _made(self, journal: Runs) -> Run:
+        run = Run(
+            self.session,
+            self.planned,
+            journal,
+            remote=self.remote,
+            before=self.before,
+            gate=self._ask,
+            progress=self._moved,
+        )
+        if self._stopped:
+            run.stop.set()
+        return run
+
+    def _moved(self, _: object) -> None:
+        if self.run is not None:
+            self.rates.append((monotonic(), self.run.ledger.counted))
+        self.changed()
+
+    async def _ask(self, between: Between) -> bool:
+        """Wait for a person after the first stage, and where nothing shows that the letters of a later one have passed;
+        where too many came back, stop by itself.
+        """
+        if between.too_many or (between.stage > 0 and not between.hold):
+            self.between = between if between.too_many else None
+            return not between.too_many
+        self.between = between
+        self._answer = asyncio.get_running_loop().create_future()
+        self.changed()
+        try:
+            return await self._answer
+        finally:
+            self.between = None
+            self._answer = None
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.planned.plan.id
+
+    def words(self) -> str:
+        """What it does and how far it is: `redrive 7F3A of orders.DLQ, 11 of 19`."""
+        told = self.figures()
+        done = "" if told is None else f", {told.planned - told.left:,} of {told.planned:,}"
+        return f"{self.planned.plan.verb} {self.id[:4].upper()} of {self.planned.source.ref.name}{done}"
+
+    @property
+    def stages(self) -> Stages:
+        """First a few, then more."""
+        return self.planned.order.stages
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still under way."""
+        return self._task is not None and not self._task.done()
+
+    @property
+    def waits(self) -> bool:
+        """Whether it waits for a person."""
+        return self._answer is not None and not self._answer.done()
+
+    def answer(self, *, go_on: bool) -> None:
+        """Go on with the next stage, or leave the rest where it is."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(go_on)
+
+    def stop(self) -> None:
+        """Finish the hand and leave the rest."""
+        self._stopped = True
+        if self.run is not None:
+            self.run.stop.set()
+        self.answer(go_on=False)
+
+    def figures(self) -> Result | None:
+        """The figures as of now."""
+        if self.result is not None:
+            return self.result
+        return self.run.result() if self.run is not None else None
+
+    def rate(self) -> float | None:
+        """Letters a second over the last batches."""
+        if len(self.rates) < 2:
+            return None
+        (first, before), (last, now) = self.rates[0], self.rates[-1]
+        return (now - before) / (last - first) if last > first else None
+
+    async def over(self) -> None:
+        """Wait for its end."""
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)

@@ -1,0 +1,252 @@
+"""What the console works on: profiles, open brokers and what is seen of them, active runs, notes.
+
+Places read it and are told by `changed`; it knows no widget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from time import monotonic, time
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.state.mistakes import own_mistake
+
+if TYPE_CHECKING:
+    from mqtui.brokers.port import Connect
+    from mqtui.domain.convention import Conventions
+    from mqtui.profiles.model import Profile
+    from mqtui.services.session import Session
+    from mqtui.services.watch import Seen, Watch
+
+NAMED_FIRST = 2.0
+"""Seconds for which lists wait for the one thing that was asked for."""
+
+
+@dataclass(slots=True)
+class BrokerSession:
+    """One broker of one target. `session` is None until it is open; `trouble` says why it is not."""
+
+    target: str
+    kind: BrokerKind
+    url: str = field(default="", repr=False)
+    """What is opened, where it is not the target itself; it may hold a secret."""
+
+    session: Session | None = None
+    watch: Watch | None = None
+    trouble: MqtuiError | None = None
+    opening: bool = False
+    since: float = field(default_factory=monotonic)
+    """When it was last begun to be opened."""
+
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it is open, or will not be."""
+
+    origins: dict[Ref, Conventions] = field(default_factory=dict)
+    """The conventions as they hold for letters of destinations whose origin the broker was asked for."""
+
+    drafts: dict[Ref, Mapping[str, str]] = field(default_factory=dict)
+    """What was typed into a form for a destination and not sent, by field."""
+
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    _stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def seen(self) -> Seen | None:
+        """The newest figures."""
+        return self.watch.seen if self.watch else None
+
+    async def settle_origin(self, ref: Ref) -> Conventions:
+        """The conventions as they hold for dead letters of a destination: every screen tells the origin by the same.
+
+        Raises:
+            CannotConnect: the broker can't be asked.
+        """
+        from mqtui.services.origins import settle_origin
+
+        if self.session is None:
+            return self.conventions
+        self.origins[ref] = await settle_origin(self.session, ref, self.conventions)
+        return self.origins[ref]
+
+    @property
+    def conventions(self) -> Conventions:
+        """The conventions of this machine, with the names that the profile adds."""
+        from mqtui.services.conventions import known
+
+        return known(None if self.session is None else self.session.profile).conventions
+
+    @property
+    def address(self) -> str:
+        """What a command line calls it, without a secret."""
+        from mqtui.profiles.url import without_secret
+
+        if self.session is not None:
+            return self.session.target
+        return without_secret(self.url) if self.url else self.target
+
+    @property
+    def looked(self) -> bool:
+        """Whether there are figures at all."""
+        return self.seen is not None and bool(self.seen.as_of)
+
+
+class BackgroundTask(Protocol):
+    """A run, or a put back, that goes on while its place is left."""
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still under way."""
+
+    def words(self) -> str:
+        """What it does and how far it is."""
+
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """Finish the hand and leave the rest."""
+
+    async def over(self) -> None:
+        """Wait for its end."""
+
+
+class Notification(NamedTuple):
+    """Something that happened elsewhere: a background run ended, an alarm."""
+
+    time: float
+    text: str
+    tone: str = "text"
+
+
+class SessionRegistry:
+    """Everything that is open in one console."""
+
+    def __init__(
+        self, changed: Callable[[], None], shows_members: Callable[[], bool], adapters: Connect | None = None
+    ) -> None:
+        self.desks: dict[tuple[str, BrokerKind], BrokerSession] = {}
+        self.notes: list[Notification] = []
+        self.flights: list[BackgroundTask] = []
+        """Runs of this console, the newest last."""
+
+        self.named_first = asyncio.Event()
+        """Whether lists may be looked at: not while one thing that was asked for is on its way."""
+
+        self.named_first.set()
+        self._changed = changed
+        self._shows_members = shows_members
+        self._adapters = adapters
+
+    def profiles(self) -> list[Profile]:
+        """The profiles of this machine, read anew.
+
+        Raises:
+            BadInput: the file has a mistake.
+        """
+        from mqtui.profiles.store import Store
+
+        return list(Store().list())
+
+    @property
+    def active(self) -> list[BackgroundTask]:
+        """Runs that are under way."""
+        return [flight for flight in self.flights if flight.active]
+
+    def fly(self, flight: BackgroundTask) -> None:
+        """Take note of a run."""
+        self.flights.append(flight)
+
+    def note(self, text: str, tone: str = "text") -> None:
+        """Keep a note."""
+        self.notes.append(Notification(time(), text, tone))
+        del self.notes[:-200]
+
+    def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[BrokerSession]:
+        """Open brokers of a target side by side; each is usable as soon as it is up. What failed is tried again."""
+        desks = []
+        for kind in kinds:
+            desk = self.desks.get((target, kind))
+            if desk is None:
+                desk = self.desks[target, kind] = BrokerSession(target, kind, url)
+                self._start(desk)
+            else:
+                self.reopen(desk)
+            desks.append(desk)
+        return desks
+
+    def reopen(self, desk: BrokerSession) -> None:
+        """Try again to open what gave up; nothing where it is open, or on the way."""
+        if desk.trouble is None or desk.opening:
+            return
+        desk.trouble, desk.settled = None, asyncio.Event()
+        self._start(desk)
+
+    def _start(self, desk: BrokerSession) -> None:
+        desk.opening, desk.since = True, monotonic()
+        desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {desk.target} {desk.kind}"))
+
+    async def _keep_open(self, desk: BrokerSession) -> None:
+        from mqtui.brokers.registry import connect
+        from mqtui.services.session import opened
+        from mqtui.services.watch import Watch
+
+        try:
+            async with AsyncExitStack() as stack:
+                desk.session = await stack.enter_async_context(
+                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
+                )
+                desk.watch = Watch(desk.session, desk.conventions, self._changed, self._shows_members)
+                desk.opening = False
+                desk.settled.set()
+                self._changed()
+                tasks = [asyncio.create_task(work) for work in (self._look(desk.watch), desk._stop.wait())]
+                try:
+                    ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    for task in ended:
+                        await task
+                finally:
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        except MqtuiError as error:
+            self._gave_up(desk, error)
+        except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
+            self._gave_up(desk, own_mistake(error))
+        finally:
+            desk.session = desk.watch = None
+
+    async def _look(self, watch: Watch) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.named_first.wait(), NAMED_FIRST)
+        await watch.forever()
+
+    def _gave_up(self, desk: BrokerSession, error: MqtuiError) -> None:
+        desk.trouble = error
+        desk.opening = False
+        desk.settled.set()
+        self._changed()
+
+    def of(self, target: str) -> list[BrokerSession]:
+        """The open desks of a target."""
+        return [desk for (name, _), desk in self.desks.items() if name == target]
+
+    async def close(self) -> None:
+        """Close everything; runs finish their hand first."""
+        for flight in self.active:
+            flight.stop()
+        for flight in self.flights:
+            await flight.over()
+        tasks = [task for desk in self.desks.values() for task in desk._tasks]
+        for desk in self.desks.values():
+            desk._stop.set()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.desks.clear()

@@ -1,0 +1,79 @@
+"""How the console begins: at home, straight at a target, or with brokers that are brought while it is shown."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.ui.navigation import global_actions
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+    from mqtui.ui.session.demo_brokers import DemoBrokers
+
+FIRST_ROWS, LOOK = 1.0, 0.02
+"""Seconds for which lists wait for the rows of one thing that was asked for, and between two looks for them."""
+
+
+async def first(console: Console) -> None:
+    """The first place: home, or straight to a target."""
+    await console.home()
+    if console.supply is not None:
+        console.run_worker(receive(console, console.supply), exit_on_error=False, name="supply")
+    elif console.start[0]:
+        console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
+
+
+async def _straight_to(console: Console, target: str, resource: str) -> None:
+    if resource:
+        console.bench.named_first.clear()
+    try:
+        await console.enter_target(target)
+        if resource:
+            await console.go.named(console.target, resource)
+            await _has_rows(console)
+    except MqtuiError as error:
+        if console.place is not None:
+            console.place.say(error)
+    finally:
+        console.bench.named_first.set()
+
+
+async def _has_rows(console: Console) -> None:
+    """Wait until the place shows what was read, a moment at most: what is empty never does."""
+    until = monotonic() + FIRST_ROWS
+    while monotonic() < until:
+        table = console.place.focused_table if console.place is not None else None
+        if table is not None and table.lines.count:
+            return
+        await asyncio.sleep(LOOK)
+
+
+def start_demo(console: Console) -> None:
+    """Brokers with a failing shop, where the command line brought the way to make them."""
+    if console.demo is None:
+        console.say_in_line("leave with q and call: mqtui demo", "text")
+        return
+    console.run_worker(receive(console, console.demo()), exit_on_error=False, name="supply")
+
+
+async def receive(console: Console, supply: DemoBrokers) -> None:
+    """The session of brokers that are brought while it is shown, each as soon as it is up."""
+    console.target = supply.name
+    console.coach.away = False
+    await console.show(global_actions.place("nav.view_1")())
+    stages: dict[str, str] = {}
+    async for brought in supply.news():
+        stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
+        if brought.url:
+            console.bench.open(supply.name, [brought.kind], brought.url)
+            stages.pop(brought.kind)
+        elif brought.trouble:
+            console.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
+        place = console.place
+        if stages and place is not None and not console.coach.line(place.screen_name):
+            place.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
+        console.starting = dict(stages)
+        console.figures_changed()

@@ -1,0 +1,82 @@
+"""The top bar and the views: what stands on every place, whatever it shows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mqtui.domain.figure import total, unknown
+from mqtui.domain.metrics import summed
+from mqtui.domain.policy import Environment
+from mqtui.domain.topology import NOTHING_WAITS
+from mqtui.ui.render.sparkline import spark
+from mqtui.ui.session.sessions import BrokerSession
+from mqtui.ui.widgets.bar import BarItem
+
+if TYPE_CHECKING:
+    from mqtui.ui.app import Console
+
+Side = tuple[BarItem, ...]
+VIEWS = ("dest", "groups", "dead", "", "runs", "audit")
+"""Their words, from 1 on; those that this version does not have are blank."""
+
+
+def top_bar(console: Console) -> tuple[Side, Side]:
+    """Profile, environment, mode and links; backlog, letters, runs, clock."""
+    left = [BarItem(f" {console.target or 'mqtui'} ", "text", bold=True)]
+    policy = console.policy
+    if policy is not None and policy.environment is not Environment.NONE:
+        word = policy.environment.upper()
+        shown = f"[{word}]" if console.no_color else f" {word} "
+        left.append(BarItem(shown, "env_text", bold=True, ground=f"env_{policy.environment}"))
+    if policy is not None and (policy.read_only or policy.protected):
+        left.append(BarItem(" read-only " if policy.read_only else " protected ", "warn"))
+    for desk in console.desks if console.target else ():
+        left.append(BarItem(f" {desk.kind}", _link_tone(desk), 3))
+        left.append(BarItem(f" {_link(desk)} ", _link_tone(desk), 1))
+    return tuple(left), _badges(console)
+
+
+def _badges(console: Console) -> Side:
+    seen = [desk.seen for desk in console.desks if desk.seen is not None]
+    unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
+    if not console.desks:
+        unread = [unknown("nothing is open")]
+    waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
+    letters = total([*(place.letters for each in seen for place in each.places), *unread])
+    trend = summed([each.waiting.values(8) for each in seen])
+    clock = datetime.now().astimezone().strftime("%H:%M %Z")
+    runs = len(console.bench.active)
+    return (
+        BarItem(f" backlog {waiting} ", "muted", 2),
+        BarItem(f"{spark(trend, 8, console.glyphs.bars)} ", "lag", 4),
+        BarItem(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
+        BarItem(f" ▸ {runs} ", "live" if runs else "muted", 0, "nav.view_5"),
+        BarItem(f" {clock} ", "muted", 5),
+    )
+
+
+def views(console: Console) -> Side:
+    """The views of a session, as numbers where there is little room."""
+    if not console.target:
+        return ()
+    pieces: list[BarItem] = []
+    for number, name in enumerate(VIEWS, 1):
+        if name:
+            pieces.append(BarItem(f" {number}", "accent", 0, f"nav.view_{number}"))
+            pieces.append(BarItem(f" {name} ", "muted", 1, f"nav.view_{number}"))
+    return tuple(pieces)
+
+
+def _link(desk: BrokerSession) -> str:
+    seen = desk.seen
+    if desk.trouble is not None:
+        return "✗"
+    if seen is None or not seen.as_of:
+        return "✗ retry" if seen is not None and seen.trouble is not None else "·"
+    return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
+
+
+def _link_tone(desk: BrokerSession) -> str:
+    failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
+    return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"

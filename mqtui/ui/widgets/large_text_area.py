@@ -1,0 +1,42 @@
+"""A field of several lines that takes a very large text too, without drawing it."""
+
+from __future__ import annotations
+
+from textual import events
+from textual.widgets import TextArea
+
+MOST = 64_000
+"""Characters that are drawn: a line of a million takes seconds at every key."""
+
+
+class LargeTextArea(TextArea):
+    """A text field. What is larger is held beside it, and the field says so; backspace takes it away again."""
+
+    held: str | None = None
+
+    @property
+    def content(self) -> str:
+        """All of the text."""
+        return self.text if self.held is None else self.held
+
+    def fill(self, text: str) -> None:
+        """Hold a text instead of what was there."""
+        self.held = text if len(text) > MOST else None
+        self.read_only = self.held is not None
+        self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"
+
+    def _on_paste(self, event: events.Paste) -> None:  # type: ignore[override]
+        if self.held is not None or len(self.text) + len(event.text) <= MOST:
+            return  # Textual goes on with the field's own
+        event.stop()
+        event.prevent_default()
+        start, end = sorted(self.selection)
+        lines = self.document
+        before = lines.get_text_range((0, 0), start)
+        self.fill(before + event.text + lines.get_text_range(end, lines.end))
+
+    def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
+        if self.held is not None and event.key in ("backspace", "delete"):
+            event.stop()
+            event.prevent_default()
+            self.fill("")

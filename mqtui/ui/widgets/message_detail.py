@@ -1,0 +1,204 @@
+"""A message beside its list: time and size, value, headers, and the report of how it was read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mqtui.domain.convention import Conventions
+from mqtui.domain.message import Message
+from mqtui.domain.times import written_time
+from mqtui.ui.glyphs import Glyphs
+from mqtui.ui.render import figures
+from mqtui.ui.render.messages.headers import HeaderRow, headers, laid_out, properties
+from mqtui.ui.render.messages.messages import time_of
+from mqtui.ui.render.messages.payload import FixedLines, clean
+from mqtui.ui.render.messages.payload_forms import FORMS, DecodedValue, is_large, looked, report
+from mqtui.ui.widgets import theme_styles
+from mqtui.ui.widgets.pane import PaneTitle
+from mqtui.ui.widgets.payload_view import EMPTY, PayloadView
+
+FACES = ("value", "headers", "report")
+LATE = 0.15
+"""Seconds before it is said that a value is being read."""
+
+SHARE = 0.4
+"""Part of the height that headers take at most beside a value."""
+
+
+class Caption(Widget):
+    """One muted line."""
+
+    DEFAULT_CSS = "Caption { height: 1; }"
+
+    text: reactive[str] = reactive("")
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        style = theme_styles.styles_of(self.app).style("muted")
+        glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
+        return Strip([theme_styles.segment(glyphs(f" {self.text}"), style)]).adjust_cell_length(self.size.width, style)
+
+
+class MessageDetailPane(Vertical):
+    """One message. `show` gives it another one; it keeps the way of looking."""
+
+    DEFAULT_CSS = """
+    MessageDetailPane { width: 1fr; height: 1fr; }
+    MessageDetailPane > #value { height: 1fr; }
+    MessageDetailPane > #headers { height: auto; max-height: 40%; }
+    MessageDetailPane.-headers > #value, MessageDetailPane.-headers > Caption { display: none; }
+    MessageDetailPane.-headers > #headers { height: 1fr; max-height: 100%; }
+    MessageDetailPane.-report > #headers, MessageDetailPane.-report > #headers-head { display: none; }
+    """
+
+    def __init__(self, conventions: Conventions, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
+        super().__init__(id=id)
+        self.head = PaneTitle()
+        self.caption = Caption()
+        self.value = PayloadView(id="value")
+        self.headers_head = PaneTitle(id="headers-head")
+        self.headers = PayloadView(id="headers")
+        self.message: Message | None = None
+        self.form = FORMS[0]
+        self.face = FACES[0]
+        self.look: DecodedValue | None = None
+        self._conventions = conventions
+        self._listed: Sequence[HeaderRow] = ()
+        self._titled = ""
+
+    def compose(self) -> ComposeResult:
+        """Rule, caption, value, rule, headers."""
+        yield self.head
+        yield self.caption
+        yield self.value
+        yield self.headers_head
+        yield self.headers
+
+    def on_mount(self) -> None:
+        """Take the terminal's signs."""
+        for view in (self.value, self.headers):
+            view.glyphs = getattr(self.app, "glyphs", Glyphs())
+        self._draw_rule()
+
+    def on_descendant_focus(self) -> None:
+        """The rules show the focus."""
+        self.head.focused_pane, self.headers_head.focused_pane = self.value.has_focus, self.headers.has_focus
+
+    def on_descendant_blur(self) -> None:
+        """The rules show it is elsewhere."""
+        self.head.focused_pane = self.headers_head.focused_pane = False
+
+    # -- what is shown
+
+    def show(self, message: Message | None, name: str) -> None:
+        """Show a message; the same one stays as it is."""
+        if message is self.message and name == self._titled:
+            return
+        self.message, self._titled = message, name
+        self.draw()
+
+    def draw(self) -> None:
+        """Lay the message out again; a large one in a thread."""
+        message = self.message
+        if message is None:
+            self._put(None, None)
+        elif is_large(message):
+            self.run_worker(self._draw_later(message), exclusive=True, group="detail", exit_on_error=False)
+        else:
+            self.workers.cancel_group(self, "detail")
+            self._put(message, looked(message, self.form))
+
+    async def _draw_later(self, message: Message) -> None:
+        late = self.set_timer(LATE, self._say_late, name="late")
+        try:
+            look = await asyncio.to_thread(looked, message, self.form)
+        finally:
+            late.stop()
+        if message is self.message and self.is_attached:
+            self._put(message, look)
+
+    def _say_late(self) -> None:
+        if self.message is not None:
+            self.value.show(FixedLines([[(f"reading {figures.size(self.message.size)} …", "muted")]]))
+
+    def _put(self, message: Message | None, look: DecodedValue | None) -> None:
+        self.look = look
+        self._listed = [*properties(message), *headers(message, self._conventions)] if message is not None else []
+        self.caption.text = "" if message is None or look is None else caption(message, look, self.form)
+        self._draw_rule()
+        self._draw_value()
+        self._draw_headers()
+
+    def _draw_value(self) -> None:
+        if self.look is None or self.message is None:
+            self.value.show(EMPTY)
+        else:
+            self.value.show(report(self.look, self.message) if self.face == "report" else self.look.document)
+
+    def _draw_headers(self) -> None:
+        self.headers.show(laid_out(self._listed, unfolded=self.headers.wrap))
+
+    def _draw_rule(self) -> None:
+        faces = "  ".join(f"▸{face}" if face == self.face else f" {face}" for face in FACES)
+        self.head.name_shown, self.head.facts = clean(self._titled), faces if self.message is not None else ""
+        self.headers_head.name_shown = counted(self.message, len(self._listed))
+        self.headers_head.display = bool(self._listed) and self.face != "report"
+        self.headers.display = bool(self._listed) and self.face != "report"
+
+    # -- ways of looking
+
+    def turn_face(self, step: int) -> None:
+        """The next face: value, headers, report."""
+        self.face = FACES[(FACES.index(self.face) + step) % len(FACES)]
+        self.set_class(self.face == "headers", "-headers")
+        self.set_class(self.face == "report", "-report")
+        self._draw_rule()
+        self._draw_value()
+
+    def turn_form(self) -> str:
+        """The next way of decoding; its name."""
+        self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
+        self.draw()
+        return self.form
+
+    def turn_wrap(self) -> bool:
+        """Wrap long lines and unfold headers, or no longer; whether it does now."""
+        self.value.turn_wrap()
+        self.headers.turn_wrap()
+        self._draw_headers()
+        return self.value.wrap
+
+    def focus_content(self) -> None:
+        """Put the focus on what is read."""
+        (self.headers if self.face == "headers" else self.value).focus()
+
+
+def caption(message: Message, look: DecodedValue, form: str) -> str:
+    """Time with its zone, size, codec."""
+    stamp = time_of(message)
+    parts = [] if stamp is None else [iso(stamp)]
+    parts += [figures.size(message.size), look.codec]
+    if form != "auto":
+        parts.append("i: another way")
+    return " · ".join(parts)
+
+
+def counted(message: Message | None, listed: int) -> str:
+    """`headers 3`, `fields 4`, or `headers 3, properties 8` of what is listed."""
+    if message is None or message.fields:
+        return f"fields {listed}"
+    own = len(message.headers)
+    return f"headers {own}, properties {listed - own}" if listed > own else f"headers {own}"
+
+
+def iso(stamp: int) -> str:
+    """Local time with its zone; `stamp` is ms since the epoch."""
+    zone = written_time(stamp, "%z")
+    return written_time(stamp, f"%Y-%m-%d %H:%M:%S.%f {zone[:3]}:{zone[3:5]}")

@@ -1,0 +1,203 @@
+"""*The line*: the one place for filter, go-to, price, typed confirmation, "why not", and one sentence on the row."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from mqtui.ui.glyphs import Glyphs
+
+LONG = 3.0
+"""Seconds a why-not stays before the row's sentence comes back."""
+
+
+@dataclass(slots=True)
+class Prompt:
+    """A question on the line."""
+
+    answer: asyncio.Future[str | None]
+    changed: Callable[[str], None] | None
+    complete: Callable[[str], str] | None = None
+
+
+class PromptInput(Input):
+    """The field of a question. `pastes` is off where something has to be typed."""
+
+    pastes = True
+
+    def _on_paste(self, event: events.Paste) -> None:
+        if not self.pastes:
+            event.stop()
+            event.prevent_default()  # else Textual goes on with the field's own
+
+
+class PromptLine(Horizontal):
+    """Says one sentence, or asks one question."""
+
+    DEFAULT_CSS = """
+    PromptLine { height: 1; background: $raised; }
+    PromptLine > #said { width: 1fr; padding: 0 1; color: $muted; text-wrap: nowrap; text-overflow: ellipsis; }
+    PromptLine > #asked { width: auto; max-width: 60%; height: 1; padding: 0 1; color: $accent; display: none; }
+    PromptLine > PromptInput { height: 1; border: none; padding: 0; background: $raised; width: 1fr; display: none; }
+    PromptLine > PromptInput:focus { border: none; }
+    PromptLine > #beside { width: auto; padding: 0 1; color: $muted; display: none; }
+    PromptLine.-ascii > #said { text-overflow: clip; }
+    PromptLine.-asking > #said { display: none; }
+    PromptLine.-asking > #asked, PromptLine.-asking > PromptInput, PromptLine.-asking > #beside { display: block; }
+    PromptLine > #said.-danger { color: $danger; }
+    PromptLine > #said.-warn { color: $warn; }
+    PromptLine > #said.-ok { color: $ok; }
+    PromptLine > #said.-live { color: $live; }
+    PromptLine > #said.-price { color: $price; }
+    PromptLine > #said.-dead { color: $dead; }
+    PromptLine > #said.-text { color: $text; }
+    """
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        super().__init__(id="line", classes="-ascii" if glyphs.ascii_only else "")
+        self.glyphs = glyphs
+        self._coach = ""
+        self._asking: Prompt | None = None
+        self._sentence = ("", "")
+        self._answer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """What is said, the question, the field, and what stands beside it."""
+        yield Static("", id="said", markup=False)
+        yield Static("", id="asked", markup=False)
+        yield PromptInput(id="entry", select_on_focus=False)
+        yield Static("", id="beside", markup=False)
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question is open."""
+        return self._asking is not None
+
+    @property
+    def answered(self) -> bool:
+        """Whether the open question was answered, and closes in a moment."""
+        return self._asking is not None and self._asking.answer.done()
+
+    @property
+    def coach(self) -> str:
+        """What stands instead of the sentence, for who sees the console for the first time."""
+        return self._coach
+
+    @coach.setter
+    def coach(self, text: str) -> None:
+        changed, self._coach = text != self._coach, text
+        if changed and self._answer is None and self.query("#said"):
+            self._stand()
+
+    def tell(self, text: str, tone: str = "") -> None:
+        """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""
+        again, self._sentence = (text, tone) == self._sentence, (text, tone)
+        if not (again and self._answer is not None):
+            self._stand()
+
+    def tell_behind(self, text: str, tone: str = "") -> None:
+        """The same, told by what changes by itself: an answer to a key is read to its end first."""
+        self._sentence = (text, tone)
+        if self._answer is None:
+            self._stand()
+
+    def _stand(self) -> None:
+        if self._answer is not None:
+            self._answer.stop()
+            self._answer = None
+        self._show(*self._standing)
+
+    @property
+    def _standing(self) -> tuple[str, str]:
+        return (self.coach, "live") if self.coach else self._sentence
+
+    def why_not(self, text: str, tone: str = "warn") -> None:
+        """An answer to a key; the sentence comes back after a while."""
+        self._show(text, tone)
+        if self._answer is not None:
+            self._answer.stop()
+        self._answer = self.set_timer(LONG, self._stand, name="why-not")
+
+    def _show(self, text: str, tone: str) -> None:
+        said = self.query_one("#said", Static)
+        said.update(self.glyphs(text), layout=False)
+        said.set_classes(f"-{tone}" if tone else "")
+
+    async def ask(
+        self,
+        label: str,
+        *,
+        value: str = "",
+        beside: str = "",
+        changed: Callable[[str], None] | None = None,
+        pastes: bool = True,
+        complete: Callable[[str], str] | None = None,
+    ) -> str | None:
+        """Ask, and wait for what is entered; None where it was left by esc.
+
+        `changed` hears every key; `complete` gives what tab makes of what was typed.
+        """
+        self.leave()
+        asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete)
+        self._asking = asking
+        entry = self.query_one(PromptInput)
+        self.query_one("#asked", Static).update(self.glyphs(label))
+        self.query_one("#beside", Static).update(self.glyphs(beside))
+        self.set_class(True, "-asking")
+        entry.pastes = pastes
+        with entry.prevent(Input.Changed):  # what stands there at first was not typed
+            entry.value = value
+        entry.cursor_position = len(value)
+        before = self.screen.focused
+        self.screen.set_focus(entry)
+        try:
+            return await asking.answer
+        finally:
+            if self._asking is asking:
+                self._asking = None
+                self.set_class(False, "-asking")
+                if before is not None and before is not entry and before.is_attached:
+                    before.screen.set_focus(before)
+
+    def aside(self, text: str) -> None:
+        """Say something beside the field of the open question."""
+        self.query_one("#beside", Static).update(self.glyphs(text))
+
+    def leave(self) -> bool:
+        """Leave the question; whether there was one."""
+        if self._asking is None:
+            return False
+        if not self._asking.answer.done():
+            self._asking.answer.set_result(None)
+        return True
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._asking is not None and self._asking.changed is not None:
+            self._asking.changed(event.value)
+
+    @on(Input.Submitted)
+    def _entered(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._asking is not None and not self._asking.answer.done():
+            self._asking.answer.set_result(event.value)
+
+    def on_key(self, event: events.Key) -> None:
+        """Esc leaves the question, tab completes what was typed."""
+        if event.key == "escape" and self.leave():
+            event.stop()
+            event.prevent_default()
+        elif event.key == "tab" and self._asking is not None and self._asking.complete is not None:
+            event.stop()
+            event.prevent_default()
+            entry = self.query_one(PromptInput)
+            entry.value = self._asking.complete(entry.value)
+            entry.cursor_position = len(entry.value)

@@ -1,0 +1,192 @@
+"""The rows of a list as they are shown: filtered, ordered, trouble first, places by id. No widget in here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from mqtui.ui.render.table_model import HasUncertainty, RowRenderer
+
+Item = TypeVar("Item")
+
+SLICE = 500
+"""Items that are looked at before a key has its turn."""
+
+
+def slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    """The items in parts."""
+    for start in range(0, len(items), SLICE):
+        yield items[start : start + SLICE]
+
+
+class Divider:
+    """A rule between rows, with what it says."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+BELOW_TROUBLE = Divider(" nothing wrong below ")
+BELOW_UNKNOWN = Divider(" nothing else known to be wrong ")
+BELOW_PINNED = Divider(" pinned above ")
+
+
+@dataclass(slots=True)
+class SortOrder:
+    """`column` is "" for trouble first, then name."""
+
+    column: str = ""
+    descending: bool = False
+
+
+class ArrangedRows(NamedTuple, Generic[Item]):
+    """Items, what stands on each line, and the line of each item."""
+
+    items: list[Item]
+    shown: list[Item | Divider]
+    places: dict[Hashable, int]
+
+
+@dataclass(slots=True)
+class RowModel(Generic[Item]):
+    """What stands on each line of a list."""
+
+    renderer: RowRenderer[Item]
+    parted: bool = True
+    wanted: Callable[[Item], bool] | None = None
+    order: SortOrder = field(default_factory=SortOrder)
+    marks: set[Hashable] = field(default_factory=set)
+    pinned: set[Hashable] = field(default_factory=set)
+    items: list[Item] = field(default_factory=list)
+    shown: list[Item | Divider] = field(default_factory=list)
+    places: dict[Hashable, int] = field(default_factory=dict)
+    turn: int = 0
+    """How often other rows, or rows in another order, were put."""
+
+    def take(self, items: Sequence[Item]) -> None:
+        """New items; the same id is the same row."""
+        self.items = list(items)
+        self.arrange()
+
+    def arrange(self) -> None:
+        """Filter and order again."""
+        for arranged in self.arranging(self.items):
+            if arranged is not None:
+                self.put(arranged)
+
+    def put(self, arranged: ArrangedRows[Item]) -> None:
+        """Show what was arranged."""
+        self.turn += 1
+        self.items, self.shown, self.places = arranged
+
+    def arranging(self, items: list[Item]) -> Iterator[ArrangedRows[Item] | None]:
+        """Filter and order items, which are shown when they are `put`: None after each slice, then the outcome."""
+        renderer = self.renderer
+        chosen = items if self.wanted is None else []
+        for part in slices(items) if self.wanted is not None else ():
+            chosen += filter(self.wanted, part)
+            yield None
+        pinned = [item for item in chosen if renderer.id(item) in self.pinned] if self.pinned else []
+        if pinned:
+            chosen = [item for item in chosen if renderer.id(item) not in self.pinned]
+        shown: list[Item | Divider] = []
+        if self.order.column:
+            shown += self._by_column(chosen, self.order.column)
+        elif self.order.descending:
+            shown += chosen
+        else:
+            ranked: list[tuple[int, Item]] = []
+            for part in slices(chosen):
+                ranked += [(renderer.trouble(item), item) for item in part]
+                yield None
+            shown += self._trouble_first(ranked)
+        if pinned:
+            shown = [*pinned, BELOW_PINNED, *shown]
+        places: dict[Hashable, int] = {}
+        for start in range(0, len(shown), SLICE):
+            numbered = enumerate(shown[start : start + SLICE], start)
+            places |= {renderer.id(item): place for place, item in numbered if not isinstance(item, Divider)}
+            yield None
+        yield ArrangedRows(items, shown, places)
+
+    def _trouble_first(self, ranked: Sequence[tuple[int, Item]]) -> list[Item | Divider]:
+        """The worst first, then a rule and the rest in its order."""
+        wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
+        well = [item for rank, item in ranked if rank <= 0]
+        shown: list[Item | Divider] = [item for _, item in wrong]
+        if self.parted and wrong and well:
+            shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
+        return shown + well
+
+    def _in_doubt(self, items: Sequence[Item]) -> bool:
+        renderer = self.renderer
+        return isinstance(renderer, HasUncertainty) and any(map(renderer.doubtful, items))
+
+    def _by_column(self, items: Sequence[Item], column: str) -> list[Item]:
+        """Known values in order, unknown ones last whatever the direction."""
+        value = self.renderer.value
+        known: list[tuple[Any, Item]] = []
+        unknown: list[Item] = []
+        for item in items:
+            found = value(item, column)
+            if found is None:
+                unknown.append(item)
+            else:
+                known.append((found, item))
+        known.sort(key=lambda pair: pair[0], reverse=self.order.descending)
+        return [item for _, item in known] + unknown
+
+    def at(self, line: int) -> Item | None:
+        """The item on a line; None on the parting or outside."""
+        if not 0 <= line < len(self.shown):
+            return None
+        item = self.shown[line]
+        return None if isinstance(item, Divider) else item
+
+    def nearest(self, line: int, step: int) -> int:
+        """The line of an item at or after `line` in the direction of `step`; -1 where there is none."""
+        for start, way in ((line, step), (line, -step)):
+            place = min(max(start, 0), len(self.shown) - 1)
+            while 0 <= place < len(self.shown):
+                if not isinstance(self.shown[place], Divider):
+                    return place
+                place += way
+        return -1
+
+    def next_trouble(self, line: int, step: int) -> int:
+        """The next line in a direction whose item is wrong; -1 where there is none."""
+        places = range(len(self.shown))
+        for place in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
+            item = self.at(place)
+            if item is not None and self.renderer.trouble(item):
+                return place
+        return -1
+
+    def mark_between(self, one: int, other: int) -> None:
+        """Mark the items from one line to the other."""
+        first, last = sorted((one, other))
+        between = [self.at(line) for line in range(first, last + 1)]
+        self.marks |= {self.renderer.id(item) for item in between if item is not None}
+
+    def mark_all(self) -> None:
+        """Mark all shown; where all are marked already, none of them."""
+        shown = set(self.places)
+        self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
+
+    def chosen(self, line: int) -> list[Item]:
+        """The marked items, else the one on the line."""
+        if self.marks:
+            return [item for item in self.items if self.renderer.id(item) in self.marks]
+        item = self.at(line)
+        return [] if item is None else [item]
+
+    @property
+    def rows(self) -> list[Item]:
+        """The items shown, in their order."""
+        return [item for item in self.shown if not isinstance(item, Divider)]
+
+    @property
+    def count(self) -> int:
+        """How many items are shown."""
+        return len(self.places)

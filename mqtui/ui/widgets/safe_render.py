@@ -1,0 +1,39 @@
+"""A line that can't be drawn costs that line alone: it says so, and the trace goes to the report of mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rich.style import Style
+from textual.strip import Strip
+
+from mqtui.domain.errors import MqtuiError
+from mqtui.state.mistakes import own_mistake
+from mqtui.ui.widgets.theme_styles import segment
+
+_reported: set[tuple[type[Exception], str]] = set()
+"""Kinds of errors and places in our sources that the report has already: a line is drawn many times."""
+
+
+def drawn_or_told(draw: Callable[[], Strip], width: int, style: Style) -> Strip:
+    """What `draw` makes, or in its place a line that tells of its error; as wide as it has to be."""
+    try:
+        return draw().adjust_cell_length(width, style)
+    except Exception as error:  # noqa: BLE001 - a mistake in drawing one line must not end the console
+        _report(error)
+        told = f"    this line can't be drawn: {type(error).__name__}; the trace is in last-mistake.txt"
+        return Strip([segment(told, style)]).adjust_cell_length(width, style)
+
+
+def _report(error: Exception) -> None:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    if (type(error), place) in _reported:
+        return
+    _reported.add((type(error), place))
+    try:
+        own_mistake(error)
+    except (OSError, MqtuiError):
+        return
