@@ -9,12 +9,12 @@ from mqtui.brokers.port import Adapter, Address
 from mqtui.domain.resource import BrokerKind
 
 OPTION_MODULES = {
-    BrokerKind.KAFKA: "mqtui.brokers.kafka.declared",
+    BrokerKind.KAFKA: "mqtui.brokers.kafka.declared_options",
     BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.declared",
     BrokerKind.REDIS: "mqtui.brokers.redis.declared",
 }
 ADAPTER_MODULES = {
-    BrokerKind.KAFKA: "mqtui.brokers.kafka.client",
+    BrokerKind.KAFKA: "mqtui.brokers.kafka.adapter",
     BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.client",
     BrokerKind.REDIS: "mqtui.brokers.redis.client",
 }

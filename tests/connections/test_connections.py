@@ -15,8 +15,8 @@ from time import monotonic
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.kafka_python import release
+from mqtui.brokers.kafka.connection.admin_fallback import release
+from mqtui.brokers.kafka.connection.clients import Connection
 from mqtui.brokers.port import Address
 from mqtui.brokers.registry import connect
 from mqtui.cli.exits import NO_CONNECTION, code

@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from mqtui.brokers.kafka.fencing import Hold
+from mqtui.brokers.kafka.redrive.source_lock import Hold
 from mqtui.brokers.registry import connect
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.kafka_stage import Run

@@ -13,10 +13,10 @@ import pytest
 
 from mqtui.brokers import protocol_probe
 from mqtui.brokers.blocking import complete, new_future
-from mqtui.brokers.kafka.catalog import KafkaCatalog
-from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.groups import KafkaGroups
-from mqtui.brokers.kafka.topics import describe
+from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.read.catalog import KafkaCatalog
+from mqtui.brokers.kafka.read.groups import KafkaGroups
+from mqtui.brokers.kafka.read.topic_metadata import describe
 from mqtui.domain.errors import NotFound, TlsRefused
 from mqtui.domain.resource import Kind, Ref
 from mqtui.profiles.url import parse

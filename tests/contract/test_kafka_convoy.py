@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from mqtui.brokers.kafka.state import transactional_id
+from mqtui.brokers.kafka.redrive.state_topic import transactional_id
 from mqtui.brokers.port import Adapter, Convoy, Lease
 from mqtui.domain.capability import Verb
 from mqtui.domain.convoy import Carried, TakenOver

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, ShareConsumer, TopicPartition
 
-from mqtui.brokers.kafka import offsets
-from mqtui.brokers.kafka.lag import NOT_BEGUN
+from mqtui.brokers.kafka.read import offsets
+from mqtui.brokers.kafka.read.lag import NOT_BEGUN
 from mqtui.brokers.port import Adapter, CountsLag
 from mqtui.domain.figure import exact
 from mqtui.domain.resource import Kind, Ref

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from kafka.admin import KafkaAdminClient
 
-from mqtui.brokers.kafka import fencing, moving, state
-from mqtui.brokers.kafka.state import transactional_id
+from mqtui.brokers.kafka.redrive import move, source_lock, state_topic
+from mqtui.brokers.kafka.redrive.state_topic import transactional_id
 from mqtui.brokers.port import Adapter, Lease
 from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import Held
@@ -217,7 +217,7 @@ def once(
     monkeypatch: pytest.MonkeyPatch, reading: str, meanwhile: Callable[[], object], *, after: bool = False
 ) -> None:
     """Let something else happen just before, or just after, the next reading of the state topic by a hold."""
-    read, waiting = getattr(fencing, reading), [meanwhile]
+    read, waiting = getattr(source_lock, reading), [meanwhile]
 
     def read_beside(*args: Any, **options: Any) -> Any:
         due = waiting.pop() if waiting else lambda: None
@@ -228,7 +228,7 @@ def once(
             due()
         return found
 
-    monkeypatch.setattr(fencing, reading, read_beside)
+    monkeypatch.setattr(source_lock, reading, read_beside)
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ async def test_what_counts_as_held(
     stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K3: a record without `ended`, at most 30 s old; one whose age says nothing holds if it is seen to be renewed."""
-    monkeypatch.setattr(state, "WATCHED", 3.0)
+    monkeypatch.setattr(state_topic, "WATCHED", 3.0)
     source, target = stage.topic("dlq"), stage.topic("home")
     await Run(adapter, source, target).all()
     stage.fill(source, 3)
@@ -321,7 +321,7 @@ async def test_a_killed_process_of_this_machine_holds_nothing(stage: Stage, adap
 
 async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """K3: also while nothing is moved, in a transaction of its own."""
-    monkeypatch.setattr(moving, "RENEW", 0.2)
+    monkeypatch.setattr(move, "RENEW", 0.2)
     source, target = stage.topic("dlq"), stage.topic("home")
     stage.fill(source, 1)
     run = Run(adapter, source, target)
@@ -341,7 +341,7 @@ async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, mo
 
 async def test_transactions_are_short(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """K4: a batch is split into transactions of at most so many letters; the coordinator would end them after 15 s."""
-    monkeypatch.setattr(moving, "MOST_LETTERS", 10)
+    monkeypatch.setattr(move, "MOST_LETTERS", 10)
     source, target = stage.topic("dlq"), stage.topic("home")
     values = stage.fill(source, 35)
     run = Run(adapter, source, target)

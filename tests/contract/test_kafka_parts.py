@@ -14,9 +14,9 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.cluster import ClusterMetadata
 
-from mqtui.brokers.kafka import connection as connections
-from mqtui.brokers.kafka.connection import Connection
-from mqtui.brokers.kafka.snapshot import holder_of, state_of
+from mqtui.brokers.kafka.connection import clients
+from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.redrive.snapshot import holder_of, state_of
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
 from mqtui.cli import exits
@@ -284,8 +284,8 @@ async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.Mo
     connection = Connection(stage.address)
     assert (await state_of(connection, identity)).marks(0).count(0, 10) == 10
     brokers.servers.pause("silent")
-    monkeypatch.setattr(connections, "LATEST", 1.0)
-    monkeypatch.setattr(connections, "SOON", 0.2)
+    monkeypatch.setattr(clients, "LATEST", 1.0)
+    monkeypatch.setattr(clients, "SOON", 0.2)
     try:
         for question in (state_of, holder_of):
             with pytest.raises(TimedOut) as told:

@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from mqtui.brokers.kafka.target_checks import timestamp_risks
+from mqtui.brokers.kafka.redrive.target_checks import timestamp_risks
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, Unsupported

@@ -9,7 +9,7 @@ from dataclasses import fields
 
 import pytest
 
-from mqtui.brokers.kafka.swift import stored, swift_message, swift_offset
+from mqtui.brokers.kafka.messages import stored, swift_message, swift_offset
 from mqtui.brokers.port import Adapter
 from mqtui.domain.message import Header, Message, Offset, Outgoing
 from mqtui.domain.redrive import Receipt, Stored, Transfer
@@ -151,7 +151,7 @@ async def test_keys_land_where_java_puts_them(stage: Stage, adapter: Adapter) ->
 
 
 def test_values_made_swiftly_are_the_same() -> None:
-    """`swift` fills slots; a new field of the domain must be filled too."""
+    """`messages` fills slots; a new field of the domain must be filled too."""
     ref = Ref(Kind.TOPIC, "t")
     plain = Message(ref, Offset(1, 2), b"v", b"k", (("a", b"1", ""),), 3)
     swift = swift_message(ref, swift_offset(1, 2), b"v", b"k", (("a", b"1", ""),), 3)

@@ -7,7 +7,7 @@ import re
 import pytest
 from confluent_kafka import Consumer, KafkaException
 
-from mqtui.brokers.kafka.options import FIXED
+from mqtui.brokers.kafka.config import FIXED
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import declared_options
 from mqtui.domain.resource import BrokerKind

@@ -1,1 +1,1 @@
-"""Apache Kafka."""
+"""Apache Kafka: the adapter, and its rooms for connections, for reading and for redrives."""

@@ -10,14 +10,14 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
-from mqtui.brokers.kafka.connection import ANSWER, Connection
+from mqtui.brokers.kafka.connection.clients import ANSWER, Connection
 from mqtui.brokers.kafka.errors import error_of
-from mqtui.brokers.kafka.fencing import Hold
-from mqtui.brokers.kafka.offsets import Answers, ask_offsets, numbers
-from mqtui.brokers.kafka.presence import here, person
-from mqtui.brokers.kafka.publisher import BATCH_BYTES
-from mqtui.brokers.kafka.state import Stamp, records_of
-from mqtui.brokers.kafka.topics import Topic, describe, state_topic, topic_name
+from mqtui.brokers.kafka.publish import BATCH_BYTES
+from mqtui.brokers.kafka.read.offsets import Answers, ask_offsets, numbers
+from mqtui.brokers.kafka.read.topic_metadata import Topic, describe, state_topic, topic_name
+from mqtui.brokers.kafka.redrive.process_identity import here, person
+from mqtui.brokers.kafka.redrive.source_lock import Hold
+from mqtui.brokers.kafka.redrive.state_topic import Stamp, records_of
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import counted
 from mqtui.domain.message import Offset

@@ -1,0 +1,173 @@
+"""The Kafka adapter: one cluster to read (`KafkaBroker`) and to change (`KafkaWriter`).
+
+It stands on confluent-kafka, and on kafka-python's admin client where only that can ask. What plans and writes is
+imported when it is first used: it is a third of all there is to load, and most commands only read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mqtui.brokers.kafka.config import require_login, tls_of
+from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.read.catalog import KafkaCatalog
+from mqtui.brokers.kafka.read.groups import KafkaGroups
+from mqtui.brokers.kafka.read.survey import depths, survey
+from mqtui.domain.capability import Support, Verb
+from mqtui.domain.errors import Unsupported
+from mqtui.domain.figure import Figure
+from mqtui.domain.message import Position
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import Destination, Survey
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from mqtui.brokers.kafka.publish import KafkaPublisher
+    from mqtui.brokers.kafka.read.reader import KafkaReader
+    from mqtui.brokers.kafka.redrive.unhandled_counts import LetterCounter
+    from mqtui.brokers.port import Address, Batch, Lease, Permit
+    from mqtui.domain.plan import Plan, Step, StepResult
+    from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
+
+
+def connect(address: Address) -> KafkaAdapter:
+    """An adapter for an address. No I/O: the first call connects.
+
+    Raises:
+        BadInput: a TLS option has an impossible value, the URL excludes TLS although its options ask for it, or the
+            SASL mechanism needs a user and the URL names none.
+    """
+    tls_of(address)
+    require_login(address)
+    return KafkaAdapter(Connection(address))
+
+
+class KafkaBroker:
+    """The read side of one cluster."""
+
+    kind = BrokerKind.KAFKA
+    pending = None
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.catalog = KafkaCatalog(connection)
+        self.groups = KafkaGroups(connection)
+
+    @cached_property
+    def reader(self) -> KafkaReader:
+        """Reads records of topics."""
+        from mqtui.brokers.kafka.read.reader import KafkaReader
+
+        return KafkaReader(self._connection)
+
+    @cached_property
+    def _letters(self) -> LetterCounter:
+        from mqtui.brokers.kafka.redrive.unhandled_counts import LetterCounter
+
+        return LetterCounter(self._connection)
+
+    async def identity(self) -> str:
+        """The cluster id, asked once; "" where the cluster has none."""
+        return await self.catalog.cluster_id()
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Whether Kafka has the verb and this principal's ACLs allow it."""
+        from mqtui.brokers.kafka.capabilities import supported
+
+        return await supported(self._connection, verb, ref)
+
+    async def survey(self) -> Survey:
+        """Topics, groups and lags by partition; each partition's offsets are asked once."""
+        return await survey(self._connection, self.catalog, self.groups)
+
+    async def depths(self) -> Survey:
+        """The same with lags by topic and without records behind open transactions: a round trip less."""
+        return await depths(self._connection, self.catalog, self.groups)
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """Records by offsets, less those that the state topic records as handled."""
+        return await self._letters.count(rows)
+
+    async def snapshot(self, source: Ref) -> Source:
+        """Offset bounds, handled offsets and lock owner of a topic as of now. Opens no transaction (K3)."""
+        from mqtui.brokers.kafka.redrive.snapshot import snapshot
+
+        return await snapshot(self._connection, source)
+
+    async def inspect(self, source: Source, plan: Plan) -> Plan:
+        """The plan with its guarantee, its risks and, where it is missing, the creation of the state topic."""
+        from mqtui.brokers.kafka.redrive.plan_checks import inspected
+
+        return await inspected(self._connection, source, plan)
+
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """The guarantee of a move within this cluster if all ACLs for it are granted; `inspect` checks them."""
+        from mqtui.brokers.kafka.redrive.plan_checks import promise
+
+        return promise()
+
+    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """By the state topic, which run handled letters that were in flight when a process died."""
+        from mqtui.brokers.kafka.redrive.trace import trace
+
+        return await trace(self._connection, source, terms, positions)
+
+
+class KafkaWriter:
+    """The write side of one cluster, for one plan. Only the guard's permit opens one."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+
+    def publisher(self) -> AbstractAsyncContextManager[KafkaPublisher]:
+        """Publishes with an idempotent producer and acks=all."""
+        from mqtui.brokers.kafka.publish import publishing
+
+        return publishing(self._connection)
+
+    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+        """Unhandled letters of a topic under its lock; leaving the block releases the lock."""
+        from mqtui.brokers.kafka.redrive.lease import leasing
+
+        return leasing(self._connection, self._plan, source, terms)
+
+    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+        """Not applicable: reading a topic consumes nothing."""
+        raise Unsupported(f"{ref} lends nothing", "Looking at a topic is free and changes nothing.", "Use peek.")
+
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Letters after the snapshot's end, as they become readable. The first batch is empty."""
+        from mqtui.brokers.kafka.read.tail import following
+        from mqtui.domain.redrive import OffsetBounds
+
+        if not isinstance(source.bounds, OffsetBounds):
+            raise Unsupported(f"{source.ref} is no topic")
+        yield ()
+        async for batch in following(self._connection, source.ref, source.bounds.end):
+            yield batch
+
+    async def apply(self, step: Step) -> StepResult:
+        """Mark letters unhandled again (K11), or create the state topic (K2)."""
+        from mqtui.brokers.kafka.steps import applied
+
+        return await applied(self._connection, self._plan, step)
+
+
+class KafkaAdapter:
+    """One cluster with all its connections."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.broker = KafkaBroker(connection)
+
+    def open_writer(self, permit: Permit) -> KafkaWriter:
+        """A writer for the plan of one permit."""
+        return KafkaWriter(self._connection, permit.plan)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._connection.close()
