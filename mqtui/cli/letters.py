@@ -23,10 +23,11 @@ from mqtui.domain.resource import Named
 
 if TYPE_CHECKING:
     from mqtui.domain.policy import Consent
-    from mqtui.services.redrive.ledger import Ledger
-    from mqtui.services.redrive.order import Order
-    from mqtui.services.redrive.planning import Planned
-    from mqtui.services.redrive.running import Before, Run
+    from mqtui.services.redrive.planning.plan import PlannedRedrive
+    from mqtui.services.redrive.request import RedriveRequest
+    from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+    from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
+    from mqtui.services.redrive.run.run import RedriveRun
     from mqtui.services.session import Session
     from mqtui.state.runs import Runs
 
@@ -58,29 +59,29 @@ class Wish:
 async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> int:
     """Plan, show, ask, run. Exit 1 where a letter was not moved."""
     from mqtui.services.conventions import known
-    from mqtui.services.redrive.planning import make
-    from mqtui.services.redrive.terms import allowed
+    from mqtui.services.redrive.parse_request import allowed_risks
+    from mqtui.services.redrive.planning.plan import plan_redrive
 
     async with sessions(target, wish.to_target) as (session, remote):
         output.warn((*session.warnings, *known(session.profile).notes))
         order = await _order(session, remote, wish)
-        agreed = replace(agreed, allowed=allowed(order, agreed.allowed))
-        planned = await make(session, order, known(session.profile).conventions, remote)
+        agreed = replace(agreed, allowed=allowed_risks(order, agreed.allowed))
+        planned = await plan_redrive(session, order, known(session.profile).conventions, remote)
         if wish.plan_file is None:
             return await execute(output, session, remote, planned, None, agreed)
         return await _execute_saved(output, session, remote, planned, agreed, wish.plan_file)
 
 
 async def _execute_saved(
-    output: Output, session: Session, remote: Session | None, planned: Planned, agreed: Agreed, file: Path
+    output: Output, session: Session, remote: Session | None, planned: PlannedRedrive, agreed: Agreed, file: Path
 ) -> int:
     """With a file: a dry run saves the plan where there is none yet; else only the plan that was saved goes on."""
-    from mqtui.services.redrive.saved_plan import compare, to_saved
+    from mqtui.services.redrive.planning.saved_plan import encode_plan, require_same_terms
 
-    now = await to_saved(session, planned, remote, agreed.allowed)
+    now = await encode_plan(session, planned, remote, agreed.allowed)
     first = agreed.dry_run and not await asyncio.to_thread(file.exists)
     if not first:
-        compare(_read(file), now)
+        require_same_terms(_read(file), now)
     code = await execute(output, session, remote, planned, None, agreed)
     if first:
         _save(file, now)
@@ -98,15 +99,15 @@ async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, 
         yield session, remote
 
 
-async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
+async def _order(session: Session, remote: Session | None, wish: Wish) -> RedriveRequest:
     from mqtui.services.browse import find, find_target
-    from mqtui.services.redrive.order import Order
-    from mqtui.services.redrive.terms import check, stages
+    from mqtui.services.redrive.parse_request import build_stages, check_supported
+    from mqtui.services.redrive.request import RedriveRequest
 
     target = (remote or session).broker
     source = (await find(session.broker, wish.dlq)).ref
     to = (await find_target(target, wish.to)).ref if wish.to is not None else None
-    order = Order(
+    order = RedriveRequest(
         wish.verb,
         source,
         wish.selection,
@@ -116,9 +117,9 @@ async def _order(session: Session, remote: Session | None, wish: Wish) -> Order:
         wish.keep_timestamp,
         wish.take_over,
         wish.shared,
-        stages(wish.canary, wish.stop_at, wish.watch),
+        build_stages(wish.canary, wish.stop_at, wish.watch),
     )
-    check(order, session.broker.kind, target.kind)
+    check_supported(order, session.broker.kind, target.kind)
     return order
 
 
@@ -126,23 +127,23 @@ async def execute(
     output: Output,
     session: Session,
     remote: Session | None,
-    planned: Planned,
-    before: Before | None,
+    planned: PlannedRedrive,
+    before: EarlierProgress | None,
     agreed: Agreed,
 ) -> int:
     """Show a plan, ask, run it, and tell how it ended."""
-    from mqtui.services.redrive.keeping import opened_journal
-    from mqtui.services.redrive.running import Run
+    from mqtui.services.redrive.run.journal_writer import open_journal
+    from mqtui.services.redrive.run.run import RedriveRun
 
-    if planned.delivery is not None and remote is not None:
-        show(output, planned.delivery)
+    if planned.remote_plan is not None and remote is not None:
+        show(output, planned.remote_plan)
     consent = ask(output, planned.plan, session.policy, agreed)
     if consent is None:
-        if planned.delivery is not None and remote is not None:
-            rehearse(remote.policy, planned.delivery, agreed)
+        if planned.remote_plan is not None and remote is not None:
+            rehearse(remote.policy, planned.remote_plan, agreed)
         return DONE
-    async with opened_journal() as runs:
-        run = Run(
+    async with open_journal() as runs:
+        run = RedriveRun(
             session,
             planned,
             runs,
@@ -153,13 +154,13 @@ async def execute(
         return await _execute(output, run, runs, consent, agreed)
 
 
-async def _execute(output: Output, run: Run, runs: Runs, consent: Consent, agreed: Agreed) -> int:
+async def _execute(output: Output, run: RedriveRun, runs: Runs, consent: Consent, agreed: Agreed) -> int:
     """Run it until its end, or the first ctrl+c."""
     run.stop = stop_on_interrupt()
     try:
-        result = await run.go(consent)
+        result = await run.run(consent)
     except MqtuiError as error:
-        if run.begun:
+        if run.is_journaled:
             tell(output, run.result(), runs)
             error.hint = f"{error.hint} mqtui runs resume {runs.short(run.planned.plan.id)} goes on.".strip()
         raise
@@ -167,7 +168,7 @@ async def _execute(output: Output, run: Run, runs: Runs, consent: Consent, agree
         output.progress_done()
     tell(output, result, runs)
     _advise(output, result, runs, agreed)
-    if run.stop.is_set() and run.ledger.planned is None:
+    if run.stop.is_set() and run.counter.planned is None:
         output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short(result.run)} goes on")
         return NOT_ALL
     return DONE if result.whole else NOT_ALL
@@ -201,7 +202,7 @@ def _consent_words(agreed: Agreed) -> list[str]:
     return words + ["--yes"] * agreed.yes
 
 
-def _progress(output: Output, ledger: Ledger) -> None:
+def _progress(output: Output, ledger: OutcomeCounter) -> None:
     of = "?" if ledger.planned is None else f"{ledger.planned:,}"
     output.progress(f"{ledger.counted:,} of {of}")
 
@@ -252,10 +253,10 @@ def _read(file: Path) -> dict[str, Any]:
         BadInput: the file can't be read or holds no plan.
         Refused: it was saved by an older version.
     """
-    from mqtui.services.redrive.saved_plan import read_saved
+    from mqtui.services.redrive.planning.saved_plan import decode_plan
 
     try:
         raw = file.read_bytes()
     except OSError as error:
         raise BadInput(f"{file} holds no plan", str(error)) from error
-    return read_saved(raw, str(file))
+    return decode_plan(raw, str(file))

@@ -126,10 +126,10 @@ async def _publish_watched(
     if output.json:
         output.json_line(verdict_row(verdict))
     else:
-        output.line(f"published to {to.name}. {verdict.words()}")
+        output.line(f"published to {to.name}. {verdict.describe()}")
         for reader in verdict.readers:
             output.line(f"  {reader.words}")
-        for letter in verdict.back:
+        for letter in verdict.returned_letters:
             output.note(f"▲ died: {letter}")
     return DONE if verdict.passed and not verdict.came_back else NOT_ALL
 

@@ -18,15 +18,15 @@ from mqtui.domain.resource import Named
 
 
 def _counts(text: str) -> tuple[int, ...]:
-    from mqtui.services.redrive.terms import counts
+    from mqtui.services.redrive.parse_request import parse_canary
 
-    return counts(text)
+    return parse_canary(text)
 
 
 def _share(text: str) -> float:
-    from mqtui.services.redrive.terms import share
+    from mqtui.services.redrive.parse_request import parse_percentage
 
-    return share(text)
+    return parse_percentage(text)
 
 
 COUNTS = options.Converted("counts", _counts)

@@ -19,7 +19,7 @@ from mqtui.domain.redrive import Outcome
 from mqtui.domain.times import written_time
 
 if TYPE_CHECKING:
-    from mqtui.services.redrive.resuming import Leave
+    from mqtui.services.redrive.recovery.resume import ResumeOverrides
     from mqtui.state.runs import RunRecord, Runs
 
 
@@ -137,24 +137,24 @@ def resume_run(
     json_lines: bool,
 ) -> None:
     """Take up an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
-    from mqtui.services.redrive.resuming import Leave
+    from mqtui.services.redrive.recovery.resume import ResumeOverrides
 
     output = current(json=json_lines)
     agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
-    leave = Leave(take_over=take_over, shared=yes_shared)
+    leave = ResumeOverrides(take_over=take_over, shared=yes_shared)
     run(output, lambda: _resume(output, run_id, leave, agreed))
 
 
-async def _resume(output: Output, run_id: str, leave: Leave, agreed: Agreed) -> int:
-    from mqtui.services.redrive.keeping import opened_journal
+async def _resume(output: Output, run_id: str, leave: ResumeOverrides, agreed: Agreed) -> int:
+    from mqtui.services.redrive.run.journal_writer import open_journal
 
-    async with opened_journal() as journal:
+    async with open_journal() as journal:
         if run_id:
             return await _resume_one(output, journal, journal.find(run_id), leave, agreed)
         return await _resume_all(output, journal, leave, agreed)
 
 
-async def _resume_all(output: Output, journal: Runs, leave: Leave, agreed: Agreed) -> int:
+async def _resume_all(output: Output, journal: Runs, leave: ResumeOverrides, agreed: Agreed) -> int:
     from mqtui.services.runs import resumable
 
     mine, others = resumable(journal)
@@ -172,19 +172,19 @@ async def _resume_all(output: Output, journal: Runs, leave: Leave, agreed: Agree
     return REFUSED if others else worst
 
 
-async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: Leave, agreed: Agreed) -> int:
+async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: ResumeOverrides, agreed: Agreed) -> int:
     from mqtui.services.conventions import known
-    from mqtui.services.redrive import resuming
-    from mqtui.services.redrive.order import read_recipe
-    from mqtui.services.redrive.terms import allowed
+    from mqtui.services.redrive.parse_request import allowed_risks
+    from mqtui.services.redrive.recovery import resume
+    from mqtui.services.redrive.request import decode_request
 
-    resuming.check(record)
-    order = read_recipe(record.plan).order
+    resume.check_resumable(record)
+    order = decode_request(record.plan).request
     async with sessions(record.target, order.to_target) as (session, remote):
-        planned, before = await resuming.plan(
+        planned, before = await resume.plan_resume(
             session, record, journal, known(session.profile).conventions, remote, leave
         )
-        agreed = replace(agreed, allowed=allowed(planned.order, agreed.allowed))
+        agreed = replace(agreed, allowed=allowed_risks(planned.request, agreed.allowed))
         return await execute(output, session, remote, planned, before, agreed)
 
 
@@ -200,17 +200,17 @@ def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_li
 
 
 async def _put_back(output: Output, run_id: str, agreed: Agreed) -> int:
-    from mqtui.services.redrive import putback
-    from mqtui.services.redrive.keeping import opened_journal
+    from mqtui.services.redrive.putback import putback
+    from mqtui.services.redrive.run.journal_writer import open_journal
     from mqtui.services.session import opened
 
-    async with opened_journal() as journal:
+    async with open_journal() as journal:
         record = journal.find(run_id)
         async with opened(record.target) as session:
-            back = await putback.plan(session, record, journal)
+            back = await putback.plan_put_back(session, record, journal)
             consent = ask(output, back.plan, session.policy, agreed)
             if consent is None:
                 return DONE
-            result = await putback.run(session, back, journal, consent)
+            result = await putback.run_put_back(session, back, journal, consent)
         tell(output, result, journal)
     return DONE if result.moved == result.planned else NOT_ALL

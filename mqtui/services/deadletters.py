@@ -215,12 +215,12 @@ async def causes(session: Session, ref: Ref, price: Price, conventions: Conventi
         Refused, NeedsConsent: the price can't be paid, or was not agreed to.
     """
     from mqtui.services.letters import Grouping, group  # what only finds places groups no letters
-    from mqtui.services.redrive.preview import unhandled
+    from mqtui.services.redrive.planning.scan import read_unhandled
 
     source = await session.broker.snapshot(ref)
     conventions = await settle_origin(session, ref, conventions)
     if not price.lends:
-        return await group(unhandled(session.broker, source), conventions)
+        return await group(read_unhandled(session.broker, source), conventions)
     count = int(source.count.number or 0)
     if not count:
         return []

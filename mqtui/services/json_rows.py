@@ -33,7 +33,7 @@ from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import Place
-    from mqtui.services.redrive.verdict import Verdict
+    from mqtui.services.redrive.run.monitor_result import MonitorResult
 
 
 def plan_row(plan: Plan) -> Json:
@@ -98,16 +98,16 @@ def reader_row(reader: ReaderProgress) -> Json:
     }
 
 
-def verdict_row(verdict: Verdict) -> Json:
+def verdict_row(verdict: MonitorResult) -> Json:
     """What a watch of messages that were sent found; figures are null where they can't be known, as `verdict` says."""
     return {
-        "came_back": verdict.returned,
+        "came_back": verdict.returned_count,
         "passed": verdict.passed,
         "waiting": verdict.waiting,
         "readers": [reader_row(reader) for reader in verdict.readers],
         "watched": round(verdict.seconds, 1),
-        "verdict": _clean(verdict.words()),
-    } | ({"back": [_clean(letter) for letter in verdict.back]} if verdict.back else {})
+        "verdict": _clean(verdict.describe()),
+    } | ({"back": [_clean(letter) for letter in verdict.returned_letters]} if verdict.returned_letters else {})
 
 
 def suspect_rows(result: Result) -> list[Json]:

@@ -14,9 +14,9 @@ from mqtui.domain.plan import Listen, Plan, Risk
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import Receipt, Source, Stored
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.redrive.aftermath import Aftermath
-from mqtui.services.redrive.hearing import NOT_HEARD, UNREAD, why_unread
-from mqtui.services.redrive.verdict import Verdict
+from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK, why_no_consumer
+from mqtui.services.redrive.run.monitor import ConsumptionMonitor
+from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.session import Session
 
 MESSAGE_ID = "message_id"
@@ -72,9 +72,9 @@ async def watched(session: Session, planned: Plan, target: Ref, hearing: Hearing
     """The plan of a publication, with the listening, and with what the watch will not be able to tell."""
     risks = list(planned.risks)
     if hearing.deaf:
-        risks.append(Risk(NOT_HEARD, f"it may die unheard: {hearing.deaf}"))
-    if why := await why_unread(session.broker, target):
-        risks.append(Risk(UNREAD, why))
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.deaf}"))
+    if why := await why_no_consumer(session.broker, target):
+        risks.append(Risk(NO_CONSUMER_RISK, why))
     listening = (Listen(hearing.source),) if hearing.source is not None else ()
     return replace(planned, steps=(*listening, *planned.steps), risks=tuple(risks))
 
@@ -89,14 +89,14 @@ async def publish_watched(
     seconds: float,
     tell: Callable[[Receipt], None],
     stop: asyncio.Event,
-) -> Verdict | None:
+) -> MonitorResult | None:
     """Send the message, tell its receipt, and watch it for so many seconds at most; None where it was not stored.
 
     Raises:
         Refused, NeedsConsent: as the guard says.
         MqtuiError: the broker broke off; what it said before was told.
     """
-    aftermath = Aftermath(session.broker, hearing.source, planned.id, conventions, hearing.deaf)
+    aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.deaf)
     aftermath.noun = "message"
     aftermath.message_ids = [str(value) for name, value in message.properties if name == MESSAGE_ID]
     async with session.guard.writing(planned, consent) as writer:
@@ -108,7 +108,7 @@ async def publish_watched(
             tell(receipt)
             if receipt.state is not Stored.STORED:
                 return None
-            aftermath.copies.note_sent(message.target, [receipt.position])
+            aftermath.copies.add_published(message.target, [receipt.position])
             return await aftermath.watch(seconds, NONE_IS_ACCEPTED, lambda _: None, stop)
         finally:
             await aftermath.close()

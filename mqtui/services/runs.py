@@ -19,9 +19,9 @@ from mqtui.profiles import protection
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse
 from mqtui.services.jsonlines import shown_name
-from mqtui.services.redrive.order import read_recipe
-from mqtui.services.redrive.resuming import DAY
-from mqtui.services.redrive.running import UNPLANNED
+from mqtui.services.redrive.recovery.resume import DAY_MS
+from mqtui.services.redrive.request import decode_request
+from mqtui.services.redrive.run.run import UNKNOWN_COUNT
 from mqtui.state.runs import Done, RunRecord, Runs
 
 Json = dict[str, Any]
@@ -57,7 +57,7 @@ def row(journal: Runs, record: RunRecord) -> Json:
         "host": record.host,
         "started": record.started,
         "ended": record.ended,
-        "planned": None if record.planned == UNPLANNED else record.planned,
+        "planned": None if record.planned == UNKNOWN_COUNT else record.planned,
         "outcomes": outcomes(journal, record),
         "in_hand": len(journal.open_marks(record.id)),
         "result": msgspec.json.decode(record.result) if record.result else None,
@@ -78,7 +78,7 @@ def report(journal: Runs, record: RunRecord) -> str:
         parts.append(f"{doubtful:,} in hand when it ended")
     ended = written_time(record.ended, "-%H:%M:%S") if record.ended else ""
     span = written_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
-    planned = "letters" if record.planned == UNPLANNED else counted(record.planned, "letter")
+    planned = "letters" if record.planned == UNKNOWN_COUNT else counted(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
@@ -101,7 +101,7 @@ def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str
     """Interrupted runs that a resume without a name takes up, and the others with the reason (C4)."""
     mine: list[RunRecord] = []
     others: list[tuple[RunRecord, str]] = []
-    since = time() * 1000 - DAY
+    since = time() * 1000 - DAY_MS
     for record in journal.interrupted():
         if record.verb == Verb.PUT_BACK:
             continue
@@ -116,7 +116,7 @@ def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str
 
 def _targets(record: RunRecord) -> list[str]:
     """The brokers a run writes to: its own, and the one its letters cross over to."""
-    return [target for target in (record.target, read_recipe(record.plan).order.to_target) if target]
+    return [target for target in (record.target, decode_request(record.plan).request.to_target) if target]
 
 
 def _policy(target: str) -> Policy:

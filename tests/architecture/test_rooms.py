@@ -71,7 +71,7 @@ def test_adapters_mirror_each_other() -> None:
 
 
 def test_a_journal_that_is_opened_is_closed() -> None:
-    """`with Runs()`, or `opened_journal()`, which closes it off the loop."""
+    """`with Runs()`, or `open_journal()`, which closes it off the loop."""
     left: list[str] = []
     for path in modules():
         nodes = list(ast.walk(ast.parse(path.read_text())))

@@ -19,11 +19,11 @@ from mqtui.domain.plan import Deliver, Plan
 from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.conventions import known
-from mqtui.services.redrive.copies import Copies
-from mqtui.services.redrive.lanes import HomeLanes
-from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.routing import Router
-from mqtui.services.redrive.stamps import COUNT, ORIGIN, RUN, Stamps
+from mqtui.services.redrive.planning.mqtui_headers import COUNT, ORIGIN, RUN, HeaderStamper
+from mqtui.services.redrive.planning.routing import RedriveRouter
+from mqtui.services.redrive.request import RedriveRequest
+from mqtui.services.redrive.run.bulk_routes import BulkRoutes
+from mqtui.services.redrive.run.stored_copies import StoredCopies
 from tests.contract.kafka_stage import Run, Stage
 
 Sent = list[tuple[str, str | bytes | None]]
@@ -56,14 +56,16 @@ class Way:
     keep_timestamp: bool = False
     further: tuple[Ref, ...] = ()
 
-    def router(self) -> Router:
-        order = Order(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
-        stamps = Stamps(BrokerKind.KAFKA, "ab" * 16, "ada", "2026-01-01T00:00:00+00:00")
-        return Router(order, BrokerKind.KAFKA, known().conventions, stamps, frozenset({self.target, *self.further}))
+    def router(self) -> RedriveRouter:
+        order = RedriveRequest(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
+        stamps = HeaderStamper(BrokerKind.KAFKA, "ab" * 16, "ada", "2026-01-01T00:00:00+00:00")
+        return RedriveRouter(
+            order, BrokerKind.KAFKA, known().conventions, stamps, frozenset({self.target, *self.further})
+        )
 
-    def lanes(self) -> HomeLanes:
-        order = Order(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
-        return HomeLanes(order, self.router(), known().conventions)
+    def lanes(self) -> BulkRoutes:
+        order = RedriveRequest(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
+        return BulkRoutes(order, self.router(), known().conventions)
 
 
 def put(stage: Stage, ref: Ref, letters: Sequence[tuple[bytes | None, bytes | None, Sent]]) -> None:
@@ -169,14 +171,14 @@ async def test_the_place_of_each_copy_is_told(stage: Stage, adapter: Adapter) ->
     async with convoy(run, (source, plan)) as lease:
         lanes = Way(dlq, home, keep_timestamp=True, further=(other,)).lanes()
         told = [(load, await lease.carry(load)) async for load in lease.loads(50, lanes)]
-    watched = Copies(known().conventions)
+    watched = StoredCopies(known().conventions)
     for load, carried in told:
-        watched.note_load(load, carried)
+        watched.add_raw_batch(load, carried)
     assert watched.stored == 120
     assert (watched.count(home), watched.count(other)) == (60, 60)
-    assert {group for _, group in watched.by_reader} == {"payments", ""}
+    assert {group for _, group in watched.by_group} == {"payments", ""}
     assert all(
-        watched.holds({home.name: home, other.name: other}[topic], copy)
+        watched.contains({home.name: home, other.name: other}[topic], copy)
         for _, each in told
         for _, topic, copy in each.moved
         if copy

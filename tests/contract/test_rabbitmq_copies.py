@@ -10,8 +10,8 @@ import pytest
 
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.redrive.crossing import cross
-from mqtui.services.redrive.putback import outgoing
+from mqtui.services.redrive.planning.convert import convert_message
+from mqtui.services.redrive.putback.putback import to_outgoing
 from tests.contract.rabbitmq_support import (
     QUORUM,
     Rabbit,
@@ -81,11 +81,11 @@ async def test_put_back_and_another_broker_send_no_copies_either(rabbit: Rabbit)
             letters += batch
             await lease.settle(batch)
     (letter,) = letters
-    back = outgoing(letter)
-    over = replace(cross(back, BrokerKind.RABBITMQ, BrokerKind.RABBITMQ), target=queue_ref(work))
+    back = to_outgoing(letter)
+    over = replace(convert_message(back, BrokerKind.RABBITMQ, BrokerKind.RABBITMQ), target=queue_ref(work))
     foreign = replace(over, headers=(("CC", audit.encode(), ""),))
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
-        await publisher.send([back, over, cross(foreign, BrokerKind.KAFKA, BrokerKind.RABBITMQ)])
+        await publisher.send([back, over, convert_message(foreign, BrokerKind.KAFKA, BrokerKind.RABBITMQ)])
         rabbit.settled(dlq, 1)
         rabbit.settled(work, 2)
         assert rabbit.ready(audit) == 0

@@ -15,10 +15,10 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Named
 from mqtui.services.browse import find
 from mqtui.services.conventions import known
-from mqtui.services.redrive.ledger import Ledger
-from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.planning import make
-from mqtui.services.redrive.running import Run
+from mqtui.services.redrive.planning.plan import plan_redrive
+from mqtui.services.redrive.request import RedriveRequest
+from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
+from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import opened
 from mqtui.state.runs import Runs
 from tests.chaos.killing import KEY
@@ -44,16 +44,16 @@ async def rate(url: str, scene: Scene) -> float:
     conventions = known().conventions
     seen: list[tuple[float, int]] = []
 
-    def progress(ledger: Ledger) -> None:
+    def progress(ledger: OutcomeCounter) -> None:
         seen.append((perf_counter(), ledger.counted))
 
     with own_desk():
         async with opened(url) as session:
             source = (await find(session.broker, Named(scene.dlq))).ref
-            planned = await make(session, Order(Verb.REDRIVE, source), conventions)
+            planned = await plan_redrive(session, RedriveRequest(Verb.REDRIVE, source), conventions)
             journal = Runs()
             try:
-                result = await Run(session, planned, journal, progress=progress).go(Consent(yes=True))
+                result = await RedriveRun(session, planned, journal, progress=progress).run(Consent(yes=True))
             finally:
                 journal.close()
     assert result.moved == result.planned == scene.letters, result

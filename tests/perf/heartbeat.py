@@ -33,9 +33,10 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.conventions import known
-from mqtui.services.redrive import planning, putback
-from mqtui.services.redrive.order import Order, Stages
-from mqtui.services.redrive.running import Run
+from mqtui.services.redrive.planning import plan as planning
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.request import CanaryStages, RedriveRequest
+from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session, opened
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Runs
@@ -161,12 +162,12 @@ class Reader(threading.Thread):
         producer.flush(10)
 
 
-async def redriven(session: Session, scene: Scene, journal: Runs, stages: Stages) -> Result:
+async def redriven(session: Session, scene: Scene, journal: Runs, stages: CanaryStages) -> Result:
     """All letters of a scene."""
     kind = Kind.TOPIC if session.broker.kind is BrokerKind.KAFKA else Kind.STREAM
-    order = Order(Verb.REDRIVE, Ref(kind, scene.dlq), stages=stages)
-    planned = await planning.make(session, order, known().conventions)
-    return await Run(session, planned, journal).go(YES)
+    order = RedriveRequest(Verb.REDRIVE, Ref(kind, scene.dlq), stages=stages)
+    planned = await planning.plan_redrive(session, order, known().conventions)
+    return await RedriveRun(session, planned, journal).run(YES)
 
 
 async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
@@ -182,21 +183,23 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
         results: list[Result] = []
 
         async def redrive() -> None:
-            results.append(await redriven(session, scene, journal, Stages(watch=watch, stop_at=1.0)))
+            results.append(await redriven(session, scene, journal, CanaryStages(watch=watch, stop_at=1.0)))
 
         told.append(await stood(f"{side.name}: redrive and watch {letters:,}", redrive))
         (result,) = results
         assert result.moved == letters, result
         if reader is not None:
             assert result.came_back == 1, result
-        plans: list[putback.PutBack] = []
+        plans: list[putback.PlannedPutBack] = []
 
         async def plan() -> None:
-            plans.append(await putback.plan(session, journal.list(1)[0], journal))
+            plans.append(await putback.plan_put_back(session, journal.list(1)[0], journal))
 
         told.append(await stood(f"{side.name}: plan to put back {letters:,}", plan))
         (back,) = plans
-        told.append(await stood(f"{side.name}: put back {letters:,}", lambda: putback.run(session, back, journal, YES)))
+        told.append(
+            await stood(f"{side.name}: put back {letters:,}", lambda: putback.run_put_back(session, back, journal, YES))
+        )
         assert len(back.names) == letters
     if reader is not None:
         reader.over.set()
@@ -230,7 +233,7 @@ async def waited(url: str) -> list[Stand]:
     async def redrive(target: str) -> None:
         scene = side.fill(10)
         async with opened(target) as session:
-            await redriven(session, scene, journal, Stages())
+            await redriven(session, scene, journal, CanaryStages())
 
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("MQTUI_BUNDLE_KEY")

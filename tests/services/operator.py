@@ -16,11 +16,14 @@ from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import known
-from mqtui.services.redrive import planning, putback, resuming
-from mqtui.services.redrive.ledger import Ledger
-from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.planning import Planned
-from mqtui.services.redrive.running import Before, Run
+from mqtui.services.redrive.planning import plan
+from mqtui.services.redrive.planning.plan import PlannedRedrive
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.recovery import resume
+from mqtui.services.redrive.request import RedriveRequest
+from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
+from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session, opened
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Dones, Marks, RunRecord, Runs
@@ -89,9 +92,9 @@ class Operator:
 
     def order(
         self, verb: Verb = Verb.REDRIVE, *, to: Ref | None = None, rate: float | None = None, **chosen: Any
-    ) -> Order:
+    ) -> RedriveRequest:
         target = (self.remote_target or self.remote.url) if self.remote else ""
-        return Order(verb, self.ground.source, Selection(**chosen), to, target, rate)
+        return RedriveRequest(verb, self.ground.source, Selection(**chosen), to, target, rate)
 
     async def sessions(self, stack: AsyncExitStack) -> tuple[Session, Session | None]:
         session = await stack.enter_async_context(opened(self.target or self.ground.url, adapters=self.ground.connect))
@@ -100,20 +103,20 @@ class Operator:
         far = self.remote_target or self.remote.url
         return session, await stack.enter_async_context(opened(far, adapters=self.remote.connect))
 
-    async def plan(self, order: Order | None = None) -> Planned:
+    async def plan(self, order: RedriveRequest | None = None) -> PlannedRedrive:
         """Only plan."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            return await planning.make(session, order or self.order(), known().conventions, remote)
+            return await plan.plan_redrive(session, order or self.order(), known().conventions, remote)
 
-    async def run(self, order: Order | None = None, consent: Consent = YES) -> Result:
+    async def run(self, order: RedriveRequest | None = None, consent: Consent = YES) -> Result:
         """Plan and run."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            planned = await planning.make(session, order or self.order(), known().conventions, remote)
+            planned = await plan.plan_redrive(session, order or self.order(), known().conventions, remote)
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
-    async def run_planned(self, planned: Planned, consent: Consent = YES) -> Result:
+    async def run_planned(self, planned: PlannedRedrive, consent: Consent = YES) -> Result:
         """Run what was planned before."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
@@ -125,8 +128,8 @@ class Operator:
             session, remote = await self.sessions(stack)
             journal = self.journal()
             record = journal.find(name)
-            resuming.check(record)
-            planned, before = await resuming.plan(session, record, journal, known().conventions, remote)
+            resume.check_resumable(record)
+            planned, before = await resume.plan_resume(session, record, journal, known().conventions, remote)
             return await self._go(self._run(session, remote, planned, journal, before), consent)
 
     async def put_back(self, name: str, consent: Consent = YES) -> Result:
@@ -134,8 +137,8 @@ class Operator:
         async with AsyncExitStack() as stack:
             session, _ = await self.sessions(stack)
             journal = self.journal()
-            back = await putback.plan(session, journal.find(name), journal)
-            return await putback.run(session, back, journal, consent)
+            back = await putback.plan_put_back(session, journal.find(name), journal)
+            return await putback.run_put_back(session, back, journal, consent)
 
     async def killed(self, work: Callable[[], Any], after: int | None = None, batches: int | None = None) -> bool:
         """Do something until the process is killed; False where it came to its end."""
@@ -151,22 +154,27 @@ class Operator:
         return False
 
     def _run(
-        self, session: Session, remote: Session | None, planned: Planned, journal: Runs, before: Before | None
-    ) -> Run:
-        return Run(session, planned, journal, remote=remote, before=before, progress=self._progress)
+        self,
+        session: Session,
+        remote: Session | None,
+        planned: PlannedRedrive,
+        journal: Runs,
+        before: EarlierProgress | None,
+    ) -> RedriveRun:
+        return RedriveRun(session, planned, journal, remote=remote, before=before, progress=self._progress)
 
-    async def _go(self, run: Run, consent: Consent) -> Result:
+    async def _go(self, run: RedriveRun, consent: Consent) -> Result:
         self._current = run
-        return await run.go(consent)
+        return await run.run(consent)
 
-    _current: Run | None = None
+    _current: RedriveRun | None = None
 
-    def _progress(self, ledger: Ledger) -> None:
+    def _progress(self, ledger: OutcomeCounter) -> None:
         if self.stop_at is not None and self._current is not None and ledger.counted >= self.stop_at:
             self._current.stop.set()
 
     @property
-    def planned(self) -> Planned:
+    def planned(self) -> PlannedRedrive:
         """The plan of the last run."""
         assert self._current is not None
         return self._current.planned
@@ -185,8 +193,8 @@ def last() -> RunRecord:
 
 def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     """Let runs walk in batches of `size`, seen or unseen."""
-    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", size)
-    monkeypatch.setattr("mqtui.services.redrive.engine.LOAD", size)
+    monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", size)
+    monkeypatch.setattr("mqtui.services.redrive.run.loop.RAW_BATCH_SIZE", size)
 
 
 def whole(result: Result) -> Result:

@@ -31,7 +31,7 @@ from mqtui.domain.spelling import Spelling, command, join
 from mqtui.domain.topology import Destination, Page
 from mqtui.services.browse import find, find_target
 from mqtui.services.group_names import find_groups
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.navigation import goto
 from mqtui.ui.render.command_line import command_of
 
@@ -145,9 +145,9 @@ async def test_a_copied_command_is_read_back() -> None:
             reads = ref.kind is not Kind.EXCHANGE
             if reads:
                 made.append((there, ref, "peek", join(command("peek", target, ref, "-n", "1"))))
-                made.append((there, ref, "discard", command_of(Order(Verb.DISCARD, ref, Selection()), target)))
+                made.append((there, ref, "discard", command_of(RedriveRequest(Verb.DISCARD, ref, Selection()), target)))
             made.append((there, ref, "publish", join(command("publish", target, ref, "--value", "x"))))
-            order = Order(Verb.REDRIVE, Ref(KINDS[there.kind][0], "dead"), Selection(), ref)
+            order = RedriveRequest(Verb.REDRIVE, Ref(KINDS[there.kind][0], "dead"), Selection(), ref)
             made.append((there, ref, "to", command_of(order, target)))
     commands = {"peek": peek, "discard": discard, "publish": publish, "to": redrive}
     assert all(line.isprintable() for *_, line in made)

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from mqtui.services.redrive.copies import PartitionCopies
+from mqtui.services.redrive.run.stored_copies import PartitionCopies
 
 MOST = 200
 
@@ -23,6 +23,6 @@ def test_copies_are_ordered_whatever_order_they_come_in(seed: int) -> None:
         known += [*told, single]
     place = dice.randrange(MOST)
     assert [copies[at][0] for at in range(len(copies))] == sorted(known)
-    assert copies.before((place, 0)) == sum(offset < place for offset in known)
+    assert copies.count_before((place, 0)) == sum(offset < place for offset in known)
     assert ((place, 0) in copies) is (place in known)
     assert not known or copies.last == (max(known), 0)

@@ -10,8 +10,8 @@ import pytest
 from mqtui.domain.field_table import int64, raw, string
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.redrive.crossing import cross, told
-from mqtui.services.redrive.stamps import NAMES
+from mqtui.services.redrive.planning.convert import convert_message, describe_conversion
+from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from tests.memory import KafkaShelf, RabbitMQShelf, RedisShelf
 from tests.services.grounds import GROUNDS, Ground, KafkaGround, RedisGround
 from tests.services.operator import Operator, last, whole
@@ -88,7 +88,7 @@ async def test_a_value_alone_comes_home_from_kafka() -> None:
     whole(await operator.run(operator.order(to=kafka.source)))
     (there,) = kafka.shelf.records(kafka.source)
     assert (there.key, there.value) == (None, ODD)
-    assert {name for name, _, _ in there.headers} == set(NAMES)
+    assert {name for name, _, _ in there.headers} == set(HEADER_NAMES)
     back = Operator(kafka, redis)
     whole(await back.run(back.order(to=redis.origin)))
     assert [fields for _, fields in redis.shelf.entries(redis.origin)] == [((b"value", ODD),)]
@@ -96,26 +96,28 @@ async def test_a_value_alone_comes_home_from_kafka() -> None:
 
 def test_the_same_kind_keeps_everything() -> None:
     message = Outgoing(QUEUE, ODD, headers=(("n", int64(3), "int64"),), properties=(("message_id", "m"),))
-    assert cross(message, RABBITMQ, RABBITMQ) is message
+    assert convert_message(message, RABBITMQ, RABBITMQ) is message
 
 
 def test_kafka_to_rabbitmq() -> None:
     headers = (("twice", b"1", ""), ("twice", ODD, ""), ("null", None, ""))
-    sent = cross(Outgoing(QUEUE, ODD, b"u7", headers, partition=3), KAFKA, RABBITMQ)
+    sent = convert_message(Outgoing(QUEUE, ODD, b"u7", headers, partition=3), KAFKA, RABBITMQ)
     assert (sent.value, sent.key, sent.partition) == (ODD, None, None)
     assert sent.headers == (*headers, ("key", b"u7", ""))
     exchange = Ref(Kind.EXCHANGE, "x")
-    assert cross(Outgoing(exchange, b"", b"u7"), KAFKA, RABBITMQ).routing_key == "u7"
-    assert cross(Outgoing(exchange, b"", b"u7", routing_key="own"), KAFKA, RABBITMQ).routing_key == "own"
-    assert cross(Outgoing(QUEUE, None, None), KAFKA, RABBITMQ) == Outgoing(QUEUE, None, None)
+    assert convert_message(Outgoing(exchange, b"", b"u7"), KAFKA, RABBITMQ).routing_key == "u7"
+    assert convert_message(Outgoing(exchange, b"", b"u7", routing_key="own"), KAFKA, RABBITMQ).routing_key == "own"
+    assert convert_message(Outgoing(QUEUE, None, None), KAFKA, RABBITMQ) == Outgoing(QUEUE, None, None)
 
 
 def test_kafka_to_redis() -> None:
-    sent = cross(Outgoing(STREAM, ODD, b"u7", (("h", ODD, ""), ("h", b"2", ""), ("null", None, ""))), KAFKA, REDIS)
+    sent = convert_message(
+        Outgoing(STREAM, ODD, b"u7", (("h", ODD, ""), ("h", b"2", ""), ("null", None, ""))), KAFKA, REDIS
+    )
     assert sent == Outgoing(
         STREAM, fields=((b"key", b"u7"), (b"value", ODD), (b"h", ODD), (b"h", b"2"), (b"null", b""))
     )
-    assert cross(Outgoing(STREAM, None), KAFKA, REDIS).fields == ((b"value", b""),)
+    assert convert_message(Outgoing(STREAM, None), KAFKA, REDIS).fields == ((b"value", b""),)
 
 
 def test_rabbitmq_to_kafka() -> None:
@@ -130,7 +132,7 @@ def test_rabbitmq_to_kafka() -> None:
         ("list", raw([["a", "string"], [1, "int64"]], "array"), "array"),
     )
     message = Outgoing(TOPIC, ODD, headers=headers, properties=(("message_id", "m"),), routing_key="invoice")
-    sent = cross(message, RABBITMQ, KAFKA)
+    sent = convert_message(message, RABBITMQ, KAFKA)
     assert (sent.value, sent.key, sent.properties) == (ODD, None, ())
     got = {name: value for name, value, kind in sent.headers if kind == ""}
     assert (got["text"], got["odd"], got["binary"]) == ("grün".encode(), ODD, ODD)
@@ -140,7 +142,7 @@ def test_rabbitmq_to_kafka() -> None:
 
 def test_rabbitmq_to_redis() -> None:
     message = Outgoing(STREAM, ODD, headers=(("n", int64(3), "int64"), ("t", string("x"), "string")))
-    assert cross(message, RABBITMQ, REDIS).fields == ((b"value", ODD), (b"n", b"3"), (b"t", b"x"))
+    assert convert_message(message, RABBITMQ, REDIS).fields == ((b"value", ODD), (b"n", b"3"), (b"t", b"x"))
 
 
 @pytest.mark.parametrize("target", [KAFKA, RABBITMQ])
@@ -148,7 +150,7 @@ def test_redis_to_others(target: BrokerKind) -> None:
     ref = TOPIC if target is KAFKA else QUEUE
 
     def value(*fields: tuple[bytes, bytes]) -> bytes:
-        sent = cross(Outgoing(ref, fields=fields), REDIS, target)
+        sent = convert_message(Outgoing(ref, fields=fields), REDIS, target)
         assert sent.fields == ()
         return sent.value or b""
 
@@ -160,7 +162,7 @@ def test_redis_to_others(target: BrokerKind) -> None:
 
 
 def test_plans_say_what_changes_shape() -> None:
-    assert told(KAFKA, KAFKA) == ""
-    sentences = {told(*pair) for pair in itertools.permutations((KAFKA, RABBITMQ, REDIS), 2)}
+    assert describe_conversion(KAFKA, KAFKA) == ""
+    sentences = {describe_conversion(*pair) for pair in itertools.permutations((KAFKA, RABBITMQ, REDIS), 2)}
     assert len(sentences) == 6
     assert all(len(sentence) > 10 for sentence in sentences)

@@ -8,7 +8,7 @@ from mqtui.domain.field_table import int64, string
 from mqtui.domain.figure import unknown
 from mqtui.domain.message import Delivery, Envelope, Message
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.redrive.ledger import fingerprint
+from mqtui.services.redrive.run.outcome_counter import fingerprint
 
 ENVELOPE = Envelope("", "dlq", False, (("message_id", "7"),), 0, unknown("no limit"))
 LETTER = Message(

@@ -9,7 +9,7 @@ import pytest
 
 from mqtui.domain.message import Outgoing
 from mqtui.domain.partitioner import murmur2, partition_for
-from mqtui.services.redrive import homecoming
+from mqtui.services.redrive.planning import partition_check
 from tests.services.grounds import KafkaGround
 from tests.services.operator import Operator
 
@@ -68,7 +68,7 @@ async def test_nothing_is_said_where_all_agree_or_nothing_is_known() -> None:
 
 
 async def test_only_the_first_letters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(homecoming, "MOST", 5)
+    monkeypatch.setattr(partition_check, "MAX_COMPARED", 5)
     ground = KafkaGround()
     for number in range(9):
         ground.shelf.store(letter(ground, number, (partition_for(b"k%d" % number, 3) + 1) % 3))

@@ -18,8 +18,8 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.conventions import known
-from mqtui.services.redrive import planning
-from mqtui.services.redrive.stamps import NAMES
+from mqtui.services.redrive.planning import plan as planning
+from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from mqtui.services.session import opened
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
@@ -27,11 +27,11 @@ from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGro
 from tests.services.operator import YES, Operator, last, whole
 
 
-def facts(planned: planning.Planned) -> dict[str, str]:
+def facts(planned: planning.PlannedRedrive) -> dict[str, str]:
     return dict(planned.plan.facts)
 
 
-def risks(planned: planning.Planned) -> dict[str, Severity]:
+def risks(planned: planning.PlannedRedrive) -> dict[str, Severity]:
     return {risk.name: risk.severity for risk in planned.plan.risks}
 
 
@@ -42,8 +42,8 @@ async def test_the_plan_is_what_runs(ground: Ground) -> None:
     assert (plan.verb, plan.broker, plan.count) == (Verb.REDRIVE, ground.kind, exact(7))
     assert (planned.source.ref, planned.targets) == (ground.source, (ground.origin,))
     steps = [step for step in plan.steps if not isinstance(step, CreateStateTopic)]
-    count = exact(7) if planned.read else at_most(7, "those that came from elsewhere stay")
-    assert steps == [Take(planned.source, planned.order.selection), Deliver(ground.origin, count)]
+    count = exact(7) if planned.is_scanned else at_most(7, "those that came from elsewhere stay")
+    assert steps == [Take(planned.source, planned.request.selection), Deliver(ground.origin, count)]
     assert facts(planned)["from"].startswith(f"{ground.source.name}, 7 letters")
     assert ground.origin.name in facts(planned)["to"]
     assert plan.guarantee is not None
@@ -105,7 +105,7 @@ async def test_headers_kept_stripped_and_added() -> None:
     assert headers == {"keep": ("value",), "strip": ("dlq_origin", "dlq_reason"), "add": ()}
     queue = RabbitMQGround()
     queue.put(range(2))
-    assert dict((await Operator(queue).plan()).plan.headers) == {"add": NAMES}
+    assert dict((await Operator(queue).plan()).plan.headers) == {"add": HEADER_NAMES}
 
 
 async def test_what_a_plan_says() -> None:
@@ -129,7 +129,7 @@ async def test_lent_letters_are_not_read_for_a_plan() -> None:
     planned = await operator.plan(operator.order(cause="abcd"))
     assert planned.plan.count == at_most(6, "known when the letters are read")
     assert "walk" in facts(planned)
-    assert not planned.read
+    assert not planned.is_scanned
     assert all(not item.redelivered for item in ground.shelf.queues["work.dlq"].items)
     ground.shelf.declare("other", dead_to="work.dlq")
     both = await operator.plan()
@@ -169,9 +169,9 @@ async def test_the_hash_changes_with_the_strip_list(ground: Ground) -> None:
     shipped = known().conventions
     async with opened(ground.url, adapters=ground.connect) as session:
         order = Operator(ground).order()
-        first = await planning.make(session, order, shipped)
+        first = await planning.plan_redrive(session, order, shipped)
         more = [replace(one, strip_names=one.strip_names | {"app"}) for one in shipped.known]
-        second = await planning.make(session, order, type(shipped)(more))
+        second = await planning.plan_redrive(session, order, type(shipped)(more))
     assert first.plan.hash != second.plan.hash
 
 
@@ -192,11 +192,11 @@ async def test_two_plans_where_letters_cross(ground: Ground) -> None:
     ground.put(range(4))
     operator = Operator(ground, remote)
     planned = await operator.plan(operator.order(to=remote.origin))
-    assert planned.delivery is not None
-    assert planned.plan.id == planned.delivery.id
-    assert [step for step in planned.delivery.steps if isinstance(step, Send)] == [Send(remote.origin, exact(4))]
+    assert planned.remote_plan is not None
+    assert planned.plan.id == planned.remote_plan.id
+    assert [step for step in planned.remote_plan.steps if isinstance(step, Send)] == [Send(remote.origin, exact(4))]
     assert any(isinstance(step, Remove) for step in planned.plan.steps)
-    assert (planned.delivery.verb, planned.delivery.broker) == (Verb.PUBLISH, remote.kind)
+    assert (planned.remote_plan.verb, planned.remote_plan.broker) == (Verb.PUBLISH, remote.kind)
     assert planned.plan.guarantee is not None
     assert planned.plan.guarantee.strength is Strength.AT_LEAST_ONCE
     assert facts(planned)["to"].endswith(f"on {remote.url}")

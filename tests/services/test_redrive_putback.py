@@ -12,8 +12,8 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BrokerTrouble, Held, NeedsConsent, NotFound, Refused
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.redrive import putback
-from mqtui.services.redrive.passing import TAKEN
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.putback.passed_copies import COPIES_STAY
 from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
@@ -43,11 +43,11 @@ def contents(ground: Ground) -> list[object]:
     return [fields for _, fields in ground.shelf.entries(ground.source)]
 
 
-async def planned(operator: Operator, run: str) -> putback.PutBack:
+async def planned(operator: Operator, run: str) -> putback.PlannedPutBack:
     async with AsyncExitStack() as stack:
         session, _ = await operator.sessions(stack)
         journal = Runs()
-        return await putback.plan(session, journal.find(run), journal)
+        return await putback.plan_put_back(session, journal.find(run), journal)
 
 
 @pytest.mark.parametrize("verb", [Verb.REDRIVE, Verb.DISCARD])
@@ -109,7 +109,7 @@ async def test_killed_and_put_back_again(
     ground: Ground, after: int, verb: Verb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is lost; nothing comes twice but named suspects on RabbitMQ, whose queues can't be asked."""
-    monkeypatch.setattr(putback, "CHUNK", 3)
+    monkeypatch.setattr(putback, "CHUNK_SIZE", 3)
     ground.put(range(COUNT))
     operator = Operator(ground)
     run = (await operator.run(operator.order(verb))).run
@@ -159,7 +159,7 @@ async def test_a_broker_that_dies_while_letters_are_put_back(
     made: type[Ground], after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ground = made()
-    monkeypatch.setattr(putback, "CHUNK", 2)
+    monkeypatch.setattr(putback, "CHUNK_SIZE", 2)
     ground.put(range(COUNT))
     operator = Operator(ground)
     run = (await operator.run()).run
@@ -203,7 +203,7 @@ async def test_the_plan_tells_who_passed_the_copies() -> None:
     assert risk.text == f"billing has passed {copies} of 6 copies in orders"
     ground.unmake(ground.origin)
     (risk,) = (await planned(operator, run)).plan.risks
-    assert risk.text == TAKEN
+    assert risk.text == COPIES_STAY
 
 
 async def test_letters_that_crossed_over_come_back() -> None:

@@ -13,7 +13,7 @@ from mqtui.domain.errors import Held, NeedsConsent, Refused
 from mqtui.domain.policy import Consent
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.redrive.order import read_recipe
+from mqtui.services.redrive.request import decode_request
 from mqtui.services.runs import resumable
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host
@@ -142,7 +142,7 @@ async def test_a_source_made_again_under_its_name_is_refused() -> None:
 
 
 async def test_refused_letters_are_tried_again_by_a_resume(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", 2)
+    monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", 2)
     ground.put(range(8))
     operator = Operator(ground, stop_at=4)
     ground.shelf.faults.max_size = 1
@@ -157,7 +157,7 @@ async def test_refused_letters_are_tried_again_by_a_resume(ground: Ground, monke
 
 async def test_a_letter_that_is_refused_again_is_told_once(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a queue only lends them, too, though each delivery is another one."""
-    monkeypatch.setattr("mqtui.services.redrive.engine.BATCH", 2)
+    monkeypatch.setattr("mqtui.services.redrive.run.loop.BATCH_SIZE", 2)
     ground.put(range(8))
     ground.shelf.faults.max_size = 1
     await Operator(ground, stop_at=4).run()
@@ -174,7 +174,7 @@ async def test_a_discard_of_a_cause_is_resumed_when_all_of_it_is_gone(ground: Gr
     journal = Runs()
     kept = journal.find(run)
     plan = kept.plan.replace(b'"cause": ""', b'"cause": "abcdef"')
-    assert read_recipe(plan).order.selection.cause == "abcdef"
+    assert decode_request(plan).request.selection.cause == "abcdef"
     journal.begin(replace(kept, id="b" * 32, plan=plan, state="stopped", ended=1, result=None))
     result = whole(await operator.resume("b" * 32))
     assert (result.planned, result.skipped) == (4, 4)

@@ -19,7 +19,7 @@ from mqtui.domain.resource import Kind, Ref
 from mqtui.services import pace
 from mqtui.services.conventions import known
 from mqtui.services.deadletters import causes
-from mqtui.services.redrive.ledger import Ledger
+from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.session import opened
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
@@ -248,7 +248,7 @@ async def test_a_topic_is_held_by_one_run_at_a_time() -> None:
 class Fenced(Operator):
     """Another run takes the topic over once the first batch is settled, and handles all that is left."""
 
-    def _progress(self, ledger: Ledger) -> None:
+    def _progress(self, ledger: OutcomeCounter) -> None:
         shelf = self.ground.shelf
         assert isinstance(shelf, KafkaShelf)
         topic = shelf.topic(self.ground.source)

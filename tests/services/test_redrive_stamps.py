@@ -8,7 +8,16 @@ from dataclasses import replace
 from mqtui.domain.field_table import int64, python, string
 from mqtui.domain.message import Delivery, EntryId, Header, Message, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.redrive.stamps import AT, BY, COUNT, NAMES, ORIGIN, RUN, Stamps, earlier
+from mqtui.services.redrive.planning.mqtui_headers import (
+    AT,
+    BY,
+    COUNT,
+    HEADER_NAMES,
+    ORIGIN,
+    RUN,
+    HeaderStamper,
+    redrive_count,
+)
 from mqtui.state.process import operator
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import Operator
@@ -23,7 +32,7 @@ def sent_home(ground: KafkaGround | RabbitMQGround) -> tuple[Header, ...]:
 
 def read(headers: tuple[Header, ...]) -> dict[str, object]:
     """Our marks, each there once, as text or number."""
-    ours = [header for header in headers if header[0] in NAMES]
+    ours = [header for header in headers if header[0] in HEADER_NAMES]
     assert len({name for name, _, _ in ours}) == len(ours)
     return {name: python(value, kind) if kind else (value or b"").decode() for name, value, kind in ours}
 
@@ -67,7 +76,7 @@ async def test_rabbitmq() -> None:
     assert two[ORIGIN] == one[ORIGIN]
     assert (one[RUN], two[RUN]) == (first, second)
     assert (one[COUNT], two[COUNT]) == (1, 2)
-    assert {kind for name, _, kind in sent_home(ground) if name in NAMES} == {"string", "int64"}
+    assert {kind for name, _, kind in sent_home(ground) if name in HEADER_NAMES} == {"string", "int64"}
 
 
 async def test_what_the_application_wrote_keeps_its_bytes(ground: Ground) -> None:
@@ -77,7 +86,7 @@ async def test_what_the_application_wrote_keeps_its_bytes(ground: Ground) -> Non
         assert [fields for _, fields in ground.shelf.entries(ground.origin)] == [((b"value", b"5"),)]
         return
     assert isinstance(ground, KafkaGround | RabbitMQGround)
-    kept = [header for header in sent_home(ground) if header[0] not in NAMES]
+    kept = [header for header in sent_home(ground) if header[0] not in HEADER_NAMES]
     assert kept == [header for header in ground.letter(5).headers if header[0] == "app"]
 
 
@@ -92,13 +101,13 @@ def test_counts_that_cannot_be_read_are_none() -> None:
         (("other", b"3", ""), 0),
     ]
     for header, number in counts:
-        assert earlier(replace(letter, headers=(header,))) == number
+        assert redrive_count(replace(letter, headers=(header,))) == number
 
 
 def test_what_stays_behind() -> None:
-    kafka, redis = (Stamps(kind, "r", "me", "now") for kind in (BrokerKind.KAFKA, BrokerKind.REDIS))
-    assert kafka.stripped(BrokerKind.KAFKA) == {RUN, COUNT, BY, AT}
-    assert redis.stripped(BrokerKind.REDIS) == frozenset()
-    assert redis.stripped(BrokerKind.KAFKA) == frozenset(NAMES)
+    kafka, redis = (HeaderStamper(kind, "r", "me", "now") for kind in (BrokerKind.KAFKA, BrokerKind.REDIS))
+    assert kafka.headers_to_strip(BrokerKind.KAFKA) == {RUN, COUNT, BY, AT}
+    assert redis.headers_to_strip(BrokerKind.REDIS) == frozenset()
+    assert redis.headers_to_strip(BrokerKind.KAFKA) == frozenset(HEADER_NAMES)
     for place in (Delivery(1), EntryId(1, 2)):
-        assert redis.of(Message(Ref(Kind.STREAM, "s"), place, None)) == ()
+        assert redis.headers_for(Message(Ref(Kind.STREAM, "s"), place, None)) == ()

@@ -16,10 +16,10 @@ from mqtui.domain.redrive import Source
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.span import Span
 from mqtui.services.conventions import known
-from mqtui.services.redrive.aftermath import Aftermath
-from mqtui.services.redrive.copies import Copies
-from mqtui.services.redrive.order import Order, Stages
-from mqtui.services.redrive.verdict import Verdict
+from mqtui.services.redrive.request import CanaryStages, RedriveRequest
+from mqtui.services.redrive.run.monitor import ConsumptionMonitor
+from mqtui.services.redrive.run.monitor_result import MonitorResult
+from mqtui.services.redrive.run.stored_copies import StoredCopies
 from mqtui.services.session import opened
 from tests.services.grounds import Ground, KafkaGround, RedisGround
 from tests.services.operator import YES, Operator, whole
@@ -29,9 +29,9 @@ TOPIC = Ref(Kind.TOPIC, "orders")
 STREAM = Ref(Kind.STREAM, "work")
 
 
-def watched(operator: Operator, first: tuple[int, ...] = (1,)) -> Order:
+def watched(operator: Operator, first: tuple[int, ...] = (1,)) -> RedriveRequest:
     """Everything, in stages, each watched for a moment."""
-    return replace(operator.order(), stages=Stages(first, 0.05, 0.3))
+    return replace(operator.order(), stages=CanaryStages(first, 0.05, 0.3))
 
 
 def kafka(committed: int, state: str = "Stable") -> KafkaGround:
@@ -90,11 +90,11 @@ async def test_letters_on_another_broker_are_not_heard() -> None:
 
 async def test_a_watch_is_over_once_it_is_certain(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody reads, or nobody can be asked: the rest of the time would tell nothing more."""
-    monkeypatch.setattr("mqtui.services.redrive.aftermath.SETTLED", 0.3)
+    monkeypatch.setattr("mqtui.services.redrive.run.monitor.STABLE_SECONDS", 0.3)
     ground.put(range(2))
     operator = Operator(ground)
     began = monotonic()
-    order = replace(operator.order(), stages=Stages((), 0.05, 300.0))
+    order = replace(operator.order(), stages=CanaryStages((), 0.05, 300.0))
     result = whole(await operator.run(order, YES))
     assert monotonic() - began < 100
     assert result.watched is not None and result.watched < 100
@@ -123,44 +123,47 @@ async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None
         letters = [
             letter async for batch in session.broker.reader.read(source.ref, Span(), limit=None) for letter in batch
         ]
-        aftermath = Aftermath(session.broker, source, "run", known().conventions)
+        aftermath = ConsumptionMonitor(session.broker, source, "run", known().conventions)
         hasty = Hasty(letters)
         await aftermath.start(hasty)
         await hasty.heard.wait()
-        aftermath.copies.note_sent(ground.origin, [Offset(1, 4), Offset(2, 5)])
+        aftermath.copies.add_published(ground.origin, [Offset(1, 4), Offset(2, 5)])
         verdict = await aftermath.watch(0.3, 1.0, lambda _: None, asyncio.Event())
         await aftermath.close()
     assert (verdict.moved, verdict.came_back) == (2, 2)
-    assert sorted(text.partition(": ")[2] for text in verdict.back) == ["NoStock: order #", "Timeout: order #"]
+    assert sorted(text.partition(": ")[2] for text in verdict.returned_letters) == [
+        "NoStock: order #",
+        "Timeout: order #",
+    ]
 
 
 def test_copies_are_counted_by_place() -> None:
     """In whatever order they came, by partition."""
-    copies = Copies(known().conventions)
-    copies.note_sent(TOPIC, [Offset(1, 7), Offset(0, 5), Offset(0, 3), None])
-    copies.note_sent(STREAM, [EntryId(5, number) for number in (2, 0, 1)])
-    ((_, placed),) = copies.of(TOPIC)
-    assert [placed.before({0: (end, 0)}) for end in (3, 4, 6)] == [0, 1, 2]
-    assert placed.before({0: (100, 0), 1: (7, 0)}) == 2
-    assert (len(placed), placed.unplaced, copies.count(TOPIC)) == (4, 1, 4)
-    assert copies.holds(TOPIC, Offset(0, 3)) and not copies.holds(TOPIC, Offset(0, 4))
-    ((_, entries),) = copies.of(STREAM)
-    assert entries.before({0: (5, 2)}) == 2
-    assert copies.holds(STREAM, EntryId(5, 2)) and not copies.holds(STREAM, EntryId(6, 0))
+    copies = StoredCopies(known().conventions)
+    copies.add_published(TOPIC, [Offset(1, 7), Offset(0, 5), Offset(0, 3), None])
+    copies.add_published(STREAM, [EntryId(5, number) for number in (2, 0, 1)])
+    ((_, placed),) = copies.in_target(TOPIC)
+    assert [placed.count_before({0: (end, 0)}) for end in (3, 4, 6)] == [0, 1, 2]
+    assert placed.count_before({0: (100, 0), 1: (7, 0)}) == 2
+    assert (len(placed), placed.without_position, copies.count(TOPIC)) == (4, 1, 4)
+    assert copies.contains(TOPIC, Offset(0, 3)) and not copies.contains(TOPIC, Offset(0, 4))
+    ((_, entries),) = copies.in_target(STREAM)
+    assert entries.count_before({0: (5, 2)}) == 2
+    assert copies.contains(STREAM, EntryId(5, 2)) and not copies.contains(STREAM, EntryId(6, 0))
 
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        (Verdict(1, 1, 0, 11, 60), "and did not come back; watched 11 s of at most 60"),
-        (Verdict(4, 1, 0, 60, 60), "3 of 4 did not pass"),
-        (Verdict(4, None, 0, 10, 60, why="no rights."), "is not known (no rights)"),
-        (Verdict(4, 4, 0, 10, 60, deaf="no API."), "can't be heard (no API)"),
-        (Verdict(4, 4, 2, 10, 60, deaf="no API."), "at least 2 of 4 came back"),
-        (Verdict(4, 4, 0, 10, 60, perhaps=2), "2 like them perhaps"),
-        (Verdict(4, 0, 0, 10, 60, unread=("orders",)), "nobody reads orders"),
+        (MonitorResult(1, 1, 0, 11, 60), "and did not come back; watched 11 s of at most 60"),
+        (MonitorResult(4, 1, 0, 60, 60), "3 of 4 did not pass"),
+        (MonitorResult(4, None, 0, 10, 60, why="no rights."), "is not known (no rights)"),
+        (MonitorResult(4, 4, 0, 10, 60, not_observable="no API."), "can't be heard (no API)"),
+        (MonitorResult(4, 4, 2, 10, 60, not_observable="no API."), "at least 2 of 4 came back"),
+        (MonitorResult(4, 4, 0, 10, 60, possibly_returned=2), "2 like them perhaps"),
+        (MonitorResult(4, 0, 0, 10, 60, without_consumer=("orders",)), "nobody reads orders"),
     ],
 )
-def test_a_verdict_says_what_it_does_not_know(verdict: Verdict, words: str) -> None:
-    assert words in verdict.words()
-    assert verdict.is_well is (verdict == Verdict(1, 1, 0, 11, 60))
+def test_a_verdict_says_what_it_does_not_know(verdict: MonitorResult, words: str) -> None:
+    assert words in verdict.describe()
+    assert verdict.is_success is (verdict == MonitorResult(1, 1, 0, 11, 60))

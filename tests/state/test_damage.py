@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import MqtuiError, Refused, StorageFailed
-from mqtui.services.redrive.order import read_recipe
+from mqtui.services.redrive.request import decode_request
 from mqtui.state import bundles
 from mqtui.state.bundles import Bundle
 from mqtui.state.paths import state_dir
@@ -146,7 +146,7 @@ def test_each_flipped_byte_of_the_journal_is_named_or_harmless() -> None:
 
 def test_a_recipe_that_cant_be_read_is_called_damage() -> None:
     with pytest.raises(StorageFailed, match="journal of runs is damaged"):
-        read_recipe(b'{"order":{"ve')
+        decode_request(b'{"order":{"ve')
 
 
 def test_the_journal_cut_in_half_says_what_to_do() -> None:

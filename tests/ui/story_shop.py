@@ -18,7 +18,7 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.redrive import aftermath
+from mqtui.services.redrive.run import monitor
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
 
@@ -90,7 +90,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
 
     def decide(whole: bool) -> None:
         if not whole:
-            monkeypatch.setattr(aftermath, "SETTLED", 2.0)
+            monkeypatch.setattr(monitor, "SETTLED", 2.0)
 
     return decide
 

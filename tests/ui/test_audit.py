@@ -8,7 +8,7 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.redrive.order import Order, Stages
+from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.state.paths import state_dir
 from mqtui.ui.render.audit import joined
 from mqtui.ui.render.command_line import command_of, equivalent
@@ -75,14 +75,14 @@ async def test_put_back_from_the_audit(runs_ground: RunsGround) -> None:
 
 def test_the_command_says_everything_that_was_asked_for() -> None:
     """Selection, stages, rate, targets: in the command line's own options."""
-    order = Order(
+    order = RedriveRequest(
         Verb.REDRIVE,
         DLQ,
         Selection(cause="9d2e1f00", where=".amount == null", partition=0, since=0, limit=5),
         to=Ref(Kind.TOPIC, "orders"),
         rate=500.0,
         take_over=True,
-        stages=Stages((1, 10), 0.05, 60.0),
+        stages=CanaryStages((1, 10), 0.05, 60.0),
     )
     assert command_of(order, "shop/kafka") == (
         "mqtui redrive shop/kafka orders.DLQ --to orders --cause 9d2e1f00 --where '.amount == null' --partition 0 "

@@ -7,7 +7,7 @@ from mqtui.domain.field_table import string
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Outgoing
 from mqtui.services.deadletters import Place
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from tests.memory import MemoryWorld
@@ -34,6 +34,6 @@ async def test_the_pair_of_a_cause_and_the_plan_are_what_its_letters_name() -> N
         await stage.see("no stock")
         await stage.press("p")
         await stage.until(lambda: getattr(stage.place, "ref", None) == sales, "the queue that the letters name")
-        await stage.console.show(PlanReviewScreen(stage.desk, Order(Verb.REDRIVE, error)))
+        await stage.console.show(PlanReviewScreen(stage.desk, RedriveRequest(Verb.REDRIVE, error)))
         await stage.see("deliver 2 to queue:sales")
         assert [sent.value for sent in server.ready(error)] == [b"1", b"1"]

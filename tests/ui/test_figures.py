@@ -14,7 +14,7 @@ from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.redrive.preview import unhandled
+from mqtui.services.redrive.planning.scan import read_unhandled
 from mqtui.ui.app import Console
 from mqtui.ui.screens.dead_letters import causes
 from mqtui.ui.screens.destinations import pending
@@ -98,7 +98,7 @@ async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, mon
     gate, ref = asyncio.Event(), streams.stream("", 3, name=f"{streams.prefix}:dlq")
 
     async def later(broker: Broker, source: Source) -> AsyncIterator[Batch]:
-        async for batch in unhandled(broker, source):
+        async for batch in read_unhandled(broker, source):
             yield batch[:1]
             await gate.wait()
             yield batch[1:]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from mqtui.services.redrive import aftermath
-from mqtui.services.redrive.terms import stages
+from mqtui.services.redrive.parse_request import build_stages
+from mqtui.services.redrive.run import monitor
 from mqtui.ui.screens.redrive import review
 from tests.brokers import Brokers
 from tests.ui.driver import User, at_console
@@ -42,7 +42,7 @@ class Payments:
 
 @pytest.fixture
 def payments(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payments]:
-    monkeypatch.setattr(aftermath, "SETTLED", 2.0)
+    monkeypatch.setattr(monitor, "SETTLED", 2.0)
     made = Payments(brokers.redis())
     yield made
     made.close()
@@ -68,7 +68,7 @@ async def test_a_canary_nobody_reads(payments: Payments) -> None:
 
 async def test_a_stage_that_waits(payments: Payments, monkeypatch: pytest.MonkeyPatch) -> None:
     """A consumer that is there takes the entry and never acknowledges it; the user lets the rest go all the same."""
-    monkeypatch.setattr(review, "CAREFUL", stages((1,), None, 4_000))
+    monkeypatch.setattr(review, "CAREFUL", build_stages((1,), None, 4_000))
     payments.client.xgroup_create(payments.home, "ledger", "$")
     payments.client.xgroup_createconsumer(payments.home, "ledger", "worker-1")
     async with at_console(console(payments.url, payments.dead)) as user:

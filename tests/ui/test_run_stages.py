@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.services.redrive.order import Stages
+from mqtui.services.redrive.request import CanaryStages
 from mqtui.ui.render.runs.canary_stages import stages_line
 
-WATCHED = Stages((1, 10), watch=60.0)
+WATCHED = CanaryStages((1, 10), watch=60.0)
 
 
 @pytest.mark.parametrize(
@@ -32,4 +32,4 @@ def test_line(planned: int | None, done: int, active: bool, watching: bool, line
 
 
 def test_unwatched() -> None:
-    assert stages_line(Stages(), 19, 4, active=True, watching=False) == "▸ rest 19"
+    assert stages_line(CanaryStages(), 19, 4, active=True, watching=False) == "▸ rest 19"

@@ -8,8 +8,8 @@ import pytest
 
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
-from mqtui.services.redrive import putback
-from mqtui.services.redrive.putback import PutBack
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.session import Session
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Runs
@@ -108,13 +108,13 @@ async def test_put_back_goes_on_when_its_place_is_left(
 ) -> None:
     """While it is under way quitting asks; its end is told where one is then, and kept as a note."""
     run = await runs_ground.moved(3)
-    going, goes_on = putback.run, asyncio.Event()
+    going, goes_on = putback.run_put_back, asyncio.Event()
 
-    async def slow(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
+    async def slow(session: Session, back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
         await goes_on.wait()
         return await going(session, back, runs, consent)
 
-    monkeypatch.setattr(putback, "run", slow)
+    monkeypatch.setattr(putback, "run_put_back", slow)
     async with at_console(runs_ground.console()) as user:
         await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
         await user.reads_in_line("type shop").types("shop").presses("enter").sees("putting back …")
@@ -130,12 +130,12 @@ async def test_a_mistake_inside_a_put_back_is_no_ordinary_end(
     """It is named where one is then, and what is not back yet can be put back by another one."""
     run = await runs_ground.moved(3)
 
-    async def fails(session: Session, back: PutBack, runs: Runs, consent: Consent) -> Result:
+    async def fails(session: Session, back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
         raise ZeroDivisionError
 
     async with at_console(runs_ground.console()) as user:
         with monkeypatch.context() as patch:
-            patch.setattr(putback, "run", fails)
+            patch.setattr(putback, "run_put_back", fails)
             await user.presses("5").on_row(short(run)).presses("U").sees("[ Put back ]").presses("enter")
             await user.reads_in_line("type shop").types("shop").presses("enter").sees("mqtui made a mistake")
         assert runs_ground.left == LETTERS - 3

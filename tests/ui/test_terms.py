@@ -13,7 +13,7 @@ import pytest
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.redrive.order import Order, Stages
+from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.ui.screens.redrive import options_form
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from tests.ui.driver import at_console
@@ -23,7 +23,7 @@ from tests.ui.runs_ground import runs_ground as runs_ground
 
 NOW = datetime(2026, 11, 28, 23, 0, tzinfo=UTC)
 DLQ = Ref(Kind.TOPIC, "orders.DLQ")
-FULL = Order(
+FULL = RedriveRequest(
     Verb.REDRIVE,
     DLQ,
     Selection("9d2e", ".amount == null", 3, 1_795_000_000_000, 1_795_100_000_000, 40),
@@ -33,16 +33,16 @@ FULL = Order(
     keep_timestamp=True,
     take_over=True,
     shared=True,
-    stages=Stages((1, 10), 0.02, 90.0),
+    stages=CanaryStages((1, 10), 0.02, 90.0),
 )
 
 
 @pytest.mark.parametrize(
     "order",
-    [FULL, Order(Verb.REDRIVE, DLQ), Order(Verb.DISCARD, DLQ, Selection(limit=3), shared=True)],
+    [FULL, RedriveRequest(Verb.REDRIVE, DLQ), RedriveRequest(Verb.DISCARD, DLQ, Selection(limit=3), shared=True)],
     ids=["full", "plain", "discard"],
 )
-def test_an_order_goes_through_its_fields_unchanged(order: Order) -> None:
+def test_an_order_goes_through_its_fields_unchanged(order: RedriveRequest) -> None:
     held = {field.key: field.value for field in options_form.fields(order, {"held", "newer"}, BrokerKind.KAFKA)}
     assert options_form.read(order, held, BrokerKind.KAFKA, NOW) == options_form.RedriveOptions(
         order, frozenset({"held", "newer"})
@@ -50,7 +50,7 @@ def test_an_order_goes_through_its_fields_unchanged(order: Order) -> None:
 
 
 def test_fields_without_a_meaning_are_not_there() -> None:
-    keys = {field.key for field in options_form.fields(Order(Verb.DISCARD, DLQ), (), BrokerKind.REDIS)}
+    keys = {field.key for field in options_form.fields(RedriveRequest(Verb.DISCARD, DLQ), (), BrokerKind.REDIS)}
     assert not keys & {"to", "to_target", "partition", "first", "stop_at", "watch", "keep_timestamp", "take_over"}
     assert keys >= {"cause", "where", "limit", "rate", "shared", "allow"}
 
@@ -78,7 +78,7 @@ def test_what_can_not_be_read_is_a_fault_of_its_field(key: str, text: str) -> No
 
 
 def test_a_stop_needs_a_watch() -> None:
-    order = replace(FULL, stages=Stages())
+    order = replace(FULL, stages=CanaryStages())
     with pytest.raises(options_form.FieldError) as fault:
         options_form.read(order, {"stop_at": "5%", "watch": "0s"}, BrokerKind.KAFKA, NOW)
     assert fault.value.key == "stop_at"

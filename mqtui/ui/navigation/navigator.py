@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mqtui.profiles.model import Profile
     from mqtui.services.casebook import Case
     from mqtui.services.deadletters import Place as Letters
-    from mqtui.services.redrive.order import Order
+    from mqtui.services.redrive.request import RedriveRequest
     from mqtui.ui.app import Console
     from mqtui.ui.render.destinations.groups import GroupRow
     from mqtui.ui.screens.redrive.run import RunScreen
@@ -130,7 +130,7 @@ class Navigator:
         """The form of a profile, or of a new one."""
         await self._console.show(loaded("home.profile_form", "ProfileFormScreen")(profile))
 
-    async def review(self, target: str, broker: BrokerKind, order: Order) -> None:
+    async def review(self, target: str, broker: BrokerKind, order: RedriveRequest) -> None:
         """The plan of a redrive or a discard."""
         desk = self.desk(target, broker)
         if desk is not None:

@@ -10,7 +10,7 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
 from mqtui.domain.spelling import command, join, needs_kind
 from mqtui.domain.times import calendar_time
-from mqtui.services.redrive.order import Order, read_recipe
+from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.state.runs import RunRecord
 
 
@@ -22,10 +22,10 @@ def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
     if record.verb == Verb.PUT_BACK:
         of = msgspec.json.decode(record.plan).get("putback", "")
         return f"mqtui runs putback {of[:8].upper()}"
-    return command_of(read_recipe(record.plan).order, record.target)
+    return command_of(decode_request(record.plan).request, record.target)
 
 
-def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
+def command_of(order: RedriveRequest, target: str, allowed: Collection[str] = ()) -> str:
     """The command line of a redrive or a discard; `allowed` are the risks that are let through."""
     wanted, stages = order.selection, order.stages
     words: list[str] = []
@@ -42,8 +42,8 @@ def command_of(order: Order, target: str, allowed: Collection[str] = ()) -> str:
         ("--limit", "" if wanted.limit is None else str(wanted.limit)),
         ("--rate", "" if order.rate is None else f"{order.rate:g}"),
         ("--canary", ",".join(map(str, stages.first))),
-        ("--stop-at", f"{stages.stop_at:.0%}" if stages.watched else ""),
-        ("--watch", f"{stages.watch:.0f}s" if stages.watched else ""),
+        ("--stop-at", f"{stages.stop_at:.0%}" if stages.is_watched else ""),
+        ("--watch", f"{stages.watch:.0f}s" if stages.is_watched else ""),
     )
     for name, value in named:
         if value:

@@ -10,9 +10,9 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
-from mqtui.services.redrive import putback
-from mqtui.services.redrive.keeping import opened_journal
-from mqtui.services.redrive.putback import PutBack
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.putback.putback import PlannedPutBack
+from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.mistakes import own_mistake
 
@@ -22,7 +22,7 @@ class PutBackTask:
     """One put back. It can't be stopped half way: a letter is either where it was, or stays moved."""
 
     session: Session
-    back: PutBack
+    back: PlannedPutBack
     consent: Consent
     changed: Callable[[], None] = lambda: None
     result: Result | None = None
@@ -41,7 +41,7 @@ class PutBackTask:
 
     def words(self) -> str:
         """What it does."""
-        return f"put back of {self.back.of.id[:4].upper()}, {counted(len(self.back.names), 'letter')}"
+        return f"put back of {self.back.record.id[:4].upper()}, {counted(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
         """Begin."""
@@ -49,8 +49,8 @@ class PutBackTask:
 
     async def _fly(self) -> None:
         try:
-            async with opened_journal() as journal:
-                self.result = await putback.run(self.session, self.back, journal, self.consent)
+            async with open_journal() as journal:
+                self.result = await putback.run_put_back(self.session, self.back, journal, self.consent)
         except MqtuiError as error:
             self.trouble = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it

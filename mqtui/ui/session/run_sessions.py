@@ -8,7 +8,7 @@ from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import Unreachable
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.resolve import resolve
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 from mqtui.ui.session.sessions import BrokerSession, SessionRegistry
 
@@ -25,7 +25,7 @@ def desk_of(bench: SessionRegistry, target: str, kind: BrokerKind) -> BrokerSess
     return bench.open(name, [kind])[0]
 
 
-async def remote_of(bench: SessionRegistry, order: Order) -> Session | None:
+async def remote_of(bench: SessionRegistry, order: RedriveRequest) -> Session | None:
     """The session of the other broker that letters go to; None where they stay on their own.
 
     Raises:

@@ -11,11 +11,12 @@ from time import monotonic
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
-from mqtui.services.redrive.keeping import opened_journal
-from mqtui.services.redrive.order import Stages
-from mqtui.services.redrive.planning import Planned
-from mqtui.services.redrive.running import Before, Run
-from mqtui.services.redrive.staging import Between
+from mqtui.services.redrive.planning.plan import PlannedRedrive
+from mqtui.services.redrive.request import CanaryStages
+from mqtui.services.redrive.run.canary import StageReport
+from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+from mqtui.services.redrive.run.journal_writer import open_journal
+from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.runs import Runs
@@ -28,19 +29,19 @@ class RunTask:
     """One run. `between` is set while it waits for a person between two stages."""
 
     session: Session
-    planned: Planned
+    planned: PlannedRedrive
     consent: Consent
     changed: Callable[[], None] = lambda: None
-    before: Before | None = None
+    before: EarlierProgress | None = None
     remote: Session | None = None
     remote_consent: Consent | None = None
-    between: Between | None = None
+    between: StageReport | None = None
     result: Result | None = None
     trouble: MqtuiError | None = None
     paused: bool = False
     began: float = field(default_factory=monotonic)
     rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
-    run: Run | None = None
+    run: RedriveRun | None = None
     _stopped: bool = False
     _answer: asyncio.Future[bool] | None = None
     _task: asyncio.Task[None] | None = None
@@ -51,9 +52,9 @@ class RunTask:
 
     async def _fly(self) -> None:
         try:
-            async with opened_journal() as journal:
+            async with open_journal() as journal:
                 self.run = self._made(journal)
-                self.result = await self.run.go(self.consent, self.remote_consent)
+                self.result = await self.run.run(self.consent, self.remote_consent)
         except MqtuiError as error:
             self.trouble = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
@@ -63,8 +64,8 @@ class RunTask:
             self.between = None
             self.changed()
 
-    def _made(self, journal: Runs) -> Run:
-        run = Run(
+    def _made(self, journal: Runs) -> RedriveRun:
+        run = RedriveRun(
             self.session,
             self.planned,
             journal,
@@ -79,16 +80,16 @@ class RunTask:
 
     def _moved(self, _: object) -> None:
         if self.run is not None:
-            self.rates.append((monotonic(), self.run.ledger.counted))
+            self.rates.append((monotonic(), self.run.counter.counted))
         self.changed()
 
-    async def _ask(self, between: Between) -> bool:
+    async def _ask(self, between: StageReport) -> bool:
         """Wait for a person after the first stage, and where nothing shows that the letters of a later one have passed;
         where too many came back, stop by itself.
         """
-        if between.too_many or (between.stage > 0 and not between.hold):
-            self.between = between if between.too_many else None
-            return not between.too_many
+        if between.is_failing or (between.stage > 0 and not between.hold):
+            self.between = between if between.is_failing else None
+            return not between.is_failing
         self.between = between
         self._answer = asyncio.get_running_loop().create_future()
         self.changed()
@@ -110,9 +111,9 @@ class RunTask:
         return f"{self.planned.plan.verb} {self.id[:4].upper()} of {self.planned.source.ref.name}{done}"
 
     @property
-    def stages(self) -> Stages:
+    def stages(self) -> CanaryStages:
         """First a few, then more."""
-        return self.planned.order.stages
+        return self.planned.request.stages
 
     @property
     def active(self) -> bool:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from mqtui.services.redrive.order import Stages
+from mqtui.services.redrive.request import CanaryStages
 
 
-def stages_line(stages: Stages, planned: int | None, done: int, *, active: bool, watching: bool) -> str:
+def stages_line(stages: CanaryStages, planned: int | None, done: int, *, active: bool, watching: bool) -> str:
     """Each stage with its sign: behind it, now, to come. `planned` is None where it is not known yet."""
     names, ends = _parts(stages.first, planned)
     behind = sum(end is not None and done >= end for end in ends)
     if watching and 0 < behind < len(ends):
         behind -= 1
-    if stages.watched:
+    if stages.is_watched:
         names.append("watch")
         behind += not active and behind == len(ends)
     signs = "✓" * behind + ("▸" if active else "·") + "·" * len(names)

@@ -21,8 +21,8 @@ from mqtui.services.browse import Look, extent_notes, spend_plan
 from mqtui.services.casebook import Casebook, read
 from mqtui.services.deadletters import Place as Letters
 from mqtui.services.origins import remember_routes
-from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.preview import unhandled
+from mqtui.services.redrive.planning.scan import read_unhandled
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minute
 from mqtui.ui.render.dead_letters.letter_preview import sample_lines
@@ -115,7 +115,7 @@ class CausesScreen(ListScreen[CauseRow]):
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
                 self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
-                await read(unhandled(session.broker, source), book, self._progress)
+                await read(read_unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
                 self.draw_facts()
                 return
@@ -256,7 +256,7 @@ class CausesScreen(ListScreen[CauseRow]):
         chosen = self.table.chosen()
         every = len(chosen) == len(self.table.lines.items)
         selection = Selection() if every else Selection(cause=chosen[0].cause.id)
-        await self.console.go.review(self.desk.target, self.desk.kind, Order(verb, self.ref, selection))
+        await self.console.go.review(self.desk.target, self.desk.kind, RedriveRequest(verb, self.ref, selection))
 
     @does("thing.pair")
     async def pair(self) -> None:

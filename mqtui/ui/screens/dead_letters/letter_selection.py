@@ -9,13 +9,13 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 
 MOST = 200
 """Letters that are picked one by one; more are told by their cause or a jq program."""
 
 
-def order_of(verb: Verb, source: Ref, letters: Sequence[Message]) -> Order:
+def order_of(verb: Verb, source: Ref, letters: Sequence[Message]) -> RedriveRequest:
     """A redrive or a discard of exactly these letters.
 
     Raises:
@@ -26,4 +26,4 @@ def order_of(verb: Verb, source: Ref, letters: Sequence[Message]) -> Order:
             f"{len(letters):,} letters are too many to be named one by one", f"{MOST} can be.", "Take their causes."
         )
     named = ", ".join(f'"{letter.position}"' for letter in letters)
-    return Order(verb, source, Selection(where=f"$m.position | IN({named})"))
+    return RedriveRequest(verb, source, Selection(where=f"$m.position | IN({named})"))

@@ -13,7 +13,7 @@ from mqtui.domain.figure import counted
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.spelling import command
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.dead_letters.overview import DeadLetterRenderer, DeadLetterRow, sentence
@@ -100,7 +100,7 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     async def _review(self, verb: Verb) -> None:
         item = self.table.current
         if item is not None:
-            order = Order(verb, item.place.ref, Selection())
+            order = RedriveRequest(verb, item.place.ref, Selection())
             await self.console.go.review(item.target, item.broker, order)
 
     @does("thing.pair")

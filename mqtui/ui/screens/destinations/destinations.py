@@ -12,7 +12,7 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.redrive import Selection
 from mqtui.domain.spelling import command
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, line_slices, sentence
@@ -119,7 +119,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         if item is None or item.letters is None:
             self.line.why_not("this row holds no dead letters: n walks to one that does")
             return
-        order = Order(Verb.REDRIVE, item.destination.ref, Selection())
+        order = RedriveRequest(Verb.REDRIVE, item.destination.ref, Selection())
         await self.console.go.review(self.console.target, item.broker, order)
 
     @on(RowTable.Opened)

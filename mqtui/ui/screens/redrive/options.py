@@ -14,8 +14,8 @@ from textual.widgets import Input
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import parse as named
 from mqtui.services.browse import find
-from mqtui.services.redrive import terms as services
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive import parse_request as services
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.styled_text import StyledLine
@@ -38,9 +38,9 @@ class RedriveOptionsScreen(ConsoleScreen):
     def __init__(
         self,
         desk: BrokerSession,
-        order: Order,
+        order: RedriveRequest,
         allowed: Collection[str],
-        taken: Callable[[Order, frozenset[str]], None],
+        taken: Callable[[RedriveRequest, frozenset[str]], None],
     ) -> None:
         super().__init__()
         self.desk = desk
@@ -130,11 +130,11 @@ class RedriveOptionsScreen(ConsoleScreen):
         self.taken(order, found.allowed)
         self.console.call_later(self.console.back)
 
-    async def _looked_up(self, order: Order) -> Order:
+    async def _looked_up(self, order: RedriveRequest) -> RedriveRequest:
         session = await ready(self.desk)
         remote = await remote_of(self.console.bench, order)
         broker = (remote or session).broker
-        services.check(order, session.broker.kind, broker.kind)
+        services.check_supported(order, session.broker.kind, broker.kind)
         if order.to is None:
             return order
         return replace(order, to=(await find(broker, named(self.form.value("to").strip()))).ref)

@@ -13,8 +13,8 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.resource import parse as named
-from mqtui.services.redrive import terms
-from mqtui.services.redrive.order import Order
+from mqtui.services.redrive import parse_request
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.render.command_line import instant
 from mqtui.ui.widgets.form import Field
 
@@ -28,7 +28,7 @@ HOME = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKin
 class RedriveOptions(NamedTuple):
     """An order, and the risks its plan may have. `order.to` is as it was typed, not yet looked up."""
 
-    order: Order
+    order: RedriveRequest
     allowed: frozenset[str]
 
 
@@ -40,7 +40,7 @@ class FieldError(Exception):
         self.key, self.error = key, error
 
 
-def fields(order: Order, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
+def fields(order: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
     """A field for each term that means something for the verb and the broker."""
     wanted, stages, kafka = order.selection, order.stages, broker is BrokerKind.KAFKA
     redrive = order.verb is Verb.REDRIVE
@@ -54,8 +54,8 @@ def fields(order: Order, allowed: Collection[str], broker: BrokerKind) -> list[F
         (True, Field("until", "Died before", instant(wanted.until), "14:02, -15m or ISO 8601")),
         (True, Field("limit", "At most", _number(wanted.limit), "letters; empty: all")),
         (redrive, Field("first", "First", ",".join(map(str, stages.first)), "1,10 then the rest; empty: all at once")),
-        (redrive, Field("stop_at", "Stop at", f"{stages.stop_at:.0%}" if stages.watched else "", "5% come back")),
-        (redrive, Field("watch", "Watch", f"{stages.watch:.0f}s" if stages.watched else "", "60s; 0s: nothing")),
+        (redrive, Field("stop_at", "Stop at", f"{stages.stop_at:.0%}" if stages.is_watched else "", "5% come back")),
+        (redrive, Field("watch", "Watch", f"{stages.watch:.0f}s" if stages.is_watched else "", "60s; 0s: nothing")),
         (True, Field("rate", "A second", "" if order.rate is None else f"{order.rate:g}", "letters; empty: no limit")),
         (redrive and kafka, Field("keep_timestamp", "Own time", _yes(order.keep_timestamp), "yes: records keep it")),
         (kafka, Field("take_over", "Take over", _yes(order.take_over), "yes: ends another operator's run")),
@@ -65,7 +65,7 @@ def fields(order: Order, allowed: Collection[str], broker: BrokerKind) -> list[F
     return [field for meant, field in given if meant]
 
 
-def read(order: Order, held: Mapping[str, str], broker: BrokerKind, now: datetime) -> RedriveOptions:
+def read(order: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now: datetime) -> RedriveOptions:
     """What the fields say. Terms without a field stay as they are in `order`; `now` carries the zone of clock times.
 
     Raises:
@@ -99,9 +99,13 @@ def read(order: Order, held: Mapping[str, str], broker: BrokerKind, now: datetim
     )
     if order.verb is Verb.REDRIVE:
         first: tuple[int, ...] = ()
-        parts = of("first", terms.counts, first), of("stop_at", terms.share, None), of("watch", times.duration, None)
+        parts = (
+            of("first", parse_request.parse_canary, first),
+            of("stop_at", parse_request.parse_percentage, None),
+            of("watch", times.duration, None),
+        )
         try:
-            changed = replace(changed, stages=terms.stages(*parts))
+            changed = replace(changed, stages=parse_request.build_stages(*parts))
         except BadInput as error:
             raise FieldError("stop_at", error) from None
     return RedriveOptions(changed, frozenset(held.get("allow", "").replace(",", " ").split()))

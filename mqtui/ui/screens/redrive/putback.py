@@ -14,9 +14,9 @@ from mqtui.domain.figure import counted
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.plan_lines import lines
-from mqtui.services.redrive import putback
-from mqtui.services.redrive.keeping import opened_journal
-from mqtui.services.redrive.putback import PutBack
+from mqtui.services.redrive.putback import putback
+from mqtui.services.redrive.putback.putback import PlannedPutBack
+from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
@@ -42,7 +42,7 @@ class PutBackScreen(ConsoleScreen):
         super().__init__()
         self.desk = desk
         self.of = run
-        self.back: PutBack | None = None
+        self.back: PlannedPutBack | None = None
         self.flight: PutBackTask | None = None
 
     def body(self) -> Iterable[Widget]:
@@ -65,9 +65,9 @@ class PutBackScreen(ConsoleScreen):
     async def _plan(self) -> None:
         try:
             session = await ready(self.desk)
-            async with opened_journal() as journal:
+            async with open_journal() as journal:
                 record = await run_in_thread("journal", partial(journal.find, self.of))
-                back = await putback.plan(session, record, journal)
+                back = await putback.plan_put_back(session, record, journal)
         except MqtuiError as error:
             self.line.tell("nothing happened", "text")
             self.paper.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
@@ -127,7 +127,7 @@ class PutBackScreen(ConsoleScreen):
         elif flight.result is not None:
             result = flight.result
             good = result.moved == result.planned
-            words = f"{result.moved:,} of {result.planned:,} are back in {self.back.of.source.name}"
+            words = f"{result.moved:,} of {result.planned:,} are back in {self.back.record.source.name}"
             told.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
             told += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
             told += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
@@ -163,7 +163,7 @@ class PutBackScreen(ConsoleScreen):
         if consent is not None:
             self._fly(session, back, consent)
 
-    def _fly(self, session: Session, back: PutBack, consent: Consent) -> None:
+    def _fly(self, session: Session, back: PlannedPutBack, consent: Consent) -> None:
         flight = self.flight = PutBackTask(session, back, consent, self._news)
         self.console.go.take_off(flight)
         self.draw_outcome()

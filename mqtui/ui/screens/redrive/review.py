@@ -18,10 +18,10 @@ from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
 from mqtui.services.plan_lines import lines
-from mqtui.services.redrive.order import Order
-from mqtui.services.redrive.planning import Planned, make
-from mqtui.services.redrive.saved_plan import to_saved
-from mqtui.services.redrive.terms import allowed, stages
+from mqtui.services.redrive.parse_request import allowed_risks, build_stages
+from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
+from mqtui.services.redrive.planning.saved_plan import encode_plan
+from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.command_line import command_of
@@ -38,7 +38,7 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
-CAREFUL = stages((1, 10), None, None)
+CAREFUL = build_stages((1, 10), None, None)
 TITLED = re.compile(r"  \S.{9} \S")
 """A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
 
@@ -50,14 +50,14 @@ class PlanReviewScreen(ConsoleScreen):
 
     hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "thing.edit", "nav.back")
 
-    def __init__(self, desk: BrokerSession, order: Order) -> None:
+    def __init__(self, desk: BrokerSession, order: RedriveRequest) -> None:
         super().__init__()
         self.desk = desk
         self.order = order if order.verb is Verb.DISCARD else replace(order, stages=CAREFUL)
         self.allowed: frozenset[str] = frozenset()
         """Risks of the plan that are let through, by name."""
 
-        self.planned: Planned | None = None
+        self.planned: PlannedRedrive | None = None
         self.remote: Session | None = None
         """The other broker that letters go to."""
 
@@ -82,7 +82,7 @@ class PlanReviewScreen(ConsoleScreen):
         try:
             session = await ready(self.desk)
             remote = await remote_of(self.console.bench, self.order)
-            planned = await make(session, self.order, known(session.profile).conventions, remote)
+            planned = await plan_redrive(session, self.order, known(session.profile).conventions, remote)
         except MqtuiError as error:
             self.say(error)
             self.paper.write([*([line] for line in troubled(error)), [], *self._ways_on()])
@@ -109,7 +109,7 @@ class PlanReviewScreen(ConsoleScreen):
         """The plan's lines, those of another broker first, and the buttons."""
         assert self.planned is not None
         self.pane.title(*self.titled())
-        delivery = self.planned.delivery if self.remote is not None else None
+        delivery = self.planned.remote_plan if self.remote is not None else None
         told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in lines(plan)]
         self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
@@ -138,12 +138,12 @@ class PlanReviewScreen(ConsoleScreen):
     @property
     def let_through(self) -> frozenset[str]:
         """The risks that are let through by name, those that terms stand for among them."""
-        return allowed(self.order, self.allowed)
+        return allowed_risks(self.order, self.allowed)
 
     def forbidden(self) -> str:
         """Why profiles or risks forbid the plan; "" where they do not."""
         assert self.planned is not None
-        for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.delivery)):
+        for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.remote_plan)):
             if session is None or plan is None:
                 continue
             try:
@@ -201,7 +201,7 @@ class PlanReviewScreen(ConsoleScreen):
         """Where to, which letters, in what stages, and which risks are let through."""
         await self.console.show(RedriveOptionsScreen(self.desk, self.order, self.allowed, self.take))
 
-    def take(self, order: Order, allowed: frozenset[str]) -> None:
+    def take(self, order: RedriveRequest, allowed: frozenset[str]) -> None:
         """Make the plan anew on these terms."""
         self.order, self.allowed, self.planned = order, allowed, None
         self.paper.write([[("making the plan anew …", "muted")]])
@@ -221,7 +221,7 @@ class PlanReviewScreen(ConsoleScreen):
         if consent is None:
             return
         there = None
-        if self.remote is not None and planned.delivery is not None:
+        if self.remote is not None and planned.remote_plan is not None:
             there = await agreed(self.line, self.remote.policy, "publish there", allowed=self.let_through)
             if there is None:
                 return
@@ -231,7 +231,7 @@ class PlanReviewScreen(ConsoleScreen):
         """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
         return ("discard", self.order.source.name) if self.order.verb is Verb.DISCARD else ("start", "")
 
-    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> RunTask:
+    def flight(self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None) -> RunTask:
         """The run of the plan; `there` is the consent to what is done on the other broker."""
         return RunTask(session, planned, consent, remote=self.remote, remote_consent=there)
 
@@ -248,10 +248,10 @@ class PlanReviewScreen(ConsoleScreen):
             return
         self.run_worker(self._save(self.planned), exclusive=True, group="line", exit_on_error=False)
 
-    async def _save(self, planned: Planned) -> None:
+    async def _save(self, planned: PlannedRedrive) -> None:
         try:
             session = await ready(self.desk)
-            saved = await to_saved(session, planned, self.remote, self.let_through)
+            saved = await encode_plan(session, planned, self.remote, self.let_through)
         except MqtuiError as error:
             self.say(error)
             return

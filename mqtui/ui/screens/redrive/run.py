@@ -10,7 +10,7 @@ from textual.widget import Widget
 from mqtui.domain.figure import counted
 from mqtui.domain.plan import Result
 from mqtui.domain.watching import ReaderProgress
-from mqtui.services.redrive.verdict import Verdict
+from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figures
 from mqtui.ui.render.command_line import command_of
@@ -91,7 +91,7 @@ class RunScreen(ConsoleScreen):
         """How many letters are meant; None where only the end of the source will tell."""
         run = self.flight.run
         read_to_its_end = run is None or not (self.flight.active or run.stop.is_set())
-        return told.planned if read_to_its_end or (run is not None and run.ledger.planned is not None) else None
+        return told.planned if read_to_its_end or (run is not None and run.counter.planned is not None) else None
 
     def lines(self, told: Result) -> list[StyledLine]:
         """Bar, outcomes, verdict, readers, reasons, suspects."""
@@ -121,14 +121,14 @@ class RunScreen(ConsoleScreen):
         return lines
 
     @property
-    def verdict(self) -> Verdict | None:
+    def verdict(self) -> MonitorResult | None:
         """What the watch knows."""
-        return self.flight.run.verdict if self.flight.run is not None else None
+        return self.flight.run.monitor_result if self.flight.run is not None else None
 
     @property
     def watching(self) -> bool:
         """Whether nothing moves, and what has moved is looked after."""
-        return self.flight.run is not None and self.flight.run.watching
+        return self.flight.run is not None and self.flight.run.is_watching
 
     @property
     def settled(self) -> bool:
@@ -139,11 +139,11 @@ class RunScreen(ConsoleScreen):
         verdict = self.verdict
         if verdict is None:
             return []
-        well = ("✓ ", "ok") if verdict.is_well else ("▲ ", "warn")
+        well = ("✓ ", "ok") if verdict.is_success else ("▲ ", "warn")
         sign = ("✗ ", "danger") if verdict.came_back else well if self.settled else ("▸ ", "live")
-        lines: list[StyledLine] = [[], [sign, (verdict.words(), "")]]
+        lines: list[StyledLine] = [[], [sign, (verdict.describe(), "")]]
         lines += [_reader_line(reader) for reader in verdict.readers]
-        lines += [[(f"  came back: {place}", "danger")] for place in verdict.back[:20]]
+        lines += [[(f"  came back: {place}", "danger")] for place in verdict.returned_letters[:20]]
         between = self.flight.between
         if self.flight.waits and between is not None and between.hold:
             lines += [[(f"▲ held: {between.hold}", "warn")]]
@@ -170,8 +170,8 @@ class RunScreen(ConsoleScreen):
         if flight.trouble is not None:
             return f"✗ {flight.trouble.title}: nothing is lost, the run can be resumed from view 5", "danger"
         verdict = self.verdict
-        if verdict is not None and verdict.share > flight.stages.stop_at:
-            share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.share:.0%})"
+        if verdict is not None and verdict.returned_share > flight.stages.stop_at:
+            share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.returned_share:.0%})"
             stayed = "The rest" if self.planned(told) is None else counted(told.left, "letter")
             return f"✗ STOPPED BY ITSELF: {share}. {stayed} never left.", "danger"
         return self.report(told), "ok" if told.moved == told.planned else "warn"
@@ -239,7 +239,7 @@ class RunScreen(ConsoleScreen):
         """The report, or the command that does the same."""
         told = self.flight.figures()
         if told is not None:
-            command = command_of(self.flight.planned.order, self.desk.address)
+            command = command_of(self.flight.planned.request, self.desk.address)
             parts = {"y": ("report", self.report(told)), "c": ("command", command)}
             self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 

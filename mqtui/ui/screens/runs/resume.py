@@ -11,11 +11,11 @@ from mqtui.domain.figure import counted
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
-from mqtui.services.redrive import resuming
-from mqtui.services.redrive.keeping import opened_journal
-from mqtui.services.redrive.order import Order, read_recipe
-from mqtui.services.redrive.planning import Planned
-from mqtui.services.redrive.running import Before
+from mqtui.services.redrive.planning.plan import PlannedRedrive
+from mqtui.services.redrive.recovery import resume
+from mqtui.services.redrive.request import RedriveRequest, decode_request
+from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
@@ -38,8 +38,8 @@ async def open_resume(console: Console, run: str) -> None:
         NotFound: there is no such run.
     """
     record = await asyncio.to_thread(_found, run)
-    resuming.check(record)
-    order = read_recipe(record.plan).order
+    resume.check_resumable(record)
+    order = decode_request(record.plan).request
     desk = desk_of(console.bench, record.target, record.broker)
     await console.show(ResumeScreen(desk, record, order))
 
@@ -56,12 +56,12 @@ class ResumeScreen(PlanReviewScreen):
 
     hinted = ("nav.open", "thing.copy", "nav.back")
 
-    def __init__(self, desk: BrokerSession, record: RunRecord, order: Order) -> None:
+    def __init__(self, desk: BrokerSession, record: RunRecord, order: RedriveRequest) -> None:
         super().__init__(desk, order)
         self.order = order
         self.record = record
-        self.before: Before | None = None
-        self.leave = resuming.Leave()
+        self.before: EarlierProgress | None = None
+        self.leave = resume.ResumeOverrides()
 
     def crumbs(self) -> tuple[str, ...]:
         """The runs, which, and the verb."""
@@ -71,8 +71,8 @@ class ResumeScreen(PlanReviewScreen):
         try:
             session = await ready(self.desk)
             self.remote = await remote_of(self.console.bench, self.order)
-            async with opened_journal() as opened:
-                planned, before = await resuming.plan(
+            async with open_journal() as opened:
+                planned, before = await resume.plan_resume(
                     session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
                 )
         except MqtuiError as error:
@@ -80,7 +80,7 @@ class ResumeScreen(PlanReviewScreen):
             self.line.tell(f"✗ {error.title}: nothing happened", "danger")
             return
         if self.is_attached:
-            self.planned, self.before, self.order = planned, before, planned.order
+            self.planned, self.before, self.order = planned, before, planned.request
             self.draw_plan()
             self.draw_hints()
 
@@ -118,7 +118,7 @@ class ResumeScreen(PlanReviewScreen):
         risk = self.refused_risk()
         if risk is None:
             return
-        self.leave = resuming.Leave(
+        self.leave = resume.ResumeOverrides(
             take_over=self.leave.take_over or risk.name == "held", shared=self.leave.shared or risk.name == "consumers"
         )
         self.take(self.order, self.allowed | {risk.name})
@@ -131,7 +131,7 @@ class ResumeScreen(PlanReviewScreen):
         """What a name is typed for."""
         return "resume", self.order.source.name if self.order.verb is Verb.DISCARD else ""
 
-    def flight(self, session: Session, planned: Planned, consent: Consent, there: Consent | None) -> RunTask:
+    def flight(self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None) -> RunTask:
         """The rest of the run, with what was known of it before."""
         return RunTask(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
 

@@ -1,0 +1,94 @@
+"""A message of one broker in the shape of another.
+
+Key, value and header bytes go over as they are where the other broker has a place for them. AMQP's typed headers become
+text, and its properties stay behind. A Redis entry of the field `value` alone is that value; another becomes a JSON
+object, or an array of pairs where a name comes twice or is not UTF-8. What would send copies on is renamed (R14).
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+
+import orjson
+
+from mqtui.domain.copies import without_copies
+from mqtui.domain.field_table import plain, python
+from mqtui.domain.message import Field, Outgoing
+from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
+
+KEY, VALUE = b"key", b"value"
+
+
+def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
+    """The message as the target's broker takes it."""
+    alone = without_copies(message.headers) if target is BrokerKind.RABBITMQ else message.headers
+    if alone is not message.headers:
+        message = replace(message, headers=alone)
+    if source is target:
+        return message
+    if source is BrokerKind.REDIS:
+        message = _from_fields(message)
+    headers = message.headers
+    if source is BrokerKind.RABBITMQ:
+        headers = tuple((name, _untyped(value, kind) if kind else value, "") for name, value, kind in headers)
+    message = replace(message, headers=headers, properties=(), partition=None)
+    if target is BrokerKind.REDIS:
+        return _to_fields(message)
+    if target is BrokerKind.RABBITMQ:
+        key = message.key
+        if key is not None:
+            message = replace(message, key=None, headers=(*headers, ("key", key, "")))
+        if message.target.kind is Kind.EXCHANGE and not message.routing_key and key is not None:
+            message = replace(message, routing_key=name_text(key))
+    return message
+
+
+def describe_conversion(source: BrokerKind, target: BrokerKind) -> str:
+    """What a plan says of letters that cross over; "" where they keep their shape."""
+    if source is target:
+        return ""
+    words = {
+        BrokerKind.RABBITMQ: "typed headers become text, AMQP properties stay behind",
+        BrokerKind.REDIS: "an entry with more fields than `value` becomes JSON",
+    }
+    places = {
+        BrokerKind.RABBITMQ: "a key becomes the header `key`",
+        BrokerKind.REDIS: "key, value and headers become fields",
+    }
+    return "; ".join(filter(None, (words.get(source, ""), places.get(target, ""))))
+
+
+def _untyped(value: bytes | None, kind: str) -> bytes | None:
+    """A typed header's value as text; strings keep their bytes."""
+    read = python(value, kind)
+    if read is None or isinstance(read, bytes):
+        return read
+    if isinstance(read, str):
+        return name_bytes(read)
+    return orjson.dumps(plain(value, kind))
+
+
+def _from_fields(message: Outgoing) -> Outgoing:
+    if [name for name, _ in message.fields] == [VALUE]:
+        return replace(message, value=message.fields[0][1], fields=())
+    pairs = [(_text(name), _text(value)) for name, value in message.fields]
+    names = {name for name, _ in pairs if isinstance(name, str)}
+    whole = dict(pairs) if len(names) == len(pairs) else pairs
+    return replace(message, value=orjson.dumps(whole), fields=())
+
+
+def _text(value: bytes) -> str | dict[str, str]:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(value).decode()}
+
+
+def _to_fields(message: Outgoing) -> Outgoing:
+    fields: list[Field] = []
+    if message.key is not None:
+        fields.append((KEY, message.key))
+    fields.append((VALUE, message.value or b""))
+    fields += [(name_bytes(name), value or b"") for name, value, _ in message.headers]
+    return replace(message, key=None, value=None, headers=(), fields=tuple(fields))

@@ -1,0 +1,92 @@
+"""What a watch will not be able to tell, known before anything moves (C16, R16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mqtui.brokers.port import Broker, TellsHearing
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.plan import Risk
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.request import RedriveRequest
+from mqtui.services.redrive.run.group_progress import find_reading_groups, has_live_consumer
+from mqtui.services.session import Session
+
+NOT_OBSERVABLE_RISK = "not-heard"
+"""The risk that letters die again and nobody hears it; let through by name, a run goes on after its first stage."""
+
+NO_CONSUMER_RISK = "unread"
+"""The risk that nobody reads where letters go, or that nobody can be asked; let through by name likewise."""
+
+
+async def why_not_observable(
+    session: Session,
+    request: RedriveRequest,
+    conventions: Conventions,
+    remote: Session | None,
+    original_targets: frozenset[Ref],
+) -> str:
+    """Why letters that die again are not heard at their source, or not all of them; "" where they are, or where nothing
+    is watched.
+
+    `homes` are places that letters name as the one they came from: what dies there comes to the source.
+    """
+    if not request.stages.is_watched or request.verb is Verb.DISCARD:
+        return ""
+    name = request.source.name
+    if remote is not None and await remote.broker.identity() != await session.broker.identity():
+        return f"they go to another broker, whose dead letters do not come to {name}"
+    if isinstance(session.broker, TellsHearing) and not (support := await session.broker.can_hear(request.source)):
+        return support.reason
+    if request.to is None or request.to in original_targets:
+        return ""
+    if session.broker.kind is not BrokerKind.RABBITMQ:
+        named = conventions.by_name(session.broker.kind, name)
+        if named is not None and request.to.name in named.candidates:
+            return ""
+        return f"nothing tells that what dies in {request.to.name} comes to {name}"
+    if request.to.kind is Kind.EXCHANGE:
+        return f"{request.to.name} is an exchange: where letters of the queues behind it die is not known"
+    dead_letters_to = (await session.broker.catalog.detail(request.to)).dead_letters_to
+    if request.source in dead_letters_to:
+        return ""
+    where = ", ".join(ref.name for ref in dead_letters_to)
+    return f"dead letters of {request.to.name} " + (
+        f"go to {where}, not to {name}" if dead_letters_to else "are not kept"
+    )
+
+
+async def monitor_risks(
+    request: RedriveRequest, targets: Sequence[Ref], broker: Broker, not_observable: str
+) -> list[Risk]:
+    """What keeps a watched run from going on by itself. `broker` is that of the targets."""
+    if not request.stages.is_watched or request.verb is Verb.DISCARD:
+        return []
+    risks: list[Risk] = []
+    holds = "the run holds after its first stage, --allow {} goes on"
+    if not_observable:
+        text = holds.format(NOT_OBSERVABLE_RISK) if request.stages.first else "how many came back stays unknown"
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"letters that die again can't be heard: {not_observable}; {text}"))
+    for target in targets:
+        if why := await why_no_consumer(broker, target):
+            text = holds.format(NO_CONSUMER_RISK) if request.stages.first else "how many passed stays unknown"
+            risks.append(Risk(NO_CONSUMER_RISK, f"{why}; {text}"))
+    return risks
+
+
+async def why_no_consumer(broker: Broker, target: Ref) -> str:
+    """Why nothing will be seen to pass in a target; "" where somebody reads it."""
+    if target.kind is Kind.EXCHANGE:
+        return f"who reads the queues behind the exchange {target.name} is not asked"
+    try:
+        groups, missing = await find_reading_groups(broker, target)
+    except MqtuiError as error:
+        return f"who reads {target.name} can't be asked: {error.title}"
+    if any(has_live_consumer(group, target, broker.kind) is not False for group in groups):
+        return ""
+    if missing:
+        return f"who reads {target.name} is not known: {missing[0]}"
+    states = ", ".join(f"{group.ref.name} is {group.state}" for group in groups) or "no group"
+    return f"nobody reads {target.name} ({states}): nothing will pass"

@@ -1,0 +1,160 @@
+"""Where the letters of a queue go, where they can't be read for nothing: RabbitMQ's own settings, and a look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.figure import at_most, counted, exact, unknown
+from mqtui.domain.plan import Deliver, Risk, Severity
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import CountBound, Selection, Source
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.span import Price, Span
+from mqtui.domain.times import written_time
+from mqtui.services.browse import Look, spend_plan
+from mqtui.services.origins import (
+    RouteCounter,
+    dead_letter_sources,
+    exists,
+    recall_routes,
+    remember_routes,
+)
+from mqtui.services.redrive.planning.routing import ENVELOPE_RISK
+from mqtui.services.redrive.request import RedriveRequest, at_most_selected, count_up_to_limit
+from mqtui.services.session import Session
+from mqtui.state.origins import Sighting
+
+MAX_PEEKED = 1_000
+"""Letters that a plan looks at."""
+
+
+async def find_targets(
+    session: Session, request: RedriveRequest, source: Source, price: Price, conventions: Conventions
+) -> tuple[tuple[Ref, ...], Sighting | None, tuple[Risk, ...]]:
+    """Targets of letters that are not read for the plan, what a look told of them, and what of it leads nowhere.
+
+    The queues whose dead letters the broker sends here are targets, and what letters were seen to name. A look is made
+    only where nothing else tells, and where it uses up nothing.
+    """
+    if request.to is not None:
+        if request.to.kind is not Kind.EXCHANGE:
+            known = await recall_routes(session, source)
+            return (request.to,), None, tuple(envelope_risks(known.doubts)) if known else ()
+        peeked = await _peek_or_recall(session, source, price, conventions)
+        return (request.to,), peeked, tuple(envelope_risks(peeked.doubts)) if peeked else ()
+    feeders = dead_letter_sources(session, source.ref, conventions)
+    peeked = (
+        await recall_routes(session, source) if feeders else await _peek_or_recall(session, source, price, conventions)
+    )
+    if peeked is None:
+        return feeders, None, ()
+    missing = [ref for ref in peeked.targets if not await exists(session, ref)]
+    risks = tuple(envelope_risks(peeked.doubts))
+    gone = tuple(
+        Risk("no-origin", f"{_count_for(peeked, ref):,} stay: there is no {ref}, where they came from")
+        for ref in missing
+    )
+    if unnamed := peeked.letters - sum(peeked.routes.values()):
+        gone += (Risk("no-origin", f"{unnamed:,} stay: nothing says where they came from"),)
+    peeked = replace(peeked, routes={route: count for route, count in peeked.routes.items() if route[0] not in missing})
+    return tuple(dict.fromkeys((*feeders, *peeked.targets))), peeked, gone + risks
+
+
+def delivery_step(
+    request: RedriveRequest, source: Source, target: Ref, targets: Sequence[Ref], peeked: Sighting | None
+) -> Deliver:
+    """One target of a plan: how many go there as far as it is known, and with which routing keys."""
+    count = count_up_to_limit(source, request.selection.limit)
+    if not request.selection.everything:
+        count = at_most_selected(count)
+    if request.to is not None:
+        keys = tuple(dict.fromkeys(key for key, _ in peeked.keys)) if peeked else ()
+        return Deliver(target, count, keys=keys if target.kind is Kind.EXCHANGE else ())
+    if peeked is not None:
+        keys = tuple(key for ref, key in peeked.routes if ref == target and ref.kind is Kind.EXCHANGE)
+        if request.selection == Selection() and peeked.letters == source.count.number:
+            return Deliver(target, exact(_count_for(peeked, target)), keys=keys)
+    else:
+        keys = ()
+    if len(targets) > 1:
+        return Deliver(target, unknown("each letter goes where it came from"), keys=keys)
+    if count.number is not None:
+        count = at_most(count.number, "those that came from elsewhere stay")
+    return Deliver(target, count, keys=keys)
+
+
+def peek_facts(
+    request: RedriveRequest, source: Source, targets: Sequence[Ref], peeked: Sighting | None
+) -> list[tuple[str, str]]:
+    """The routing keys where an exchange is the target, and what was looked at for the plan."""
+    if request.verb is not Verb.REDRIVE or not isinstance(source.bounds, CountBound):
+        return []
+    facts = [
+        ("key", _describe_routing_keys(request, source, ref, peeked)) for ref in targets if ref.kind is Kind.EXCHANGE
+    ]
+    if peeked is not None and peeked.opened:
+        facts.append(("opened", describe_unwrapped(peeked.opened)))
+    if peeked is not None:
+        when = written_time(peeked.at, "%Y-%m-%d %H:%M:%S")
+        facts.append(("seen", f"{counted(peeked.letters, 'letter')} at {when}: {_describe_known(peeked)}"))
+    return facts
+
+
+def _describe_known(peeked: Sighting) -> str:
+    known = sum(peeked.routes.values())
+    if known == peeked.letters:
+        return "where each came from is known"
+    return f"where {known:,} of them go is known"
+
+
+def describe_unwrapped(number: int) -> str:
+    """What a plan says of letters whose message is a part of their body."""
+    return f"{counted(number, 'letter')}: the message in its envelope is delivered, the envelope stays behind"
+
+
+def envelope_risks(doubts: Mapping[str, int]) -> list[Risk]:
+    """Letters whose message may not be the one that was sent, by the reason."""
+    return [
+        Risk(ENVELOPE_RISK, f"the message of {counted(number, 'letter')}: {reason}", Severity.REFUSE)
+        for reason, number in doubts.items()
+    ]
+
+
+async def _peek_or_recall(session: Session, source: Source, price: Price, conventions: Conventions) -> Sighting | None:
+    """Look at letters where that uses up nothing; else recall what the last look found. None where nothing is known."""
+    before = await recall_routes(session, source)
+    count = min(MAX_PEEKED, int(source.count.number or 0))
+    if price.spends or price.refusal or not count:
+        return before
+    counter = RouteCounter(conventions)
+    plan = spend_plan(session, Look(source.ref, count, Span(), price))
+    async with session.guard.writing(plan, Consent()) as writer:
+        async for batch in writer.borrow(source.ref, count):
+            for letter in batch:
+                counter.add(letter)
+    whole = counter.letters == source.count.number
+    if before is not None and before.letters > counter.letters and not whole:
+        counter.add_earlier(before)
+        return counter.sighting()
+    return await remember_routes(session, source, counter)
+
+
+def _count_for(peeked: Sighting, target: Ref) -> int:
+    return sum(count for (ref, _), count in peeked.routes.items() if ref == target)
+
+
+def _describe_routing_keys(request: RedriveRequest, source: Source, target: Ref, peeked: Sighting | None) -> str:
+    if peeked is None:
+        return (
+            f"each letter's first one, by its headers; where they tell none, the one it lies in {source.ref.name} with"
+        )
+    if request.to is None:
+        return ", ".join(f"{key} {count:,}" for (ref, key), count in peeked.routes.items() if ref == target)
+    first = [f"{key} {count:,}" for (key, is_first), count in peeked.keys.items() if is_first]
+    others = [
+        f"{key} {count:,} (their first one is not known)" for (key, known), count in peeked.keys.items() if not known
+    ]
+    return ", ".join(first + others)

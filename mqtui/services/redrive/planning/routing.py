@@ -1,0 +1,151 @@
+"""Where each letter goes, and what stays behind on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mqtui.domain.body_envelope import Content, looks_like_envelope, open_envelope
+from mqtui.domain.convention import Conventions, Layout
+from mqtui.domain.deadletter import home_by, original_key
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import Transfer
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES, HeaderStamper
+from mqtui.services.redrive.request import RedriveRequest
+
+DROPPED_PROPERTIES = frozenset({"user_id", "expiration"})
+"""AMQP properties that stay behind: `user_id` must be the sender's own, an expiration would kill the letter again."""
+
+ENVELOPE_RISK = "envelope"
+"""The risk of a plan that delivers what an envelope holds without being sure of its bytes, or an envelope itself."""
+
+UNKNOWN_ENVELOPE = "it looks like an envelope that no convention describes, and would be delivered whole"
+
+DELIVERY_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
+"""Headers a quorum queue adds to each delivery; they are no part of the letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unroutable:
+    """A letter that can't be sent, and why."""
+
+    reason: str
+
+
+EXPIRED_RISK = "expired"
+"""The name of the risk that lets letters go whose own expiry has passed."""
+
+
+class RedriveRouter:
+    """Decides for each letter of one order."""
+
+    def __init__(
+        self,
+        request: RedriveRequest,
+        kind: BrokerKind,
+        conventions: Conventions,
+        stamper: HeaderStamper,
+        targets: frozenset[Ref] | None,
+        risks: frozenset[str] = frozenset(),
+        alive_at: int | None = None,
+    ) -> None:
+        """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made. `risks`
+        are the names of the plan's: what it does not tell is not risked. Letters whose own expiry was before `alive_at`
+        (ms since the epoch) are left; None: they are sent too.
+        """
+        self._alive_at = alive_at
+        self.verb = request.verb
+        self._to = request.to
+        self._source = None if request.to_target else request.source
+        self._kind = kind
+        self._keep_timestamp = request.keep_timestamp
+        self._conventions = conventions
+        self._stamper = stamper
+        self._targets = targets
+        self._allows_doubtful = targets is None or ENVELOPE_RISK in risks
+        self._own_headers = stamper.headers_to_strip(kind) | (
+            DELIVERY_HEADERS if kind is BrokerKind.RABBITMQ else frozenset()
+        )
+        self._dropped = DROPPED_PROPERTIES if kind is BrokerKind.RABBITMQ else frozenset()
+        self._layout: Layout | None = None
+        """Of the letter before, and what follows from it: nearly always that of the next one too."""
+
+        self._strips: frozenset[str] = frozenset()
+        self._headers_for = stamper.headers_for
+        self._last_target: Ref | None = None
+        """The target of the letter before."""
+
+    def route(self, letter: Message) -> Transfer | Unroutable:
+        """The letter's way, or why it has none."""
+        routing_key = ""
+        layout = self._conventions.layout(letter)
+        if layout is not self._layout:
+            self._use_layout(layout)
+        if self._alive_at is not None and _is_expired(layout, letter, self._alive_at):
+            return Unroutable(
+                f"expired by its own account, so whoever takes it drops it; --allow {EXPIRED_RISK} sends it"
+            )
+        if self._to is not None:
+            target = self._to
+            if target.kind is Kind.EXCHANGE and letter.envelope is not None:
+                told = original_key(layout, letter)
+                routing_key = letter.envelope.routing_key if told is None else told
+        else:
+            found = home_by(layout, letter, self._conventions)
+            if found is None:
+                return Unroutable("nothing says where it came from")
+            target, routing_key = found.ref, found.routing_key
+        if target is not self._last_target:
+            if target == self._source:
+                return Unroutable("its way leads back to where it lies")
+            if self._targets is not None and target not in self._targets:
+                return Unroutable(f"{target} is not in the plan")
+            self._last_target = target
+        content: Content | None = None
+        if layout.envelope is not None:
+            opened = open_envelope(layout.envelope, letter)
+            if isinstance(opened, str):
+                return Unroutable(opened)
+            if opened.doubt and not self._allows_doubtful:
+                return Unroutable(
+                    f"the message in its envelope is not sure to be the one that was sent: {opened.doubt}"
+                )
+            content = opened
+        return Transfer(
+            letter,
+            target,
+            routing_key,
+            None,
+            letter.timestamp if self._keep_timestamp else None,
+            self._strips,
+            self._headers_for(letter),
+            self._dropped,
+            content,
+        )
+
+    def doubt(self, letter: Message, route: Transfer | Unroutable) -> str:
+        """Why the message that goes may not be the one that was sent; "" where nothing speaks against it.
+
+        Of letters whose headers tell nothing the body is looked at: an envelope that nobody described would go whole.
+        """
+        if isinstance(route, Unroutable):
+            return ""
+        if route.content is not None:
+            return route.content.doubt
+        layout = self._conventions.layout(letter)
+        if layout.remains and any(layout.read(letter, name) is not None for name in ("exception", "group")):
+            return layout.remains
+        tells_nothing = not layout.slots and not letter.fields
+        return UNKNOWN_ENVELOPE if tells_nothing and looks_like_envelope(letter.value) else ""
+
+    def _use_layout(self, layout: Layout) -> None:
+        """What stays behind, the convention's and ours of an earlier run, and how such letters are marked."""
+        self._layout = layout
+        self._strips = layout.stripped | self._own_headers
+        fresh = layout.stripped.isdisjoint(HEADER_NAMES) and not set(HEADER_NAMES).intersection(layout.kept)
+        self._headers_for = self._stamper.first_headers_for if fresh else self._stamper.headers_for
+
+
+def _is_expired(layout: Layout, letter: Message, now: int) -> bool:
+    expires = layout.read_last(letter, "expires")
+    return isinstance(expires, int) and expires < now

@@ -1,0 +1,106 @@
+"""A plan in a file, and whether the plan made now is still that one: broker, profile and every term (C17)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mqtui.domain.errors import BadInput, Refused
+from mqtui.services.json_rows import plan_row
+from mqtui.services.jsonlines import shown_name
+from mqtui.services.redrive.planning.plan import PlannedRedrive
+from mqtui.services.session import Session
+
+Json = dict[str, Any]
+FORMAT = 2
+"""1: no terms, a hash over some of them. 2: `terms`."""
+
+
+async def encode_plan(
+    session: Session, planned: PlannedRedrive, remote: Session | None, allowed: frozenset[str]
+) -> Json:
+    """What a file keeps: the plan as a dry run prints it, and its terms. `allowed` are risks let through."""
+    terms = await _terms(session, planned, remote, allowed)
+    return plan_row(planned.plan) | {"format": FORMAT, "terms": terms}
+
+
+async def _terms(session: Session, planned: PlannedRedrive, remote: Session | None, allowed: frozenset[str]) -> Json:
+    request = planned.request
+    chosen = msgspec.to_builtins(request.selection)
+    return {
+        "broker": await session.broker.identity(),
+        "profile": session.policy.profile,
+        "verb": request.verb.value,
+        "source": f"{request.source.kind}:{shown_name(request.source.name)}",
+        "source made": planned.source.identity,
+        "to": None if request.to is None else f"{request.to.kind}:{shown_name(request.to.name)}",
+        "target broker": None if remote is None else await remote.broker.identity(),
+        "target profile": None if remote is None else remote.policy.profile,
+        "targets": sorted(f"{ref.kind}:{shown_name(ref.name)}" for ref in planned.targets),
+        **chosen,
+        "rate": request.rate,
+        "keep_timestamp": request.keep_timestamp,
+        "take_over": request.take_over,
+        "yes_shared": request.shared,
+        "canary": list(request.stages.first),
+        "stop_at": request.stages.stop_at,
+        "watch": request.stages.watch,
+        "allow": sorted(allowed),
+        "headers left behind": planned.plan.hash,
+    }
+
+
+def decode_plan(raw: bytes, name: str) -> Json:
+    """The plan a file holds.
+
+    Raises:
+        BadInput: it holds none.
+        Refused: it was saved by an older version, which did not keep the terms.
+    """
+    try:
+        saved = msgspec.json.decode(raw)
+    except msgspec.DecodeError as error:
+        raise BadInput(f"{name} holds no plan", str(error)) from error
+    if not isinstance(saved, dict) or "hash" not in saved:
+        raise BadInput(f"{name} holds no plan")
+    if saved.get("format") != FORMAT or not isinstance(saved.get("terms"), dict):
+        raise Refused(
+            "The plan was saved by another version of mqtui",
+            f"{name} does not have its terms in a form that can be compared.",
+            "Delete it, and make it again with --dry-run.",
+        )
+    return saved
+
+
+def require_same_terms(saved: Json, now: Json) -> None:
+    """Let through the plan that was saved.
+
+    Raises:
+        Refused: it is another one by now; each term that differs is named.
+    """
+    before, after = saved["terms"], msgspec.json.decode(msgspec.json.encode(now["terms"]))
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name)]
+    hashed = "headers left behind"
+    if len(names) > 1 and hashed in names:
+        names.remove(hashed)
+    if not names:
+        return
+    told = [
+        "what is left behind of their headers"
+        if name == hashed
+        else f"{name}: {_shown(before, name)} was saved, {_shown(after, name)} it is now"
+        for name in names
+    ]
+    raise Refused(
+        "The plan is not the one that was saved",
+        "; ".join(told) + ".",
+        "Use the terms it was saved with; or delete the file and make it again with --dry-run.",
+    )
+
+
+def _shown(terms: Json, name: str) -> str:
+    value = terms.get(name)
+    if value in (None, "", []):
+        return "none"
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

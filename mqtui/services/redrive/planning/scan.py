@@ -1,0 +1,128 @@
+"""What a run would do, found by reading what can be read for nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from mqtui.brokers.loop_yield import TimeSlices
+from mqtui.brokers.port import Batch, Broker
+from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
+from mqtui.domain.resource import Ref
+from mqtui.domain.span import Span
+from mqtui.services.letters import Selector
+from mqtui.services.origins import exists
+from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
+from mqtui.services.redrive.planning.partition_check import PartitionCheck
+from mqtui.services.redrive.planning.routing import RedriveRouter, Unroutable
+from mqtui.services.session import Session
+
+
+@dataclass(slots=True)
+class ScanResult:
+    """Counts over the letters of a source. Sizes are bytes; `oldest` and `newest` are ms since the epoch."""
+
+    scanned: int = 0
+    selected: int = 0
+    targets: Counter[Ref] = field(default_factory=Counter)
+    unroutable: Counter[str] = field(default_factory=Counter)
+    kept_headers: Counter[str] = field(default_factory=Counter)
+    stripped_headers: Counter[str] = field(default_factory=Counter)
+    added_headers: tuple[str, ...] = ()
+    earlier_runs: Counter[str] = field(default_factory=Counter)
+    """Earlier runs that sent letters home that are here again."""
+
+    unwrapped: int = 0
+    """Letters whose message is taken out of an envelope."""
+
+    doubts: Counter[str] = field(default_factory=Counter)
+    """Letters whose message may not be the one that was sent, by the reason."""
+
+    largest: int = 0
+    size: int = 0
+    oldest: int | None = None
+    newest: int | None = None
+    keyless: int = 0
+
+    def add(self, letter: Message, route: Transfer | Unroutable, doubt: str = "") -> None:
+        """Count one chosen letter and its way; `doubt` says why its message may not be the one that was sent."""
+        self.selected += 1
+        size = letter.size
+        self.size += size
+        self.largest = max(self.largest, size)
+        self.keyless += letter.key is None
+        if letter.timestamp is not None and (self.oldest is None or letter.timestamp < self.oldest):
+            self.oldest = letter.timestamp
+        if letter.timestamp is not None and (self.newest is None or letter.timestamp > self.newest):
+            self.newest = letter.timestamp
+        if redrive_count(letter):
+            self.earlier_runs[(letter.header(RUN) or b"").decode("ascii", "replace")[-32:]] += 1
+        if isinstance(route, Unroutable):
+            self.unroutable[route.reason] += 1
+            return
+        self.targets[route.target] += 1
+        self.unwrapped += route.content is not None
+        if doubt:
+            self.doubts[doubt] += 1
+        names = [name for name, _, _ in letter.headers] or [
+            name.decode("utf-8", "surrogateescape") for name, _ in letter.fields
+        ]
+        for name in names:
+            (self.stripped_headers if name in route.stripped else self.kept_headers)[name] += 1
+        self.added_headers = tuple(name for name, _, _ in route.added)
+
+
+async def read_unhandled(broker: Broker, source: Source, partition: int | None = None) -> AsyncIterator[Batch]:
+    """The letters of a source that nobody handled, in order, within its bounds. Only where looking is free."""
+    after: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    if isinstance(source.bounds, IdBounds) and source.bounds.last is None:
+        return
+    if isinstance(source.bounds, OffsetBounds):
+        after, ends = dict(source.bounds.first), dict(source.bounds.end)
+    async for batch in broker.reader.read(source.ref, Span(partition=partition, after=after), limit=None):
+        yield [letter for letter in batch if _is_unhandled(letter, source, ends)]
+
+
+def _is_unhandled(letter: Message, source: Source, ends: dict[int, int]) -> bool:
+    place, bounds = letter.position, source.bounds
+    if isinstance(place, Offset):
+        return place.offset < ends.get(place.partition, 0) and not source.handled.has(place.partition, place.offset)
+    if isinstance(place, EntryId) and isinstance(bounds, IdBounds):
+        return bounds.last is not None and place <= bounds.last
+    return True
+
+
+async def drop_missing_targets(session: Session, scan: ScanResult) -> None:
+    """Count letters whose origin is not there any more among those that stay: it is never made for them."""
+    for ref in list(scan.targets):
+        if not await exists(session, ref):
+            scan.unroutable[f"there is no {ref}, where they came from"] += scan.targets.pop(ref)
+
+
+async def scan_source(
+    broker: Broker,
+    source: Source,
+    selector: Selector,
+    router: RedriveRouter,
+    limit: int | None,
+    partition_check: PartitionCheck,
+) -> ScanResult:
+    """Read all letters of a source and count where the chosen ones go."""
+    found, slices = ScanResult(), TimeSlices()
+    async for batch in read_unhandled(broker, source):
+        most = None if limit is None else limit - found.selected
+        for letter, wanted in zip(batch, await selector.select(batch, most), strict=True):
+            found.scanned += 1
+            if slices.is_over:
+                await slices.yield_to_loop()
+            if wanted:
+                route = router.route(letter)
+                found.add(letter, route, router.doubt(letter, route))
+                if isinstance(route, Transfer):
+                    partition_check.add(letter, route)
+                if limit is not None and found.selected >= limit:
+                    return found
+    return found

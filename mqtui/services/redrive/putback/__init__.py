@@ -1,0 +1,1 @@
+"""Returning the letters of a run to where they were."""

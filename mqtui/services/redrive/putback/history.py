@@ -1,0 +1,97 @@
+"""Which letters of a run earlier put backs returned, for sure or perhaps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import Held
+from mqtui.domain.message import EntryId, Field, Message
+from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.span import At, Span
+from mqtui.domain.times import entry_id
+from mqtui.profiles.keys import bundle_key
+from mqtui.services.session import Session
+from mqtui.state import bundles
+from mqtui.state.runs import RunRecord, Runs
+
+MAX_RUNS = 1_000
+"""Runs looked into, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutBackHistory:
+    """What earlier put backs of a run did. `doubtful`: letters in hand when one broke, and where the source ended."""
+
+    returned: frozenset[str]
+    doubtful: Mapping[str, bytes]
+
+    @classmethod
+    def read(cls, record: RunRecord, runs: Runs) -> PutBackHistory:
+        """Read the journal.
+
+        Raises:
+            Held: one of them still goes on.
+        """
+        returned: set[str] = set()
+        doubtful: dict[str, bytes] = {}
+        for each in reversed(find_put_backs(record, runs.list(limit=MAX_RUNS))):
+            if each.state == "running" and not each.interrupted:
+                raise Held(
+                    "A put back of that run is going on", f"Process {each.pid} on {each.host}, by {each.operator}."
+                )
+            returned |= returned_names(each, runs)
+            doubtful |= {mark[0]: mark[1] for mark in runs.open_marks(each.id)}
+        return cls(frozenset(returned), {name: end for name, end in doubtful.items() if name not in returned})
+
+
+def encode_run_reference(run: str) -> bytes:
+    """How the journal writes down which run a put back is of."""
+    return msgspec.json.encode({"putback": run})
+
+
+def find_put_backs(record: RunRecord, listed: Sequence[RunRecord]) -> list[RunRecord]:
+    """The put backs of a run among some records, in their order."""
+    wanted = encode_run_reference(record.id)
+    return [each for each in listed if each.verb == Verb.PUT_BACK and each.plan == wanted]
+
+
+def returned_names(put_back: RunRecord, runs: Runs) -> set[str]:
+    """Names of the letters that a put back returned."""
+    return {name for name, outcome, _, _ in runs.outcomes(put_back.id) if outcome == Outcome.MOVED}
+
+
+async def find_source_end(session: Session, record: RunRecord) -> bytes:
+    """Where the source of a run ends now, as far as ids tell it (Redis): what is put back comes after that."""
+    if record.broker is not BrokerKind.REDIS:
+        return b""
+    end = (await session.broker.reader.extent(record.source)).end.get(0)
+    return str(end or EntryId(0, 0)).encode()
+
+
+def _read_bundle(session: Session, record: RunRecord, names: Collection[str]) -> dict[str, Message]:
+    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    return {name: letter for name, letter in kept if name in names}
+
+
+async def find_in_source(session: Session, record: RunRecord, doubtful: Mapping[str, bytes]) -> frozenset[str]:
+    """Those doubtful letters that lie behind the place where the source ended before they were put back."""
+    found: set[str] = set()
+    letters = await run_in_thread("bundle", partial(_read_bundle, session, record, doubtful))
+    for end in set(doubtful.values()):
+        start = entry_id(end.decode())
+        remaining: Counter[tuple[Field, ...]] = Counter()
+        async for batch in session.broker.reader.read(record.source, Span(At(start or EntryId(0, 0))), limit=None):
+            remaining.update(entry.fields for entry in batch)
+        for name in [name for name, known in doubtful.items() if known == end and name in letters]:
+            if remaining[letters[name].fields]:
+                remaining[letters[name].fields] -= 1
+                found.add(name)
+    return frozenset(found)

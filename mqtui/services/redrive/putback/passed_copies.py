@@ -1,0 +1,51 @@
+"""How many of the copies a run made its readers have passed already (K11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import counted
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.times import offset
+from mqtui.services.redrive.request import decode_request
+from mqtui.services.redrive.run.stored_copies import TargetCopies
+from mqtui.services.session import Session
+from mqtui.state.runs import RunRecord
+
+COPIES_STAY = "the copies stay where they went: what was read there is read again when these go home"
+
+
+async def describe_passed(session: Session, record: RunRecord, places: Sequence[str]) -> str:
+    """A sentence for each group that reads a topic they went to; "" where nothing can be told.
+
+    `places` are `topic partition/offset`, as the journal has them.
+    """
+    if record.broker is not BrokerKind.KAFKA or decode_request(record.plan).request.to_target:
+        return ""
+    sentences: list[str] = []
+    for topic, copies in (await run_in_thread("copies", partial(_by_topic, places))).items():
+        try:
+            groups = await session.broker.groups.groups(Ref(Kind.TOPIC, topic))
+        except NotFound:
+            continue
+        async for row in session.broker.groups.lag([group.ref for group in groups]):
+            read = {
+                part.partition: (int(part.committed), 0)
+                for part in row.parts
+                if part.committed.isdigit() and part.resource.name == topic
+            }
+            number = copies.count_before(read)
+            sentences.append(f"{row.group.name} has passed {number:,} of {counted(len(copies), 'copy')} in {topic}")
+    return "; ".join(sentences)
+
+
+def _by_topic(places: Sequence[str]) -> dict[str, TargetCopies]:
+    found: dict[str, TargetCopies] = {}
+    for place in places:
+        topic, _, position = place.rpartition(" ")
+        if topic:
+            found.setdefault(topic, TargetCopies()).add(offset(position))
+    return found

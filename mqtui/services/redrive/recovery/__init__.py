@@ -1,0 +1,1 @@
+"""After a crash: resuming a run, and finding out what became of the letters it had in flight."""

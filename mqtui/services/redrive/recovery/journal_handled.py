@@ -1,0 +1,40 @@
+"""What this machine's journal knows as handled, where the broker may not be asked to keep it (K2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.message import Offset
+from mqtui.domain.redrive import Handled, OffsetBounds, Outcome, Source
+from mqtui.domain.times import offset
+from mqtui.services.redrive.putback.history import MAX_RUNS, find_put_backs, returned_names
+from mqtui.services.redrive.request import decode_request
+from mqtui.state.runs import RunRecord, Runs
+
+
+def add_handled_from_journal(source: Source, runs: Runs) -> Source:
+    """The source with letters that runs of this machine moved, and did not put back, as handled too."""
+    if not isinstance(source.bounds, OffsetBounds):
+        return source
+    above = {partition: set(offsets) for partition, offsets in source.handled.above.items()}
+    for at in _moved_offsets(source, runs):
+        above.setdefault(at.partition, set()).add(at.offset)
+    known = Handled(source.handled.watermark, {partition: frozenset(offsets) for partition, offsets in above.items()})
+    return replace(source, handled=known)
+
+
+def _moved_offsets(source: Source, runs: Runs) -> Iterator[Offset]:
+    listed = runs.list(limit=MAX_RUNS)
+    for record in listed:
+        if record.verb == Verb.PUT_BACK or not _is_run_of(record, source):
+            continue
+        returned = {name for put_back in find_put_backs(record, listed) for name in returned_names(put_back, runs)}
+        for name, outcome, _, _ in runs.outcomes(record.id):
+            if outcome == Outcome.MOVED and name not in returned:
+                yield offset(name)
+
+
+def _is_run_of(record: RunRecord, source: Source) -> bool:
+    return record.source == source.ref and decode_request(record.plan).identity == source.identity

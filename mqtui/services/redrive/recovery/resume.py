@@ -1,0 +1,234 @@
+"""Taking up a run whose process is gone: the same order, on the same letters, under the same id."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.convention import Conventions
+from mqtui.domain.errors import Held, NotFound, Refused
+from mqtui.domain.figure import exact
+from mqtui.domain.plan import Risk, Send, Severity
+from mqtui.domain.redrive import IdBounds, Outcome, Source, Stored
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
+from mqtui.services.redrive.recovery.bundle_contents import find_in_bundle, find_unjournaled
+from mqtui.services.redrive.request import SavedRequest, clip_to, decode_request
+from mqtui.services.redrive.run.batch import POSSIBLE_DUPLICATE
+from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+from mqtui.services.redrive.run.run import UNKNOWN_COUNT
+from mqtui.services.session import Session
+from mqtui.state.runs import Mark, RunRecord, Runs
+
+DAY_MS = 24 * 3_600_000
+UNSURE_BATCHES = 8
+"""Batches before a broken connection whose acks may be lost: some seconds."""
+
+FINISHED = (Outcome.MOVED, Outcome.SKIPPED, Outcome.UNKNOWN)
+"""Outcomes after which nothing is tried again. An unknown letter that may still be in the source stays open instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class JournaledRun:
+    """What the journal knows of a run."""
+
+    in_flight: list[Mark]
+    """Letters that were in hand."""
+
+    stored: frozenset[str]
+    """Names of those of them that were stored, and perhaps not removed."""
+
+    acks_in_doubt: list[Mark]
+    """Letters that were moved, and that the broker may have given back."""
+
+    counts: dict[str, int]
+    """Finished letters by outcome, without the unsure ones."""
+
+    finished: int
+    possible_duplicates: list[str]
+    """Names of letters that may be in two places."""
+
+    unknown: list[str]
+    """Journal names of letters of which nothing can be found out any more."""
+
+    repeated: frozenset[str]
+    """Letters that were in more than one hand."""
+
+    refused: Sequence[Mark] = ()
+    """Letters of a queue that were refused, and are tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeOverrides:
+    """What a resume is given leave to, beside what its run was given."""
+
+    take_over: bool = False
+    """To end another run on the same source."""
+
+    shared: bool = False
+    """To take letters while consumers read the source."""
+
+
+NO_OVERRIDES = ResumeOverrides()
+
+
+async def plan_resume(
+    session: Session,
+    record: RunRecord,
+    runs: Runs,
+    conventions: Conventions,
+    remote: Session | None = None,
+    overrides: ResumeOverrides = NO_OVERRIDES,
+) -> tuple[PlannedRedrive, EarlierProgress]:
+    """The rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
+
+    Raises:
+        Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
+    """
+    saved = decode_request(record.plan)
+    began_under = await asyncio.to_thread(runs.policies, record.id)
+    for each, policy in zip((session, remote), began_under, strict=False):
+        if each is not None:
+            each.guard.hold((policy,))
+    journaled = await asyncio.to_thread(_read_journal, record, runs)
+    if record.state == "done" and not journaled.in_flight:
+        raise Refused(
+            "That run is done", f"{record.verb} of {record.source.name}", "Plan a new one for what is there now."
+        )
+    source = await _clipped_snapshot(session, saved)
+    if source.identity != saved.identity:
+        raise Refused(f"{record.source.name} is not the one the run was planned on", "It was deleted and made again.")
+    bundle_loss = (
+        ""
+        if record.broker is BrokerKind.KAFKA
+        else await asyncio.to_thread(_describe_bundle_loss, session, record, runs)
+    )
+    journaled.in_flight.extend(await asyncio.to_thread(find_unjournaled, session, record, runs))
+    request = replace(
+        saved.request,
+        stages=replace(saved.request.stages, first=()),
+        take_over=saved.request.take_over or overrides.take_over,
+        shared=saved.request.shared or overrides.shared,
+    )
+    total = None if record.planned == UNKNOWN_COUNT else record.planned
+    done = sum(journaled.counts.values())
+    if total is not None and (source.count.number or 0) > total - done:
+        source = replace(source, count=exact(total - done))
+    planned = await plan_redrive(
+        session, request, conventions, remote, source=source, run=record.id, targets=saved.targets
+    )
+    short = await asyncio.to_thread(runs.short, record.id)
+    facts = [("resumes", f"run {short}: {journaled.finished:,} done, {len(journaled.in_flight):,} were in hand")]
+    facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
+    steps = planned.plan.steps
+    last_delivery = sum(mark[2] == 0 and mark[0] not in journaled.stored for mark in journaled.in_flight)
+    if last_delivery and remote is None and saved.request.verb is Verb.REDRIVE:
+        steps += tuple(Send(target, exact(last_delivery), "from the bundle") for target in planned.targets)
+    damage = (Risk("bundle", bundle_loss),) if bundle_loss else ()
+    risks = (*planned.plan.risks, *_recreated_stream_risk(source, saved), *damage)
+    rest = replace(planned.plan, facts=tuple(facts), steps=steps, risks=risks)
+    return replace(planned, plan=rest), _earlier_progress(saved, journaled, total)
+
+
+def _earlier_progress(saved: SavedRequest, journaled: JournaledRun, total: int | None) -> EarlierProgress:
+    """What the rest of the run is told of the processes before it."""
+    return EarlierProgress(
+        total,
+        journaled.counts,
+        [*journaled.in_flight, *journaled.acks_in_doubt],
+        journaled.possible_duplicates,
+        journaled.unknown,
+        journaled.stored,
+        journaled.repeated,
+        journaled.stored | {mark[0] for mark in journaled.acks_in_doubt},
+        saved.offsets.first if saved.offsets else {},
+        journaled.refused,
+    )
+
+
+def _describe_bundle_loss(session: Session, record: RunRecord, runs: Runs) -> str:
+    """What the bundle lost of the letters that were moved, in a sentence; "" where it lost none."""
+    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    return find_in_bundle(session, record, moved)[1]
+
+
+def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
+    """Read the journal; a long run has many lines, so this is not for an event loop."""
+    marks = runs.open_marks(record.id)
+    batches_by_name = Counter(mark[0] for _, batch in runs.open_hands(record.id) for mark in batch)
+    acks_in_doubt = _acks_in_doubt(record, runs, marks)
+    counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
+    finished = sum(counts.values())
+    if acks_in_doubt:
+        counts[Outcome.MOVED] -= len(acks_in_doubt)
+    possible_duplicates: list[str] = []
+    unknown: list[str] = []
+    stored: set[str] = set()
+    refused: set[str] = set()
+    for name, outcome, _, reason in runs.outcomes(record.id):
+        if POSSIBLE_DUPLICATE in reason:
+            possible_duplicates.append(reason.removeprefix(POSSIBLE_DUPLICATE))
+        if outcome == Outcome.UNKNOWN:
+            unknown.append(name)
+        elif outcome == Outcome.REFUSED:
+            refused.add(name)
+        elif outcome == Stored.STORED:
+            stored.add(name)
+    repeated = frozenset(name for name, number in batches_by_name.items() if number > 1)
+    again = runs.marks_of(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()
+    return JournaledRun(
+        list(marks), frozenset(stored), acks_in_doubt, counts, finished, possible_duplicates, unknown, repeated, again
+    )
+
+
+def _acks_in_doubt(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:
+    """Letters that were moved shortly before the broker broke off, and that it may have given back.
+
+    An ack has no answer: a broker that dies keeps the copy it confirmed and forgets the ack that followed
+    [RabbitMQ 3.10.8: 250 letters came back]. Those that are met again are moved as suspects, the others stay moved.
+    """
+    if record.broker is not BrokerKind.RABBITMQ or record.state != "failed":
+        return []
+    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    moved.difference_update(mark[0] for mark in open_marks)
+    last = {mark[0]: mark for mark in runs.last_marks(record.id, UNSURE_BATCHES) if mark[2] != 0}
+    return [mark for name, mark in last.items() if name in moved]
+
+
+async def _clipped_snapshot(session: Session, saved: SavedRequest) -> Source:
+    """The source as of now, within the bounds of the plan. A stream that expired or was deleted is an empty one.
+
+    Raises:
+        NotFound: it is gone, and it was no stream.
+    """
+    try:
+        return clip_to(await session.broker.snapshot(saved.request.source), saved)
+    except NotFound:
+        if saved.ids is None:
+            raise
+    return Source(saved.request.source, saved.identity, IdBounds(None, None), exact(0))
+
+
+def _recreated_stream_risk(source: Source, saved: SavedRequest) -> list[Risk]:
+    """A stream of the same name whose ids went back: letters of the plan's ids may be others."""
+    bounds = source.bounds
+    if saved.ids is None or not isinstance(bounds, IdBounds) or not bounds.made_anew_since(saved.ids):
+        return []
+    text = f"{source.ref.name} was deleted and made again since the run was planned, or a failover took it back"
+    return [Risk("made-anew", f"{text}: other letters may have the ids of the plan", Severity.REFUSE)]
+
+
+def check_resumable(record: RunRecord) -> None:
+    """Let through what can be resumed.
+
+    Raises:
+        Refused: a put back is not resumed but asked for again.
+        Held: its process still runs.
+    """
+    if record.verb == Verb.PUT_BACK:
+        raise Refused("A put back is not resumed", "", "Ask for it again: letters that are back are not in its plan.")
+    if record.state == "running" and not record.interrupted:
+        raise Held("That run is still running", f"Process {record.pid} on {record.host}, by {record.operator}.")

@@ -1,0 +1,129 @@
+"""What was asked for, in a form that a journal keeps and a resume reads."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+import msgspec
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import StorageFailed
+from mqtui.domain.figure import Figure, at_most, unknown
+from mqtui.domain.redrive import Bounds, CountBound, IdBounds, OffsetBounds, Selection, Source
+from mqtui.domain.resource import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryStages:
+    """`first` are the sizes of the stages before the rest (`1, 10`). The run stops by itself where more than `stop_at`
+    (0 to 1) of the letters came back within `watch` seconds; 0 seconds: nothing is watched.
+    """
+
+    first: tuple[int, ...] = ()
+    stop_at: float = 0.05
+    watch: float = 0.0
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the letters are looked after."""
+        return self.watch > 0
+
+    def describe(self) -> str:
+        """The stages in one line."""
+        sizes = ", then ".join([*(f"{size:,}" for size in self.first), "the rest"])
+        return (
+            f"{sizes}; stops if more than {self.stop_at:.0%} come back within {self.watch:.0f}s"
+            if self.is_watched
+            else sizes
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RedriveRequest:
+    """A redrive, or a discard, as it was asked for. Without `to` letters go where each of them came from."""
+
+    verb: Verb
+    source: Ref
+    selection: Selection = field(default_factory=Selection)
+    to: Ref | None = None
+    to_target: str = ""
+    rate: float | None = None
+    keep_timestamp: bool = False
+    take_over: bool = False
+    shared: bool = False
+    stages: CanaryStages = field(default_factory=CanaryStages)
+
+
+class SavedRequest(msgspec.Struct, frozen=True, rename={"request": "order"}):
+    """A request and the bounds it was planned with, kept in the journal, so that a resume takes the same letters."""
+
+    request: RedriveRequest
+    identity: str
+    targets: tuple[Ref, ...]
+    offsets: OffsetBounds | None = None
+    ids: IdBounds | None = None
+    ready: CountBound | None = None
+
+    def bounds(self) -> Bounds:
+        """The bounds as planned."""
+        for known in (self.offsets, self.ids, self.ready):
+            if known is not None:
+                return known
+        raise ValueError("a saved request without bounds")
+
+
+def encode_request(request: RedriveRequest, source: Source, targets: tuple[Ref, ...]) -> bytes:
+    """The journal's form of a request: JSON, in which bytes of names that are not UTF-8 are kept as surrogates."""
+    bounds = source.bounds
+    kept = SavedRequest(
+        request,
+        source.identity,
+        targets,
+        bounds if isinstance(bounds, OffsetBounds) else None,
+        bounds if isinstance(bounds, IdBounds) else None,
+        bounds if isinstance(bounds, CountBound) else None,
+    )
+    return json.dumps(msgspec.to_builtins(kept, str_keys=True)).encode()
+
+
+def decode_request(raw: bytes) -> SavedRequest:
+    """The request and bounds that the journal kept.
+
+    Raises:
+        StorageFailed: the journal is damaged.
+    """
+    try:
+        return msgspec.convert(json.loads(raw), SavedRequest, strict=False)
+    except ValueError as error:
+        why = f"What the run was to do can't be read: {error}"
+        raise StorageFailed("The journal of runs is damaged", why) from error
+
+
+def clip_to(source: Source, kept: SavedRequest) -> Source:
+    """A fresh snapshot, cut down to what the recipe was planned with: letters that came later are not in it."""
+    bounds = source.bounds
+    match bounds, kept.bounds():
+        case OffsetBounds(), OffsetBounds(end=end):
+            known = {number: min(end.get(number, 0), now) for number, now in bounds.end.items()}
+            bounds = OffsetBounds(bounds.first, known)
+        case IdBounds(), IdBounds(last=last):
+            bounds = replace(bounds, last=last)
+        case CountBound(ready=ready), CountBound(at=at, mark=mark):
+            bounds = CountBound(ready, at, mark)
+        case _:
+            pass
+    return Source(source.ref, source.identity, bounds, source.count, source.handled, source.holder, source.readers)
+
+
+def at_most_selected(held: Figure) -> Figure:
+    """How many of so many letters are chosen by what only a look at each tells."""
+    why = "known when the letters are read"
+    return unknown(why) if held.number is None else at_most(held.number, why)
+
+
+def count_up_to_limit(source: Source, limit: int | None) -> Figure:
+    """How many letters a run over everything would take."""
+    if limit is None or source.count.number is None or source.count.number <= limit:
+        return source.count
+    return Figure(limit, source.count.sort, source.count.why)

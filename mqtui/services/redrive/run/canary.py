@@ -1,0 +1,76 @@
+"""First a few, then more: the stages of a run, and what is asked between them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mqtui.domain.watching import ReaderProgress
+from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK
+from mqtui.services.redrive.run.monitor_result import MAX_NAMED, MonitorResult
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """Where a run is between two stages. `left` is None where it is not known."""
+
+    stage: int
+    result: MonitorResult | None
+    moved: int
+    left: int | None
+    is_failing: bool
+    """Whether more came back than the stages allow."""
+
+    hold: str = ""
+    """Why a run that nobody is asked about does not go on (C16); "" where it does."""
+
+
+StageGate: TypeAlias = Callable[[StageReport], Awaitable[bool]]
+"""Asked between two stages: whether to go on."""
+
+
+async def continue_unless_failing(report: StageReport) -> bool:
+    """Go on unless something says otherwise."""
+    return not report.hold
+
+
+def hold_reason(result: MonitorResult | None, stop_at: float, allowed: Collection[str] = ()) -> str:
+    """Why a stage is not followed by the next one; "" where it is, or where nothing was watched.
+
+    `allowed` are the risks that were let through by name.
+    """
+    if result is None:
+        return ""
+    if too_many := too_many_returned(result, stop_at):
+        return too_many
+    if result.not_observable and NOT_OBSERVABLE_RISK not in allowed:
+        return f"letters that die again can't be heard: {result.not_observable.rstrip('.')}"
+    if NO_CONSUMER_RISK in allowed and (result.without_consumer or result.passed is None):
+        return ""
+    if result.without_consumer:
+        return f"nobody reads {', '.join(result.without_consumer)}, so nothing shows whether they pass"
+    if result.passed is None:
+        return f"whether they pass can't be seen: {result.why.rstrip('.')}"
+    if not result.waiting:
+        return ""
+    lagging = (
+        "; ".join(_describe_lag(reader) for reader in result.lagging_groups) or "where some of them lie is not known"
+    )
+    return f"{result.waiting:,} of {result.moved:,} did not pass in {result.seconds:.0f} s: {lagging}"
+
+
+def too_many_returned(result: MonitorResult, stop_at: float) -> str:
+    """That more came back than is accepted, with the first of them and what they died of; "" where it is not so."""
+    if result.returned_share <= stop_at:
+        return ""
+    named = "; ".join(result.returned_letters[:MAX_NAMED]) + ("; …" if len(result.returned_letters) > MAX_NAMED else "")
+    return (
+        f"{result.came_back:,} of {result.moved:,} came back ({result.returned_share:.0%}), "
+        f"more than {stop_at:.0%} are not accepted: {named}"
+    )
+
+
+def _describe_lag(reader: ReaderProgress) -> str:
+    nobody = ", nobody is in it" if reader.alive is False else ""
+    return f"{reader.group} is {reader.state}{nobody}, {reader.waiting:,} of {reader.target} wait for it"

@@ -1,0 +1,37 @@
+"""How far an interrupted run came, as the journal knows it: what its resume starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mqtui.state.runs import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierProgress:
+    """What an earlier process of the run left: what was planned, letters by outcome, and those it had in hand."""
+
+    planned: int | None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    in_flight: Sequence[Mark] = ()
+    suspects: Sequence[str] = ()
+    """Names of letters that were moved and may be there twice."""
+
+    unknown_names: Sequence[str] = ()
+    """Names of letters of which nothing can be found out any more."""
+
+    stored: frozenset[str] = frozenset()
+    """Those of the open marks that were stored, and perhaps not removed."""
+
+    repeated: frozenset[str] = frozenset()
+    """Those of the open marks that were in hand at more than one crash."""
+
+    proven: frozenset[str] = frozenset()
+    """Those of the open marks that were stored for sure."""
+
+    first_offsets: Mapping[int, int] = field(default_factory=dict)
+    """Kafka: the offsets from which its first plan began, by partition."""
+
+    refused: Sequence[Mark] = ()
+    """Letters of a queue that were refused, and are tried again under the same names."""

@@ -1,0 +1,242 @@
+"""Who reads the targets of a run, and how far each is: the groups' positions, compared with where the copies lie."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+from mqtui.brokers.port import Broker
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.times import entry_id
+from mqtui.domain.topology import Group, GroupLag
+from mqtui.domain.watching import ReaderProgress
+from mqtui.services.redrive.run.stored_copies import PositionKey, StoredCopies, TargetCopies
+
+STATISTICS_DELAY = 6.0
+"""Seconds after which a queue's own figures and its list of consumers are younger than the copies: RabbitMQ takes them
+every 5.
+"""
+
+LIST_INTERVAL = 5.0
+"""Seconds between two looks for groups that came or went; in between only those that are known are asked."""
+
+PAGE_SIZE = 1_000
+MAX_PAGES = 50
+"""Pages of a pending entries list that one look reads; copies behind them are not told as passed yet."""
+
+ALIVE_IDLE_MS = 600_000
+"""Milliseconds since it last asked until which a consumer of a stream is taken to be alive; it may block for long."""
+
+REBALANCING_STATES = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "Unknown")
+"""States of a Kafka group in which members may not have their partitions yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupProgress:
+    """How far one group is in one target. `ends` are the places it has not passed yet, by partition."""
+
+    name: str
+    target: Ref
+    state: str
+    has_live_consumer: bool | None
+    ends: Mapping[int, PositionKey] = field(default_factory=dict)
+    pending: frozenset[PositionKey] = frozenset()
+    """Copies before these places that were delivered and are not acknowledged."""
+
+    gone: int = 0
+    """Copies that are no more in a queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressReport:
+    """What one look found. `passed` is None where nobody can be asked, `why` says why; `unread` are targets that nobody
+    who is alive reads.
+    """
+
+    groups: tuple[ReaderProgress, ...] = ()
+    passed: int | None = None
+    why: str = ""
+    without_consumer: tuple[str, ...] = ()
+
+
+class ConsumerProgress:
+    """Asks one broker about the readers of everything a run stored there."""
+
+    def __init__(self, broker: Broker, copies: StoredCopies) -> None:
+        self._broker = broker
+        self._copies = copies
+        self._known: dict[Ref, tuple[Group, ...]] = {}
+        self._listed: dict[Ref, float] = {}
+        self._gone: Counter[Ref] = Counter()
+
+    async def poll(self, came_back: int, not_observable: str) -> ProgressReport:
+        """Ask now. `came_back` of the copies are dead letters again; `deaf` says why that may not be all of them.
+
+        What left a queue either was acknowledged or died, so without hearing nothing is known of it.
+        """
+        if not_observable and self._broker.kind is BrokerKind.RABBITMQ:
+            return ProgressReport(
+                why="whether they were acknowledged or died can't be told apart without hearing what dies"
+            )
+        try:
+            return await self._poll(came_back)
+        except MqtuiError as error:
+            return ProgressReport(why=" ".join(filter(None, (error.title, error.detail))))
+
+    async def _poll(self, came_back: int) -> ProgressReport:
+        rows: list[ReaderProgress] = []
+        without_consumer: list[str] = []
+        passed = 0
+        why = ""
+        for target in self._copies.targets:
+            if target.kind is Kind.EXCHANGE:
+                why = f"{target.name} is an exchange: who reads the queues behind it is not asked"
+                continue
+            groups, missing = await self._groups(target)
+            progresses = [await self._progress_of(row, group, target) for row, group in await self._lags(groups)]
+            expected_names: set[str] = set()
+            for failed, copies in self._copies.in_target(target):
+                expected = expected_groups(progresses, failed)
+                expected_names.update(progress.name for progress in expected)
+                passed += _count_passed(expected, copies)
+            if not any(progress.has_live_consumer is not False for progress in progresses):
+                why = why or (f"who reads {target.name} is not known: {missing[0]}" if missing else "")
+                without_consumer += () if missing else (target.name,)
+            rows += self._rows(target, progresses, expected_names)
+        if self._broker.kind is BrokerKind.RABBITMQ:
+            passed = max(0, passed - came_back)
+        return ProgressReport(tuple(rows), None if why else passed, why, tuple(without_consumer))
+
+    def _rows(
+        self, target: Ref, progresses: Sequence[GroupProgress], expected_names: set[str]
+    ) -> Iterator[ReaderProgress]:
+        number = self._copies.count(target)
+        for progress in progresses:
+            passed = sum(_count_passed([progress], copies) for _, copies in self._copies.in_target(target))
+            counts = progress.name in expected_names
+            yield ReaderProgress(
+                progress.name, target.name, progress.state, progress.has_live_consumer, passed, number - passed, counts
+            )
+
+    async def _groups(self, target: Ref) -> tuple[tuple[Group, ...], Sequence[str]]:
+        """The groups of a target, and why some may be missing. Asked again where a while passed or nobody is alive."""
+        if monotonic() - self._listed.get(target, -LIST_INTERVAL) < LIST_INTERVAL and self._known[target]:
+            return self._known[target], ()
+        found, missing = await find_reading_groups(self._broker, target)
+        self._known[target], self._listed[target] = found, monotonic()
+        return found, missing
+
+    async def _lags(self, groups: Sequence[Group]) -> list[tuple[GroupLag, Group]]:
+        by_ref = {group.ref: group for group in groups}
+        return [(row, by_ref[row.group]) async for row in self._broker.groups.lag(list(by_ref))]
+
+    async def _progress_of(self, row: GroupLag, group: Group, target: Ref) -> GroupProgress:
+        kind = self._broker.kind
+        name = group_name(group, target, kind)
+        state, has_live = row.state or group.state, has_live_consumer(group, target, kind)
+        if kind is BrokerKind.RABBITMQ:
+            known = has_live or monotonic() - self._copies.last_stored_at >= STATISTICS_DELAY
+            return GroupProgress(name, target, state, has_live if known else None, gone=self._count_gone(row, target))
+        ends = {}
+        for part in row.parts:
+            end = _next_position(part.committed) if part.resource == target else None
+            if end is not None:
+                ends[part.partition] = end
+        if self._broker.pending is None or not ends:
+            return GroupProgress(name, target, state, has_live, ends)
+        (end,) = ends.values()
+        pending, end = await self._pending(target, name, end)
+        return GroupProgress(name, target, state, has_live, {0: end}, pending)
+
+    def _count_gone(self, row: GroupLag, target: Ref) -> int:
+        """Copies that are no more in a queue, ready or in hand: at most so many as it holds messages are there."""
+        held = row.total.number
+        if held is not None and monotonic() - self._copies.last_stored_at >= STATISTICS_DELAY:
+            self._gone[target] = max(self._gone[target], self._copies.count(target) - int(held))
+        return self._gone[target]
+
+    async def _pending(self, stream: Ref, group: str, end: PositionKey) -> tuple[frozenset[PositionKey], PositionKey]:
+        """Redis: copies before `end` that were delivered and are not acknowledged, and how far that is known."""
+        pending = self._broker.pending
+        assert pending is not None
+        placed = [
+            part for _, copies in self._copies.in_target(stream) for part in copies.partitions.values() if len(part)
+        ]
+        if not placed:
+            return frozenset(), end
+        last = max(part.last for part in placed)
+        cursor: bytes | None = b"%d-%d" % min(part[0] for part in placed)
+        found: set[PositionKey] = set()
+        for _ in range(MAX_PAGES):
+            page = await pending.entries(stream, group, cursor=cursor, limit=PAGE_SIZE)
+            positions = [(entry.id.ms, entry.id.seq) for entry in page.items]
+            found.update(position for position in positions if any(position in part for part in placed))
+            cursor = page.cursor
+            if cursor is None or (positions and positions[-1] >= last):
+                return frozenset(found), end
+        return frozenset(found), min(end, _next_position((cursor or b"").decode()) or end)
+
+
+def expected_groups(progresses: Sequence[GroupProgress], failed: str) -> list[GroupProgress]:
+    """The readers that letters have to pass: the group they failed in where it reads there, else all that are alive."""
+    named = [progress for progress in progresses if progress.name == failed]
+    return named or [progress for progress in progresses if progress.has_live_consumer is not False]
+
+
+def group_name(group: Group, target: Ref, kind: BrokerKind) -> str:
+    """A group's own name: that of a stream's group is written behind its stream's."""
+    return group.ref.name.removeprefix(f"{target.name}/") if kind is BrokerKind.REDIS else group.ref.name
+
+
+def has_live_consumer(group: Group, target: Ref, kind: BrokerKind) -> bool | None:
+    """Whether somebody is in a group who reads a target; None where that can't be told."""
+    if not group.members:
+        return None if group.why else False
+    if kind is BrokerKind.REDIS:
+        idle = [member.idle for member in group.members]
+        return True if any(each is None or each < ALIVE_IDLE_MS for each in idle) else None
+    if kind is BrokerKind.KAFKA and group.state not in REBALANCING_STATES:
+        return any(topic == target.name for member in group.members for topic, _ in member.assigned)
+    return True
+
+
+async def find_reading_groups(broker: Broker, target: Ref) -> tuple[tuple[Group, ...], Sequence[str]]:
+    """The groups that read a target, and why some may be missing.
+
+    Groups of a kind that a topic does not tell of (Kafka's share groups) are looked for where no other one is alive.
+    """
+    found = await broker.groups.groups(target)
+    if broker.kind is not BrokerKind.KAFKA or any(
+        has_live_consumer(group, target, broker.kind) is not False for group in found
+    ):
+        return tuple(found), found.missing
+    everything = await broker.groups.groups()
+    return tuple(group for group in everything if target in group.reads), everything.missing
+
+
+def _count_passed(progresses: Sequence[GroupProgress], copies: TargetCopies) -> int:
+    """How many copies were passed by all of these readers; none where there is no reader."""
+    if not progresses:
+        return 0
+    if not copies.partitions:
+        return min(min(progress.gone, len(copies)) for progress in progresses)
+    common = set.intersection(*(set(progress.ends) for progress in progresses))
+    ends = {number: min(progress.ends[number] for progress in progresses) for number in common}
+    pending = frozenset[PositionKey]().union(*(progress.pending for progress in progresses))
+    held = sum(
+        position < end and number in copies.partitions and position in copies.partitions[number]
+        for number, end in ends.items()
+        for position in pending
+    )
+    return copies.count_before(ends) - held
+
+
+def _next_position(committed: str) -> PositionKey | None:
+    """The first place that a committed offset, or a last delivered id, does not include."""
+    if committed.isdigit():
+        return int(committed), 0
+    found = entry_id(committed) if "-" in committed else None
+    return None if found is None else (found.ms, found.seq + 1)

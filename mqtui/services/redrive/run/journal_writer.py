@@ -1,0 +1,127 @@
+"""What this machine writes down about a run, off the event loop and before the broker hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from mqtui.brokers.blocking import run_in_thread, run_to_end_in_thread
+from mqtui.domain.convoy import Places
+from mqtui.domain.message import Message
+from mqtui.domain.policy import Policy
+from mqtui.domain.redrive import Outcome, Stored
+from mqtui.profiles.keys import bundle_key
+from mqtui.profiles.model import Profile
+from mqtui.state.bundles import Bundle, expire
+from mqtui.state.process import process_start
+from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
+
+Result = TypeVar("Result")
+
+NO_BATCH = 0
+"""The number of words that settle no batch."""
+
+
+@asynccontextmanager
+async def open_journal() -> AsyncIterator[Runs]:
+    """The journal of this machine, for a while.
+
+    Raises:
+        StorageFailed: it can't be read.
+    """
+    journal = await run_to_end_in_thread("journal", Runs)
+    try:
+        yield journal
+    finally:
+        await run_to_end_in_thread("journal", journal.close)
+
+
+class JournalWriter:
+    """The journal of one run, and its bundle once `open_bundle` made it."""
+
+    def __init__(self, journal: Runs, run: str) -> None:
+        self.journal = journal
+        self.run = run
+        self.bundle: Bundle | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mqtui-journal")
+
+    async def run_in_thread(self, work: Callable[[], Result]) -> Result:
+        """Do it in the journal's own thread, behind what was asked for before."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def open_bundle(self, profile: Profile | None) -> None:
+        """Keep the bytes of letters from now on, since the source forgets what is removed (C2). The key may take long.
+
+        Raises:
+            Refused: there is no key, it is no Fernet key, or not the one the bundle was made with.
+            StorageFailed: the bundle can't be read, or is damaged.
+        """
+        self.bundle = await run_in_thread("bundle key", lambda: Bundle(self.run, bundle_key(profile)))
+
+    async def write_start(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
+        """Note the run, and let go of what is kept long enough: bundles for 14 days, ended runs for 90."""
+
+        def write() -> None:
+            self.journal.begin(record, policies)
+            expire()
+            self.journal.forget()
+
+        await self.run_in_thread(write)
+
+    async def claim(self, pid: int) -> None:
+        """Make an interrupted run this process's own.
+
+        Raises:
+            Held: its process still runs, or it runs on another host.
+        """
+        await self.run_in_thread(lambda: self.journal.take_up(self.run, pid, process_start(pid)))
+
+    async def write_batch(self, in_flight: Marks, letters: Sequence[Message]) -> int:
+        """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.
+
+        Raises:
+            StorageFailed: the disk is full; nothing of this batch may be moved.
+        """
+
+        def write() -> int:
+            if self.bundle is not None and not isinstance(in_flight, Places):
+                self.bundle.append(letters, [mark[0] for mark in in_flight])
+            return self.journal.in_hand(self.run, in_flight)
+
+        return await self.run_in_thread(write)
+
+    async def write_stored(self, places: Sequence[tuple[str, str]]) -> None:
+        """Note letters that are stored, with where, and are still to be removed; their fate stays open (C8)."""
+        outcomes = [(name, Stored.STORED.value, at, "") for name, at in places]
+        await self.run_in_thread(lambda: self.journal.done(self.run, NO_BATCH, outcomes))
+
+    async def write_resolved(self, in_flight: Sequence[Mark], outcomes: Sequence[Done]) -> None:
+        """Note what became of letters that an earlier process had in hand."""
+
+        def write() -> None:
+            self.journal.done(self.run, self.journal.in_hand(self.run, in_flight), outcomes)
+
+        if in_flight:
+            await self.run_in_thread(write)
+
+    async def write_outcomes(self, number: int, outcomes: Dones) -> None:
+        """Note what became of letters of a batch."""
+        await self.run_in_thread(lambda: self.journal.done(self.run, number, outcomes))
+
+    async def write_moved(self, names: Iterable[str]) -> None:
+        """Note that all of these letters were moved, in no batch."""
+        await self.run_in_thread(
+            lambda: self.journal.done(self.run, NO_BATCH, [(name, Outcome.MOVED, "", "") for name in sorted(names)])
+        )
+
+    async def write_end(self, state: str, result: bytes) -> None:
+        """Note the end, and let the disk go."""
+        try:
+            await self.run_in_thread(lambda: self.journal.end(self.run, state, result))
+        finally:
+            if self.bundle is not None:
+                await self.run_in_thread(self.bundle.close)
+            self._thread.shutdown(wait=False)

@@ -1,0 +1,47 @@
+"""Letters of a plan that a walk to the end of the source did not meet: why, as far as the broker can tell (C8, C13)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mqtui.brokers.port import Broker
+from mqtui.domain.message import Offset
+from mqtui.domain.redrive import HANDLED_BY, OffsetBounds, Outcome, Source
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
+
+BY_ANOTHER_RUN = f"{HANDLED_BY} another run"
+DELETED = "deleted before it was moved: by retention, or on purpose"
+TAKEN_BY_OTHERS = {
+    BrokerKind.KAFKA: DELETED,
+    BrokerKind.RABBITMQ: "left the queue by another hand, or expired, before it was moved",
+    BrokerKind.REDIS: "left the stream by another hand, or was trimmed, before it was moved",
+}
+
+
+async def count_missing(broker: Broker, source: Source, first: Mapping[int, int], counter: OutcomeCounter) -> None:
+    """Count them as skipped, with the reason. Only Kafka keeps what other runs handled; elsewhere nobody knows.
+
+    `first` are the offsets from which the run's first plan began, by partition.
+    """
+    missing = counter.untried
+    if not missing:
+        return
+    handled = 0
+    if isinstance(source.bounds, OffsetBounds):
+        handled = missing - min(missing, await _deleted(broker, source, first))
+    counter.add(Outcome.SKIPPED, handled, BY_ANOTHER_RUN)
+    counter.add(Outcome.SKIPPED, missing - handled, TAKEN_BY_OTHERS[broker.kind])
+    counter.gone += missing - handled
+
+
+async def _deleted(broker: Broker, source: Source, planned: Mapping[int, int]) -> int:
+    """How many letters at most lay, unhandled, below where the topic begins now."""
+    extent = await broker.reader.extent(source.ref)
+    number = 0
+    for partition, first in planned.items():
+        begins = extent.first.get(partition)
+        if isinstance(begins, Offset) and begins.offset > first:
+            handled = source.handled.above.get(partition, frozenset())
+            number += begins.offset - first - sum(first <= offset < begins.offset for offset in handled)
+    return number

@@ -1,0 +1,180 @@
+"""Counting what becomes of each letter, over a crash and back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from secrets import token_hex
+from time import monotonic
+from typing import NamedTuple
+
+from mqtui.domain.message import Delivery, Message
+from mqtui.domain.plan import Result
+from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import name_bytes
+from mqtui.state.letters import Mark
+
+DELIVERY_COUNT_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
+
+
+def fingerprint(letter: Message) -> bytes:
+    """16 bytes that name a letter a queue gives no id to: over everything but what a delivery itself changes.
+
+    A quorum queue that counts a second delivery sorts the headers by name (`rabbit_misc:sort_field_table`).
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    add = digest.update
+    add(b"k%d:" % len(letter.key or b"") + (letter.key or b""))
+    add(b"v%d:" % len(letter.value or b"") + (letter.value or b""))
+    for name, value, kind in sorted(letter.headers, key=itemgetter(0)):
+        if name not in DELIVERY_COUNT_HEADERS:
+            add(b"h" + name_bytes(name) + b"\0" + kind.encode() + b"\0" + (value or b"") + b"\0")
+    for field, content in letter.fields:
+        add(b"f%d:%d:" % (len(field), len(content)) + field + content)
+    if letter.envelope is not None:
+        add(repr(letter.envelope.properties).encode())
+    return digest.digest()
+
+
+class JournalKey(NamedTuple):
+    """How the journal knows a letter. `print` is the fingerprint of one that a queue only lends, else empty."""
+
+    name: str
+    fingerprint: bytes
+    was_in_flight: bool
+    """Whether it was in hand when an earlier process of this run died."""
+
+    was_stored: bool = False
+    """Whether that process wrote down that it is stored, and not that it is removed."""
+
+
+class OutcomeCounter:
+    """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
+
+    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end, with
+    the names of those of them it had `stored`; `suspects` names those it may have doubled; `refused` were refused,
+    and a queue's keep their names.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        planned: int | None,
+        before: Mapping[str, int] | None = None,
+        in_flight: Iterable[Mark] = (),
+        suspects: Iterable[str] = (),
+        stored: Iterable[str] = (),
+        refused: Iterable[Mark] = (),
+    ) -> None:
+        self.run = run
+        self.planned = planned
+        self.suspects: list[str] = [*suspects]
+        self.reasons: Counter[str] = Counter()
+        self.gone = 0
+        """Letters that another hand than a run of mqtui took from the source."""
+
+        self.unknown_names: list[str] = []
+        """Names of unknown letters of which no broker knows more."""
+
+        self.stored = frozenset(stored)
+        self._in_flight: dict[str | bytes, list[Mark]] = {}
+        for mark in in_flight:
+            self._in_flight.setdefault(mark[1] or mark[0], []).append(mark)
+        self._refused: dict[bytes, list[str]] = {}
+        for name, digest, _ in refused:
+            self._refused.setdefault(digest, []).append(name)
+        self._counts: Counter[Outcome] = Counter()
+        for outcome, number in (before or {}).items():
+            self._counts[Outcome(outcome)] += number
+        self._session = token_hex(3)
+        self._fingerprinted = 0
+        self._started = monotonic()
+
+    def key_for(self, letter: Message) -> JournalKey:
+        """The name of a letter: its position, or one of our own where the broker gives none; kept over a crash."""
+        if type(letter.position) is not Delivery:
+            text = str(letter.position)
+            met = self._match_in_flight(text) is not None if self._in_flight else False
+            return JournalKey(text, b"", met, met and text in self.stored)
+        digest = fingerprint(letter)
+        known = self._match_in_flight(digest)
+        if known is not None:
+            return JournalKey(known[0], digest, was_in_flight=True, was_stored=known[0] in self.stored)
+        if before := self._refused.get(digest):
+            return JournalKey(before.pop(), digest, was_in_flight=False)
+        self._fingerprinted += 1
+        return JournalKey(f"{self._session}-{self._fingerprinted}", digest, was_in_flight=False)
+
+    def _match_in_flight(self, key: str | bytes) -> Mark | None:
+        waiting = self._in_flight.get(key)
+        if not waiting:
+            return None
+        mark = waiting.pop(0)
+        if not waiting:
+            del self._in_flight[key]
+        return mark
+
+    @property
+    def has_unmatched(self) -> bool:
+        """Whether letters that were in hand at the crash were not met yet."""
+        return bool(self._in_flight)
+
+    def add(self, outcome: Outcome, number: int = 1, reason: str = "") -> None:
+        """Count letters."""
+        self._counts[outcome] += number
+        if reason and number:
+            self.reasons[reason] += number
+
+    def unmatched(self) -> list[Mark]:
+        """Letters that were in hand at the crash and are not in the source any more."""
+        return [mark for waiting in self._in_flight.values() for mark in waiting]
+
+    def resolve(self, mark: Mark) -> None:
+        """Take a letter that was not met off the list: something else was found out about it."""
+        key = mark[1] or mark[0]
+        self._in_flight[key].remove(mark)
+        if not self._in_flight[key]:
+            del self._in_flight[key]
+
+    @property
+    def counted(self) -> int:
+        """Letters with an outcome so far."""
+        return sum(self._counts.values())
+
+    def count(self, outcome: Outcome) -> int:
+        """Letters with this outcome so far."""
+        return self._counts[outcome]
+
+    @property
+    def untried(self) -> int:
+        """Letters of the plan that nothing was said about yet."""
+        accounted = self.counted + len(self.unmatched())
+        return 0 if self.planned is None else max(0, self.planned - accounted)
+
+    def result(self) -> Result:
+        """The sum as of now. What nothing was said about is left."""
+        counts = Counter(self._counts)
+        counts[Outcome.UNKNOWN] += len(self.unmatched())
+        counts[Outcome.LEFT] += self.untried
+        planned = sum(counts.values())
+        return Result(
+            run=self.run,
+            planned=planned,
+            moved=counts[Outcome.MOVED],
+            refused=counts[Outcome.REFUSED],
+            unknown=counts[Outcome.UNKNOWN],
+            skipped=counts[Outcome.SKIPPED],
+            left=counts[Outcome.LEFT],
+            suspects=tuple(map(_escape_undecodable, self.suspects)),
+            seconds=round(monotonic() - self._started, 3),
+            reasons=tuple((_escape_undecodable(reason), number) for reason, number in self.reasons.most_common()),
+            gone=self.gone,
+            unknowns=tuple(map(_escape_undecodable, self.unknown_names)),
+        )
+
+
+def _escape_undecodable(text: str) -> str:
+    """Text that any file or terminal takes: bytes of a name that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,0 +1,372 @@
+"""One run from its permit to its result."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from time import time
+
+import msgspec
+
+from mqtui.brokers.blocking import run_in_thread
+from mqtui.brokers.port import EndsEarly, Lease
+from mqtui.brokers.restricted_writer import RestrictedWriter
+from mqtui.domain.capability import Verb
+from mqtui.domain.convoy import Lanes
+from mqtui.domain.errors import StorageFailed
+from mqtui.domain.figure import Sort
+from mqtui.domain.plan import CreateStateTopic, Result
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles.secrets import keep_for_url
+from mqtui.services.gc_tuning import seldom_collecting
+from mqtui.services.letters import Selector
+from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
+from mqtui.services.redrive.planning.plan import PlannedRedrive, now_iso
+from mqtui.services.redrive.planning.routing import EXPIRED_RISK, RedriveRouter
+from mqtui.services.redrive.recovery.recover import CrashEvidence, resolve_unmatched, trace_in_flight
+from mqtui.services.redrive.request import encode_request
+from mqtui.services.redrive.run.batch import RunRecorder
+from mqtui.services.redrive.run.bulk_routes import BulkRoutes
+from mqtui.services.redrive.run.canary import (
+    StageGate,
+    StageReport,
+    continue_unless_failing,
+    hold_reason,
+    too_many_returned,
+)
+from mqtui.services.redrive.run.earlier_progress import EarlierProgress
+from mqtui.services.redrive.run.journal_writer import JournalWriter
+from mqtui.services.redrive.run.loop import BATCH_SIZE, RAW_BATCH_SIZE, RedriveLoop
+from mqtui.services.redrive.run.missing_letters import count_missing
+from mqtui.services.redrive.run.monitor import ConsumptionMonitor
+from mqtui.services.redrive.run.monitor_result import MonitorResult
+from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
+from mqtui.services.redrive.run.transports import (
+    CrossBrokerTransport,
+    DiscardTransport,
+    Transport,
+    same_broker_transport,
+)
+from mqtui.services.session import Session
+from mqtui.state.process import host, operator, process_start
+from mqtui.state.runs import RunRecord, Runs
+
+MAX_RETURNED_NAMED = 20
+"""Letters that came back that the result names."""
+
+UNKNOWN_COUNT = -1
+"""In the journal: how many letters were meant was not known before they were read."""
+
+
+def no_progress(_: OutcomeCounter) -> None:
+    """Tell nobody."""
+
+
+class RedriveRun:
+    """A planned run. `ledger` counts while it goes on, so that its figures survive an error."""
+
+    def __init__(
+        self,
+        session: Session,
+        planned: PlannedRedrive,
+        runs: Runs,
+        *,
+        remote: Session | None = None,
+        before: EarlierProgress | None = None,
+        gate: StageGate = continue_unless_failing,
+        progress: Callable[[OutcomeCounter], None] = no_progress,
+    ) -> None:
+        self.session = session
+        self.planned = planned
+        self.remote = remote
+        self.canary = planned.request.stages
+        self.monitor_result: MonitorResult | None = None
+        """What the last watch found; None where nothing was watched."""
+
+        self.monitor = ConsumptionMonitor(
+            (remote or session).broker, planned.source, planned.plan.id, planned.conventions, planned.not_observable
+        )
+        self._gate = gate
+        self._allowed: frozenset[str] = frozenset()
+        self.stop = asyncio.Event()
+        self.is_watching = False
+        """Whether it looks after what has moved so far."""
+
+        self.is_journaled = False
+        """Whether the journal knows of it, so that it can be resumed."""
+        self._resumed = before is not None
+        self._open_marks = before.in_flight if before else ()
+        self._evidence = CrashEvidence(before.proven, before.repeated) if before else CrashEvidence()
+        bounds = planned.source.bounds
+        first_planned = bounds.first if isinstance(bounds, OffsetBounds) else {}
+        self._first_offsets = before.first_offsets if before else first_planned
+        self._conventions = planned.conventions
+        self._progress = progress
+        plan = planned.plan
+        count = plan.count.number
+        known_before = count is not None and plan.count.sort is not Sort.AT_MOST
+        self._planned_count = before.planned if before else int(count or 0) if known_before else None
+        self._early_end_reason = ""
+        earlier = before or EarlierProgress(self._planned_count)
+        self.counter = OutcomeCounter(
+            plan.id,
+            self._planned_count,
+            earlier.counts,
+            earlier.in_flight,
+            earlier.suspects,
+            earlier.stored,
+            earlier.refused,
+        )
+        self.counter.unknown_names += earlier.unknown_names
+        self._needs_bundle = not isinstance(planned.source.bounds, OffsetBounds)
+        self._journal = JournalWriter(runs, plan.id)
+
+    async def run(self, consent: Consent, remote_consent: Consent | None = None) -> Result:
+        """Do it.
+
+        Raises:
+            Refused, NeedsConsent: as the guard says; nothing was written.
+            MqtuiError: it broke on the way; `result()` tells how far it came, and the journal lets it be resumed.
+        """
+        self._allowed = consent.allowed
+        permit = replace(self.planned.plan, guarantee=self.planned.source_guarantee)
+        if self._needs_bundle:
+            await self._journal.open_bundle(self.session.profile)
+        async with AsyncExitStack() as stack:
+            writer = await stack.enter_async_context(self.session.guard.writing(permit, consent))
+            remote = None
+            if self.remote is not None and self.planned.remote_plan is not None:
+                agreed = remote_consent or consent
+                remote = await stack.enter_async_context(self.remote.guard.writing(self.planned.remote_plan, agreed))
+            await self._write_start()
+            self.is_journaled = True
+            try:
+                with seldom_collecting():
+                    await self._move_all(writer, remote)
+            except StorageFailed as error:
+                moved = self.counter.count(Outcome.MOVED)
+                error.title = f"{moved:,} were moved; then it stopped: {error.title[:1].lower()}{error.title[1:]}"
+                await self._write_failure()
+                raise
+            except BaseException:
+                await self._write_failure()
+                raise
+            await self._journal.write_end("stopped" if self.stop.is_set() else "done", self._encoded_result())
+            for bound in (writer, remote):
+                if bound is not None:
+                    bound.result = summarize_result(self.result())
+        return self.result()
+
+    async def _write_failure(self) -> None:
+        """Note how far it came, where the disk still takes a note: else the journal says that it was interrupted."""
+        with suppress(StorageFailed):
+            await self._journal.write_end("failed", self._encoded_result())
+
+    def result(self) -> Result:
+        """The figures as of now."""
+        figures, result = replace(self.counter.result(), why=self._early_end_reason), self.monitor_result
+        if result is None:
+            return figures
+        return replace(
+            figures,
+            came_back=result.returned_count,
+            passed=result.passed,
+            waiting=result.waiting,
+            readers=result.readers,
+            back=result.returned_letters[:MAX_RETURNED_NAMED],
+            watched=round(result.seconds, 1),
+            verdict=result.describe(),
+        )
+
+    async def _write_start(self) -> None:
+        plan, session = self.planned.plan, self.session
+        for each in (session, self.remote):
+            if each is not None and each.profile is None and each.address.secret:
+                await run_in_thread("keyring", partial(keep_for_url, each.address))
+        pid = os.getpid()
+        if self._resumed:
+            await self._journal.claim(pid)
+            return
+        record = RunRecord(
+            id=plan.id,
+            verb=plan.verb,
+            profile=session.policy.profile,
+            target=session.target,
+            source=self.planned.source.ref,
+            broker=session.broker.kind,
+            plan=encode_request(self.planned.request, self.planned.source, self.planned.targets),
+            plan_hash=plan.hash,
+            operator=operator(),
+            host=host(),
+            pid=pid,
+            pid_start=process_start(pid),
+            started=int(time() * 1000),
+            planned=UNKNOWN_COUNT if self._planned_count is None else self._planned_count,
+        )
+        await self._journal.write_start(record, [each.policy for each in (session, self.remote) if each is not None])
+
+    async def _move_all(self, writer: RestrictedWriter, remote: RestrictedWriter | None) -> None:
+        planned, request = self.planned, self.planned.request
+        target_kind = (self.remote or self.session).broker.kind
+        stamper = HeaderStamper(target_kind, planned.plan.id, operator(), now_iso())
+        router = self._router(stamper)
+        strength = planned.plan.guarantee.strength if planned.plan.guarantee else Strength.AT_LEAST_ONCE
+        may_duplicate = strength is Strength.AT_LEAST_ONCE and request.verb is not Verb.DISCARD
+        bulk_routes = self._bulk_routes(stamper, may_duplicate=may_duplicate)
+        await self._prepare(writer)
+        if self.canary.is_watched and request.verb is not Verb.DISCARD:
+            await self.monitor.start(writer)
+        try:
+            await self._run_stages(writer, remote, router, bulk_routes, may_duplicate=may_duplicate)
+        finally:
+            await self.monitor.close()
+        if not self.stop.is_set():
+            kinds = (self.session.broker.kind, target_kind)
+            evidence = self._evidence if may_duplicate else replace(self._evidence, repeated=frozenset())
+            await resolve_unmatched(remote or writer, router, self.counter, self._journal, kinds, evidence)
+            await count_missing(self.session.broker, planned.source, self._first_offsets, self.counter)
+            if request.selection.cause and not self.counter.counted and not self._early_end_reason:
+                self._early_end_reason = f"no letter has the cause {request.selection.cause}"
+
+    def _bulk_routes(self, stamper: HeaderStamper, *, may_duplicate: bool) -> Lanes | None:
+        """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
+        request = self.planned.request
+        plain = request.verb is Verb.REDRIVE and request.selection.everything and request.rate is None
+        beside = self.remote is None and not self._needs_bundle
+        if not plain or not beside or may_duplicate or self._open_marks or self.planned.unwraps_envelopes:
+            return None
+        return BulkRoutes(request, self._router(stamper), self._conventions)
+
+    def _router(self, stamper: HeaderStamper) -> RedriveRouter:
+        planned = self.planned
+        risks = frozenset(risk.name for risk in planned.plan.risks)
+        kind, targets = self.session.broker.kind, frozenset(planned.targets)
+        alive_at = None if EXPIRED_RISK in self._allowed else int(time() * 1000)
+        return RedriveRouter(planned.request, kind, self._conventions, stamper, targets, risks, alive_at)
+
+    async def _run_stages(
+        self,
+        writer: RestrictedWriter,
+        remote: RestrictedWriter | None,
+        router: RedriveRouter,
+        bulk_routes: Lanes | None,
+        *,
+        may_duplicate: bool,
+    ) -> None:
+        """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
+        observer = self.monitor.copies if self.canary.is_watched else None
+        recorder = RunRecorder(self.counter, self._journal, observer, may_duplicate)
+        for number, size in enumerate((*self.canary.first, None)):
+            selector = Selector(self.planned.request.selection, self._conventions)
+            loop = RedriveLoop(
+                self.planned.request,
+                router,
+                selector,
+                recorder,
+                budget=self._budget(size),
+                stop=self.stop,
+                progress=self._progress,
+                bulk_routes=bulk_routes,
+            )
+            async with selector, AsyncExitStack() as stack:
+                terms = self._lease_options(size, RAW_BATCH_SIZE if bulk_routes else BATCH_SIZE)
+                lease = await stack.enter_async_context(writer.lease(self.planned.source, terms))
+                if number == 0 and self._open_marks:
+                    traced = await trace_in_flight(self.session.broker, self.planned.source, terms, self._open_marks)
+                    self._evidence = replace(self._evidence, traced=traced)
+                await loop.run(
+                    lease, await self._transport(stack, lease, remote, (self.remote or self.session).broker.kind)
+                )
+            if selector.where is not None:
+                self.counter.reasons.update(dict(selector.where.reasons()))
+            early_end = lease.end_reason if isinstance(lease, EndsEarly) else ""
+            if early_end and (self._planned_count is None or self.counter.untried):
+                self._early_end_reason = early_end
+                self.counter.add(Outcome.LEFT, self.counter.untried, early_end)
+            left = None if self._planned_count is None else max(0, self._planned_count - self.counter.counted)
+            last = size is None or left == 0 or bool(early_end) or self.stop.is_set()
+            await self._monitor_stage(number, left, last=last)
+            if last or self.stop.is_set():
+                return
+
+    async def _monitor_stage(self, stage: int, left: int | None, *, last: bool) -> None:
+        """Watch what was moved so far, and ask whether to go on; no: the rest stays."""
+        if self.canary.is_watched and self.monitor.copies.stored:
+            self.is_watching = True
+            self.monitor_result = await self.monitor.watch(
+                self.canary.watch, self.canary.stop_at, self._on_monitor_result, self.stop
+            )
+            self.is_watching = False
+        too_many = "" if self.monitor_result is None else too_many_returned(self.monitor_result, self.canary.stop_at)
+        hold = hold_reason(self.monitor_result, self.canary.stop_at, self._allowed)
+        report = StageReport(stage, self.monitor_result, self.counter.count(Outcome.MOVED), left, bool(too_many), hold)
+        if last:
+            self._early_end_reason = self._early_end_reason or too_many
+        elif not self.stop.is_set() and not await self._gate(report):
+            self._early_end_reason = (
+                f"{'stopped' if too_many else 'held'} after stage {stage + 1}: {hold}" if hold else ""
+            )
+            self.stop.set()
+
+    def _on_monitor_result(self, result: MonitorResult) -> None:
+        self.monitor_result = result
+        self._progress(self.counter)
+
+    async def _prepare(self, writer: RestrictedWriter) -> None:
+        """The plan's steps that come before the letters, such as the state topic."""
+        for step in self.planned.plan.steps:
+            if isinstance(step, CreateStateTopic):
+                await writer.apply(step)
+
+    async def _transport(
+        self, stack: AsyncExitStack, lease: Lease, remote: RestrictedWriter | None, target_kind: BrokerKind
+    ) -> Transport:
+        if self.planned.request.verb is Verb.DISCARD:
+            return DiscardTransport(lease)
+        if remote is None:
+            return same_broker_transport(lease)
+        publisher = await stack.enter_async_context(remote.publisher())
+        return CrossBrokerTransport(lease, publisher, self.session.broker.kind, target_kind)
+
+    def _budget(self, stage: int | None) -> int | None:
+        """Letters that may be chosen beside those of an earlier process, so that a resume keeps to what was planned."""
+        most = self.planned.request.selection.limit if self._planned_count is None else self._planned_count
+        if most is None:
+            return stage
+        left = max(0, most - self.counter.counted - len(self._open_marks))
+        return left if stage is None else min(stage, left)
+
+    def _lease_options(self, stage: int | None, most: int) -> Terms:
+        request, plan = self.planned.request, self.planned.plan
+        max_in_flight = most if request.rate is None else max(1, min(most, int(request.rate)))
+        want = None
+        if request.selection.everything and self._planned_count is not None:
+            want = max(0, self._planned_count - self.counter.counted)
+            want = want if stage is None else min(stage, want)
+            max_in_flight = max(1, min(max_in_flight, want))
+        return Terms(
+            run=plan.id,
+            operator=operator(),
+            plan_hash=plan.hash,
+            hand=max_in_flight,
+            want=None if self._open_marks else want,
+            targets=() if self.remote is not None else self.planned.targets,
+            take_over=request.take_over,
+            resumed=self._resumed,
+            shared=request.shared,
+        )
+
+    def _encoded_result(self) -> bytes:
+        return msgspec.json.encode(self.result())
+
+
+def summarize_result(result: Result) -> str:
+    """One line for the audit."""
+    parts = [(outcome, getattr(result, outcome)) for outcome in Outcome]
+    return ", ".join(f"{number} {outcome}" for outcome, number in parts if number) or "nothing to do"

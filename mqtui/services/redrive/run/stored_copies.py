@@ -1,0 +1,193 @@
+"""Where the copies lie that a run made, so that readers' positions can be compared with them: 16 bytes a copy."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from time import monotonic
+from typing import TypeAlias
+
+from mqtui.brokers.port import Load
+from mqtui.domain.convention import Conventions
+from mqtui.domain.convoy import NOWHERE, Carried
+from mqtui.domain.message import EntryId, Offset, Position
+from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.resource import Ref
+
+PositionKey: TypeAlias = tuple[int, int]
+"""An order within a partition: offset and 0, or the two numbers of an entry's id."""
+
+STREAM_PARTITION = 0
+"""The partition of a stream that has none."""
+
+
+class PartitionCopies:
+    """Copies in one partition, ordered by place."""
+
+    def __init__(self) -> None:
+        self._high = array("Q")
+        self._low = array("Q")
+
+    def __len__(self) -> int:
+        return len(self._high)
+
+    def __contains__(self, key: PositionKey) -> bool:
+        at = self.count_before(key)
+        return at < len(self) and self[at] == key
+
+    def __getitem__(self, at: int) -> PositionKey:
+        return self._high[at], self._low[at]
+
+    def add(self, key: PositionKey) -> None:
+        """Take one more, which is nearly always the last."""
+        at = len(self) if not self or self[-1] <= key else self.count_before(key)
+        self._high.insert(at, key[0])
+        self._low.insert(at, key[1])
+
+    def add_offsets(self, offsets: Sequence[int]) -> None:
+        """Take many more at once, nearly always behind the others or in one gap between them."""
+        in_order = sorted(offsets)
+        if not in_order:
+            return
+        first, last = (in_order[0], 0), (in_order[-1], 0)
+        at = self.count_before(first)
+        if at < len(self) and self[at] < last:
+            for offset in in_order:
+                self.add((offset, 0))
+            return
+        self._high[at:at] = array("Q", in_order)
+        self._low[at:at] = array("Q", bytes(8 * len(in_order)))
+
+    def count_before(self, key: PositionKey) -> int:
+        """How many lie before a place."""
+        return bisect_left(range(len(self)), key, key=self.__getitem__)
+
+    def first_from(self, key: PositionKey) -> PositionKey | None:
+        """The first one at a place or behind it."""
+        at = self.count_before(key)
+        return self[at] if at < len(self) else None
+
+    @property
+    def last(self) -> PositionKey:
+        """The place of the last one."""
+        return self[-1]
+
+
+class TargetCopies:
+    """Copies in one target of letters that failed in one group ("" where they do not tell)."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[int, PartitionCopies] = {}
+        self.without_position = 0
+        """Copies of which the broker did not tell where they lie; in a queue none has a place."""
+
+    def __len__(self) -> int:
+        return self.without_position + sum(map(len, self.partitions.values()))
+
+    def __contains__(self, position: Position) -> bool:
+        found = position_key(position)
+        return found is not None and found[0] in self.partitions and found[1] in self.partitions[found[0]]
+
+    def add(self, position: Position | None) -> None:
+        """Take one more."""
+        found = None if position is None else position_key(position)
+        if found is None:
+            self.without_position += 1
+        else:
+            self._partition(found[0]).add(found[1])
+
+    def add_offsets(self, partition: int, offsets: Sequence[int]) -> None:
+        """Take more of one partition, from the columns of a load."""
+        if partition == NOWHERE:
+            self.without_position += len(offsets)
+        else:
+            self._partition(partition).add_offsets(offsets)
+
+    def count_before(self, ends: Mapping[int, PositionKey]) -> int:
+        """How many lie before these places, by partition; none in a partition that is not among them."""
+        parts = self.partitions
+        return sum(parts[number].count_before(end) for number, end in ends.items() if number in parts)
+
+    def _partition(self, number: int) -> PartitionCopies:
+        found = self.partitions.get(number)
+        if found is None:
+            found = self.partitions[number] = PartitionCopies()
+        return found
+
+
+class StoredCopies:
+    """What a run stored, by target and by the group that the letters say they failed in."""
+
+    def __init__(self, conventions: Conventions) -> None:
+        self._conventions = conventions
+        self.by_group: dict[tuple[Ref, str], TargetCopies] = {}
+        self.stored = 0
+        self.last_stored_at = 0.0
+        """When the newest one was stored."""
+
+    @property
+    def targets(self) -> Sequence[Ref]:
+        """Where copies went."""
+        return tuple(dict.fromkeys(target for target, _ in self.by_group))
+
+    def in_target(self, target: Ref) -> Iterator[tuple[str, TargetCopies]]:
+        """The copies of one target, by the group their letters failed in."""
+        for (ref, group), copies in self.by_group.items():
+            if ref == target:
+                yield group, copies
+
+    def count(self, target: Ref) -> int:
+        """How many went to a target."""
+        return sum(len(copies) for _, copies in self.in_target(target))
+
+    def contains(self, target: Ref, position: Position) -> bool:
+        """Whether a copy lies there."""
+        return any(position in copies for _, copies in self.in_target(target))
+
+    def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
+        """Take the receipts of a batch."""
+        for transfer, receipt in zip(transfers, receipts, strict=True):
+            if receipt.state is Stored.STORED:
+                group = self._conventions.layout(transfer.letter).read_last(transfer.letter, "group")
+                position = receipt.position
+                has_key = position is not None and position_key(position) is not None
+                self._at(transfer.target, group if has_key and isinstance(group, str) else "").add(position)
+                self._count(1)
+
+    def add_published(self, target: Ref, positions: Iterable[Position | None]) -> None:
+        """Take messages that were sent, and are no letters."""
+        for position in positions:
+            self._at(target, "").add(position)
+            self._count(1)
+
+    def add_raw_batch(self, batch: Load, result: Carried) -> None:
+        """Take what became of a load."""
+        moved = result.moved
+        columns = (array("i", result.lanes), array("i", moved.partitions), array("q", moved.offsets))
+        grouped: dict[tuple[int, int], list[int]] = {}
+        for route_index, partition, offset in zip(*columns, strict=True):
+            grouped.setdefault((route_index, partition), []).append(offset)
+        for (route_index, partition), offsets in grouped.items():
+            route = batch.lanes[route_index]
+            self._at(route.target, "" if partition == NOWHERE else route.group).add_offsets(partition, offsets)
+        self._count(len(moved))
+
+    def _at(self, target: Ref, group: str) -> TargetCopies:
+        found = self.by_group.get((target, group))
+        if found is None:
+            found = self.by_group[target, group] = TargetCopies()
+        return found
+
+    def _count(self, number: int) -> None:
+        self.stored += number
+        self.last_stored_at = monotonic()
+
+
+def position_key(position: Position) -> tuple[int, PositionKey] | None:
+    """Partition and place of a position that stays; None of one that a queue only lends."""
+    if isinstance(position, Offset):
+        return position.partition, (position.offset, 0)
+    if isinstance(position, EntryId):
+        return STREAM_PARTITION, (position.ms, position.seq)
+    return None

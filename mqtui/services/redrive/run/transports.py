@@ -1,0 +1,138 @@
+"""The ways a letter leaves its source: to a target beside it, to another broker, or into the bundle alone.
+
+A mover stores letters and then removes them, so that the journal can say in between which ones are stored (C8). Where
+the broker does both in one step, there is nothing left to remove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mqtui.brokers.port import ClaimsLetters, Lease, Publisher, StoresFirst
+from mqtui.domain.message import Message
+from mqtui.domain.redrive import HANDLED_BY, LetterClaim, Receipt, Stored, Transfer
+from mqtui.domain.resource import BrokerKind
+from mqtui.services.redrive.planning.convert import convert_message
+
+STORED_BEFORE = "perhaps stored before too, by "
+"""How the reason of a stored letter begins that another run claimed and left; who it was follows."""
+
+CLAIMED_BY = "claimed by"
+
+STILL_IN_SOURCE = (Stored.REFUSED, Stored.RETURNED, Stored.UNKNOWN)
+
+
+class Transport(Protocol):
+    """Stores letters and removes them from their source; one receipt a letter, in order."""
+
+    stores_first: bool
+    """Whether `remove` has anything to do, so that what is stored is worth writing down before it."""
+
+    async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Store them. What was refused stays in the source."""
+
+    async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
+        """Remove letters that are stored."""
+
+
+class AtomicTransport:
+    """Within one broker, by its own transaction or script."""
+
+    stores_first = False
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Move them."""
+        return await self._lease.move(transfers)
+
+    async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
+        """They are removed already."""
+        return [Receipt(Stored.STORED) for _ in letters]
+
+
+class StoreThenRemoveTransport:
+    """Within one broker that confirms what is stored, and is then told to remove it."""
+
+    stores_first = True
+
+    def __init__(self, lease: Lease, storer: StoresFirst) -> None:
+        self._lease = lease
+        self._storing = storer
+
+    async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Store them."""
+        return await self._storing.store(transfers)
+
+    async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
+        """Remove them."""
+        return await self._lease.settle(letters)
+
+
+class DiscardTransport:
+    """Discard: removed from the source, kept in the bundle."""
+
+    stores_first = False
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+
+    async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Remove them."""
+        return await self._lease.settle([transfer.letter for transfer in transfers])
+
+    async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
+        """They are removed already."""
+        return [Receipt(Stored.STORED) for _ in letters]
+
+
+class CrossBrokerTransport:
+    """To another broker: stored there and confirmed, then removed here."""
+
+    stores_first = True
+
+    def __init__(self, lease: Lease, publisher: Publisher, source: BrokerKind, target: BrokerKind) -> None:
+        self._lease = lease
+        self._publisher = publisher
+        self._source = source
+        self._target = target
+
+    async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
+        """Send them there, those that other runs could send too once they are claimed."""
+        claims = await self._claims(transfers)
+        free = [transfer for transfer, claim in zip(transfers, claims, strict=True) if claim.refused is None]
+        messages = [convert_message(transfer.outgoing(), self._source, self._target) for transfer in free]
+        sent = iter(await self._publisher.send(messages) if messages else ())
+        receipts = [claim.refused or _with_doubt(next(sent), claim.doubt) for claim in claims]
+        pairs = zip(transfers, receipts, strict=True)
+        kept = [transfer.letter for transfer, receipt in pairs if receipt.state in STILL_IN_SOURCE]
+        if kept:
+            await self._lease.keep(kept)
+        return receipts
+
+    async def _claims(self, transfers: Sequence[Transfer]) -> Sequence[LetterClaim]:
+        if not isinstance(self._lease, ClaimsLetters):
+            return [LetterClaim()] * len(transfers)
+        return await self._lease.claim([transfer.letter for transfer in transfers])
+
+    async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
+        """Settle here what is stored there."""
+        return await self._lease.settle(letters)
+
+
+def _with_doubt(receipt: Receipt, doubt: str) -> Receipt:
+    if receipt.state is not Stored.STORED or not doubt:
+        return receipt
+    return Receipt(Stored.STORED, receipt.position, f"{STORED_BEFORE}{doubt}")
+
+
+def same_broker_transport(lease: Lease) -> Transport:
+    """The mover within one broker."""
+    return StoreThenRemoveTransport(lease, lease) if isinstance(lease, StoresFirst) else AtomicTransport(lease)
+
+
+def is_handled_by_another_run(receipt: Receipt) -> bool:
+    """Whether a letter is gone since another run of mqtui handled it, or is about to."""
+    return receipt.state is Stored.GONE and receipt.reason.startswith((HANDLED_BY, CLAIMED_BY))
