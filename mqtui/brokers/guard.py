@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantedPermit:
+class WriteGrant:
     """Leave to write what one plan says."""
 
     plan: Plan
@@ -93,7 +93,7 @@ class Guard:
         await self.recognise()
         check(self.policy, plan, consent)
         await self._note_begin(plan)
-        writer = RestrictedWriter(self._adapter.open_writer(GrantedPermit(plan)), plan)
+        writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan)
         try:
             yield writer
         except MqtuiError as error:

@@ -16,14 +16,14 @@ from mqtui.brokers.address import Address as Address
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
+from mqtui.domain.read_range import Extent, PeekCost, PeekHistory, ReadRange
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.span import Extent, Looks, Price, Span
 from mqtui.domain.topology import Cluster, Destination, Group, GroupLag, Inventory, Page, PendingEntry, Survey
 
 if TYPE_CHECKING:
-    from mqtui.domain.convoy import Carried, Lane, Lanes, Places
+    from mqtui.domain.bulk import BulkResult, OffsetRanges, RouteTemplate, RouteTemplates
     from mqtui.domain.plan import Plan, Step, StepResult
-    from mqtui.domain.redrive import Guarantee, LetterClaim, Receipt, Source, Terms, Transfer
+    from mqtui.domain.redrive import Guarantee, LeaseOptions, LetterClaim, Receipt, Source, Transfer
 
 Batch: TypeAlias = Sequence[Message]
 
@@ -58,10 +58,10 @@ class Reader(Protocol):
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
         """First and end by partition, and the count."""
 
-    async def price(self, ref: Ref, count: int) -> Price:
+    async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What reading `count` messages costs."""
 
-    def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+    def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages in order of position, up to the end as of now (K8: the last stable offset), at most `limit` in all.
 
         With `span.start` newest: the last `limit` messages, oldest first.
@@ -202,7 +202,7 @@ class Broker(Protocol):
     async def snapshot(self, source: Ref) -> Source:
         """The bounds of a move as of now, what earlier runs handled, and who holds the source. Opens no transaction."""
 
-    async def inspect(self, source: Source, plan: Plan) -> Plan:
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with this broker's word on it: guarantee, risks (room, rights, routes, readers), further steps."""
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
@@ -213,7 +213,7 @@ class Broker(Protocol):
 class TracesMoves(Protocol):
     """A broker that keeps for some days which letters a run has moved, apart from the source (C13)."""
 
-    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """What became of letters that were in hand when a process of `terms.run` died and are not in the source now.
 
         One receipt a letter, in order: stored (with its place in the target where that is known) where the broker's own
@@ -226,10 +226,10 @@ class TracesMoves(Protocol):
 
 
 @runtime_checkable
-class TellsHearing(Protocol):
+class ChecksListening(Protocol):
     """A broker that can't always be listened to (`Writer.listen`), and says so before (R16)."""
 
-    async def can_hear(self, source: Ref) -> Support:
+    async def can_listen(self, source: Ref) -> Support:
         """Whether letters that come to a source can be heard without taking them, or why not."""
 
 
@@ -292,12 +292,12 @@ class StoresFirst(Protocol):
 
 
 @runtime_checkable
-class Load(Protocol):
+class RawBatch(Protocol):
     """Letters in hand that nobody looked at. `whole`: all of them have a lane, so that the load can be carried."""
 
-    whole: bool
-    places: Places
-    lanes: Sequence[Lane]
+    is_routed: bool
+    ranges: OffsetRanges
+    routes: Sequence[RouteTemplate]
     """Each that one of them takes, once."""
 
     def __len__(self) -> int:
@@ -308,13 +308,13 @@ class Load(Protocol):
 
 
 @runtime_checkable
-class Convoy(Protocol):
+class BulkLease(Protocol):
     """A lease that can move letters without showing them. It is walked through by `loads` or by `batches`."""
 
-    def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+    def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
         """As `Lease.batches`, unseen."""
 
-    async def carry(self, load: Load) -> Carried:
+    async def move_raw(self, load: RawBatch) -> BulkResult:
         """As `Lease.move`, for a load that is whole."""
 
 
@@ -324,10 +324,10 @@ class Writer(Protocol):
     def publisher(self) -> AbstractAsyncContextManager[Publisher]:
         """Publishing with confirmation."""
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Take letters from a source. Leaving finishes or returns what is in hand, and ends the hold."""
 
-    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look at a queue (R3): read one by one, returned in one go, rescued where none is left."""
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
@@ -356,7 +356,7 @@ class Adapter(Protocol):
         """Give everything back and close all connections."""
 
 
-class CountsSeen(Protocol):
+class PeekBudget(Protocol):
     """What earlier looks at RabbitMQ queues found and spent. `queue` is cluster, vhost and name, joined by `/`."""
 
     def get(self, queue: str) -> int | None:
@@ -365,7 +365,7 @@ class CountsSeen(Protocol):
     def set(self, queue: str, left: int | None) -> None:
         """Remember; None forgets everything of that queue: it was seen empty, or is another one."""
 
-    def looks(self, queue: str) -> Looks:
+    def history(self, queue: str) -> PeekHistory:
         """What looks at that queue left behind."""
 
     def begin(self, queue: str, mark: str) -> None:
@@ -380,10 +380,10 @@ class CountsSeen(Protocol):
 
 
 @runtime_checkable
-class RemembersCounts(Protocol):
+class HasPeekBudget(Protocol):
     """An adapter whose looks have a price (R3). The session puts `state/counts.py` here, else a process forgets."""
 
-    counts: CountsSeen
+    peek_budget: PeekBudget
 
 
 @runtime_checkable

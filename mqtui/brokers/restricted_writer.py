@@ -7,21 +7,21 @@ from contextlib import asynccontextmanager
 
 from mqtui.brokers.port import (
     Batch,
+    BulkLease,
     ClaimsLetters,
-    Convoy,
     EndsEarly,
     Lease,
-    Load,
     Publisher,
+    RawBatch,
     StoresFirst,
     Writer,
 )
-from mqtui.domain.convoy import Carried, Lanes
+from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Outgoing, Position
-from mqtui.domain.plan import Borrow, Deliver, Listen, Plan, Remove, Send, Step, StepResult, Take
-from mqtui.domain.redrive import LetterClaim, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.plan import Deliver, Listen, PeekUnacked, Plan, Remove, Send, Step, StepResult, Take
+from mqtui.domain.redrive import LeaseOptions, LetterClaim, PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import Ref
 
 DONE = "done"
@@ -48,25 +48,27 @@ class RestrictedWriter:
             yield RestrictedPublisher(publisher, targets)
 
     @asynccontextmanager
-    async def lease(self, source: Source, terms: Terms) -> AsyncIterator[Lease]:
+    async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
         """A lease on the plan's source that moves letters to the plan's targets."""
         if not any(isinstance(step, Take) and step.source.ref == source.ref for step in self._plan.steps):
             raise Refused(f"The plan does not take letters from {source.ref}")
         targets = frozenset(step.target for step in self._plan.steps if isinstance(step, Deliver))
         removes = any(isinstance(step, Remove) for step in self._plan.steps)
         async with self._writer.lease(source, terms) as lease:
-            restricted: type[RestrictedLease] = RestrictedConvoy if isinstance(lease, Convoy) else RestrictedLease
+            restricted: type[RestrictedLease] = RestrictedBulkLease if isinstance(lease, BulkLease) else RestrictedLease
             if isinstance(lease, ClaimsLetters):
                 restricted = RestrictedClaimingLease
             if isinstance(lease, StoresFirst):
                 restricted = RestrictedStoringLease
             yield restricted(lease, targets, removes=removes)
 
-    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Peek at a queue, which uses up deliveries: at most as many messages as the plan says."""
-        if not any(isinstance(step, Borrow) and step.queue == ref and count <= step.count for step in self._plan.steps):
-            raise Refused(f"The plan does not look at {counted(count, 'message')} of {ref}")
-        return self._writer.borrow(ref, count)
+        if not any(
+            isinstance(step, PeekUnacked) and step.queue == ref and count <= step.count for step in self._plan.steps
+        ):
+            raise Refused(f"The plan does not look at {pluralize(count, 'message')} of {ref}")
+        return self._writer.peek_unacked(ref, count)
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
         """Letters that arrive at the plan's source."""
@@ -155,7 +157,7 @@ class RestrictedStoringLease(RestrictedLease):
         self._stored.update(
             transfer.letter.position
             for transfer, receipt in zip(batch, receipts, strict=True)
-            if receipt.state is Stored.STORED
+            if receipt.state is PublishStatus.STORED
         )
         return receipts
 
@@ -168,21 +170,21 @@ class RestrictedStoringLease(RestrictedLease):
         return await self._lease.settle(letters)
 
 
-class RestrictedConvoy(RestrictedLease):
+class RestrictedBulkLease(RestrictedLease):
     """A restricted lease that moves letters in bulk."""
 
-    def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+    def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
         """As `Convoy.loads`."""
-        return self._convoy.loads(size, lanes)
+        return self._convoy.raw_batches(size, lanes)
 
-    async def carry(self, load: Load) -> Carried:
+    async def move_raw(self, load: RawBatch) -> BulkResult:
         """As `Convoy.carry`, to the plan's targets."""
-        require_targets(self._targets, {lane.target for lane in load.lanes})
-        return await self._convoy.carry(load)
+        require_targets(self._targets, {lane.target for lane in load.routes})
+        return await self._convoy.move_raw(load)
 
     @property
-    def _convoy(self) -> Convoy:
-        assert isinstance(self._lease, Convoy)
+    def _convoy(self) -> BulkLease:
+        assert isinstance(self._lease, BulkLease)
         return self._lease
 
 

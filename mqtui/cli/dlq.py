@@ -11,7 +11,7 @@ from mqtui.cli.each import look_at_each
 from mqtui.cli.exits import DONE
 from mqtui.cli.output import Output, current
 from mqtui.cli.running import run
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Named
 from mqtui.domain.times import written_time
@@ -82,7 +82,7 @@ def _tell_rest(output: Output, found: Found, hint: str) -> None:
     for stage in found.stages:
         output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
     if found.not_looked_into:
-        output.note(f"▲ {counted(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{hint}")
+        output.note(f"▲ {pluralize(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{hint}")
 
 
 def _cells(place: Place) -> tuple[object, ...]:
@@ -101,7 +101,7 @@ async def _causes(output: Output, target: str, resource: Named, consent: Consent
         output.warn((*session.warnings, *known(session.profile).notes))
         destination = await session.broker.catalog.detail((await find(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
-        price = await session.broker.reader.price(destination.ref, count)
+        price = await session.broker.reader.peek_cost(destination.ref, count)
         if price.lends:
             output.note(f"price: {price.text}")
         else:

@@ -60,7 +60,7 @@ async def _groups(output: Output, target: str, resource: Named | None) -> int:
 def _cells(row: Group) -> tuple[object, ...]:
     pending = row.pending if row.pending.known else ""
     members = "?" if row.why and not row.members else len(row.members)
-    return row.ref.name, row.sort, row.state, members, pending, ", ".join(_reads(row)) or row.why
+    return row.ref.name, row.type, row.state, members, pending, ", ".join(_reads(row)) or row.why
 
 
 def _reads(row: Group) -> list[str]:

@@ -60,7 +60,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
 
 def _cells(row: Destination, spelling: Spelling) -> tuple[object, ...]:
     facts = " ".join(f"{name}={value}" for name, value in row.facts.items())
-    return spelling.of(row.ref), row.sort, _asked(row.messages), _asked(row.backlog), facts
+    return spelling.of(row.ref), row.type, _asked(row.messages), _asked(row.backlog), facts
 
 
 def _asked(figure: Figure) -> str:

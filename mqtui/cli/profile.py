@@ -151,7 +151,7 @@ MOST_RUNS = 1_000
 def note_unfinished(output: Output, name: str) -> None:
     """Say which runs began with a profile and can't be resumed until it is there again."""
     from mqtui.domain.errors import StorageFailed
-    from mqtui.domain.figure import counted
+    from mqtui.domain.figure import pluralize
     from mqtui.state.runs import Runs
 
     try:
@@ -163,7 +163,7 @@ def note_unfinished(output: Output, name: str) -> None:
     began = [record for record in listed if record.profile == name and record.state != "done"]
     if began:
         output.note(
-            f"▲ {counted(len(began), 'unfinished run')} began with it: add {name} again before `mqtui runs resume`; "
+            f"▲ {pluralize(len(began), 'unfinished run')} began with it: add {name} again before `mqtui runs resume`; "
             "its protection holds for them as it was"
         )
 

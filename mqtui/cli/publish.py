@@ -19,7 +19,7 @@ from mqtui.cli.running import run, stop_on_interrupt
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import Outgoing
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Kind, Named, Ref
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class Told:
     """What the broker said of each message, printed as it comes and counted."""
 
     output: Output
-    counts: Counter[Stored] = field(default_factory=Counter)
+    counts: Counter[PublishStatus] = field(default_factory=Counter)
 
     @property
     def asked(self) -> int:
@@ -224,7 +224,7 @@ class Told:
     @property
     def stored(self) -> int:
         """Messages the broker has."""
-        return self.counts[Stored.STORED]
+        return self.counts[PublishStatus.STORED]
 
     def add(self, message: Outgoing, receipt: Receipt, line: int | None = None) -> None:
         """Count one message, and say where it is or why it is not stored."""
@@ -234,7 +234,7 @@ class Told:
             told = {"resource": message.target.name, "state": receipt.state, "position": where}
             numbered = {"line": line} if line is not None else {}
             self.output.json_line(told | numbered | ({"reason": receipt.reason} if receipt.reason else {}))
-        elif receipt.state is not Stored.STORED:
+        elif receipt.state is not PublishStatus.STORED:
             of = f"line {line:,} " if line is not None else ""
             self.output.note(f"▲ {of}{receipt.state}: {receipt.reason}")
 
@@ -243,6 +243,6 @@ class Told:
         if not self.output.json:
             self.output.line(f"published {self.stored:,} of {self.asked:,} to {to.name}")
             return
-        lost = self.counts[Stored.UNKNOWN]
+        lost = self.counts[PublishStatus.UNKNOWN]
         row = {"published": self.stored, "refused": self.asked - self.stored - lost, "unknown": lost}
         self.output.json_line(row | ({"next_line": next_line, "reason": reason} if reason else {}))

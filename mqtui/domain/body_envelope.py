@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from mqtui.domain.codec import json_value
+from mqtui.domain.header_codec import json_value
 from mqtui.domain.message import Header, Message, Property
 
 AS_JSON = "it stands as JSON in the envelope: its bytes may differ from those that were sent"

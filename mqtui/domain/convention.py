@@ -12,8 +12,8 @@ from functools import partial
 from typing import TypeAlias
 
 from mqtui.domain.body_envelope import BodyEnvelope
-from mqtui.domain.codec import Decoder, Value, body_member, decoder
 from mqtui.domain.destination_names import ORIGIN_KINDS, DestinationNames, NamedOrigin, NameRules
+from mqtui.domain.header_codec import Decoder, Value, body_member, decoder
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 
@@ -44,8 +44,8 @@ MOST_LAYOUTS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A header or field that tells something, and its codec (`domain.codec`); `path` is the codec's."""
+class FieldSource:
+    """A header or field that tells something, and its codec (`domain.header_codec`); `path` is the codec's."""
 
     name: str
     codec: str = "text"
@@ -68,7 +68,7 @@ class Convention:
     title: str
     brokers: frozenset[BrokerKind]
     detect: tuple[str, ...] = ()
-    fields: Mapping[str, tuple[Place, ...]] = field(default_factory=dict)
+    fields: Mapping[str, tuple[FieldSource, ...]] = field(default_factory=dict)
     wrappers: frozenset[str] = frozenset()
     after: tuple[str, ...] = ()
     strip_prefixes: tuple[str, ...] = ()
@@ -90,7 +90,7 @@ class Convention:
     """Names of places where messages wait for another try."""
 
 
-Row: TypeAlias = tuple[str | bytes, ...]
+HeaderNames: TypeAlias = tuple[str | bytes, ...]
 """Header names, or field names, of one message, in order."""
 
 
@@ -154,8 +154,8 @@ class Conventions:
 
     def __init__(self, known: Iterable[Convention]) -> None:
         self.known: Sequence[Convention] = tuple(sorted(known, key=lambda one: (one.order, one.name)))
-        self._layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
-        self._loose_layouts: dict[BrokerKind, dict[Row, Layout]] = {kind: {} for kind in BrokerKind}
+        self._layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
+        self._loose_layouts: dict[BrokerKind, dict[HeaderNames, Layout]] = {kind: {} for kind in BrokerKind}
         """The same in places that are known to hold dead letters."""
 
         self._settled: dict[tuple[BrokerKind, str], NamedOrigin] = {}
@@ -177,7 +177,7 @@ class Conventions:
         """Where everything stands in a message of this row of names."""
         if type(message.position) is EntryId:
             broker = BrokerKind.REDIS
-            row: Row = tuple([name for name, _ in message.fields])
+            row: HeaderNames = tuple([name for name, _ in message.fields])
         elif message.envelope is None:
             broker = BrokerKind.KAFKA
             row = tuple([name for name, _, _ in message.headers])
@@ -230,7 +230,7 @@ class Conventions:
         """Whether a name is that of a place where messages wait for another try."""
         return self._names.is_retry(broker, name)
 
-    def _laid_out(self, broker: BrokerKind, row: Row, *, is_known: bool) -> Layout:
+    def _laid_out(self, broker: BrokerKind, row: HeaderNames, *, is_known: bool) -> Layout:
         if broker is BrokerKind.RABBITMQ:
             names = [str(name) for name in row[::2]]
             kinds = [str(kind) for kind in row[1::2]]
@@ -273,7 +273,7 @@ def _with_body(found: Layout, convention: Convention) -> Layout:
     return replace(found, convention=name, after=convention.after, body=read, envelope=rule)
 
 
-def _slot(told: str, place: Place, names: Sequence[str], kinds: Sequence[str]) -> Slot:
+def _slot(told: str, place: FieldSource, names: Sequence[str], kinds: Sequence[str]) -> Slot:
     first = names.index(place.name)
     last = len(names) - 1 - names[::-1].index(place.name)
     codec = "name" if told in NAMING and place.codec == "text" else place.codec

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mqtui.domain.cause import cause_id, cause_text, normalised
-from mqtui.domain.codec import Value
 from mqtui.domain.convention import Conventions, Layout
+from mqtui.domain.header_codec import Value
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.stack_trace import Root, heading, root
@@ -47,7 +47,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Death:
+class DeadLetterInfo:
     """What is known of one dead letter. Unknown text is "", an unknown number None. `time` is ms since the epoch.
 
     `exception` and `message` are the root's, `wrapper` is the outermost exception where that is another one,
@@ -76,7 +76,7 @@ class Death:
 
 
 @dataclass(frozen=True, slots=True)
-class Home:
+class RedriveTarget:
     """Where a letter goes back: a topic, a stream, a queue by the default exchange, so that only that queue gets it, or
     an exchange where no queue is known.
 
@@ -90,7 +90,7 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class HeaderSplit:
     """Names of headers (Redis: fields) that go home and that stay behind."""
 
     kept: tuple[str, ...]
@@ -102,18 +102,18 @@ def origin(message: Message, conventions: Conventions) -> Origin | None:
     return _origin(message, conventions.layout(message), conventions)
 
 
-def describe(message: Message, conventions: Conventions) -> Death:
+def describe(message: Message, conventions: Conventions) -> DeadLetterInfo:
     """Everything the letter tells. Malformed headers are unknown, never an error."""
     layout = conventions.layout(message)
     came_from = _origin(message, layout, conventions)
     thrown, wrapper = _thrown(message, layout)
     normal = normalised(thrown.message) if thrown.message else ""
     latest = _text(layout.read_last(message, "origin"))
-    return Death(
+    return DeadLetterInfo(
         layout.convention or (came_from.convention if came_from else ""),
         came_from,
         _ref(layout.kind, latest) if latest else None,
-        time_of_death(message, layout),
+        dead_letter_time(message, layout),
         thrown.exception,
         wrapper,
         thrown.message,
@@ -125,7 +125,7 @@ def describe(message: Message, conventions: Conventions) -> Death:
     )
 
 
-def cause(message: Message, conventions: Conventions) -> str:
+def cause_id_of(message: Message, conventions: Conventions) -> str:
     """The cause id alone, as `describe` gives it, for half of its price."""
     layout = conventions.layout(message)
     thrown, _ = _thrown(message, layout)
@@ -133,7 +133,7 @@ def cause(message: Message, conventions: Conventions) -> str:
     return cause_id(thrown.exception, normal, _whence(layout, message, conventions))
 
 
-def home(came_from: Origin | None, message: Message) -> Home | None:
+def redrive_target_of(came_from: Origin | None, message: Message) -> RedriveTarget | None:
     """Where the letter goes back, or None where no origin is known, or where it is the place the letter lies in."""
     if came_from is None or came_from.ref == message.resource:
         return None
@@ -143,12 +143,12 @@ def home(came_from: Origin | None, message: Message) -> Home | None:
     return _home(ref.kind, ref.name, message.resource.name if came_from.by_name else "")
 
 
-def way_home(message: Message, conventions: Conventions) -> Home | None:
+def redrive_target(message: Message, conventions: Conventions) -> RedriveTarget | None:
     """The same as `home(origin(message, conventions), message)`, and reads nothing else: for moves at full speed."""
-    return home_by(conventions.layout(message), message, conventions)
+    return redrive_target_by_layout(conventions.layout(message), message, conventions)
 
 
-def home_by(layout: Layout, message: Message, conventions: Conventions) -> Home | None:
+def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conventions) -> RedriveTarget | None:
     """`way_home` of a message whose layout is known."""
     name = layout.read(message, "origin")
     lies_in = message.resource.name
@@ -168,13 +168,13 @@ def original_key(layout: Layout, message: Message) -> str | None:
     return _name(layout.read(message, "routing_key"))
 
 
-def strip(message: Message, conventions: Conventions) -> Parted:
+def split_headers(message: Message, conventions: Conventions) -> HeaderSplit:
     """Which headers stay behind on the way home, by the convention."""
     layout = conventions.layout(message)
-    return Parted(layout.kept, layout.stripped)
+    return HeaderSplit(layout.kept, layout.stripped)
 
 
-def time_of_death(message: Message, layout: Layout) -> int | None:
+def dead_letter_time(message: Message, layout: Layout) -> int | None:
     """When it was dead-lettered, in ms: as recorded, else the letter's own time, else that of its entry id.
 
     None where the one that counts is a number that no calendar has.
@@ -223,7 +223,7 @@ def _whence(layout: Layout, message: Message, conventions: Conventions) -> str:
     return str(first.ref) if first else ""
 
 
-def _first_route(layout: Layout, message: Message) -> Home | None:
+def _first_route(layout: Layout, message: Message) -> RedriveTarget | None:
     """Where a RabbitMQ letter was first published to, by its headers; the default exchange names a queue."""
     exchange, key = _name(layout.read(message, "exchange")), original_key(layout, message)
     if exchange is None or not (exchange or key):
@@ -273,13 +273,15 @@ def _ref(kind: Kind, name: str) -> Ref:
 
 
 @lru_cache(maxsize=4096)
-def _home(kind: Kind, name: str, told_by: str) -> Home:
-    return Home(_ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {told_by}" if told_by else "")
+def _home(kind: Kind, name: str, told_by: str) -> RedriveTarget:
+    return RedriveTarget(
+        _ref(kind, name), name if kind is Kind.QUEUE else "", f"by the name {told_by}" if told_by else ""
+    )
 
 
 @lru_cache(maxsize=4096)
-def _route(exchange: str, key: str) -> Home:
-    return Home(_ref(Kind.EXCHANGE, exchange), key)
+def _route(exchange: str, key: str) -> RedriveTarget:
+    return RedriveTarget(_ref(Kind.EXCHANGE, exchange), key)
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ MqtuiError
 ├── Refused               mqtui will not do it: policy, price, plan
 │   ├── Unsupported       this broker does not offer the verb
 │   ├── NeedsConsent      the plan was not agreed to
-│   └── Held              another operator's run holds the source (`domain.convoy.TakenOver`: since letters were moved)
+│   └── Held              another run holds the source (`domain.bulk.FencedDuringMove`: since letters were moved)
 ├── BrokerTrouble         the broker answered with an error, or died on the way
 │   ├── TimedOut          no answer in time; nothing was changed
 │   └── ReplyLost         a change was sent and its reply did not come: the outcome is unknown

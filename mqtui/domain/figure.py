@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Sort(StrEnum):
+class Exactness(StrEnum):
     """How much a figure is worth."""
 
     EXACT = "exact"
@@ -17,7 +17,13 @@ class Sort(StrEnum):
     UNKNOWN = "unknown"
 
 
-SIGN = {Sort.EXACT: "", Sort.ABOUT: "≈ ", Sort.AT_LEAST: "≥ ", Sort.AT_MOST: "≤ ", Sort.UNKNOWN: "?"}
+SIGN = {
+    Exactness.EXACT: "",
+    Exactness.ABOUT: "≈ ",
+    Exactness.AT_LEAST: "≥ ",
+    Exactness.AT_MOST: "≤ ",
+    Exactness.UNKNOWN: "?",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +31,7 @@ class Figure:
     """A number and what it is worth; `why` says where an inexact one comes from."""
 
     number: int | float | None
-    sort: Sort = Sort.EXACT
+    sort: Exactness = Exactness.EXACT
     why: str = ""
 
     @property
@@ -35,8 +41,8 @@ class Figure:
 
     def __str__(self) -> str:
         if self.number is None:
-            return SIGN[Sort.UNKNOWN]
-        return SIGN[self.sort] + written(self.number)
+            return SIGN[Exactness.UNKNOWN]
+        return SIGN[self.sort] + format_number(self.number)
 
 
 def exact(number: int | float) -> Figure:
@@ -46,22 +52,22 @@ def exact(number: int | float) -> Figure:
 
 def about(number: int | float, why: str = "") -> Figure:
     """Near the truth: a gauge sampled a while ago, a difference of offsets in a compacted topic, a sum of bounds."""
-    return Figure(number, Sort.ABOUT, why)
+    return Figure(number, Exactness.ABOUT, why)
 
 
 def at_least(number: int | float, why: str = "") -> Figure:
     """A bound: counting stopped there."""
-    return Figure(number, Sort.AT_LEAST, why)
+    return Figure(number, Exactness.AT_LEAST, why)
 
 
 def at_most(number: int | float, why: str = "") -> Figure:
     """A bound: there are no more, and perhaps fewer."""
-    return Figure(number, Sort.AT_MOST, why)
+    return Figure(number, Exactness.AT_MOST, why)
 
 
 def unknown(why: str) -> Figure:
     """Not known, and why."""
-    return Figure(None, Sort.UNKNOWN, why)
+    return Figure(None, Exactness.UNKNOWN, why)
 
 
 def total(figures: Iterable[Figure]) -> Figure:
@@ -72,26 +78,26 @@ def total(figures: Iterable[Figure]) -> Figure:
     number: int | float = 0
     some = False
     missing: Figure | None = None
-    inexact: dict[Sort, Figure] = {}
+    inexact: dict[Exactness, Figure] = {}
     for figure in figures:
         if figure.number is None:
             missing = figure
             continue
         some = True
         number += figure.number
-        if figure.sort is not Sort.EXACT:
+        if figure.sort is not Exactness.EXACT:
             inexact[figure.sort] = figure
     if missing is not None:
         if not some:
             return unknown(missing.why)
-        inexact[Sort.AT_LEAST] = missing
+        inexact[Exactness.AT_LEAST] = missing
     if not inexact:
         return exact(number)
-    below, above, near = (inexact.get(sort) for sort in (Sort.AT_LEAST, Sort.AT_MOST, Sort.ABOUT))
+    below, above, near = (inexact.get(sort) for sort in (Exactness.AT_LEAST, Exactness.AT_MOST, Exactness.ABOUT))
     if below is not None and above is not None:
         return about(number, below.why)
     part = below or near or above
-    return exact(number) if part is None else Figure(number, Sort.AT_LEAST if below else part.sort, part.why)
+    return exact(number) if part is None else Figure(number, Exactness.AT_LEAST if below else part.sort, part.why)
 
 
 def at_least_of(figure: Figure, why: str) -> Figure:
@@ -99,7 +105,7 @@ def at_least_of(figure: Figure, why: str) -> Figure:
     return unknown(why) if figure.number is None else at_least(figure.number, why)
 
 
-def counted(number: int | Figure, noun: str) -> str:
+def pluralize(number: int | Figure, noun: str) -> str:
     """A number with its noun: `1 letter`, `1,204 letters`, `2 copies`, `≈ 31 letters`."""
     figure = exact(number) if isinstance(number, int) else number
     if figure.number == 1:
@@ -107,7 +113,7 @@ def counted(number: int | Figure, noun: str) -> str:
     return f"{figure} {noun[:-1]}ies" if noun.endswith("y") else f"{figure} {noun}s"
 
 
-def written(number: int | float) -> str:
+def format_number(number: int | float) -> str:
     """Separators up to 9,999,999, a short form above."""
     if abs(number) < 10_000_000:
         return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}"

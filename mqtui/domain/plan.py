@@ -24,7 +24,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Borrow:
+class PeekUnacked:
     """Take messages from a queue, read them and give them back; `spends` where each takes a delivery off a limit."""
 
     queue: Ref
@@ -102,7 +102,9 @@ class Listen:
     source: Source
 
 
-Step: TypeAlias = Send | Listen | Borrow | Claim | Acknowledge | Take | Deliver | Remove | Unmark | CreateStateTopic
+Step: TypeAlias = (
+    Send | Listen | PeekUnacked | Claim | Acknowledge | Take | Deliver | Remove | Unmark | CreateStateTopic
+)
 
 
 class Severity(StrEnum):
@@ -160,7 +162,7 @@ class Plan:
         named: list[Ref] = []
         for step in self.steps:
             match step:
-                case Send(target=ref) | Deliver(target=ref) | Borrow(queue=ref):
+                case Send(target=ref) | Deliver(target=ref) | PeekUnacked(queue=ref):
                     named.append(ref)
                 case Claim(stream=ref) | Acknowledge(stream=ref) | Unmark(source=ref):
                     named.append(ref)

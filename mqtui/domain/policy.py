@@ -112,9 +112,9 @@ def check(policy: Policy, plan: Plan, consent: Consent) -> None:
         Refused: the profile forbids the verb, or a risk refuses and was not allowed by name.
         NeedsConsent: nobody agreed, or a protected profile's name was not typed.
     """
-    from mqtui.domain.plan import Borrow, Severity  # the console's first paint needs policies, and no plans
+    from mqtui.domain.plan import PeekUnacked, Severity  # the console's first paint needs policies, and no plans
 
-    spends = [step for step in plan.steps if isinstance(step, Borrow)]
+    spends = [step for step in plan.steps if isinstance(step, PeekUnacked)]
     free_look = plan.verb is Verb.SPEND and not any(step.spends for step in spends)
     support = SUPPORTED if free_look else policy.permits(plan.verb)
     if not support:

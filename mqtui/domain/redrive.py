@@ -77,7 +77,7 @@ Bounds: TypeAlias = OffsetBounds | IdBounds | CountBound
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class LockOwner:
     """A run that holds the source, or one that ended without saying so (`stale`). `since` is ms since the epoch."""
 
     run: str
@@ -113,7 +113,7 @@ class Source:
     bounds: Bounds
     count: Figure
     handled: Handled = field(default_factory=Handled)
-    holder: Holder | None = None
+    lock_owner: LockOwner | None = None
     readers: tuple[str, ...] = ()
     """Groups or consumers that read the source themselves."""
 
@@ -181,7 +181,7 @@ class Transfer:
         )
 
 
-class Stored(StrEnum):
+class PublishStatus(StrEnum):
     """What the broker said of one message."""
 
     STORED = "stored"
@@ -195,7 +195,7 @@ class Stored(StrEnum):
 class Receipt:
     """The broker's word on one message: where it is now, or why not."""
 
-    state: Stored
+    state: PublishStatus
     position: Position | None = None
     reason: str = ""
 
@@ -227,16 +227,16 @@ class Outcome(StrEnum):
 
 
 OUTCOMES = {
-    Stored.STORED: Outcome.MOVED,
-    Stored.RETURNED: Outcome.REFUSED,
-    Stored.REFUSED: Outcome.REFUSED,
-    Stored.UNKNOWN: Outcome.UNKNOWN,
-    Stored.GONE: Outcome.SKIPPED,
+    PublishStatus.STORED: Outcome.MOVED,
+    PublishStatus.RETURNED: Outcome.REFUSED,
+    PublishStatus.REFUSED: Outcome.REFUSED,
+    PublishStatus.UNKNOWN: Outcome.UNKNOWN,
+    PublishStatus.GONE: Outcome.SKIPPED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class LeaseOptions:
     """On what terms letters are taken from a source.
 
     `hand` is how many may be held at once, `want` how many are wanted at most (None: all of the snapshot). `run` is 32
@@ -247,8 +247,8 @@ class Terms:
     run: str
     operator: str
     plan_hash: str
-    hand: int
-    want: int | None = None
+    max_in_flight: int
+    limit: int | None = None
     targets: tuple[Ref, ...] = ()
     take_over: bool = False
     resumed: bool = False

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId, Offset
-from mqtui.domain.span import At, Bound, Edge, Since
+from mqtui.domain.read_range import At, Edge, Since, StartPoint
 
 UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
@@ -97,7 +97,7 @@ def offset(text: str) -> Offset:
     raise BadInput(f"Not an offset: {text!r}", "", "Write it as 4/118203.")
 
 
-def bound(text: str, partition: int | None, now: datetime) -> Bound:
+def bound(text: str, partition: int | None, now: datetime) -> StartPoint:
     """Where a read starts: `oldest`, `newest`, an offset (`4/118203`, or `118203` with a partition), an id or a time.
 
     Raises:

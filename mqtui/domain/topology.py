@@ -66,7 +66,7 @@ class Destination:
     """
 
     ref: Ref
-    sort: str
+    type: str
     messages: Figure = NOT_ASKED
     backlog: Figure = NOT_ASKED
     size: Figure = NOT_ASKED
@@ -101,7 +101,7 @@ class Group:
     """A consumer group (RabbitMQ: the consumers of one queue). `state` is the broker's own word."""
 
     ref: Ref
-    sort: str
+    type: str
     state: str
     members: tuple[Member, ...] = ()
     reads: tuple[Ref, ...] = ()

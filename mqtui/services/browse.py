@@ -14,8 +14,8 @@ from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, R
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId, Offset, Position
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import At, Edge, Extent, PeekCost, ReadRange, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
-from mqtui.domain.span import At, Bound, Edge, Extent, Price, Since, Span
 from mqtui.domain.spelling import SIGNS, Spelling, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
@@ -127,13 +127,13 @@ class Look:
 
     ref: Ref
     count: int
-    span: Span
-    price: Price
+    span: ReadRange
+    price: PeekCost
     notes: tuple[str, ...] = ()
     """What the look will not show, and why."""
 
 
-async def look(session: Session, named: Named, count: int, start: Bound | None, partition: int | None) -> Look:
+async def look(session: Session, named: Named, count: int, start: StartPoint | None, partition: int | None) -> Look:
     """Find the destination and its price; nothing is read yet. Without a start: the newest, or a queue's head."""
     if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
         raise BadInput(f"--partition means nothing on {session.broker.kind}")
@@ -141,7 +141,7 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
     support = await session.broker.can(Verb.PEEK, destination.ref)
     if not support:
         raise Unsupported(f"{destination.ref} can't be read", support.reason, support.hint)
-    price = await session.broker.reader.price(destination.ref, count)
+    price = await session.broker.reader.peek_cost(destination.ref, count)
     if price.lends:
         await session.guard.recognise()
     if start is None:
@@ -153,7 +153,7 @@ async def look(session: Session, named: Named, count: int, start: Bound | None, 
     if not price.lends and (destination.partitions is not None or isinstance(start, At)):
         extent = await session.broker.reader.extent(destination.ref, partition)
         notes = (*extent_notes(extent), *start_notes(extent, start))
-    return Look(destination.ref, count, Span(start, partition), price, notes)
+    return Look(destination.ref, count, ReadRange(start, partition), price, notes)
 
 
 async def missing_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
@@ -169,7 +169,7 @@ def extent_notes(extent: Extent) -> tuple[str, ...]:
     return (*extent.notes, *(held if extent.uncommitted else ()))
 
 
-def start_notes(extent: Extent, start: Bound) -> tuple[str, ...]:
+def start_notes(extent: Extent, start: StartPoint) -> tuple[str, ...]:
     """Where a look that was to start at a position starts instead: the position is gone, or was never there."""
     if not isinstance(start, At):
         return ()
@@ -188,7 +188,7 @@ def _is_before(one: Position, other: Position | None) -> bool:
     return isinstance(one, EntryId) and isinstance(other, EntryId) and one < other
 
 
-def why_nothing(ref: Ref, extent: Extent, start: Bound) -> str:
+def why_nothing(ref: Ref, extent: Extent, start: StartPoint) -> str:
     """Why a look found no message, in a sentence."""
     if told := start_notes(extent, start):
         return told[0]
@@ -214,10 +214,10 @@ def spend_plan(session: Session, looked: Look) -> Plan:
     """The plan of a paid look."""
     import secrets
 
-    from mqtui.domain.plan import Borrow, Plan, Risk, Severity
+    from mqtui.domain.plan import PeekUnacked, Plan, Risk, Severity
 
     risks = (Risk("price", looked.price.refusal, Severity.REFUSE, final=True),) if looked.price.refusal else ()
-    step = Borrow(looked.ref, looked.count, looked.price.spends)
+    step = PeekUnacked(looked.ref, looked.count, looked.price.spends)
     return Plan(
         id=secrets.token_hex(16),
         verb=Verb.SPEND,
@@ -242,7 +242,7 @@ async def peek(session: Session, looked: Look, consent: Consent) -> AsyncGenerat
             yield batch
         return
     async with session.guard.writing(spend_plan(session, looked), consent) as writer:
-        async for batch in writer.borrow(looked.ref, looked.count):
+        async for batch in writer.peek_unacked(looked.ref, looked.count):
             yield batch
 
 
@@ -275,7 +275,7 @@ async def require(broker: Broker, verb: Verb, ref: Ref | None = None) -> None:
         raise Unsupported(f"{verb} is not offered here", support.reason, support.hint)
 
 
-def check_bound(start: Bound, kind: BrokerKind, *, lends: bool) -> None:
+def check_bound(start: StartPoint, kind: BrokerKind, *, lends: bool) -> None:
     """A start that this destination can't honour is named before anything is read.
 
     Raises:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from mqtui.brokers.port import Batch
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import Death, describe
-from mqtui.domain.figure import counted
+from mqtui.domain.deadletter import DeadLetterInfo, describe
+from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Message
 from mqtui.services.letters import Grouping
 from mqtui.services.origins import RouteCounter
@@ -30,14 +30,14 @@ class Case:
     """What is kept of one cause beside its figures. `shared` are header values that every letter has had so far."""
 
     samples: list[Message] = field(default_factory=list)
-    deaths: list[Death] = field(default_factory=list)
+    deaths: list[DeadLetterInfo] = field(default_factory=list)
     partitions: Counter[int] = field(default_factory=Counter)
     attempts: Counter[int] = field(default_factory=Counter)
     shared: dict[str, bytes] | None = None
     trend: Counter[int] = field(default_factory=Counter)
     """Letters by minute since the epoch."""
 
-    def add(self, letter: Message, death: Death) -> None:
+    def add(self, letter: Message, death: DeadLetterInfo) -> None:
         """Take one more letter."""
         if len(self.samples) < SAMPLES:
             self.samples.append(letter)
@@ -89,7 +89,7 @@ class Casebook:
             return ""
         parts = [f"P{number} {count:,}" for number, count in case.partitions.most_common(4)]
         if len(case.attempts) == 1:
-            parts.append(counted(next(iter(case.attempts)), "attempt"))
+            parts.append(pluralize(next(iter(case.attempts)), "attempt"))
         plain = {name: value for name, value in (case.shared or {}).items() if name not in self._stripped(case)}
         for name, value in list(plain.items())[:ALIKE]:
             try:

@@ -15,9 +15,9 @@ from typing import Any
 
 import msgspec
 
-from mqtui.domain import codec
+from mqtui.domain import header_codec as codec
 from mqtui.domain.body_envelope import BodyEnvelope
-from mqtui.domain.convention import FIELDS, Convention, Conventions, Place
+from mqtui.domain.convention import FIELDS, Convention, Conventions, FieldSource
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
@@ -178,10 +178,10 @@ def _envelope(given: EnvelopeFile | None) -> BodyEnvelope | None:
     return BodyEnvelope(**{name: tuple(paths) for name, paths in msgspec.structs.asdict(given).items()})
 
 
-def _places(file: Path, field: str, given: Given) -> Iterable[Place]:
+def _places(file: Path, field: str, given: Given) -> Iterable[FieldSource]:
     for one in given if isinstance(given, list) else (given,):
         if isinstance(one, str):
-            yield Place(one)
+            yield FieldSource(one)
             continue
         if one.codec not in codec.NAMES:
             known = ", ".join(codec.NAMES)
@@ -189,4 +189,4 @@ def _places(file: Path, field: str, given: Given) -> Iterable[Place]:
         if one.codec in codec.WITH_PATH and not one.path:
             raise BadInput(f"{file}: the codec {one.codec} needs a path - at `$.fields.{field}.path`")
         for name in one.name if isinstance(one.name, list) else (one.name,):
-            yield Place(name, one.codec, one.path)
+            yield FieldSource(name, one.codec, one.path)

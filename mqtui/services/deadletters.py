@@ -10,10 +10,10 @@ from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.domain.cause import Cause
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, NotFound
-from mqtui.domain.figure import Figure, counted
+from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import Price, Span
 from mqtui.domain.topology import Destination, Group
 from mqtui.services.browse import Look, destinations, spend_plan
 from mqtui.services.header_search import HeaderSearch
@@ -198,7 +198,7 @@ def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mappi
     told = {ref: tuple(names) for ref, names in found.items()}
     for row in rows:
         if isinstance(consumers := row.facts.get("consumers"), int):
-            told[row.ref] = (counted(consumers, "consumer"),) if consumers else ()
+            told[row.ref] = (pluralize(consumers, "consumer"),) if consumers else ()
     return told
 
 
@@ -207,7 +207,9 @@ def _private(row: Destination) -> bool:
     return bool(row.facts.get("exclusive"))
 
 
-async def causes(session: Session, ref: Ref, price: Price, conventions: Conventions, consent: Consent) -> list[Cause]:
+async def causes(
+    session: Session, ref: Ref, price: PeekCost, conventions: Conventions, consent: Consent
+) -> list[Cause]:
     """The letters of one destination by cause. On a queue they are lent for it: each costs what `price` says, and where
     they came from is kept for the plan of their redrive.
 
@@ -224,10 +226,10 @@ async def causes(session: Session, ref: Ref, price: Price, conventions: Conventi
     count = int(source.count.number or 0)
     if not count:
         return []
-    plan = spend_plan(session, Look(ref, count, Span(), price))
+    plan = spend_plan(session, Look(ref, count, ReadRange(), price))
     grouping, routes = Grouping(conventions), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
-        async for batch in writer.borrow(ref, count):
+        async for batch in writer.peek_unacked(ref, count):
             for letter in batch:
                 grouping.add(letter)
                 routes.add(letter)

@@ -15,8 +15,8 @@ from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import CannotConnect, MqtuiError, NeedsConsent
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import Edge, ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import Edge, Span
 from mqtui.domain.topology import NOT_ASKED, Destination
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.session import Session
@@ -175,13 +175,13 @@ class HeaderSearch:
 
     async def _newest(self, session: Session, ref: Ref) -> AsyncGenerator[Batch]:
         if ref.kind is not Kind.QUEUE:
-            async for batch in session.broker.reader.read(ref, Span(Edge.NEWEST), limit=1):
+            async for batch in session.broker.reader.read(ref, ReadRange(Edge.NEWEST), limit=1):
                 yield batch
         elif self._consent is not None:
-            price = await session.broker.reader.price(ref, 1)
-            plan = spend_plan(session, Look(ref, 1, Span(), price))
+            price = await session.broker.reader.peek_cost(ref, 1)
+            plan = spend_plan(session, Look(ref, 1, ReadRange(), price))
             async with session.guard.writing(plan, self._consent) as writer:
-                async for batch in writer.borrow(ref, 1):
+                async for batch in writer.peek_unacked(ref, 1):
                     yield batch
 
 

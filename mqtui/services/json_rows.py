@@ -12,11 +12,11 @@ from mqtui.domain.cause import Cause
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import (
     Acknowledge,
-    Borrow,
     Claim,
     CreateStateTopic,
     Deliver,
     Listen,
+    PeekUnacked,
     Plan,
     Remove,
     Result,
@@ -145,7 +145,7 @@ def place_row(place: Place) -> Json:
 def destination_row(destination: Destination) -> Json:
     """A destination in a list."""
     row = _named(destination.ref)
-    row |= {"sort": destination.sort, "partitions": destination.partitions, "internal": destination.internal}
+    row |= {"sort": destination.type, "partitions": destination.partitions, "internal": destination.internal}
     row["facts"] = {
         name: shown_name(fact) if isinstance(fact, str) else fact for name, fact in destination.facts.items()
     }
@@ -157,7 +157,7 @@ def group_row(group: Group) -> Json:
     """A consumer group."""
     row: Json = {
         "group": shown_name(group.ref.name),
-        "sort": group.sort,
+        "sort": group.type,
         "state": group.state,
         "members": [_member(member) for member in group.members],
         "reads": [_named(ref) for ref in group.reads],
@@ -237,7 +237,7 @@ def _step(step: Step) -> Json:
             return add_figures({"step": "remove"}, count=count)
         case Listen(source):
             return {"step": "listen"} | _named(source.ref)
-        case Borrow(queue, number, spends):
+        case PeekUnacked(queue, number, spends):
             return {"step": "borrow"} | _named(queue) | {"count": number, "spends": spends}
         case Claim():
             told = {"group": shown_name(step.group), "consumer": shown_name(step.consumer), "min_idle": step.min_idle}

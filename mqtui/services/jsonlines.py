@@ -19,7 +19,7 @@ from mqtui.codecs.decode import sniff
 from mqtui.codecs.decoded import Decoded
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import plain
-from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.message import EntryId, Envelope, Header, Message, Offset
 from mqtui.domain.resource import name_bytes
 
@@ -72,7 +72,7 @@ def shown_name(name: str) -> str | Json:
 
 def figure_json(figure: Figure) -> int | float | Json | None:
     """A number, `{"about": n}`, `{"at_least": n}`, `{"at_most": n}` (each with `why` where it is known), or None."""
-    if figure.sort is Sort.EXACT or figure.number is None:
+    if figure.sort is Exactness.EXACT or figure.number is None:
         return figure.number
     told: Json = {figure.sort.value: figure.number}
     return told | {"why": figure.why} if figure.why else told

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mqtui.brokers.port import CountsLag
 from mqtui.domain.errors import NotFound
-from mqtui.domain.figure import Figure, Sort, at_least_of, total, unknown
+from mqtui.domain.figure import Exactness, Figure, at_least_of, total, unknown
 from mqtui.domain.resource import Kind, Named, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
 from mqtui.services.browse import in_order
@@ -57,14 +57,14 @@ async def count_between(session: Session, rows: Sequence[GroupLag], limits: Coll
 
 
 def _straddles(figure: Figure, limit: int) -> bool:
-    if figure.number is None or figure.sort is Sort.EXACT:
+    if figure.number is None or figure.sort is Exactness.EXACT:
         return False
-    return not (is_below(figure, limit) or (figure.sort is Sort.AT_LEAST and figure.number >= limit))
+    return not (is_below(figure, limit) or (figure.sort is Exactness.AT_LEAST and figure.number >= limit))
 
 
 def is_below(figure: Figure, limit: int) -> bool:
     """Whether it is surely below a limit."""
-    return figure.number is not None and figure.sort in (Sort.EXACT, Sort.AT_MOST) and figure.number < limit
+    return figure.number is not None and figure.sort in (Exactness.EXACT, Exactness.AT_MOST) and figure.number < limit
 
 
 def notes_of(row: PartitionLag | GroupLag) -> list[str]:
@@ -74,7 +74,7 @@ def notes_of(row: PartitionLag | GroupLag) -> list[str]:
     told = [f"{row.lost} {LOST.get(kind, 'lost')}"] if row.lost.number else []
     if row.uncommitted:
         told.append(f"{row.uncommitted:,} not yet committed by their writer")
-    if figure.sort not in (Sort.EXACT, Sort.AT_MOST) and figure.why:
+    if figure.sort not in (Exactness.EXACT, Exactness.AT_MOST) and figure.why:
         told.append(figure.why)
     return told
 
@@ -152,7 +152,7 @@ def judge(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | 
 def _not_below(name: str, figure: Figure, limit: int) -> str:
     if figure.number is None:
         return f"{name}: lag unknown: {figure.why}"
-    if figure.number >= limit and figure.sort in (Sort.EXACT, Sort.AT_LEAST):
+    if figure.number >= limit and figure.sort in (Exactness.EXACT, Exactness.AT_LEAST):
         return f"{name}: lag {figure} is {limit} or more"
     if figure.number >= limit:
         return f"{name}: lag {figure} may be {limit} or more: {figure.why}"

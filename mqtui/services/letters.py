@@ -12,7 +12,7 @@ from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.cause import OTHERS, Cause
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import Death, cause, describe, time_of_death
+from mqtui.domain.deadletter import DeadLetterInfo, cause_id_of, dead_letter_time, describe
 from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
@@ -26,7 +26,7 @@ SHORTEST_PREFIX = 4
 class _Tally:
     __slots__ = ("count", "death", "first", "last", "sample")
 
-    def __init__(self, death: Death) -> None:
+    def __init__(self, death: DeadLetterInfo) -> None:
         self.death = death
         self.sample = death.message[:LONGEST_SAMPLE]
         self.count = 0
@@ -50,14 +50,14 @@ class Grouping:
 
     def add(self, letter: Message) -> None:
         """Count one letter."""
-        name = cause(letter, self._conventions)
+        name = cause_id_of(letter, self._conventions)
         tally = self._tallies.get(name)
         if tally is None:
             if len(self._tallies) < MOST_CAUSES:
                 tally = self._tallies[name] = _Tally(describe(letter, self._conventions))
             else:
                 tally = self._others = self._others or _Tally(describe(letter, self._conventions))
-        tally.add(time_of_death(letter, self._conventions.layout(letter)))
+        tally.add(dead_letter_time(letter, self._conventions.layout(letter)))
 
     def causes(self) -> list[Cause]:
         """The groups so far, the largest first, `others` last."""
@@ -183,11 +183,11 @@ class Selector:
                 return False
         if self._timed and not self._in_time(letter):
             return False
-        return not self._cause or cause(letter, self._conventions).startswith(self._cause)
+        return not self._cause or cause_id_of(letter, self._conventions).startswith(self._cause)
 
     def _in_time(self, letter: Message) -> bool:
         """By the time of death, else the letter's own; a letter without any time is not in a bounded time."""
-        time = time_of_death(letter, self._conventions.layout(letter))
+        time = dead_letter_time(letter, self._conventions.layout(letter))
         if time is None:
             return False
         return (self._since is None or time >= self._since) and (self._until is None or time < self._until)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from mqtui.domain.body_envelope import open_envelope
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import home_by, original_key
+from mqtui.domain.deadletter import original_key, redrive_target_by_layout
 from mqtui.domain.destination_names import NamedOrigin
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound, StorageFailed
 from mqtui.domain.ladder import Ladder, climb
@@ -124,7 +124,7 @@ class RouteCounter:
         """Count one letter."""
         self.letters += 1
         layout = self._conventions.layout(letter)
-        home = home_by(layout, letter, self._conventions)
+        home = redrive_target_by_layout(layout, letter, self._conventions)
         if home is not None:
             self._routes[home.ref, home.routing_key] += 1
         if letter.envelope is not None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import (
     Acknowledge,
-    Borrow,
     Claim,
     CreateStateTopic,
     Deliver,
     Listen,
+    PeekUnacked,
     Plan,
     Remove,
     Send,
@@ -57,14 +57,14 @@ def words(step: Step) -> str:
             return f"publish {count} to {target}" + _beside(note)
         case Listen(source):
             return f"listen to {source.ref}, where what dies there goes"
-        case Borrow(queue, count, _):
+        case PeekUnacked(queue, count, _):
             return f"borrow {count} of {queue} and give them back"
         case Claim():
             return f"claim {len(step.seen)} of {step.group} of {step.stream} for {step.consumer}"
         case Acknowledge(stream, group, ids):
             return f"acknowledge {len(ids)} for {group} of {stream}"
         case Unmark(source, run, offsets):
-            return f"mark {counted(len(offsets), 'letter')} of {source} unhandled that run {run[:4].upper()} handled"
+            return f"mark {pluralize(len(offsets), 'letter')} of {source} unhandled that run {run[:4].upper()} handled"
         case CreateStateTopic(name):
             return f"create the topic {name}, which keeps what was handled"
 

@@ -7,12 +7,12 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mqtui.brokers.port import TellsHearing
+from mqtui.brokers.port import ChecksListening
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Listen, Plan, Risk
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import Receipt, Source, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK, why_no_consumer
 from mqtui.services.redrive.run.monitor import ConsumptionMonitor
@@ -41,7 +41,7 @@ async def find_hearing(session: Session, conventions: Conventions, target: Ref) 
         kept = "are not kept" if target.kind is Kind.QUEUE else "have no destination of a known name"
         return Hearing(None, f"dead letters of {target.name} {kept}")
     broker = session.broker
-    if isinstance(broker, TellsHearing) and not (support := await broker.can_hear(found[0])):
+    if isinstance(broker, ChecksListening) and not (support := await broker.can_listen(found[0])):
         return Hearing(None, support.reason)
     others = ", ".join(ref.name for ref in found[1:])
     unheard = f"{others} may get it too, and is not listened to" if others else ""
@@ -106,7 +106,7 @@ async def publish_watched(
                 (receipt,) = await publisher.send([message])
             writer.result = f"1 {receipt.state}"
             tell(receipt)
-            if receipt.state is not Stored.STORED:
+            if receipt.state is not PublishStatus.STORED:
                 return None
             aftermath.copies.add_published(message.target, [receipt.position])
             return await aftermath.watch(seconds, NONE_IS_ACCEPTED, lambda _: None, stop)

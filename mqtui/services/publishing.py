@@ -16,7 +16,7 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Plan, Send
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.pace import Pace
 from mqtui.services.session import Session
@@ -82,7 +82,7 @@ async def publish_batches(
         MqtuiError: what the batches raise; all that came before was sent.
     """
     pace = Pace(rate)
-    counts: Counter[Stored] = Counter()
+    counts: Counter[PublishStatus] = Counter()
     async with session.guard.writing(planned, consent) as writer, writer.publisher() as publisher:
         async for batch in batches:
             size = pace.batch(CHUNK)

@@ -9,7 +9,7 @@ import msgspec
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Policy, strictest
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
@@ -78,7 +78,7 @@ def report(journal: Runs, record: RunRecord) -> str:
         parts.append(f"{doubtful:,} in hand when it ended")
     ended = written_time(record.ended, "-%H:%M:%S") if record.ended else ""
     span = written_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
-    planned = "letters" if record.planned == UNKNOWN_COUNT else counted(record.planned, "letter")
+    planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
     what = f"{record.verb} {journal.short(record.id)} ({state(record)})"

@@ -10,7 +10,7 @@ from functools import partial
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.guard import Guard
-from mqtui.brokers.port import Address, Broker, Connect, RemembersCounts
+from mqtui.brokers.port import Address, Broker, Connect, HasPeekBudget
 from mqtui.brokers.registry import connect
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.policy import Policy, strictest
@@ -101,10 +101,10 @@ async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> Async
     hide((address.secret, *address.secrets.values()))
     policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)
-    if isinstance(adapter, RemembersCounts):
-        from mqtui.state.counts import CountsSeen
+    if isinstance(adapter, HasPeekBudget):
+        from mqtui.state.counts import StoredPeekBudget
 
-        adapter.counts = CountsSeen()
+        adapter.peek_budget = StoredPeekBudget()
     broker = adapter.broker
     guard = Guard(adapter, policy, Audit(key=audit_key), lambda: _others(broker))
     meeting = asyncio.create_task(_meet(resolved, broker, guard), name=f"who is {resolved.shown}")

@@ -221,7 +221,7 @@ def _unasked(before: Sequence[Group], found: Inventory[Group]) -> list[Group]:
     """Groups of the look before that this one was not told of, while some could not be asked about: not gone."""
     known = {group.ref for group in found}
     return [
-        Group(one.ref, one.sort, "Unknown", reads=one.reads, pending=unknown(found.missing[0]), why=found.missing[0])
+        Group(one.ref, one.type, "Unknown", reads=one.reads, pending=unknown(found.missing[0]), why=found.missing[0])
         for one in before
         if one.ref not in known
     ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from threading import Lock
 
+from mqtui.domain.read_range import PeekHistory
 from mqtui.domain.resource import name_bytes
-from mqtui.domain.span import Looks
 from mqtui.state.database import Database
 from mqtui.state.paths import state_dir
 
@@ -18,8 +18,8 @@ CREATE TABLE IF NOT EXISTS looks (
 """
 
 
-class CountsSeen:
-    """The fewest deliveries left that looks at each queue met. The shape is `brokers.port.CountsSeen`.
+class StoredPeekBudget:
+    """The fewest deliveries left that looks at each queue met. The shape is `brokers.port.PeekBudget`.
 
     `queue` is cluster, vhost and name, joined by `/`. Several processes and threads may share it; the file is opened on
     first use. All raise StorageFailed.
@@ -53,12 +53,12 @@ class CountsSeen:
                     (name_bytes(queue), left),
                 )
 
-    def looks(self, queue: str) -> Looks:
+    def history(self, queue: str) -> PeekHistory:
         """What looks at that queue left behind."""
         asked = "SELECT unanswered, unreadable, mark FROM looks WHERE queue = ?"
         with self._database().reading() as connection:
             row = connection.execute(asked, (name_bytes(queue),)).fetchone()
-        return Looks() if row is None else Looks(*row)
+        return PeekHistory() if row is None else PeekHistory(*row)
 
     def begin(self, queue: str, mark: str) -> None:
         """Write down that deliveries are about to be asked for; a mark that says nothing leaves the one before."""

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mqtui.domain.convoy import Arrivals, Places
+from mqtui.domain.bulk import BulkReceipts, OffsetRanges
 from mqtui.domain.redrive import Outcome
 
 Mark: TypeAlias = tuple[str, bytes, int]
@@ -17,14 +17,14 @@ Mark: TypeAlias = tuple[str, bytes, int]
 Done: TypeAlias = tuple[str, str, str, str]
 """What became of a letter: position, outcome, position in the target ("" where there is none), reason."""
 
-Marks: TypeAlias = Sequence[Mark] | Places
+Marks: TypeAlias = Sequence[Mark] | OffsetRanges
 """Letters in hand, one by one or by stretches."""
 
-Dones: TypeAlias = Sequence[Done] | Arrivals
+Dones: TypeAlias = Sequence[Done] | BulkReceipts
 """What became of letters, one by one or by columns."""
 
-_marks = msgspec.msgpack.Decoder(list[Mark] | Places)
-_dones = msgspec.msgpack.Decoder(list[Done] | Arrivals)
+_marks = msgspec.msgpack.Decoder(list[Mark] | OffsetRanges)
+_dones = msgspec.msgpack.Decoder(list[Done] | BulkReceipts)
 
 
 def pack_marks(marks: Marks) -> bytes:
@@ -34,8 +34,8 @@ def pack_marks(marks: Marks) -> bytes:
 
 def unpack_marks(blob: bytes) -> list[Mark]:
     """What `pack_marks` packed, one by one."""
-    marks: list[Mark] | Places = _marks.decode(blob)
-    if isinstance(marks, Places):
+    marks: list[Mark] | OffsetRanges = _marks.decode(blob)
+    if isinstance(marks, OffsetRanges):
         return [(str(place), b"", -1) for place in marks]
     return marks
 
@@ -45,15 +45,15 @@ def pack_dones(dones: Dones) -> bytes:
     try:
         packed = msgspec.msgpack.encode(dones)
     except UnicodeEncodeError:
-        assert not isinstance(dones, Arrivals), "names of topics are ASCII"
+        assert not isinstance(dones, BulkReceipts), "names of topics are ASCII"
         packed = msgspec.msgpack.encode([tuple(map(_escaped, done)) for done in dones])
     return zlib.compress(packed, 1)
 
 
 def unpack_dones(blob: bytes) -> list[Done]:
     """What `pack_dones` packed, one by one."""
-    dones: list[Done] | Arrivals = _dones.decode(zlib.decompress(blob))
-    if isinstance(dones, Arrivals):
+    dones: list[Done] | BulkReceipts = _dones.decode(zlib.decompress(blob))
+    if isinstance(dones, BulkReceipts):
         return [
             (str(place), Outcome.MOVED.value, topic if copy is None else f"{topic} {copy}", "")
             for place, topic, copy in dones

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.message import Delivery, EntryId, Envelope, Field, Header, Message, Offset, Position
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 
@@ -102,7 +102,7 @@ def wrapping(found: Mapping[str, Any]) -> Envelope:
         found["redelivered"],
         tuple((text(name), value if isinstance(value, int) else text(value)) for name, value in found["properties"]),
         found["deliveries"],
-        Figure(left["number"], Sort(text(left["sort"])), text(left["why"])),
+        Figure(left["number"], Exactness(text(left["sort"])), text(left["why"])),
     )
 
 

@@ -50,7 +50,7 @@ def test_few_name_the_adapter() -> None:
 
 
 def test_permits_are_granted_by_the_guard_only() -> None:
-    granting = [shown(path) for path in modules() if "GrantedPermit" in names(path)]
+    granting = [shown(path) for path in modules() if "WriteGrant" in names(path)]
     assert granting == ["mqtui/brokers/guard.py"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.printable import printable
 
 HEADS = ("CASE", "PLACE", "WHAT", "OURS", "THEIRS", "VERDICT")
@@ -52,16 +52,19 @@ def judge(ours: Figure, theirs: int | None, counted: int | None) -> tuple[bool, 
     if ours.number is None:
         return not ours.why, f"?: {ours.why}" if ours.why else "DIFFERS: unknown without a reason"
     if truth is None:
-        return ours.sort is Sort.EXACT, "DIFFERS: nobody else tells it" if ours.sort is Sort.EXACT else ours.why
+        return (
+            ours.sort is Exactness.EXACT,
+            "DIFFERS: nobody else tells it" if ours.sort is Exactness.EXACT else ours.why,
+        )
     beside = "" if counted is None or counted == theirs else f" ({counted:,} counted)"
     match ours.sort:
-        case Sort.EXACT if ours.number != truth:
+        case Exactness.EXACT if ours.number != truth:
             return True, f"DIFFERS{beside}"
-        case Sort.AT_MOST if ours.number < truth:
+        case Exactness.AT_MOST if ours.number < truth:
             return True, f"DIFFERS: more than that{beside}"
-        case Sort.AT_LEAST if ours.number > truth:
+        case Exactness.AT_LEAST if ours.number > truth:
             return True, f"DIFFERS: less than that{beside}"
-        case Sort.EXACT:
+        case Exactness.EXACT:
             return False, "equal" if theirs == ours.number else f"counted, as theirs cannot be{beside}"
         case _:
             same = "same number" if ours.number == theirs else "another number"

@@ -14,9 +14,9 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BrokerTrouble, MqtuiError, NeedsConsent, Refused, StorageFailed
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId, Outgoing
-from mqtui.domain.plan import Acknowledge, Borrow, Deliver, Plan, Remove, Risk, Send, Severity, Step, Take
+from mqtui.domain.plan import Acknowledge, Deliver, PeekUnacked, Plan, Remove, Risk, Send, Severity, Step, Take
 from mqtui.domain.policy import Consent, Policy
-from mqtui.domain.redrive import Selection, Source, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, Selection, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.state import audit as state_audit
 from tests.memory import MemoryWorld, RabbitMQShelf, RedisShelf
@@ -69,8 +69,8 @@ class Shop:
         return source, self.plan(Verb.REDRIVE, take, Deliver(self.work, source.count))
 
 
-def terms(plan: Plan) -> Terms:
-    return Terms(plan.id, "alice", plan.hash, hand=10)
+def terms(plan: Plan) -> LeaseOptions:
+    return LeaseOptions(plan.id, "alice", plan.hash, max_in_flight=10)
 
 
 def opened(policy: Policy = OPEN) -> Shop:
@@ -245,12 +245,12 @@ async def test_a_look_is_at_the_plans_queue_and_no_longer_than_planned() -> None
     queue, other = shelf.declare("work"), shelf.declare("other")
     shelf.put(Outgoing(queue, b"1"))
     guard = Guard(world.connect(shelf.address), OPEN, Audit(shelf.events))
-    plan = Plan("1" * 32, Verb.SPEND, "shop", BrokerKind.RABBITMQ, (Borrow(queue, 5, spends=False),), exact(5))
+    plan = Plan("1" * 32, Verb.SPEND, "shop", BrokerKind.RABBITMQ, (PeekUnacked(queue, 5, spends=False),), exact(5))
     async with guard.writing(plan, Consent()) as writer:
         for ref, count in ((queue, 6), (other, 1), (Ref(Kind.EXCHANGE, "work"), 1)):
             with pytest.raises(Refused, match="does not look"):
-                writer.borrow(ref, count)
-        assert [message.value async for batch in writer.borrow(queue, 5) for message in batch] == [b"1"]
+                writer.peek_unacked(ref, count)
+        assert [message.value async for batch in writer.peek_unacked(queue, 5) for message in batch] == [b"1"]
     assert len(shelf.ready(queue)) == 1
 
 

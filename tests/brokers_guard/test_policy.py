@@ -9,7 +9,7 @@ import pytest
 from mqtui.domain.capability import WRITES, Verb
 from mqtui.domain.errors import NeedsConsent, Refused
 from mqtui.domain.figure import exact
-from mqtui.domain.plan import Borrow, Plan, Risk, Severity
+from mqtui.domain.plan import PeekUnacked, Plan, Risk, Severity
 from mqtui.domain.policy import Consent, Policy, check
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 
@@ -20,7 +20,7 @@ AGREED = Consent(yes=True)
 
 
 def plan(verb: Verb, *risks: Risk, spends: bool = True) -> Plan:
-    steps = (Borrow(QUEUE, 10, spends=spends),) if verb is Verb.SPEND else ()
+    steps = (PeekUnacked(QUEUE, 10, spends=spends),) if verb is Verb.SPEND else ()
     facts = (("price", "spends 1 of at most 20"),)
     return Plan("0" * 32, verb, "prod", BrokerKind.RABBITMQ, steps, exact(1), facts, risks)
 

@@ -13,7 +13,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewTopic
 
 from mqtui.demo.shop.names import RabbitNames
-from mqtui.domain.figure import Sort, about, unknown
+from mqtui.domain.figure import Exactness, about, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import destinations
@@ -184,7 +184,7 @@ async def test_what_comes_in_is_not_the_change_of_depth(
 
     async def told() -> bool:
         row = (await listed(shop.urls["rabbitmq"]))[name]
-        return (row.rate_in.number or 0) > 0 and row.rate_in.sort is Sort.ABOUT and (row.messages.number or 0) < 10
+        return (row.rate_in.number or 0) > 0 and row.rate_in.sort is Exactness.ABOUT and (row.messages.number or 0) < 10
 
     await eventually(told, "RabbitMQ tells the rate of a queue that stays empty")
 

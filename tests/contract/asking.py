@@ -15,11 +15,11 @@ from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure, exact
 from mqtui.domain.message import Header, Message, Outgoing
-from mqtui.domain.plan import Borrow, CreateStateTopic, Deliver, Plan, Remove, Send, Step, Take
+from mqtui.domain.plan import CreateStateTopic, Deliver, PeekUnacked, Plan, Remove, Send, Step, Take
 from mqtui.domain.policy import Consent, Policy
-from mqtui.domain.redrive import Receipt, Selection, Source, Terms, Transfer
+from mqtui.domain.read_range import Edge, ReadRange
+from mqtui.domain.redrive import LeaseOptions, Receipt, Selection, Source, Transfer
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import Edge, Span
 from mqtui.domain.topology import Destination
 from tests.contract.worlds import Letter, World
 
@@ -70,20 +70,20 @@ async def listed(adapter: Adapter) -> dict[Ref, Destination]:
     return found
 
 
-async def read(adapter: Adapter, ref: Ref, span: Span | None = None, *, limit: int | None = None) -> list[Message]:
+async def read(adapter: Adapter, ref: Ref, span: ReadRange | None = None, *, limit: int | None = None) -> list[Message]:
     """A free look."""
-    batches = adapter.broker.reader.read(ref, span or Span(), limit=limit)
+    batches = adapter.broker.reader.read(ref, span or ReadRange(), limit=limit)
     return [message async for batch in batches for message in batch]
 
 
 async def look(world: World, adapter: Adapter, ref: Ref, limit: int) -> list[Message]:
     """The oldest messages, by the look this broker offers."""
     if not world.traits.lends:
-        return await read(adapter, ref, Span(Edge.OLDEST), limit=limit)
-    price = await adapter.broker.reader.price(ref, limit)
-    plan = a_plan(adapter, Verb.SPEND, Borrow(ref, limit, spends=price.spends))
+        return await read(adapter, ref, ReadRange(Edge.OLDEST), limit=limit)
+    price = await adapter.broker.reader.peek_cost(ref, limit)
+    plan = a_plan(adapter, Verb.SPEND, PeekUnacked(ref, limit, spends=price.spends))
     async with writing(adapter, plan) as writer:
-        return [message async for batch in writer.borrow(ref, limit) for message in batch]
+        return [message async for batch in writer.peek_unacked(ref, limit) for message in batch]
 
 
 async def publish(adapter: Adapter, messages: Sequence[Outgoing]) -> Sequence[Receipt]:
@@ -118,17 +118,17 @@ class Move:
         last = Remove(source.count) if self.removes else Deliver(self.target, source.count)
         steps = (Take(source, Selection()), last)
         plan = a_plan(self.adapter, Verb.DISCARD if self.removes else Verb.REDRIVE, *steps, count=source.count)
-        return source, await broker.inspect(source, plan)
+        return source, await broker.check_plan(source, plan)
 
-    def terms(self, plan: Plan) -> Terms:
+    def terms(self, plan: Plan) -> LeaseOptions:
         """On what terms the letters are taken."""
         self.run = self.run or plan.id
-        return Terms(
+        return LeaseOptions(
             run=self.run,
             operator=self.operator,
             plan_hash="contract",
-            hand=self.hand,
-            want=self.want,
+            max_in_flight=self.hand,
+            limit=self.want,
             targets=(self.target,),
             take_over=self.take_over,
             resumed=self.resumed,

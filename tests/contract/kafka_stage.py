@@ -20,7 +20,7 @@ from mqtui.brokers.registry import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Remove, Take
-from mqtui.domain.redrive import Receipt, Selection, Source, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, Receipt, Selection, Source, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.asking import a_plan, writing
 from tests.contract.worlds import address_of
@@ -156,14 +156,14 @@ class Run:
         end = Remove(source.count) if self.discard else Deliver(self.target, source.count)
         verb = Verb.DISCARD if self.discard else Verb.REDRIVE
         plan = a_plan(self.adapter, verb, Take(source, Selection()), end, count=source.count)
-        return source, await self.adapter.broker.inspect(source, plan)
+        return source, await self.adapter.broker.check_plan(source, plan)
 
     @asynccontextmanager
     async def lease(self, planned: tuple[Source, Plan] | None = None) -> AsyncIterator[Lease]:
         """The lease, after the plan's first steps."""
         source, plan = planned or await self.planned()
         self.run = self.run or plan.id
-        terms = Terms(
+        terms = LeaseOptions(
             self.run,
             self.operator,
             "hash",

@@ -14,14 +14,14 @@ from urllib.parse import quote
 import httpx
 import pika
 
-from mqtui.brokers.guard import GrantedPermit
+from mqtui.brokers.guard import WriteGrant
 from mqtui.brokers.port import Address, Lease
 from mqtui.brokers.rabbitmq.client import RabbitAdapter, RabbitWriter, connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Deliver, Plan, Step, Take
-from mqtui.domain.redrive import CountBound, Receipt, Selection, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import CountBound, LeaseOptions, PublishStatus, Receipt, Selection, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.url import parse
 
@@ -215,11 +215,11 @@ def plan_of(source: Source, *targets: Ref, count: int | None = None) -> Plan:
 
 def writer(opened: RabbitAdapter) -> RabbitWriter:
     source = Source(queue_ref(""), "", CountBound(0, 0), exact(0))
-    return opened.open_writer(GrantedPermit(plan_of(source)))
+    return opened.open_writer(WriteGrant(plan_of(source)))
 
 
-def terms(hand: int = 100, want: int | None = None, *, run: str = RUN, shared: bool = False) -> Terms:
-    return Terms(run, "tester", "hash", hand, want, shared=shared)
+def terms(hand: int = 100, want: int | None = None, *, run: str = RUN, shared: bool = False) -> LeaseOptions:
+    return LeaseOptions(run, "tester", "hash", hand, want, shared=shared)
 
 
 def homeward(letters: Sequence[Message], target: Ref, routing_key: str = "") -> list[Transfer]:
@@ -233,13 +233,13 @@ async def move_all(lease: Lease, target: Ref, size: int = 100) -> list[Receipt]:
     return receipts
 
 
-def states(receipts: Sequence[Receipt]) -> list[Stored]:
+def states(receipts: Sequence[Receipt]) -> list[PublishStatus]:
     return [receipt.state for receipt in receipts]
 
 
 async def borrowed(opened: RabbitAdapter, name: str, count: int) -> list[Message]:
     found: list[Message] = []
-    async for batch in writer(opened).borrow(queue_ref(name), count):
+    async for batch in writer(opened).peek_unacked(queue_ref(name), count):
         found += batch
     return found
 
@@ -249,7 +249,7 @@ def numbered(count: int) -> list[bytes]:
 
 
 @asynccontextmanager
-async def leased(rabbit: Rabbit, source: str, on: Terms) -> AsyncIterator[Lease]:
+async def leased(rabbit: Rabbit, source: str, on: LeaseOptions) -> AsyncIterator[Lease]:
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         async with writer(broker).lease(snapshot, on) as lease:

@@ -10,7 +10,7 @@ from mqtui.brokers.port import Adapter, TracesMoves
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Stored, Strength
+from mqtui.domain.redrive import PublishStatus, Strength
 from mqtui.domain.resource import BrokerKind
 from tests.contract.asking import ADDED, Move, a_plan, left_in, writing
 from tests.contract.worlds import World
@@ -27,7 +27,7 @@ async def test_all_letters_move_in_order(world: World, adapter: Adapter) -> None
     letters = [world.letter(number) for number in range(25)]
     world.put(source, letters)
     receipts = await Move(adapter, source, target).all(size=10)
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 25
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 25
     assert world.contents(target) == letters
     assert await left_in(world, adapter, source) == []
 
@@ -40,7 +40,9 @@ async def test_only_what_the_plan_names_changes(world: World, adapter: Adapter) 
     async with move.lease() as lease:
         async for batch in lease.batches(100):
             transfers = [replace(one, added=(ADDED,)) for one in move.transfers(batch, stripped=["x-strip"])]
-            assert [receipt for receipt in await lease.move(transfers) if receipt.state is not Stored.STORED] == []
+            assert [
+                receipt for receipt in await lease.move(transfers) if receipt.state is not PublishStatus.STORED
+            ] == []
     as_field = world.kind is BrokerKind.REDIS
     assert world.contents(target) == [
         letter.without("x-strip").plus(ADDED[0], ADDED[1] or b"", as_field=as_field) for letter in letters
@@ -99,7 +101,7 @@ async def test_settled_letters_are_removed_and_stored_nowhere(world: World, adap
     async with Move(adapter, source, target, removes=True).lease() as lease:
         async for batch in lease.batches(3):
             receipts = await lease.settle([letter for letter in batch if number_of(world, letter) % 3 < 2])
-            assert {receipt.state for receipt in receipts} <= {Stored.STORED}
+            assert {receipt.state for receipt in receipts} <= {PublishStatus.STORED}
             await lease.keep([letter for letter in batch if number_of(world, letter) % 3 == 2])
     assert world.contents(target) == []
     assert await left_in(world, adapter, source) == letters[2::3]
@@ -146,7 +148,7 @@ async def test_the_snapshot_counts_and_names_its_source(world: World, adapter: A
     taken = await adapter.broker.snapshot(source)
     assert taken.ref == source
     assert taken.count.number == 9
-    assert taken.holder is None
+    assert taken.lock_owner is None
     promise = adapter.broker.guarantee(taken, [target])
     assert promise.text
     strong = world.kind is not BrokerKind.RABBITMQ
@@ -210,9 +212,9 @@ async def test_c13_a_run_that_moves_letters_can_be_traced(world: World, adapter:
         world.remove(source)
         world.create("dlq")
     traced = await adapter.broker.trace(planned[0], terms, places)
-    assert [one.state for one in traced] == [Stored.STORED] * 4 + [Stored.UNKNOWN] * 2
+    assert [one.state for one in traced] == [PublishStatus.STORED] * 4 + [PublishStatus.UNKNOWN] * 2
     places_known = [one.position for one in traced[:4]]
     assert places_known in ([None] * 4, [one.position for one in receipts])
     assert all(one.reason for one in traced[4:])
     another = await adapter.broker.trace(planned[0], replace(terms, run="0" * 32), places)
-    assert Stored.STORED not in {one.state for one in another}
+    assert PublishStatus.STORED not in {one.state for one in another}

@@ -12,7 +12,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Message, Offset, Position
-from mqtui.domain.span import At, Edge, Since, Span
+from mqtui.domain.read_range import At, Edge, ReadRange, Since
 from tests.contract.asking import PATIENCE, eventually, listed, look, read
 from tests.contract.worlds import World
 
@@ -39,7 +39,7 @@ async def test_destinations_are_listed_with_their_depths(world: World, adapter: 
     detail = await adapter.broker.catalog.detail(full)
     assert detail.ref == full
     assert detail.messages.number == 5
-    assert detail.sort
+    assert detail.type
 
 
 async def test_names_come_first_and_the_same_rows_again(world: World, adapter: Adapter) -> None:
@@ -63,10 +63,10 @@ async def test_the_newest_messages_are_read_oldest_first(world: World, adapter: 
     world.put(ref, letters)
     if world.traits.lends:
         with pytest.raises(Refused):
-            await read(adapter, ref, Span(Edge.NEWEST), limit=3)
+            await read(adapter, ref, ReadRange(Edge.NEWEST), limit=3)
         return
-    assert bodies(world, await read(adapter, ref, Span(Edge.NEWEST), limit=3)) == letters[-3:]
-    assert bodies(world, await read(adapter, ref, Span(Edge.NEWEST), limit=100)) == letters
+    assert bodies(world, await read(adapter, ref, ReadRange(Edge.NEWEST), limit=3)) == letters[-3:]
+    assert bodies(world, await read(adapter, ref, ReadRange(Edge.NEWEST), limit=100)) == letters
 
 
 async def test_reading_from_a_position_begins_with_it(world: World, adapter: Adapter) -> None:
@@ -75,10 +75,10 @@ async def test_reading_from_a_position_begins_with_it(world: World, adapter: Ada
     world.put(ref, letters)
     if world.traits.lends:
         with pytest.raises(Refused):
-            await read(adapter, ref, Span(At(Offset(-1, 4))), limit=2)
+            await read(adapter, ref, ReadRange(At(Offset(-1, 4))), limit=2)
         return
     place = (await read(adapter, ref, limit=None))[4].position
-    assert bodies(world, await read(adapter, ref, Span(At(place)), limit=2)) == letters[4:6]
+    assert bodies(world, await read(adapter, ref, ReadRange(At(place)), limit=2)) == letters[4:6]
 
 
 async def test_reading_from_a_time_to_a_time(world: World, adapter: Adapter) -> None:
@@ -86,7 +86,7 @@ async def test_reading_from_a_time_to_a_time(world: World, adapter: Adapter) -> 
     world.put(ref, [world.letter(1)])
     if world.traits.lends:
         with pytest.raises(Refused):
-            await read(adapter, ref, Span(Since(0)), limit=2)
+            await read(adapter, ref, ReadRange(Since(0)), limit=2)
         return
     (first,) = await read(adapter, ref)
     assert first.timestamp is not None
@@ -94,9 +94,9 @@ async def test_reading_from_a_time_to_a_time(world: World, adapter: Adapter) -> 
     world.put(ref, [world.letter(2)])
     second = (await read(adapter, ref))[1]
     assert second.timestamp is not None
-    assert bodies(world, await read(adapter, ref, Span(Since(second.timestamp)))) == [world.letter(2)]
-    assert bodies(world, await read(adapter, ref, Span(until=second.timestamp))) == [world.letter(1)]
-    assert await read(adapter, ref, Span(Since(second.timestamp + 3_600_000))) == []
+    assert bodies(world, await read(adapter, ref, ReadRange(Since(second.timestamp)))) == [world.letter(2)]
+    assert bodies(world, await read(adapter, ref, ReadRange(until=second.timestamp))) == [world.letter(1)]
+    assert await read(adapter, ref, ReadRange(Since(second.timestamp + 3_600_000))) == []
 
 
 async def later(world: World, adapter: Adapter, time: int) -> None:
@@ -105,7 +105,7 @@ async def later(world: World, adapter: Adapter, time: int) -> None:
 
     async def passed() -> bool:
         world.put(scratch, [world.letter(0)])
-        stamped = (await read(adapter, scratch, Span(Edge.NEWEST), limit=1))[0].timestamp
+        stamped = (await read(adapter, scratch, ReadRange(Edge.NEWEST), limit=1))[0].timestamp
         return stamped is not None and stamped > time
 
     await eventually(passed, "the clock moves on")
@@ -119,10 +119,10 @@ async def test_partitions_are_read_apart(world: World, adapter: Adapter) -> None
     ref = world.create(partitions=3)
     for partition in range(3):
         world.put(ref, [world.letter(10 * partition + number) for number in range(4)], partition=partition)
-    one = await read(adapter, ref, Span(partition=1))
+    one = await read(adapter, ref, ReadRange(partition=1))
     assert bodies(world, one) == [world.letter(10 + number) for number in range(4)]
     assert len(await read(adapter, ref)) == 12
-    kept = await read(adapter, ref, Span(after={0: 4, 1: 3, 2: 1}))
+    kept = await read(adapter, ref, ReadRange(after={0: 4, 1: 3, 2: 1}))
     assert sorted(str(message.position) for message in kept) == ["1/3", "2/1", "2/2", "2/3"]
     extent = await adapter.broker.reader.extent(ref, 2)
     assert extent.end == {2: Offset(2, 4)}
@@ -146,7 +146,7 @@ async def test_batches_are_bounded(world: World, adapter: Adapter) -> None:
     if world.traits.lends:
         assert len(await look(world, adapter, ref, 50)) == 50
         return
-    sizes = [len(batch) async for batch in adapter.broker.reader.read(ref, Span(), limit=None)]
+    sizes = [len(batch) async for batch in adapter.broker.reader.read(ref, ReadRange(), limit=None)]
     assert sum(sizes) == 2300
     assert max(sizes) <= 1000
 
@@ -160,7 +160,7 @@ async def test_looking_changes_nothing(world: World, adapter: Adapter) -> None:
     await listed(adapter)
     await adapter.broker.catalog.detail(ref)
     await adapter.broker.reader.extent(ref)
-    await adapter.broker.reader.price(ref, 10)
+    await adapter.broker.reader.peek_cost(ref, 10)
     await look(world, adapter, ref, 3)
     await look(world, adapter, ref, 100)
     await adapter.broker.groups.groups(ref)
@@ -239,7 +239,7 @@ async def test_positions_are_of_the_broker(world: World, adapter: Adapter) -> No
 
 async def test_a_price_is_free_where_nothing_is_lent(world: World, adapter: Adapter) -> None:
     ref = world.create()
-    price = await adapter.broker.reader.price(ref, 10)
+    price = await adapter.broker.reader.peek_cost(ref, 10)
     assert price.lends is world.traits.lends
     assert not price.spends
     assert isinstance(price.limit, Figure)

@@ -9,7 +9,7 @@ import pytest
 from mqtui.brokers.port import Adapter
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId, Offset
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind
 from tests.contract.asking import look, publish
 from tests.contract.worlds import Letter, World
@@ -19,7 +19,7 @@ async def test_each_message_has_a_receipt_in_order(world: World, adapter: Adapte
     ref = world.create()
     letters = [world.letter(number) for number in range(30)]
     receipts = await publish(adapter, [world.sent(letter, ref) for letter in letters])
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 30
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 30
     assert world.contents(ref) == letters
     places = [receipt.position for receipt in receipts]
     match world.kind:
@@ -37,7 +37,7 @@ async def test_bytes_are_published_as_they_are(world: World, adapter: Adapter) -
     ref = world.create()
     letters = world.odd_letters()
     receipts = await publish(adapter, [world.sent(letter, ref) for letter in letters])
-    assert {receipt.state for receipt in receipts} == {Stored.STORED}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
     assert world.contents(ref) == letters
 
 
@@ -64,7 +64,7 @@ async def test_a_missing_target_takes_nothing_and_is_not_made(world: World, adap
     except MqtuiError as error:
         assert error.title
     else:
-        assert receipt.state in (Stored.RETURNED, Stored.REFUSED)
+        assert receipt.state in (PublishStatus.RETURNED, PublishStatus.REFUSED)
         assert receipt.reason
     assert world.fingerprint() == before
 
@@ -80,9 +80,9 @@ async def test_a_refused_message_does_not_hinder_the_others(world: World, adapte
     messages.append(world.sent(world.letter(7), other))
     receipts = await publish(adapter, messages)
     states = [receipt.state for receipt in receipts]
-    assert states[3] in (Stored.RETURNED, Stored.REFUSED)
+    assert states[3] in (PublishStatus.RETURNED, PublishStatus.REFUSED)
     assert receipts[3].reason
-    assert states[:3] + states[4:] == [Stored.STORED] * 7
+    assert states[:3] + states[4:] == [PublishStatus.STORED] * 7
     assert world.contents(ref) == good
     assert world.contents(other) == [world.letter(7)]
 
@@ -115,9 +115,9 @@ async def test_a_large_message_comes_home_or_is_refused_with_its_reason(
     fields = ((b"value", b"x" * size),)
     letter = Letter(fields=fields) if world.kind is BrokerKind.REDIS else Letter(b"x" * size)
     (receipt,) = await publish(adapter, [world.sent(letter, ref)])
-    if receipt.state is Stored.STORED:
+    if receipt.state is PublishStatus.STORED:
         assert world.contents(ref) == [letter]
     else:
-        assert receipt.state is Stored.REFUSED
+        assert receipt.state is PublishStatus.REFUSED
         assert receipt.reason
         assert world.contents(ref) == []

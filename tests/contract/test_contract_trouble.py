@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import Adapter
-from mqtui.domain.convoy import Carried, TakenOver
+from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.errors import Held, MqtuiError
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import BrokerKind
 from tests.contract.asking import Move, eventually, left_in
 from tests.contract.test_contract_publish import large
@@ -41,7 +41,7 @@ async def test_a_run_given_up_halfway_is_taken_up_again(world: World, adapter: A
 
     await eventually(back, "the others are left")
     receipts = await Move(adapter, source, target, run=first.run, resumed=True).all()
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * left
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * left
     assert world.contents(target) == letters
     assert await left_in(world, adapter, source) == []
     with suppress(MqtuiError):
@@ -102,7 +102,7 @@ async def test_a_target_that_vanished_takes_no_letter_away(world: World, adapter
     move = Move(adapter, source, target)
     planned = await move.planned()
     world.remove(target)
-    states: set[Stored] = set()
+    states: set[PublishStatus] = set()
     try:
         async with move.lease(planned) as lease:
             async for batch in lease.batches(4):
@@ -112,7 +112,7 @@ async def test_a_target_that_vanished_takes_no_letter_away(world: World, adapter
                 await lease.keep(batch)
     except MqtuiError as error:
         assert error.title
-    assert states <= {Stored.RETURNED, Stored.REFUSED}
+    assert states <= {PublishStatus.RETURNED, PublishStatus.REFUSED}
     assert await left_in(world, adapter, source) == letters
     assert target.name not in repr(world.fingerprint())
 
@@ -125,7 +125,7 @@ async def test_one_refused_letter_stays_and_the_others_go(world: World, adapter:
     elsewhere = world.ref(world.name("missing"))
     source_taken, plan = await move.planned()
     plan = replace(plan, steps=(*plan.steps, Deliver(elsewhere, exact(1))))
-    states: list[Stored] = []
+    states: list[PublishStatus] = []
     async with move.lease((source_taken, plan)) as lease:
         async for batch in lease.batches(100):
             bad, transfers = 4 - len(states), move.transfers(batch)
@@ -137,8 +137,8 @@ async def test_one_refused_letter_stays_and_the_others_go(world: World, adapter:
                 )
             states += [receipt.state for receipt in await lease.move(transfers)]
             await lease.keep(batch[bad : bad + 1] if bad >= 0 else [])
-    assert states.pop(4) in (Stored.RETURNED, Stored.REFUSED)
-    assert states == [Stored.STORED] * 8
+    assert states.pop(4) in (PublishStatus.RETURNED, PublishStatus.REFUSED)
+    assert states == [PublishStatus.STORED] * 8
     assert world.contents(target) == letters[:4] + letters[5:]
     assert await left_in(world, adapter, source) == [letters[4]]
 
@@ -178,7 +178,7 @@ async def test_two_runs_of_one_source_double_nothing(world: World, adapter: Adap
 async def test_a_run_can_be_taken_over(world: World, adapter: Adapter) -> None:
     source, target = world.create("dlq"), world.create("home")
     if not world.traits.holds:
-        assert (await adapter.broker.snapshot(source)).holder is None
+        assert (await adapter.broker.snapshot(source)).lock_owner is None
         return
     letters = [world.letter(number) for number in range(20)]
     world.put(source, letters)
@@ -190,14 +190,14 @@ async def test_a_run_can_be_taken_over(world: World, adapter: Adapter) -> None:
             batches = aiter(one.batches(5))
             moved = len(await one.move(first.transfers(await anext(batches))))
             late = await anext(batches)
-            holder = (await other.broker.snapshot(source)).holder
+            holder = (await other.broker.snapshot(source)).lock_owner
             assert holder is not None
             assert (holder.run, holder.operator, holder.stale) == (first.run, "contract", False)
             async with taker.lease() as two:
-                with pytest.raises(TakenOver, match=r"other|taken") as lost:
+                with pytest.raises(FencedDuringMove, match=r"other|taken") as lost:
                     await one.move(first.transfers(late))
-                assert not isinstance(lost.value.told, Carried)
-                assert {receipt.state for receipt in lost.value.told} == {Stored.RETURNED}
+                assert not isinstance(lost.value.results, BulkResult)
+                assert {receipt.state for receipt in lost.value.results} == {PublishStatus.RETURNED}
                 async for batch in two.batches(5):
                     moved += len(await two.move(taker.transfers(batch)))
         assert moved == 20

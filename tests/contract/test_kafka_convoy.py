@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from mqtui.brokers.kafka.redrive.state_topic import transactional_id
-from mqtui.brokers.port import Adapter, Convoy, Lease
+from mqtui.brokers.port import Adapter, BulkLease, Lease
+from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.capability import Verb
-from mqtui.domain.convoy import Carried, TakenOver
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Deliver, Plan
-from mqtui.domain.redrive import Receipt, Source, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services.conventions import known
 from mqtui.services.redrive.planning.mqtui_headers import COUNT, ORIGIN, RUN, HeaderStamper
@@ -93,9 +93,9 @@ def sound(home: Ref, count: int) -> list[tuple[bytes | None, bytes | None, Sent]
 
 
 @asynccontextmanager
-async def convoy(run: Run, planned: tuple[Source, Plan] | None = None) -> AsyncIterator[Convoy]:
+async def convoy(run: Run, planned: tuple[Source, Plan] | None = None) -> AsyncIterator[BulkLease]:
     async with run.lease(planned) as lease:
-        assert isinstance(lease, Convoy)
+        assert isinstance(lease, BulkLease)
         yield lease
 
 
@@ -116,8 +116,8 @@ async def one_by_one(lease: Lease, way: Way) -> list[Receipt]:
     return receipts
 
 
-async def unseen(lease: Convoy, way: Way, size: int = 64) -> list[Carried]:
-    return [await lease.carry(load) async for load in lease.loads(size, way.lanes())]
+async def unseen(lease: BulkLease, way: Way, size: int = 64) -> list[BulkResult]:
+    return [await lease.move_raw(load) async for load in lease.raw_batches(size, way.lanes())]
 
 
 @pytest.mark.parametrize("named", [True, False])
@@ -129,7 +129,7 @@ async def test_letters_arrive_as_if_each_had_been_looked_at(stage: Stage, adapte
         put(stage, ref, sound(target, 200))
     async with Run(adapter, twin, beside).lease() as lease:
         receipts = await one_by_one(lease, Way(twin, beside, None if named else beside))
-    assert {receipt.state for receipt in receipts} == {Stored.STORED}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
     async with convoy(Run(adapter, dlq, home)) as lease:
         told = await unseen(lease, Way(dlq, home, None if named else home))
     carried = seen(stage, home)
@@ -170,7 +170,7 @@ async def test_the_place_of_each_copy_is_told(stage: Stage, adapter: Adapter) ->
     plan = replace(plan, steps=(*plan.steps, Deliver(other, source.count)))
     async with convoy(run, (source, plan)) as lease:
         lanes = Way(dlq, home, keep_timestamp=True, further=(other,)).lanes()
-        told = [(load, await lease.carry(load)) async for load in lease.loads(50, lanes)]
+        told = [(load, await lease.move_raw(load)) async for load in lease.raw_batches(50, lanes)]
     watched = StoredCopies(known().conventions)
     for load, carried in told:
         watched.add_raw_batch(load, carried)
@@ -207,12 +207,12 @@ async def test_a_load_with_an_odd_letter_is_shown(stage: Stage, adapter: Adapter
     headers: Sent = [(name, home.name.encode() if value == b"home" else value) for name, value in odd]
     put(stage, dlq, [*sound(home, 8), (b"k", b"odd", headers), *sound(home, 7)])
     async with convoy(Run(adapter, dlq, home)) as lease:
-        loads = [load async for load in lease.loads(4, Way(dlq, home).lanes())]
-    assert [load.whole for load in loads].count(False) == 1
+        loads = [load async for load in lease.raw_batches(4, Way(dlq, home).lanes())]
+    assert [load.is_routed for load in loads].count(False) == 1
     letters: list[Message] = [letter for load in loads for letter in load.letters()]
     assert sorted(letter.value or b"" for letter in letters)[-1] == b"odd"
     assert [len(load) for load in loads] == [4] * 4
-    assert [str(place) for load in loads for place in load.places] == [str(letter.position) for letter in letters]
+    assert [str(place) for load in loads for place in load.ranges] == [str(letter.position) for letter in letters]
 
 
 async def test_a_letter_that_is_too_large_is_refused_and_the_others_move(stage: Stage, adapter: Adapter) -> None:
@@ -221,7 +221,7 @@ async def test_a_letter_that_is_too_large_is_refused_and_the_others_move(stage: 
     async with convoy(Run(adapter, dlq, home)) as lease:
         (told,) = await unseen(lease, Way(dlq, home))
     ((place, target, receipt),) = told.others
-    assert (str(place), target, receipt.state) == ("0/10", home, Stored.REFUSED)
+    assert (str(place), target, receipt.state) == ("0/10", home, PublishStatus.REFUSED)
     assert "max.message.bytes" in receipt.reason
     assert len(told.moved) == len(stage.records(home)) == 41
     assert (await adapter.broker.snapshot(dlq)).count.number == 1
@@ -235,7 +235,7 @@ async def test_a_letter_refused_while_others_are_still_produced(stage: Stage, ad
     async with convoy(Run(adapter, dlq, home, hand=10_000)) as lease:
         told = await unseen(lease, Way(dlq, home), 10_000)
     assert [(str(place), receipt.state) for each in told for place, _, receipt in each.others] == [
-        ("0/0", Stored.REFUSED)
+        ("0/0", PublishStatus.REFUSED)
     ]
     assert sum(len(each.moved) for each in told) == len(stage.records(home)) == 8_000
 
@@ -255,18 +255,18 @@ async def test_a_run_that_is_taken_over_knows_what_became_of_its_load(stage: Sta
     put(stage, dlq, sound(home, 40))
     other = stage.adapter()
     async with convoy(Run(adapter, dlq, home, operator="ada")) as lease:
-        loads = aiter(lease.loads(30, Way(dlq, home).lanes()))
+        loads = aiter(lease.raw_batches(30, Way(dlq, home).lanes()))
         load = await anext(loads)
         async with convoy(Run(other, dlq, home, operator="grace", take_over=True)) as taker:
-            first = await anext(aiter(taker.loads(10, Way(dlq, home).lanes())))
-            await taker.carry(first)
-            with pytest.raises(TakenOver, match="grace") as lost:
-                await lease.carry(load)
-    assert isinstance(lost.value.told, Carried)
-    assert len(lost.value.told.moved) == 0
-    states = {place: receipt.state for place, _, receipt in lost.value.told.others}
-    assert {place for place, state in states.items() if state is Stored.GONE} == {*first.places} & {*load.places}
-    assert {*states.values()} <= {Stored.GONE, Stored.RETURNED}
+            first = await anext(aiter(taker.raw_batches(10, Way(dlq, home).lanes())))
+            await taker.move_raw(first)
+            with pytest.raises(FencedDuringMove, match="grace") as lost:
+                await lease.move_raw(load)
+    assert isinstance(lost.value.results, BulkResult)
+    assert len(lost.value.results.moved) == 0
+    states = {place: receipt.state for place, _, receipt in lost.value.results.others}
+    assert {place for place, state in states.items() if state is PublishStatus.GONE} == {*first.ranges} & {*load.ranges}
+    assert {*states.values()} <= {PublishStatus.GONE, PublishStatus.RETURNED}
     assert len(states) == len(load)
     assert len(stage.records(home)) == len(first)
     await other.close()
@@ -278,11 +278,11 @@ async def test_a_run_that_timed_out_goes_on(stage: Stage, adapter: Adapter) -> N
     put(stage, dlq, sound(home, 40))
     name = transactional_id(stage.prefix, (await adapter.broker.snapshot(dlq)).identity)
     async with convoy(Run(adapter, dlq, home)) as lease:
-        loads = aiter(lease.loads(20, Way(dlq, home).lanes()))
+        loads = aiter(lease.raw_batches(20, Way(dlq, home).lanes()))
         first = await anext(loads)
-        await lease.carry(first)
+        await lease.move_raw(first)
         stage.producer(transactional_id=name).init_transactions(30)
-        told = [await lease.carry(load) async for load in loads]
+        told = [await lease.move_raw(load) async for load in loads]
     assert sum(len(each.moved) for each in told) == 20
     assert len(stage.records(home)) == 40
 
@@ -293,11 +293,11 @@ async def test_a_run_fenced_while_it_produces_goes_on(stage: Stage, adapter: Ada
     put(stage, dlq, sound(home, 20_000))
     name = transactional_id(stage.prefix, (await adapter.broker.snapshot(dlq)).identity)
     async with convoy(Run(adapter, dlq, home, hand=10_000)) as lease:
-        loads = aiter(lease.loads(10_000, Way(dlq, home).lanes()))
-        moved = len((await lease.carry(await anext(loads))).moved)
+        loads = aiter(lease.raw_batches(10_000, Way(dlq, home).lanes()))
+        moved = len((await lease.move_raw(await anext(loads))).moved)
         second = await anext(loads)
         fencing = asyncio.create_task(asyncio.to_thread(stage.producer(transactional_id=name).init_transactions, 30))
-        told = await lease.carry(second)
+        told = await lease.move_raw(second)
         await fencing
     assert told.others == []
     assert moved + len(told.moved) == len(stage.records(home)) == 20_000

@@ -81,7 +81,7 @@ async def test_members_and_what_they_read(stage: Stage, adapter: Adapter, protoc
         await eventually(stable, "the group is stable")
         group = await group_of(adapter, name)
         assert group is not None
-        assert group.sort == protocol
+        assert group.type == protocol
         assert group.reads == (ref,)
         (member,) = group.members
         assert member.client == "reader"
@@ -138,7 +138,7 @@ async def test_share_groups_are_listed_and_told_apart(stage: Stage, adapter: Ada
         await eventually(reading, "the share group reads")
         group = await group_of(adapter, name)
         assert group is not None
-        assert (group.sort, group.state, group.why, group.reads) == ("share", "Stable", "", (ref,))
+        assert (group.type, group.state, group.why, group.reads) == ("share", "Stable", "", (ref,))
         assert [member.assigned for member in group.members] == [((ref.name, 0),)]
 
         row = await lag_of(adapter, name)

@@ -13,10 +13,10 @@ from confluent_kafka.admin import NewTopic
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Refused
-from mqtui.domain.figure import Sort
+from mqtui.domain.figure import Exactness
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.plan import CreateStateTopic, Unmark
-from mqtui.domain.redrive import OffsetBounds, Stored
+from mqtui.domain.redrive import OffsetBounds, PublishStatus
 from tests.contract.asking import a_plan, writing
 from tests.contract.kafka_stage import Run, Stage, mover, told, until
 
@@ -58,7 +58,7 @@ async def test_a_scattered_selection_is_remembered_by_bitmap(stage: Stage, adapt
     values = stage.fill(source, 1200, partitions=2)
     chosen = set(random.Random(SEED).sample(values, 400))
     receipts = await Run(adapter, source, target).all(chosen=lambda letter: letter.value in chosen, size=170)
-    assert {receipt.state for receipt in receipts} == {Stored.STORED}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
     other = stage.adapter()
     handled = (await other.broker.snapshot(source)).handled
     for number, value in enumerate(values):
@@ -68,7 +68,7 @@ async def test_a_scattered_selection_is_remembered_by_bitmap(stage: Stage, adapt
     await other.close()
     assert len(rest) == 800
     assert Counter(stage.values(target)) == Counter(values)
-    assert (await adapter.broker.snapshot(source)).count.sort is Sort.EXACT
+    assert (await adapter.broker.snapshot(source)).count.sort is Exactness.EXACT
 
 
 async def test_receipts_name_the_place_of_each_letter(stage: Stage, adapter: Adapter) -> None:
@@ -103,7 +103,7 @@ async def test_markers_and_aborted_letters_do_not_stop_the_watermark(stage: Stag
     assert stage.values(target) == [b"0", b"2", b"4"]
     after = await adapter.broker.snapshot(source)
     assert after.count.number == 0
-    assert after.count.sort is Sort.EXACT
+    assert after.count.sort is Exactness.EXACT
     assert after.handled.watermark == stage.ends(source) == {0: 12}
 
 
@@ -140,7 +140,7 @@ async def test_the_records_have_the_prefix_and_a_version(stage: Stage, adapter: 
     assert (handled["watermark"], handled["bitmap"]) == (5, "")
     assert (handled["run"], handled["operator"], handled["plan"]) == (run.run, "ada", "hash")
     assert holder["ended"] is True
-    assert (await adapter.broker.snapshot(source)).holder is None
+    assert (await adapter.broker.snapshot(source)).lock_owner is None
 
 
 async def test_discarded_letters_are_marked_and_go_nowhere(stage: Stage, adapter: Adapter) -> None:
@@ -150,7 +150,7 @@ async def test_discarded_letters_are_marked_and_go_nowhere(stage: Stage, adapter
     run = Run(adapter, source, target, discard=True)
     async with run.lease() as lease:
         async for batch in lease.batches(4):
-            assert {receipt.state for receipt in await lease.settle(batch)} == {Stored.STORED}
+            assert {receipt.state for receipt in await lease.settle(batch)} == {PublishStatus.STORED}
     assert stage.values(target) == []
     assert len(stage.values(source)) == 9
     assert (await adapter.broker.snapshot(source)).count.number == 0
@@ -176,7 +176,7 @@ async def test_put_back_marks_letters_unhandled_and_produces_nothing(stage: Stag
     assert stage.values(target) == before
     after = await adapter.broker.snapshot(source)
     assert after.count.number == 10
-    assert after.holder is None
+    assert after.lock_owner is None
     assert isinstance(after.bounds, OffsetBounds)
     again = await Run(adapter, source, target).all()
     assert len(again) == 10

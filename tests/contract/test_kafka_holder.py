@@ -17,10 +17,10 @@ from kafka.admin import KafkaAdminClient
 from mqtui.brokers.kafka.redrive import move, source_lock, state_topic
 from mqtui.brokers.kafka.redrive.state_topic import transactional_id
 from mqtui.brokers.port import Adapter, Lease
-from mqtui.domain.convoy import Carried, TakenOver
+from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.errors import Held
 from mqtui.domain.plan import Severity
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Run, Stage, mover, told, until
 
@@ -118,7 +118,7 @@ async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> 
     values = stage.fill(source, 40)
     other = stage.adapter()
     first = Run(adapter, source, target, operator="ada")
-    with pytest.raises(TakenOver) as refused:
+    with pytest.raises(FencedDuringMove) as refused:
         async with first.lease() as lease:
             batches = aiter(lease.batches(10))
             await lease.move(first.transfers(await anext(batches)))
@@ -128,9 +128,9 @@ async def test_taking_over_fences_the_holder(stage: Stage, adapter: Adapter) -> 
                 await new.move(first.transfers(rest))
                 await lease.move(first.transfers(doomed))
     assert "grace" in refused.value.detail
-    assert not isinstance(refused.value.told, Carried)
-    assert [(receipt.state, "of grace" in receipt.reason) for receipt in refused.value.told] == [
-        (Stored.GONE, True)
+    assert not isinstance(refused.value.results, BulkResult)
+    assert [(receipt.state, "of grace" in receipt.reason) for receipt in refused.value.results] == [
+        (PublishStatus.GONE, True)
     ] * 10
     await other.close()
     assert stage.values(target) == values
@@ -147,7 +147,7 @@ async def test_our_own_timeout_is_no_take_over(stage: Stage, adapter: Adapter) -
             stage.producer(transactional_id=name).init_transactions(30)
             await lease.move(run.transfers(batch))
     assert stage.values(target) == values
-    assert (await adapter.broker.snapshot(source)).holder is None
+    assert (await adapter.broker.snapshot(source)).lock_owner is None
 
 
 async def test_a_take_over_that_is_fenced_on_its_way_is_tried_again(
@@ -254,7 +254,7 @@ async def test_what_counts_as_held(
     if "time" in changed:
         record["time"] = changed["time"] - 31_000
     stage.write_state(f"{topic_id}/holder", record)
-    holder = (await adapter.broker.snapshot(source)).holder
+    holder = (await adapter.broker.snapshot(source)).lock_owner
     if record["ended"]:
         assert holder is None
     else:

@@ -15,11 +15,11 @@ from kafka import KafkaProducer
 from mqtui.brokers.port import Adapter, ReadsNewest
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
-from mqtui.domain.figure import Sort
+from mqtui.domain.figure import Exactness
 from mqtui.domain.message import EntryId, Offset, Outgoing
 from mqtui.domain.plan import Deliver
+from mqtui.domain.read_range import At, Edge, ReadRange, Since
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import At, Edge, Since, Span
 from tests.contract.asking import a_plan, listed, publish, read
 from tests.contract.kafka_stage import Run, Stage
 
@@ -93,7 +93,7 @@ async def test_the_newest_of_many_topics_are_those_of_a_look_at_each(
     assert isinstance(reader, ReadsNewest)
     found = await reader.newest([plain, marked, empty, hidden, gone, Ref(Kind.QUEUE, "other")])
     writer.abort_transaction(30)
-    alone = {ref: await read(adapter, ref, Span(Edge.NEWEST), limit=1) for ref in (plain, marked, empty, hidden)}
+    alone = {ref: await read(adapter, ref, ReadRange(Edge.NEWEST), limit=1) for ref in (plain, marked, empty, hidden)}
     assert found == {ref: messages[0] if messages else None for ref, messages in alone.items()}
     assert [found[ref] is None for ref in (plain, marked, empty, hidden)] == [False, False, True, True]
     assert gone.name not in stage.names()
@@ -110,10 +110,10 @@ async def test_a_look_ends_behind_markers_and_aborted_records(stage: Stage, adap
         (writer.abort_transaction if number else writer.commit_transaction)(30)
     began = time.monotonic()
     assert len(await read(adapter, ref)) == 11
-    newest = await read(adapter, ref, Span(Edge.NEWEST, partition=0), limit=3)
+    newest = await read(adapter, ref, ReadRange(Edge.NEWEST, partition=0), limit=3)
     assert [message.value for message in newest][-1] == b"0"
     assert len(newest) == 3
-    assert await read(adapter, ref, Span(At(Offset(0, 8)))) == []
+    assert await read(adapter, ref, ReadRange(At(Offset(0, 8)))) == []
     assert time.monotonic() - began < 10
 
 
@@ -122,8 +122,8 @@ async def test_a_compacted_topic_is_an_estimate(stage: Stage, adapter: Adapter) 
     full, empty = stage.topic("full"), stage.topic("empty")
     stage.fill(full, 5)
     rows = await listed(adapter)
-    assert (rows[full].messages.number, rows[full].messages.sort) == (5, Sort.ABOUT)
-    assert (rows[empty].messages.number, rows[empty].messages.sort) == (0, Sort.EXACT)
+    assert (rows[full].messages.number, rows[full].messages.sort) == (5, Exactness.ABOUT)
+    assert (rows[empty].messages.number, rows[empty].messages.sort) == (0, Exactness.EXACT)
     assert rows[full].messages.why
     internal = {ref.name for ref, row in rows.items() if row.internal}
     assert full.name not in internal
@@ -141,7 +141,7 @@ async def test_looking_creates_nothing(stage: Stage, adapter: Adapter) -> None:
         for look in (broker.catalog.detail(ref), broker.reader.extent(ref), broker.snapshot(ref)):
             with pytest.raises(NotFound):
                 await look
-        for batches in (broker.reader.read(ref, Span(), limit=1), broker.reader.tail(ref)):
+        for batches in (broker.reader.read(ref, ReadRange(), limit=1), broker.reader.tail(ref)):
             with pytest.raises(NotFound):
                 await anext(aiter(batches))
         with pytest.raises(NotFound):
@@ -152,7 +152,7 @@ async def test_looking_creates_nothing(stage: Stage, adapter: Adapter) -> None:
         await broker.reader.extent(there, 7)
     source = await broker.snapshot(there)
     plan = a_plan(adapter, Verb.REDRIVE, Deliver(missing[0], source.count))
-    (risk,) = [risk for risk in (await broker.inspect(source, plan)).risks if risk.name == "no-target"]
+    (risk,) = [risk for risk in (await broker.check_plan(source, plan)).risks if risk.name == "no-target"]
     assert risk.final
     await broker.groups.groups(there)
     assert stage.names() == before
@@ -190,20 +190,20 @@ async def test_partitions_are_merged_by_time(stage: Stage, adapter: Adapter) -> 
     for number in range(60):
         producer.produce(ref.name, b"%d" % number, b"k", (number * 7) % 3, timestamp=1_700_000_000_000 + number)
     assert producer.flush(30) == 0
-    newest = await read(adapter, ref, Span(Edge.NEWEST), limit=10)
+    newest = await read(adapter, ref, ReadRange(Edge.NEWEST), limit=10)
     assert [message.value for message in newest] == [b"%d" % number for number in range(50, 60)]
-    oldest = await read(adapter, ref, Span(Edge.OLDEST), limit=10)
+    oldest = await read(adapter, ref, ReadRange(Edge.OLDEST), limit=10)
     assert [message.value for message in oldest] == [b"%d" % number for number in range(10)]
-    since = await read(adapter, ref, Span(Since(1_700_000_000_020), until=1_700_000_000_025), limit=100)
+    since = await read(adapter, ref, ReadRange(Since(1_700_000_000_020), until=1_700_000_000_025), limit=100)
     assert [message.value for message in since] == [b"%d" % number for number in range(20, 25)]
-    last = await read(adapter, ref, Span(Edge.NEWEST, until=1_700_000_000_025), limit=2)
+    last = await read(adapter, ref, ReadRange(Edge.NEWEST, until=1_700_000_000_025), limit=2)
     assert [message.value for message in last] == [b"23", b"24"]
-    after = await read(adapter, ref, Span(after={0: 20, 1: 20, 2: 19}))
+    after = await read(adapter, ref, ReadRange(after={0: 20, 1: 20, 2: 19}))
     assert len(after) == 1
     with pytest.raises(BadInput):
-        await read(adapter, ref, Span(At(Offset(-1, 3))))
+        await read(adapter, ref, ReadRange(At(Offset(-1, 3))))
     with pytest.raises(BadInput):
-        await read(adapter, ref, Span(At(EntryId(1, 1))))
+        await read(adapter, ref, ReadRange(At(EntryId(1, 1))))
 
 
 async def test_batches_are_small(stage: Stage, adapter: Adapter) -> None:
@@ -216,7 +216,7 @@ async def test_batches_are_small(stage: Stage, adapter: Adapter) -> None:
     assert producer.flush(60) == 0
     sizes = [
         (len(batch), sum(message.size for message in batch))
-        async for batch in adapter.broker.reader.read(ref, Span(), limit=None)
+        async for batch in adapter.broker.reader.read(ref, ReadRange(), limit=None)
     ]
     assert sizes[0] == (1, 20_000_000)
     assert all(count <= 1_000 and size <= 1 << 20 for count, size in sizes[1:])
@@ -263,14 +263,14 @@ from mqtui.brokers.registry import connect
 from mqtui.brokers.port import Address
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import Span
+from mqtui.domain.read_range import ReadRange
 
 async def main() -> None:
     good = connect(Address(BrokerKind.KAFKA, (("127.0.0.1", int(sys.argv[1])),)))
     print((await good.broker.catalog.cluster()).version)
     async for page in good.broker.catalog.destinations():
         pass
-    async for batch in good.broker.reader.read(Ref(Kind.TOPIC, sys.argv[2]), Span(), limit=3):
+    async for batch in good.broker.reader.read(Ref(Kind.TOPIC, sys.argv[2]), ReadRange(), limit=3):
         print(len(batch))
     await good.close()
     dead = connect(Address(BrokerKind.KAFKA, (("127.0.0.1", 1),)))

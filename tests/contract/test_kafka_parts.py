@@ -22,9 +22,9 @@ from mqtui.brokers.registry import connect
 from mqtui.cli import exits
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.read_range import Edge, ReadRange
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import Edge, Span
 from mqtui.services.conventions import known
 from mqtui.services.session import opened
 from mqtui.services.watch import Watch
@@ -98,7 +98,7 @@ def committed(consumer: Consumer, ref: Ref) -> bool:
     return True
 
 
-async def timed(pause: float, adapter: Adapter, ref: Ref, span: Span, limit: int) -> list[Offset]:
+async def timed(pause: float, adapter: Adapter, ref: Ref, span: ReadRange, limit: int) -> list[Offset]:
     """Where the messages of a look lie; it takes at most so many seconds."""
     began = time.monotonic()
     found = await read(adapter, ref, span, limit=limit)
@@ -112,8 +112,8 @@ async def test_a_broker_without_an_address_here_costs_only_its_partitions(pair: 
     pair.stage.fill(own, 6)
     pair.stage.fill(shared, 30, partitions=3)
     adapter = connect(address_of(pair.login))
-    assert len(await timed(14.0, adapter, own, Span(Edge.OLDEST), 10)) == 6
-    places = await timed(14.0, adapter, shared, Span(Edge.NEWEST), 100)
+    assert len(await timed(14.0, adapter, own, ReadRange(Edge.OLDEST), 10)) == 6
+    places = await timed(14.0, adapter, shared, ReadRange(Edge.NEWEST), 100)
     assert Counter(place.partition for place in places) == {0: 10, 2: 10}
     (note,) = (await adapter.broker.reader.extent(shared)).notes
     assert note.startswith("partition 1 is missing: it has")
@@ -131,10 +131,10 @@ async def test_what_a_partition_without_leader_holds_is_named_and_the_rest_moves
     assert (await adapter.broker.reader.extent(dlq)).notes == ()
     pair.without_second(dlq)
     try:
-        places = await timed(14.0, adapter, dlq, Span(Edge.NEWEST), 100)
+        places = await timed(14.0, adapter, dlq, ReadRange(Edge.NEWEST), 100)
         assert Counter(place.partition for place in places) == {0: 10, 2: 10}
         with pytest.raises(BrokerTrouble, match=r"Partition 1|did not answer|No answer"):
-            await read(adapter, dlq, Span(Edge.OLDEST, partition=1), limit=1)
+            await read(adapter, dlq, ReadRange(Edge.OLDEST, partition=1), limit=1)
         tail = aiter(adapter.broker.reader.tail(dlq))
         coming = asyncio.ensure_future(anext(tail))
         producer, late = pair.stage.producer(), 0
@@ -182,8 +182,8 @@ async def test_letters_for_a_partition_without_leader_stay_and_the_others_move(p
         pair.servers.restart("pair-2")
     until(lambda: pair._led(home.name), WAIT, "partition 1 has its leader again")
     told = Counter((receipt.state, "partition 1 has no leader" in receipt.reason) for receipt in receipts)
-    assert set(told) == {(Stored.STORED, False), (Stored.REFUSED, True)}
-    assert len(pair.stage.values(home)) == told[Stored.STORED, False]
+    assert set(told) == {(PublishStatus.STORED, False), (PublishStatus.REFUSED, True)}
+    assert len(pair.stage.values(home)) == told[PublishStatus.STORED, False]
     await Run(adapter, dlq, home).all()
     assert sorted(map(int, pair.stage.values(home))) == list(range(40))
     await adapter.close()

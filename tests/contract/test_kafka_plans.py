@@ -22,7 +22,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, Unsupported
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Acknowledge, CreateStateTopic, Plan, Severity
-from mqtui.domain.redrive import Source, Stored, Strength
+from mqtui.domain.redrive import PublishStatus, Source, Strength
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import a_plan, publish, read, writing
@@ -64,13 +64,13 @@ async def test_letters_that_will_be_refused_are_told_before(stage: Stage, adapte
     source, plan = await run.planned()
     now = int(time.time() * 1000)
     bad = replace(plan, largest=5001, keyless=3, oldest=now - 8 * DAY, keeps_time=True, risks=(), steps=plan.steps[1:])
-    told = {risk.name: risk for risk in (await adapter.broker.inspect(source, bad)).risks}
+    told = {risk.name: risk for risk in (await adapter.broker.check_plan(source, bad)).risks}
     assert told.keys() == {"too-large", "no-key", "compacted", "timestamps", "no-reader"}
     assert told["timestamps"].severity is Severity.REFUSE
     assert told["timestamps"].final
     assert "may fit compressed" in told["too-large"].text
     fine = replace(bad, largest=5000, keyless=0, keeps_time=False)
-    assert {risk.name for risk in (await adapter.broker.inspect(source, fine)).risks} == {"compacted", "no-reader"}
+    assert {risk.name for risk in (await adapter.broker.check_plan(source, fine)).risks} == {"compacted", "no-reader"}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ async def test_kept_times_are_checked_at_both_ends(stage: Stage, adapter: Adapte
     source, plan = await run.planned()
     now = int(time.time() * 1000)
     ahead = replace(plan, oldest=now - 1000, newest=now + DAY, keeps_time=True, risks=(), steps=plan.steps[1:])
-    (risk,) = [risk for risk in (await adapter.broker.inspect(source, ahead)).risks if risk.name == "timestamps"]
+    (risk,) = [risk for risk in (await adapter.broker.check_plan(source, ahead)).risks if risk.name == "timestamps"]
     assert "after.max.ms" in risk.text
     assert risk.final
 
@@ -212,7 +212,7 @@ async def test_missing_rights_are_named(guarded: Stage, limited: Adapter) -> Non
     assert "IdempotentWrite" in unwritten.value.hint
     grant(guarded, ResourceType.TOPIC, source.name, AclOperation.WRITE)
     (receipt,) = await publish(limited, [Outgoing(target, b"x")])
-    assert receipt.state is Stored.REFUSED
+    assert receipt.state is PublishStatus.REFUSED
     assert "TOPIC_AUTHORIZATION_FAILED" in receipt.reason
 
 
@@ -228,7 +228,7 @@ async def test_without_rights_for_it_the_run_is_at_least_once(guarded: Stage, li
     assert "journal on this machine" in plan.guarantee.text
     assert not [step for step in plan.steps if isinstance(step, CreateStateTopic)]
     receipts = await Run(limited, source, target).all(size=7)
-    assert {receipt.state for receipt in receipts} == {Stored.STORED}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
     assert all(receipt.position is not None for receipt in receipts)
     assert sorted(guarded.values(target)) == sorted(values)
     assert guarded.state not in guarded.names()

@@ -11,12 +11,12 @@ from dataclasses import replace
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
-from mqtui.brokers.port import Adapter, Convoy
+from mqtui.brokers.port import Adapter, BulkLease
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.plan import Send, Severity
-from mqtui.domain.redrive import Guarantee, Receipt, Stored, Strength, Transfer
+from mqtui.domain.redrive import Guarantee, PublishStatus, Receipt, Strength, Transfer
 from mqtui.domain.resource import Ref
 from tests.contract.asking import a_plan, publish, writing
 from tests.contract.kafka_stage import Run, Stage
@@ -65,8 +65,8 @@ def numbers(stage: Stage, ref: Ref) -> Counter[int]:
 
 
 def refused(receipts: Sequence[Receipt]) -> list[int]:
-    assert {receipt.state for receipt in receipts} <= {Stored.STORED, Stored.REFUSED}
-    return [place for place, receipt in enumerate(receipts) if receipt.state is Stored.REFUSED]
+    assert {receipt.state for receipt in receipts} <= {PublishStatus.STORED, PublishStatus.REFUSED}
+    return [place for place, receipt in enumerate(receipts) if receipt.state is PublishStatus.REFUSED]
 
 
 @pytest.mark.parametrize("poisoned", [(5,), (0,), (7,), (2, 5), (3, 4), tuple(range(8))], ids=str)
@@ -109,14 +109,14 @@ async def test_one_of_many_letters_unseen_is_refused_alone(stage: Stage, adapter
     dlq, home = stage.topic("dlq", 3), stage.topic("home", 3, KEYLESS if foretold else {})
     fill(stage, dlq, home, 600, (100, 301), 3)
     async with Run(adapter, dlq, home).lease() as lease:
-        assert isinstance(lease, Convoy)
-        (load,) = [load async for load in lease.loads(1000, Way(dlq, home).lanes())]
+        assert isinstance(lease, BulkLease)
+        (load,) = [load async for load in lease.raw_batches(1000, Way(dlq, home).lanes())]
         configure(stage, home, KEYLESS)
-        carried = await lease.carry(load)
+        carried = await lease.move_raw(load)
     others = {str(place): receipt for place, _, receipt in carried.others}
     assert {place: receipt.state for place, receipt in others.items()} == {
-        str(Offset(1, 33)): Stored.REFUSED,
-        str(Offset(1, 100)): Stored.REFUSED,
+        str(Offset(1, 33)): PublishStatus.REFUSED,
+        str(Offset(1, 100)): PublishStatus.REFUSED,
     }
     assert all("INVALID_RECORD" in receipt.reason for receipt in others.values())
     assert len(carried.moved) == 598
@@ -208,7 +208,9 @@ async def test_a_letter_that_fits_compressed_moves(stage: Stage, adapter: Adapte
     assert producer.flush(30) == 0
     run = Run(adapter, dlq, home)
     source, plan = await run.planned()
-    plan = await adapter.broker.inspect(source, replace(plan, largest=len(values[1]), risks=(), steps=plan.steps[1:]))
+    plan = await adapter.broker.check_plan(
+        source, replace(plan, largest=len(values[1]), risks=(), steps=plan.steps[1:])
+    )
     (risk,) = [risk for risk in plan.risks if risk.name == "too-large"]
     assert (risk.severity, "may fit compressed" in risk.text) == (Severity.WARN, True)
     async with run.lease((source, plan)) as lease:

@@ -12,7 +12,7 @@ import pytest
 from mqtui.brokers.kafka.messages import stored, swift_message, swift_offset
 from mqtui.brokers.port import Adapter
 from mqtui.domain.message import Header, Message, Offset, Outgoing
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers
 from tests.contract.asking import publish
@@ -43,7 +43,7 @@ async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
     await made.close()
 
 
-def states(receipts: list[Receipt]) -> Counter[Stored]:
+def states(receipts: list[Receipt]) -> Counter[PublishStatus]:
     return Counter(receipt.state for receipt in receipts)
 
 
@@ -55,8 +55,8 @@ async def test_a_letter_too_large_stays_and_its_neighbours_go(stage: Stage, adap
         producer.produce(source.name, b"x" * (3000 if number in (50, 51) else 100), b"%d" % number)
     assert producer.flush(30) == 0
     receipts = await Run(adapter, source, target).all()
-    assert states(receipts) == {Stored.STORED: 198, Stored.REFUSED: 2}
-    assert [place for place, receipt in enumerate(receipts) if receipt.state is Stored.REFUSED] == [50, 51]
+    assert states(receipts) == {PublishStatus.STORED: 198, PublishStatus.REFUSED: 2}
+    assert [place for place, receipt in enumerate(receipts) if receipt.state is PublishStatus.REFUSED] == [50, 51]
     assert "max.message.bytes" in receipts[50].reason
     assert len(stage.values(target)) == 198
     left = await adapter.broker.snapshot(source)
@@ -72,7 +72,7 @@ async def test_letters_without_a_key_do_not_go_to_a_compacted_topic(stage: Stage
         producer.produce(source.name, b"%d" % number, None if number % 10 == 0 else b"%d" % number)
     assert producer.flush(30) == 0
     receipts = await Run(adapter, source, target).all()
-    assert states(receipts) == {Stored.STORED: 36, Stored.REFUSED: 4}
+    assert states(receipts) == {PublishStatus.STORED: 36, PublishStatus.REFUSED: 4}
     assert len(stage.values(target)) == 36
     assert (await adapter.broker.snapshot(source)).count.number == 4
 
@@ -89,8 +89,8 @@ async def test_a_letter_for_a_missing_partition_stays(stage: Stage, adapter: Ada
         ]
         first, second, third = await lease.move(ways)
     assert first.position == Offset(1, 0)
-    assert (second.state, second.reason) == (Stored.REFUSED, f"{target.name} has no partition 7")
-    assert third.state is Stored.STORED
+    assert (second.state, second.reason) == (PublishStatus.REFUSED, f"{target.name} has no partition 7")
+    assert third.state is PublishStatus.STORED
 
 
 @pytest.mark.parametrize("name", ["cut\0here", "\udcff"], ids=["NUL", "surrogate"])
@@ -100,12 +100,12 @@ async def test_header_names_the_library_can_not_carry_are_refused(stage: Stage, 
     stage.fill(source, 2)
     header: Header = (name, b"1", "")
     (refused, fine) = await publish(adapter, [Outgoing(target, b"a", headers=(header,)), Outgoing(target, b"b")])
-    assert (refused.state, fine.state) == (Stored.REFUSED, Stored.STORED)
+    assert (refused.state, fine.state) == (PublishStatus.REFUSED, PublishStatus.STORED)
     run = Run(adapter, source, target)
     async with run.lease() as lease:
         (batch,) = [batch async for batch in lease.batches(10)]
         ways = [Transfer(batch[0], target, added=(header,)), Transfer(batch[1], target)]
-        assert states(list(await lease.move(ways))) == {Stored.REFUSED: 1, Stored.STORED: 1}
+        assert states(list(await lease.move(ways))) == {PublishStatus.REFUSED: 1, PublishStatus.STORED: 1}
     assert len(stage.values(target)) == 2
 
 
@@ -160,7 +160,7 @@ def test_values_made_swiftly_are_the_same() -> None:
     assert [getattr(swift, field.name) for field in fields(Message)] == [
         getattr(plain, field.name) for field in fields(Message)
     ]
-    assert stored(4, 5) == Receipt(Stored.STORED, Offset(4, 5))
+    assert stored(4, 5) == Receipt(PublishStatus.STORED, Offset(4, 5))
 
 
 async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:
@@ -180,6 +180,6 @@ async def test_a_broker_that_dies_while_letters_move(brokers: Brokers) -> None:
                 await asyncio.to_thread(brokers.servers.restart, name)
             receipts += await move
     await adapter.close()
-    assert states(receipts) == {Stored.STORED: 400}
+    assert states(receipts) == {PublishStatus.STORED: 400}
     assert Counter(stage.values(target)) == Counter(values)
     brokers.servers.discard(name)

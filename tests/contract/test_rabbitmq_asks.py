@@ -12,11 +12,11 @@ from typing import Any
 import pika
 import pytest
 
-from mqtui.brokers.port import TellsHearing
+from mqtui.brokers.port import ChecksListening
 from mqtui.brokers.rabbitmq.client import RabbitAdapter
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.plan import Risk, Severity
-from mqtui.domain.redrive import CountBound, Source, Stored
+from mqtui.domain.redrive import CountBound, PublishStatus, Source
 from tests.brokers import Brokers
 from tests.contract import amqp10
 from tests.contract.rabbitmq_support import (
@@ -51,7 +51,7 @@ async def planned(
         plan = plan_of(snapshot, queue_ref(target))
         if watched:
             plan = replace(plan, facts=(("first", "1, then the rest"),))
-        found = (await broker.broker.inspect(snapshot, plan)).risks
+        found = (await broker.broker.check_plan(snapshot, plan)).risks
         yield broker, snapshot, {risk.name: risk for risk in found}
 
 
@@ -112,7 +112,7 @@ async def test_an_alarm_is_said_and_a_look_still_works(alarmed: Rabbit) -> None:
         assert risks["alarm"].severity is Severity.REFUSE
         assert "disk space" in risks["alarm"].text
         assert "right to publish" in risks["unchecked"].text
-        price = await broker.broker.reader.price(queue_ref(source), 1)
+        price = await broker.broker.reader.peek_cost(queue_ref(source), 1)
         assert "publishers are stopped by an alarm" in price.text
         assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
     async with adapter(without_management(alarmed.address)) as broker:
@@ -125,12 +125,12 @@ async def discarded(rabbit: Rabbit, source: str) -> None:
     """Take the only letter out: nothing is published for it, so that neither plan nor run wait for an alarm's end."""
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        plan = await broker.broker.inspect(snapshot, plan_of(snapshot))
+        plan = await broker.broker.check_plan(snapshot, plan_of(snapshot))
         assert {risk.name: risk.severity for risk in plan.risks}["alarm"] is Severity.WARN
         assert all(risk.severity is not Severity.REFUSE for risk in plan.risks)
         async with writer(broker).lease(snapshot, terms()) as lease:
             async for batch in lease.batches(10):
-                assert [receipt.state for receipt in await lease.settle(batch)] == [Stored.STORED]
+                assert [receipt.state for receipt in await lease.settle(batch)] == [PublishStatus.STORED]
     rabbit.settled(source, 0)
 
 
@@ -214,8 +214,8 @@ async def test_where_nothing_is_heard_the_plan_says_it(rabbit: Rabbit, way: str)
                     pytest.fail("it listens")
             assert told.value.detail
             if way != "no right":
-                assert isinstance(broker.broker, TellsHearing)
-                support = await broker.broker.can_hear(queue_ref(source))
+                assert isinstance(broker.broker, ChecksListening)
+                support = await broker.broker.can_listen(queue_ref(source))
                 assert not support and told.value.detail in support.reason
 
 

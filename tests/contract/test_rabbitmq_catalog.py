@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.port import RemembersCounts
+from mqtui.brokers.port import HasPeekBudget
 from mqtui.brokers.rabbitmq.policies import effective
 from mqtui.brokers.rabbitmq.routes import matches
 from mqtui.domain.capability import Verb
@@ -63,8 +63,8 @@ async def test_names_come_first_and_then_depths(rabbit: Rabbit) -> None:
         told = [row async for page in broker.broker.catalog.destinations() for row in page.items]
     mine = [row for row in told if row.ref == queue_ref(classic)]
     assert [row.messages.known for row in mine] == [False, True]
-    assert (mine[1].messages.number, mine[1].backlog.number, mine[1].sort) == (3, 3, "classic")
-    kinds = {row.ref: row.sort for row in told}
+    assert (mine[1].messages.number, mine[1].backlog.number, mine[1].type) == (3, 3, "classic")
+    kinds = {row.ref: row.type for row in told}
     assert kinds[queue_ref(quorum)] == "quorum"
     assert kinds[Ref(Kind.STREAM, stream)] == "stream"
     assert kinds[Ref(Kind.EXCHANGE, exchange)] == "direct"
@@ -224,7 +224,7 @@ async def test_verbs_are_offered_or_refused_with_the_reason(rabbit: Rabbit) -> N
             assert await can(verb, ref), verb
         with pytest.raises(Unsupported):
             await writer(broker).apply(CreateStateTopic("x"))
-        assert isinstance(broker, RemembersCounts)
+        assert isinstance(broker, HasPeekBudget)
     async with adapter(without_management(rabbit.address)) as broker:
         assert "management" in (await broker.broker.can(Verb.LIST)).hint
         assert await broker.broker.can(Verb.PUBLISH, queue_ref(queue))
@@ -234,7 +234,7 @@ async def test_verbs_are_offered_or_refused_with_the_reason(rabbit: Rabbit) -> N
         with pytest.raises(Unsupported):
             await broker.broker.groups.groups()
         row = await broker.broker.catalog.detail(queue_ref(queue))
-        assert (row.sort, row.backlog.number, row.messages.number) == ("unknown", 0, None)
+        assert (row.type, row.backlog.number, row.messages.number) == ("unknown", 0, None)
 
 
 async def test_no_conversation_says_why(rabbit: Rabbit) -> None:

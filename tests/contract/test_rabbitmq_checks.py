@@ -35,7 +35,7 @@ async def risks(rabbit: Rabbit, source: str, target: Ref, *, count: int = 10, la
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         plan = replace(plan_of(snapshot, target, count=count), largest=largest)
-        return {risk.name: risk for risk in (await broker.broker.inspect(snapshot, plan)).risks}
+        return {risk.name: risk for risk in (await broker.broker.check_plan(snapshot, plan)).risks}
 
 
 def refuses(found: Mapping[str, Risk]) -> set[str]:
@@ -47,7 +47,7 @@ async def test_a_sound_plan_has_its_guarantee_and_refuses_nothing(rabbit: Rabbit
     source, target = rabbit.queue(), rabbit.queue()
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        plan = await broker.broker.inspect(snapshot, plan_of(snapshot, queue_ref(target)))
+        plan = await broker.broker.check_plan(snapshot, plan_of(snapshot, queue_ref(target)))
     assert plan.guarantee is not None
     assert plan.guarantee.strength is Strength.AT_LEAST_ONCE
     assert "source, target and bundle" in plan.guarantee.text
@@ -190,7 +190,7 @@ async def test_missing_rights_are_refused_for_good_and_nothing_is_touched(rabbit
         async with adapter(address) as broker:
             snapshot = await broker.broker.snapshot(queue_ref(source))
             plan = plan_of(snapshot, queue_ref(target), Ref(Kind.EXCHANGE, exchange))
-            told = [risk for risk in (await broker.broker.inspect(snapshot, plan)).risks if risk.name == "rights"]
+            told = [risk for risk in (await broker.broker.check_plan(snapshot, plan)).risks if risk.name == "rights"]
     assert [(risk.severity, risk.final) for risk in told] == [(Severity.REFUSE, True)] * 2
     assert f"read on queue {source}" in told[0].text
     assert f"write on exchange {exchange}" in told[1].text
@@ -203,7 +203,7 @@ async def test_without_the_management_api_the_plan_says_what_it_does_not_know(ra
     async with adapter(without_management(rabbit.address)) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         plan = plan_of(snapshot, queue_ref(target), Ref(Kind.EXCHANGE, exchange), queue_ref(rabbit.name()))
-        found = (await broker.broker.inspect(snapshot, plan)).risks
+        found = (await broker.broker.check_plan(snapshot, plan)).risks
     assert [risk.name for risk in found if risk.name != "poorer"] == [
         "unchecked",
         "unchecked",

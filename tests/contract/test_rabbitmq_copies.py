@@ -54,7 +54,7 @@ async def test_a_moved_letter_goes_to_its_target_alone(rabbit: Rabbit, arguments
     work, dlq, audit = dead_letters(rabbit, arguments)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(dlq))
-        plan = await broker.broker.inspect(snapshot, plan_of(snapshot, queue_ref(work)))
+        plan = await broker.broker.check_plan(snapshot, plan_of(snapshot, queue_ref(work)))
         assert "x-mqtui-cc" in dict(plan.facts)["copies"]
         async with writer(broker).lease(snapshot, terms()) as lease:
             async for batch in lease.batches(10):

@@ -12,7 +12,7 @@ from mqtui.brokers.rabbitmq.properties import RawProperties, closed, opened
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import int64, plain, raw, string
 from mqtui.domain.message import Header, Outgoing
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.contract.rabbitmq_support import (
     QUORUM,
     Rabbit,
@@ -161,7 +161,7 @@ async def moved(rabbit: Rabbit, source: str, target: str) -> None:
             async for batch in lease.batches(10):
                 counts = frozenset({"x-delivery-count"})
                 transfers = [replace(each, stripped=counts) for each in homeward(list(batch), queue_ref(target))]
-                assert [receipt.state for receipt in await lease.move(transfers)] == [Stored.STORED]
+                assert [receipt.state for receipt in await lease.move(transfers)] == [PublishStatus.STORED]
 
 
 async def test_a_move_changes_no_byte(rabbit: Rabbit) -> None:
@@ -211,7 +211,7 @@ async def test_export_and_publish_change_no_byte(rabbit: Rabbit) -> None:
         again = tuple((name, raw(plain(value, kind), kind), kind) for name, value, kind in message.headers)
         outgoing = Outgoing(queue_ref(target), message.value, headers=again, properties=message.envelope.properties)
         async with writer(broker).publisher() as publisher:
-            assert [receipt.state for receipt in await publisher.send([outgoing])] == [Stored.STORED]
+            assert [receipt.state for receipt in await publisher.send([outgoing])] == [PublishStatus.STORED]
     assert taken(rabbit, target) == (as_stored(rabbit, table()), b"\x00\xff")
 
 
@@ -226,7 +226,7 @@ async def test_a_thousand_headers_and_many_megabytes_move(rabbit: Rabbit) -> Non
         snapshot = await broker.broker.snapshot(queue_ref(source))
         async with writer(broker).lease(snapshot, terms()) as lease:
             receipts = await move_all(lease, queue_ref(target))
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 2
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 2
     first, second = rabbit.drain(target)
     assert opened(first[1].encoded) == (headers, (("delivery_mode", 2),))
     assert (opened(second[1].encoded)[1], second[2] == big) == ((("delivery_mode", 1),), True)

@@ -14,7 +14,7 @@ from mqtui.brokers.rabbitmq.hand import Hand
 from mqtui.brokers.rabbitmq.taking import Bounds
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.field_table import string
-from mqtui.domain.redrive import CountBound, Stored
+from mqtui.domain.redrive import CountBound, PublishStatus
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.rabbitmq_support import (
     QUORUM,
@@ -66,7 +66,7 @@ async def test_a_consumer_never_gets_more_than_is_left_to_move(
     rabbit.fill(source, numbered(1200))
     async with leased(rabbit, source, terms(300, want=1000)) as lease:
         receipts = await move_all(lease, queue_ref(target), 150)
-    assert states(receipts) == [Stored.STORED] * 1000
+    assert states(receipts) == [PublishStatus.STORED] * 1000
     rabbit.settled(source, 200)
     assert rabbit.bodies(target) == numbered(1000)
     if arguments:
@@ -83,7 +83,7 @@ async def test_a_stop_finishes_what_is_in_hand(rabbit: Rabbit) -> None:
     async with leased(rabbit, source, terms(200)) as lease:
         async for batch in lease.batches(100):
             receipts = await lease.move(homeward(list(batch), queue_ref(target)))
-            assert states(receipts) == [Stored.STORED] * len(batch)
+            assert states(receipts) == [PublishStatus.STORED] * len(batch)
             moved += len(batch)
             await lease.drain()
     assert 100 <= moved <= 600
@@ -122,9 +122,9 @@ async def test_a_letter_with_none_left_is_moved_or_saved_never_returned(rabbit: 
             assert letter.envelope is not None
             lefts.append(letter.envelope.left.number)
             if letter.value == b"00000":
-                assert states(await lease.move(homeward([letter], queue_ref(target)))) == [Stored.STORED]
+                assert states(await lease.move(homeward([letter], queue_ref(target)))) == [PublishStatus.STORED]
             elif letter.value == b"00001":
-                assert states(await lease.move(homeward([letter], nowhere))) == [Stored.RETURNED]
+                assert states(await lease.move(homeward([letter], nowhere))) == [PublishStatus.RETURNED]
             else:
                 await lease.keep(batch)
     assert lefts == [0, 0, 0, 3]
@@ -159,7 +159,7 @@ async def test_a_returned_letter_in_the_middle_ends_the_prefix(rabbit: Rabbit) -
             for place in (0, 11, 12, 20):
                 transfers[place] = replace(transfers[place], target=nowhere)
             receipts = await lease.move(transfers)
-    refused = [place for place, receipt in enumerate(receipts) if receipt.state is Stored.RETURNED]
+    refused = [place for place, receipt in enumerate(receipts) if receipt.state is PublishStatus.RETURNED]
     assert refused == [0, 11, 12, 20]
     assert {receipts[place].reason for place in refused} == {"unroutable: 312 NO_ROUTE"}
     assert rabbit.bodies(source) == [numbered(30)[place] for place in refused]
@@ -172,9 +172,9 @@ async def test_a_full_target_refuses_and_the_letters_stay(rabbit: Rabbit) -> Non
     rabbit.fill(source, numbered(10))
     async with leased(rabbit, source, terms(100)) as lease:
         receipts = await move_all(lease, queue_ref(target), 10)
-    stored = states(receipts).count(Stored.STORED)
+    stored = states(receipts).count(PublishStatus.STORED)
     assert 4 <= stored < 10
-    assert all("nack" in receipt.reason for receipt in receipts if receipt.state is Stored.REFUSED)
+    assert all("nack" in receipt.reason for receipt in receipts if receipt.state is PublishStatus.REFUSED)
     assert sorted(rabbit.bodies(source) + rabbit.bodies(target)) == numbered(10)
 
 
@@ -185,14 +185,14 @@ async def test_a_missing_exchange_or_right_refuses_and_nothing_is_lost(rabbit: R
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(5):
             receipts = await lease.move(homeward(list(batch), Ref(Kind.EXCHANGE, rabbit.name())))
-    assert states(receipts) == [Stored.REFUSED] * 5
+    assert states(receipts) == [PublishStatus.REFUSED] * 5
     assert "NOT_FOUND" in receipts[0].reason
     with rabbit.user(write=r"^amq\.default$") as address:
         async with adapter(address) as broker:
             snapshot = await broker.broker.snapshot(queue_ref(source))
             async with writer(broker).lease(snapshot, terms()) as lease:
                 receipts = await move_all(lease, Ref(Kind.EXCHANGE, exchange), 5)
-    assert states(receipts) == [Stored.REFUSED] * 5
+    assert states(receipts) == [PublishStatus.REFUSED] * 5
     assert "not allowed" in receipts[0].reason
     rabbit.settled(source, 5)
     assert rabbit.bodies(source) == numbered(5)
@@ -226,7 +226,7 @@ async def test_the_walk_ends_at_a_letter_that_died_after_planning(rabbit: Rabbit
         async with writer(broker).lease(earlier, terms()) as lease:
             assert await move_all(lease, queue_ref(target)) == []
         async with writer(broker).lease(snapshot, terms()) as lease:
-            assert states(await move_all(lease, queue_ref(target))) == [Stored.STORED] * 3
+            assert states(await move_all(lease, queue_ref(target))) == [PublishStatus.STORED] * 3
     assert rabbit.bodies(target) == numbered(3)
 
 
@@ -245,7 +245,7 @@ async def test_consumers_of_the_source_are_refused_unless_agreed(rabbit: Rabbit)
                     pytest.fail("the lease was given")
             async with writer(broker).lease(snapshot, terms(shared=True)) as lease:
                 receipts = await move_all(lease, queue_ref(target))
-    assert states(receipts) == [Stored.STORED] * 4
+    assert states(receipts) == [PublishStatus.STORED] * 4
 
 
 async def test_a_selective_walk_keeps_the_order_of_the_rest(rabbit: Rabbit) -> None:
@@ -301,9 +301,9 @@ async def test_settled_letters_are_gone_and_the_rest_is_returned_in_order(rabbit
     rabbit.fill(source, numbered(20))
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(20):
-            assert states(await lease.settle(batch[::2])) == [Stored.STORED] * 10
+            assert states(await lease.settle(batch[::2])) == [PublishStatus.STORED] * 10
             again = await lease.settle(batch[:1])
-            assert states(again) == [Stored.GONE]
+            assert states(again) == [PublishStatus.GONE]
     rabbit.settled(source, 10)
     assert rabbit.bodies(source) == numbered(20)[1::2]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import BrokerTrouble
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.contract.rabbitmq_support import (
     QUORUM,
     Rabbit,
@@ -44,7 +44,7 @@ async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
     """C8: what was sent without the broker's word is unknown, the next batch tells the loss, and nothing is lost."""
     source, target = rabbit.queue(), rabbit.queue()
     rabbit.fill(source, numbered(2000))
-    seen: list[Stored] = []
+    seen: list[PublishStatus] = []
     with pytest.raises(BrokerTrouble):
         async with leased(rabbit, source, terms(400)) as lease:
             cut: asyncio.Task[None] | None = None
@@ -54,12 +54,12 @@ async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
                 seen += states(await lease.move(homeward(list(batch), queue_ref(target))))
                 if cut is not None:
                     await cut
-    assert set(seen) <= {Stored.STORED, Stored.UNKNOWN, Stored.REFUSED}
+    assert set(seen) <= {PublishStatus.STORED, PublishStatus.UNKNOWN, PublishStatus.REFUSED}
     until(lambda: rabbit.ready(source) + rabbit.ready(target) >= 2000, "the broker gave back what was in hand")
     moved, left = rabbit.bodies(target), rabbit.bodies(source)
     assert set(moved) | set(left) == set(numbered(2000))
-    assert seen.count(Stored.STORED) <= len(moved)
-    assert len(moved) + len(left) - 2000 <= seen.count(Stored.UNKNOWN)
+    assert seen.count(PublishStatus.STORED) <= len(moved)
+    assert len(moved) + len(left) - 2000 <= seen.count(PublishStatus.UNKNOWN)
 
 
 @pytest.mark.chaos

@@ -10,7 +10,7 @@ from mqtui.brokers.rabbitmq import rescue
 from mqtui.brokers.rabbitmq.access import Access, Seen
 from mqtui.brokers.rabbitmq.limits import FREE, Limit, Sort, limit_of, version_of
 from mqtui.domain.errors import BrokerTrouble, NotAuthorised, NotFound, Refused, Unsupported
-from mqtui.domain.figure import Sort as FigureSort
+from mqtui.domain.figure import Exactness as FigureSort
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.rabbitmq_support import (
     QUORUM,
@@ -72,7 +72,7 @@ async def test_messages_returned_before_change_places_among_themselves(rabbit: R
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
         await borrowed(broker, queue, 4)
-        assert "change places" in (await broker.broker.reader.price(queue_ref(queue), 2)).text
+        assert "change places" in (await broker.broker.reader.peek_cost(queue_ref(queue), 2)).text
         await borrowed(broker, queue, 2)
     rabbit.settled(queue, 10)
     assert rabbit.bodies(queue) == TEN[2:4] + TEN[:2] + TEN[4:]
@@ -83,33 +83,33 @@ async def test_the_price_is_told_first(rabbit: Rabbit) -> None:
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
-        before = await broker.broker.reader.price(queue_ref(queue), 10)
+        before = await broker.broker.reader.peek_cost(queue_ref(queue), 10)
         assert (before.lends, before.spends, before.limit.number, before.left.number) == (True, True, 3, None)
         assert "1 of at most 3" in before.text
         (first, *_) = await borrowed(broker, queue, 10)
         assert first.envelope is not None
         assert (first.envelope.deliveries, first.envelope.left.number) == (0, 3)
-        after = await broker.broker.reader.price(queue_ref(queue), 10)
+        after = await broker.broker.reader.peek_cost(queue_ref(queue), 10)
         assert (after.left.number, after.left.sort) == (2, FigureSort.ABOUT)
 
 
 async def test_the_memory_of_counts_outlives_a_process_and_ends_with_an_empty_queue(rabbit: Rabbit) -> None:
-    """R3: later looks are refused until the queue was seen empty; `CountsSeen` is what remembers."""
+    """R3: later looks are refused until the queue was seen empty; `PeekBudget` is what remembers."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN[:2])
     spend(rabbit, queue, 2, 2)
     counts = Seen()
     async with adapter(rabbit.address) as broker:
-        broker.counts = counts
+        broker.peek_budget = counts
         assert len(await borrowed(broker, queue, 10)) == 1
     async with adapter(rabbit.address) as broker:
-        broker.counts = counts
-        assert (await broker.broker.reader.price(queue_ref(queue), 1)).refusal
+        broker.peek_budget = counts
+        assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal
         with pytest.raises(Refused):
             await borrowed(broker, queue, 1)
         rabbit.channel.queue_purge(queue)
         until(lambda: rabbit.row(queue).get("messages", 0) == 0, "seen empty by the management API")
-        assert not (await broker.broker.reader.price(queue_ref(queue), 1)).refusal
+        assert not (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal
         rabbit.fill(queue, TEN[:1])
         assert len(await borrowed(broker, queue, 1)) == 1
 
@@ -174,7 +174,7 @@ async def test_classic_queues_lend_in_order_and_spend_nothing(rabbit: Rabbit) ->
     queue = rabbit.queue()
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
-        price = await broker.broker.reader.price(queue_ref(queue), 5)
+        price = await broker.broker.reader.peek_cost(queue_ref(queue), 5)
         assert (price.lends, price.spends, price.refusal) == (True, False, "")
         for _ in range(10):
             assert [message.value for message in await borrowed(broker, queue, 5)] == TEN[:5]
@@ -199,7 +199,7 @@ async def test_without_a_limit_a_quorum_queue_sends_them_to_the_tail(rabbit: Rab
     queue = rabbit.queue(rabbit.unlimited)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
-        price = await broker.broker.reader.price(queue_ref(queue), 4)
+        price = await broker.broker.reader.peek_cost(queue_ref(queue), 4)
         assert "the peeked messages go to the tail" in price.text
         assert price.spends
         await borrowed(broker, queue, 4)
@@ -213,9 +213,9 @@ async def test_a_policy_lowers_the_limit_at_once(rabbit: Rabbit) -> None:
     rabbit.policy(f"^{queue}$", {"delivery-limit": 7})
     rabbit.queue({**QUORUM, "x-delivery-limit": 9}, name=queue)
     async with adapter(rabbit.address) as broker:
-        assert (await broker.broker.reader.price(queue_ref(queue), 1)).limit.number == 7
+        assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).limit.number == 7
         rabbit.policy(f"^{queue}$", {"delivery-limit": 5}, operator=True)
-        assert (await broker.broker.reader.price(queue_ref(queue), 1)).limit.number in (5, 7)
+        assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).limit.number in (5, 7)
 
 
 async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: Rabbit) -> None:
@@ -223,7 +223,7 @@ async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: 
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     async with adapter(without_management(rabbit.address)) as broker:
-        price = await broker.broker.reader.price(queue_ref(queue), 5)
+        price = await broker.broker.reader.peek_cost(queue_ref(queue), 5)
         assert (price.spends, price.limit.known) == (True, False)
         assert "1 is taken as left" in price.text
         assert [message.value for message in await borrowed(broker, queue, 5)] == TEN[:1]
@@ -274,11 +274,11 @@ async def test_what_can_not_be_looked_at_says_so(rabbit: Rabbit) -> None:
         with pytest.raises(Unsupported):
             await borrowed(broker, stream, 1)
         with pytest.raises(NotFound):
-            await broker.broker.reader.price(Ref(Kind.EXCHANGE, exchange), 1)
+            await broker.broker.reader.peek_cost(Ref(Kind.EXCHANGE, exchange), 1)
         with pytest.raises(NotFound):
             await borrowed(broker, missing, 1)
         with pytest.raises(NotFound):
-            await broker.broker.reader.price(queue_ref(missing), 1)
+            await broker.broker.reader.peek_cost(queue_ref(missing), 1)
     rabbit.fill(stream, [b"x"])
     async with adapter(without_management(rabbit.address)) as broker:
         with pytest.raises(Unsupported):

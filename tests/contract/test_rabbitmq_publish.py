@@ -11,7 +11,7 @@ from mqtui.brokers.rabbitmq import publisher as publishing
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotAuthorised, NotFound
 from mqtui.domain.field_table import int64
 from mqtui.domain.message import Outgoing
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.rabbitmq_support import STREAM, Rabbit, adapter, queue_ref, states, until, writer
 
@@ -23,7 +23,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
     opened.close()
 
 
-async def sent(rabbit: Rabbit, *messages: Outgoing) -> list[tuple[Stored, str]]:
+async def sent(rabbit: Rabbit, *messages: Outgoing) -> list[tuple[PublishStatus, str]]:
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
         return [(receipt.state, receipt.reason) for receipt in await publisher.send(messages)]
 
@@ -37,7 +37,7 @@ async def test_messages_are_persistent_and_typed(rabbit: Rabbit) -> None:
         Outgoing(ref, b"a", headers=(("plain", b"text", ""), ("none", None, ""), ("n", int64(7), "int64"))),
         Outgoing(ref, None, properties=(("delivery_mode", 1), ("message_id", "m"), ("priority", 2))),
     )
-    assert outcome == [(Stored.STORED, "")] * 2
+    assert outcome == [(PublishStatus.STORED, "")] * 2
     (_, first, _), (_, second, body) = rabbit.drain(queue)
     assert (first.delivery_mode, first.headers) == (2, {"plain": "text", "none": None, "n": 7})
     assert (second.delivery_mode, second.message_id, second.priority, body) == (1, "m", 2, b"")
@@ -52,7 +52,11 @@ async def test_a_stream_and_an_exchange_are_targets_too(rabbit: Rabbit) -> None:
         Outgoing(Ref(Kind.EXCHANGE, exchange), b"routed", routing_key="a.b.c"),
         Outgoing(Ref(Kind.EXCHANGE, exchange), b"lost", routing_key="b"),
     )
-    assert outcome == [(Stored.STORED, ""), (Stored.STORED, ""), (Stored.RETURNED, "unroutable: 312 NO_ROUTE")]
+    assert outcome == [
+        (PublishStatus.STORED, ""),
+        (PublishStatus.STORED, ""),
+        (PublishStatus.RETURNED, "unroutable: 312 NO_ROUTE"),
+    ]
     rabbit.settled(stream, 1)
     assert rabbit.bodies(queue) == [b"routed"]
 
@@ -68,8 +72,8 @@ async def test_each_return_is_paired_with_its_message(rabbit: Rabbit) -> None:
         for number in range(2000)
     ]
     outcome = [state for state, _ in await sent(rabbit, *messages)]
-    assert outcome == [Stored.RETURNED if number % 3 == 0 else Stored.STORED for number in range(2000)]
-    rabbit.settled(queue, outcome.count(Stored.STORED))
+    assert outcome == [PublishStatus.RETURNED if number % 3 == 0 else PublishStatus.STORED for number in range(2000)]
+    rabbit.settled(queue, outcome.count(PublishStatus.STORED))
 
 
 async def test_a_full_queue_refuses(rabbit: Rabbit) -> None:
@@ -77,7 +81,7 @@ async def test_a_full_queue_refuses(rabbit: Rabbit) -> None:
     queue = rabbit.queue({"x-max-length": 1, "x-overflow": "reject-publish"})
     rabbit.fill(queue, [b"in the way"])
     ((state, reason),) = await sent(rabbit, Outgoing(queue_ref(queue), b"x"))
-    assert state is Stored.REFUSED
+    assert state is PublishStatus.REFUSED
     assert "nack" in reason
 
 
@@ -90,7 +94,7 @@ async def test_what_can_not_be_sent_is_refused_alone(rabbit: Rabbit) -> None:
         Outgoing(queue_ref("q" * 256), b""),
         Outgoing(queue_ref(queue), b"", headers=(("n" * 256, b"", "void"),)),
     ):
-        assert [state for state, _ in await sent(rabbit, good, bad)] == [Stored.STORED, Stored.REFUSED]
+        assert [state for state, _ in await sent(rabbit, good, bad)] == [PublishStatus.STORED, PublishStatus.REFUSED]
         with pytest.raises(BadInput):
             await sent(rabbit, bad)
     with pytest.raises(NotFound):
@@ -104,7 +108,7 @@ async def test_a_missing_right_is_named(rabbit: Rabbit) -> None:
     rabbit.channel.queue_bind(queue, exchange)
     with rabbit.user(write=r"^amq\.default$") as address:
         async with adapter(address) as broker, writer(broker).publisher() as publisher:
-            assert states(await publisher.send([Outgoing(queue_ref(queue), b"allowed")])) == [Stored.STORED]
+            assert states(await publisher.send([Outgoing(queue_ref(queue), b"allowed")])) == [PublishStatus.STORED]
             with pytest.raises(NotAuthorised) as told:
                 await publisher.send([Outgoing(Ref(Kind.EXCHANGE, exchange), b"x")])
     assert told.value.hint == f"It needs the right to write on exchange {exchange}."
@@ -125,11 +129,11 @@ async def test_big_messages_go_on_a_channel_of_their_own(rabbit: Rabbit, monkeyp
         Outgoing(ref, b"last"),
     )
     assert [state for state, _ in outcome] == [
-        Stored.STORED,
-        Stored.STORED,
-        Stored.REFUSED,
-        Stored.RETURNED,
-        Stored.STORED,
+        PublishStatus.STORED,
+        PublishStatus.STORED,
+        PublishStatus.REFUSED,
+        PublishStatus.RETURNED,
+        PublishStatus.STORED,
     ]
     assert "user_id" in outcome[2][1]
     assert [len(body) for body in rabbit.bodies(queue)] == [5, 300_000, 4]
@@ -139,15 +143,15 @@ async def test_a_lost_connection_makes_the_outcome_unknown(rabbit: Rabbit) -> No
     """C8: sent and not confirmed is unknown; what follows is refused as not sent."""
     queue = rabbit.queue()
     messages = [Outgoing(queue_ref(queue), b"x" * 500) for _ in range(500)]
-    outcome: list[Stored] = []
+    outcome: list[PublishStatus] = []
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
         cut = asyncio.create_task(asyncio.to_thread(rabbit.cut_all))
-        while set(outcome) <= {Stored.STORED}:
+        while set(outcome) <= {PublishStatus.STORED}:
             outcome += states(await publisher.send(messages))
         await cut
-        assert states(await publisher.send(messages[:1])) == [Stored.REFUSED]
-    assert set(outcome) <= {Stored.STORED, Stored.UNKNOWN, Stored.REFUSED}
-    until(lambda: rabbit.ready(queue) >= outcome.count(Stored.STORED), "what was confirmed is there")
+        assert states(await publisher.send(messages[:1])) == [PublishStatus.REFUSED]
+    assert set(outcome) <= {PublishStatus.STORED, PublishStatus.UNKNOWN, PublishStatus.REFUSED}
+    until(lambda: rabbit.ready(queue) >= outcome.count(PublishStatus.STORED), "what was confirmed is there")
 
 
 async def test_a_publisher_outlives_nothing(rabbit: Rabbit) -> None:

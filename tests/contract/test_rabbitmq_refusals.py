@@ -10,7 +10,7 @@ import pytest
 
 from mqtui.brokers.rabbitmq import outbox
 from mqtui.domain.message import Message, Outgoing, Property
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.rabbitmq_support import (
     QUORUM,
@@ -60,7 +60,7 @@ async def test_the_smallest_form(rabbit: Rabbit) -> None:
     """One message, refused: not an unknown fate, and not a lost connection."""
     queue = rabbit.queue()
     (receipt,) = await sent(rabbit, outgoing(queue, 1, {0: ("reply_to", FAST_REPLY)}))
-    assert (receipt.state, receipt.reason) == (Stored.REFUSED, SAID)
+    assert (receipt.state, receipt.reason) == (PublishStatus.REFUSED, SAID)
     assert rabbit.ready(queue) == 0
 
 
@@ -79,8 +79,8 @@ async def test_the_others_are_stored_once_and_in_order(
     queue = rabbit.queue(arguments)
     places = {0: bad, 250: bad, 251: bad, 499: bad}
     receipts = await sent(rabbit, outgoing(queue, 500, places))
-    assert [place for place, state in enumerate(states(receipts)) if state is not Stored.STORED] == [*places]
-    assert all(receipts[place].state is Stored.REFUSED for place in places)
+    assert [place for place, state in enumerate(states(receipts)) if state is not PublishStatus.STORED] == [*places]
+    assert all(receipts[place].state is PublishStatus.REFUSED for place in places)
     assert all(receipts[place].reason.startswith("406 ") and words in receipts[place].reason for place in places)
     rabbit.settled(queue, 496)
     assert rabbit.bodies(queue) == [body for place, body in enumerate(numbered(500)) if place not in places]
@@ -95,12 +95,12 @@ async def test_one_that_nobody_foresaw_is_found_without_doubling(rabbit: Rabbit,
     """
     queue = rabbit.queue(arguments)
     receipts = await sent(rabbit, outgoing(queue, 500, {77: ("reply_to", FAST_REPLY), 300: ("user_id", "x")}))
-    assert (receipts[77].state, receipts[77].reason) == (Stored.REFUSED, SAID)
-    assert receipts[300].state is Stored.REFUSED
-    assert set(states(receipts[:77])) <= {Stored.STORED, Stored.UNKNOWN}
-    assert all(SAID in receipt.reason for receipt in receipts[:77] if receipt.state is Stored.UNKNOWN)
-    assert states(receipts[78:300]) == [Stored.STORED] * 222
-    assert states(receipts[301:]) == [Stored.STORED] * 199
+    assert (receipts[77].state, receipts[77].reason) == (PublishStatus.REFUSED, SAID)
+    assert receipts[300].state is PublishStatus.REFUSED
+    assert set(states(receipts[:77])) <= {PublishStatus.STORED, PublishStatus.UNKNOWN}
+    assert all(SAID in receipt.reason for receipt in receipts[:77] if receipt.state is PublishStatus.UNKNOWN)
+    assert states(receipts[78:300]) == [PublishStatus.STORED] * 222
+    assert states(receipts[301:]) == [PublishStatus.STORED] * 199
     rabbit.settled(queue, 498)
     assert rabbit.bodies(queue) == [body for place, body in enumerate(numbered(500)) if place not in (77, 300)]
 
@@ -116,8 +116,8 @@ async def test_a_resumed_run_asks_before_it_sends(rabbit: Rabbit) -> None:
         receipts: list[Receipt] = []
         async for batch in lease.batches(100):
             receipts += await lease.move([fast_reply(letter, queue_ref(target)) for letter in batch])
-    assert states(receipts).count(Stored.STORED) == 30
-    assert [receipt.reason for receipt in receipts if receipt.state is not Stored.STORED] == [SAID]
+    assert states(receipts).count(PublishStatus.STORED) == 30
+    assert [receipt.reason for receipt in receipts if receipt.state is not PublishStatus.STORED] == [SAID]
     assert rabbit.bodies(target) == numbered(30)
     assert rabbit.bodies(source) == [b"bad"]
 
@@ -142,7 +142,7 @@ async def test_one_letter_of_five_is_refused_and_four_are_moved(rabbit: Rabbit, 
         receipts: list[Receipt] = []
         async for batch in lease.batches(5):
             receipts += await lease.move([fast_reply(letter, queue_ref(target)) for letter in batch])
-    assert states(receipts) == [Stored.STORED] * 2 + [Stored.REFUSED] + [Stored.STORED] * 2
+    assert states(receipts) == [PublishStatus.STORED] * 2 + [PublishStatus.REFUSED] + [PublishStatus.STORED] * 2
     assert receipts[2].reason == SAID
     rabbit.settled(target, 4)
     assert rabbit.bodies(target) == [body for place, body in enumerate(numbered(5)) if place != 2]
@@ -165,7 +165,12 @@ async def test_an_exchange_that_vanished_or_may_not_be_written_refuses_its_own_m
                     Outgoing(queue_ref(queue), b"d"),
                 ]
             )
-    assert states(receipts) == [Stored.STORED, Stored.REFUSED, Stored.REFUSED, Stored.STORED]
+    assert states(receipts) == [
+        PublishStatus.STORED,
+        PublishStatus.REFUSED,
+        PublishStatus.REFUSED,
+        PublishStatus.STORED,
+    ]
     assert "NOT_FOUND" in receipts[1].reason
     assert "ACCESS_REFUSED" in receipts[2].reason
     assert rabbit.bodies(queue) == [b"a", b"d"]
@@ -181,15 +186,15 @@ async def test_an_exchange_deleted_in_the_middle_leaves_no_letter_unsaid(rabbit:
         rabbit.channel.exchange_delete(exchange)
         second = await publisher.send([Outgoing(there, b"b"), Outgoing(queue_ref(queue), b"c")])
         third = await publisher.send([Outgoing(there, b"d"), Outgoing(queue_ref(queue), b"e")])
-    assert states(first) == [Stored.STORED]
-    assert second[0].state in (Stored.UNKNOWN, Stored.REFUSED)
+    assert states(first) == [PublishStatus.STORED]
+    assert second[0].state in (PublishStatus.UNKNOWN, PublishStatus.REFUSED)
     assert "404 NOT_FOUND" in second[0].reason
-    assert states(third) == [Stored.REFUSED, Stored.STORED]
+    assert states(third) == [PublishStatus.REFUSED, PublishStatus.STORED]
     bodies = rabbit.bodies(queue)
     assert bodies.count(b"a") == bodies.count(b"e") == 1
     assert b"b" not in bodies
     assert b"d" not in bodies
-    assert (b"c" in bodies) is (second[1].state is Stored.STORED)
+    assert (b"c" in bodies) is (second[1].state is PublishStatus.STORED)
 
 
 async def test_a_message_that_can_not_be_written_fails_alone(rabbit: Rabbit) -> None:
@@ -199,7 +204,7 @@ async def test_a_message_that_can_not_be_written_fails_alone(rabbit: Rabbit) -> 
     receipts = await sent(
         rabbit, [Outgoing(ref, b"a"), Outgoing(ref, b"b", headers=(("n" * 256, b"", "void"),)), Outgoing(ref, b"c")]
     )
-    assert states(receipts) == [Stored.STORED, Stored.REFUSED, Stored.STORED]
+    assert states(receipts) == [PublishStatus.STORED, PublishStatus.REFUSED, PublishStatus.STORED]
     assert rabbit.bodies(queue) == [b"a", b"c"]
 
 
@@ -229,7 +234,7 @@ async def test_homeward_letters_of_a_foreign_user_are_refused_one_by_one(rabbit:
             snapshot = await broker.broker.snapshot(queue_ref(source))
             async with writer(broker).lease(snapshot, terms()) as lease:
                 receipts = await move_all(lease, queue_ref(target))
-    assert states(receipts) == [Stored.STORED, Stored.REFUSED] * 3
+    assert states(receipts) == [PublishStatus.STORED, PublishStatus.REFUSED] * 3
     assert all("user_id property set to 'guest'" in receipt.reason for receipt in receipts[1::2])
     assert rabbit.bodies(source) == numbered(6)[1::2]
     assert rabbit.bodies(target) == numbered(6)[::2]

@@ -16,8 +16,8 @@ from mqtui.brokers.rabbitmq.facts import queue_facts
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Severity
-from mqtui.domain.redrive import Receipt, Stored
-from mqtui.state.counts import CountsSeen
+from mqtui.domain.redrive import PublishStatus, Receipt
+from mqtui.state.counts import StoredPeekBudget
 from tests.contract import amqp10
 from tests.contract.rabbitmq_support import (
     QUORUM,
@@ -57,9 +57,9 @@ def send_unreadable(rabbit: Rabbit, queue: str) -> None:
         sender.send(amqp10.message(b"unreadable", {"id": uuid.UUID(int=1)}))
 
 
-async def look(rabbit: Rabbit, queue: str, counts: Seen | CountsSeen) -> list[bytes | None]:
+async def look(rabbit: Rabbit, queue: str, counts: Seen | StoredPeekBudget) -> list[bytes | None]:
     async with adapter(rabbit.address) as broker:
-        broker.counts = counts
+        broker.peek_budget = counts
         return [message.value for message in await borrowed(broker, queue, 10)]
 
 
@@ -92,9 +92,9 @@ async def test_what_stands_before_an_unreadable_message_is_shown(rabbit: Rabbit)
     shown: list[Message] = []
     async with adapter(rabbit.address) as broker:
         with pytest.raises(Unreadable, match="Message 4 from the head"):
-            async for batch in writer(broker).borrow(queue_ref(queue), 10):
+            async for batch in writer(broker).peek_unacked(queue_ref(queue), 10):
                 shown += batch
-        assert not (await broker.broker.reader.price(queue_ref(queue), 1)).refusal, "a classic queue spends nothing"
+        assert not (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal, "a classic queue spends nothing"
     assert [message.value for message in shown] == numbered(3)
     rabbit.settled(queue, 4)
 
@@ -112,7 +112,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
     receipts: list[Receipt] = []
     for _ in range(2):
         async with adapter(rabbit.address) as broker:
-            broker.counts = counts
+            broker.peek_budget = counts
             snapshot = await broker.broker.snapshot(queue_ref(source))
             async with writer(broker).lease(snapshot, terms(2)) as lease:
                 async for batch in lease.batches(2):
@@ -120,13 +120,13 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
             reasons.append(getattr(lease, "end_reason", ""))
         until(lambda: rabbit.ready(source) + rabbit.ready(target) == 6, "given back")
     assert all("can't be read: the broker answers 541" in reason for reason in reasons)
-    assert states(receipts) == [Stored.STORED] * 4
+    assert states(receipts) == [PublishStatus.STORED] * 4
     assert rabbit.bodies(target) == numbered(4)
     rabbit.settled(source, 2)
     async with adapter(rabbit.address) as broker:
-        broker.counts = counts
+        broker.peek_budget = counts
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        plan = await broker.broker.inspect(snapshot, plan_of(snapshot, queue_ref(target)))
+        plan = await broker.broker.check_plan(snapshot, plan_of(snapshot, queue_ref(target)))
         risk = {risk.name: risk for risk in plan.risks}["unreadable"]
         assert (risk.severity, risk.final) == (Severity.REFUSE, True)
         with pytest.raises(Refused, match="can't be walked through"):
@@ -141,7 +141,7 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
     rabbit.fill(queue, numbered(3))
     counts = Seen()
     async with adapter(rabbit.address) as broker:
-        broker.counts = counts
+        broker.peek_budget = counts
         access = Access(rabbit.address)
         access.counts = counts
         facts = await queue_facts(access, queue)
@@ -149,14 +149,14 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
         for _ in range(2):
             await price.begin(access, facts, key)
         await access.close()
-        assert (await broker.broker.reader.price(queue_ref(queue), 1)).left.number == 1
+        assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 1
         assert await look(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
-        assert (await broker.broker.reader.price(queue_ref(queue), 1)).left.number == 0
+        assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 0
     with pytest.raises(Refused):
         await look(rabbit, queue, counts)
 
 
-async def spend_all(rabbit: Rabbit, queue: str, counts: Seen | CountsSeen) -> None:
+async def spend_all(rabbit: Rabbit, queue: str, counts: Seen | StoredPeekBudget) -> None:
     """Look until looks are refused."""
     for _ in range(4):
         try:

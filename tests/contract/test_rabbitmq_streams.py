@@ -9,8 +9,8 @@ import pytest
 
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.read_range import FREE_PEEK, At, Edge, ReadRange, Since, StartPoint
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import FREE, At, Bound, Edge, Since, Span
 from tests.contract.rabbitmq_support import STREAM, Rabbit, adapter, queue_ref, until, without_management
 
 MANY = [b"%05d" % number for number in range(2500)]
@@ -32,10 +32,10 @@ def stream(rabbit: Rabbit) -> Ref:
 
 
 async def read(
-    rabbit: Rabbit, ref: Ref, start: Bound, limit: int | None = None, until: int | None = None
+    rabbit: Rabbit, ref: Ref, start: StartPoint, limit: int | None = None, until: int | None = None
 ) -> list[Message]:
     async with adapter(rabbit.address) as broker:
-        batches = broker.broker.reader.read(ref, Span(start, until=until), limit=limit)
+        batches = broker.broker.reader.read(ref, ReadRange(start, until=until), limit=limit)
         return [message async for batch in batches for message in batch]
 
 
@@ -62,9 +62,9 @@ async def test_a_stream_is_read_from_edges_offsets_and_times(rabbit: Rabbit, str
 
 async def test_the_whole_stream_comes_in_bounded_batches_and_ends(rabbit: Rabbit, stream: Ref) -> None:
     async with adapter(rabbit.address) as broker:
-        batches = [batch async for batch in broker.broker.reader.read(stream, Span(), limit=None)]
+        batches = [batch async for batch in broker.broker.reader.read(stream, ReadRange(), limit=None)]
         extent = await broker.broker.reader.extent(stream)
-        assert await broker.broker.reader.price(stream, 5) is FREE
+        assert await broker.broker.reader.peek_cost(stream, 5) is FREE_PEEK
     assert [message.value for batch in batches for message in batch] == MANY
     assert max(map(len, batches)) <= 1000
     assert (extent.first[-1], extent.end[-1], extent.count.number) == (Offset(-1, 0), Offset(-1, 2500), 2500)
@@ -104,4 +104,4 @@ async def test_what_is_no_stream_is_not_read_for_nothing(rabbit: Rabbit, stream:
         with pytest.raises(Unsupported):
             await broker.broker.catalog.detail(stream)
         with pytest.raises(Refused):
-            await anext(aiter(broker.broker.reader.read(stream, Span(), limit=1)))
+            await anext(aiter(broker.broker.reader.read(stream, ReadRange(), limit=1)))

@@ -16,7 +16,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.client import connect
 from mqtui.brokers.redis.marks import LIFE_S, run_mark
 from mqtui.brokers.redis.slots import SLOTS, slot, tag_for
-from mqtui.domain.redrive import Stored, Strength
+from mqtui.domain.redrive import PublishStatus, Strength
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services.browse import destinations
 from tests.brokers import Brokers
@@ -135,7 +135,7 @@ async def test_d5_letters_cross_to_another_node(field: Field, adapter: Adapter) 
     assert "7 days" in plan.guarantee.text
     async with move.lease((taken, plan)) as lease:
         receipts = [one async for some in lease.batches(7) for one in await lease.move(move.transfers(some))]
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert [fields for _, fields in field.high.rows(target)] == [((b"n", b"%d" % n), *binary) for n in range(30)]
     assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in field.high.rows(target)]
     assert field.low.rows(source) == []
@@ -155,12 +155,12 @@ async def test_d5_killed_between_store_and_removal_nothing_is_doubled(field: Fie
             letters = [letter async for some in lease.batches(100) for letter in some]
             field.low.call("ACL", "SETUSER", user(field), "-xdel")
             halted = await lease.move(run.transfers(letters[:15]))
-    assert {one.state for one in halted} == {Stored.UNKNOWN}
+    assert {one.state for one in halted} == {PublishStatus.UNKNOWN}
     assert all("not removed" in one.reason for one in halted)
     assert (field.numbers(target), field.numbers(source)) == (list(range(15)), list(range(20)))
     first.run, first.resumed = run.run, True
     receipts = await first.all()
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert (field.numbers(target), field.numbers(source)) == (list(range(20)), [])
 
 
@@ -171,7 +171,7 @@ async def test_d5_within_a_slot_one_script_moves(field: Field, adapter: Adapter)
     move = Move(adapter, source, target)
     _, plan = await move.planned()
     assert plan.guarantee is not None and plan.guarantee.strength is Strength.EXACTLY_ONCE
-    assert {one.state for one in await move.all()} == {Stored.STORED}
+    assert {one.state for one in await move.all()} == {PublishStatus.STORED}
     assert (field.numbers(target), field.numbers(source)) == ([0, 1, 2, 3, 4], [])
 
 
@@ -180,7 +180,7 @@ async def test_d5_a_name_that_is_no_tag_crosses_too(field: Field, adapter: Adapt
     source = field.stream("dlq", 4, high=False)
     name = next(name for name in (f"odd}}{n}-{source.name[:9]}" for n in range(99)) if slot(name.encode()) >= MIDDLE)
     target = field.high.stream("home", name=name)
-    assert {one.state for one in await Move(adapter, source, target).all()} == {Stored.STORED}
+    assert {one.state for one in await Move(adapter, source, target).all()} == {PublishStatus.STORED}
     assert (field.numbers(target), field.numbers(source)) == ([0, 1, 2, 3], [])
 
 
@@ -191,7 +191,7 @@ async def test_d5_entries_that_stay_and_heavy_ones_cross_once(field: Field, adap
     field.low.call("XADD", source.name, "*", "n", 2, *(part for pair in fields for part in pair))
     field.low.group(source, "slow", take=1, acknowledge=1)
     move = Move(adapter, source, target)
-    assert {one.state for one in await move.all()} == {Stored.STORED}
+    assert {one.state for one in await move.all()} == {PublishStatus.STORED}
     assert (field.numbers(target), field.numbers(source)) == ([0, 1, 2], [1, 2])
     assert field.high.rows(target)[2][1] == ((b"n", b"2"), *fields)
     assert await Move(adapter, source, target, run=move.run, resumed=True).all() == []
@@ -207,7 +207,7 @@ async def test_d5_gone_letters_are_not_stored(field: Field, adapter: Adapter) ->
         letters = [letter async for some in lease.batches(100) for letter in some]
         field.high.call("XDEL", source.name, field.high.rows(source)[2][0])
         receipts = await lease.move(move.transfers(letters))
-    assert [one.state is Stored.GONE for one in receipts] == [False, False, True, False, False]
+    assert [one.state is PublishStatus.GONE for one in receipts] == [False, False, True, False, False]
     assert field.numbers(target) == [0, 1, 3, 4]
 
 
@@ -217,7 +217,7 @@ async def test_a_cluster_is_listed_and_read_whole(field: Field, adapter: Adapter
     rows = await listed(adapter)
     assert (rows[low].messages.number, rows[high].messages.number) == (3, 4)
     receipts = await publish(adapter, [entry(low, 3), entry(high, 4), entry(low, 4)])
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert [int(one.fields[0][1]) for one in await read(adapter, high)] == [0, 1, 2, 3, 4]
     assert (await adapter.broker.catalog.cluster()).nodes == 2
 
@@ -235,7 +235,7 @@ async def test_a_slot_that_moved_is_found(field: Field, adapter: Adapter) -> Non
     field.high.stream("wander", 2, name=ref2.name)
     assert len(await read(adapter, ref2)) == 2
     receipts = await publish(adapter, [entry(ref2, 7)])
-    assert [one.state for one in receipts] == [Stored.STORED]
+    assert [one.state for one in receipts] == [PublishStatus.STORED]
 
 
 def user(field: Field) -> str:

@@ -15,7 +15,7 @@ from mqtui.brokers.redis.marks import LIFE_S, claim_table
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Remove, Take
-from mqtui.domain.redrive import LetterClaim, Selection, Stored
+from mqtui.domain.redrive import LetterClaim, PublishStatus, Selection
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move, a_plan
@@ -68,7 +68,9 @@ async def test_each_letter_is_claimed_by_one_run(stage: Stage, adapter: Adapter)
                 told = await lease.claim(some)
                 granted[number] += [letter for letter, claim in zip(some, told, strict=True) if claim == FREE]
                 refused = [claim.refused for claim in told if claim.refused is not None]
-                assert all(one.state is Stored.GONE and f"of op{1 - number} on " in one.reason for one in refused)
+                assert all(
+                    one.state is PublishStatus.GONE and f"of op{1 - number} on " in one.reason for one in refused
+                )
                 await asyncio.sleep(0)
             await both.wait()
         await other.close()
@@ -145,7 +147,7 @@ async def test_a_full_source_still_claims(brokers: Brokers) -> None:
         stage.client.config_set("maxmemory", "1")
         async with taking(adapter, source, "anna") as (first, lease, letters):
             assert await first.claim(letters) == [FREE] * 2
-            assert [one.state for one in await lease.settle(letters)] == [Stored.STORED] * 2
+            assert [one.state for one in await lease.settle(letters)] == [PublishStatus.STORED] * 2
         await adapter.close()
         assert stage.rows(source) == []
 
@@ -165,7 +167,7 @@ async def test_without_the_right_to_claim_the_plan_says_so(stage: Stage) -> None
 async def claim_risks(adapter: Adapter, source: Ref) -> Sequence[str]:
     found = await adapter.broker.snapshot(source)
     plan = a_plan(adapter, Verb.REDRIVE, Take(found, Selection()), Remove(found.count), count=found.count)
-    return [risk.text for risk in (await adapter.broker.inspect(found, plan)).risks if risk.name == "no-claim"]
+    return [risk.text for risk in (await adapter.broker.check_plan(found, plan)).risks if risk.name == "no-claim"]
 
 
 async def test_within_a_redis_what_another_run_moved_is_named(stage: Stage, adapter: Adapter) -> None:
@@ -178,7 +180,7 @@ async def test_within_a_redis_what_another_run_moved_is_named(stage: Stage, adap
         await one.move(first.transfers(letters[:3]))
         stage.call("XDEL", source.name, str(letters[3].position))
         receipts = await two.move(second.transfers(letters))
-    assert [receipt.state for receipt in receipts] == [Stored.GONE] * 4 + [Stored.STORED] * 2
+    assert [receipt.state for receipt in receipts] == [PublishStatus.GONE] * 4 + [PublishStatus.STORED] * 2
     assert {receipt.reason.partition(" on ")[0] for receipt in receipts[:3]} == {"handled by run AAAA of anna"}
     assert receipts[3].reason == "not in the source any more"
     assert stage.numbers(target) == [0, 1, 2, 4, 5]

@@ -25,7 +25,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, TimedOut, TlsRefused, Unreachable
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Send
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.brokers import Brokers
 from tests.contract.asking import a_plan, eventually, publish, read, writing
 from tests.contract.redis_stage import Stage, own_server
@@ -121,10 +121,10 @@ async def test_a_frozen_server_is_told_in_time(brokers: Brokers) -> None:
         assert len(await read(looking, ref)) == 1
         publishing = a_plan(adapter, Verb.PUBLISH, Send(ref, exact(2)))
         async with writing(adapter, publishing) as writer, writer.publisher() as publisher:
-            assert [one.state for one in await publisher.send([entry(ref, 1)])] == [Stored.STORED]
+            assert [one.state for one in await publisher.send([entry(ref, 1)])] == [PublishStatus.STORED]
             brokers.servers.pause(name)
-            states = set[Stored]()
-            while Stored.UNKNOWN not in states:
+            states = set[PublishStatus]()
+            while PublishStatus.UNKNOWN not in states:
                 states = {one.state for one in await publisher.send([entry(ref, 2)])}
         with pytest.raises(TimedOut):
             await read(looking, ref)
@@ -198,7 +198,7 @@ async def test_sentinel_names_the_primary_also_after_a_failover(sentinel: tuple[
             receipts = await publish(adapter, [entry(ref, 1)])
         except MqtuiError:
             return False
-        return receipts[0].state is Stored.STORED
+        return receipts[0].state is PublishStatus.STORED
 
     await eventually(stored, "the new primary takes writes")
     assert replica.numbers(ref) == [0, 1]

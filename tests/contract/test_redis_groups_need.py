@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.marks import LIFE_S, stay_mark
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.contract.asking import Move
 from tests.contract.redis_stage import Stage
 
@@ -33,7 +33,7 @@ async def test_d1_entries_another_group_needs_stay_and_are_moved_once(stage: Sta
     stage.group(source, "done", take=10, acknowledge=10)
     stage.group(source, "slow", take=6, acknowledge=3)
     first = await Move(adapter, source, target).all()
-    assert [receipt.state for receipt in first] == [Stored.STORED] * 10
+    assert [receipt.state for receipt in first] == [PublishStatus.STORED] * 10
     assert [bool(receipt.reason) for receipt in first] == [False] * 3 + [True] * 7
     assert stage.numbers(target) == list(range(10))
     assert stage.numbers(source) == list(range(3, 10))
@@ -62,9 +62,9 @@ async def test_d1_a_marked_entry_is_refused_inside_the_script_too(stage: Stage, 
     async with one.lease() as first, other.lease() as second:
         batch = [letter async for some in first.batches(10) for letter in some]
         again = [letter async for some in second.batches(10) for letter in some]
-        assert {receipt.state for receipt in await first.move(one.transfers(batch))} == {Stored.STORED}
+        assert {receipt.state for receipt in await first.move(one.transfers(batch))} == {PublishStatus.STORED}
         late = await second.move(other.transfers(again))
-    assert {receipt.state for receipt in late} == {Stored.GONE}
+    assert {receipt.state for receipt in late} == {PublishStatus.GONE}
     assert all("another run" in receipt.reason for receipt in late)
     assert stage.numbers(target) == [0, 1, 2]
 
@@ -77,7 +77,7 @@ async def test_d1_discard_leaves_what_a_group_needs(stage: Stage, adapter: Adapt
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
         receipts = await lease.settle(letters)
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 6
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 6
     assert stage.numbers(source) == [4, 5]
     async with Move(adapter, source, source, removes=True).lease() as lease:
         assert [letter async for some in lease.batches(10) for letter in some] == []

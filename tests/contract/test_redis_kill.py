@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.brokers.redis.slots import slot
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move
@@ -102,7 +102,7 @@ async def test_c8_the_server_is_killed_while_a_run_goes_on(brokers: Brokers, var
         assert dying is not None
         await dying
         await adapter.close()
-        assert {one.state for one in receipts} == {Stored.STORED}
+        assert {one.state for one in receipts} == {PublishStatus.STORED}
         assert (len(receipts), stage.numbers(target), stage.numbers(source)) == (4_000, list(range(4_000)), [])
 
 

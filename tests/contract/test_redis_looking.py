@@ -19,11 +19,11 @@ from mqtui.brokers.redis.replies import entry_id
 from mqtui.brokers.redis.stream_ends import Ends
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
-from mqtui.domain.figure import Sort, at_least, exact
+from mqtui.domain.figure import Exactness, at_least, exact
 from mqtui.domain.message import EntryId, Message, Offset
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.read_range import At, Edge, ReadRange, Since
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Kind, Ref, name_text
-from mqtui.domain.span import At, Edge, Since, Span
 from mqtui.domain.topology import NOTHING_WAITS, GroupLag
 from tests.brokers import Brokers
 from tests.contract.asking import listed, read
@@ -88,15 +88,15 @@ async def test_spans(stage: Stage, adapter: Adapter) -> None:
         stage.call("XADD", name, f"{1000 + number * 10}-{number}", "n", number)
     ref = Ref(Kind.STREAM, name)
     assert numbers(await read(adapter, ref, limit=3)) == [0, 1, 2]
-    assert numbers(await read(adapter, ref, Span(Edge.NEWEST), limit=3)) == [7, 8, 9]
-    assert numbers(await read(adapter, ref, Span(At(EntryId(1040, 4))))) == [4, 5, 6, 7, 8, 9]
-    assert numbers(await read(adapter, ref, Span(At(EntryId(1040, 5))), limit=1)) == [5]
-    assert numbers(await read(adapter, ref, Span(Since(1051)))) == [6, 7, 8, 9]
-    assert numbers(await read(adapter, ref, Span(until=1030))) == [0, 1, 2]
-    assert numbers(await read(adapter, ref, Span(Edge.NEWEST, until=1030), limit=2)) == [1, 2]
+    assert numbers(await read(adapter, ref, ReadRange(Edge.NEWEST), limit=3)) == [7, 8, 9]
+    assert numbers(await read(adapter, ref, ReadRange(At(EntryId(1040, 4))))) == [4, 5, 6, 7, 8, 9]
+    assert numbers(await read(adapter, ref, ReadRange(At(EntryId(1040, 5))), limit=1)) == [5]
+    assert numbers(await read(adapter, ref, ReadRange(Since(1051)))) == [6, 7, 8, 9]
+    assert numbers(await read(adapter, ref, ReadRange(until=1030))) == [0, 1, 2]
+    assert numbers(await read(adapter, ref, ReadRange(Edge.NEWEST, until=1030), limit=2)) == [1, 2]
     assert [one.timestamp for one in await read(adapter, ref, limit=2)] == [1000, 1010]
-    assert await read(adapter, ref, Span(until=0)) == []
-    for span in (Span(At(Offset(0, 1))), Span(partition=1)):
+    assert await read(adapter, ref, ReadRange(until=0)) == []
+    for span in (ReadRange(At(Offset(0, 1))), ReadRange(partition=1)):
         with pytest.raises(BadInput):
             await read(adapter, ref, span)
 
@@ -104,7 +104,7 @@ async def test_spans(stage: Stage, adapter: Adapter) -> None:
 async def test_the_newest_of_many(stage: Stage, adapter: Adapter) -> None:
     """More than one batch holds: the last ones, oldest first."""
     ref = stage.stream("work", 3000)
-    assert numbers(await read(adapter, ref, Span(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
+    assert numbers(await read(adapter, ref, ReadRange(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
 
 
 def test_built_in_bulk_is_built_right() -> None:
@@ -117,7 +117,7 @@ def test_built_in_bulk_is_built_right() -> None:
         Message(ref, EntryId(18, 0), None, timestamp=18),
     ]
     assert stored([b"5-0", b"5-1", b"6-0"]) == [
-        Receipt(Stored.STORED, EntryId(ms, seq)) for ms, seq in ((5, 0), (5, 1), (6, 0))
+        Receipt(PublishStatus.STORED, EntryId(ms, seq)) for ms, seq in ((5, 0), (5, 1), (6, 0))
     ]
     assert all(repr(one) for one in (*made, *stored([b"5-0"])))
 
@@ -126,7 +126,7 @@ async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
     """At most 1,000 messages or about 1 MiB a batch, whatever entries weigh."""
     many, large = stage.stream("many", 3000), stage.stream("large", 60, fields=[(b"v", b"x" * 100_000)])
     for ref, count in ((many, 3000), (large, 60)):
-        batches: list[Batch] = [some async for some in adapter.broker.reader.read(ref, Span(), limit=None)]
+        batches: list[Batch] = [some async for some in adapter.broker.reader.read(ref, ReadRange(), limit=None)]
         assert numbers([one for some in batches for one in some]) == list(range(count))
         assert max(map(len, batches)) <= REPLY_ENTRIES
         assert max(sum(one.size for one in some) for some in batches) <= REPLY_BYTES + 100_100
@@ -247,7 +247,7 @@ async def test_without_scripts_lag_is_a_bound(stage: Stage) -> None:
     stage.call("XADD", name, "*", "n", 1)
     async with limited(stage, "~* +@all -@scripting") as adapter:
         (row,) = await lags(adapter, group_ref(Ref(Kind.STREAM, name), "g"))
-    assert (row.total.number, row.total.sort) == (2, Sort.AT_MOST)
+    assert (row.total.number, row.total.sort) == (2, Exactness.AT_MOST)
     assert "EVAL" in row.total.why
 
 
@@ -326,7 +326,7 @@ async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
     assert not await adapter.broker.can(Verb.PEEK, Ref(Kind.EXCHANGE, "x"))
     for verb in (Verb.LIST, Verb.PEEK, Verb.TAIL, Verb.REDRIVE, Verb.CLAIM, Verb.DISCARD, Verb.PUT_BACK):
         assert await adapter.broker.can(verb, ref)
-    assert (await adapter.broker.reader.price(ref, 10)).text == "free"
+    assert (await adapter.broker.reader.peek_cost(ref, 10)).text == "free"
     with pytest.raises(NotFound):
         await adapter.broker.catalog.detail(Ref(Kind.QUEUE, ref.name))
 
@@ -348,9 +348,9 @@ def test_an_address_that_can_not_be(
 
 
 async def test_borrowing_is_not_offered(stage: Stage, adapter: Adapter) -> None:
-    from mqtui.brokers.guard import GrantedPermit
+    from mqtui.brokers.guard import WriteGrant
     from tests.contract.asking import a_plan
 
     ref = stage.stream("work", 1)
     with pytest.raises(Unsupported):
-        adapter.open_writer(GrantedPermit(a_plan(adapter, Verb.SPEND))).borrow(ref, 1)
+        adapter.open_writer(WriteGrant(a_plan(adapter, Verb.SPEND))).peek_unacked(ref, 1)

@@ -12,7 +12,7 @@ from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Acknowledge, Claim, Send
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 from tests.contract.asking import Move, a_plan, publish, writing
 from tests.contract.redis_proxy import Proxy, proxy_to
@@ -45,7 +45,7 @@ def entry(ref: Ref, number: int) -> Outgoing:
     return Outgoing(ref, fields=((b"n", b"%d" % number), (b"same", b"name"), (b"same", b"\xff")))
 
 
-def states(receipts: list[Receipt]) -> list[Stored]:
+def states(receipts: list[Receipt]) -> list[PublishStatus]:
     return [receipt.state for receipt in receipts]
 
 
@@ -57,7 +57,7 @@ async def test_d2_a_lost_xadd_reply_makes_one_entry(stage: Stage, adapter: Adapt
     assert proxy.cuts == 1
     rows = stage.rows(ref)
     assert [fields for _, fields in rows] == [entry(ref, 1).fields]
-    assert receipt == Receipt(Stored.STORED, receipt.position)
+    assert receipt == Receipt(PublishStatus.STORED, receipt.position)
     assert str(receipt.position).encode() == rows[0][0]
 
 
@@ -66,7 +66,7 @@ async def test_d2_a_lost_xadd_is_told_as_not_stored(stage: Stage, adapter: Adapt
     ref = stage.stream("work")
     proxy.arm(b"XADD", swallow=True)
     (receipt,) = await publish(adapter, [entry(ref, 1)])
-    assert (proxy.cuts, receipt.state, stage.rows(ref)) == (1, Stored.REFUSED, [])
+    assert (proxy.cuts, receipt.state, stage.rows(ref)) == (1, PublishStatus.REFUSED, [])
     assert "before it was stored" in receipt.reason
 
 
@@ -77,7 +77,7 @@ async def test_d2_the_rest_of_a_batch_is_found(stage: Stage, adapter: Adapter, p
     messages = [entry(ref, number // 2) for number in range(8)]
     receipts = list(await publish(adapter, messages))
     assert proxy.cuts == 1
-    assert states(receipts) == [Stored.STORED] * 8
+    assert states(receipts) == [PublishStatus.STORED] * 8
     assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in stage.rows(ref)]
 
 
@@ -88,11 +88,11 @@ async def test_d2_a_server_that_stays_away_leaves_unknown(stage: Stage, adapter:
         writing(adapter, a_plan(adapter, Verb.PUBLISH, Send(ref, exact(1)))) as writer,
         writer.publisher() as publisher,
     ):
-        assert states(list(await publisher.send([entry(ref, 1)]))) == [Stored.STORED]
+        assert states(list(await publisher.send([entry(ref, 1)]))) == [PublishStatus.STORED]
         proxy.arm(b"XADD")
         proxy.closed_for_new = True
         (receipt,) = await publisher.send([entry(ref, 2)])
-        assert receipt.state is Stored.UNKNOWN and receipt.reason
+        assert receipt.state is PublishStatus.UNKNOWN and receipt.reason
     assert stage.numbers(ref) == [1, 2]
 
 
@@ -105,7 +105,7 @@ async def test_d2_a_move_whose_reply_was_lost_is_found(stage: Stage, adapter: Ad
         proxy.arm(b"SISMEMBER")
         receipts = list(await lease.move(move.transfers(letters)))
     assert proxy.cuts == 1
-    assert states(receipts) == [Stored.STORED] * 30
+    assert states(receipts) == [PublishStatus.STORED] * 30
     assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in stage.rows(target)]
     assert stage.numbers(target) == list(range(30))
     assert stage.rows(source) == []
@@ -119,7 +119,7 @@ async def test_d2_a_move_that_never_arrived_is_made(stage: Stage, adapter: Adapt
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"SISMEMBER", swallow=True)
         receipts = list(await lease.move(move.transfers(letters)))
-    assert (proxy.cuts, states(receipts)) == (1, [Stored.STORED] * 30)
+    assert (proxy.cuts, states(receipts)) == (1, [PublishStatus.STORED] * 30)
     assert stage.numbers(target) == list(range(30))
 
 
@@ -132,7 +132,7 @@ async def test_d2_a_heavy_letter_whose_reply_was_lost_is_found(stage: Stage, ada
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"EXEC")
         (receipt,) = await lease.move(move.transfers(letters))
-    assert (proxy.cuts, receipt.state) == (1, Stored.STORED)
+    assert (proxy.cuts, receipt.state) == (1, PublishStatus.STORED)
     assert [(str(receipt.position).encode(), ((b"n", b"0"), *fields))] == stage.rows(target)
     assert stage.rows(source) == []
 
@@ -144,7 +144,7 @@ async def test_d2_a_discard_whose_reply_was_lost_is_done(stage: Stage, adapter: 
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"release(KEYS")
         receipts = list(await lease.settle(letters))
-    assert (proxy.cuts, states(receipts), stage.rows(source)) == (1, [Stored.STORED] * 5, [])
+    assert (proxy.cuts, states(receipts), stage.rows(source)) == (1, [PublishStatus.STORED] * 5, [])
 
 
 async def test_d2_a_claim_whose_reply_was_lost_is_looked_up(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:

@@ -15,7 +15,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.client import connect
 from mqtui.brokers.redis.groups import group_ref
 from mqtui.brokers.redis.stream_ends import TOGETHER
-from mqtui.domain.figure import Sort, exact
+from mqtui.domain.figure import Exactness, exact
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Destination, GroupLag
 from tests.brokers import Brokers
@@ -152,5 +152,5 @@ async def test_without_the_right_to_scripts_nobody_is_asked_twice(stage: Stage) 
         found = await listed(adapter)
         refused = stage.client.info("commandstats").get("cmdstat_eval_ro", {}).get("rejected_calls", 0)
     assert {row.messages for row in found.values()} == {exact(2)}
-    assert {row.backlog.sort for row in found.values()} == {Sort.AT_MOST}
+    assert {row.backlog.sort for row in found.values()} == {Exactness.AT_MOST}
     assert refused <= MANY / TOGETHER + 2 * MANY, "once for all ends; alone only for a lag that has to be counted"

@@ -18,7 +18,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Claim, Deliver, Plan, Send, Severity, Step, Take
-from mqtui.domain.redrive import Receipt, Selection, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Selection, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move, a_plan, eventually, publish, read, writing
@@ -73,7 +73,7 @@ async def test_c63_a_discard_makes_room_in_a_full_redis(own: Stage, adapter: Ada
     async with move.lease() as lease:
         letters = [letter async for batch in lease.batches(100) for letter in batch]
         receipts = await lease.settle(letters)
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert own.numbers(source) == [2, 3, 4, 5, 6, 7, 8, 9]
     assert own.client.scard(stay_mark(own.prefix, source.name.encode())) == 8
 
@@ -86,8 +86,8 @@ async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: Stage, 
     assert names(plan)["memory"] is Severity.REFUSE
     assert words(plan, "memory").startswith("Redis is full")
     receipts = await Move(adapter, source, target).all()
-    moved = sum(one.state is Stored.STORED for one in receipts)
-    assert {one.state for one in receipts} <= {Stored.STORED, Stored.REFUSED}
+    moved = sum(one.state is PublishStatus.STORED for one in receipts)
+    assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.REFUSED}
     assert (len(own.numbers(target)), len(own.numbers(source))) == (moved, 10 - moved)
 
 
@@ -96,10 +96,10 @@ async def test_letters_from_elsewhere_are_refused_by_a_full_redis(own: Stage, ad
     target, other = own.stream("home"), own.stream("other")
     full(own)
     source = await adapter.broker.snapshot(other)
-    plan = await adapter.broker.inspect(source, a_plan(adapter, Verb.PUBLISH, Send(target, source.count)))
+    plan = await adapter.broker.check_plan(source, a_plan(adapter, Verb.PUBLISH, Send(target, source.count)))
     assert names(plan)["memory"] is Severity.REFUSE
     receipts = await publish(adapter, [Outgoing(target, fields=((b"n", b"%d" % number),)) for number in range(3)])
-    assert {one.state for one in receipts} == {Stored.REFUSED}
+    assert {one.state for one in receipts} == {PublishStatus.REFUSED}
     assert all("Redis is full" in one.reason and "maxmemory" in one.reason for one in receipts)
 
 
@@ -119,8 +119,8 @@ async def test_memory_that_runs_out_on_the_way(own: Stage, adapter: Adapter) -> 
     """D9: a Redis that fills up in the middle moves or refuses, and doubles nothing."""
     source, target = own.stream("dlq", 10), own.stream("home")
     receipts = await moved_while(own, adapter, source, target, ("CONFIG", "SET", "maxmemory", "1"))
-    assert {one.state for one in receipts} <= {Stored.STORED, Stored.REFUSED}
-    home = {number for number, one in enumerate(receipts) if one.state is Stored.STORED}
+    assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.REFUSED}
+    home = {number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED}
     assert (set(own.numbers(target)), set(own.numbers(source))) == (home, set(range(10)) - home)
 
 
@@ -128,7 +128,7 @@ async def test_a_primary_that_becomes_a_replica_on_the_way(own: Stage, adapter: 
     """D9: READONLY refuses the rest by name."""
     source, target = own.stream("dlq", 10), own.stream("home")
     receipts = await moved_while(own, adapter, source, target, ("REPLICAOF", "127.0.0.1", "1"))
-    assert [one.state for one in receipts] == [Stored.STORED] * 5 + [Stored.REFUSED] * 5
+    assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("read-only replica" in one.reason for one in receipts[5:])
     assert own.numbers(source) == [5, 6, 7, 8, 9]
 
@@ -143,7 +143,7 @@ async def test_a_disk_that_takes_no_snapshot(own: Stage, adapter: Adapter) -> No
         assert "snapshot" in words(plan, "writes")
         own.client.config_set("save", "")
         receipts = await moved_while(own, adapter, source, target, ("CONFIG", "SET", "save", "3600 1"))
-    assert [one.state for one in receipts] == [Stored.STORED] * 5 + [Stored.REFUSED] * 5
+    assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("MISCONF" in one.reason for one in receipts[5:])
     assert own.numbers(target) == [0, 1, 2, 3, 4]
 
@@ -187,7 +187,7 @@ async def test_another_script_that_never_ends(own: Stage, adapter: Adapter) -> N
         receipts = await lease.move(move.transfers(letters))
         own.call("SCRIPT", "KILL")
         endless.join()
-    assert {one.state for one in receipts} == {Stored.REFUSED}
+    assert {one.state for one in receipts} == {PublishStatus.REFUSED}
     assert all("busy with a script" in one.reason for one in receipts)
     assert own.numbers(source) == [0, 1, 2, 3]
 
@@ -208,14 +208,14 @@ async def test_c57_one_closed_target_keeps_its_own_letters(own: Stage) -> None:
     ) as adapter:
         found = await adapter.broker.snapshot(source)
         steps: tuple[Step, ...] = (Take(found, Selection()), *(Deliver(target, found.count) for target in targets))
-        plan = await adapter.broker.inspect(found, a_plan(adapter, Verb.REDRIVE, *steps, count=found.count))
+        plan = await adapter.broker.check_plan(found, a_plan(adapter, Verb.REDRIVE, *steps, count=found.count))
         assert [name for name, severity in names(plan).items() if severity is Severity.REFUSE] == []
         assert len([risk for risk in plan.risks if risk.name == "target"]) == 3
         terms = replace(Move(adapter, source, good).terms(plan), targets=targets)
         async with writing(adapter, plan) as writer, writer.lease(found, terms) as lease:
             letters = [letter async for batch in lease.batches(100) for letter in batch]
             receipts = await lease.move([Transfer(one, targets[place % 4]) for place, one in enumerate(letters)])
-    assert [one.state for one in receipts] == ([Stored.STORED] + [Stored.REFUSED] * 3) * 2
+    assert [one.state for one in receipts] == ([PublishStatus.STORED] + [PublishStatus.REFUSED] * 3) * 2
     assert closed.name in receipts[1].reason
     assert "not a stream" in receipts[2].reason
     assert "No stream" in receipts[3].reason
@@ -231,8 +231,8 @@ async def test_a_right_that_is_taken_away_on_the_way(own: Stage) -> None:
         async with limited(own, "~* +@all") as adapter:
             user = adapter_user(own)
             receipts = await moved_while(own, adapter, source, target, ("ACL", "SETUSER", user, taken))
-        home = [number for number, one in enumerate(receipts) if one.state is Stored.STORED]
-        assert (taken, {one.state for one in receipts[5:]}) == (taken, {Stored.REFUSED})
+        home = [number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED]
+        assert (taken, {one.state for one in receipts[5:]}) == (taken, {PublishStatus.REFUSED})
         assert (taken, own.numbers(target)) == (taken, home)
 
 
@@ -246,7 +246,7 @@ async def test_a_mark_that_is_no_set(own: Stage, adapter: Adapter) -> None:
     source, target = own.stream("dlq", 10), own.stream("home")
     mark = stay_mark(own.prefix, source.name.encode()).decode()
     receipts = await moved_while(own, adapter, source, target, ("SET", mark, "x"))
-    assert [one.state for one in receipts] == [Stored.STORED] * 5 + [Stored.REFUSED] * 5
+    assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("WRONGTYPE" in one.reason for one in receipts[5:])
     assert own.numbers(target) == [0, 1, 2, 3, 4]
 
@@ -289,7 +289,7 @@ async def test_c62_a_disabled_command_costs_what_it_tells(brokers: Brokers, comm
             assert "does not offer TYPE" in words(plan, "rights")
             return
         receipts = await Move(adapter, source, target).all()
-        assert {one.state for one in receipts} == {Stored.STORED}
+        assert {one.state for one in receipts} == {PublishStatus.STORED}
         assert stage.numbers(target) == list(range(6))
 
 

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mqtui.brokers.port import Adapter
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from tests.brokers import Brokers
 from tests.contract.asking import Move, eventually, publish
 from tests.contract.redis_stage import Stage, own_server
@@ -79,7 +79,7 @@ async def test_d3_moved_means_that_the_replica_has_it(pair: Pair) -> None:
     patient = pair.primary.adapter(options={"wait-ms": "20000"})
     receipts = await Move(patient, source, target).all()
     await patient.close()
-    assert {receipt.state for receipt in receipts} == {Stored.STORED}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.STORED}
     assert pair.replica.numbers(target) == list(range(20))
 
 
@@ -91,7 +91,7 @@ async def test_d3_a_paused_replica_makes_the_outcome_unknown(pair: Pair, adapter
         letters = [letter async for some in lease.batches(10) for letter in some]
         await pair.freeze()
         receipts = await lease.move(move.transfers(letters))
-    assert {receipt.state for receipt in receipts} == {Stored.UNKNOWN}
+    assert {receipt.state for receipt in receipts} == {PublishStatus.UNKNOWN}
     assert all("0 of 1 replicas" in receipt.reason for receipt in receipts)
     assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in pair.primary.rows(target)]
     assert sorted(pair.primary.numbers(target) + pair.primary.numbers(source)) == list(range(5))
@@ -111,8 +111,8 @@ async def test_d3_published_is_unknown_without_the_replica(pair: Pair, adapter: 
         await pair.freeze()
         removed = await lease.settle(letters)
     (receipt,) = await publish(adapter, [entry(ref, 1)])
-    assert receipt.state is Stored.UNKNOWN and "0 of 1 replicas" in receipt.reason
-    assert {one.state for one in removed} == {Stored.UNKNOWN}
+    assert receipt.state is PublishStatus.UNKNOWN and "0 of 1 replicas" in receipt.reason
+    assert {one.state for one in removed} == {PublishStatus.UNKNOWN}
     assert pair.primary.numbers(ref) == [1]
 
 
@@ -123,7 +123,7 @@ async def test_d3_no_replica_is_waited_for_where_the_profile_says_so(pair: Pair)
     await pair.freeze()
     (receipt,) = await publish(careless, [entry(ref, 1)])
     await careless.close()
-    assert receipt.state is Stored.STORED
+    assert receipt.state is PublishStatus.STORED
     strict = pair.primary.adapter(options={"wait-replicas": "2"})
     _, plan = await Move(strict, ref, pair.primary.stream("home")).planned()
     await strict.close()
@@ -142,5 +142,5 @@ async def test_d3_a_replica_takes_no_writes(pair: Pair) -> None:
     _, plan = await Move(on_replica, source, target).planned()
     (receipt,) = await publish(on_replica, [entry(source, 1)])
     await on_replica.close()
-    assert receipt.state is Stored.REFUSED and "replica" in receipt.reason
+    assert receipt.state is PublishStatus.REFUSED and "replica" in receipt.reason
     assert [risk.final for risk in plan.risks if risk.name == "replica"] == [True]

@@ -14,7 +14,7 @@ from mqtui.brokers.redis.heavy import MOST_FIELDS
 from mqtui.brokers.redis.moving import BATCH_BYTES, BATCH_LETTERS, chunked
 from mqtui.domain.errors import NotAuthorised
 from mqtui.domain.message import EntryId, Field, Message
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.asking import Move
 from tests.contract.redis_stage import Stage
@@ -88,7 +88,7 @@ async def test_d4_one_outcome_an_id(stage: Stage, adapter: Adapter) -> None:
         raw = [entry for entry, _ in stage.rows(source)]
         stage.call("XDEL", source.name, *(raw[index] for index in gone))
         receipts = await lease.move(move.transfers(letters))
-    assert {index for index, one in enumerate(receipts) if one.state is Stored.GONE} == gone
+    assert {index for index, one in enumerate(receipts) if one.state is PublishStatus.GONE} == gone
     assert stage.numbers(target) == [number for number in range(40) if number not in gone]
     assert stage.rows(source) == []
 
@@ -101,7 +101,7 @@ async def test_d4_scattered_letters_are_found_among_many(stage: Stage, adapter: 
         letters = [letter async for some in lease.batches(1000) for letter in some]
         chosen = letters[::100][::-1]
         receipts = await lease.move(move.transfers(chosen))
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert stage.numbers(target) == list(range(0, 3000, 100))
     assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in stage.rows(target)][::-1]
     assert len(stage.rows(source)) == 2970
@@ -116,7 +116,7 @@ async def test_d4_letters_of_many_fields_come_home(stage: Stage, adapter: Adapte
         stage.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
     expected = [fields for _, fields in stage.rows(source)]
     receipts = await Move(adapter, source, target).all()
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert [fields for _, fields in stage.rows(target)] == expected
     assert stage.rows(source) == []
 
@@ -131,7 +131,7 @@ async def test_d4_many_fields_are_stripped_and_stay_where_needed(stage: Stage, a
         (letter,) = [letter async for some in lease.batches(10) for letter in some]
         transfer = replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
         (first,), (again,) = await lease.move([transfer]), await lease.move([transfer])
-    assert (first.state, again.state) == (Stored.STORED, Stored.GONE)
+    assert (first.state, again.state) == (PublishStatus.STORED, PublishStatus.GONE)
     assert [fields for _, fields in stage.rows(target)] == [((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))]
     assert stage.numbers(source) == [0]
 
@@ -143,7 +143,7 @@ async def test_d4_a_letter_that_loses_every_field_is_refused(stage: Stage, adapt
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
         receipts = await lease.move(move.transfers(letters, stripped=["n"]))
-    assert [one.state for one in receipts] == [Stored.REFUSED] * 2
+    assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 2
     assert stage.numbers(source) == [0, 1]
 
 
@@ -156,7 +156,7 @@ async def test_d4_a_full_server_refuses_and_keeps(stage: Stage, adapter: Adapter
         stage.client.delete(target.name)
         stage.client.set(target.name, "text")
         receipts = await lease.move(move.transfers(letters))
-    assert [one.state for one in receipts] == [Stored.REFUSED] * 3
+    assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 3
     assert all("no stream" in one.reason for one in receipts)
     assert stage.numbers(source) == [0, 1, 2]
 

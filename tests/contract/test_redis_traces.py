@@ -14,7 +14,7 @@ from mqtui.brokers.redis.scripts import RECORD_LENGTH
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Plan
-from mqtui.domain.redrive import Receipt, Source, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt, Source
 from tests.brokers import Brokers
 from tests.contract.asking import Move
 from tests.contract.redis_stage import Stage, own_server
@@ -79,8 +79,8 @@ async def test_killed_then_removed_by_another_hand(brokers: Brokers, way: str) -
                 home = set()
         receipts = await traced(adapter, move, planned, letters)
         await adapter.close()
-        assert {number for number, one in enumerate(receipts) if one.state is Stored.STORED} == home
-        assert {one.state for one in receipts} <= {Stored.STORED, Stored.UNKNOWN}
+        assert {number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED} == home
+        assert {one.state for one in receipts} <= {PublishStatus.STORED, PublishStatus.UNKNOWN}
 
 
 async def test_across_slots_the_mark_of_the_run_is_the_proof(cluster: Stage) -> None:
@@ -96,7 +96,7 @@ async def test_across_slots_the_mark_of_the_run_is_the_proof(cluster: Stage) -> 
     cluster.client.delete(source.name)
     receipts = await traced(adapter, move, planned, letters)
     await adapter.close()
-    assert [one.state for one in receipts] == [Stored.STORED] * 3 + [Stored.UNKNOWN] * 2
+    assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN] * 2
 
 
 async def test_a_discard_knows_what_it_removed_itself(stage: Stage, adapter: Adapter) -> None:
@@ -109,7 +109,7 @@ async def test_a_discard_knows_what_it_removed_itself(stage: Stage, adapter: Ada
         await lease.settle(letters[:3])
     stage.client.delete(source.name)
     receipts = await traced(adapter, move, planned, letters)
-    assert [one.state for one in receipts] == [Stored.STORED] * 3 + [Stored.UNKNOWN]
+    assert [one.state for one in receipts] == [PublishStatus.STORED] * 3 + [PublishStatus.UNKNOWN]
     assert {one.position for one in receipts} == {None}
 
 
@@ -124,7 +124,7 @@ async def test_letters_of_many_fields_and_letters_that_stay_are_recorded(stage: 
     async with move.lease(planned) as lease:
         letters = [letter async for batch in lease.batches(10) for letter in batch]
         receipts = await lease.move(move.transfers(letters))
-    assert {one.state for one in receipts} == {Stored.STORED}
+    assert {one.state for one in receipts} == {PublishStatus.STORED}
     stage.client.delete(source.name)
     found = await traced(adapter, move, planned, letters)
     assert [(one.state, one.position) for one in found] == [(one.state, one.position) for one in receipts]
@@ -144,8 +144,8 @@ async def test_a_resume_keeps_what_the_killed_process_recorded(stage: Stage, ada
             for letter in part:
                 await lease.move(move.transfers([letter]))
     receipts = await traced(adapter, move, planned, letters)
-    assert {one.state for one in receipts[:20]} == {Stored.STORED}
-    assert sum(one.state is Stored.STORED for one in receipts) == 20 + RECORD_LENGTH
+    assert {one.state for one in receipts[:20]} == {PublishStatus.STORED}
+    assert sum(one.state is PublishStatus.STORED for one in receipts) == 20 + RECORD_LENGTH
     records = [key for key in stage.client.scan_iter(f"{stage.prefix}*") if b":moved:" in key]
     assert len(records) == 2
     assert all(0 < stage.client.ttl(key) <= LIFE_S for key in records)
@@ -162,6 +162,6 @@ async def test_without_the_right_to_a_record_letters_move_and_are_unknown_after_
         async with move.lease(planned) as lease:
             letters = [letter async for batch in lease.batches(10) for letter in batch]
             receipts = await lease.move(move.transfers(letters))
-        assert {one.state for one in receipts} == {Stored.STORED}
-        assert {one.state for one in await traced(adapter, move, planned, letters)} == {Stored.UNKNOWN}
+        assert {one.state for one in receipts} == {PublishStatus.STORED}
+        assert {one.state for one in await traced(adapter, move, planned, letters)} == {PublishStatus.UNKNOWN}
     assert stage.numbers(target) == [0, 1, 2]

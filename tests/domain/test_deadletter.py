@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from mqtui.domain.convention import Conventions
-from mqtui.domain.deadletter import cause, describe, home, origin, strip, way_home
+from mqtui.domain.deadletter import cause_id_of, describe, origin, redrive_target, redrive_target_of, split_headers
 from mqtui.domain.field_table import Plain
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Kind, Ref
@@ -75,7 +75,7 @@ def test_cloud_stream_takes_the_nested_exceptions_words(conventions: Conventions
     letter = dead.kafka(dead.CLOUD_STREAM, "error.orders.billing")
     death = describe(letter, conventions)
     assert (death.convention, death.message) == ("spring-cloud-stream", "shop.Bad: no stock for u7")
-    assert strip(letter, conventions).kept == ("x-original-ip",)
+    assert split_headers(letter, conventions).kept == ("x-original-ip",)
 
 
 def test_share_group_tells_no_exception(conventions: Conventions) -> None:
@@ -102,7 +102,7 @@ def test_x_death(conventions: Conventions, tables: list[Plain], text: str, queue
     assert death.time == 1_795_475_111_000
     assert death.origin is not None
     assert (death.origin.exchange, death.origin.routing_key) == ("shop.commands", "invoice")
-    back = home(death.origin, letter)
+    back = redrive_target_of(death.origin, letter)
     assert back is not None
     assert (back.ref, back.routing_key) == (Ref(Kind.QUEUE, queue), queue)
 
@@ -122,7 +122,7 @@ def test_spring_amqp_tells_the_exception_and_the_queues_name_the_origin(conventi
     assert death.origin is not None
     assert (death.origin.ref.name, death.origin.by_name) == ("work.refunds", True)
     assert (death.origin.exchange, death.origin.routing_key) == ("shop.commands", "refund")
-    assert strip(letter, conventions).kept == ()
+    assert split_headers(letter, conventions).kept == ()
 
 
 def test_exception_and_x_death_complete_each_other(conventions: Conventions) -> None:
@@ -150,15 +150,15 @@ def test_redis_stream(conventions: Conventions) -> None:
     assert (death.origin.ref, death.origin.id) == (Ref(Kind.STREAM, "payments"), EntryId(1_795_475_000_000, 4))
     assert death.text == "UnknownCurrency: no account in XYZ"
     assert (death.group, death.attempts, death.time) == ("ledger", 3, 1_795_475_111_678)
-    assert strip(letter, conventions).kept == ("order",)
+    assert split_headers(letter, conventions).kept == ("order",)
 
 
 def test_a_business_field_is_not_taken_for_a_dead_letter_field(conventions: Conventions) -> None:
     letter = dead.redis([(b"source_id", b"7"), (b"error", b"none")], "payments")
-    assert strip(letter, conventions).stripped == frozenset()
+    assert split_headers(letter, conventions).stripped == frozenset()
     assert describe(letter, conventions).text == "no reason recorded"
     marked = dead.redis([(b"source_stream", b"payments"), (b"source_id", b"1-0"), (b"reason", b"x"), (b"id", b"7")])
-    assert strip(marked, conventions).stripped == {"source_stream", "source_id"}
+    assert split_headers(marked, conventions).stripped == {"source_stream", "source_id"}
 
 
 @pytest.mark.parametrize(
@@ -178,35 +178,35 @@ def test_names_are_the_fall_back(
     conventions: Conventions, make: Callable[..., Message], name: str, came_from: str
 ) -> None:
     letter = make((), name)
-    back = way_home(letter, conventions)
+    back = redrive_target(letter, conventions)
     assert back is not None
     assert (back.ref.name, back.note) == (came_from, f"by the name {name}")
-    assert back == home(origin(letter, conventions), letter)
-    assert cause(letter, conventions) == describe(letter, conventions).cause
+    assert back == redrive_target_of(origin(letter, conventions), letter)
+    assert cause_id_of(letter, conventions) == describe(letter, conventions).cause
 
 
 @pytest.mark.parametrize("name", ["orders", "dlq", "dlq.orders", "dead-letter-topic-orders-in"])
 def test_no_origin_no_home(conventions: Conventions, name: str) -> None:
     letter = dead.kafka((), name)
     assert origin(letter, conventions) is None
-    assert way_home(letter, conventions) is None
+    assert redrive_target(letter, conventions) is None
 
 
 def test_a_letter_that_names_its_own_place_has_no_home(conventions: Conventions) -> None:
     letter = dead.kafka(dead.SPRING, "orders")
-    assert way_home(letter, conventions) is None
-    assert home(origin(letter, conventions), letter) is None
+    assert redrive_target(letter, conventions) is None
+    assert redrive_target_of(origin(letter, conventions), letter) is None
 
 
 def test_springs_headers_stay_behind_and_the_records_own_go_home(conventions: Conventions) -> None:
-    parted = strip(dead.kafka(dead.SPRING), conventions)
+    parted = split_headers(dead.kafka(dead.SPRING), conventions)
     assert parted.kept == ("app-version",)
     assert parted.stripped == {name for name, _, _ in dead.SPRING} - {"app-version"}
 
 
 def test_a_queues_name_that_is_not_utf8_comes_back_whole(conventions: Conventions) -> None:
     header = ("NServiceBus.FailedQ", b"\0\0\0\x05w\xff\xfe.q", "string")
-    back = way_home(dead.rabbitmq([header], "error"), conventions)
+    back = redrive_target(dead.rabbitmq([header], "error"), conventions)
     assert back is not None
     assert back.ref.name.encode("utf-8", "surrogateescape") == b"w\xff\xfe.q"
 
@@ -237,9 +237,9 @@ def test_random_bytes_in_every_place_never_raise(conventions: Conventions) -> No
         dice.shuffle(headers)
         letter = dead.kafka(headers)
         death = describe(letter, conventions)
-        assert way_home(letter, conventions) == home(death.origin, letter)
-        assert cause(letter, conventions) == death.cause
-        parted = strip(letter, conventions)
+        assert redrive_target(letter, conventions) == redrive_target_of(death.origin, letter)
+        assert cause_id_of(letter, conventions) == death.cause
+        parted = split_headers(letter, conventions)
         assert set(parted.kept) | parted.stripped == {name for name, _, _ in headers}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.domain.figure import Figure, Sort, about, at_least, at_most, counted, exact, total, unknown
+from mqtui.domain.figure import Exactness, Figure, about, at_least, at_most, exact, pluralize, total, unknown
 
 
 @pytest.mark.parametrize(
@@ -20,24 +20,24 @@ from mqtui.domain.figure import Figure, Sort, about, at_least, at_most, counted,
     ],
 )
 def test_counted(number: int | Figure, noun: str, written: str) -> None:
-    assert counted(number, noun) == written
+    assert pluralize(number, noun) == written
 
 
 @pytest.mark.parametrize(
     ("parts", "number", "sort"),
     [
-        ([], 0, Sort.EXACT),
-        ([exact(1), exact(2)], 3, Sort.EXACT),
-        ([exact(1), about(2)], 3, Sort.ABOUT),
-        ([exact(1), at_most(2)], 3, Sort.AT_MOST),
-        ([about(1), at_most(2)], 3, Sort.ABOUT),
-        ([exact(1), at_least(2)], 3, Sort.AT_LEAST),
-        ([exact(1), unknown("closed")], 1, Sort.AT_LEAST),
-        ([at_most(1), unknown("closed")], 1, Sort.ABOUT),
-        ([at_most(1), at_least(2)], 3, Sort.ABOUT),
-        ([unknown("closed")], None, Sort.UNKNOWN),
+        ([], 0, Exactness.EXACT),
+        ([exact(1), exact(2)], 3, Exactness.EXACT),
+        ([exact(1), about(2)], 3, Exactness.ABOUT),
+        ([exact(1), at_most(2)], 3, Exactness.AT_MOST),
+        ([about(1), at_most(2)], 3, Exactness.ABOUT),
+        ([exact(1), at_least(2)], 3, Exactness.AT_LEAST),
+        ([exact(1), unknown("closed")], 1, Exactness.AT_LEAST),
+        ([at_most(1), unknown("closed")], 1, Exactness.ABOUT),
+        ([at_most(1), at_least(2)], 3, Exactness.ABOUT),
+        ([unknown("closed")], None, Exactness.UNKNOWN),
     ],
 )
-def test_a_sum_is_worth_what_its_parts_are(parts: list[Figure], number: int | None, sort: Sort) -> None:
+def test_a_sum_is_worth_what_its_parts_are(parts: list[Figure], number: int | None, sort: Exactness) -> None:
     found = total(parts)
     assert (found.number, found.sort) == (number, sort)

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mqtui.brokers.port import Batch, Load
-from mqtui.domain.convoy import Carried, Lane, Lanes, TakenOver
+from mqtui.brokers.port import Batch, RawBatch
+from mqtui.domain.bulk import BulkResult, FencedDuringMove, RouteTemplate, RouteTemplates
 from mqtui.domain.errors import Held, NotFound
 from mqtui.domain.message import Message, Offset, Outgoing
-from mqtui.domain.redrive import OffsetBounds, Receipt, Source, Stored, Terms, Transfer
-from mqtui.domain.span import Span
+from mqtui.domain.read_range import ReadRange
+from mqtui.domain.redrive import LeaseOptions, OffsetBounds, PublishStatus, Receipt, Source, Transfer
 from tests.memory.faults import Killed
 from tests.memory.kafka_loads import MemoryLoad
 
@@ -36,7 +36,7 @@ class Run:
 class KafkaLease:
     """The letters between the handled watermark and the snapshot's end."""
 
-    def __init__(self, shelf: KafkaShelf, topic: Topic, source: Source, terms: Terms, mine: Run) -> None:
+    def __init__(self, shelf: KafkaShelf, topic: Topic, source: Source, terms: LeaseOptions, mine: Run) -> None:
         self._shelf = shelf
         self._topic = topic
         self._source = source
@@ -47,7 +47,7 @@ class KafkaLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: KafkaShelf, source: Source, terms: Terms) -> AsyncIterator[KafkaLease]:
+    async def taken(cls, shelf: KafkaShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[KafkaLease]:
         """Hold the topic, then read what is handled (K1)."""
         topic = shelf.topic(source.ref)
         if topic.id != source.identity:
@@ -78,36 +78,36 @@ class KafkaLease:
         assert isinstance(bounds, OffsetBounds)
         self._unread = [
             letter
-            for letter in self._shelf.messages(self._source.ref, Span(after=bounds.first))
+            for letter in self._shelf.messages(self._source.ref, ReadRange(after=bounds.first))
             if isinstance(letter.position, Offset)
             and letter.position.offset < bounds.end.get(letter.position.partition, 0)
             and not handled.has(letter.position.partition, letter.position.offset)
-        ][: self._terms.want]
+        ][: self._terms.limit]
         while self._unread and not self._draining:
             batch, self._unread = self._unread[:size], self._unread[size:]
             yield batch
 
-    async def loads(self, size: int, lanes: Lanes) -> AsyncIterator[MemoryLoad]:
+    async def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[MemoryLoad]:
         """As `batches`, with the lane of each letter; the lane is asked of the first of each shape, as on Kafka."""
-        known: dict[Hashable, Lane | None] = {}
+        known: dict[Hashable, RouteTemplate | None] = {}
         async for batch in self.batches(size):
-            ways: list[Lane | None] = []
+            ways: list[RouteTemplate | None] = []
             for letter in batch:
                 names = tuple(name for name, _, _ in letter.headers)
-                shape = (names, *(letter.headers[place] for place in lanes.decisive(letter)))
+                shape = (names, *(letter.headers[place] for place in lanes.discriminating_headers(letter)))
                 if shape not in known:
-                    known[shape] = lanes.lane(letter)
+                    known[shape] = lanes.route_for(letter)
                 ways.append(known[shape])
             yield MemoryLoad(batch, ways)
 
-    async def carry(self, load: Load) -> Carried:
+    async def move_raw(self, load: RawBatch) -> BulkResult:
         """As `move`, by the lanes."""
         assert isinstance(load, MemoryLoad)
         try:
             return load.carried(self._moved(load.letters(), load.outgoing()))
-        except TakenOver as error:
-            assert not isinstance(error.told, Carried)
-            raise TakenOver(Held(error.title, error.detail), load.carried(error.told)) from error
+        except FencedDuringMove as error:
+            assert not isinstance(error.results, BulkResult)
+            raise FencedDuringMove(Held(error.title, error.detail), load.carried(error.results)) from error
 
     async def drain(self) -> None:
         """Nothing is in hand between batches: a topic lends nothing."""
@@ -138,7 +138,7 @@ class KafkaLease:
         self._still_mine(letters)
         self._shelf.faults.conversation(self._shelf.address.secret)
         self._shelf.mark(self._topic, self._terms.run, letters)
-        return [Receipt(Stored.STORED, letter.position) for letter in letters]
+        return [Receipt(PublishStatus.STORED, letter.position) for letter in letters]
 
     def lost(self) -> None:
         """The connection is gone; nothing was lent."""
@@ -150,18 +150,22 @@ class KafkaLease:
         run = self._shelf.runs[self._topic.id]
         if run is not self._mine:
             held = Held(f"{self._source.ref} was taken over", f"by run {run.run} of {run.operator}")
-            raise TakenOver(held, [self._left_behind(letter) for letter in letters])
+            raise FencedDuringMove(held, [self._left_behind(letter) for letter in letters])
 
     def _left_behind(self, letter: Message) -> Receipt:
         assert isinstance(letter.position, Offset)
         gone = (self._topic.id, letter.position) in self._shelf.marked_by
-        return Receipt(Stored.GONE, None, "handled by the other") if gone else Receipt(Stored.RETURNED, None, "taken")
+        return (
+            Receipt(PublishStatus.GONE, None, "handled by the other")
+            if gone
+            else Receipt(PublishStatus.RETURNED, None, "taken")
+        )
 
     def _before(self) -> Restore:
         return Restore(self._shelf)
 
 
-PLACED = (Stored.STORED, Stored.UNKNOWN)
+PLACED = (PublishStatus.STORED, PublishStatus.UNKNOWN)
 
 
 class Restore:

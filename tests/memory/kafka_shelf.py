@@ -13,20 +13,20 @@ from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import Figure, exact, total, unknown
 from mqtui.domain.message import Header, Message, Offset, Outgoing, Position
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
+from mqtui.domain.read_range import At, Extent, ReadRange, Since
 from mqtui.domain.redrive import (
     HANDLED_BY,
     Guarantee,
     Handled,
-    Holder,
+    LeaseOptions,
+    LockOwner,
     OffsetBounds,
+    PublishStatus,
     Receipt,
     Source,
-    Stored,
     Strength,
-    Terms,
 )
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.kafka_lease import KafkaLease, Run
@@ -99,23 +99,23 @@ class KafkaShelf(Shelf):
     def put(self, outgoing: Outgoing) -> Receipt:
         topic = self.topics.get(outgoing.target.name)
         if topic is None:
-            return Receipt(Stored.REFUSED, reason="unknown topic or partition")
+            return Receipt(PublishStatus.REFUSED, reason="unknown topic or partition")
         if topic.compacted and outgoing.key is None:
-            return Receipt(Stored.REFUSED, reason="INVALID_RECORD: a compacted topic takes no null key")
+            return Receipt(PublishStatus.REFUSED, reason="INVALID_RECORD: a compacted topic takes no null key")
         number = outgoing.partition
         if number is None:
             whole = sum(partition.next for partition in topic.partitions)
             hashed = whole if outgoing.key is None else zlib.crc32(outgoing.key)
             number = hashed % len(topic.partitions)
         if not 0 <= number < len(topic.partitions):
-            return Receipt(Stored.REFUSED, reason="unknown topic or partition")
+            return Receipt(PublishStatus.REFUSED, reason="unknown topic or partition")
         partition = topic.partitions[number]
         position = Offset(number, partition.next)
         headers: tuple[Header, ...] = tuple((name, value, "") for name, value, _ in outgoing.headers)
         when = self.clock.now if outgoing.timestamp is None else outgoing.timestamp
         partition.records.append(Message(outgoing.target, position, outgoing.value, outgoing.key, headers, when))
         partition.next += 1
-        return Receipt(Stored.STORED, position)
+        return Receipt(PublishStatus.STORED, position)
 
     # --- looking
 
@@ -139,7 +139,7 @@ class KafkaShelf(Shelf):
             for topic in self.topics.values()
         ]
 
-    def messages(self, ref: Ref, span: Span) -> list[Message]:
+    def messages(self, ref: Ref, span: ReadRange) -> list[Message]:
         topic, found = self.topic(ref), list[Message]()
         for number, partition in enumerate(topic.partitions):
             wanted = span.start.position if isinstance(span.start, At) else None
@@ -161,7 +161,7 @@ class KafkaShelf(Shelf):
 
     def arrived_since(self, ref: Ref, marks: Marks) -> list[Message]:
         after = {number: mark.offset for number, mark in marks.items() if isinstance(mark, Offset)}
-        found = self.messages(ref, Span(after=after))
+        found = self.messages(ref, ReadRange(after=after))
         return sorted((r for r in found if place(r)[0] in marks), key=lambda r: r.timestamp or 0)
 
     def groups(self, ref: Ref | None) -> Sequence[Group]:
@@ -214,20 +214,20 @@ class KafkaShelf(Shelf):
             above[number] = frozenset(offset for offset in offsets if offset > mark)
         return Handled(watermark, {number: offsets for number, offsets in above.items() if offsets})
 
-    def holder_of(self, topic: Topic) -> Holder | None:
+    def holder_of(self, topic: Topic) -> LockOwner | None:
         """Who holds a topic."""
         run = self.runs.get(topic.id)
         if run is None or run.ended:
             return None
         age = self.clock.now - run.renewed
-        return Holder(run.run, run.operator, run.host, run.since, age / 1000, stale=age > STALE_AFTER)
+        return LockOwner(run.run, run.operator, run.host, run.since, age / 1000, stale=age > STALE_AFTER)
 
     def snapshot(self, ref: Ref) -> Source:
         topic = self.topic(ref)
         handled = self.handled_in(topic)
         ends = {number: partition.end for number, partition in enumerate(topic.partitions)}
         first = {n: max(p.low, handled.watermark.get(n, 0)) for n, p in enumerate(topic.partitions)}
-        count = sum(1 for r in self.messages(ref, Span()) if not handled.has(*place(r)))
+        count = sum(1 for r in self.messages(ref, ReadRange()) if not handled.has(*place(r)))
         readers = tuple(group.ref.name for group in self.groups(ref))
         bounds = OffsetBounds(first, ends)
         return Source(ref, topic.id, bounds, exact(count), handled, self.holder_of(topic), readers)
@@ -235,25 +235,25 @@ class KafkaShelf(Shelf):
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         return Guarantee(Strength.EXACTLY_ONCE, "exactly once for read_committed readers of this cluster")
 
-    def inspect(self, source: Source, plan: Plan) -> Plan:
+    def check_plan(self, source: Source, plan: Plan) -> Plan:
         steps = plan.steps
         if takes(plan) and self.state_topic not in self.topics:
             steps = (CreateStateTopic(self.state_topic), *steps)
         return replace(plan, steps=steps, guarantee=self.guarantee(source, plan.targets()))
 
-    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """Who handled them, by the marks."""
         handlers = [self.marked_by.get((source.identity, place)) for place in positions if isinstance(place, Offset)]
         return [
-            Receipt(Stored.UNKNOWN, reason="no run has handled it")
+            Receipt(PublishStatus.UNKNOWN, reason="no run has handled it")
             if run is None
-            else Receipt(Stored.STORED)
+            else Receipt(PublishStatus.STORED)
             if run == terms.run
-            else Receipt(Stored.GONE, reason=f"{HANDLED_BY} run {run[:8]}")
+            else Receipt(PublishStatus.GONE, reason=f"{HANDLED_BY} run {run[:8]}")
             for run in handlers
         ]
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         return KafkaLease.taken(self, source, terms)
 
     def apply(self, step: Step) -> StepResult:
@@ -300,7 +300,7 @@ def offset_of(record: Message) -> int:
     return place(record)[1]
 
 
-def in_time(record: Message, span: Span) -> bool:
+def in_time(record: Message, span: ReadRange) -> bool:
     """Whether a record lies in the span's times."""
     when = record.timestamp or 0
     return not (isinstance(span.start, Since) and when < span.start.time) and (span.until is None or when < span.until)

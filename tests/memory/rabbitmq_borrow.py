@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 async def look(shelf: RabbitMQShelf, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
     """Give the messages as they come and return them at the end."""
     queue = shelf.queue(ref)
-    price = shelf.price(ref, count)
+    price = shelf.peek_cost(ref, count)
     if price.refusal:
         raise Refused(f"{ref} is not read again", price.refusal, "Move or purge its messages first.")
     held: list[Item] = []

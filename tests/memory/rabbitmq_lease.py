@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Delivery, Message
-from mqtui.domain.redrive import CountBound, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import CountBound, LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
 DIED_LATER = "died after the plan, by the broker's clock"
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class RabbitMQLease:
     """At most `terms.hand` letters are in hand; kept ones stay lent until the end (R5)."""
 
-    def __init__(self, shelf: RabbitMQShelf, queue: Queue, source: Source, terms: Terms) -> None:
+    def __init__(self, shelf: RabbitMQShelf, queue: Queue, source: Source, terms: LeaseOptions) -> None:
         self._shelf = shelf
         self._queue = queue
         self._source = source
@@ -32,7 +32,7 @@ class RabbitMQLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: RabbitMQShelf, source: Source, terms: Terms) -> AsyncIterator[RabbitMQLease]:
+    async def taken(cls, shelf: RabbitMQShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitMQLease]:
         """Consume; whatever the end, what is still lent goes back."""
         queue = shelf.queue(source.ref)
         if queue.consumers and not terms.shared:
@@ -57,11 +57,11 @@ class RabbitMQLease:
         """Letters up to the count of the snapshot."""
         assert isinstance(self._source.bounds, CountBound) and self._source.bounds.at is not None
         to_give = self._source.bounds.ready
-        if self._terms.want is not None:
-            to_give = min(to_give, self._terms.want)
+        if self._terms.limit is not None:
+            to_give = min(to_give, self._terms.limit)
         while to_give and not self._draining:
             batch: list[Message] = []
-            while to_give and len(batch) < min(size, self._terms.hand):
+            while to_give and len(batch) < min(size, self._terms.max_in_flight):
                 item = self._shelf.take(self._queue)
                 if item is None or item.timestamp > self._source.bounds.at:
                     self.end_reason = DIED_LATER if item is not None else ""
@@ -88,7 +88,7 @@ class RabbitMQLease:
         receipts: list[Receipt] = []
         for transfer in batch:
             (receipt,) = await self.store([transfer])
-            if receipt.state is Stored.STORED:
+            if receipt.state is PublishStatus.STORED:
                 self._ack(transfer.letter)
             receipts.append(receipt)
         self._shelf.faults.batch_done()
@@ -108,7 +108,7 @@ class RabbitMQLease:
         for letter in letters:
             self._ack(letter)
         self._shelf.faults.batch_done()
-        return [Receipt(Stored.STORED) for _ in letters]
+        return [Receipt(PublishStatus.STORED) for _ in letters]
 
     async def keep(self, letters: Batch) -> None:
         """They stay lent until the end."""

@@ -13,9 +13,9 @@ from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.figure import Figure, exact, unknown
 from mqtui.domain.message import Delivery, Envelope, Message, Offset, Outgoing
 from mqtui.domain.plan import Plan, Risk, Severity, Step, StepResult
-from mqtui.domain.redrive import CountBound, Guarantee, Receipt, Source, Stored, Strength, Terms
+from mqtui.domain.read_range import Extent, PeekCost, ReadRange
+from mqtui.domain.redrive import CountBound, Guarantee, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import Extent, Price, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
 from tests.memory.clock import Clock
 from tests.memory.rabbitmq_borrow import look
@@ -109,7 +109,7 @@ class RabbitMQShelf(Shelf):
         target = outgoing.target
         reached = self.routed(target, outgoing.routing_key)
         if not reached:
-            return Receipt(Stored.RETURNED, reason="unroutable: 312 NO_ROUTE")
+            return Receipt(PublishStatus.RETURNED, reason="unroutable: 312 NO_ROUTE")
         is_exchange = target.kind is Kind.EXCHANGE
         exchange, key = (target.name, outgoing.routing_key) if is_exchange else ("", target.name)
         for name in reached:
@@ -117,7 +117,7 @@ class RabbitMQShelf(Shelf):
             queue.items.append(Item(self.next_seat(), outgoing, exchange, key, self.clock.now))
             if queue.max_length is not None and len(queue.items) > queue.max_length:
                 self.die(queue, queue.items.pop(0))
-        return Receipt(Stored.STORED)
+        return Receipt(PublishStatus.STORED)
 
     def routed(self, target: Ref, key: str) -> list[str]:
         """The queues a message reaches."""
@@ -206,7 +206,7 @@ class RabbitMQShelf(Shelf):
         made = self.exchanges.values()
         return queues + [Destination(Ref(Kind.EXCHANGE, x.name), x.sort, messages=why, backlog=why) for x in made]
 
-    def messages(self, ref: Ref, span: Span) -> list[Message]:
+    def messages(self, ref: Ref, span: ReadRange) -> list[Message]:
         self.detail(ref)
         raise Refused(f"{ref} only lends its messages", "That look has a price.", "Agree with --yes-spend.")
 
@@ -225,14 +225,16 @@ class RabbitMQShelf(Shelf):
         assert isinstance(newest, Offset)
         return [self.lent(ref, queue, item, item.seat) for item in queue.items if item.seat > newest.offset]
 
-    def price(self, ref: Ref, count: int) -> Price:
+    def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         queue = self.queue(ref)
         if queue.limit is None:
-            return Price(lends=True, spends=False, limit=unknown("none"), left=unknown("no limit"), text="lent, free")
+            return PeekCost(
+                lends=True, spends=False, limit=unknown("none"), left=unknown("no limit"), text="lent, free"
+            )
         text = f"spends 1 of at most {queue.limit}; what is left is unknown until read"
         refusal = "a message with 1 delivery left was seen here" if queue.last_look and queue.items else ""
         left = exact(1) if refusal else unknown("not read yet")
-        return Price(lends=True, spends=True, limit=exact(queue.limit), left=left, text=text, refusal=refusal)
+        return PeekCost(lends=True, spends=True, limit=exact(queue.limit), left=left, text=text, refusal=refusal)
 
     def groups(self, ref: Ref | None) -> Sequence[Group]:
         return [
@@ -263,7 +265,7 @@ class RabbitMQShelf(Shelf):
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         return Guarantee(Strength.AT_LEAST_ONCE, "at least once; the journal names suspects")
 
-    def inspect(self, source: Source, plan: Plan) -> Plan:
+    def check_plan(self, source: Source, plan: Plan) -> Plan:
         risks = list(plan.risks)
         for target in plan.targets():
             queue = self.queues.get(target.name) if target.kind is Kind.QUEUE else None
@@ -277,10 +279,10 @@ class RabbitMQShelf(Shelf):
             risks.append(Risk("shared", f"{source.ref} has consumers of its own", Severity.REFUSE))
         return replace(plan, risks=tuple(risks), guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         return RabbitMQLease.taken(self, source, terms)
 
-    def borrow(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
         return look(self, ref, count)
 
     def apply(self, step: Step) -> StepResult:

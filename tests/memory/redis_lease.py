@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 from mqtui.brokers.port import Batch
 from mqtui.domain.message import EntryId, Message, Position
-from mqtui.domain.redrive import IdBounds, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
 if TYPE_CHECKING:
     from tests.memory.redis_shelf import RedisShelf, Stream
 
-GONE = Receipt(Stored.GONE, reason="no longer in the source")
+GONE = Receipt(PublishStatus.GONE, reason="no longer in the source")
 
 
 class RedisLease:
     """The entries between the snapshot's ids. Nothing is held: another run may move them first."""
 
-    def __init__(self, shelf: RedisShelf, stream: Stream, source: Source, terms: Terms) -> None:
+    def __init__(self, shelf: RedisShelf, stream: Stream, source: Source, terms: LeaseOptions) -> None:
         self._shelf = shelf
         self._stream = stream
         self._source = source
@@ -28,7 +28,7 @@ class RedisLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, shelf: RedisShelf, source: Source, terms: Terms) -> AsyncIterator[RedisLease]:
+    async def taken(cls, shelf: RedisShelf, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
         """Nothing to hold, nothing to return."""
         yield cls(shelf, shelf.stream(source.ref), source, terms)
 
@@ -40,7 +40,7 @@ class RedisLease:
             return
         after = EntryId(bounds.first.ms, bounds.first.seq - 1)
         while not self._draining:
-            room = size if self._terms.want is None else min(size, self._terms.want - given)
+            room = size if self._terms.limit is None else min(size, self._terms.limit - given)
             ids = [entry for entry in sorted(self._stream.entries) if after < entry <= bounds.last]
             ids = [entry for entry in ids if entry not in self._stream.handled][:room]
             if not ids:
@@ -66,7 +66,7 @@ class RedisLease:
                 self._record(transfer.letter, None)
                 self._take_out(transfer.letter)
                 raise
-            if receipt.state in (Stored.STORED, Stored.UNKNOWN):
+            if receipt.state in (PublishStatus.STORED, PublishStatus.UNKNOWN):
                 self._record(transfer.letter, receipt.position)
                 self._take_out(transfer.letter)
             receipts.append(receipt)
@@ -82,7 +82,7 @@ class RedisLease:
             if here:
                 self._record(letter, None)
                 self._take_out(letter)
-            receipts.append(Receipt(Stored.STORED, letter.position) if here else GONE)
+            receipts.append(Receipt(PublishStatus.STORED, letter.position) if here else GONE)
         return receipts
 
     def lost(self) -> None:

@@ -12,9 +12,9 @@ from mqtui.domain.errors import NotFound, Refused
 from mqtui.domain.figure import exact, total
 from mqtui.domain.message import EntryId, Field, Message, Outgoing, Position
 from mqtui.domain.plan import Acknowledge, Claim, Plan, Step, StepResult
-from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Stored, Strength, Terms
+from mqtui.domain.read_range import At, Extent, ReadRange, Since
+from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, PublishStatus, Receipt, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
-from mqtui.domain.span import At, Extent, Since, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, Page, PartitionLag, PendingEntry
 from tests.memory.clock import Clock
 from tests.memory.redis_lease import RedisLease
@@ -102,13 +102,13 @@ class RedisShelf(Shelf):
     def put(self, outgoing: Outgoing) -> Receipt:
         stream = self.streams.get(outgoing.target.name)
         if stream is None:
-            return Receipt(Stored.REFUSED, reason="there is no such stream (NOMKSTREAM)")
+            return Receipt(PublishStatus.REFUSED, reason="there is no such stream (NOMKSTREAM)")
         now = self.clock.now
         entry = EntryId(now, 0) if now > stream.last.ms else EntryId(stream.last.ms, stream.last.seq + 1)
         added = tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
         stream.entries[entry] = outgoing.fields + added
         stream.last = entry
-        return Receipt(Stored.STORED, entry)
+        return Receipt(PublishStatus.STORED, entry)
 
     # --- looking
 
@@ -134,7 +134,7 @@ class RedisShelf(Shelf):
         """An entry as a message."""
         return Message(ref, entry, None, timestamp=entry.ms, fields=fields)
 
-    def messages(self, ref: Ref, span: Span) -> list[Message]:
+    def messages(self, ref: Ref, span: ReadRange) -> list[Message]:
         first = NOTHING
         if isinstance(span.start, At) and isinstance(span.start.position, EntryId):
             first = span.start.position
@@ -151,7 +151,7 @@ class RedisShelf(Shelf):
         return Extent(exact(len(ids)), {0: ids[0] if ids else end}, {0: end})
 
     def arrived_since(self, ref: Ref, marks: Marks) -> list[Message]:
-        return self.messages(ref, Span(At(marks[0])))
+        return self.messages(ref, ReadRange(At(marks[0])))
 
     def groups(self, ref: Ref | None) -> Sequence[Group]:
         return [
@@ -220,19 +220,19 @@ class RedisShelf(Shelf):
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         return Guarantee(Strength.EXACTLY_ONCE, "exactly once: source and target are in one slot")
 
-    def inspect(self, source: Source, plan: Plan) -> Plan:
+    def check_plan(self, source: Source, plan: Plan) -> Plan:
         return replace(plan, guarantee=self.guarantee(source, plan.targets()))
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         return RedisLease.taken(self, source, terms)
 
-    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """What the run has moved, by its own record."""
         moved = self.moved.get((source.ref.name, terms.run), {})
         return [
-            Receipt(Stored.STORED, moved[position])
+            Receipt(PublishStatus.STORED, moved[position])
             if isinstance(position, EntryId) and position in moved
-            else Receipt(Stored.UNKNOWN, reason="the run has no record of it")
+            else Receipt(PublishStatus.UNKNOWN, reason="the run has no record of it")
             for position in positions
         ]
 

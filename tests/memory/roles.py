@@ -14,9 +14,9 @@ from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult
-from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
+from mqtui.domain.read_range import Edge, Extent, PeekCost, ReadRange
+from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.span import Edge, Extent, Price, Span
 from mqtui.domain.topology import (
     NOT_ASKED,
     Cluster,
@@ -91,11 +91,11 @@ class MemoryReader:
         """First, end and count."""
         return self._talk.shelf.extent(ref, partition)
 
-    async def price(self, ref: Ref, count: int) -> Price:
+    async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What a look costs."""
-        return self._talk.shelf.price(ref, count)
+        return self._talk.shelf.peek_cost(ref, count)
 
-    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+    async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages in order of position."""
         found = self._talk.shelf.messages(ref, span)
         if span.start is Edge.NEWEST:
@@ -181,7 +181,7 @@ class MemoryPending:
 
     async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves."""
-        found = {message.position: message for message in self._talk.shelf.messages(stream, Span())}
+        found = {message.position: message for message in self._talk.shelf.messages(stream, ReadRange())}
         return [found.get(entry) for entry in ids]
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
@@ -240,9 +240,9 @@ class MemoryBroker:
         """The source as of now."""
         return self._talk.shelf.snapshot(source)
 
-    async def inspect(self, source: Source, plan: Plan) -> Plan:
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The broker's word on a plan."""
-        return self._talk.shelf.inspect(source, plan)
+        return self._talk.shelf.check_plan(source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """The promise."""
@@ -252,7 +252,7 @@ class MemoryBroker:
 class MemoryTracingBroker(MemoryBroker):
     """One that keeps which letters a run has moved."""
 
-    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the record of the run."""
         shelf = self._talk.shelf
         assert isinstance(shelf, TracesHere)
@@ -282,15 +282,15 @@ class MemoryWriter:
         yield MemoryPublisher(self._talk)
 
     @asynccontextmanager
-    async def lease(self, source: Source, terms: Terms) -> AsyncIterator[Lease]:
+    async def lease(self, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
         """Taking letters."""
         async with self._talk.shelf.lease(source, terms) as lease:
             self._talk.leases.append(lease)
             yield lease
 
-    async def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look."""
-        async with aclosing(self._talk.shelf.borrow(ref, count)) as batches:
+        async with aclosing(self._talk.shelf.peek_unacked(ref, count)) as batches:
             async for batch in batches:
                 yield batch
 

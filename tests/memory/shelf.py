@@ -14,9 +14,9 @@ from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.message import Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult, Take
-from mqtui.domain.redrive import Guarantee, Receipt, Source, Stored, Terms
+from mqtui.domain.read_range import FREE_PEEK, Extent, PeekCost, ReadRange
+from mqtui.domain.redrive import Guarantee, LeaseOptions, PublishStatus, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.span import FREE, Extent, Price, Span
 from mqtui.domain.topology import Destination, Group, GroupLag, Page, PendingEntry
 from tests.memory.clock import Clock
 from tests.memory.faults import Faults
@@ -35,7 +35,7 @@ class MemoryLease(Lease, Protocol):
 class TracesHere(Protocol):
     """A shelf that keeps which letters a run has moved."""
 
-    def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """As `TracesMoves.trace`."""
 
 
@@ -67,7 +67,7 @@ class Shelf(ABC):
         """Everything, with depths."""
 
     @abstractmethod
-    def messages(self, ref: Ref, span: Span) -> list[Message]:
+    def messages(self, ref: Ref, span: ReadRange) -> list[Message]:
         """All messages of a part, in order of position; `Edge.NEWEST` is left to the reader."""
 
     @abstractmethod
@@ -99,17 +99,17 @@ class Shelf(ABC):
         """The source as of now."""
 
     @abstractmethod
-    def inspect(self, source: Source, plan: Plan) -> Plan:
+    def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with guarantee, risks and further steps."""
 
     @abstractmethod
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """The promise of a move inside this server."""
 
-    def price(self, ref: Ref, count: int) -> Price:
+    def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What a look costs."""
         self.detail(ref)
-        return FREE
+        return FREE_PEEK
 
     def detail(self, ref: Ref) -> Destination:
         """One destination."""
@@ -135,14 +135,14 @@ class Shelf(ABC):
         """Store one message, or say why not. Faults are added by `store`."""
 
     @abstractmethod
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[MemoryLease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[MemoryLease]:
         """Take letters."""
 
     @abstractmethod
     def apply(self, step: Step) -> StepResult:
         """One step."""
 
-    def borrow(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncGenerator[Batch, None]:
         """The paid look."""
         raise Unsupported(f"{ref} lends nothing", "Reading it is free.")
 
@@ -150,14 +150,14 @@ class Shelf(ABC):
         """Store one message with all that can go wrong."""
         limit = self.faults.max_size
         if limit is not None and outgoing.size > limit:
-            return Receipt(Stored.REFUSED, reason=f"too large: {outgoing.size} bytes, the limit is {limit}")
+            return Receipt(PublishStatus.REFUSED, reason=f"too large: {outgoing.size} bytes, the limit is {limit}")
         receipt = self.put(outgoing)
-        if receipt.state is Stored.STORED:
+        if receipt.state is PublishStatus.STORED:
             self.events.append(("stored", str(outgoing.target)))
             self.rang()
             self.faults.message_arrived()
             if self.faults.reply_lost():
-                return replace(receipt, state=Stored.UNKNOWN, position=None, reason="the reply did not come")
+                return replace(receipt, state=PublishStatus.UNKNOWN, position=None, reason="the reply did not come")
         return receipt
 
     # --- following

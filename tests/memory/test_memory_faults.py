@@ -8,7 +8,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BrokerTrouble, Refused, Unreachable
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.plan import Unmark
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Ref
 from tests.contract.asking import Move, a_plan, look, publish, writing
 from tests.contract.world_memory import MemoryKafkaWorld, MemoryRabbitMQWorld, MemoryRedisWorld
@@ -73,7 +73,7 @@ async def test_a_lost_reply_is_unknown(made: type[Any3]) -> None:
     ref = world.create()
     world.shelf.faults.lose_replies = 1
     receipts = await publish(world.connect(), [world.sent(world.letter(number), ref) for number in range(2)])
-    assert [receipt.state for receipt in receipts] == [Stored.UNKNOWN, Stored.STORED]
+    assert [receipt.state for receipt in receipts] == [PublishStatus.UNKNOWN, PublishStatus.STORED]
     assert len(world.contents(ref)) == 2
 
 
@@ -87,7 +87,7 @@ async def test_looks_at_a_quorum_queue_stop_before_they_kill() -> None:
     counts = [len(await look(world, adapter, ref, 10)) for _ in range(3)]
     assert counts == [10, 10, 1]
     for _ in range(3):
-        assert (await adapter.broker.reader.price(ref, 10)).refusal
+        assert (await adapter.broker.reader.peek_cost(ref, 10)).refusal
         with pytest.raises(Refused):
             await look(world, adapter, ref, 10)
     assert len(world.contents(ref)) == 10
@@ -116,7 +116,7 @@ async def test_exchanges_route_or_return() -> None:
     shelf.bind(orders, "new", work)
     adapter = world.connect(shelf.address)
     routed, lost = await publish(adapter, [Outgoing(orders, b"1", routing_key=key) for key in ("new", "old")])
-    assert (routed.state, lost.state) == (Stored.STORED, Stored.RETURNED)
+    assert (routed.state, lost.state) == (PublishStatus.STORED, PublishStatus.RETURNED)
     assert [sent.value for sent in shelf.ready(work)] == [b"1"]
 
 

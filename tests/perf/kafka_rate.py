@@ -20,7 +20,7 @@ from mqtui.brokers.registry import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Take
 from mqtui.domain.policy import Consent, Policy
-from mqtui.domain.redrive import Selection, Stored, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, PublishStatus, Selection, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.gc_tuning import seldom_collecting
 from tests.contract.asking import Notes
@@ -79,8 +79,8 @@ class Bench:
             (Take(taken, Selection()), Deliver(target, taken.count)),
             taken.count,
         )
-        plan = await adapter.broker.inspect(taken, plan)
-        terms = Terms(plan.id, "perf", "perf", HAND, targets=(target,))
+        plan = await adapter.broker.check_plan(taken, plan)
+        terms = LeaseOptions(plan.id, "perf", "perf", HAND, targets=(target,))
         done = 0
         async with Guard(adapter, Policy("perf"), Notes()).writing(plan, Consent(yes=True)) as writer:
             for step in plan.steps:
@@ -91,7 +91,7 @@ class Bench:
                 with seldom_collecting():
                     async for batch in lease.batches(HAND):
                         receipts = await lease.move([Transfer(letter, target) for letter in batch])
-                        done += sum([receipt.state is Stored.STORED for receipt in receipts])
+                        done += sum([receipt.state is PublishStatus.STORED for receipt in receipts])
                 seconds = time.perf_counter() - began
         await adapter.close()
         assert done == self.count

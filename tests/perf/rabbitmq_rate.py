@@ -88,7 +88,7 @@ def _parameters(url: str) -> pika.ConnectionParameters:
 async def ours(url: str, source: str, target: str, count: int) -> float:
     """Seconds our lease needs."""
     from mqtui.brokers.rabbitmq.client import connect
-    from mqtui.domain.redrive import Terms, Transfer
+    from mqtui.domain.redrive import LeaseOptions, Transfer
     from mqtui.domain.resource import Kind, Ref
     from tests.contract.rabbitmq_support import writer
 
@@ -98,7 +98,7 @@ async def ours(url: str, source: str, target: str, count: int) -> float:
     try:
         taken = await adapter.broker.snapshot(Ref(Kind.QUEUE, source))
         start = time.perf_counter()
-        async with writer(adapter).lease(taken, Terms("0" * 32, "perf", "", WINDOW)) as lease:
+        async with writer(adapter).lease(taken, LeaseOptions("0" * 32, "perf", "", WINDOW)) as lease:
             async for batch in lease.batches(WINDOW):
                 transfers = [Transfer(letter, home) for letter in batch]
                 if moving is not None:

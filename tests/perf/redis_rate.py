@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import redis
 
-from mqtui.brokers.guard import GrantedPermit
+from mqtui.brokers.guard import WriteGrant
 from mqtui.brokers.port import Address
 from mqtui.brokers.redis.client import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver, Plan, Take
-from mqtui.domain.redrive import Selection, Stored, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, PublishStatus, Selection, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 
 HAND = 500
@@ -84,13 +84,13 @@ async def ours(url: str, source: str, target: str) -> float:
         taken = await adapter.broker.snapshot(Ref(Kind.STREAM, source))
         steps = (Take(taken, Selection()), Deliver(goal, taken.count))
         plan = Plan(secrets.token_hex(16), Verb.REDRIVE, "rate", BrokerKind.REDIS, steps, exact(0))
-        writer = adapter.open_writer(GrantedPermit(plan))
+        writer = adapter.open_writer(WriteGrant(plan))
         moved = 0
         began = perf_counter()
-        async with writer.lease(taken, Terms(plan.id, "rate", "", HAND, targets=(goal,))) as lease:
+        async with writer.lease(taken, LeaseOptions(plan.id, "rate", "", HAND, targets=(goal,))) as lease:
             async for batch in lease.batches(HAND):
                 receipts = await lease.move([Transfer(letter, goal) for letter in batch])
-                moved += sum(receipt.state is Stored.STORED for receipt in receipts)
+                moved += sum(receipt.state is PublishStatus.STORED for receipt in receipts)
         took = perf_counter() - began
         assert moved == taken.count.number
         return took

@@ -13,8 +13,8 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NeedsConsent, NotFound, Refused, Unsupported
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind, Named
-from mqtui.domain.span import At, Bound, Edge, Since
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import browse
@@ -89,7 +89,7 @@ async def test_looks_from_a_place_or_a_time(ground: type[Ground]) -> None:
     made = ground()
     made.put(range(8))
     place: At = At(Offset(1, 2)) if made.kind is BrokerKind.KAFKA else At(EntryId(made.time(5), 0))
-    starts: list[tuple[Bound, list[int]]] = [
+    starts: list[tuple[StartPoint, list[int]]] = [
         (Edge.OLDEST, [0, 2, 4] if made.kind is BrokerKind.KAFKA else [0, 1, 2]),
         (place, [5, 7] if made.kind is BrokerKind.KAFKA else [5, 6, 7]),
         (Since(made.time(6)), [6, 7]),
@@ -109,7 +109,7 @@ async def test_one_partition() -> None:
 
 
 async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
-    wrong: list[Bound] = [At(EntryId(1, 0)) if ground.kind is not BrokerKind.REDIS else At(Offset(0, 1))]
+    wrong: list[StartPoint] = [At(EntryId(1, 0)) if ground.kind is not BrokerKind.REDIS else At(Offset(0, 1))]
     if ground.kind is BrokerKind.KAFKA:
         wrong.append(At(Offset(-1, 5)))
     if ground.kind is BrokerKind.RABBITMQ:

@@ -45,14 +45,14 @@ def test_a_users_own(own: Path, tmp_path: Path) -> None:
     assert loaded.notes == ()
     headers = (("acme-topic", b"orders", ""), ("acme-old-offset", b"7", ""), ("acme-failed", b"no stock", ""))
     letter = dead.kafka(headers, "orders.graveyard")
-    from mqtui.domain.deadletter import describe, strip, way_home
+    from mqtui.domain.deadletter import describe, redrive_target, split_headers
 
     death = describe(letter, loaded.conventions)
     assert (death.convention, death.message) == ("acme", "no stock")
     assert death.origin is not None
     assert death.origin.offset == 7
-    assert strip(letter, loaded.conventions).kept == ("acme-old-offset",)
-    by_name = way_home(dead.kafka((), "invoices.graveyard"), loaded.conventions)
+    assert split_headers(letter, loaded.conventions).kept == ("acme-old-offset",)
+    by_name = redrive_target(dead.kafka((), "invoices.graveyard"), loaded.conventions)
     assert by_name is not None
     assert by_name.ref.name == "invoices"
 

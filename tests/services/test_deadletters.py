@@ -9,8 +9,8 @@ import pytest
 from mqtui.domain.errors import NeedsConsent, NotAuthorised, NotFound, Refused
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.span import Span
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import deadletters
@@ -32,7 +32,7 @@ async def found(ground: Ground) -> dict[str, deadletters.Place]:
 
 async def causes_of(ground: Ground, consent: Consent = NOBODY, target: str = "") -> dict[str, int]:
     async with opened(target or ground.url, adapters=ground.connect) as session:
-        price = await session.broker.reader.price(ground.source, 1)
+        price = await session.broker.reader.peek_cost(ground.source, 1)
         rows = await deadletters.causes(session, ground.source, price, known().conventions, consent)
     return {row.text: row.count for row in rows}
 
@@ -121,7 +121,7 @@ async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyP
         ground.put(range(1))
     tried, messages = list[str](), ground.shelf.messages
 
-    def refuse(ref: Ref, span: Span) -> list[Message]:
+    def refuse(ref: Ref, span: ReadRange) -> list[Message]:
         tried.append(ref.name)
         if ref.name in ("s0", "s1"):
             raise NotAuthorised("It may not be read", "memory")

@@ -13,10 +13,10 @@ from mqtui.domain.figure import about, at_least, exact, unknown
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.plan import (
     Acknowledge,
-    Borrow,
     Claim,
     CreateStateTopic,
     Deliver,
+    PeekUnacked,
     Plan,
     Remove,
     Result,
@@ -107,7 +107,10 @@ def test_figures() -> None:
     ("step", "row"),
     [
         (Send(ORDERS, unknown("from a pipe")), {"step": "send", "count": None, "why": "from a pipe"}),
-        (Borrow(Ref(Kind.QUEUE, "work"), 10, True), {"step": "borrow", "kind": "queue", "count": 10, "spends": True}),
+        (
+            PeekUnacked(Ref(Kind.QUEUE, "work"), 10, True),
+            {"step": "borrow", "kind": "queue", "count": 10, "spends": True},
+        ),
         (
             Claim(STREAM, "ledger", "worker-2", 60_000, ((EntryId(1, 0), 70_000, 9),)),
             {"step": "claim", "group": "ledger", "consumer": "worker-2", "min_idle": 60_000, "ids": ["1-0"]},
@@ -117,7 +120,7 @@ def test_figures() -> None:
         (Remove(exact(3)), {"step": "remove", "count": 3}),
     ],
 )
-def test_each_step(step: Send | Borrow | Claim | Acknowledge | Unmark | Remove, row: Json) -> None:
+def test_each_step(step: Send | PeekUnacked | Claim | Acknowledge | Unmark | Remove, row: Json) -> None:
     plan = Plan(RUN, Verb.PUBLISH, "p", BrokerKind.KAFKA, (step,), exact(1))
     told = json_rows.plan_row(plan)["steps"][0]
     assert row.items() <= told.items()

@@ -12,7 +12,7 @@ from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import Outgoing
 from mqtui.domain.plan import Send
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services import publishing
 from mqtui.services.session import opened
@@ -39,7 +39,7 @@ async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) 
 async def test_all_are_stored_in_order(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publishing, "CHUNK", 4)
     receipts = await publish(ground, messages(ground, 10))
-    assert [receipt.state for receipt in receipts] == [Stored.STORED] * 10
+    assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 10
     assert sorted(ground.home()) == list(range(10))
     assert [entry.result for entry in Audit().entries()] == ["", "10 stored"]
 
@@ -51,7 +51,11 @@ async def test_what_is_refused_or_unknown_is_told(ground: Ground) -> None:
     ground.shelf.faults.max_size = 800
     ground.shelf.faults.lose_replies = 1
     receipts = await publish(ground, [*messages(ground, 2), large])
-    assert [receipt.state for receipt in receipts] == [Stored.UNKNOWN, Stored.STORED, Stored.REFUSED]
+    assert [receipt.state for receipt in receipts] == [
+        PublishStatus.UNKNOWN,
+        PublishStatus.STORED,
+        PublishStatus.REFUSED,
+    ]
     assert Audit().entries()[-1].result == "1 unknown, 1 stored, 1 refused"
 
 
@@ -114,5 +118,5 @@ async def test_a_stream_that_is_not_there_is_not_made() -> None:
     ground = RedisGround()
     ground.unmake(ground.origin)
     (receipt,) = await publish(ground, messages(ground, 1))
-    assert receipt.state is Stored.REFUSED
+    assert receipt.state is PublishStatus.REFUSED
     assert ground.origin.name not in ground.shelf.streams

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from mqtui.domain.bulk import FencedDuringMove
 from mqtui.domain.capability import Verb
-from mqtui.domain.convoy import TakenOver
 from mqtui.domain.errors import BadInput, Held, NotFound, Refused
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.policy import Consent
@@ -34,7 +34,7 @@ ODD = '($m.value // ($m.fields | map(select(.[0] == "value"))[0][1]) | tonumber)
 async def cause_of(ground: Ground, number: int) -> str:
     """The cause id of a letter."""
     async with opened(ground.url, adapters=ground.connect) as session:
-        price = await session.broker.reader.price(ground.source, 1)
+        price = await session.broker.reader.peek_cost(ground.source, 1)
         found = await causes(session, ground.source, price, known().conventions, YES)
     return next(cause.id for cause in found if WHY[number % 3] in cause.text)
 
@@ -264,7 +264,7 @@ async def test_letters_of_a_run_that_took_over_are_skipped(monkeypatch: pytest.M
     ground = KafkaGround()
     ground.put(range(12))
     operator = Fenced(ground)
-    with pytest.raises(TakenOver, match="grace"):
+    with pytest.raises(FencedDuringMove, match="grace"):
         await operator.run()
     result = whole(operator.result)
     assert (result.skipped, result.unknown) == (2, 0)

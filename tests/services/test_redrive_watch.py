@@ -12,9 +12,9 @@ import pytest
 from mqtui.brokers.port import Batch
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import Span
 from mqtui.services.conventions import known
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.services.redrive.run.monitor import ConsumptionMonitor
@@ -121,7 +121,9 @@ async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None
     async with opened(ground.url, adapters=ground.connect) as session:
         source = await session.broker.snapshot(ground.source)
         letters = [
-            letter async for batch in session.broker.reader.read(source.ref, Span(), limit=None) for letter in batch
+            letter
+            async for batch in session.broker.reader.read(source.ref, ReadRange(), limit=None)
+            for letter in batch
         ]
         aftermath = ConsumptionMonitor(session.broker, source, "run", known().conventions)
         hasty = Hasty(letters)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.brokers.port import Adapter, Address, RemembersCounts
+from mqtui.brokers.port import Adapter, Address, HasPeekBudget
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Unreachable
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.session import opened
-from mqtui.state.counts import CountsSeen
+from mqtui.state.counts import StoredPeekBudget
 from tests.memory import MemoryWorld
 from tests.memory.roles import MemoryAdapter
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
@@ -95,8 +95,8 @@ async def test_looks_with_a_price_are_remembered_on_this_machine(monkeypatch: py
         made.append(ground.connect(address))
         return made[-1]
 
-    monkeypatch.setattr(MemoryAdapter, "counts", None, raising=False)
+    monkeypatch.setattr(MemoryAdapter, "peek_budget", None, raising=False)
     async with opened(ground.url, adapters=connect):
         (adapter,) = made
-        assert isinstance(adapter, RemembersCounts)
-        assert isinstance(adapter.counts, CountsSeen)
+        assert isinstance(adapter, HasPeekBudget)
+        assert isinstance(adapter.peek_budget, StoredPeekBudget)

@@ -13,7 +13,7 @@ from mqtui.domain.errors import StorageFailed
 from mqtui.domain.resource import BrokerKind
 from mqtui.state import habits
 from mqtui.state.audit import Audit
-from mqtui.state.counts import CountsSeen
+from mqtui.state.counts import StoredPeekBudget
 from mqtui.state.identities import Identities
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir, state_dir
@@ -31,7 +31,7 @@ def test_every_file_is_of_this_user_alone() -> None:
             own_mistake(ValueError("secret"))
             habits.write(habits.Kept("dark"))
             Identities().remember("prod", BrokerKind.KAFKA, "x")
-            with closing(CountsSeen()) as counts:
+            with closing(StoredPeekBudget()) as counts:
                 counts.set("q", 3)
                 files = [state_dir(), *state_dir().rglob("*")]
                 assert {"runs.sqlite-wal", "counts.sqlite-wal", "last-mistake.txt"} <= {file.name for file in files}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.counts import CountsSeen
+from mqtui.state.counts import StoredPeekBudget
 from mqtui.state.paths import cache_dir, config_dir, state_dir
 from mqtui.state.process import is_alive, process_start
 
@@ -55,7 +55,7 @@ def test_a_killed_process_is_gone_before_it_is_waited_for() -> None:
 
 
 def test_the_fewest_deliveries_left_are_remembered_until_forgotten() -> None:
-    counts, other = CountsSeen(), CountsSeen()
+    counts, other = StoredPeekBudget(), StoredPeekBudget()
     assert counts.get("amqp://h/ q") is None
     counts.set("amqp://h/ q", 3)
     counts.set("amqp://h/ q", 1)
@@ -70,9 +70,9 @@ def test_the_fewest_deliveries_left_are_remembered_until_forgotten() -> None:
 
 def test_many_processes_may_begin_at_once() -> None:
     code = """
-from mqtui.state.counts import CountsSeen
+from mqtui.state.counts import StoredPeekBudget
 input()
-counts = CountsSeen()
+counts = StoredPeekBudget()
 for place in range(20):
     counts.set("q", 100 - place)
 """
@@ -82,6 +82,6 @@ for place in range(20):
         child.stdin.write(b"go\n")
         child.stdin.close()
     assert [child.wait() for child in children] == [0] * 4
-    counts = CountsSeen()
+    counts = StoredPeekBudget()
     assert counts.get("q") == 81
     counts.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtui.domain.convoy import Arrivals, Places, Stretch
+from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.errors import BadInput, Held, NotFound, StorageFailed
 from mqtui.domain.policy import Environment, Policy, strictest
 from mqtui.state.process import process_start
@@ -132,16 +132,16 @@ def test_a_killed_hand_taken_again_is_no_longer_open(runs: Runs) -> None:
 def test_letters_are_written_down_by_stretches(runs: Runs) -> None:
     """They read as if each had been written down alone; what was said of some of them leaves the others open."""
     runs.begin(record())
-    hand = Places.of([0, 0, 1, 1, 0], [7, 8, 3, 5, 9])
-    assert hand.stretches == (Stretch(0, 7, 2), Stretch(1, 3, 1), Stretch(1, 5, 1), Stretch(0, 9, 1))
+    hand = OffsetRanges.of([0, 0, 1, 1, 0], [7, 8, 3, 5, 9])
+    assert hand.stretches == (OffsetRange(0, 7, 2), OffsetRange(1, 3, 1), OffsetRange(1, 5, 1), OffsetRange(0, 9, 1))
     first = runs.in_hand(RUN, hand)
     names = ["0/7", "0/8", "1/3", "1/5", "0/9"]
     assert runs.open_marks(RUN) == [(name, b"", -1) for name in names]
     partitions, offsets = array("i", [2, -1, 0]), array("q", [40, -1, 2**40])
     which = array("i", [0, 0, 1])
-    arrived = Places.of([0, 0, 1], [7, 8, 5])
+    arrived = OffsetRanges.of([0, 0, 1], [7, 8, 5])
     columns = (which.tobytes(), partitions.tobytes(), offsets.tobytes())
-    runs.done(RUN, first, Arrivals(arrived, ("orders", "bills"), *columns))
+    runs.done(RUN, first, BulkReceipts(arrived, ("orders", "bills"), *columns))
     runs.done(RUN, first, [("1/3", "refused", "orders", "too large")])
     assert runs.open_marks(RUN) == [("0/9", b"", -1)]
     assert list(runs.outcomes(RUN)) == [

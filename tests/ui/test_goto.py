@@ -8,8 +8,8 @@ import pytest
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId, Offset
+from mqtui.domain.read_range import At, Edge, Since
 from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
-from mqtui.domain.span import At, Edge, Since
 from mqtui.ui.navigation.goto import (
     AuditTarget,
     FoundResource,

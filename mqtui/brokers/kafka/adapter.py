@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.kafka.redrive.unhandled_counts import LetterCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.plan import Plan, Step, StepResult
-    from mqtui.domain.redrive import Guarantee, Receipt, Source, Terms
+    from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
 
 
 def connect(address: Address) -> KafkaAdapter:
@@ -97,7 +97,7 @@ class KafkaBroker:
 
         return await snapshot(self._connection, source)
 
-    async def inspect(self, source: Source, plan: Plan) -> Plan:
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with its guarantee, its risks and, where it is missing, the creation of the state topic."""
         from mqtui.brokers.kafka.redrive.plan_checks import inspected
 
@@ -109,7 +109,7 @@ class KafkaBroker:
 
         return promise()
 
-    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the state topic, which run handled letters that were in flight when a process died."""
         from mqtui.brokers.kafka.redrive.trace import trace
 
@@ -129,13 +129,13 @@ class KafkaWriter:
 
         return publishing(self._connection)
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Unhandled letters of a topic under its lock; leaving the block releases the lock."""
         from mqtui.brokers.kafka.redrive.lease import leasing
 
         return leasing(self._connection, self._plan, source, terms)
 
-    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Not applicable: reading a topic consumes nothing."""
         raise Unsupported(f"{ref} lends nothing", "Looking at a topic is free and changes nothing.", "Use peek.")
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from mqtui.domain.message import Header, Message, Offset
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 
 Record: TypeAlias = Any
@@ -101,7 +101,7 @@ def swift_message(
 def stored(partition: int, offset: int) -> Receipt:
     """`Receipt(Stored.STORED, Offset(partition, offset))`."""
     made = _new(Receipt)
-    _state(made, Stored.STORED)
+    _state(made, PublishStatus.STORED)
     _where(made, swift_offset(partition, offset))
     _reason(made, "")
     return made

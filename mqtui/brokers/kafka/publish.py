@@ -22,7 +22,7 @@ from mqtui.brokers.kafka.poison_records import BLAMELESS, Failure, blame, parts
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits, codec_of
 from mqtui.brokers.kafka.read.topic_metadata import configs, described, topic_name
 from mqtui.domain.message import Offset, Outgoing
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 
 ANY = -1
 """The partition librdkafka is to choose."""
@@ -50,7 +50,7 @@ async def topic_limits(connection: Connection, names: Sequence[str]) -> dict[str
 UNANSWERED = BLAMELESS - {KafkaError._INVALID_DIFFERENT_RECORD}
 """Said of records that may have been stored all the same."""
 
-LATE = Receipt(Stored.UNKNOWN, None, "the broker did not answer in time")
+LATE = Receipt(PublishStatus.UNKNOWN, None, "the broker did not answer in time")
 
 
 class Reports:
@@ -76,7 +76,7 @@ class Reports:
         again: list[int] = []
         for place, report in sorted(told.items(), key=itemgetter(0)):
             if not isinstance(report, Failure):
-                self.receipts[place] = Receipt(Stored.STORED, Offset(report.partition(), report.offset()))
+                self.receipts[place] = Receipt(PublishStatus.STORED, Offset(report.partition(), report.offset()))
             elif place in found.refused:
                 self.receipts[place] = refused(report.error, self._expected.get(place, ""))
             elif found and report.error.code() not in UNANSWERED:
@@ -96,7 +96,7 @@ def refused(error: KafkaError, foretold: str = "") -> Receipt:
         return LATE
     if error.code() in TOO_LARGE and not foretold:
         foretold = "larger than the topic's max.message.bytes"
-    return Receipt(Stored.REFUSED, None, f"{said_of(error)} ({foretold})" if foretold else said_of(error))
+    return Receipt(PublishStatus.REFUSED, None, f"{said_of(error)} ({foretold})" if foretold else said_of(error))
 
 
 class KafkaPublisher:
@@ -211,7 +211,7 @@ class KafkaPublisher:
         """Send some of a batch and wait for the broker's word on each."""
         for place in group:
             if reason := unsendable(batch[place].headers):
-                reports.receipts[place] = Receipt(Stored.REFUSED, None, reason)
+                reports.receipts[place] = Receipt(PublishStatus.REFUSED, None, reason)
                 continue
             error = _produce(producer, batch[place], partial(reports.note, place))
             if error is not None:

@@ -19,7 +19,7 @@ from mqtui.brokers.kafka.redrive.process_identity import here, person
 from mqtui.brokers.kafka.redrive.source_lock import Hold
 from mqtui.brokers.kafka.redrive.state_topic import Stamp, records_of
 from mqtui.domain.errors import TimedOut, Unsupported
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
 from mqtui.domain.plan import CreateStateTopic, Plan, Step, StepResult, Unmark
 
@@ -94,5 +94,5 @@ def _unmark(connection: Connection, topic: Topic, stamp: Stamp, run: str, offset
         hold.write_holder(ended=True)
         hold.commit()
     missed = len(offsets) - len(handled)
-    notes = (f"not marked handled: {counted(missed, 'letter')} of run {run[:8]}",) if missed else ()
+    notes = (f"not marked handled: {pluralize(missed, 'letter')} of run {run[:8]}",) if missed else ()
     return StepResult(len(offsets), len(handled), notes)

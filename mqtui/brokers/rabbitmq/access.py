@@ -11,7 +11,7 @@ from typing import TypeVar
 import pika
 
 from mqtui.brokers.blocking import run_to_end_in_thread
-from mqtui.brokers.port import Address, CountsSeen
+from mqtui.brokers.port import Address, PeekBudget
 from mqtui.brokers.protocol_probe import ProbeTarget, open_or_diagnose
 from mqtui.brokers.rabbitmq import channel as amqp
 from mqtui.brokers.rabbitmq.channel import Channel, Link
@@ -22,8 +22,8 @@ from mqtui.brokers.rabbitmq.management import Management
 from mqtui.brokers.rabbitmq.options import HINT, Options, parameters, read
 from mqtui.brokers.request_log import log_request
 from mqtui.domain.errors import BrokerTrouble, NotAuthenticated, NotFound, TlsRefused, Unreachable, Unsupported
+from mqtui.domain.read_range import PeekHistory
 from mqtui.domain.resource import name_bytes
-from mqtui.domain.span import Looks
 
 SILENT = 3.0
 """Seconds after which a connection that was used before is given up for a new one: it may be half open."""
@@ -50,7 +50,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
-        self._looks: dict[str, Looks] = {}
+        self._looks: dict[str, PeekHistory] = {}
 
     def get(self, queue: str) -> int | None:
         """The least that was left of a message; None where nothing is remembered."""
@@ -64,18 +64,18 @@ class Seen:
         else:
             self._left[queue] = left
 
-    def looks(self, queue: str) -> Looks:
+    def history(self, queue: str) -> PeekHistory:
         """What looks at that queue left behind."""
-        return self._looks.get(queue, Looks())
+        return self._looks.get(queue, PeekHistory())
 
     def begin(self, queue: str, mark: str) -> None:
         """Deliveries are about to be asked for."""
-        known = self.looks(queue)
+        known = self.history(queue)
         self._looks[queue] = replace(known, unanswered=known.unanswered + 1, mark=mark or known.mark)
 
     def end(self, queue: str, *, unreadable: int = 0) -> None:
         """What was asked for was answered."""
-        known = self.looks(queue)
+        known = self.history(queue)
         told = known.unreadable + unreadable
         self._looks[queue] = replace(known, unanswered=max(0, known.unanswered - 1), unreadable=told)
 
@@ -87,7 +87,7 @@ class Access:
         self.options: Options = read(address)
         self.management = Management(self.options)
         self.io = IoThread("mqtui-rabbitmq")
-        self.counts: CountsSeen = Seen()
+        self.counts: PeekBudget = Seen()
         self.endings: set[Ending] = set()
         """What gives back and closes whatever is still open; it runs on the I/O thread."""
 
@@ -104,7 +104,7 @@ class Access:
         """The vhost."""
         return self.options.vhost
 
-    async def remembered(self, work: Callable[[CountsSeen], Answer]) -> Answer:
+    async def remembered(self, work: Callable[[PeekBudget], Answer]) -> Answer:
         """What earlier looks found and spent, read or changed; on disk when it returns.
 
         Raises:

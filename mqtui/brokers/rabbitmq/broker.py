@@ -14,7 +14,7 @@ from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.reader import RabbitReader
 from mqtui.domain.capability import YES, Support, Verb, no
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Unsupported
-from mqtui.domain.figure import Figure, Sort, counted, exact, unknown
+from mqtui.domain.figure import Exactness, Figure, exact, pluralize, unknown
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import CountBound, Guarantee, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -71,7 +71,7 @@ class RabbitBroker:
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """What is ready by the listing; a queue of which that is a sample only is asked itself, where they are few."""
-        sampled = [row for row in rows if row.ref.kind is Kind.QUEUE and row.backlog.sort is not Sort.EXACT]
+        sampled = [row for row in rows if row.ref.kind is Kind.QUEUE and row.backlog.sort is not Exactness.EXACT]
         asked = [row.ref for row in sampled] if len(sampled) <= ASKED else []
         return {row.ref: row.backlog for row in rows} | {ref: await self._ready(ref) for ref in asked}
 
@@ -103,12 +103,12 @@ class RabbitBroker:
         at = None if clock is None else (clock + DATE_AGE) * 1000
         readers = (await self.groups.readers([source]))[source] if facts.consumers else ()
         if facts.consumers and not readers:
-            readers = (counted(facts.consumers, "consumer"),)
+            readers = (pluralize(facts.consumers, "consumer"),)
         identity = f"{await self.identity()}/{source.name}" + ("" if made is None else f" {made.shape}")
         bound = CountBound(facts.ready, at, "" if made is None else made.encoded())
         return Source(source, identity, bound, exact(facts.ready), readers=readers)
 
-    async def inspect(self, source: Source, plan: Plan) -> Plan:
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with room, routes, rights and readers looked at."""
         return await checks.inspected(self._access, source, plan, self.guarantee(source.ref, ()))
 
@@ -116,7 +116,7 @@ class RabbitBroker:
         """At least once, suspects named (C6)."""
         return GUARANTEE
 
-    async def can_hear(self, source: Ref) -> Support:
+    async def can_listen(self, source: Ref) -> Support:
         """Whether the queue's bindings can be shared by another queue, or why not (R16)."""
         try:
             await listen.bindings(self._access, source)

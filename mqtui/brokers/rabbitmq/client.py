@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
-from mqtui.brokers.port import Address, Batch, CountsSeen, Lease, Permit, Publisher
+from mqtui.brokers.port import Address, Batch, Lease, PeekBudget, Permit, Publisher
 from mqtui.brokers.rabbitmq import lease, listen, looking, price, publisher, steps
 from mqtui.brokers.rabbitmq.access import Access
 from mqtui.brokers.rabbitmq.broker import RabbitBroker
 from mqtui.brokers.rabbitmq.facts import queue_facts
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.plan import Step, StepResult
-from mqtui.domain.redrive import Source, Terms
+from mqtui.domain.redrive import LeaseOptions, Source
 from mqtui.domain.resource import Ref
 
 
@@ -26,11 +26,11 @@ class RabbitWriter:
         """Publishing, mandatory and confirmed."""
         return publisher.publishing(self._access)
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Take letters from a queue."""
         return lease.leasing(self._access, source, terms)
 
-    async def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """The paid look (R3).
 
         Raises:
@@ -69,12 +69,12 @@ class RabbitAdapter:
         self.broker = RabbitBroker(self._access)
 
     @property
-    def counts(self) -> CountsSeen:
+    def peek_budget(self) -> PeekBudget:
         """Where looks remember what was left; `state/counts.py` has the shape."""
         return self._access.counts
 
-    @counts.setter
-    def counts(self, counts: CountsSeen) -> None:
+    @peek_budget.setter
+    def peek_budget(self, counts: PeekBudget) -> None:
         self._access.counts = counts
 
     def open_writer(self, permit: Permit) -> RabbitWriter:

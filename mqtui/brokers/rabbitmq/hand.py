@@ -18,11 +18,13 @@ from mqtui.brokers.rabbitmq.taking import Bounds, Taking
 from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import BrokerTrouble, MqtuiError
 from mqtui.domain.message import Delivery, Message, Outgoing
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 
-SENT = Receipt(Stored.STORED)
-NOT_IN_HAND = Receipt(Stored.GONE, None, "not in hand")
-CAME_BACK = Receipt(Stored.REFUSED, None, "not sent: the broker has taken it back, since the connection was lost")
+SENT = Receipt(PublishStatus.STORED)
+NOT_IN_HAND = Receipt(PublishStatus.GONE, None, "not in hand")
+CAME_BACK = Receipt(
+    PublishStatus.REFUSED, None, "not sent: the broker has taken it back, since the connection was lost"
+)
 NOT_REMOVED = "stored; whether it was removed from the source is not known"
 LAST_WORDS = 30.0
 """Seconds that confirms of what was sent are waited for at the end."""
@@ -79,7 +81,7 @@ class Hand:
                 made = self.post.parcel(_alone(transfer.outgoing()))
                 await self.post.allow(made)
             except MqtuiError as error:
-                receipts[place] = self._refuse(tag, Stored.REFUSED, errors.one_line(error))
+                receipts[place] = self._refuse(tag, PublishStatus.REFUSED, errors.one_line(error))
                 continue
             parcels.append(made)
             words.append(partial(self._word, receipts, place, tag, confirmed))
@@ -93,7 +95,7 @@ class Hand:
     async def settle(self, letters: Sequence[Message]) -> list[Receipt]:
         """Acknowledge letters that are stored elsewhere."""
         if self._channel.failure is not None:
-            return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED)] * len(letters)
+            return [Receipt(PublishStatus.UNKNOWN, None, NOT_REMOVED)] * len(letters)
         receipts = [SENT] * len(letters)
         for place, message in enumerate(letters):
             tag = tag_of(message)
@@ -158,12 +160,12 @@ class Hand:
         place: int,
         tag: int,
         confirmed: Callable[[int], None],
-        state: Stored,
+        state: PublishStatus,
         reason: str,
     ) -> None:
-        if state is Stored.STORED:
+        if state is PublishStatus.STORED:
             confirmed(tag)
-        elif state is Stored.UNKNOWN:
+        elif state is PublishStatus.UNKNOWN:
             receipts[place] = Receipt(state, None, reason)
             self.taking.resolved(tag)
         else:
@@ -174,7 +176,7 @@ class Hand:
         self.taking.last.pop(tag, None)
         self.taking.resolved(tag)
 
-    def _refuse(self, tag: int, state: Stored, reason: str) -> Receipt:
+    def _refuse(self, tag: int, state: PublishStatus, reason: str) -> Receipt:
         self.taking.hold(tag)
         return Receipt(state, None, reason)
 
@@ -183,7 +185,7 @@ class Hand:
         try:
             await self.taking.acks.rest()
         except MqtuiError:
-            return [Receipt(Stored.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
+            return [Receipt(PublishStatus.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
         return receipts
 
     async def _save(self, tags: Iterable[int]) -> None:

@@ -15,7 +15,7 @@ from mqtui.brokers.rabbitmq.hand import Hand
 from mqtui.brokers.rabbitmq.steps import NO_REMOVAL
 from mqtui.brokers.rabbitmq.taking import Bounds
 from mqtui.domain.errors import Refused, Unsupported
-from mqtui.domain.redrive import CountBound, Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import CountBound, LeaseOptions, Receipt, Source, Transfer
 
 REPLAN = "Plan again, on the queue as it is now."
 
@@ -65,7 +65,7 @@ class RabbitLease:
 
 
 @asynccontextmanager
-async def leasing(access: Access, source: Source, terms: Terms) -> AsyncIterator[RabbitLease]:
+async def leasing(access: Access, source: Source, terms: LeaseOptions) -> AsyncIterator[RabbitLease]:
     """Take letters from a queue for a while. Leaving returns what is still in hand.
 
     Raises:
@@ -117,7 +117,7 @@ async def _alone_if_unreadable(access: Access, facts: Queue, key: str, limits: B
         Refused: that letter may have no delivery left.
     """
     cost = await price.of(access, facts)
-    met = (await access.remembered(lambda counts: counts.looks(key))).unreadable
+    met = (await access.remembered(lambda counts: counts.history(key))).unreadable
     if not met:
         return limits
     if price.is_last_chance(facts.limit, met):
@@ -125,13 +125,13 @@ async def _alone_if_unreadable(access: Access, facts: Queue, key: str, limits: B
     return replace(limits, alone=True)
 
 
-def bounds(source: Source, terms: Terms) -> Bounds:
+def bounds(source: Source, terms: LeaseOptions) -> Bounds:
     """Where the walk ends (R8)."""
     snapshot = source.bounds
     if not isinstance(snapshot, CountBound):
         raise TypeError(f"{source.ref} was not counted")
-    letters = snapshot.ready if terms.want is None else min(terms.want, snapshot.ready)
-    return Bounds(letters, max(1, terms.hand), terms.run, snapshot.at)
+    letters = snapshot.ready if terms.limit is None else min(terms.limit, snapshot.ready)
+    return Bounds(letters, max(1, terms.max_in_flight), terms.run, snapshot.at)
 
 
 async def _opened(access: Access, facts: Queue, limits: Bounds) -> Hand:

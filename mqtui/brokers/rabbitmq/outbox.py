@@ -20,7 +20,7 @@ from mqtui.brokers.rabbitmq.channel import Channel
 from mqtui.brokers.rabbitmq.properties import RawProperties, closed
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Header, Outgoing, Property
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, name_bytes
 
 NACKED = "the broker refused it (nack): a full queue that rejects, or trouble in the queue"
@@ -29,7 +29,7 @@ NOT_SENT = "not sent: the connection was lost before"
 FAST_REPLY = "amq.rabbitmq.reply-to"
 PERSISTENT: tuple[Property, ...] = (("delivery_mode", 2),)
 
-Word = Callable[[Stored, str], None]
+Word = Callable[[PublishStatus, str], None]
 """Called once for a message: what became of it and why. `UNKNOWN` where the channel was lost before."""
 
 
@@ -124,7 +124,7 @@ class Outbox:
     def send(self, parcel: Parcel, word: Word) -> None:
         """Send one message; `word` is called when its fate is known."""
         if self._channel.failure is not None:
-            word(Stored.REFUSED, NOT_SENT)
+            word(PublishStatus.REFUSED, NOT_SENT)
             return
         self._number += 1
         self._open[self._number] = (parcel, word)
@@ -145,7 +145,7 @@ class Outbox:
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         tag = method.delivery_tag
-        state = Stored.REFUSED if isinstance(method, spec.Basic.Nack) else Stored.STORED
+        state = PublishStatus.REFUSED if isinstance(method, spec.Basic.Nack) else PublishStatus.STORED
         if method.multiple:
             for number in range(self._low, tag + 1):
                 self._tell(number, state)
@@ -156,7 +156,7 @@ class Outbox:
         if not self._open:
             self._quiet.set()
 
-    def _tell(self, number: int, state: Stored) -> None:
+    def _tell(self, number: int, state: PublishStatus) -> None:
         found = self._open.pop(number, None)
         if found is None:
             return
@@ -164,9 +164,9 @@ class Outbox:
         self.open_bytes -= parcel.size
         reason = self._returned.pop(number, None) if self._returned else None
         if reason is not None:
-            word(Stored.RETURNED, reason)
+            word(PublishStatus.RETURNED, reason)
         else:
-            word(state, NACKED if state is Stored.REFUSED else "")
+            word(state, NACKED if state is PublishStatus.REFUSED else "")
 
     def _on_return(self, _: Any, method: Any, properties: RawProperties, body: bytes) -> None:
         number = self._match(as_bytes(method.exchange), as_bytes(method.routing_key), properties.encoded, body)
@@ -193,6 +193,6 @@ class Outbox:
             self.unsettled = tuple(lost.values())
         else:
             for parcel_and_word in lost.values():
-                parcel_and_word[1](Stored.UNKNOWN, UNHEARD)
+                parcel_and_word[1](PublishStatus.UNKNOWN, UNHEARD)
         self._heard.set()
         self._quiet.set()

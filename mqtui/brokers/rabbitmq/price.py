@@ -12,7 +12,7 @@ from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue, queue_facts
 from mqtui.brokers.rabbitmq.limits import Limit, Sort
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.message import Message
-from mqtui.domain.span import Looks, Price
+from mqtui.domain.read_range import PeekCost, PeekHistory
 
 SAMPLES, SAMPLE = 12, 0.5
 """Looks at a queue's counters, which are up to 5 s old, and the seconds between them."""
@@ -26,14 +26,14 @@ async def identity(access: Access, name: str) -> str:
     return "/".join(((await access.server()).cluster, access.vhost, name))
 
 
-async def of(access: Access, facts: Queue) -> Price:
+async def of(access: Access, facts: Queue) -> PeekCost:
     """The price of a look."""
     key = await identity(access, facts.name)
     if seen_empty(facts) or await is_another(access, facts, key):
         await access.remembered(lambda counts: counts.set(key, None))
-    looks, fewest = await access.remembered(lambda counts: (counts.looks(key), counts.get(key)))
+    looks, fewest = await access.remembered(lambda counts: (counts.history(key), counts.get(key)))
     seen = _least(facts.limit, fewest, looks)
-    return Price(
+    return PeekCost(
         lends=True,
         spends=facts.sort in ("quorum", UNKNOWN),
         limit=_limit(facts.limit),
@@ -45,7 +45,7 @@ async def of(access: Access, facts: Queue) -> Price:
 
 async def is_another(access: Access, facts: Queue, key: str) -> bool:
     """Whether what is remembered is proved to be of an earlier queue of that name."""
-    before = creation.decoded((await access.remembered(lambda counts: counts.looks(key))).mark)
+    before = creation.decoded((await access.remembered(lambda counts: counts.history(key))).mark)
     if before is None:
         return False
     now = await creation.creation_of(access, facts)
@@ -70,7 +70,7 @@ async def begin_as(access: Access, key: str, known: Creation | None) -> None:
     await access.remembered(lambda counts: counts.begin(key, mark))
 
 
-def _least(limit: Limit, seen: int | None, looks: Looks) -> int | None:
+def _least(limit: Limit, seen: int | None, looks: PeekHistory) -> int | None:
     """The deliveries left at least: looks without an answer count as spent."""
     if not limit.costs:
         return seen
@@ -165,7 +165,7 @@ def no_single_get(facts: Queue) -> str:
     return ""
 
 
-def _refusal(facts: Queue, seen: int | None, looks: Looks) -> str:
+def _refusal(facts: Queue, seen: int | None, looks: PeekHistory) -> str:
     if refusal := no_single_get(facts):
         return refusal
     if facts.limit.sort is Sort.NEVER:

@@ -15,7 +15,7 @@ from mqtui.brokers.rabbitmq.outbox import NOT_SENT, Outbox, Parcel, Word, parcel
 from mqtui.brokers.rabbitmq.refusals import Answer
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.message import Outgoing
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import name_text
 
 WINDOW = 16 * 1024 * 1024
@@ -27,7 +27,7 @@ BIG = 8 * 1024 * 1024
 TURN = 100
 """Messages sent before the broker's answers are listened to again."""
 
-SENT = Receipt(Stored.STORED)
+SENT = Receipt(PublishStatus.STORED)
 NOT_CONFIRMED = "the broker closed the channel over a message before it confirmed this one"
 Connect = Callable[[], Awaitable[Link]]
 Item = tuple[Parcel, Word]
@@ -97,7 +97,7 @@ class Post:
         while waiting:
             if self.outbox.refusal is not None and not await self._reopened():
                 for _, word in waiting:
-                    word(Stored.REFUSED, NOT_SENT)
+                    word(PublishStatus.REFUSED, NOT_SENT)
                 return
             if self.careful:
                 waiting = await self._acceptable(waiting)
@@ -151,10 +151,10 @@ class Post:
                 last = max(place for place, (item, _) in enumerate(unsettled) if item.exchange == exchange)
             doubted, rest = unsettled[: last + 1], unsettled[last + 1 :]
             if first == last:
-                unsettled[first][1](Stored.REFUSED, text)
+                unsettled[first][1](PublishStatus.REFUSED, text)
                 doubted = unsettled[:first]
         for _, word in doubted:
-            word(Stored.UNKNOWN, f"{NOT_CONFIRMED}: {text}")
+            word(PublishStatus.UNKNOWN, f"{NOT_CONFIRMED}: {text}")
         return rest
 
     async def _acceptable(self, items: Sequence[Item]) -> Sequence[Item]:
@@ -169,7 +169,7 @@ class Post:
             if found is None:
                 break
             place, (_, text) = found
-            asked[place][1](Stored.REFUSED, text)
+            asked[place][1](PublishStatus.REFUSED, text)
             refused.add(id(asked[place]))
             asked = asked[place + 1 :]
         return [item for item in items if id(item) not in refused]
@@ -181,12 +181,12 @@ class Post:
             box = Outbox(channel)
             await box.start()
         except MqtuiError:
-            word(Stored.REFUSED, NOT_SENT)
+            word(PublishStatus.REFUSED, NOT_SENT)
             return
         box.send(item, word)
         await box.quiet()
         if box.refusal is not None and box.unsettled:
-            word(Stored.REFUSED, box.refusal[1])
+            word(PublishStatus.REFUSED, box.refusal[1])
         await channel.close()
 
     async def _reopened(self) -> bool:
@@ -236,7 +236,7 @@ class RabbitPublisher:
                 made = self._post.parcel(outgoing)
                 await self._post.allow(made)
             except (BadInput, NotFound, NotAuthorised) as error:
-                receipts[place] = Receipt(Stored.REFUSED, None, errors.one_line(error))
+                receipts[place] = Receipt(PublishStatus.REFUSED, None, errors.one_line(error))
                 refused.append(error)
                 continue
             parcels.append(made)
@@ -247,8 +247,8 @@ class RabbitPublisher:
         return receipts
 
 
-def _note(receipts: list[Receipt], place: int, state: Stored, reason: str) -> None:
-    if state is not Stored.STORED:
+def _note(receipts: list[Receipt], place: int, state: PublishStatus, reason: str) -> None:
+    if state is not PublishStatus.STORED:
         receipts[place] = Receipt(state, None, reason)
 
 

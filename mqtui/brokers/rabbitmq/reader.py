@@ -13,8 +13,8 @@ from mqtui.brokers.rabbitmq.streams import Start
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Offset
+from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
 NO_TAIL = "a queue gives each message to one reader: following it would take messages from the consumers"
 TAIL_HINT = "Follow a stream, or the exchange's other queues; a copy of an exchange's traffic needs a queue of its own."
@@ -42,12 +42,12 @@ class RabbitReader:
             {STREAM_PARTITION: Offset(STREAM_PARTITION, last + 1)},
         )
 
-    async def price(self, ref: Ref, count: int) -> Price:
+    async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What reading `count` messages costs: nothing for a stream."""
         facts = await queue_facts(self._access, _held(ref))
-        return FREE if facts.sort == "stream" else await price.of(self._access, facts)
+        return FREE_PEEK if facts.sort == "stream" else await price.of(self._access, facts)
 
-    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+    async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Messages of a stream up to its end as of now.
 
         A time starts at the chunk that holds it; `until` is compared with the property `timestamp` where there is one.
@@ -89,7 +89,7 @@ def _held(ref: Ref) -> str:
     return ref.name
 
 
-def _start(span: Span, limit: int | None) -> Start:
+def _start(span: ReadRange, limit: int | None) -> Start:
     """Where to begin."""
     first = span.after.get(STREAM_PARTITION, 0)
     match span.start:

@@ -19,7 +19,7 @@ from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import name_bytes
 
 PATIENCE = 5.0
@@ -64,10 +64,10 @@ class Rescuer:
         deadline = monotonic() + PATIENCE
         while True:
             state, reason = await self._sent(self._queue, encoded, body)
-            if state is Stored.STORED:
+            if state is PublishStatus.STORED:
                 holder.ack(tag, multiple=False)
                 return
-            if state is Stored.UNKNOWN or monotonic() > deadline:
+            if state is PublishStatus.UNKNOWN or monotonic() > deadline:
                 break
             await asyncio.sleep(PAUSE)
         await self._shelter_it(holder, tag, encoded, body, reason)
@@ -82,15 +82,15 @@ class Rescuer:
                 f"configure on queue {self._shelter}",
             )
         state, trouble = await self._sent(self._shelter, encoded, body)
-        if state is not Stored.STORED:
+        if state is not PublishStatus.STORED:
             raise BrokerTrouble(title, f"{reason}; {self._shelter} does not take it either: {trouble}")
         holder.ack(tag, multiple=False)
         await holder.barrier()
         raise BrokerTrouble(title, f"{reason}. It is now in {self._shelter}.", "Move it home with redrive.")
 
-    async def _sent(self, queue: str, encoded: bytes, body: bytes) -> tuple[Stored, str]:
+    async def _sent(self, queue: str, encoded: bytes, body: bytes) -> tuple[PublishStatus, str]:
         await self._open()
-        heard: list[tuple[Stored, str]] = []
+        heard: list[tuple[PublishStatus, str]] = []
         parcel = Parcel(b"", name_bytes(queue), encoded, body)
         await self._post.send([parcel], [lambda state, reason: heard.append((state, reason))])
         return heard[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Plan, Risk, Severity
 
 REFUSE = Severity.REFUSE
@@ -47,7 +47,7 @@ def _full(facts: Queue, plan: Plan) -> list[Risk]:
     told: list[str] = []
     if isinstance(most, int) and (count is None or facts.ready + count > most):
         told.append(
-            f"it holds {facts.ready:,} of at most {most:,}, and room is needed for {counted(plan.count, 'letter')}"
+            f"it holds {facts.ready:,} of at most {most:,}, and room is needed for {pluralize(plan.count, 'letter')}"
         )
     if isinstance(most_bytes, int) and held + (count or 1) * size >= most_bytes:
         told.append(f"it holds {held:,} of at most {most_bytes:,} bytes")

@@ -8,7 +8,7 @@ from mqtui.brokers.rabbitmq.facts import UNKNOWN, Queue
 from mqtui.brokers.rabbitmq.limits import Sort
 from mqtui.brokers.rabbitmq.taking import FEW
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Plan, Remove, Risk, Severity
 from mqtui.domain.redrive import Source
 
@@ -27,7 +27,7 @@ def of_source(source: Source, facts: Queue, plan: Plan) -> list[Risk]:
     """Its readers, and what taking and returning letters does there."""
     name, risks = source.ref.name, []
     if source.readers or facts.consumers:
-        who = ", ".join(source.readers) or counted(facts.consumers, "consumer")
+        who = ", ".join(source.readers) or pluralize(facts.consumers, "consumer")
         risks.append(Risk("consumers", f"{name} is read by {who}: they take letters from this run", REFUSE))
     if refusal := price.no_single_get(facts):
         risks.append(Risk("single-active-consumer", refusal, REFUSE, final=True))
@@ -58,7 +58,7 @@ async def of_unreadable(access: Access, facts: Queue) -> list[Risk]:
     """Whether there is a letter that the broker could not hand over when it was met before (R13)."""
     cost = await price.of(access, facts)
     key = await price.identity(access, facts.name)
-    met = (await access.remembered(lambda counts: counts.looks(key))).unreadable
+    met = (await access.remembered(lambda counts: counts.history(key))).unreadable
     if not met:
         return []
     if price.is_last_chance(facts.limit, met):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 
 Entry: TypeAlias = tuple[bytes, list[bytes]]
@@ -60,7 +60,7 @@ def messages(ref: Ref, found: Iterable[Entry]) -> list[Message]:
 def stored(places: Sequence[bytes]) -> list[Receipt]:
     """Receipts of letters that are stored under these ids."""
     made = []
-    last, stamp, state = b"", 0, Stored.STORED
+    last, stamp, state = b"", 0, PublishStatus.STORED
     for raw in places:
         ms, _, seq = raw.partition(b"-")
         if ms != last:

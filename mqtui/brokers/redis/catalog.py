@@ -16,7 +16,7 @@ from mqtui.brokers.redis.replies import Answer, Reply, entries, entry_id, items,
 from mqtui.brokers.redis.server import Server
 from mqtui.brokers.redis.stream_ends import Ends, ends_of, with_ends
 from mqtui.domain.errors import NotAuthorised, NotFound
-from mqtui.domain.figure import Figure, about, counted, exact, unknown
+from mqtui.domain.figure import Figure, about, exact, pluralize, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Page
@@ -231,12 +231,12 @@ def untold_groups(refusals: Sequence[str]) -> tuple[str, ...]:
     """Why groups may be missing from a list, by the title of what each stream answered; nothing where all told."""
     if not refusals:
         return ()
-    return (f"the groups of {counted(len(refusals), 'stream')} are not known: {refusals[0]}",)
+    return (f"the groups of {pluralize(len(refusals), 'stream')} are not known: {refusals[0]}",)
 
 
 def untold_streams(refusals: Sequence[str]) -> tuple[str, ...]:
     """Why streams have no figures, by what the first of them answered; nothing where all told."""
-    return (f"{counted(len(refusals), 'stream')} can't be asked: {refusals[0]}",) if refusals else ()
+    return (f"{pluralize(len(refusals), 'stream')} can't be asked: {refusals[0]}",) if refusals else ()
 
 
 def stream_key(ref: Ref) -> bytes:

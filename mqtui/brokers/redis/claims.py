@@ -21,7 +21,7 @@ from mqtui.brokers.redis.scripts import CLAIM, PRESENT, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import MqtuiError, NotAuthorised
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import LetterClaim, Receipt, Stored, Terms
+from mqtui.domain.redrive import LeaseOptions, LetterClaim, PublishStatus, Receipt
 from mqtui.domain.resource import Ref, name_bytes
 
 COUNTS_MS = 30_000
@@ -36,7 +36,7 @@ OWN = LetterClaim()
 class Claims:
     """The claims of one run on one source. Nothing is written before the first letter is claimed."""
 
-    def __init__(self, nodes: Nodes, line: Line, source: Ref, stays: bytes, terms: Terms) -> None:
+    def __init__(self, nodes: Nodes, line: Line, source: Ref, stays: bytes, terms: LeaseOptions) -> None:
         self._nodes = nodes
         self._line = line
         self._source = source
@@ -108,12 +108,12 @@ class Claims:
                 await self._nodes.pipe(self._key, [self._command(())])
 
 
-def who(terms: Terms) -> str:
+def who(terms: LeaseOptions) -> str:
     """The person and the machine a run is of."""
     return f"{terms.operator} on {socket.gethostname()}"
 
 
-def signed(terms: Terms) -> str:
+def signed(terms: LeaseOptions) -> str:
     """A run and who it is of, as other runs read it."""
     return f"{terms.run} {who(terms)}"
 
@@ -133,6 +133,6 @@ def _claim(word: str) -> LetterClaim:
         case "=":
             return LetterClaim(HANDLED)
         case "!":
-            return LetterClaim(Receipt(Stored.GONE, reason=f"claimed by {named_run(about)}"))
+            return LetterClaim(Receipt(PublishStatus.GONE, reason=f"claimed by {named_run(about)}"))
         case _:
             return LetterClaim(doubt=named_run(about) if about else "")

@@ -40,7 +40,7 @@ from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure, exact
 from mqtui.domain.message import EntryId, Position
 from mqtui.domain.plan import Plan, Send, Step, StepResult
-from mqtui.domain.redrive import Guarantee, IdBounds, Receipt, Source, Terms
+from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_text
 from mqtui.domain.topology import Destination, Survey
 
@@ -128,7 +128,7 @@ class RedisBroker:
             readers=names,
         )
 
-    async def inspect(self, source: Source, plan: Plan) -> Plan:
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with the guarantee and the risks."""
         return await self._checks.inspect(source, plan)
 
@@ -136,7 +136,7 @@ class RedisBroker:
         """Exactly once within a slot; across slots, no double while the run's mark lives."""
         return self._checks.guarantee(source, targets)
 
-    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """What the run's own scripts recorded of letters that are not in the source any more."""
         return await self._tracer.trace(source, terms, positions)
 
@@ -161,11 +161,11 @@ class RedisWriter:
         finally:
             await publisher.close()
 
-    def lease(self, source: Source, terms: Terms) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Take letters from a stream."""
         return StreamLease.taken(self._nodes, source, terms)
 
-    def borrow(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Redis lends nothing.
 
         Raises:

@@ -13,7 +13,7 @@ from mqtui.brokers.redis.scripts import STORE, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import name_bytes
 
 BEFORE = "stored by an earlier try of this run"
@@ -42,19 +42,19 @@ class CrossMover:
 
     async def removed(self, letters: Sequence[Message], receipts: list[Receipt]) -> list[Receipt]:
         """The second half: remove what is stored; a letter that can't be removed now is unknown."""
-        places = [index for index, receipt in enumerate(receipts) if receipt.state is Stored.STORED]
+        places = [index for index, receipt in enumerate(receipts) if receipt.state is PublishStatus.STORED]
         if not places:
             return receipts
         try:
             ends = await self._releaser.release([letters[index] for index in places])
         except MqtuiError as error:
-            ends = [Receipt(Stored.UNKNOWN, reason=f"stored, but not removed: {error.title}")] * len(places)
+            ends = [Receipt(PublishStatus.UNKNOWN, reason=f"stored, but not removed: {error.title}")] * len(places)
         for index, end in zip(places, ends, strict=True):
             kept = receipts[index]
-            if end.state is Stored.REFUSED:
-                end = Receipt(Stored.UNKNOWN, reason=f"stored, but not removed: {end.reason}")
-            state = Stored.UNKNOWN if end.state is Stored.UNKNOWN else Stored.STORED
-            reason = end.reason if end.state is not Stored.GONE else kept.reason
+            if end.state is PublishStatus.REFUSED:
+                end = Receipt(PublishStatus.UNKNOWN, reason=f"stored, but not removed: {end.reason}")
+            state = PublishStatus.UNKNOWN if end.state is PublishStatus.UNKNOWN else PublishStatus.STORED
+            reason = end.reason if end.state is not PublishStatus.GONE else kept.reason
             receipts[index] = Receipt(state, kept.position, reason)
         return receipts
 
@@ -70,7 +70,7 @@ class CrossMover:
                 await self._line.mend()
                 answers, doubt = await self._line.stored(commands, synced=True)
             except (RepliesLost, CannotConnect, BrokerTrouble) as error:
-                return [Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")] * len(letters)
+                return [Receipt(PublishStatus.UNKNOWN, reason=f"{lost.title}: {error.title}")] * len(letters)
         receipts: list[Receipt] = []
         for chunk, answer in zip(chunks, answers, strict=True):
             receipts += [marked(one) for one in outcomes(answer, len(chunk), way)]
@@ -86,4 +86,4 @@ class CrossMover:
 
 def marked(receipt: Receipt) -> Receipt:
     """In this script `=` says that the run has stored the letter already: only the removal is left."""
-    return Receipt(Stored.STORED, reason=BEFORE) if receipt.state is Stored.GONE else receipt
+    return Receipt(PublishStatus.STORED, reason=BEFORE) if receipt.state is PublishStatus.GONE else receipt

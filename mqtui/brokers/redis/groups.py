@@ -214,7 +214,7 @@ def group_of(stream: Ref, one: Standing) -> Group:
     """A group as its stream tells of it, without its consumers."""
     return Group(
         ref=group_ref(stream, one.name),
-        sort="stream",
+        type="stream",
         state=_state(one),
         reads=(stream,),
         pending=exact(one.pending),

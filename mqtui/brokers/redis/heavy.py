@@ -23,12 +23,12 @@ from mqtui.brokers.redis.scripts import FINISH, MARK, PRESENT, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import name_bytes
 
 MOST_FIELDS = 1900
 TRIES = 50
-UNSETTLED = Receipt(Stored.REFUSED, reason=f"the streams changed meanwhile, {TRIES} times")
+UNSETTLED = Receipt(PublishStatus.REFUSED, reason=f"the streams changed meanwhile, {TRIES} times")
 
 
 class HeavyMover:
@@ -65,10 +65,10 @@ class HeavyMover:
                 return receipt
             places, _ = await found_in(self._nodes, name_bytes(way.target.name), since, [way.parts(letter)])
         except (RepliesLost, CannotConnect, BrokerTrouble) as error:
-            return Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
+            return Receipt(PublishStatus.UNKNOWN, reason=f"{lost.title}: {error.title}")
         if places[0] is None:
-            return Receipt(Stored.UNKNOWN, reason="gone from the source and not found in the target")
-        return Receipt(Stored.STORED, places[0])
+            return Receipt(PublishStatus.UNKNOWN, reason="gone from the source and not found in the target")
+        return Receipt(PublishStatus.STORED, places[0])
 
     async def _tried(self, letter: Message, way: Way) -> Receipt:
         raw = ids([letter])[0]
@@ -81,7 +81,7 @@ class HeavyMover:
             done = answers[-1]
             if isinstance(done, RedisError):
                 refused = next(answer for answer in answers if isinstance(answer, RedisError))
-                return Receipt(Stored.REFUSED, reason=str(refused))
+                return Receipt(PublishStatus.REFUSED, reason=str(refused))
             if done is not None:
                 return doubted(_receipt(items(done), way), doubt)
         return UNSETTLED
@@ -118,5 +118,5 @@ def _receipt(done: Sequence[object], way: Way) -> Receipt:
     added, ended = done[0], _first(done[1])
     if ended == -1 or not isinstance(added, bytes):
         why = str(added) if isinstance(added, RedisError) else f"there is no stream {way.target.name}"
-        return Receipt(Stored.REFUSED, reason=why)
-    return Receipt(Stored.STORED, entry_id(added), STAYS if ended == 2 else "")
+        return Receipt(PublishStatus.REFUSED, reason=why)
+    return Receipt(PublishStatus.STORED, entry_id(added), STAYS if ended == 2 else "")

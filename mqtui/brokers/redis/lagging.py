@@ -16,7 +16,7 @@ from mqtui.brokers.redis.nodes import Nodes
 from mqtui.brokers.redis.replies import Reply, entry_id, id_bytes, items, number, pairs, text
 from mqtui.brokers.redis.stream_ends import Ends
 from mqtui.brokers.redis.wire import Command
-from mqtui.domain.figure import Figure, Sort, at_least, at_most, exact, unknown
+from mqtui.domain.figure import Exactness, Figure, at_least, at_most, exact, unknown
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import name_text
 from mqtui.domain.topology import NOTHING_LOST
@@ -135,7 +135,7 @@ class LagCounter:
         if (
             known is not None
             and known.holds(group, ends)
-            and (known.found.sort is Sort.EXACT or budget <= known.budget)
+            and (known.found.sort is Exactness.EXACT or budget <= known.budget)
         ):
             return Lag(known.found, NOT_TOLD)
         counted = await self._counted(key, group.delivered, ends, budget)

@@ -24,7 +24,7 @@ from mqtui.brokers.redis.slots import slot
 from mqtui.brokers.redis.tracing import OtherRuns
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.message import EntryId, Message
-from mqtui.domain.redrive import IdBounds, LetterClaim, Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import IdBounds, LeaseOptions, LetterClaim, Receipt, Source, Transfer
 from mqtui.domain.resource import Ref
 
 
@@ -40,7 +40,7 @@ class Route:
 class StreamLease:
     """Nothing is held while a lease is open: letters stay in the stream until they are moved."""
 
-    def __init__(self, nodes: Nodes, source: Source, terms: Terms) -> None:
+    def __init__(self, nodes: Nodes, source: Source, terms: LeaseOptions) -> None:
         self._nodes = nodes
         self._source = source
         self._terms = terms
@@ -60,7 +60,7 @@ class StreamLease:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, nodes: Nodes, source: Source, terms: Terms) -> AsyncIterator[StreamLease]:
+    async def taken(cls, nodes: Nodes, source: Source, terms: LeaseOptions) -> AsyncIterator[StreamLease]:
         """Connect and prove every right, before the first letter is touched (D4); an empty source may be gone.
 
         Raises:
@@ -111,7 +111,7 @@ class StreamLease:
         given = 0
         try:
             async for batch in ahead:
-                left = None if self._terms.want is None else self._terms.want + self._kept - given
+                left = None if self._terms.limit is None else self._terms.limit + self._kept - given
                 if self._draining or (left is not None and left <= 0):
                     return
                 some = batch if left is None else batch[:left]

@@ -19,15 +19,15 @@ from mqtui.brokers.redis.scripts import MOVE, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import EntryId, Header, Message
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref, name_bytes
 
 BATCH_LETTERS = 500
 BATCH_BYTES = 1_000_000
 BATCH_PARTS = 50_000
 
-GONE = Receipt(Stored.GONE, reason="not in the source any more")
-HANDLED = Receipt(Stored.GONE, reason="handled by another run; another group still needs the entry")
+GONE = Receipt(PublishStatus.GONE, reason="not in the source any more")
+HANDLED = Receipt(PublishStatus.GONE, reason="handled by another run; another group still needs the entry")
 STAYS = "another group still needs the entry: it stays in the source, marked as handled"
 
 
@@ -118,7 +118,7 @@ class SlotMover:
             late = self._receipts(chunks[came:], answers, way)
             late = await self._found(rest, late, way, since)
         except (RepliesLost, CannotConnect, BrokerTrouble) as error:
-            unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
+            unknown = Receipt(PublishStatus.UNKNOWN, reason=f"{lost.title}: {error.title}")
             return receipts + [unknown] * len(rest)
         receipts += late
         return [doubted(receipt, doubt) for receipt in receipts] if doubt else receipts
@@ -133,9 +133,9 @@ class SlotMover:
         places, _ = await found_in(self._nodes, name_bytes(way.target.name), since, wanted)
         for index, place in zip(gone, places, strict=True):
             receipts[index] = (
-                Receipt(Stored.STORED, place)
+                Receipt(PublishStatus.STORED, place)
                 if place is not None
-                else Receipt(Stored.UNKNOWN, reason="gone from the source and not found in the target")
+                else Receipt(PublishStatus.UNKNOWN, reason="gone from the source and not found in the target")
             )
         return receipts
 
@@ -144,7 +144,7 @@ def outcomes(answer: Answer, count: int, way: Way) -> list[Receipt]:
     """The receipts of one script call. A script that was refused has moved nothing: that is each letter's refusal."""
     if isinstance(answer, RedisError):
         if code_of(answer) == "NOTARGET":
-            return [Receipt(Stored.REFUSED, reason=f"there is no stream {way.target.name}")] * count
+            return [Receipt(PublishStatus.REFUSED, reason=f"there is no stream {way.target.name}")] * count
         return [refused(answered(answer, "EVAL", way.target.name))] * count
     special, *said = cast("tuple[int, *tuple[bytes, ...]]", answer)
     if special:
@@ -154,7 +154,7 @@ def outcomes(answer: Answer, count: int, way: Way) -> list[Receipt]:
 
 def refused(error: MqtuiError) -> Receipt:
     """A definite refusal, in the server's own words."""
-    return Receipt(Stored.REFUSED, reason=f"{error.title}: {error.detail}" if error.detail else error.title)
+    return Receipt(PublishStatus.REFUSED, reason=f"{error.title}: {error.detail}" if error.detail else error.title)
 
 
 def outcome(word: bytes) -> Receipt:
@@ -165,19 +165,19 @@ def outcome(word: bytes) -> Receipt:
         case b"=":
             return HANDLED
         case b"!":
-            return Receipt(Stored.REFUSED, reason=word[1:].decode("utf-8", "replace"))
+            return Receipt(PublishStatus.REFUSED, reason=word[1:].decode("utf-8", "replace"))
         case b"+":
             ms, _, seq = word[1:].partition(b"-")
-            return Receipt(Stored.STORED, EntryId(int(ms), int(seq)), STAYS)
+            return Receipt(PublishStatus.STORED, EntryId(int(ms), int(seq)), STAYS)
         case _:
             ms, _, seq = word.partition(b"-")
-            return Receipt(Stored.STORED, EntryId(int(ms), int(seq)))
+            return Receipt(PublishStatus.STORED, EntryId(int(ms), int(seq)))
 
 
 def doubted(receipt: Receipt, doubt: str) -> Receipt:
     """A receipt that does not count yet where there is a doubt, such as replicas that do not have the letter."""
-    doubtful = doubt and receipt.state is Stored.STORED
-    return Receipt(Stored.UNKNOWN, receipt.position, doubt) if doubtful else receipt
+    doubtful = doubt and receipt.state is PublishStatus.STORED
+    return Receipt(PublishStatus.UNKNOWN, receipt.position, doubt) if doubtful else receipt
 
 
 def ids(letters: Sequence[Message]) -> list[bytes]:

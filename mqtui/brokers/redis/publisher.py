@@ -16,13 +16,13 @@ from mqtui.brokers.redis.replies import Answer, entries, entry_id, flat_fields, 
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, NotAuthorised, NotFound
 from mqtui.domain.message import EntryId, Outgoing
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref, name_bytes
 
 NEW_STREAM = "new stream"
 """A plan's Send with this note may create its stream."""
 
-NO_FIELDS = Receipt(Stored.REFUSED, reason="an entry needs at least one field")
+NO_FIELDS = Receipt(PublishStatus.REFUSED, reason="an entry needs at least one field")
 SHARE_BYTES = 4_000_000
 NOT_STORED = "the connection broke before it was stored"
 
@@ -59,7 +59,7 @@ class StreamPublisher:
         for target, indexes in targets.items():
             if target in missing:
                 for index in indexes:
-                    receipts[index] = Receipt(Stored.REFUSED, reason=missing[target].title)
+                    receipts[index] = Receipt(PublishStatus.REFUSED, reason=missing[target].title)
                 continue
             flat = {index: parts for index in indexes if (parts := parts_of(batch[index]))}
             told = [one for some in together(flat.values()) for one in await self._send(target, some)]
@@ -106,12 +106,14 @@ class StreamPublisher:
     def _receipt(self, target: Ref, answer: Answer, doubt: str) -> Receipt:
         if isinstance(answer, RedisError):
             error = answered(answer, "XADD", target.name)
-            return Receipt(Stored.REFUSED, reason=f"{error.title}: {error.detail}" if error.detail else error.title)
+            return Receipt(
+                PublishStatus.REFUSED, reason=f"{error.title}: {error.detail}" if error.detail else error.title
+            )
         if not isinstance(answer, bytes):
-            return Receipt(Stored.REFUSED, reason=f"the stream {target.name} does not exist any more")
+            return Receipt(PublishStatus.REFUSED, reason=f"the stream {target.name} does not exist any more")
         position = entry_id(answer)
         self._newest[name_bytes(target.name)] = position
-        return doubted(Receipt(Stored.STORED, position), doubt)
+        return doubted(Receipt(PublishStatus.STORED, position), doubt)
 
     async def _settled(self, line: Line, target: Ref, wanted: list[list[bytes]], lost: RepliesLost) -> list[Receipt]:
         """Replies are missing: what came counts, the rest is looked for in the stream."""
@@ -123,7 +125,7 @@ class StreamPublisher:
             places, complete = await found_in(self._nodes, key, self._newest[key], wanted[sent:])
             doubt = await line.settled()
         except (CannotConnect, BrokerTrouble, *UNAVAILABLE) as error:
-            unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
+            unknown = Receipt(PublishStatus.UNKNOWN, reason=f"{lost.title}: {error.title}")
             return receipts + [unknown] * (len(wanted) - sent)
         receipts += [_found(place, sure_of_it=over and complete, why=lost.title) for place in places]
         for place in places:
@@ -163,5 +165,7 @@ def parts_of(outgoing: Outgoing) -> list[bytes]:
 
 def _found(place: EntryId | None, *, sure_of_it: bool, why: str) -> Receipt:
     if place is not None:
-        return Receipt(Stored.STORED, place)
-    return Receipt(Stored.REFUSED, reason=NOT_STORED) if sure_of_it else Receipt(Stored.UNKNOWN, reason=why)
+        return Receipt(PublishStatus.STORED, place)
+    return (
+        Receipt(PublishStatus.REFUSED, reason=NOT_STORED) if sure_of_it else Receipt(PublishStatus.UNKNOWN, reason=why)
+    )

@@ -26,8 +26,8 @@ from mqtui.brokers.redis.wire import Wire
 from mqtui.domain.errors import BadInput, BrokerTrouble, MqtuiError
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import EntryId
+from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref, name_text
-from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
 START, LAST = EntryId(0, 0), EntryId(2**64 - 1, 2**64 - 1)
 WALKED = 10_000
@@ -64,11 +64,11 @@ class StreamReader:
         first, last = (_edge(answer, ref) for answer in answers[2:])
         return Extent(count, {} if first is None else {0: first}, {} if last is None else {0: after(last)})
 
-    async def price(self, ref: Ref, count: int) -> Price:
+    async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """Nothing: XRANGE lends nothing."""
-        return FREE
+        return FREE_PEEK
 
-    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+    async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Entries by id up to the last one of now.
 
         Raises:
@@ -125,7 +125,9 @@ class StreamReader:
         found = entries(sure(newest, "XREVRANGE", ref.name))
         return entry_id(found[0][0]) if found else START
 
-    async def _forward(self, ref: Ref, span: Span, limit: int | None, error: MqtuiError) -> AsyncIterator[list[Entry]]:
+    async def _forward(
+        self, ref: Ref, span: ReadRange, limit: int | None, error: MqtuiError
+    ) -> AsyncIterator[list[Entry]]:
         """Entries by a user who may not ask from the end (D9): as many as there are now, from the start.
 
         Raises:
@@ -220,7 +222,7 @@ class Following:
             await wire.close()
 
 
-def first_wanted(span: Span) -> EntryId:
+def first_wanted(span: ReadRange) -> EntryId:
     """The id a span starts with.
 
     Raises:

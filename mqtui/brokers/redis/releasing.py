@@ -16,13 +16,13 @@ from mqtui.brokers.redis.scripts import PRESENT, RELEASE, call
 from mqtui.brokers.redis.wire import Command
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Stored
+from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref, name_bytes
 
-REMOVED = Receipt(Stored.STORED)
-REMAINS = Receipt(Stored.STORED, reason=STAYS)
+REMOVED = Receipt(PublishStatus.STORED)
+REMAINS = Receipt(PublishStatus.STORED, reason=STAYS)
 UNMARKED = Receipt(
-    Stored.REFUSED, reason="another group still needs the entry, and it could not be marked as handled: it stays"
+    PublishStatus.REFUSED, reason="another group still needs the entry, and it could not be marked as handled: it stays"
 )
 SAID = {1: REMOVED, 0: GONE, 2: REMAINS, -1: UNMARKED}
 
@@ -76,7 +76,10 @@ class Releaser:
             receipts, doubt = await self._again(chunks, commands, lost)
         if not doubt:
             return receipts
-        return [Receipt(Stored.UNKNOWN, reason=doubt) if one.state is Stored.STORED else one for one in receipts]
+        return [
+            Receipt(PublishStatus.UNKNOWN, reason=doubt) if one.state is PublishStatus.STORED else one
+            for one in receipts
+        ]
 
     def _receipts(self, chunks: Sequence[Sequence[Message]], answers: Sequence[Answer]) -> list[Receipt]:
         receipts: list[Receipt] = []
@@ -98,7 +101,7 @@ class Releaser:
             answers, doubt = await self._line.stored(commands[came:])
             late = self._receipts(chunks[came:], answers)
         except (RepliesLost, CannotConnect, BrokerTrouble) as error:
-            unknown = Receipt(Stored.UNKNOWN, reason=f"{lost.title}: {error.title}")
+            unknown = Receipt(PublishStatus.UNKNOWN, reason=f"{lost.title}: {error.title}")
             return receipts + [unknown] * sum(map(len, chunks[came:])), ""
         return receipts + [REMOVED if one is GONE else one for one in late], doubt
 

@@ -17,13 +17,13 @@ from mqtui.brokers.redis.replies import entry_id, id_bytes, items, text
 from mqtui.brokers.redis.slots import slot
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import EntryId, Message, Position
-from mqtui.domain.redrive import Receipt, Source, Stored, Terms
+from mqtui.domain.redrive import LeaseOptions, PublishStatus, Receipt, Source
 from mqtui.domain.resource import Ref, name_bytes
 
 CALLS_TOGETHER = 16
 ASKED_TOGETHER = 1000
 UNTRACED = Receipt(
-    Stored.UNKNOWN,
+    PublishStatus.UNKNOWN,
     reason=f"not in the source, and this run's record ({LIFE}) does not have it: another hand may have removed it",
 )
 
@@ -34,7 +34,7 @@ class MoveTracer:
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
 
-    async def trace(self, source: Source, terms: Terms, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """One receipt a letter of the run: stored where a record has it, else unknown.
 
         Raises:
@@ -66,7 +66,9 @@ class MoveTracer:
             some = each[start : start + ASKED_TOGETHER]
             (answer,) = await self._nodes.pipe(target, [("SMISMEMBER", mark, *some)])
             known = [] if isinstance(answer, RedisError) else items(answer)
-            found |= {raw: Receipt(Stored.STORED, reason=BEFORE) for raw, yes in zip(some, known, strict=False) if yes}
+            found |= {
+                raw: Receipt(PublishStatus.STORED, reason=BEFORE) for raw, yes in zip(some, known, strict=False) if yes
+            }
         return found
 
 
@@ -90,7 +92,7 @@ class OtherRuns:
             return told
         with suppress(MqtuiError):
             async for raw, about in self._handled(frozenset(gone)):
-                told[gone[raw]] = Receipt(Stored.GONE, reason=f"handled by {about}")
+                told[gone[raw]] = Receipt(PublishStatus.GONE, reason=f"handled by {about}")
         return told
 
     async def _handled(self, wanted: frozenset[bytes]) -> AsyncIterator[tuple[bytes, str]]:
@@ -124,4 +126,4 @@ async def recorded(nodes: Nodes, source: bytes, record: bytes) -> AsyncIterator[
 
 
 def _stored(place: bytes) -> Receipt:
-    return Receipt(Stored.STORED, None if place == b"-" else entry_id(place))
+    return Receipt(PublishStatus.STORED, None if place == b"-" else entry_id(place))

@@ -113,7 +113,7 @@ def clip_to(source: Source, kept: SavedRequest) -> Source:
             bounds = CountBound(ready, at, mark)
         case _:
             pass
-    return Source(source.ref, source.identity, bounds, source.count, source.handled, source.holder, source.readers)
+    return Source(source.ref, source.identity, bounds, source.count, source.handled, source.lock_owner, source.readers)
 
 
 def at_most_selected(held: Figure) -> Figure:

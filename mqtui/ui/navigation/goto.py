@@ -14,9 +14,9 @@ from typing import TypeAlias
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset
 from mqtui.domain.printable import printable
+from mqtui.domain.read_range import At, Edge, StartPoint
 from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref
 from mqtui.domain.resource import parse as named
-from mqtui.domain.span import At, Bound, Edge
 from mqtui.domain.spelling import SIGNS
 from mqtui.domain.times import EPOCH, bound
 
@@ -98,7 +98,7 @@ class AuditTarget:
 class PositionTarget:
     """A position in the destination that is shown."""
 
-    at: Bound
+    at: StartPoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,12 @@ class ResourceTarget:
     named: Named
     target: str = ""
     broker: BrokerKind | None = None
-    at: Bound | None = None
+    at: StartPoint | None = None
     host: str = ""
     whole: str = field(default="", compare=False)
     typed: str = field(default="", compare=False)
 
-    def readings(self) -> Iterator[tuple[Named, Bound | None]]:
+    def readings(self) -> Iterator[tuple[Named, StartPoint | None]]:
         """What it may name, and where in it."""
         yield self.named, self.at
         if self.named.typed != self.named.name:
@@ -153,7 +153,7 @@ class FoundResource:
     """Where to go: a known thing and, where one was named, a position in it."""
 
     known: KnownResource
-    at: Bound | None = None
+    at: StartPoint | None = None
 
 
 def reference(target: str, ref: Ref, position: str = "") -> str:
@@ -206,7 +206,7 @@ def _letter(ref: Ref) -> str:
     return next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
 
 
-def _bound(text: str, now: datetime) -> Bound | None:
+def _bound(text: str, now: datetime) -> StartPoint | None:
     try:
         return bound(text, None, now)
     except BadInput:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.domain.figure import Figure, Sort
+from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.topology import NOT_ASKED
 from mqtui.services.deadletters import Place
@@ -47,6 +47,6 @@ def letters(place: Place, seen: Seen, now: float) -> str:
 def _told(name: str, figure: Figure, what: str, seen: Seen, now: float) -> str:
     if figure is NOT_ASKED:
         return f"{name}: nothing is asked of this one"
-    worth = "exact" if figure.sort is Sort.EXACT else figure.why or "not exact"
+    worth = "exact" if figure.sort is Exactness.EXACT else figure.why or "not exact"
     asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.took * 1000:.0f} ms"
     return f"{name} {figure}: {what} · {asked} · {worth}"

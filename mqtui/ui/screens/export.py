@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.ui.render.table_model import RowRenderer, plain
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
@@ -26,7 +26,7 @@ async def exported(
     if not rows:
         line.why_not("there is nothing to export")
         return
-    counts = counted(len(rows), noun)
+    counts = pluralize(len(rows), noun)
     proposed = file_name(name, datetime.now().astimezone())
     entered = await line.ask(
         "export to", value=proposed, beside=f"{counts} as JSON lines, readable for you alone · esc"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.services.redrive.putback import putback
@@ -41,7 +41,7 @@ class PutBackTask:
 
     def words(self) -> str:
         """What it does."""
-        return f"put back of {self.back.record.id[:4].upper()}, {counted(len(self.back.names), 'letter')}"
+        return f"put back of {self.back.record.id[:4].upper()}, {pluralize(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
         """Begin."""

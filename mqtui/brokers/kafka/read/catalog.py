@@ -14,7 +14,7 @@ from mqtui.brokers.kafka.errors import said_of
 from mqtui.brokers.kafka.read.acl_filtering import untold_where_none
 from mqtui.brokers.kafka.read.offsets import Answers, ask_offsets
 from mqtui.brokers.kafka.read.topic_metadata import INTERNAL, configs, describe, state_topic, topic_name
-from mqtui.domain.figure import Figure, Sort, about, exact, total, unknown
+from mqtui.domain.figure import Exactness, Figure, about, exact, total, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, Cluster, Destination, Page
 
@@ -127,7 +127,7 @@ class KafkaCatalog:
             partitions=partitions,
             internal=own or name in INTERNAL or name.startswith("__"),
             facts=facts or {},
-            arrived=come if come.sort is not Sort.AT_LEAST else unknown(come.why),
+            arrived=come if come.sort is not Exactness.AT_LEAST else unknown(come.why),
         )
 
 

@@ -18,8 +18,8 @@ from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput
 from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Message, Offset
+from mqtui.domain.read_range import FREE_PEEK, At, Edge, Extent, PeekCost, ReadRange, Since
 from mqtui.domain.resource import Ref
-from mqtui.domain.span import FREE, At, Edge, Extent, Price, Since, Span
 
 
 class KafkaReader:
@@ -40,12 +40,12 @@ class KafkaReader:
             known.notes(),
         )
 
-    async def price(self, ref: Ref, count: int) -> Price:
+    async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """Looking is free."""
         topic_name(ref)
-        return FREE
+        return FREE_PEEK
 
-    async def read(self, ref: Ref, span: Span, *, limit: int | None) -> AsyncIterator[Batch]:
+    async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Records up to the last stable offsets as of now.
 
         With a limit of at most `picking.MERGED`, and for the newest, partitions are merged by timestamp; else they
@@ -72,7 +72,7 @@ class KafkaReader:
         async for batch in following(self._connection, ref, known.end):
             yield batch
 
-    async def _pick(self, ref: Ref, span: Span, limit: int | None) -> Pick:
+    async def _pick(self, ref: Ref, span: ReadRange, limit: int | None) -> Pick:
         partition = span.partition
         if isinstance(span.start, At):
             place = span.start.position

@@ -15,13 +15,13 @@ from mqtui.brokers.kafka.publish import KafkaPublisher
 from mqtui.brokers.kafka.redrive.state_topic import State
 from mqtui.brokers.kafka.redrive.unhandled_reader import Letters
 from mqtui.brokers.port import Batch
-from mqtui.domain.redrive import Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
 
 class LooseLease:
     """Letters read from the plan's bounds, sent and not marked."""
 
-    def __init__(self, connection: Connection, source: Source, terms: Terms, publisher: KafkaPublisher) -> None:
+    def __init__(self, connection: Connection, source: Source, terms: LeaseOptions, publisher: KafkaPublisher) -> None:
         self._connection = connection
         self._source = source
         self._terms = terms
@@ -33,7 +33,7 @@ class LooseLease:
         """Letters up to the snapshot, less those the plan knew as handled."""
         feed: Feed[Batch] = Feed(room=1)
         feed.fill("redrive", partial(self._read, size, feed))
-        want = self._terms.want
+        want = self._terms.limit
         try:
             async for batch in feed.items():
                 if self._drained or (want is not None and self._given >= want):
@@ -54,7 +54,7 @@ class LooseLease:
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Nothing can be marked at the broker; the caller's journal keeps it."""
-        return [Receipt(Stored.STORED)] * len(letters)
+        return [Receipt(PublishStatus.STORED)] * len(letters)
 
     async def keep(self, letters: Batch) -> None:
         """They stay in the topic, and others are given for them."""

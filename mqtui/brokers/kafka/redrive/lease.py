@@ -14,11 +14,11 @@ from mqtui.brokers.kafka.read.topic_metadata import describe, topic_name
 from mqtui.brokers.kafka.redrive.at_least_once_lease import LooseLease
 from mqtui.brokers.kafka.redrive.lease_thread import Work
 from mqtui.brokers.kafka.redrive.raw_records import ParcelLoad
-from mqtui.brokers.port import Batch, Lease, Load
-from mqtui.domain.convoy import Carried, Lanes
+from mqtui.brokers.port import Batch, Lease, RawBatch
+from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
 from mqtui.domain.plan import Plan
-from mqtui.domain.redrive import Receipt, Source, Strength, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, Receipt, Source, Strength, Transfer
 from mqtui.domain.resource import Kind
 
 
@@ -36,13 +36,13 @@ class KafkaLease:
         while batch := await wait_uncancelled(self._work.take(size)):
             yield batch
 
-    async def loads(self, size: int, lanes: Lanes) -> AsyncIterator[Load]:
+    async def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
         """The same unseen; each letter is made ready to be sent while the ones before are on their way."""
         sorter = self._work.sorter(lanes)
         while load := await wait_uncancelled(self._work.load(size, sorter)):
             yield load
 
-    async def carry(self, load: Load) -> Carried:
+    async def move_raw(self, load: RawBatch) -> BulkResult:
         """Store each and mark it handled, as `move` does."""
         if not isinstance(load, ParcelLoad):
             raise TypeError(f"{load} is no load of this lease")
@@ -66,7 +66,7 @@ class KafkaLease:
 
 
 @asynccontextmanager
-async def leasing(connection: Connection, plan: Plan, source: Source, terms: Terms) -> AsyncIterator[Lease]:
+async def leasing(connection: Connection, plan: Plan, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
     """A lease as strong as the plan promises.
 
     Raises:

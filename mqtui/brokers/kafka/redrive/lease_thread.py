@@ -24,10 +24,10 @@ from mqtui.brokers.kafka.redrive.raw_records import Parcel, ParcelLoad, Sorter
 from mqtui.brokers.kafka.redrive.source_lock import Hold
 from mqtui.brokers.kafka.redrive.state_topic import Stamp
 from mqtui.brokers.kafka.redrive.unhandled_reader import Letters
-from mqtui.domain.convoy import Carried, Lanes
+from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import BrokerTrouble, CannotConnect
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Source, Terms, Transfer
+from mqtui.domain.redrive import LeaseOptions, Receipt, Source, Transfer
 
 Result = TypeVar("Result")
 Item = TypeVar("Item", Message, Parcel)
@@ -43,7 +43,7 @@ class Work:
     """Started by `begin`, ended by `end`; the other methods queue a job for the thread."""
 
     def __init__(
-        self, connection: Connection, source: Source, terms: Terms, limits: Mapping[str, TopicLimits], codec: str
+        self, connection: Connection, source: Source, terms: LeaseOptions, limits: Mapping[str, TopicLimits], codec: str
     ) -> None:
         self._connection = connection
         self._source = source
@@ -71,7 +71,7 @@ class Work:
         make = partial(message, self._source.ref)
         return self._post(lambda: self._taken(size, make))
 
-    def sorter(self, lanes: Lanes) -> Sorter:
+    def sorter(self, lanes: RouteTemplates) -> Sorter:
         """What makes parcels of records."""
         return Sorter(self._source.ref, lanes)
 
@@ -83,7 +83,7 @@ class Work:
         """Store letters and mark them handled."""
         return self._post(lambda: self._tried(lambda mover: mover.move(batch)))
 
-    def carry(self, load: ParcelLoad) -> Future[Carried]:
+    def carry(self, load: ParcelLoad) -> Future[BulkResult]:
         """Store parcels and mark them handled."""
         return self._post(lambda: self._tried(lambda mover: mover.carry(load)))
 
@@ -118,7 +118,7 @@ class Work:
     def _open(self) -> None:
         terms = self._terms
         state = self._hold.take(take_over=terms.take_over, resumed=terms.resumed)
-        self._letters = Letters(self._connection, self._source, state, terms.hand)
+        self._letters = Letters(self._connection, self._source, state, terms.max_in_flight)
         self._mover = Mover(
             self._connection, self._source.identity, self._hold, state, self._stamp, self._ahead, self._limits
         )
@@ -180,7 +180,7 @@ class Work:
 
     def _taken(self, size: int, make: Callable[[Record, int, int], Item]) -> list[Item]:
         self._held_mover()
-        want = self._terms.want
+        want = self._terms.limit
         if want is not None:
             size = min(size, want - self._given)
         if self._letters is None or size <= 0:

@@ -21,10 +21,10 @@ from mqtui.brokers.kafka.redrive.source_lock import TRANSACTION_MS, Hold, lost
 from mqtui.brokers.kafka.redrive.state_topic import Stamp, State, read_handlers, records_of
 from mqtui.brokers.kafka.redrive.transaction_batch import Freight, Letters, Parcels, Transfers
 from mqtui.brokers.kafka.redrive.transactional_sender import Outbox, Word, receipt_of
-from mqtui.domain.convoy import Carried, Places, TakenOver
+from mqtui.domain.bulk import BulkResult, FencedDuringMove, OffsetRanges
 from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 
 MOST_LETTERS = 10_000
 MOST_BYTES = 4_000_000
@@ -48,7 +48,7 @@ RENEW = 10.0
 """Seconds between two writings of the holder record (K3)."""
 
 
-Told = TypeVar("Told", list[Receipt], Carried)
+Told = TypeVar("Told", list[Receipt], BulkResult)
 
 
 def _receipts(words: Sequence[Word]) -> list[Receipt]:
@@ -97,7 +97,7 @@ class Mover:
         """
         return self._settled(Transfers(batch), _receipts)
 
-    def carry(self, load: ParcelLoad) -> Carried:
+    def carry(self, load: ParcelLoad) -> BulkResult:
         """The same for letters unseen. Raises as `move`."""
         parcels = Parcels(load)
         return self._settled(parcels, parcels.told)
@@ -129,7 +129,7 @@ class Mover:
             self._find_out(freight, words)
             if None in words:
                 raise
-            raise TakenOver(error, told(_said(words))) from error
+            raise FencedDuringMove(error, told(_said(words))) from error
         return told(_said(words))
 
     def _all(self, freight: Freight, words: list[Word | None]) -> None:
@@ -168,9 +168,9 @@ class Mover:
                 if run == self._stamp.run:
                     words[place] = self._outbox.word(place)
                 elif run:
-                    words[place] = Receipt(Stored.GONE, None, f"handled by run {run[:8]} of {operator}")
+                    words[place] = Receipt(PublishStatus.GONE, None, f"handled by run {run[:8]} of {operator}")
                 else:
-                    words[place] = Receipt(Stored.RETURNED, None, "another run took the topic over")
+                    words[place] = Receipt(PublishStatus.RETURNED, None, "another run took the topic over")
 
     def _attempt(
         self, freight: Freight, group: Sequence[int], words: list[Word | None], expected: Container[int]
@@ -231,7 +231,7 @@ class Mover:
     def _mark(self, freight: Freight) -> None:
         """Mark what is in the transaction handled, a run of neighbours at a time."""
         partitions, offsets, sent = freight.partitions, freight.offsets, self._sent
-        for run in Places.of([partitions[place] for place in sent], [offsets[place] for place in sent]).stretches:
+        for run in OffsetRanges.of([partitions[place] for place in sent], [offsets[place] for place in sent]).stretches:
             self._state.marks(run.partition).add(run.first, run.first + run.count)
 
     def _write(self) -> None:

@@ -17,9 +17,9 @@ from mqtui.brokers.kafka.read.topic_metadata import Topic, configs, describe, st
 from mqtui.brokers.kafka.redrive.state_topic import LAPSES, transactional_id
 from mqtui.brokers.kafka.redrive.target_checks import target_risks
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
-from mqtui.domain.redrive import Guarantee, Holder, OffsetBounds, Source, Strength
+from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Strength
 from mqtui.domain.times import written_time
 
 
@@ -77,7 +77,7 @@ async def _state(connection: Connection, source: Source) -> tuple[list[str], lis
         missing.append(f"Write and Describe on TransactionalId {ours} are missing")
     if missing:
         risks.append(Risk("at-least-once", "; ".join(missing)))
-    if seen is not None and seen.ongoing and source.holder is None:
+    if seen is not None and seen.ongoing and source.lock_owner is None:
         risks.append(Risk("open-transaction", f"a transaction of {ours} is open; the run will end it"))
     return missing, steps, risks
 
@@ -103,7 +103,7 @@ async def _shape(connection: Connection, topic: Topic) -> list[Risk]:
 
 
 def _holder(source: Source) -> list[Risk]:
-    holder: Holder | None = source.holder
+    holder: LockOwner | None = source.lock_owner
     if holder is None or holder.stale:
         return []
     since = written_time(holder.since, "%H:%M:%S")
@@ -128,7 +128,7 @@ async def _uncommitted(connection: Connection, source: Source) -> list[Risk]:
     held = sum(max(0, ends.get(number, 0) - offset) for number, offset in numbers(stable).items())
     if not held:
         return []
-    text = f"{counted(held, 'letter')} in an open transaction, not yet committed by their writer: not in the plan"
+    text = f"{pluralize(held, 'letter')} in an open transaction, not yet committed by their writer: not in the plan"
     return [Risk("uncommitted", text)]
 
 

@@ -15,12 +15,12 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
 from mqtui.brokers.kafka.messages import NO_TIME, Record, WireHeaders, message, read_headers, unsendable
 from mqtui.brokers.port import Batch
-from mqtui.domain.convoy import Lane, Lanes, Places
+from mqtui.domain.bulk import OffsetRanges, RouteTemplate, RouteTemplates
 from mqtui.domain.resource import Ref
 
 MOST_SHAPES = 2_000
 
-Parcel: TypeAlias = tuple[Record, int, int, Lane | None, WireHeaders, int]
+Parcel: TypeAlias = tuple[Record, int, int, RouteTemplate | None, WireHeaders, int]
 """Record, partition, offset, lane (None: it needs a look), headers and time to send it with (0: now)."""
 
 
@@ -28,7 +28,7 @@ Parcel: TypeAlias = tuple[Record, int, int, Lane | None, WireHeaders, int]
 class Road:
     """A lane, ready to send along."""
 
-    lane: Lane
+    lane: RouteTemplate
     added: WireHeaders
 
 
@@ -43,7 +43,7 @@ class Shape:
 class Sorter:
     """Makes a parcel of each record. Used by one thread."""
 
-    def __init__(self, ref: Ref, lanes: Lanes) -> None:
+    def __init__(self, ref: Ref, lanes: RouteTemplates) -> None:
         self._ref = ref
         self._lanes = lanes
         self._shapes: dict[tuple[str, ...], Shape] = {}
@@ -78,7 +78,7 @@ class Sorter:
     def _learn(self, names: tuple[str, ...], record: Record, partition: int, offset: int) -> Shape:
         if len(self._shapes) >= MOST_SHAPES:
             self._shapes.clear()
-        places = self._lanes.decisive(message(self._ref, record, partition, offset))
+        places = self._lanes.discriminating_headers(message(self._ref, record, partition, offset))
         found = self._shapes[names] = Shape(itemgetter(*places) if places else len)
         return found
 
@@ -86,7 +86,7 @@ class Sorter:
         if len(shape.roads) >= MOST_SHAPES:
             shape.roads.clear()
         letter = message(self._ref, record, partition, offset)
-        lane = self._lanes.lane(letter)
+        lane = self._lanes.route_for(letter)
         road = None
         if lane is not None and not unsendable([letter.headers[place] for place in lane.kept]):
             road = Road(lane, [(name, content) for name, content, _ in lane.added])
@@ -102,10 +102,10 @@ class ParcelLoad:
         self.parcels = parcels
         self.partitions = [parcel[1] for parcel in parcels]
         self.offsets = [parcel[2] for parcel in parcels]
-        self.places = Places.of(self.partitions, self.offsets)
+        self.ranges = OffsetRanges.of(self.partitions, self.offsets)
         lanes = {id(parcel[3]): parcel[3] for parcel in parcels}.values()
-        self.whole = None not in lanes
-        self.lanes: Sequence[Lane] = [lane for lane in lanes if lane is not None]
+        self.is_routed = None not in lanes
+        self.routes: Sequence[RouteTemplate] = [lane for lane in lanes if lane is not None]
 
     def __len__(self) -> int:
         return len(self.parcels)

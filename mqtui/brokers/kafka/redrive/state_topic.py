@@ -29,7 +29,7 @@ from mqtui.brokers.kafka.read.topic_metadata import described, state_topic
 from mqtui.brokers.kafka.redrive.handled_offsets import Marks
 from mqtui.brokers.kafka.redrive.process_identity import Presence
 from mqtui.domain.errors import BrokerTrouble
-from mqtui.domain.redrive import Handled, Holder
+from mqtui.domain.redrive import Handled, LockOwner
 
 VERSION = 1
 HOLDER = b"holder"
@@ -93,12 +93,12 @@ class HolderRecord:
         """Whether only two machines' clocks, compared, could tell whether it holds."""
         return not self.ended and not self.stamp.presence.gone and not AHEAD <= self.age() <= LAPSES
 
-    def shown(self) -> Holder | None:
+    def shown(self) -> LockOwner | None:
         """The domain's holder; None once it ended."""
         if self.ended:
             return None
         who = self.stamp.presence
-        return Holder(
+        return LockOwner(
             self.stamp.run, self.stamp.operator, who.host, self.since, self.age(), self.lapsed, (who.pid, who.start)
         )
 

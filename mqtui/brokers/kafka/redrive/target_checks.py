@@ -15,7 +15,7 @@ from mqtui.brokers.kafka.read.offsets import ask_offsets, why_missing
 from mqtui.brokers.kafka.read.topic_limits import FOREVER, MOST, TopicLimits, codec_of
 from mqtui.brokers.kafka.read.topic_metadata import Topic, configs, describe, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group
@@ -71,7 +71,7 @@ def fitness_risks(name: str, config: Mapping[str, str], plan: Plan, codec: str =
         text += f"compressed and are sent with {codec}; one that does not fit is refused alone"
         risks.append(Risk("too-large", text))
     if limits.needs_key and plan.keyless:
-        text = f"{counted(plan.keyless, 'letter')} without key, and {name} is compacted: the broker refuses those"
+        text = f"{pluralize(plan.keyless, 'letter')} without key, and {name} is compacted: the broker refuses those"
         risks.append(Risk("no-key", text))
     if limits.needs_key:
         text = (
@@ -148,5 +148,5 @@ def _states(groups: Sequence[Group]) -> str:
         return "no group has an offset or a member there"
     states = Counter(group.state for group in groups)
     if len(states) == 1:
-        return f"{counted(len(groups), 'group')}, all {next(iter(states))}"
+        return f"{pluralize(len(groups), 'group')}, all {next(iter(states))}"
     return ", ".join(f"{count} {state}" for state, count in sorted(states.items())) + " of its groups"

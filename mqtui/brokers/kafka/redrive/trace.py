@@ -9,14 +9,14 @@ from mqtui.brokers.kafka.read.offsets import ends_of
 from mqtui.brokers.kafka.redrive.state_topic import read_handlers
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.message import Offset, Position
-from mqtui.domain.redrive import HANDLED_BY, Receipt, Source, Stored, Terms
+from mqtui.domain.redrive import HANDLED_BY, LeaseOptions, PublishStatus, Receipt, Source
 
 DELETED = "deleted from the topic, by retention or on purpose, and no run has handled it"
 NOT_HANDLED = "no run has handled it"
 
 
 async def trace(
-    connection: Connection, source: Source, terms: Terms, positions: Sequence[Position]
+    connection: Connection, source: Source, terms: LeaseOptions, positions: Sequence[Position]
 ) -> Sequence[Receipt]:
     """One receipt a letter: stored by this run, gone since another run handled it, or unknown with the reason.
 
@@ -38,14 +38,14 @@ async def trace(
     return [
         _receipt(place, handlers.get((place.partition, place.offset)), terms.run, begins.get(place.partition, 0))
         if isinstance(place, Offset)
-        else Receipt(Stored.UNKNOWN, None, NOT_HANDLED)
+        else Receipt(PublishStatus.UNKNOWN, None, NOT_HANDLED)
         for place in positions
     ]
 
 
 def _receipt(place: Offset, handler: tuple[str, str] | None, run: str, begins: int) -> Receipt:
     if handler is None:
-        return Receipt(Stored.UNKNOWN, None, DELETED if place.offset < begins else NOT_HANDLED)
+        return Receipt(PublishStatus.UNKNOWN, None, DELETED if place.offset < begins else NOT_HANDLED)
     if handler[0] == run:
-        return Receipt(Stored.STORED)
-    return Receipt(Stored.GONE, None, f"{HANDLED_BY} run {handler[0][:8]} of {handler[1]}")
+        return Receipt(PublishStatus.STORED)
+    return Receipt(PublishStatus.GONE, None, f"{HANDLED_BY} run {handler[0][:8]} of {handler[1]}")

@@ -13,7 +13,7 @@ from mqtui.brokers.kafka.messages import Record
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
 from mqtui.brokers.kafka.redrive.raw_records import ParcelLoad
 from mqtui.brokers.kafka.redrive.transactional_sender import STORED, Outbox, Word
-from mqtui.domain.convoy import NOWHERE, Arrivals, Carried, Places
+from mqtui.domain.bulk import UNKNOWN_POSITION, BulkReceipts, BulkResult, OffsetRanges
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Receipt, Transfer
 from mqtui.domain.resource import Ref
@@ -99,8 +99,8 @@ class Parcels:
     def __init__(self, load: ParcelLoad) -> None:
         self.partitions, self.offsets = load.partitions, load.offsets
         self.weights = [len(parcel[0]) for parcel in load.parcels]
-        self._lanes = load.lanes
-        self._targets = {lane.target for lane in load.lanes}
+        self._lanes = load.routes
+        self._targets = {lane.target for lane in load.routes}
         self._parcels = load.parcels
 
     def ready(self, outbox: Outbox) -> None:
@@ -128,12 +128,12 @@ class Parcels:
         assert lane is not None, ODD
         return outbox.put(producer, place, lane.target.name, record.value(), record.key(), headers, time)
 
-    def told(self, words: Sequence[Word]) -> Carried:
+    def told(self, words: Sequence[Word]) -> BulkResult:
         """What became of each, from the words of all."""
         receipts = {place: word for place, word in enumerate(words) if isinstance(word, Receipt) and word is not STORED}
         others = [(self._place(at), self._target(at), receipt) for at, receipt in receipts.items()]
         moved = [at for at in range(len(words)) if at not in receipts]
-        return Carried(self._arrivals(words, moved), others, self._lanes_of(moved))
+        return BulkResult(self._arrivals(words, moved), others, self._lanes_of(moved))
 
     def _place(self, at: int) -> Offset:
         return Offset(self.partitions[at], self.offsets[at])
@@ -147,16 +147,16 @@ class Parcels:
         numbers = {id(lane): number for number, lane in enumerate(self._lanes)}
         return array("i", [numbers[id(self._parcels[at][3])] for at in moved]).tobytes()
 
-    def _arrivals(self, words: Sequence[Word], moved: Sequence[int]) -> Arrivals:
+    def _arrivals(self, words: Sequence[Word], moved: Sequence[int]) -> BulkReceipts:
         lanes = [self._parcels[at][3] for at in moved]
         different = {id(lane): lane.target.name for lane in lanes if lane is not None}
         topics = tuple(dict.fromkeys(different.values()))
         numbers = {lane: topics.index(name) for lane, name in different.items()}
         reports: list[Record] = [words[at] for at in moved]
-        return Arrivals(
-            Places.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
+        return BulkReceipts(
+            OffsetRanges.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
             topics,
             array("i", [numbers[id(lane)] for lane in lanes]).tobytes(),
-            array("i", [NOWHERE if word is STORED else word.partition() for word in reports]).tobytes(),
-            array("q", [NOWHERE if word is STORED else word.offset() for word in reports]).tobytes(),
+            array("i", [UNKNOWN_POSITION if word is STORED else word.partition() for word in reports]).tobytes(),
+            array("q", [UNKNOWN_POSITION if word is STORED else word.offset() for word in reports]).tobytes(),
         )

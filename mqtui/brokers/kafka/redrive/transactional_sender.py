@@ -19,7 +19,7 @@ from mqtui.brokers.kafka.read.topic_limits import TopicLimits
 from mqtui.brokers.kafka.read.topic_metadata import described, topic_name
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Header
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
 KNOWN_NAMES = 10_000
@@ -27,7 +27,7 @@ KNOWN_NAMES = 10_000
 Word: TypeAlias = Record | Receipt
 """What became of a letter: the report of its delivery as it came, or a receipt."""
 
-STORED = Receipt(Stored.STORED)
+STORED = Receipt(PublishStatus.STORED)
 
 
 def receipt_of(word: Word) -> Receipt:
@@ -104,13 +104,13 @@ class Outbox:
         pairs: WireHeaders = [(name, value) for name, value, _ in headers if name in sendable]
         if len(pairs) != len(headers):
             if reason := self._check(headers):
-                return Receipt(Stored.REFUSED, None, reason)
+                return Receipt(PublishStatus.REFUSED, None, reason)
             pairs = [(name, value) for name, value, _ in headers]
         partition = transfer.partition
         if partition is None:
             partition = ANY
         elif not 0 <= partition < known.partitions:
-            return Receipt(Stored.REFUSED, None, f"{known.name} has no partition {partition}")
+            return Receipt(PublishStatus.REFUSED, None, f"{known.name} has no partition {partition}")
         return self.put(
             producer, place, known.name, letter.value, letter.key, pairs, transfer.timestamp or 0, partition
         )

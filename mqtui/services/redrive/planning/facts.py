@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mqtui.domain.capability import Verb
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind, Ref
@@ -29,7 +29,7 @@ def plan_facts(
     remote: Session | None,
 ) -> list[tuple[str, str]]:
     """What a plan says of itself, a label and a sentence each."""
-    held = counted(source.count, "letter")
+    held = pluralize(source.count, "letter")
     facts = [("from", f"{source.ref.name}, {held} as of now; later ones are not in the plan")]
     if request.verb is Verb.DISCARD:
         facts.append(("to", "nowhere: they are taken out"))
@@ -57,9 +57,12 @@ def plan_facts(
         facts.append(("rate", f"at most {request.rate:g} a second"))
     if request.keep_timestamp:
         facts.append(("timestamps", "kept"))
-    if source.holder is not None and source.holder.stale:
+    if source.lock_owner is not None and source.lock_owner.stale:
         facts.append(
-            ("goes on", f"run {source.holder.run[:4].upper()} of {source.holder.operator} stopped without an end")
+            (
+                "goes on",
+                f"run {source.lock_owner.run[:4].upper()} of {source.lock_owner.operator} stopped without an end",
+            )
         )
     return facts
 
@@ -87,7 +90,7 @@ def plan_headers(scan: ScanResult | None) -> tuple[tuple[str, tuple[str, ...]], 
 def jq_failures(selector: Selector) -> list[Risk]:
     """Letters on which the jq program failed: they stay."""
     return [
-        Risk("where", f"{counted(number, 'letter')} stay: {reason}")
+        Risk("where", f"{pluralize(number, 'letter')} stay: {reason}")
         for reason, number in (selector.where.reasons() if selector.where is not None else ())
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mqtui.brokers.port import Broker, TellsHearing
+from mqtui.brokers.port import Broker, ChecksListening
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import MqtuiError
@@ -38,7 +38,7 @@ async def why_not_observable(
     name = request.source.name
     if remote is not None and await remote.broker.identity() != await session.broker.identity():
         return f"they go to another broker, whose dead letters do not come to {name}"
-    if isinstance(session.broker, TellsHearing) and not (support := await session.broker.can_hear(request.source)):
+    if isinstance(session.broker, ChecksListening) and not (support := await session.broker.can_listen(request.source)):
         return support.reason
     if request.to is None or request.to in original_targets:
         return ""

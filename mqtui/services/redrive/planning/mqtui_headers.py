@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mqtui.domain.convoy import OriginOf
+from mqtui.domain.bulk import OriginOf
 from mqtui.domain.field_table import int64, python, string
 from mqtui.domain.message import Delivery, Header, Message
 from mqtui.domain.resource import BrokerKind

@@ -9,7 +9,7 @@ from mqtui.brokers.port import Broker
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import origin
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Message
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.redrive import Transfer
@@ -56,5 +56,5 @@ class PartitionCheck:
                 elsewhere += sum(partition_for(key, partitions) != at for key, at in letters)
         if not elsewhere:
             return ""
-        of = ("the first " if self._compared >= MAX_COMPARED else "") + counted(self._compared, "letter")
+        of = ("the first " if self._compared >= MAX_COMPARED else "") + pluralize(self._compared, "letter")
         return f"{elsewhere:,} of {of} would go to another partition than the one they came from"

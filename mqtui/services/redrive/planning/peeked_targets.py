@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.convention import Conventions
-from mqtui.domain.figure import at_most, counted, exact, unknown
+from mqtui.domain.figure import at_most, exact, pluralize, unknown
 from mqtui.domain.plan import Deliver, Risk, Severity
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import Price, Span
 from mqtui.domain.times import written_time
 from mqtui.services.browse import Look, spend_plan
 from mqtui.services.origins import (
@@ -32,7 +32,7 @@ MAX_PEEKED = 1_000
 
 
 async def find_targets(
-    session: Session, request: RedriveRequest, source: Source, price: Price, conventions: Conventions
+    session: Session, request: RedriveRequest, source: Source, price: PeekCost, conventions: Conventions
 ) -> tuple[tuple[Ref, ...], Sighting | None, tuple[Risk, ...]]:
     """Targets of letters that are not read for the plan, what a look told of them, and what of it leads nowhere.
 
@@ -99,7 +99,7 @@ def peek_facts(
         facts.append(("opened", describe_unwrapped(peeked.opened)))
     if peeked is not None:
         when = written_time(peeked.at, "%Y-%m-%d %H:%M:%S")
-        facts.append(("seen", f"{counted(peeked.letters, 'letter')} at {when}: {_describe_known(peeked)}"))
+        facts.append(("seen", f"{pluralize(peeked.letters, 'letter')} at {when}: {_describe_known(peeked)}"))
     return facts
 
 
@@ -112,27 +112,29 @@ def _describe_known(peeked: Sighting) -> str:
 
 def describe_unwrapped(number: int) -> str:
     """What a plan says of letters whose message is a part of their body."""
-    return f"{counted(number, 'letter')}: the message in its envelope is delivered, the envelope stays behind"
+    return f"{pluralize(number, 'letter')}: the message in its envelope is delivered, the envelope stays behind"
 
 
 def envelope_risks(doubts: Mapping[str, int]) -> list[Risk]:
     """Letters whose message may not be the one that was sent, by the reason."""
     return [
-        Risk(ENVELOPE_RISK, f"the message of {counted(number, 'letter')}: {reason}", Severity.REFUSE)
+        Risk(ENVELOPE_RISK, f"the message of {pluralize(number, 'letter')}: {reason}", Severity.REFUSE)
         for reason, number in doubts.items()
     ]
 
 
-async def _peek_or_recall(session: Session, source: Source, price: Price, conventions: Conventions) -> Sighting | None:
+async def _peek_or_recall(
+    session: Session, source: Source, price: PeekCost, conventions: Conventions
+) -> Sighting | None:
     """Look at letters where that uses up nothing; else recall what the last look found. None where nothing is known."""
     before = await recall_routes(session, source)
     count = min(MAX_PEEKED, int(source.count.number or 0))
     if price.spends or price.refusal or not count:
         return before
     counter = RouteCounter(conventions)
-    plan = spend_plan(session, Look(source.ref, count, Span(), price))
+    plan = spend_plan(session, Look(source.ref, count, ReadRange(), price))
     async with session.guard.writing(plan, Consent()) as writer:
-        async for batch in writer.borrow(source.ref, count):
+        async for batch in writer.peek_unacked(source.ref, count):
             for letter in batch:
                 counter.add(letter)
     whole = counter.letters == source.count.number

@@ -16,9 +16,9 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Step, Take
+from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.span import Price
 from mqtui.services.browse import require
 from mqtui.services.gc_tuning import seldom_collecting
 from mqtui.services.letters import Selector
@@ -140,7 +140,7 @@ async def _build(
 ) -> PlannedRedrive:
     resumes = bool(run)
     run = run or secrets.token_hex(16)
-    price = await session.broker.reader.price(source.ref, 1)
+    price = await session.broker.reader.peek_cost(source.ref, 1)
     partition_check = PartitionCheck(conventions)
     async with Selector(request.selection, conventions) as selector:
         scan = None
@@ -164,7 +164,7 @@ async def _build(
         *await monitor_risks(request, targets, (remote or session).broker, not_observable),
     )
     terms = hash_terms(request, source.identity, targets, describe_stripped(conventions, session.broker.kind))
-    plan = await session.broker.inspect(source, replace(plan, risks=risks, hash=terms))
+    plan = await session.broker.check_plan(source, replace(plan, risks=risks, hash=terms))
     source_guarantee, remote_plan = plan.guarantee, None
     if request.verb is Verb.DISCARD:
         plan = replace(plan, guarantee=_discard_guarantee(session.broker.kind, source_guarantee))
@@ -172,7 +172,7 @@ async def _build(
         plan = replace(plan, facts=(*plan.facts, ("partition", words)))
     if remote is not None:
         plan = replace(plan, guarantee=CROSS_BROKER)
-        remote_plan = await remote.broker.inspect(source, _remote_plan(remote, plan, targets))
+        remote_plan = await remote.broker.check_plan(source, _remote_plan(remote, plan, targets))
     return PlannedRedrive(
         request,
         plan,
@@ -209,7 +209,7 @@ async def _find_targets(
     session: Session,
     request: RedriveRequest,
     source: Source,
-    price: Price,
+    price: PeekCost,
     conventions: Conventions,
     scan: ScanResult | None,
     targets: tuple[Ref, ...],

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mqtui.domain.body_envelope import Content, looks_like_envelope, open_envelope
 from mqtui.domain.convention import Conventions, Layout
-from mqtui.domain.deadletter import home_by, original_key
+from mqtui.domain.deadletter import original_key, redrive_target_by_layout
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
@@ -91,7 +91,7 @@ class RedriveRouter:
                 told = original_key(layout, letter)
                 routing_key = letter.envelope.routing_key if told is None else told
         else:
-            found = home_by(layout, letter, self._conventions)
+            found = redrive_target_by_layout(layout, letter, self._conventions)
             if found is None:
                 return Unroutable("nothing says where it came from")
             target, routing_key = found.ref, found.routing_key

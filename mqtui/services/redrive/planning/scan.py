@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.message import EntryId, Message, Offset
+from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
-from mqtui.domain.span import Span
 from mqtui.services.letters import Selector
 from mqtui.services.origins import exists
 from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
@@ -82,7 +82,7 @@ async def read_unhandled(broker: Broker, source: Source, partition: int | None =
         return
     if isinstance(source.bounds, OffsetBounds):
         after, ends = dict(source.bounds.first), dict(source.bounds.end)
-    async for batch in broker.reader.read(source.ref, Span(partition=partition, after=after), limit=None):
+    async for batch in broker.reader.read(source.ref, ReadRange(partition=partition, after=after), limit=None):
         yield [letter for letter in batch if _is_unhandled(letter, source, ends)]
 
 

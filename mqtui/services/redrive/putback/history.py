@@ -13,9 +13,9 @@ from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held
 from mqtui.domain.message import EntryId, Field, Message
+from mqtui.domain.read_range import At, ReadRange
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.span import At, Span
 from mqtui.domain.times import entry_id
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.session import Session
@@ -88,7 +88,7 @@ async def find_in_source(session: Session, record: RunRecord, doubtful: Mapping[
     for end in set(doubtful.values()):
         start = entry_id(end.decode())
         remaining: Counter[tuple[Field, ...]] = Counter()
-        async for batch in session.broker.reader.read(record.source, Span(At(start or EntryId(0, 0))), limit=None):
+        async for batch in session.broker.reader.read(record.source, ReadRange(At(start or EntryId(0, 0))), limit=None):
             remaining.update(entry.fields for entry in batch)
         for name in [name for name, known in doubtful.items() if known == end and name in letters]:
             if remaining[letters[name].fields]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import NotFound
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.times import offset
 from mqtui.services.redrive.request import decode_request
@@ -38,7 +38,7 @@ async def describe_passed(session: Session, record: RunRecord, places: Sequence[
                 if part.committed.isdigit() and part.resource.name == topic
             }
             number = copies.count_before(read)
-            sentences.append(f"{row.group.name} has passed {number:,} of {counted(len(copies), 'copy')} in {topic}")
+            sentences.append(f"{row.group.name} has passed {number:,} of {pluralize(len(copies), 'copy')} in {topic}")
     return "; ".join(sentences)
 
 

@@ -20,7 +20,7 @@ from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.copies import without_copies
 from mqtui.domain.errors import Held, NotFound, Refused
-from mqtui.domain.figure import counted, exact
+from mqtui.domain.figure import exact, pluralize
 from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
@@ -98,7 +98,7 @@ async def _build_plan(session: Session, record: RunRecord, runs: Runs) -> Planne
         put_back |= await find_in_source(session, record, journaled.history.doubtful)
     done, risks = await run_in_thread("bundle", partial(_returnable, session, record, journaled, put_back))
     step = await run_in_thread("step", partial(_step, record, done))
-    many = f"{counted(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
+    many = f"{pluralize(len(done), 'letter')} {'is' if len(done) == 1 else 'are'}"
     effect = (
         f"{many} marked unhandled again; nothing is produced"
         if isinstance(step, Unmark)

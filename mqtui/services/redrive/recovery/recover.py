@@ -17,7 +17,7 @@ from mqtui.brokers.port import Broker, TracesMoves
 from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message, Position
-from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Source, Stored, Terms, Transfer
+from mqtui.domain.redrive import OUTCOMES, LeaseOptions, Outcome, PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import entry_id, offset
 from mqtui.services.redrive.planning.convert import convert_message
@@ -48,14 +48,16 @@ class CrashEvidence:
         """What became of a letter that is not in the source any more."""
         name = mark[0]
         if name in self.proven:
-            return Receipt(Stored.STORED, None, STORED_BEFORE)
+            return Receipt(PublishStatus.STORED, None, STORED_BEFORE)
         told = self.traced.get(name)
-        if told is None or (told.state is Stored.UNKNOWN and not told.reason):
-            return Receipt(Stored.UNKNOWN, None, FATE_UNKNOWN)
+        if told is None or (told.state is PublishStatus.UNKNOWN and not told.reason):
+            return Receipt(PublishStatus.UNKNOWN, None, FATE_UNKNOWN)
         return told
 
 
-async def trace_in_flight(broker: Broker, source: Source, terms: Terms, marks: Iterable[Mark]) -> dict[str, Receipt]:
+async def trace_in_flight(
+    broker: Broker, source: Source, terms: LeaseOptions, marks: Iterable[Mark]
+) -> dict[str, Receipt]:
     """What the broker's own record says of letters that were in hand, by name; nothing where it keeps none.
 
     It is asked before the source is walked through: a Kafka run marks gaps that it meets as handled.
@@ -113,7 +115,7 @@ async def resolve_unmatched(
 
 
 def _is_unknown(receipt: Receipt) -> bool:
-    return receipt.state is Stored.UNKNOWN
+    return receipt.state is PublishStatus.UNKNOWN
 
 
 def _name_letters(names: Iterable[str], journal: JournalWriter) -> dict[str, str]:

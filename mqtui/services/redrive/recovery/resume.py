@@ -12,7 +12,7 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Risk, Send, Severity
-from mqtui.domain.redrive import IdBounds, Outcome, Source, Stored
+from mqtui.domain.redrive import IdBounds, Outcome, PublishStatus, Source
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
 from mqtui.services.redrive.recovery.bundle_contents import find_in_bundle, find_unjournaled
@@ -175,7 +175,7 @@ def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
             unknown.append(name)
         elif outcome == Outcome.REFUSED:
             refused.add(name)
-        elif outcome == Stored.STORED:
+        elif outcome == PublishStatus.STORED:
             stored.add(name)
     repeated = frozenset(name for name, number in batches_by_name.items() if number > 1)
     again = runs.marks_of(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()

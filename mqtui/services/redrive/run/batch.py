@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mqtui.brokers.port import Convoy, Load
-from mqtui.domain.convoy import Carried, TakenOver
+from mqtui.brokers.port import BulkLease, RawBatch
+from mqtui.domain.bulk import BulkResult, FencedDuringMove
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import OUTCOMES, Outcome, Receipt, Stored, Transfer
+from mqtui.domain.redrive import OUTCOMES, Outcome, PublishStatus, Receipt, Transfer
 from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter
 from mqtui.services.redrive.run.transports import STORED_BEFORE, Transport, is_handled_by_another_run
@@ -20,7 +20,7 @@ POSSIBLE_DUPLICATE = "perhaps twice: "
 """How the journal's reason of a moved letter begins that may be in two places; its name follows."""
 
 NOT_REMOVED = "stored, and perhaps not removed"
-ALREADY_STORED = Receipt(Stored.STORED)
+ALREADY_STORED = Receipt(PublishStatus.STORED)
 TAKEN_BY_OTHERS = "stored here, and another hand took it from the source meanwhile"
 
 
@@ -30,7 +30,7 @@ class CopyObserver(Protocol):
     def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Of a batch."""
 
-    def add_raw_batch(self, batch: Load, result: Carried) -> None:
+    def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
         """Of a load."""
 
 
@@ -102,9 +102,9 @@ class MessageMoveBatch:
         fresh = [index for index in range(len(self)) if index not in self._already_stored]
         try:
             receipts = await self._transport.store([self._transfers[index] for index in fresh])
-        except TakenOver as error:
-            assert not isinstance(error.told, Carried)
-            self._set_receipts(fresh, error.told)
+        except FencedDuringMove as error:
+            assert not isinstance(error.results, BulkResult)
+            self._set_receipts(fresh, error.results)
             raise
         except MqtuiError:
             self._recorder.counter.add(Outcome.UNKNOWN, len(self))
@@ -123,7 +123,7 @@ class MessageMoveBatch:
         """A letter that is stored and not removed stays in doubt: a resume removes it."""
         if not self._transport.stores_first:
             return
-        stored = [index for index, receipt in enumerate(self._receipts) if receipt.state is Stored.STORED]
+        stored = [index for index, receipt in enumerate(self._receipts) if receipt.state is PublishStatus.STORED]
         if not stored:
             return
         await self._recorder.journal.write_stored(
@@ -133,13 +133,13 @@ class MessageMoveBatch:
             removed = await self._transport.remove([self._transfers[index].letter for index in stored])
         except MqtuiError as error:
             self._removal_error = error
-            removed = [Receipt(Stored.UNKNOWN, None, error.title)] * len(stored)
+            removed = [Receipt(PublishStatus.UNKNOWN, None, error.title)] * len(stored)
         for index, receipt in zip(stored, removed, strict=True):
-            if receipt.state is Stored.GONE:
+            if receipt.state is PublishStatus.GONE:
                 self._taken_by_others.add(index)
-            elif receipt.state is not Stored.STORED:
+            elif receipt.state is not PublishStatus.STORED:
                 reason = f"{NOT_REMOVED}: {receipt.reason}" if receipt.reason else NOT_REMOVED
-                self._receipts[index] = Receipt(Stored.UNKNOWN, self._receipts[index].position, reason)
+                self._receipts[index] = Receipt(PublishStatus.UNKNOWN, self._receipts[index].position, reason)
 
     def _describe_position(self, index: int) -> str:
         """Where a letter is stored, as the journal has it."""
@@ -185,7 +185,9 @@ class MessageMoveBatch:
 
     def _count_gone(self, index: int) -> None:
         receipt = self._receipts[index]
-        if index in self._taken_by_others or (receipt.state is Stored.GONE and not is_handled_by_another_run(receipt)):
+        if index in self._taken_by_others or (
+            receipt.state is PublishStatus.GONE and not is_handled_by_another_run(receipt)
+        ):
             self._recorder.counter.gone += 1
 
     def _add_suspects(self, indices: range | list[int]) -> None:
@@ -199,26 +201,26 @@ class MessageMoveBatch:
 class RawMoveBatch:
     """A load of a convoy. The broker rules out doubles, and keeps the letters' bytes."""
 
-    def __init__(self, recorder: RunRecorder, lease: Convoy, batch: Load) -> None:
+    def __init__(self, recorder: RunRecorder, lease: BulkLease, batch: RawBatch) -> None:
         self._recorder = recorder
         self._lease = lease
         self._batch = batch
-        self._result: Carried
+        self._result: BulkResult
 
     def __len__(self) -> int:
         return len(self._batch)
 
     async def journal(self) -> int:
         """By stretches."""
-        return await self._recorder.journal.write_batch(self._batch.places, ())
+        return await self._recorder.journal.write_batch(self._batch.ranges, ())
 
     async def move(self) -> None:
         """Where the broker breaks off nobody knows what became of them."""
         try:
-            self._result = await self._lease.carry(self._batch)
-        except TakenOver as error:
-            assert isinstance(error.told, Carried)
-            self._result = error.told
+            self._result = await self._lease.move_raw(self._batch)
+        except FencedDuringMove as error:
+            assert isinstance(error.results, BulkResult)
+            self._result = error.results
             raise
         except MqtuiError:
             self._recorder.counter.add(Outcome.UNKNOWN, len(self))
@@ -238,7 +240,7 @@ class RawMoveBatch:
         for index, target, receipt in self._result.others:
             outcome = OUTCOMES[receipt.state]
             counter.add(outcome, reason=receipt.reason)
-            counter.gone += receipt.state is Stored.GONE and not is_handled_by_another_run(receipt)
+            counter.gone += receipt.state is PublishStatus.GONE and not is_handled_by_another_run(receipt)
             if outcome is not Outcome.UNKNOWN:
                 outcomes.append((str(index), outcome, target.name, receipt.reason))
         await journal.write_outcomes(number, outcomes)

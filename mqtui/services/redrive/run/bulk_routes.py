@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from mqtui.domain.bulk import RouteTemplate
 from mqtui.domain.convention import Conventions
-from mqtui.domain.convoy import Lane
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Transfer
 from mqtui.domain.resource import Kind
@@ -34,7 +34,7 @@ class BulkRoutes:
             places.add(slots["group"].last)
         return tuple(sorted(places))
 
-    def lane(self, letter: Message) -> Lane | None:
+    def lane(self, letter: Message) -> RouteTemplate | None:
         """What the router says of this one."""
         route, place = self._router.route(letter), letter.position
         if (
@@ -51,7 +51,7 @@ class BulkRoutes:
                 return None
             added = added[1:]
         kept = tuple(at for at, (name, _, _) in enumerate(letter.headers) if name not in route.stripped)
-        return Lane(route.target, kept, ORIGIN, origin, added, self._keeps_timestamp, self._group(letter))
+        return RouteTemplate(route.target, kept, ORIGIN, origin, added, self._keeps_timestamp, self._group(letter))
 
     def _group(self, letter: Message) -> str:
         group = self._conventions.layout(letter).read_last(letter, "group")

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from mqtui.brokers.blocking import run_in_thread, run_to_end_in_thread
-from mqtui.domain.convoy import Places
+from mqtui.domain.bulk import OffsetRanges
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Policy
-from mqtui.domain.redrive import Outcome, Stored
+from mqtui.domain.redrive import Outcome, PublishStatus
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.model import Profile
 from mqtui.state.bundles import Bundle, expire
@@ -87,7 +87,7 @@ class JournalWriter:
         """
 
         def write() -> int:
-            if self.bundle is not None and not isinstance(in_flight, Places):
+            if self.bundle is not None and not isinstance(in_flight, OffsetRanges):
                 self.bundle.append(letters, [mark[0] for mark in in_flight])
             return self.journal.in_hand(self.run, in_flight)
 
@@ -95,7 +95,7 @@ class JournalWriter:
 
     async def write_stored(self, places: Sequence[tuple[str, str]]) -> None:
         """Note letters that are stored, with where, and are still to be removed; their fate stays open (C8)."""
-        outcomes = [(name, Stored.STORED.value, at, "") for name, at in places]
+        outcomes = [(name, PublishStatus.STORED.value, at, "") for name, at in places]
         await self.run_in_thread(lambda: self.journal.done(self.run, NO_BATCH, outcomes))
 
     async def write_resolved(self, in_flight: Sequence[Mark], outcomes: Sequence[Done]) -> None:

@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 
 from mqtui.brokers.loop_yield import TimeSlices
-from mqtui.brokers.port import Batch, Convoy, Lease
+from mqtui.brokers.port import Batch, BulkLease, Lease
+from mqtui.domain.bulk import FencedDuringMove, RouteTemplates
 from mqtui.domain.capability import Verb
-from mqtui.domain.convoy import Lanes, TakenOver
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Outcome, Transfer
 from mqtui.services.letters import Selector
@@ -48,7 +48,7 @@ class RedriveLoop:
         budget: int | None,
         stop: asyncio.Event,
         progress: Callable[[OutcomeCounter], None],
-        bulk_routes: Lanes | None = None,
+        bulk_routes: RouteTemplates | None = None,
     ) -> None:
         self._request = request
         self._router = router
@@ -88,12 +88,12 @@ class RedriveLoop:
 
     async def _read_batches(self, lease: Lease, transport: Transport) -> AsyncIterator[tuple[MoveBatch | None, Batch]]:
         """What is to be moved, with the letters it was chosen from as far as they were shown."""
-        if self._bulk_routes is None or not isinstance(lease, Convoy):
+        if self._bulk_routes is None or not isinstance(lease, BulkLease):
             async for batch in lease.batches(self._limiter.batch(BATCH_SIZE)):
                 yield await self._select_and_route(lease, transport, batch), batch
             return
-        async for raw in lease.loads(RAW_BATCH_SIZE, self._bulk_routes):
-            if raw.whole and (self._budget is None or len(raw) <= self._budget):
+        async for raw in lease.raw_batches(RAW_BATCH_SIZE, self._bulk_routes):
+            if raw.is_routed and (self._budget is None or len(raw) <= self._budget):
                 if self._budget is not None:
                     self._budget -= len(raw)
                 yield RawMoveBatch(self._recorder, lease, raw), ()
@@ -114,7 +114,7 @@ class RedriveLoop:
                 return 0
             try:
                 await moving.move()
-            except TakenOver:
+            except FencedDuringMove:
                 await moving.record(number)
                 raise
             await moving.remove()

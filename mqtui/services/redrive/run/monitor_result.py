@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.watching import ReaderProgress
 
 MAX_NAMED = 3
@@ -73,7 +73,7 @@ class MonitorResult:
         return f"{self._describe_passed()} {self._describe_returned()}; {watched}"
 
     def _describe_passed(self) -> str:
-        letters = counted(self.moved, self.noun) if self.moved != 1 else f"The {self.noun}"
+        letters = pluralize(self.moved, self.noun) if self.moved != 1 else f"The {self.noun}"
         if self.passed is None:
             return f"Whether {letters[:1].lower()}{letters[1:]} passed is not known ({self.why.rstrip('.')})"
         if self.without_consumer and not self.passed:

@@ -15,13 +15,13 @@ import msgspec
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.port import EndsEarly, Lease
 from mqtui.brokers.restricted_writer import RestrictedWriter
+from mqtui.domain.bulk import RouteTemplates
 from mqtui.domain.capability import Verb
-from mqtui.domain.convoy import Lanes
 from mqtui.domain.errors import StorageFailed
-from mqtui.domain.figure import Sort
+from mqtui.domain.figure import Exactness
 from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import OffsetBounds, Outcome, Strength, Terms
+from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Strength
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.secrets import keep_for_url
 from mqtui.services.gc_tuning import seldom_collecting
@@ -110,7 +110,7 @@ class RedriveRun:
         self._progress = progress
         plan = planned.plan
         count = plan.count.number
-        known_before = count is not None and plan.count.sort is not Sort.AT_MOST
+        known_before = count is not None and plan.count.sort is not Exactness.AT_MOST
         self._planned_count = before.planned if before else int(count or 0) if known_before else None
         self._early_end_reason = ""
         earlier = before or EarlierProgress(self._planned_count)
@@ -234,7 +234,7 @@ class RedriveRun:
             if request.selection.cause and not self.counter.counted and not self._early_end_reason:
                 self._early_end_reason = f"no letter has the cause {request.selection.cause}"
 
-    def _bulk_routes(self, stamper: HeaderStamper, *, may_duplicate: bool) -> Lanes | None:
+    def _bulk_routes(self, stamper: HeaderStamper, *, may_duplicate: bool) -> RouteTemplates | None:
         """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
         request = self.planned.request
         plain = request.verb is Verb.REDRIVE and request.selection.everything and request.rate is None
@@ -255,7 +255,7 @@ class RedriveRun:
         writer: RestrictedWriter,
         remote: RestrictedWriter | None,
         router: RedriveRouter,
-        bulk_routes: Lanes | None,
+        bulk_routes: RouteTemplates | None,
         *,
         may_duplicate: bool,
     ) -> None:
@@ -342,7 +342,7 @@ class RedriveRun:
         left = max(0, most - self.counter.counted - len(self._open_marks))
         return left if stage is None else min(stage, left)
 
-    def _lease_options(self, stage: int | None, most: int) -> Terms:
+    def _lease_options(self, stage: int | None, most: int) -> LeaseOptions:
         request, plan = self.planned.request, self.planned.plan
         max_in_flight = most if request.rate is None else max(1, min(most, int(request.rate)))
         want = None
@@ -350,12 +350,12 @@ class RedriveRun:
             want = max(0, self._planned_count - self.counter.counted)
             want = want if stage is None else min(stage, want)
             max_in_flight = max(1, min(max_in_flight, want))
-        return Terms(
+        return LeaseOptions(
             run=plan.id,
             operator=operator(),
             plan_hash=plan.hash,
-            hand=max_in_flight,
-            want=None if self._open_marks else want,
+            max_in_flight=max_in_flight,
+            limit=None if self._open_marks else want,
             targets=() if self.remote is not None else self.planned.targets,
             take_over=request.take_over,
             resumed=self._resumed,

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from time import monotonic
 from typing import TypeAlias
 
-from mqtui.brokers.port import Load
+from mqtui.brokers.port import RawBatch
+from mqtui.domain.bulk import UNKNOWN_POSITION, BulkResult
 from mqtui.domain.convention import Conventions
-from mqtui.domain.convoy import NOWHERE, Carried
 from mqtui.domain.message import EntryId, Offset, Position
-from mqtui.domain.redrive import Receipt, Stored, Transfer
+from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
 PositionKey: TypeAlias = tuple[int, int]
@@ -99,7 +99,7 @@ class TargetCopies:
 
     def add_offsets(self, partition: int, offsets: Sequence[int]) -> None:
         """Take more of one partition, from the columns of a load."""
-        if partition == NOWHERE:
+        if partition == UNKNOWN_POSITION:
             self.without_position += len(offsets)
         else:
             self._partition(partition).add_offsets(offsets)
@@ -148,7 +148,7 @@ class StoredCopies:
     def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
         """Take the receipts of a batch."""
         for transfer, receipt in zip(transfers, receipts, strict=True):
-            if receipt.state is Stored.STORED:
+            if receipt.state is PublishStatus.STORED:
                 group = self._conventions.layout(transfer.letter).read_last(transfer.letter, "group")
                 position = receipt.position
                 has_key = position is not None and position_key(position) is not None
@@ -161,7 +161,7 @@ class StoredCopies:
             self._at(target, "").add(position)
             self._count(1)
 
-    def add_raw_batch(self, batch: Load, result: Carried) -> None:
+    def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
         """Take what became of a load."""
         moved = result.moved
         columns = (array("i", result.lanes), array("i", moved.partitions), array("q", moved.offsets))
@@ -169,8 +169,8 @@ class StoredCopies:
         for route_index, partition, offset in zip(*columns, strict=True):
             grouped.setdefault((route_index, partition), []).append(offset)
         for (route_index, partition), offsets in grouped.items():
-            route = batch.lanes[route_index]
-            self._at(route.target, "" if partition == NOWHERE else route.group).add_offsets(partition, offsets)
+            route = batch.routes[route_index]
+            self._at(route.target, "" if partition == UNKNOWN_POSITION else route.group).add_offsets(partition, offsets)
         self._count(len(moved))
 
     def _at(self, target: Ref, group: str) -> TargetCopies:

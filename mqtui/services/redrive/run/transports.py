@@ -11,7 +11,7 @@ from typing import Protocol
 
 from mqtui.brokers.port import ClaimsLetters, Lease, Publisher, StoresFirst
 from mqtui.domain.message import Message
-from mqtui.domain.redrive import HANDLED_BY, LetterClaim, Receipt, Stored, Transfer
+from mqtui.domain.redrive import HANDLED_BY, LetterClaim, PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.planning.convert import convert_message
 
@@ -20,7 +20,7 @@ STORED_BEFORE = "perhaps stored before too, by "
 
 CLAIMED_BY = "claimed by"
 
-STILL_IN_SOURCE = (Stored.REFUSED, Stored.RETURNED, Stored.UNKNOWN)
+STILL_IN_SOURCE = (PublishStatus.REFUSED, PublishStatus.RETURNED, PublishStatus.UNKNOWN)
 
 
 class Transport(Protocol):
@@ -50,7 +50,7 @@ class AtomicTransport:
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
         """They are removed already."""
-        return [Receipt(Stored.STORED) for _ in letters]
+        return [Receipt(PublishStatus.STORED) for _ in letters]
 
 
 class StoreThenRemoveTransport:
@@ -85,7 +85,7 @@ class DiscardTransport:
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
         """They are removed already."""
-        return [Receipt(Stored.STORED) for _ in letters]
+        return [Receipt(PublishStatus.STORED) for _ in letters]
 
 
 class CrossBrokerTransport:
@@ -123,9 +123,9 @@ class CrossBrokerTransport:
 
 
 def _with_doubt(receipt: Receipt, doubt: str) -> Receipt:
-    if receipt.state is not Stored.STORED or not doubt:
+    if receipt.state is not PublishStatus.STORED or not doubt:
         return receipt
-    return Receipt(Stored.STORED, receipt.position, f"{STORED_BEFORE}{doubt}")
+    return Receipt(PublishStatus.STORED, receipt.position, f"{STORED_BEFORE}{doubt}")
 
 
 def same_broker_transport(lease: Lease) -> Transport:
@@ -135,4 +135,4 @@ def same_broker_transport(lease: Lease) -> Transport:
 
 def is_handled_by_another_run(receipt: Receipt) -> bool:
     """Whether a letter is gone since another run of mqtui handled it, or is about to."""
-    return receipt.state is Stored.GONE and receipt.reason.startswith((HANDLED_BY, CLAIMED_BY))
+    return receipt.state is PublishStatus.GONE and receipt.reason.startswith((HANDLED_BY, CLAIMED_BY))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import unified_diff
 
 from mqtui.domain import figure
-from mqtui.domain.deadletter import Death, Origin, Parted
+from mqtui.domain.deadletter import DeadLetterInfo, HeaderSplit, Origin
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.stack_trace import CAUSED_BY, is_library
 from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow
@@ -99,7 +99,7 @@ def _own(frame: str) -> list[Cell]:
 
 
 def _folded(hidden: int) -> list[Cell]:
-    return [(f"  … {figure.counted(hidden, 'library frame')} (w)", "muted")]
+    return [(f"  … {figure.pluralize(hidden, 'library frame')} (w)", "muted")]
 
 
 def _written(line: str) -> list[Cell]:
@@ -109,7 +109,7 @@ def _written(line: str) -> list[Cell]:
     return [(line, "muted" if is_library(frame) else "text bold")]
 
 
-def cause_lines(death: Death, trace: str, *, unfolded: bool) -> FixedLines:
+def cause_lines(death: DeadLetterInfo, trace: str, *, unfolded: bool) -> FixedLines:
     """What the letter died of, by whom, from where."""
     lines: list[list[Cell]] = [[(death.text, "dead")]]
     if death.wrapper:
@@ -214,7 +214,7 @@ def _some(document: Document) -> list[str]:
     return [document.text(number) for number in range(min(COMPARED, len(document)))]
 
 
-def fates(shown: Sequence[HeaderRow], parted: Parted, original: Sequence[HeaderRow] | None) -> list[HeaderDiff]:
+def fates(shown: Sequence[HeaderRow], parted: HeaderSplit, original: Sequence[HeaderRow] | None) -> list[HeaderDiff]:
     """What becomes of each header on the way home, and how it stands against the original's (None: not known)."""
     known: dict[str, list[bytes | None]] = {}
     for each in original or ():
@@ -222,7 +222,7 @@ def fates(shown: Sequence[HeaderRow], parted: Parted, original: Sequence[HeaderR
     return [_fate(each, parted, known if original is not None else None) for each in shown]
 
 
-def _fate(each: HeaderRow, parted: Parted, known: dict[str, list[bytes | None]] | None) -> HeaderDiff:
+def _fate(each: HeaderRow, parted: HeaderSplit, known: dict[str, list[bytes | None]] | None) -> HeaderDiff:
     if known is None:
         sign = " "
     elif each.name not in known:
@@ -250,6 +250,6 @@ def counted(found: Sequence[HeaderDiff]) -> str:
     return f"{kept} kept · {stripped} stripped on redrive" + (f" · {ours} ours" if ours else "")
 
 
-def title(death: Death) -> str:
+def title(death: DeadLetterInfo) -> str:
     """The cause in one line."""
     return clean(death.text)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from mqtui.domain.deadletter import Death
+from mqtui.domain.deadletter import DeadLetterInfo
 from mqtui.domain.message import EntryId, Message
 from mqtui.services.decoding import decoded
 from mqtui.ui.render.styled_text import StyledLine
@@ -15,7 +15,7 @@ LONGEST = 200
 """Lines of a value that are shown."""
 
 
-def sample_lines(letter: Message, death: Death, *, folded: bool) -> list[StyledLine]:
+def sample_lines(letter: Message, death: DeadLetterInfo, *, folded: bool) -> list[StyledLine]:
     """Cause, origin, first frame of the application's own, value."""
     lines: list[StyledLine] = [[(death.text, "dead")]]
     if death.wrapper:
@@ -32,7 +32,7 @@ def sample_lines(letter: Message, death: Death, *, folded: bool) -> list[StyledL
     return lines
 
 
-def origin_line(death: Death) -> str:
+def origin_line(death: DeadLetterInfo) -> str:
     """Where it failed, in which group, at which attempt."""
     found = death.origin
     parts = []

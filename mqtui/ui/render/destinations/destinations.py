@@ -99,7 +99,7 @@ class DestinationRenderer:
         tone = "muted" if row.internal else ""
         return (
             (row.ref.name, tone),
-            (row.sort, "muted"),
+            (row.type, "muted"),
             (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
             (spark(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
             (figures.rate(item.rate_in), "muted"),
@@ -133,14 +133,14 @@ class DestinationRenderer:
 
     def text(self, item: DestinationRow) -> str:
         """Name, kind and broker."""
-        return f"{item.destination.ref.name} {item.destination.sort} {item.broker}"
+        return f"{item.destination.ref.name} {item.destination.type} {item.broker}"
 
     def value(self, item: DestinationRow, key: str) -> Any:
         """What a column is ordered by."""
         row = item.destination
         known: dict[str, Any] = {
             "name": row.ref.name.casefold(),
-            "kind": row.sort,
+            "kind": row.type,
             "backlog": item.backlog.number,
             "trend": item.trend[-1] if item.trend else None,
             "in": item.rate_in,

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mqtui.domain.figure import Figure, counted
+from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
@@ -106,7 +106,7 @@ class GroupRenderer:
             ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
             (str(group.member_count), "muted"),
             (", ".join(ref.name for ref in group.reads) or group.why, "muted"),
-            (group.sort, "muted"),
+            (group.type, "muted"),
         )
 
     def sign(self, item: GroupRow) -> Cell:
@@ -126,7 +126,7 @@ class GroupRenderer:
     def text(self, item: GroupRow) -> str:
         """Name, state, what it reads."""
         group = item.group
-        return f"{group.ref.name} {group.state} {group.sort} {item.broker} {' '.join(ref.name for ref in group.reads)}"
+        return f"{group.ref.name} {group.state} {group.type} {item.broker} {' '.join(ref.name for ref in group.reads)}"
 
     def value(self, item: GroupRow, key: str) -> Any:
         """What a column is ordered by."""
@@ -139,7 +139,7 @@ class GroupRenderer:
             "pending": item.group.pending.number,
             "members": item.group.member_count,
             "reads": " ".join(ref.name for ref in item.group.reads),
-            "type": item.group.sort,
+            "type": item.group.type,
         }
         return known.get(key)
 
@@ -170,7 +170,7 @@ def group_sentence(item: GroupRow) -> str:
     if item.gain is not None and item.gain > 0:
         return f"{name} falls behind by {figures.rate(item.gain)}{beside}"
     behind = "" if lag is NOT_ASKED else lag
-    return f"{name}: {behind} behind, {counted(item.group.member_count, 'member')}{beside}"
+    return f"{name}: {behind} behind, {pluralize(item.group.member_count, 'member')}{beside}"
 
 
 def beside_lag(lag: GroupLag | None) -> list[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import orjson
 
 from mqtui.domain import field_table
-from mqtui.domain.codec import decoder
 from mqtui.domain.convention import Conventions
-from mqtui.domain.convention import Place as Told
+from mqtui.domain.convention import FieldSource as Told
 from mqtui.domain.errors import BadInput
+from mqtui.domain.header_codec import decoder
 from mqtui.domain.message import EntryId, Message
 from mqtui.ui.render.messages.payload import FixedLines, clean
 from mqtui.ui.render.table_model import Cell

@@ -9,7 +9,7 @@ from time import time
 from typing import Any
 
 from mqtui.codecs import fernet, gzipped
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
@@ -247,6 +247,6 @@ def sentence(item: Message, groups: str) -> str:
     """What matters about a message, in one sentence."""
     parts = [groups] if groups else []
     if item.headers:
-        parts.append(counted(len(item.headers), "header"))
+        parts.append(pluralize(len(item.headers), "header"))
     parts.append(figures.size(item.size))
     return f"{item.position}: {' · '.join(parts)}"

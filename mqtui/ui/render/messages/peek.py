@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import Any
 
-from mqtui.domain.figure import Figure, counted
+from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.message import Message
+from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Handled
-from mqtui.domain.span import Price
 from mqtui.domain.topology import Destination
 from mqtui.services.watch import Seen
 from mqtui.ui.render import figures
@@ -31,7 +31,7 @@ LENT = "A look into a queue takes messages out for a moment and puts them back i
 class PeekedMessageRenderer(MessageRenderer):
     """How lent messages stand in a list: AT LEFT ROUTING VALUE SIZE. `limit` is the queue's, where it has one."""
 
-    def __init__(self, price: Price) -> None:
+    def __init__(self, price: PeekCost) -> None:
         self.times = TIMES[0]
         self.handled = Handled()
         self.price = price
@@ -110,13 +110,13 @@ def now_left(item: Message, *, rescued: bool) -> Figure:
     return Figure(max(0, left.number - 1), left.sort, left.why)
 
 
-def price_words(price: Price) -> str:
+def price_words(price: PeekCost) -> str:
     """The price in a few words, for the line."""
     first = price.text.split("; ")[0]
     return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
 
 
-def price_lines(price: Price) -> list[list[Cell]]:
+def price_lines(price: PeekCost) -> list[list[Cell]]:
     """What a look does, in words."""
     lines: list[list[Cell]] = [[(NOTHING_FREE if price.spends else LENT, "")], []]
     lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
@@ -125,12 +125,12 @@ def price_lines(price: Price) -> list[list[Cell]]:
     return lines
 
 
-def facts(row: Destination, price: Price, seen: Seen | None) -> str:
+def facts(row: Destination, price: PeekCost, seen: Seen | None) -> str:
     """The rule over the list: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
     consumers = row.facts.get("consumers")
-    parts = [row.sort, f"{row.backlog} ready"]
+    parts = [row.type, f"{row.backlog} ready"]
     if isinstance(consumers, int):
-        parts.append("no consumer" if not consumers else counted(consumers, "consumer"))
+        parts.append("no consumer" if not consumers else pluralize(consumers, "consumer"))
     if price.limit.number:
         parts.append(f"limit {price.limit}")
     if seen is not None and seen.cluster is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import Ref
 from mqtui.state.audit import Audit
 from mqtui.ui.render.audit import LISTED, brief, joined
@@ -34,7 +34,7 @@ class AuditPane(Pane):
             self.view.show(FixedLines([[(f"✗ {error.title}", "danger")], [(error.detail, "")]]))
             return
         own = [line for line in joined(entries) if str(self.ref) in line.begin.on]
-        self.title(self.head.name_shown, counted(len(own), "change") if own else "")
+        self.title(self.head.name_shown, pluralize(len(own), "change") if own else "")
         self.view.show(
             FixedLines([cells for line in own for cells in brief(line)] or [[("nothing was changed here", "muted")]])
         )

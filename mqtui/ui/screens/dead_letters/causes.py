@@ -11,11 +11,11 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.domain.span import Price, Span
 from mqtui.domain.spelling import command
 from mqtui.services.browse import Look, extent_notes, spend_plan
 from mqtui.services.casebook import Casebook, read
@@ -68,7 +68,7 @@ class CausesScreen(ListScreen[CauseRow]):
         """What of the letters can't be read now."""
 
         self.folded = True
-        self.price: Price | None = None
+        self.price: PeekCost | None = None
 
     @property
     def ref(self) -> Ref:
@@ -110,7 +110,7 @@ class CausesScreen(ListScreen[CauseRow]):
         try:
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
-            self.price = await session.broker.reader.price(self.ref, count)
+            self.price = await session.broker.reader.peek_cost(self.ref, count)
             book = Casebook(await self.desk.settle_origin(self.ref))
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
@@ -148,16 +148,16 @@ class CausesScreen(ListScreen[CauseRow]):
             self.line.tell("not read: nothing was spent; r asks again", "price")
             return False
         self.stage = READING
-        plan = spend_plan(session, Look(self.ref, count, Span(), price))
+        plan = spend_plan(session, Look(self.ref, count, ReadRange(), price))
         async with session.guard.writing(plan, Consent(spend=True)) as writer:
-            await read(writer.borrow(self.ref, count), book, self._progress)
+            await read(writer.peek_unacked(self.ref, count), book, self._progress)
         return True
 
     def _progress(self, book: Casebook) -> None:
         self.book = book
         if self.is_attached:
             self.draw_facts()
-            self.line.tell(f"reading {self.ref.name}: {counted(book.letters, 'letter')}")
+            self.line.tell(f"reading {self.ref.name}: {pluralize(book.letters, 'letter')}")
 
     # -- showing
 
@@ -176,7 +176,7 @@ class CausesScreen(ListScreen[CauseRow]):
         if self.stage:
             return self.stage
         lends = self.price is not None and self.price.lends
-        parts = [f"{self.book.letters:,}", counted(len(self.book.causes()), "cause")]
+        parts = [f"{self.book.letters:,}", pluralize(len(self.book.causes()), "cause")]
         return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
 
     def sentence(self, item: CauseRow) -> str:
@@ -282,7 +282,7 @@ class CausesScreen(ListScreen[CauseRow]):
             await self.console.go.case(self.desk, self.letters, event.item.cause, case)
 
 
-def priced(price: Price, count: int) -> list[StyledLine]:
+def priced(price: PeekCost, count: int) -> list[StyledLine]:
     """What a look costs, in words (R3)."""
     return [
         [("There is no free look here: a message is lent once and put back in its place.", "price")],

@@ -12,7 +12,7 @@ from textual.events import Key
 from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
-from mqtui.domain.deadletter import describe, strip
+from mqtui.domain.deadletter import describe, split_headers
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind, Ref
@@ -169,7 +169,7 @@ class DeadLetterScreen(ConsoleScreen):
         own = headers(letter, self.conventions)
         original = self.original.message
         there = headers(original, self.conventions) if original is not None else None
-        found = render.fates(own, strip(letter, self.conventions), there)
+        found = render.fates(own, split_headers(letter, self.conventions), there)
         lost = list(render.missing(own, there)) if there is not None else []
         told = [*lost, *own, *properties(letter)]
         signs = [*(HeaderDiff("−", "danger", "lost") for _ in lost), *found]

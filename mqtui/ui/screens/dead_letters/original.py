@@ -8,8 +8,8 @@ from mqtui.domain.deadletter import Origin
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import At
 from mqtui.domain.resource import BrokerKind, Named
-from mqtui.domain.span import At
 from mqtui.services import browse
 from mqtui.services.session import Session
 from mqtui.services.watch import Seen

@@ -9,7 +9,7 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.spelling import command
@@ -51,7 +51,7 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         seen = [desk.seen for desk in self.console.desks if desk.seen is not None]
         stages = sum(len(each.stages) for each in seen)
         unknown = sum(each.not_looked_into for each in seen)
-        parts = [super().facts(), counted(stages, "retry stage") if stages else ""]
+        parts = [super().facts(), pluralize(stages, "retry stage") if stages else ""]
         parts.append(f"▲ {unknown:,} not looked into" if unknown else "")
         return " · ".join(filter(None, parts))
 

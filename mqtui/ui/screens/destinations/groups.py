@@ -9,7 +9,7 @@ from textual import on
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.spelling import command
 from mqtui.ui.render import figure_help
@@ -105,7 +105,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         self.parts.show(part_lines(item))
         reads = ", ".join(ref.name for ref in item.group.reads)
         name = item.group.ref.name.rpartition("/")[2]
-        self.beside.title(f"{name} on {reads}", f"{counted(item.group.member_count, 'member')} · {item.group.sort}")
+        self.beside.title(f"{name} on {reads}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}")
 
     @does("thing.pair")
     async def pair(self) -> None:

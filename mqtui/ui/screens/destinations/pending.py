@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import at_least, counted, exact
+from mqtui.domain.figure import at_least, exact, pluralize
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
@@ -118,7 +118,7 @@ class PendingScreen(ListScreen[PendingRow]):
             self.consumers.instead = ()
             self.consumers.show(group.members)
         elif group.size and not self.consumers.lines.items:
-            self.consumers.instead = (((f"reading {counted(group.size, 'consumer')} …", "muted"),),)
+            self.consumers.instead = (((f"reading {pluralize(group.size, 'consumer')} …", "muted"),),)
 
     def facts(self) -> str:
         """How many were read, and of how many."""
@@ -137,7 +137,7 @@ class PendingScreen(ListScreen[PendingRow]):
         """What the entry is."""
         entry = item.entry
         idle = figures.age(entry.idle / 1000, units=2)
-        return f"{entry.id}: delivered {counted(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
+        return f"{entry.id}: delivered {pluralize(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
 
     @on(RowTable.Highlighted, "#consumers")
     def _consumer_changed(self, event: RowTable.Highlighted) -> None:

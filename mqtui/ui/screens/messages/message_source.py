@@ -10,8 +10,8 @@ from mqtui.brokers.port import Batch
 from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import At, Edge, Extent, ReadRange, StartPoint
 from mqtui.domain.resource import Named, Ref
-from mqtui.domain.span import At, Bound, Edge, Extent, Span
 from mqtui.services import browse
 from mqtui.services.session import Session
 
@@ -26,7 +26,7 @@ SETTLING = (0.3, 0.7, 2.0, 5.0)
 class MessageSource:
     """What was read of one destination and where it goes on. Reading is free here (no queue)."""
 
-    def __init__(self, session: Session, ref: Ref, start: Bound | None = None) -> None:
+    def __init__(self, session: Session, ref: Ref, start: StartPoint | None = None) -> None:
         self.session = session
         self.ref = ref
         self.start = start
@@ -102,11 +102,11 @@ class MessageSource:
         offsets = {part: place.offset for part, place in self._next.items() if isinstance(place, Offset)}
         entry = self._next.get(0)
         if offsets and -1 not in offsets:
-            span = Span(after=offsets)
+            span = ReadRange(after=offsets)
         elif isinstance(entry, EntryId):
-            span = Span(At(entry))
+            span = ReadRange(At(entry))
         else:
-            span = Span(At(Offset(-1, offsets.get(-1, 0))))
+            span = ReadRange(At(Offset(-1, offsets.get(-1, 0))))
         if not self._next:
             return
         async for batch in self.session.broker.reader.read(self.ref, span, limit=None):

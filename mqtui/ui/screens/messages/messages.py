@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
 from mqtui.domain.message import Message, Offset, Position
+from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.span import At, Bound, Edge, Since
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages.messages import passing, sentence
 from mqtui.ui.screens.console_screen import does
@@ -43,7 +43,7 @@ async def open_messages(console: Console, desk: BrokerSession, ref: Ref, positio
         return
     from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
 
-    if ref.kind is Kind.QUEUE and (await desk.session.broker.reader.price(ref, 1)).lends:
+    if ref.kind is Kind.QUEUE and (await desk.session.broker.reader.peek_cost(ref, 1)).lends:
         await console.show(PeekScreen(desk, ref))
     elif desk.seen is not None and any(place.ref == ref for place in desk.seen.places):
         await console.show(DeadLetterListScreen(desk, ref, position))
@@ -53,7 +53,11 @@ async def open_messages(console: Console, desk: BrokerSession, ref: Ref, positio
 
 async def follow_messages(console: Console, desk: BrokerSession, ref: Ref) -> None:
     """The messages of a destination, following their end; of a queue the reason why it can't be followed."""
-    if ref.kind is Kind.QUEUE and desk.session is not None and (await desk.session.broker.reader.price(ref, 1)).lends:
+    if (
+        ref.kind is Kind.QUEUE
+        and desk.session is not None
+        and (await desk.session.broker.reader.peek_cost(ref, 1)).lends
+    ):
         console.say_in_line(NO_TAIL)
         return
     await open_messages(console, desk, ref, Edge.NEWEST)
@@ -91,7 +95,7 @@ class MessagesScreen(MessageListScreen):
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
         if self.desk.session is not None:
-            start: Bound | None = self.start
+            start: StartPoint | None = self.start
             if self.position is not None:
                 place = self.position
                 if isinstance(place, Offset):

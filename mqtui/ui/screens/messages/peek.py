@@ -15,8 +15,8 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import unknown
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
+from mqtui.domain.read_range import PeekCost
 from mqtui.domain.resource import Named, Ref
-from mqtui.domain.span import Price
 from mqtui.domain.topology import Destination
 from mqtui.services import browse
 from mqtui.services.browse import Look
@@ -28,7 +28,7 @@ from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
 
 NO_TAIL = "a queue can't be followed: each message goes to one reader"
-NOT_ASKED = Price(lends=True, spends=False, limit=unknown("not asked"), left=unknown("not asked"), text="")
+NOT_ASKED = PeekCost(lends=True, spends=False, limit=unknown("not asked"), left=unknown("not asked"), text="")
 
 
 class PeekScreen(MessageListScreen):
@@ -227,7 +227,7 @@ class PeekScreen(MessageListScreen):
         return " · ".join(parts)
 
     @property
-    def _shown_price(self) -> Price:
+    def _shown_price(self) -> PeekCost:
         return self.offer.price if self.offer is not None else self._peeked.price
 
     def sentence(self, item: Message) -> str:

@@ -16,7 +16,7 @@ from mqtui.domain.message import Outgoing
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
-from mqtui.domain.redrive import Stored
+from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.spelling import command, join
 from mqtui.services import publishing
@@ -206,7 +206,7 @@ class PublishScreen(ConsoleScreen):
         async for sent in publishing.publish(session, plan, consent, messages):
             for receipt in sent.receipts:
                 where = "" if receipt.position is None else f" {receipt.position}"
-                if receipt.state is Stored.STORED:
+                if receipt.state is PublishStatus.STORED:
                     done += 1
                     notes.append(f"stored: {self.ref.name}{where}")
                     self.sent.append(f"{self.ref.name}{where}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ async def _ask(console: Console, place: ConsoleScreen) -> None:
 
     beside = "s stops after the hand and quits · esc stays"
     words = under_way(console)
-    short = f"{counted(len(console.bench.active), 'run')} under way"
+    short = f"{pluralize(len(console.bench.active), 'run')} under way"
     asked = words if len(words) + len(beside) < place.size.width - FIELD else short
     await place.line.ask(asked, beside=beside, changed=heard)
     if not stops:

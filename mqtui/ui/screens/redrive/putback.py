@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError, NeedsConsent
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.plan_lines import lines
@@ -83,7 +83,7 @@ class PutBackScreen(ConsoleScreen):
         """The plan's lines, and the button."""
         assert self.back is not None
         plan = self.back.plan
-        self.pane.title(f"{plan.profile}: put {counted(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
+        self.pane.title(f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
         button: StyledLine = [
             ("[ Put back ]", "warn"),
             ("  enter", "muted"),
@@ -94,7 +94,7 @@ class PutBackScreen(ConsoleScreen):
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
         self.paper.write([*(toned(line) for line in lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
-        told = f"{counted(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
+        told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.line.tell(refusal or told, "danger" if refusal else "text")
         self.hold_keys()
 

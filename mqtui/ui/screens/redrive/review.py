@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NeedsConsent
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
 from mqtui.services.conventions import known
@@ -103,7 +103,7 @@ class PlanReviewScreen(ConsoleScreen):
         assert self.planned is not None
         plan = self.planned.plan
         facts = f"plan {plan.id[:4].upper()}{promised(plan)}"
-        return f"{plan.profile}: {plan.verb} {counted(plan.count, 'letter')}", facts
+        return f"{plan.profile}: {plan.verb} {pluralize(plan.count, 'letter')}", facts
 
     def draw_plan(self) -> None:
         """The plan's lines, those of another broker first, and the buttons."""
@@ -158,7 +158,7 @@ class PlanReviewScreen(ConsoleScreen):
         """What enter does."""
         assert self.planned is not None
         warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
-        warnings = f"{counted(warned, 'warning')} · " if warned else ""
+        warnings = f"{pluralize(warned, 'warning')} · " if warned else ""
         return f"{warnings}enter {self.start_words()} · nothing has happened yet"
 
     def start_words(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from textual.containers import Vertical
 from textual.widget import Widget
 
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
 from mqtui.domain.watching import ReaderProgress
 from mqtui.services.redrive.run.monitor_result import MonitorResult
@@ -172,7 +172,7 @@ class RunScreen(ConsoleScreen):
         verdict = self.verdict
         if verdict is not None and verdict.returned_share > flight.stages.stop_at:
             share = f"{verdict.came_back:,} of {verdict.moved:,} came back ({verdict.returned_share:.0%})"
-            stayed = "The rest" if self.planned(told) is None else counted(told.left, "letter")
+            stayed = "The rest" if self.planned(told) is None else pluralize(told.left, "letter")
             return f"✗ STOPPED BY ITSELF: {share}. {stayed} never left.", "danger"
         return self.report(told), "ok" if told.moved == told.planned else "warn"
 

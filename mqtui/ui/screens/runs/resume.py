@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.figure import counted
+from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
 from mqtui.services.conventions import known
@@ -88,7 +88,9 @@ class ResumeScreen(PlanReviewScreen):
         """That it is the rest, and of which run."""
         assert self.planned is not None
         plan = self.planned.plan
-        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", counted(plan.count, "letter") + promised(plan)
+        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", pluralize(plan.count, "letter") + promised(
+            plan
+        )
 
     def _ways_on(self) -> list[StyledLine]:
         if self.refusal():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset, Position
+from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind
-from mqtui.domain.span import At, Bound, Edge, Since
 from mqtui.state.runs import Runs
 from mqtui.ui.navigation.global_actions import place
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
@@ -47,7 +47,7 @@ async def _group(console: Console, known: KnownResource) -> None:
     groups.table.go_to((known.broker, known.ref))
 
 
-def _start(desk: BrokerSession, known: KnownResource, at: Bound) -> Position | Edge | Since | None:
+def _start(desk: BrokerSession, known: KnownResource, at: StartPoint) -> Position | Edge | Since | None:
     """Where reading starts; None is the newest.
 
     Raises:

@@ -32,17 +32,17 @@ class Since:
     time: int
 
 
-Bound: TypeAlias = Edge | At | Since
+StartPoint: TypeAlias = Edge | At | Since
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class ReadRange:
     """Read from `start`; newest means the last messages, given oldest first. `until` (ms since the epoch) is exclusive.
 
     `partition` limits a topic to one partition. `after` skips what lies before, by partition: the first offset wanted.
     """
 
-    start: Bound = Edge.OLDEST
+    start: StartPoint = Edge.OLDEST
     partition: int | None = None
     until: int | None = None
     after: Mapping[int, int] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Extent:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
+class PeekCost:
     """What a look costs. Free where nothing is lent."""
 
     lends: bool
@@ -79,11 +79,11 @@ class Price:
     """Why it can't be paid at all, whatever the consent (R3: at 1 left)."""
 
 
-FREE = Price(lends=False, spends=False, limit=Figure(0), left=Figure(0), text="free")
+FREE_PEEK = PeekCost(lends=False, spends=False, limit=Figure(0), left=Figure(0), text="free")
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class PeekHistory:
     """What looks at a queue left behind (R13). `unanswered` ended without an answer, `unreadable` got an error instead
     of a message; each of them spent a delivery. `mark` tells the queue from a later one of its name.
     """

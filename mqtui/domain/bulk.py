@@ -15,7 +15,7 @@ from mqtui.domain.message import Header, Message, Offset
 from mqtui.domain.redrive import Receipt
 from mqtui.domain.resource import Ref
 
-NOWHERE = -1
+UNKNOWN_POSITION = -1
 """In a column: not known."""
 
 OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
@@ -23,7 +23,7 @@ OriginOf: TypeAlias = Callable[[int, int, int | None], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class RouteTemplate:
     """How all letters of one shape go: the same header names, the same target.
 
     Headers at the places `kept` go along in their order; then follow the one that tells where each lay (None: they
@@ -40,18 +40,18 @@ class Lane:
     """The consumer group that such letters say they failed in."""
 
 
-class Lanes(Protocol):
+class RouteTemplates(Protocol):
     """Says how letters go, once for each shape. Asked by one thread."""
 
-    def decisive(self, letter: Message) -> tuple[int, ...]:
+    def discriminating_headers(self, letter: Message) -> tuple[int, ...]:
         """Places of the headers whose values tell apart lanes of letters with these header names."""
 
-    def lane(self, letter: Message) -> Lane | None:
+    def route_for(self, letter: Message) -> RouteTemplate | None:
         """How letters of this shape go; None: each of them needs a look of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class OffsetRange:
     """Neighbours in a partition: `count` letters from the offset `first` on."""
 
     partition: int
@@ -60,25 +60,25 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class OffsetRanges:
     """Where letters lie, in their order."""
 
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[OffsetRange, ...]
 
     @classmethod
-    def of(cls, partitions: Sequence[int], offsets: Sequence[int]) -> Places:
+    def of(cls, partitions: Sequence[int], offsets: Sequence[int]) -> OffsetRanges:
         """Of letters by their partitions and offsets."""
-        found: list[Stretch] = []
-        at, first, end = NOWHERE, 0, 0
+        found: list[OffsetRange] = []
+        at, first, end = UNKNOWN_POSITION, 0, 0
         for partition, offset in zip(partitions, offsets, strict=True):
             if offset == end and partition == at:
                 end += 1
                 continue
             if end > first:
-                found.append(Stretch(at, first, end - first))
+                found.append(OffsetRange(at, first, end - first))
             at, first, end = partition, offset, offset + 1
         if end > first:
-            found.append(Stretch(at, first, end - first))
+            found.append(OffsetRange(at, first, end - first))
         return cls(tuple(found))
 
     def __len__(self) -> int:
@@ -91,14 +91,14 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Arrivals:
+class BulkReceipts:
     """Where letters from `places` were stored: a row a letter in each column.
 
     `which` is the letter's topic among `topics`, `partitions` and `offsets` its place there, as arrays of this
     machine's 32, 32 and 64 bit numbers; `NOWHERE` where it is not known.
     """
 
-    places: Places
+    places: OffsetRanges
     topics: tuple[str, ...]
     which: bytes
     partitions: bytes
@@ -111,24 +111,24 @@ class Arrivals:
         """Each letter's place, the topic of its copy, and the copy's place there."""
         columns = (array("i", self.which), array("i", self.partitions), array("q", self.offsets))
         for place, topic, partition, offset in zip(self.places, *columns, strict=True):
-            yield place, self.topics[topic], None if offset == NOWHERE else Offset(partition, offset)
+            yield place, self.topics[topic], None if offset == UNKNOWN_POSITION else Offset(partition, offset)
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
+class BulkResult:
     """What became of a load: letters that were moved, and the others one by one, each with its place and its target."""
 
-    moved: Arrivals
+    moved: BulkReceipts
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
     lanes: bytes = b""
     """The lane of each letter that was moved, by its place among the load's lanes: an array of 32 bit numbers."""
 
 
-class TakenOver(Held):
+class FencedDuringMove(Held):
     """Another run took the source over while letters were moved. `told` is what became of each of them all the same:
     moved before, gone where the other run handled it, returned where it is still in the source (C8).
     """
 
-    def __init__(self, error: Held, told: Sequence[Receipt] | Carried) -> None:
+    def __init__(self, error: Held, told: Sequence[Receipt] | BulkResult) -> None:
         super().__init__(error.title, error.detail, error.hint)
-        self.told = told
+        self.results = told
