@@ -24,7 +24,7 @@ class BulkRoutes:
         self._router = router
         self._conventions = conventions
 
-    def decisive(self, letter: Message) -> tuple[int, ...]:
+    def discriminating_headers(self, letter: Message) -> tuple[int, ...]:
         """Origin, where that is the target, the group it failed in, and how often it was sent home before."""
         slots = self._conventions.layout(letter).slots
         places = {at for at, (name, _, _) in enumerate(letter.headers) if name == COUNT}
@@ -34,7 +34,7 @@ class BulkRoutes:
             places.add(slots["group"].last)
         return tuple(sorted(places))
 
-    def lane(self, letter: Message) -> RouteTemplate | None:
+    def route_for(self, letter: Message) -> RouteTemplate | None:
         """What the router says of this one."""
         route, place = self._router.route(letter), letter.position
         if (
