@@ -73,27 +73,27 @@ class Console(App[None], inherit_bindings=False):
         super().__init__()
         for each in self.themes.known.values():
             self.register_theme(each.textual())
-        self.habits = SavedUiState(self)
-        self.set_reactive(Console.theme, self.habits.theme)
+        self.ui_state = SavedUiState(self)
+        self.set_reactive(Console.theme, self.ui_state.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
-        self.supply = supply
+        self.demo_brokers = supply
         self.demo = demo
-        self.starting: dict[str, str] = {}
+        self.broker_startup: dict[str, str] = {}
         """What brokers that are not up yet are doing."""
 
         self.glyphs = Glyphs(wanted(asked=ascii_only))
         self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.bench = SessionRegistry(self.figures_changed, self._shows_members, adapters)
-        self.trail = ScreenHistory(self)
+        self.sessions = SessionRegistry(self.figures_changed, self._shows_members, adapters)
+        self.history = ScreenHistory(self)
         self.toasts = Toasts(self)
-        self.coach = DemoTour()
+        self.tour = DemoTour()
         self.target = ""
         """The target whose session is shown; "" at home."""
 
-        self.garbage = GcScheduler()
+        self.gc_scheduler = GcScheduler()
         self.ended_by: MqtuiError | None = None
         """The mistake of ours that ended the console, once it has ended."""
 
@@ -103,7 +103,7 @@ class Console(App[None], inherit_bindings=False):
         """When rows were drawn; an empty list makes no row wait."""
 
         self._hurries = False
-        self._ways: dict[str, Callable[[], Any]] = {}
+        self._global_actions: dict[str, Callable[[], Any]] = {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The tokens, before a theme is chosen."""
@@ -121,57 +121,63 @@ class Console(App[None], inherit_bindings=False):
         """Keys, the first place."""
         self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
-            self.bench.note(note, "warn")
+            self.sessions.notify(note, "warn")
         if (log := log_file()) is not None:
-            self.bench.note(f"the log is {log}")
+            self.sessions.notify(f"the log is {log}")
         self.set_interval(TICK, self._tick, name="figures")
-        self._ways = global_actions.ways(self)
-        self.call_later(self._ways["start"])
+        self._global_actions = global_actions.global_actions(self)
+        self.call_later(self._global_actions["start"])
 
     async def on_unmount(self) -> None:
         """Give everything back."""
-        await self.bench.close()
-        self.garbage.stop()
+        await self.sessions.close()
+        self.gc_scheduler.stop()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """What fails without a place of its own is said in the one that is shown."""
-        if self.place is not None:
-            self.place.on_worker_state_changed(event)
+        if self.current_screen is not None:
+            self.current_screen.on_worker_state_changed(event)
 
     @property
-    def place(self) -> ConsoleScreen | None:
+    def current_screen(self) -> ConsoleScreen | None:
         """The place that is shown; None before the first and after the last."""
         return self.screen if self.screen_stack and isinstance(self.screen, ConsoleScreen) else None
 
     def _shows_members(self) -> bool:
         """Whether the place that is shown has members of groups in it."""
-        return self.place is not None and self.place.shows_members
+        return self.current_screen is not None and self.current_screen.shows_members
 
     def figures_changed(self) -> None:
         """There are new figures, or others to come."""
         self._fresh = True
         if monotonic() - self._drawn > TICK:
             self.call_next(self._tick)
-        elif not self._hurries and not all(desk.looked for desk in self.desks):
+        elif not self._hurries and not all(broker_session.has_figures for broker_session in self.broker_sessions):
             self._hurries = True
             self.set_timer(FIRST_TICK, self._tick)
 
     def _tick(self) -> None:
-        place, self._hurries = self.place, False
-        lost = any(desk.seen is not None and desk.seen.trouble is not None for desk in self.desks)
-        if (self._fresh or lost) and place is not None and place.stands:
-            shown = any(desk.seen is not None and desk.seen.destinations for desk in self.desks)
+        screen, self._hurries = self.current_screen, False
+        lost = any(
+            broker_session.seen is not None and broker_session.seen.trouble is not None
+            for broker_session in self.broker_sessions
+        )
+        if (self._fresh or lost) and screen is not None and screen.is_ready:
+            shown = any(
+                broker_session.seen is not None and broker_session.seen.destinations
+                for broker_session in self.broker_sessions
+            )
             self._fresh, self._drawn = False, monotonic() if shown else 0.0
-            place.refresh_figures()
-            place.draw_frame()
-        self.garbage.turn()
+            screen.refresh_figures()
+            screen.draw_frame()
+        self.gc_scheduler.turn()
         if terminal_is_gone():
             self.exit()
 
     async def on_event(self, event: events.Event) -> None:
         """What is typed is taken one by one: a key may change what has the focus, and what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
-            self.garbage.touched()
+            self.gc_scheduler.touched()
             LOOP_YIELDER.note_key_press()
             await self.key_queue.take(event)
         else:
@@ -185,16 +191,16 @@ class Console(App[None], inherit_bindings=False):
     # -- what is shown
 
     @property
-    def desks(self) -> list[BrokerSession]:
+    def broker_sessions(self) -> list[BrokerSession]:
         """The open brokers of the session that is shown; at home all of them."""
-        return self.bench.of(self.target) if self.target else list(self.bench.desks.values())
+        return self.sessions.for_target(self.target) if self.target else list(self.sessions.broker_sessions.values())
 
     @property
     def policy(self) -> Policy | None:
         """What the shown profile allows; None at home or before it is open."""
-        for desk in self.desks:
-            if self.target and desk.session is not None:
-                return desk.session.policy
+        for broker_session in self.broker_sessions:
+            if self.target and broker_session.session is not None:
+                return broker_session.session.policy
         return None
 
     # -- going
@@ -209,66 +215,66 @@ class Console(App[None], inherit_bindings=False):
     async def home(self) -> None:
         """All profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(global_actions.place("home" if any_profile() else "start")())
+        await self.show(global_actions.screen_class("home" if any_profile() else "start")())
 
-    async def enter(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
+    async def open_session(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
         """The session of a target; each broker opens by itself. `url` is what is opened, where it is not the target."""
-        self.bench.open(target, kinds, url)
+        self.sessions.open(target, kinds, url)
         self.target = target
-        self.habits.use(target)
-        await self.show(global_actions.place("nav.view_1")())
+        self.ui_state.use(target)
+        await self.show(global_actions.screen_class("nav.view_1")())
 
-    async def enter_target(self, target: str) -> None:
+    async def open_target(self, target: str) -> None:
         """The session of a profile or a URL; `target` is then its name, without a secret."""
         from mqtui.profiles.resolve import resolve
 
         resolved = await run_in_thread("secret", partial(resolve, target))
         kinds = [address.kind for address in resolved.addresses]
         if resolved.profile is None:
-            await self.enter(resolved.shown, kinds, target)
+            await self.open_session(resolved.shown, kinds, target)
         else:
-            await self.enter(target, kinds)
+            await self.open_session(target, kinds)
 
-    async def show(self, place: ConsoleScreen) -> None:
+    async def show(self, screen: ConsoleScreen) -> None:
         """Go to a place; the one before is kept as it is."""
-        await self.trail.forward(place)
+        await self.history.forward(screen)
 
-    async def instead(self, place: ConsoleScreen) -> None:
+    async def replace_screen(self, screen: ConsoleScreen) -> None:
         """Go to a place that takes the place of this one: back leads past it."""
-        await self.switch_screen(place)
+        await self.switch_screen(screen)
 
     async def back(self) -> None:
         """One step back; at the top it says so."""
-        if not self.trail.back():
-            self.say_in_line("this is home; q quits", "text")
+        if not self.history.back():
+            self.flash("this is home; q quits", "text")
 
-    def leave_coach(self) -> bool:
+    def dismiss_tour(self) -> bool:
         """Send the coach away; whether it was there."""
-        if not self.coach.leave():
+        if not self.tour.leave():
             return False
-        if self.place is not None:
-            self.place.draw_frame()
-            self.place.refresh_figures()
+        if self.current_screen is not None:
+            self.current_screen.draw_frame()
+            self.current_screen.refresh_figures()
         return True
 
-    def say_in_line(self, text: str, tone: str = "warn") -> None:
+    def flash(self, text: str, tone: str = "warn") -> None:
         """Answer a key in the line of the place that is shown."""
-        if self.place is not None and self.place.stands:
-            self.place.line.why_not(text, tone)
+        if self.current_screen is not None and self.current_screen.is_ready:
+            self.current_screen.prompt_line.flash(text, tone)
 
     def copy(self, text: str, what: str) -> None:
         """Copy, and say which way it went."""
         from mqtui.ui import clipboard
 
-        copying = clipboard.told(text, what, self.copy_to_clipboard, self.say_in_line)
+        copying = clipboard.told(text, what, self.copy_to_clipboard, self.flash)
         self.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
 
     # -- actions that work everywhere
 
     @property
-    def everywhere(self) -> frozenset[str]:
+    def global_action_ids(self) -> frozenset[str]:
         """Ids of actions that need no place of their own."""
-        return frozenset(self._ways)
+        return frozenset(self._global_actions)
 
     async def action_do(self, action_id: str) -> None:
         """Do an action of the place that is shown."""
@@ -277,16 +283,16 @@ class Console(App[None], inherit_bindings=False):
         if perform is not None:
             await perform(action_id)
 
-    async def do_everywhere(self, action_id: str) -> None:
+    async def run_global_action(self, action_id: str) -> None:
         """Do an action that works everywhere."""
-        outcome = self._ways[action_id]()
+        outcome = self._global_actions[action_id]()
         if isawaitable(outcome):
             await _awaited(outcome)
 
     async def action_stop_reading(self) -> None:
         """Ctrl+c: stop what is being read, never the console."""
-        if self.place is not None and not self.place.stop_reading():
-            self.place.line.why_not("q quits")
+        if self.current_screen is not None and not self.current_screen.stop_reading():
+            self.current_screen.prompt_line.flash("q quits")
 
 
 async def _awaited(outcome: Awaitable[object]) -> None:

@@ -58,10 +58,10 @@ class KeyQueue:
 
     def _is_closing(self) -> bool:
         """Whether a question is about to be left: what is typed next is not for it."""
-        place, typed = self._console.place, self._under_way
-        if place is None or not place.stands or not place.line.asking:
+        screen, typed = self._console.current_screen, self._under_way
+        if screen is None or not screen.is_ready or not screen.prompt_line.is_asking:
             return False
-        return place.line.answered or (isinstance(typed, events.Key) and typed.key in ENDS)
+        return screen.prompt_line.is_answered or (isinstance(typed, events.Key) and typed.key in ENDS)
 
     async def _next(self) -> None:
         self._done()

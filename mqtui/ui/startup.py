@@ -20,33 +20,33 @@ FIRST_ROWS, LOOK = 1.0, 0.02
 async def first(console: Console) -> None:
     """The first place: home, or straight to a target."""
     await console.home()
-    if console.supply is not None:
-        console.run_worker(receive(console, console.supply), exit_on_error=False, name="supply")
+    if console.demo_brokers is not None:
+        console.run_worker(receive(console, console.demo_brokers), exit_on_error=False, name="supply")
     elif console.start[0]:
         console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
 
 
 async def _straight_to(console: Console, target: str, resource: str) -> None:
     if resource:
-        console.bench.named_first.clear()
+        console.sessions.first_resource_shown.clear()
     try:
-        await console.enter_target(target)
+        await console.open_target(target)
         if resource:
             await console.go.named(console.target, resource)
             await _has_rows(console)
     except MqtuiError as error:
-        if console.place is not None:
-            console.place.say(error)
+        if console.current_screen is not None:
+            console.current_screen.show_error(error)
     finally:
-        console.bench.named_first.set()
+        console.sessions.first_resource_shown.set()
 
 
 async def _has_rows(console: Console) -> None:
     """Wait until the place shows what was read, a moment at most: what is empty never does."""
     until = monotonic() + FIRST_ROWS
     while monotonic() < until:
-        table = console.place.focused_table if console.place is not None else None
-        if table is not None and table.lines.count:
+        table = console.current_screen.focused_table if console.current_screen is not None else None
+        if table is not None and table.model.count:
             return
         await asyncio.sleep(LOOK)
 
@@ -54,7 +54,7 @@ async def _has_rows(console: Console) -> None:
 def start_demo(console: Console) -> None:
     """Brokers with a failing shop, where the command line brought the way to make them."""
     if console.demo is None:
-        console.say_in_line("leave with q and call: mqtui demo", "text")
+        console.flash("leave with q and call: mqtui demo", "text")
         return
     console.run_worker(receive(console, console.demo()), exit_on_error=False, name="supply")
 
@@ -62,18 +62,18 @@ def start_demo(console: Console) -> None:
 async def receive(console: Console, supply: DemoBrokers) -> None:
     """The session of brokers that are brought while it is shown, each as soon as it is up."""
     console.target = supply.name
-    console.coach.away = False
-    await console.show(global_actions.place("nav.view_1")())
+    console.tour.away = False
+    await console.show(global_actions.screen_class("nav.view_1")())
     stages: dict[str, str] = {}
     async for brought in supply.news():
         stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")
         if brought.url:
-            console.bench.open(supply.name, [brought.kind], brought.url)
+            console.sessions.open(supply.name, [brought.kind], brought.url)
             stages.pop(brought.kind)
         elif brought.trouble:
-            console.bench.note(f"{brought.kind}: {brought.trouble}", "warn")
-        place = console.place
-        if stages and place is not None and not console.coach.line(place.screen_name):
-            place.line.tell(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
-        console.starting = dict(stages)
+            console.sessions.notify(f"{brought.kind}: {brought.trouble}", "warn")
+        screen = console.current_screen
+        if stages and screen is not None and not console.tour.line(screen.screen_name):
+            screen.prompt_line.set_status(" · ".join(f"{kind} {stage}" for kind, stage in stages.items()), "live")
+        console.broker_startup = dict(stages)
         console.figures_changed()

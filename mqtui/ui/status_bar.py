@@ -9,7 +9,7 @@ from mqtui.domain.figure import total, unknown
 from mqtui.domain.metrics import summed
 from mqtui.domain.policy import Environment
 from mqtui.domain.topology import NOTHING_WAITS
-from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.bar import BarItem
 
@@ -31,25 +31,25 @@ def top_bar(console: Console) -> tuple[Side, Side]:
         left.append(BarItem(shown, "env_text", bold=True, ground=f"env_{policy.environment}"))
     if policy is not None and (policy.read_only or policy.protected):
         left.append(BarItem(" read-only " if policy.read_only else " protected ", "warn"))
-    for desk in console.desks if console.target else ():
-        left.append(BarItem(f" {desk.kind}", _link_tone(desk), 3))
-        left.append(BarItem(f" {_link(desk)} ", _link_tone(desk), 1))
+    for broker_session in console.broker_sessions if console.target else ():
+        left.append(BarItem(f" {broker_session.kind}", _link_tone(broker_session), 3))
+        left.append(BarItem(f" {_link(broker_session)} ", _link_tone(broker_session), 1))
     return tuple(left), _badges(console)
 
 
 def _badges(console: Console) -> Side:
-    seen = [desk.seen for desk in console.desks if desk.seen is not None]
-    unread = [unknown("not read yet") for desk in console.desks if not desk.looked]
-    if not console.desks:
+    seen = [broker_session.seen for broker_session in console.broker_sessions if broker_session.seen is not None]
+    unread = [unknown("not read yet") for broker_session in console.broker_sessions if not broker_session.has_figures]
+    if not console.broker_sessions:
         unread = [unknown("nothing is open")]
     waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
     letters = total([*(place.letters for each in seen for place in each.places), *unread])
     trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
-    runs = len(console.bench.active)
+    runs = len(console.sessions.running_tasks)
     return (
         BarItem(f" backlog {waiting} ", "muted", 2),
-        BarItem(f"{spark(trend, 8, console.glyphs.bars)} ", "lag", 4),
+        BarItem(f"{sparkline(trend, 8, console.glyphs.bars)} ", "lag", 4),
         BarItem(f" † {letters} ", "dead", 0, "nav.view_3", bold=bool(letters.number)),
         BarItem(f" ▸ {runs} ", "live" if runs else "muted", 0, "nav.view_5"),
         BarItem(f" {clock} ", "muted", 5),
@@ -68,15 +68,17 @@ def views(console: Console) -> Side:
     return tuple(pieces)
 
 
-def _link(desk: BrokerSession) -> str:
-    seen = desk.seen
-    if desk.trouble is not None:
+def _link(broker_session: BrokerSession) -> str:
+    seen = broker_session.seen
+    if broker_session.error is not None:
         return "✗"
     if seen is None or not seen.as_of:
         return "✗ retry" if seen is not None and seen.trouble is not None else "·"
     return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
 
 
-def _link_tone(desk: BrokerSession) -> str:
-    failed = desk.trouble is not None or (desk.seen is not None and desk.seen.trouble is not None)
-    return "danger" if failed else "muted" if desk.seen is None or not desk.seen.as_of else "live"
+def _link_tone(broker_session: BrokerSession) -> str:
+    failed = broker_session.error is not None or (
+        broker_session.seen is not None and broker_session.seen.trouble is not None
+    )
+    return "danger" if failed else "muted" if broker_session.seen is None or not broker_session.seen.as_of else "live"

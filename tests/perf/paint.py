@@ -73,13 +73,13 @@ def rows(url: str) -> float:
 async def _rows(url: str) -> float:
     console = Console((url, ""))
     came: list[float] = []
-    changed = console.bench._changed
+    changed = console.sessions._changed
 
     def noted() -> None:
         came.append(perf_counter())
         changed()
 
-    console.bench._changed = noted
+    console.sessions._changed = noted
     async with at_console(console) as user:
         await user.until(lambda: "row-00003" in user.picture, "sees rows", within=60)
         return perf_counter() - came[0]

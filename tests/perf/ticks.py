@@ -114,7 +114,7 @@ async def measured(urls: Mapping[str, str], count: int, settled: int) -> Growth:
     """Let the console tick, walking through its views."""
     console = app.Console(supply=Running(urls))
     ticks = looks = 0
-    tick, changed = console._tick, console.bench._changed
+    tick, changed = console._tick, console.sessions._changed
 
     def counted() -> None:
         nonlocal ticks
@@ -130,7 +130,7 @@ async def measured(urls: Mapping[str, str], count: int, settled: int) -> Growth:
         return ticks >= turn
 
     console._tick = counted  # type: ignore[method-assign]
-    console.bench._changed = looked
+    console.sessions._changed = looked
     async with at_console(console) as user:
         await user.is_at("DestinationsScreen").until(lambda: len(user.rows) > 1, "has rows", 60)
         first: Sight | None = None

@@ -42,10 +42,10 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     reader.close()
     lines, watch = await look(kafka_url, BrokerKind.KAFKA)
     (line,) = [line for line in lines if line.destination.ref == ref]
-    assert DestinationRenderer().trouble(line)
+    assert DestinationRenderer().severity(line)
     assert sentence(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
     (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.seen) if one.group.ref.name == name]
-    assert GroupRenderer().trouble(group)
+    assert GroupRenderer().severity(group)
     assert group_sentence(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
     stage.close()
 
@@ -69,5 +69,5 @@ async def test_a_full_queue_and_one_whose_letters_vanish(rabbitmq_url: str) -> N
     told = {line.destination.ref: line for line in lines}
     assert "full (3 of 3): drops the oldest" in sentence(told[full])
     assert sentence(told[losing]) == f"{losing.name}: its dead letters vanish: there is no exchange {losing.name}.gone"
-    assert [DestinationRenderer().trouble(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
+    assert [DestinationRenderer().severity(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
     world.close()

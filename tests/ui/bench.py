@@ -49,7 +49,7 @@ class Things:
     def sign(self, item: Thing) -> Cell:
         return ("†", "dead") if item.wrong > 1 else ("▲", "warn") if item.wrong else (" ", "")
 
-    def trouble(self, item: Thing) -> int:
+    def severity(self, item: Thing) -> int:
         return item.wrong
 
     def text(self, item: Thing) -> str:
@@ -66,12 +66,12 @@ def things(count: int) -> list[Thing]:
 class Bench(App[None]):
     """The list, and what it told."""
 
-    def __init__(self, items: Sequence[Thing] = (), *, parted: bool = True) -> None:
+    def __init__(self, items: Sequence[Thing] = (), *, with_divider: bool = True) -> None:
         self._themes = theme.load()
         super().__init__()
         self.register_theme(self._themes.known[theme.DEFAULT].textual())
         self.theme = theme.DEFAULT
-        self.table: RowTable[Thing] = RowTable(Things(), parted=parted)
+        self.table: RowTable[Thing] = RowTable(Things(), with_divider=with_divider)
         self.items = items
         self.highlighted: list[str | None] = []
         self.opened: list[str] = []
@@ -107,7 +107,7 @@ class Bench(App[None]):
     @property
     def names(self) -> list[str]:
         """All rows in their order; the parting is `--`."""
-        lines = self.table.lines
+        lines = self.table.model
         return [item.name if (item := lines.at(line)) else "--" for line in range(len(lines.shown))]
 
     def painted(self) -> list[Strip]:
@@ -121,10 +121,10 @@ class Bench(App[None]):
 
 @asynccontextmanager
 async def bench(
-    items: Sequence[Thing] = (), *, parted: bool = True, size: tuple[int, int] = (80, 24)
+    items: Sequence[Thing] = (), *, with_divider: bool = True, size: tuple[int, int] = (80, 24)
 ) -> AsyncIterator[tuple[Bench, Pilot[None]]]:
     """A list of these things on a screen of that size."""
-    app = Bench(items, parted=parted)
+    app = Bench(items, with_divider=with_divider)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot

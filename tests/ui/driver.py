@@ -83,7 +83,7 @@ class User:
         """Press `j` until a cell of the row under the cursor is this name."""
 
         async def walk() -> None:
-            for _ in self.table.lines.shown:
+            for _ in self.table.model.shown:
                 if named(self.row, name):
                     return
                 self.keys += 1
@@ -208,12 +208,12 @@ class User:
         """All rows of the list as they are drawn; none where there is no list yet."""
         if not isinstance(self.console.screen, ConsoleScreen) or self.place.focused_table is None:
             return []
-        return [self.row_at(line) for line in range(len(self.table.lines.shown))]
+        return [self.row_at(line) for line in range(len(self.table.model.shown))]
 
     def row_at(self, line: int) -> str:
         """A row of the list as it is drawn, also where it is scrolled away."""
         table = self.table
-        if not 0 <= line < len(table.lines.shown) or not table.size.width:
+        if not 0 <= line < len(table.model.shown) or not table.size.width:
             return ""
         return table.render_line(line - table.scroll_offset.y).text
 

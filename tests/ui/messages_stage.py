@@ -31,7 +31,7 @@ class Stage:
     """The console and whoever presses its keys."""
 
     user: User
-    desk: BrokerSession
+    broker_session: BrokerSession
 
     @property
     def console(self) -> Console:
@@ -89,10 +89,10 @@ async def opened(
     chosen: Address = resolve(target, kind).addresses[0]
     async with at_console(console, size) as user:
         console.target = target
-        (desk,) = console.bench.open(target, [chosen.kind])
-        stage = Stage(user, desk)
-        await stage.until(lambda: desk.seen is not None and desk.seen.as_of, "the broker")
-        await open_messages(console, desk, ref)
+        (broker_session,) = console.sessions.open(target, [chosen.kind])
+        stage = Stage(user, broker_session)
+        await stage.until(lambda: broker_session.seen is not None and broker_session.seen.as_of, "the broker")
+        await open_messages(console, broker_session, ref)
         await user.pilot.pause()
         yield stage
 

@@ -27,7 +27,11 @@ def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], o
     async def trade() -> None:
         for _ in range(rounds):
             shop.trade()
-            watches = [desk.watch for desk in user.console.bench.desks.values() if desk.watch is not None]
+            watches = [
+                broker_session.watch
+                for broker_session in user.console.sessions.broker_sessions.values()
+                if broker_session.watch is not None
+            ]
             for watch in watches:
                 watch.soon()
             await user.until(partial(all_looked, watches, shop.now), "sees the newest figures")
@@ -43,7 +47,10 @@ def all_looked(watches: Sequence[Watch], now: int) -> bool:
 
 def all_seen(user: User) -> bool:
     """Whether the first look at every open broker is over."""
-    return all(desk.watch is not None and desk.watch.looked.is_set() for desk in user.console.bench.desks.values())
+    return all(
+        broker_session.watch is not None and broker_session.watch.looked.is_set()
+        for broker_session in user.console.sessions.broker_sessions.values()
+    )
 
 
 async def open_shop(user: User, shop: MemoryShop, worst: str = "orders.DLQ") -> None:

@@ -12,7 +12,7 @@ import pytest
 import mqtui.ui
 from mqtui.ui import actions, keymap
 from mqtui.ui.actions import ACTIONS, BY_ID, Danger
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -61,17 +61,17 @@ def test_a_place_that_does_no_action_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing\\.at_all"):
 
         class Nowhere(ConsoleScreen):
-            @does("nothing.at_all")
+            @handles("nothing.at_all")
             def nothing(self) -> None:
                 """Nothing."""
 
 
 def doing() -> list[tuple[str, str]]:
-    """Every `@does("...")` in the sources: (module, id)."""
+    """Every `@handles("...")` in the sources: (module, id)."""
     found = []
     for file in SOURCES:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "does":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "handles":
                 found += [(file.stem, arg.value) for arg in node.args if isinstance(arg, ast.Constant)]
     return [(module, str(name)) for module, name in found]
 
@@ -96,7 +96,7 @@ def places() -> list[type[ConsoleScreen]]:
 
 
 def test_hints_are_in_the_registry_and_looks_stand_first() -> None:
-    shown = {place.__name__: place.hinted for place in places()}
+    shown = {place.__name__: place.hint_actions for place in places()}
     assert len(shown) > 10
     for name, hinted in shown.items():
         assert [each for each in hinted if each not in BY_ID] == [], name
@@ -159,7 +159,7 @@ async def test_the_console_opens_with_a_wrong_keymap(folders: Path, shop: Memory
     console = shop.console()
     async with at_console(console) as user:
         await user.is_at("HomeScreen")
-        assert any("letters.redrive" in note.text for note in console.bench.notes)
+        assert any("letters.redrive" in note.text for note in console.sessions.notifications)
         await user.presses("+").is_at("ProfileFormScreen")
 
 

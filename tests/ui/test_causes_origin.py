@@ -28,12 +28,12 @@ async def test_the_pair_of_a_cause_and_the_plan_are_what_its_letters_name() -> N
     for _ in range(2):
         server.store(Outgoing(error, b"1", headers=headers))
     async with opened(world, TARGET, error) as stage:
-        await stage.console.show(CausesScreen(stage.desk, Place(error, exact(2), (), "its name")))
+        await stage.console.show(CausesScreen(stage.broker_session, Place(error, exact(2), (), "its name")))
         await stage.see("PRICE")
         await stage.press("enter")
         await stage.see("no stock")
         await stage.press("p")
         await stage.until(lambda: getattr(stage.place, "ref", None) == sales, "the queue that the letters name")
-        await stage.console.show(PlanReviewScreen(stage.desk, RedriveRequest(Verb.REDRIVE, error)))
+        await stage.console.show(PlanReviewScreen(stage.broker_session, RedriveRequest(Verb.REDRIVE, error)))
         await stage.see("deliver 2 to queue:sales")
         assert [sent.value for sent in server.ready(error)] == [b"1", b"1"]

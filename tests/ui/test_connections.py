@@ -49,7 +49,7 @@ async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pyt
                 for keys in (("?",), ("esc",), ("y", "c")):
                     await user.presses(*keys)
                     assert SECRET not in user.picture
-                assert SECRET not in "".join(copied) + repr(user.console.bench.desks) + user.console.target
+                assert SECRET not in "".join(copied) + repr(user.console.sessions.broker_sessions) + user.console.target
 
 
 async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

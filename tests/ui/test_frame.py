@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
-from mqtui.ui.render.table_model import RowRenderer, fitted
+from mqtui.ui.render.table_model import RowRenderer, fit_columns
 from mqtui.ui.widgets.bar import Bar, BarItem
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop, many
@@ -94,7 +94,7 @@ def test_pieces_leave_from_the_highest_priority_on() -> None:
 def test_columns_leave_from_the_highest_priority_on(renderer: RowRenderer[object]) -> None:
     """A column that is drawn has no neighbour of a lower priority that is not."""
     for width in range(10, 200):
-        drawn = {place for place, _, _ in fitted(renderer.columns, width)}
+        drawn = {place for place, _, _ in fit_columns(renderer.columns, width)}
         kept = [renderer.columns[place].priority for place in drawn]
         gone = [column.priority for place, column in enumerate(renderer.columns) if place not in drawn]
         assert not gone or max(kept) <= min(gone), width

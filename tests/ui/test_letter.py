@@ -59,7 +59,7 @@ def letters_of(world: MemoryWorld) -> tuple[KafkaShelf, Ref]:
 async def first_letter(stage: Stage) -> Any:
     """Open the first letter of the list."""
     assert isinstance(stage.place, DeadLetterListScreen)
-    await stage.until(lambda: stage.place.table.lines.count == 3)
+    await stage.until(lambda: stage.place.table.model.count == 3)
     await stage.press("g", "enter")
     await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
     await stage.see("Letter 1 of 3")
@@ -167,7 +167,7 @@ async def test_an_origin_that_only_the_name_tells_is_shown_where_it_is_there(the
     server.put(message(server.make("orders.DLQ"), b'{"id":1}', b"u1", (("error", b"no stock", ""),)))
     _, ref = letters_of(world)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 1)
+        await stage.until(lambda: stage.place.table.model.count == 1)
         await stage.press("g", "enter")
         await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
         await stage.see("no stock")

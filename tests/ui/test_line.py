@@ -14,7 +14,7 @@ from tests.ui.scenes import all_seen
 
 def above(user: User) -> list[str]:
     """The screen above the line."""
-    return user.picture.splitlines()[: user.place.line.region.y]
+    return user.picture.splitlines()[: user.place.prompt_line.region.y]
 
 
 async def test_idle_it_says_what_matters_about_the_row(dev: MemoryShop) -> None:
@@ -72,9 +72,9 @@ async def test_no_question_moves_anything(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         before = stand()
-        await user.presses("/").until(lambda: user.place.line.asking, "is asked")
+        await user.presses("/").until(lambda: user.place.prompt_line.is_asking, "is asked")
         assert stand() == before
-        await user.presses("esc").until(lambda: not user.place.line.asking, "is asked no more")
+        await user.presses("esc").until(lambda: not user.place.prompt_line.is_asking, "is asked no more")
         assert stand() == before
 
 
@@ -104,7 +104,7 @@ async def test_a_confirmation_is_typed_not_pasted(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("enter").on_row("SchemaMismatch").presses("R")
         await user.sees("[ Start with 1 ]").presses("enter").reads_in_line("type shop")
-        entry = user.place.line.query_one(PromptInput)
+        entry = user.place.prompt_line.query_one(PromptInput)
         entry.post_message(events.Paste("shop"))
         await user.types("s").until(lambda: entry.value == "s", "typed one letter and pasted none")
         await user.presses("enter").reads_in_line("that was not").is_at("PlanReviewScreen")

@@ -132,10 +132,15 @@ async def test_copies_of_a_row(dev: MemoryShop) -> None:
 async def test_rows_are_exported_as_they_are_shown(dev: MemoryShop, tmp_path: Path) -> None:
     """Those marked, else all: figures keep their `≈` and `?`, and only the owner can read the file."""
     async with at_console(dev.console("shop")) as user:
-        await user.on_row("orders.DLQ").sees("† 54").presses("x").until(lambda: user.place.line.asking, "is asked")
+        await (
+            user.on_row("orders.DLQ")
+            .sees("† 54")
+            .presses("x")
+            .until(lambda: user.place.prompt_line.is_asking, "is asked")
+        )
         await user.presses("ctrl+u").types(str(tmp_path / "all.jsonl")).presses("enter")
         await user.reads_in_line("all.jsonl")
-        await user.presses("space", "x").until(lambda: user.place.line.asking, "is asked")
+        await user.presses("space", "x").until(lambda: user.place.prompt_line.is_asking, "is asked")
         await user.presses("ctrl+u").types(str(tmp_path / "one.jsonl")).presses("enter")
         await user.reads_in_line("1 row,")
     rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
@@ -184,9 +189,13 @@ async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> No
     """The keys of somebody who types ahead reach a place before it has a list."""
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54")
-        desk = next(desk for desk in user.console.desks if desk.seen is not None and desk.seen.places)
-        assert desk.seen is not None
-        place = CausesScreen(desk, desk.seen.places[0])
-        for action in (action for action in ACTIONS if action.id in place.does_itself):
+        broker_session = next(
+            broker_session
+            for broker_session in user.console.broker_sessions
+            if broker_session.seen is not None and broker_session.seen.places
+        )
+        assert broker_session.seen is not None
+        place = CausesScreen(broker_session, broker_session.seen.places[0])
+        for action in (action for action in ACTIONS if action.id in place.own_actions):
             await place.perform(action.id)
         await user.on_row("orders.DLQ")

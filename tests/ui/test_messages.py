@@ -54,7 +54,7 @@ async def test_narrow_shows_the_detail_instead_of_the_list() -> None:
     world = MemoryWorld()
     _, ref = orders(world, 30)
     async with opened(world, TARGET, ref, NARROW) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 30)
+        await stage.until(lambda: stage.place.table.model.count == 30)
         assert '"id": 29' not in stage.text
         await stage.press("d")
         await stage.see('"id": 29,')
@@ -71,7 +71,7 @@ async def test_following_sticks_to_the_end_and_a_move_holds_it() -> None:
     world = MemoryWorld()
     server, ref = orders(world, 10)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 10)
+        await stage.until(lambda: stage.place.table.model.count == 10)
         await stage.press("t")
         await stage.see("▼ following")
         server.put(order(ref, 100))
@@ -95,14 +95,14 @@ async def test_what_came_before_following_began_is_not_left_out() -> None:
     world = MemoryWorld()
     server, ref = orders(world, 10)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 10)
+        await stage.until(lambda: stage.place.table.model.count == 10)
         for number in range(5):
             server.put(order(ref, 200 + number))
         await stage.press("t")
-        await stage.until(lambda: stage.place.table.lines.count == 15)
+        await stage.until(lambda: stage.place.table.model.count == 15)
         server.put(order(ref, 300))
-        await stage.until(lambda: stage.place.table.lines.count == 16)
-        values = [item.value for item in stage.place.table.lines.items]
+        await stage.until(lambda: stage.place.table.model.count == 16)
+        values = [item.value for item in stage.place.table.model.items]
         assert len(set(values)) == 16
 
 
@@ -111,12 +111,12 @@ async def test_filter_marks_and_esc() -> None:
     world = MemoryWorld()
     _, ref = orders(world, 25)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 25)
+        await stage.until(lambda: stage.place.table.model.count == 25)
         await stage.press("space")
         await stage.press("slash", *'"u3"', "enter")
         await stage.see("5 of 25 shown", "1 marked, 1 not shown")
         await stage.press("escape")
-        await stage.until(lambda: stage.place.table.lines.count == 25)
+        await stage.until(lambda: stage.place.table.model.count == 25)
 
 
 async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,7 +129,7 @@ async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPa
         await stage.press("g")
         first = stage.place.table.current.position
         await stage.press("g")
-        await stage.until(lambda: stage.place.table.lines.count == 60)
+        await stage.until(lambda: stage.place.table.model.count == 60)
         await stage.until(lambda: stage.place.table.current.position == first)
 
 
@@ -138,7 +138,7 @@ async def test_two_keys_copy_however_fast() -> None:
     world = MemoryWorld()
     _, ref = orders(world, 3)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 3)
+        await stage.until(lambda: stage.place.table.model.count == 3)
         item = stage.place.table.current
         await stage.press("y", "y")
         await stage.see("value copied by the terminal (OSC 52)")
@@ -160,7 +160,7 @@ async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
     _, ref = orders(world, 4)
     file = tmp_path / "out.jsonl"
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 4)
+        await stage.until(lambda: stage.place.table.model.count == 4)
         for _ in range(2):
             await stage.press("x")
             await stage.see("export to")
@@ -202,12 +202,12 @@ async def test_an_empty_topic_says_so_and_a_lost_broker_leaves_the_rows() -> Non
         await stage.see("no messages: empty is empty")
     _, ref = orders(world, 3)
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 3)
+        await stage.until(lambda: stage.place.table.model.count == 3)
         server.faults.unreachable = True
         await stage.press("r")
         await stage.see("The broker does not answer")
         assert stage.place.table.stale
-        assert stage.place.table.lines.count == 3
+        assert stage.place.table.model.count == 3
         server.faults.unreachable = False
         await stage.press("r")
         await stage.until(lambda: not stage.place.table.stale)
@@ -231,8 +231,8 @@ async def test_a_filter_whose_expression_has_no_end_in_other_engines_is_answered
     server, ref = orders(world, 3)
     server.put(message(ref, b"{}", b"a" * 45 + b"!"))
     async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.lines.count == 4)
+        await stage.until(lambda: stage.place.table.model.count == 4)
         await stage.press("slash", *"~(a+)+$")
-        await stage.until(lambda: stage.place.table.lines.count == 0, "no row fits")
+        await stage.until(lambda: stage.place.table.model.count == 0, "no row fits")
         await stage.press("escape")
-        await stage.until(lambda: stage.place.table.lines.count == 4, "all rows are back")
+        await stage.until(lambda: stage.place.table.model.count == 4, "all rows are back")

@@ -110,14 +110,14 @@ def test_layers_are_taken_off_and_told() -> None:
 
 def test_the_ring_drops_the_oldest_and_counts() -> None:
     """Bounded by number and by bytes; rows keep their places by position."""
-    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most=1_000)
+    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), with_divider=False, most=1_000)
     for start in range(0, 2_500, 100):
         lines.append([record(number) for number in range(start, start + 100)])
     assert (len(lines.shown), lines.dropped) == (1_000, 1_500)
     assert lines.line_of(Offset(0, 1_500)) == 0
     assert lines.line_of(Offset(0, 2_499)) == 999
     assert lines.line_of(Offset(0, 1_499)) is None
-    small = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most_bytes=100_000)
+    small = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), with_divider=False, most_bytes=100_000)
     small.append([record(number, b"x" * 10_000) for number in range(50)])
     assert small.held <= 100_000
     assert small.dropped == 50 - len(small.items)
@@ -125,7 +125,7 @@ def test_the_ring_drops_the_oldest_and_counts() -> None:
 
 def test_a_filtered_ring_drops_what_is_shown_too() -> None:
     """With a filter only wanted rows are shown, and their places stay right when old ones go."""
-    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), parted=False, most=100)
+    lines = MessageRowModel(MessageRenderer(BrokerKind.KAFKA), with_divider=False, most=100)
     lines.wanted = lambda item: isinstance(item.position, Offset) and item.position.offset % 10 == 0
     for start in range(0, 300, 50):
         lines.append([record(number) for number in range(start, start + 50)])
@@ -161,14 +161,14 @@ async def test_a_hundred_thousand_rows_stay_fast() -> None:
             batch = [record(number, b'{"id":%d}' % number) for number in range(start, start + 1_000)]
             await table.take(batch)
         await table.settle()
-        assert table.lines.count == 100_000
+        assert table.model.count == 100_000
         began = monotonic()
         for key in ("nav.bottom", "nav.page_up", "nav.top", "nav.page_down"):
             table.perform(key)
             await pilot.pause()
         moving = monotonic() - began
         longest = await longest_hold(table, lambda: table.only(lambda item: item.value == b'{"id":777}'), 1)
-        assert table.lines.count == 1
+        assert table.model.count == 1
     assert moving < 2.0
     assert longest < 0.25
 
@@ -178,7 +178,7 @@ async def longest_hold(table: MessageList, act: object, rows: int) -> float:
     assert callable(act)
     longest, last, deadline = 0.0, monotonic(), monotonic() + 20
     act()
-    while table.lines.count != rows:
+    while table.model.count != rows:
         assert monotonic() < deadline
         await asyncio.sleep(0)
         now = monotonic()

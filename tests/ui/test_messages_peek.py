@@ -75,7 +75,7 @@ async def test_again_asks_again_and_esc_spends_nothing() -> None:
         await stage.see("PRICE")
         await stage.press("escape")
         await stage.see("nothing was spent")
-        assert stage.place.table.lines.count == 7
+        assert stage.place.table.model.count == 7
         assert deliveries(server) == [1] * 7
         await stage.press("enter")
         await stage.until(lambda: stage.place.focused_view is not None)

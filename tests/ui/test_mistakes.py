@@ -32,9 +32,9 @@ async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
     shop.profiles()
     async with at_console(shop.console("shop")) as user:
         await user.sees("redis ✗", "kafka ●", "rabbitmq ●").on_row("orders.DLQ")
-        desk = user.console.bench.desks["shop", BrokerKind.REDIS]
-        assert desk.trouble is not None
-        assert desk.trouble.title == "mqtui made a mistake"
+        broker_session = user.console.sessions.broker_sessions["shop", BrokerKind.REDIS]
+        assert broker_session.error is not None
+        assert broker_session.error.title == "mqtui made a mistake"
     assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
 
 
@@ -65,16 +65,16 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
     runs_ground: RunsGround, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C68: it is named, the figures are those of what was done, and the run is interrupted: resuming ends it."""
-    moved = RunTask._moved
+    moved = RunTask._on_progress
     calls: list[None] = []
 
-    def fails(flight: RunTask, told: object) -> None:
+    def fails(task: RunTask, told: object) -> None:
         calls.append(None)
         if len(calls) == 2:
             raise ZeroDivisionError("nobody expected this")
-        moved(flight, told)
+        moved(task, told)
 
-    monkeypatch.setattr(RunTask, "_moved", fails)
+    monkeypatch.setattr(RunTask, "_on_progress", fails)
     async with at_console(runs_ground.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
         await user.reads_in_line("type shop").types("shop").presses("enter")

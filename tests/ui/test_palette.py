@@ -144,7 +144,7 @@ async def test_notes_keep_what_toasts_said(shop: MemoryShop) -> None:
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_row("orders.DLQ")
         for number in range(5):
-            user.console.toasts.tell(f"run {number} ended", "ok")
+            user.console.toasts.show(f"run {number} ended", "ok")
         await user.sees("run 2 ended", "run 3 ended", "run 4 ended").sees_no("run 1 ended")
         await user.presses("j").on_row("work.invoices.dlq").sees("run 4 ended")
         await user.presses("colon").types("notes").presses("enter").is_at("NotificationsScreen").on_row("run 4 ended")

@@ -132,9 +132,9 @@ async def test_state_error(still: MemoryShop, album: Album) -> None:
 
 def soon(user: User) -> None:
     """Let every open broker be looked at now."""
-    for desk in user.console.bench.desks.values():
-        if desk.watch is not None:
-            desk.watch.soon()
+    for broker_session in user.console.sessions.broker_sessions.values():
+        if broker_session.watch is not None:
+            broker_session.watch.soon()
 
 
 # -- themes and terminals

@@ -27,11 +27,11 @@ async def test_a_run_under_way_is_named_and_may_go_on(runs_ground: RunsGround) -
     """`q` lists it; `esc`, `enter` and any key but `s` stay, and nothing of it has stopped."""
     async with at_console(runs_ground.console("shop")) as user:
         await started(user)
-        (flight,) = user.console.bench.active
+        (task,) = user.console.sessions.running_tasks
         for key in ("esc", "enter", "q", "x"):
             await user.presses("q").reads_in_line("under way: redrive")
             await user.presses(key).until(lambda: "under way" not in user.line, "lets it go on")
-        assert flight.active
+        assert task.is_running
         await user.presses("ctrl+q").reads_in_line("s stops after the hand").presses("esc")
         await user.presses("ctrl+z").reads_in_line("a run is under way")
 
@@ -40,9 +40,9 @@ async def test_s_finishes_the_hand_and_quits(runs_ground: RunsGround) -> None:
     """What was in hand is settled, the rest lies where it was, and nothing waits to be resumed."""
     async with at_console(runs_ground.console("shop")) as user:
         await started(user)
-        (flight,) = user.console.bench.active
+        (task,) = user.console.sessions.running_tasks
         await user.presses("q").reads_in_line("under way").presses("s")
-        await user.until(lambda: not flight.active, "stops it")
+        await user.until(lambda: not task.is_running, "stops it")
     assert not interrupted()
     moved = runs_ground.ground.home()
     assert runs_ground.left == LETTERS - len(moved)

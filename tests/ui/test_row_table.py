@@ -15,7 +15,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.ui.navigation.filters import compiled
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
-from mqtui.ui.render.table_model import LEAST, aligned, fitted
+from mqtui.ui.render.table_model import LEAST, align, fit_columns
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 from tests.ui.bench import Bench, Thing, Things, bench, things
 
@@ -75,22 +75,22 @@ async def test_names_whose_figures_are_to_come_have_no_cursor() -> None:
     """Until the first order is known no row is chosen, but by a key; what opens a row first shows which."""
     items = things(20)
     async with bench(()) as (app, pilot):
-        app.table.figures_awaited = True
+        app.table.is_loading = True
         app.table.show(items)
         await pilot.pause()
         assert (app.here, app.table.cursor) == (None, -1)
         app.table.show(items[::-1])
-        app.table.figures_awaited = False
+        app.table.is_loading = False
         app.table.show(troubled(items))
         await pilot.pause()
         assert app.here == "thing-000002"
     async with bench(()) as (app, pilot):
-        app.table.figures_awaited = True
+        app.table.is_loading = True
         app.table.show(items)
         app.table.open_current()
         await pilot.pause()
         assert (app.here, app.opened) == ("thing-000000", [])
-        app.table.figures_awaited = False
+        app.table.is_loading = False
         app.table.show(troubled(items))
         await pilot.pause()
         assert app.here == "thing-000000"
@@ -150,7 +150,7 @@ async def test_at_random_the_row_under_the_cursor_never_changes() -> None:
         await pilot.pause()
         assert app.highlighted == []
         inner = app.table.size.height
-        assert app.screen_line == line or app.table.scroll_offset.y in (0, len(app.table.lines.shown) - inner)
+        assert app.screen_line == line or app.table.scroll_offset.y in (0, len(app.table.model.shown) - inner)
 
 
 async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
@@ -166,7 +166,7 @@ async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
         assert app.highlighted == ["thing-000011"]
         app.table.show([])
         await pilot.pause()
-        assert app.table.lines.count == 0
+        assert app.table.model.count == 0
         assert app.highlighted[-1] is None
 
 
@@ -243,7 +243,7 @@ async def test_marks_go_by_id() -> None:
         app.table.show([item.sized(1) for item in reversed(items)])
         app.table.order_by("size", descending=True)
         app.table.only(lambda thing: thing.name == "thing-000009")
-        assert app.table.lines.marks == {"thing-000003", "thing-000004"}
+        assert app.table.model.marks == {"thing-000003", "thing-000004"}
         assert {thing.name for thing in app.table.chosen()} == {"thing-000003", "thing-000004"}
         app.table.only(None)
         app.table.go_to("thing-000003")
@@ -256,13 +256,13 @@ async def test_a_range_and_all() -> None:
         app.table.mark_range()
         app.table.move_to(5)
         app.table.mark_range()
-        assert len(app.table.lines.marks) == 4
+        assert len(app.table.model.marks) == 4
         app.table.mark_all()
-        assert len(app.table.lines.marks) == 10
+        assert len(app.table.model.marks) == 10
         app.table.only(lambda thing: thing.name.endswith("7"))
         app.table.mark_all()
-        assert len(app.table.lines.marks) == 9, "none of what is shown, the others keep their mark"
-        assert "thing-000007" not in app.table.lines.marks
+        assert len(app.table.model.marks) == 9, "none of what is shown, the others keep their mark"
+        assert "thing-000007" not in app.table.model.marks
 
 
 async def test_a_verb_takes_the_marks_else_the_cursor() -> None:
@@ -368,21 +368,21 @@ def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
 
 def test_columns_leave_from_the_highest_priority_on() -> None:
     for width, names in ((80, "name size note more"), (49, "name size note"), (33, "name size"), (8, "name")):
-        shown = [column.key for _, column, _ in fitted(Things.columns, width)]
+        shown = [column.key for _, column, _ in fit_columns(Things.columns, width)]
         assert shown == names.split()
 
 
 @pytest.mark.parametrize("width", range(LEAST, 120))
 def test_columns_need_exactly_what_there_is(width: int) -> None:
     """The name takes what is over, and gives way where it is too little."""
-    shown = fitted(Things.columns, width)
+    shown = fit_columns(Things.columns, width)
     assert sum(each for _, _, each in shown) + 2 * (len(shown) - 1) == width
     assert all(each >= LEAST for _, _, each in shown)
 
 
 def test_names_give_way_with_an_ellipsis() -> None:
-    assert aligned("a long name", 6, right=False) == "a lon…"
-    assert aligned("12", 6, right=True) == "    12"
+    assert align("a long name", 6, right=False) == "a lon…"
+    assert align("12", 6, right=True) == "    12"
 
 
 @pytest.mark.parametrize(
@@ -403,14 +403,14 @@ def test_names_give_way_with_an_ellipsis() -> None:
 )
 def test_figures_are_never_cut(text: str, width: int, shown: str) -> None:
     """A figure gets a shorter form, rounded down; where none fits it says that it does not."""
-    assert aligned(text, width, right=True) == shown
+    assert align(text, width, right=True) == shown
 
 
 def test_wide_signs_take_two_cells() -> None:
     """A name in Chinese or with combining signs does not push the columns behind it."""
     for name in ("订单支付", "订单", "e\u0301te\u0301", "añb", "👷 worker"):
         for width in (3, 6, 9):
-            assert cell_len(aligned(name, width, right=False)) == width, (name, width)
+            assert cell_len(align(name, width, right=False)) == width, (name, width)
 
 
 # -- mouse
@@ -421,11 +421,11 @@ async def test_the_mouse() -> None:
     items = [Thing("bad", wrong=1), *things(15)]
     async with bench(items) as (app, pilot):
         await pilot.click(app.table, offset=(20, 5))
-        assert app.here == "thing-000003" and not app.table.lines.marks and not app.opened
+        assert app.here == "thing-000003" and not app.table.model.marks and not app.opened
         await pilot.click(app.table, offset=(20, 1))
         assert app.here == "thing-000003", "the parting"
         await pilot.click(app.table, offset=(GUTTER - 3, 4))
-        assert app.table.lines.marks == {"thing-000002"}
+        assert app.table.model.marks == {"thing-000002"}
         await pilot.click(app.table, offset=(20, 8), times=2)
         await pilot.pause()
         assert app.opened == ["thing-000006"]
@@ -519,7 +519,7 @@ async def test_a_key_costs_the_same_whatever_the_length() -> None:
     """Down, page and end on 100,000 rows cost at most twice what they cost on 100."""
     costs: list[float] = []
     for count in (FEW, MANY):
-        async with bench(things(count), parted=False) as (app, pilot):
+        async with bench(things(count), with_divider=False) as (app, pilot):
             table = app.table
 
             def walk(table: RowTable[Thing] = table) -> None:

@@ -120,7 +120,7 @@ async def test_put_back_goes_on_when_its_place_is_left(
         await user.reads_in_line("type shop").types("shop").presses("enter").sees("putting back …")
         await user.presses("0").is_at("HomeScreen").presses("q").reads_in_line(f"under way: put back of {short(run)}")
         await user.presses("esc").does(goes_on.set).sees(f"put back of {short(run)}: 3 of 3 moved")
-        assert [note.tone for note in user.console.bench.notes] == ["ok"]
+        assert [note.tone for note in user.console.sessions.notifications] == ["ok"]
     assert runs_ground.left == LETTERS
 
 
@@ -147,12 +147,16 @@ async def test_a_run_under_way_stands_on_top_and_is_shown_again(runs_ground: Run
     """It is found in view 5 with its live figures; `enter` leads back to it, `S` stops it there."""
     async with at_console(runs_ground.console("shop")) as user:
         await _started(user, runs_ground)
-        (flight,) = user.console.bench.active
+        (task,) = user.console.sessions.running_tasks
         await user.presses("5").on_row("▸").on_row("under way").presses("enter").is_at("RunScreen")
         assert isinstance(user.place, RunScreen)
-        assert user.place.flight is flight
+        assert user.place.background_task is task
         await user.presses("5").is_at("RunsScreen").on_row("under way").presses("U")
-        await user.reads_in_line("S stops it").presses("S").until(lambda: not user.console.bench.active, "stops it")
+        await (
+            user.reads_in_line("S stops it")
+            .presses("S")
+            .until(lambda: not user.console.sessions.running_tasks, "stops it")
+        )
         await user.on_row("stopped").reads_in_line("(stopped)").until(lambda: runs_ground.left > 0, "leaves some")
         await user.presses("ctrl+r").sees("resumes", "[ Resume ]").presses("enter").reads_in_line("type shop")
         await user.types("shop").presses("enter").is_at("RunScreen").sees(f"moved {LETTERS}")

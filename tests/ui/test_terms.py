@@ -147,7 +147,7 @@ async def test_a_plan_is_saved_for_the_command_line(runs_ground: RunsGround, tmp
     file = tmp_path / "plan.json"
     async with at_console(runs_ground.console("shop")) as user:
         await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
-        await user.sees("Start with 1").presses("x").until(lambda: user.place.line.asking, "is asked")
+        await user.sees("Start with 1").presses("x").until(lambda: user.place.prompt_line.is_asking, "is asked")
         await user.presses("ctrl+u").types(str(file)).presses("enter").reads_in_line("1 plan,")
         assert isinstance(user.place, PlanReviewScreen)
         assert user.place.planned is not None

@@ -109,7 +109,7 @@ async def test_a_mistake_is_noted_and_the_default_is_used(folders: Path, shop: M
     async with at_console(console) as user:
         await user.is_at("HomeScreen")
         assert console.theme == theme.DEFAULT
-        assert any(str(file) in note.text for note in console.bench.notes)
+        assert any(str(file) in note.text for note in console.sessions.notifications)
 
 
 async def test_every_theme_can_be_worn(shop: MemoryShop) -> None:

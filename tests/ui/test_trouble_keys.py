@@ -30,8 +30,8 @@ async def test_keys_typed_before_a_review_is_painted_are_thrown_away(shop: Memor
             user.console.post_message(key)
         await user.pilot.pause()
         await user.is_at("ConfirmPlanScreen").sees("nothing has happened yet", "acknowledge 42")
-        assert not user.place.line.asking
-        await user.presses("enter").until(lambda: user.place.line.asking, "is asked for the name")
+        assert not user.place.prompt_line.is_asking
+        await user.presses("enter").until(lambda: user.place.prompt_line.is_asking, "is asked for the name")
 
 
 async def test_keys_typed_while_a_plan_is_made_start_nothing(runs_ground: RunsGround) -> None:
@@ -93,7 +93,7 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
 async def test_a_paste_into_the_line_comes_once(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomeScreen").presses("slash").until(lambda: user.place.line.asking, "is asked")
+        await user.is_at("HomeScreen").presses("slash").until(lambda: user.place.prompt_line.is_asking, "is asked")
         user.console.post_message(Paste("prod"))
         await user.until(lambda: user.place.query_one(PromptInput).value == "prod", "has it once")
 

@@ -37,7 +37,7 @@ def has_typed(user: User, text: str) -> bool:
 async def test_a_filter_typed_at_once_filters(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").does(lambda: hand_over(user, "/work\r")).sees("3 of 10")
-        await user.until(lambda: not user.place.line.asking, "has filtered").sees("3 of 10")
+        await user.until(lambda: not user.place.prompt_line.is_asking, "has filtered").sees("3 of 10")
         await user.on_row("work.invoices.dlq").does(lambda: hand_over(user, "/ dlq\rg")).sees("1 of 10")
         await user.on_row("work.invoices.dlq").presses("esc").sees("order trouble · 10")
 
@@ -57,10 +57,10 @@ async def test_a_key_goes_where_the_one_before_led(dev: MemoryShop) -> None:
     """A view and its filter, a question of one letter and a move, a form and its fields."""
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").does(lambda: hand_over(user, "3/invoices\rj")).is_at("DeadLetterOverviewScreen")
-        await user.until(lambda: user.place.filtered == "invoices", "has filtered")  # type: ignore[attr-defined]
+        await user.until(lambda: user.place.filter_text == "invoices", "has filtered")  # type: ignore[attr-defined]
         await user.presses("esc", "1").on_row("orders.DLQ")
         await user.does(lambda: hand_over(user, "ypjj")).reads_in_line("name")
-        await user.until(lambda: not user.place.line.asking, "has asked which part")
+        await user.until(lambda: not user.place.prompt_line.is_asking, "has asked which part")
 
 
 async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: MemoryShop) -> None:
@@ -74,7 +74,7 @@ async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: Memory
         )
         await user.does(lambda: hand_over(user, "R\r\r\r")).is_at("PlanReviewScreen")
         await user.sees("enter").presses("esc").is_at("CausesScreen")
-        assert not user.console.bench.active
+        assert not user.console.sessions.running_tasks
 
 
 async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(

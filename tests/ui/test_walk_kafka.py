@@ -103,9 +103,9 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
 
     async def in_order(user: User) -> None:
         await dead(user)
-        desk = user.console.go.desk("walk", BrokerKind.KAFKA)
-        assert desk is not None
-        await open_messages(user.console, desk, dlq)
+        broker_session = user.console.go.broker_session("walk", BrokerKind.KAFKA)
+        assert broker_session is not None
+        await open_messages(user.console, broker_session, dlq)
         await user.sees("shop.Bad")
 
     spots = [

@@ -73,7 +73,7 @@ class Spot:
 def to_the_list(user: User) -> None:
     """The focus as a place that is new has it: a view that was left keeps its own."""
     screen = user.console.screen
-    if isinstance(screen, ListScreen) and screen.stands and not screen.line.asking:
+    if isinstance(screen, ListScreen) and screen.is_ready and not screen.prompt_line.is_asking:
         screen.table.focus()
 
 
@@ -232,9 +232,9 @@ def busy(user: User) -> bool:
 def asks(user: User) -> bool:
     """Whether the line asks something, or a price is asked while what was read before is still shown."""
     screen = user.console.screen
-    if isinstance(screen, PeekScreen) and screen.offer is not None and screen.table.lines.items:
+    if isinstance(screen, PeekScreen) and screen.offer is not None and screen.table.model.items:
         return True
-    return isinstance(screen, ConsoleScreen) and screen.stands and screen.line.asking
+    return isinstance(screen, ConsoleScreen) and screen.is_ready and screen.prompt_line.is_asking
 
 
 def follows(user: User) -> bool:

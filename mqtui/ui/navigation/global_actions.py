@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from mqtui.ui.app import Console
 
-PLACES = {
+SCREENS = {
     "home": ("mqtui.ui.screens.home.home", "HomeScreen"),
     "start": ("mqtui.ui.screens.home.welcome", "WelcomeScreen"),
     "nav.view_1": ("mqtui.ui.screens.destinations.destinations", "DestinationsScreen"),
@@ -24,10 +24,10 @@ PLACES = {
     "notes": ("mqtui.ui.screens.overlays.notifications", "NotificationsScreen"),
 }
 
-OF_A_SESSION = ("nav.view_1", "nav.view_2")
+SESSION_VIEWS = ("nav.view_1", "nav.view_2")
 """Views that need a session; the others are of this machine, or of all that is open."""
 
-FLOATS = {
+OVERLAYS = {
     "app.help": ("mqtui.ui.screens.overlays.help", "open_help"),
     "app.palette": ("mqtui.ui.screens.overlays.palette.palette", "open_palette"),
     "app.menu": ("mqtui.ui.screens.overlays.menu", "open_menu"),
@@ -37,44 +37,44 @@ FLOATS = {
 """What opens over a place or asks on its line, with the function that does."""
 
 
-def place(name: str) -> Any:
+def screen_class(name: str) -> Any:
     """The class of a place, loaded now."""
-    module, kind = PLACES[name]
+    module, kind = SCREENS[name]
     return getattr(import_module(module), kind)
 
 
-def ways(console: Console) -> dict[str, Callable[[], Any]]:
+def global_actions(console: Console) -> dict[str, Callable[[], Any]]:
     """What can be done from anywhere, by action id."""
     known: dict[str, Callable[[], Any]] = {
         "start": lambda: _start(console),
         "nav.home": console.home,
         "nav.back": console.back,
-        "nav.last": console.trail.last,
+        "nav.last": console.history.last,
         "nav.next_pane": lambda: console.screen.focus_next(),
         "nav.previous_pane": lambda: console.screen.focus_previous(),
         "list.next": _view(console, "nav.view_1"),
         "list.previous": _view(console, "nav.view_1"),
         "app.suspend": console.action_suspend_process,
     }
-    for name in PLACES:
+    for name in SCREENS:
         if name.startswith("nav.view_"):
             known[name] = _view(console, name)
-    for name in FLOATS:
+    for name in OVERLAYS:
         known[name] = _float(console, name)
     return known
 
 
-def why_not(console: Console, action_id: str) -> str | None:
+def disabled_reason(console: Console, action_id: str) -> str | None:
     """Why a way leads nowhere now; None where it does."""
-    if action_id in OF_A_SESSION and not console.target:
+    if action_id in SESSION_VIEWS and not console.target:
         return "no session is shown: enter opens a profile"
     if action_id in ("list.next", "list.previous") and not console.target:
         return "nothing is open: enter opens a profile"
-    if action_id == "nav.last" and console.trail.start:
+    if action_id == "nav.last" and console.history.start:
         return "there is no place before this one"
     if action_id == "app.suspend":
-        if console.bench.active:
-            return f"a run is under way: {console.bench.active[0].words()}"
+        if console.sessions.running_tasks:
+            return f"a run is under way: {console.sessions.running_tasks[0].describe()}"
         if console.is_headless or console.is_web:
             return "there is no shell to go to"
     return None
@@ -88,14 +88,14 @@ async def _start(console: Console) -> None:
 
 async def _greet(console: Console) -> None:
     greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs.resume_notice")
-    console.garbage.start()
+    console.gc_scheduler.start()
     await greeting.greet(console)
 
 
 def _view(console: Console, name: str) -> Callable[[], Any]:
-    return lambda: console.trail.to_view(place(name))
+    return lambda: console.history.to_view(screen_class(name))
 
 
 def _float(console: Console, name: str) -> Callable[[], Any]:
-    module, function = FLOATS[name]
+    module, function = OVERLAYS[name]
     return lambda: getattr(import_module(module), function)(console)

@@ -32,11 +32,11 @@ class ScreenHistory:
         """Whether there is no place before this one."""
         return len(self._console.screen_stack) <= ROOT and self._left is None
 
-    async def forward(self, place: ConsoleScreen) -> None:
+    async def forward(self, screen: ConsoleScreen) -> None:
         """Go to a new place; the one before is kept below it."""
         self._forget()
-        self._targets[place] = self._console.target
-        await self._console.push_screen(place)
+        self._targets[screen] = self._console.target
+        await self._console.push_screen(screen)
         for oldest in self._console.screen_stack[ROOT:-MOST]:
             self._take_out(oldest)
             await oldest.remove()
@@ -46,8 +46,8 @@ class ScreenHistory:
         console = self._console
         if type(console.screen) is kind:
             return
-        known = [place for place in console.screen_stack if type(place) is kind]
-        there = next((place for place in known if self._targets.get(place) == console.target), None)
+        known = [screen for screen in console.screen_stack if type(screen) is kind]
+        there = next((screen for screen in known if self._targets.get(screen) == console.target), None)
         if there is None:
             await self.forward(kind())
             return
@@ -79,8 +79,8 @@ class ScreenHistory:
         self._step_back()
         return True
 
-    def _take_out(self, place: Screen[Any]) -> None:
-        self._console._screen_stack.remove(place)  # Textual takes only the top one off
+    def _take_out(self, screen: Screen[Any]) -> None:
+        self._console._screen_stack.remove(screen)  # Textual takes only the top one off
 
     def _step_back(self) -> None:
         self._forget()

@@ -123,7 +123,7 @@ class AuditRenderer:
             return "✗", "danger"
         return ("▸", "live") if item.goes_on else (" ", "")
 
-    def trouble(self, item: AuditRow) -> int:
+    def severity(self, item: AuditRow) -> int:
         """The order is that of time: nothing is moved to the front."""
         return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from mqtui.ui.render.table_model import Column, FittedColumns, fitted
+from mqtui.ui.render.table_model import Column, FittedColumns, fit_columns
 
 
 class ColumnWindow:
@@ -22,7 +22,7 @@ class ColumnWindow:
         """The columns that are drawn in a list of that width."""
         if self._fitted is None or (columns, width) != (self._columns, self._width):
             self._columns, self._width = columns, width
-            self._fitted = fitted(columns, width, self._aside)
+            self._fitted = fit_columns(columns, width, self._aside)
         return self._fitted
 
     @property

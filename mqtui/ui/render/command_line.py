@@ -25,22 +25,22 @@ def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
     return command_of(decode_request(record.plan).request, record.target)
 
 
-def command_of(order: RedriveRequest, target: str, allowed: Collection[str] = ()) -> str:
+def command_of(request: RedriveRequest, target: str, allowed: Collection[str] = ()) -> str:
     """The command line of a redrive or a discard; `allowed` are the risks that are let through."""
-    wanted, stages = order.selection, order.stages
+    wanted, stages = request.selection, request.stages
     words: list[str] = []
-    if order.to is not None:
-        kind = ("--to-kind", str(order.to.kind)) if needs_kind(order.to, "--to") else ()
-        words += ["--to", order.to.name, *kind]
+    if request.to is not None:
+        kind = ("--to-kind", str(request.to.kind)) if needs_kind(request.to, "--to") else ()
+        words += ["--to", request.to.name, *kind]
     named = (
-        ("--to-target", order.to_target),
+        ("--to-target", request.to_target),
         ("--cause", wanted.cause),
         ("--where", wanted.where),
         ("--partition", "" if wanted.partition is None else str(wanted.partition)),
         ("--from", instant(wanted.since)),
         ("--until", instant(wanted.until)),
         ("--limit", "" if wanted.limit is None else str(wanted.limit)),
-        ("--rate", "" if order.rate is None else f"{order.rate:g}"),
+        ("--rate", "" if request.rate is None else f"{request.rate:g}"),
         ("--canary", ",".join(map(str, stages.first))),
         ("--stop-at", f"{stages.stop_at:.0%}" if stages.is_watched else ""),
         ("--watch", f"{stages.watch:.0f}s" if stages.is_watched else ""),
@@ -49,13 +49,13 @@ def command_of(order: RedriveRequest, target: str, allowed: Collection[str] = ()
         if value:
             words += [name, value]
     switches = (
-        ("--keep-timestamp", order.keep_timestamp),
-        ("--take-over", order.take_over),
-        ("--yes-shared", order.shared),
+        ("--keep-timestamp", request.keep_timestamp),
+        ("--take-over", request.take_over),
+        ("--yes-shared", request.shared),
     )
     words += [word for risk in sorted(allowed) for word in ("--allow", risk)]
     words += [name for name, on in switches if on]
-    return join(command(order.verb.value, target, order.source, *words))
+    return join(command(request.verb.value, target, request.source, *words))
 
 
 def instant(time_ms: int | None) -> str:

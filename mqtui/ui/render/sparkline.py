@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from mqtui.ui.glyphs import BARS
 
 
-def spark(samples: Sequence[float | None], width: int, bars: str = BARS) -> str:
+def sparkline(samples: Sequence[float | None], width: int, bars: str = BARS) -> str:
     """The last `width` samples as bars, padded with blanks on the left."""
     shown = list(samples[-width:]) if width else []
     top = max((sample for sample in shown if sample is not None), default=0)

@@ -20,7 +20,7 @@ StyledLine: TypeAlias = Sequence[StyledSpan]
 INDENT = "    "
 
 
-def folded(line: StyledLine, width: int) -> list[StyledLine]:
+def wrap_line(line: StyledLine, width: int) -> list[StyledLine]:
     """A line in parts that fit, later parts a little to the right. `width` is in cells, 10 at least."""
     parts: list[StyledLine] = []
     current: list[StyledSpan] = []

@@ -51,7 +51,7 @@ class RowRenderer(Protocol[Item_contra]):
     def sign(self, item: Item_contra) -> Cell:
         """The state's glyph in the gutter, or a blank."""
 
-    def trouble(self, item: Item_contra) -> int:
+    def severity(self, item: Item_contra) -> int:
         """How wrong it is: 0 is well, the largest comes first."""
 
     def text(self, item: Item_contra) -> str:
@@ -65,7 +65,7 @@ class RowRenderer(Protocol[Item_contra]):
 class HasUncertainty(Protocol[Item_contra]):
     """A renderer of items that may be wrong without anybody knowing."""
 
-    def doubtful(self, item: Item_contra) -> bool:
+    def is_uncertain(self, item: Item_contra) -> bool:
         """Whether the figures that would tell have not come."""
 
 
@@ -84,7 +84,7 @@ ENTRY_ID = re.compile(r"\d+-\d+")
 FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
 
 
-def fitted(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -> FittedColumns:
+def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -> FittedColumns:
     """The columns that have room, with their widths, in their own order; those `aside` are left out.
 
     Extras leave before another column gets narrower; a name, or a figure, only where nothing but priority 1 is left.
@@ -106,7 +106,7 @@ def fitted(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -
     return tuple((place, column, max(1, widths[place])) for place, column in kept)
 
 
-def plain(renderer: RowRenderer[Item_contra], item: Item_contra) -> dict[str, str]:
+def row_as_text(renderer: RowRenderer[Item_contra], item: Item_contra) -> dict[str, str]:
     """A row as text by its columns' keys, as it is shown: `≈` and `?` stay with their figures. Trends are left out."""
     pairs = zip(renderer.columns, renderer.cells(item), strict=True)
     return {column.key: text.strip() for column, (text, _) in pairs if not column.trend}
@@ -133,17 +133,17 @@ def _needed(kept: Sequence[tuple[int, Column]], widths: dict[int, int]) -> int:
     return sum(widths.values()) + GAP * max(0, len(kept) - 1)
 
 
-def aligned(text: str, width: int, *, right: bool) -> str:
+def align(text: str, width: int, *, right: bool) -> str:
     """Text in its cell: figures get a shorter form and are never cut, names give way with an ellipsis."""
     length = len(text) if text.isascii() else cell_len(text)
     if length > width:
-        text = shorter(text, width) if right else f"{set_cell_size(text, max(0, width - 1))}…"
+        text = shorten(text, width) if right else f"{set_cell_size(text, max(0, width - 1))}…"
         length = cell_len(text)
     blank = " " * (width - length)
     return blank + text if right else text + blank
 
 
-def shorter(text: str, width: int) -> str:
+def shorten(text: str, width: int) -> str:
     """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits.
 
     Of an entry's id the end is kept, which tells it from its neighbours.

@@ -17,11 +17,11 @@ from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, joined
 from mqtui.ui.render.command_line import equivalent
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.redrive.putback import PutBackScreen
 from mqtui.ui.screens.runs.letters import RunLettersScreen
-from mqtui.ui.session.run_sessions import desk_of
+from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -55,8 +55,8 @@ class AuditScreen(ListScreen[AuditRow]):
 
     screen_name = "Audit"
 
-    hinted = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
-    empty = "nothing was changed from this machine yet"
+    hint_actions = ("nav.open", "list.filter", "read.again", "thing.copy", "run.restore")
+    empty_text = "nothing was changed from this machine yet"
 
     def __init__(self, number: int | None = None) -> None:
         """Show it; with a number the cursor goes to that line."""
@@ -67,7 +67,7 @@ class AuditScreen(ListScreen[AuditRow]):
 
     def body(self) -> Iterable[Widget]:
         """One list."""
-        self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), parted=False)
+        self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), with_divider=False)
         yield Pane(self.table, name="Audit of this machine")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -78,7 +78,7 @@ class AuditScreen(ListScreen[AuditRow]):
         """Shown, or shown again: read and check it."""
         self.read_again()
 
-    @does("read.again")
+    @handles("read.again")
     def read_again(self) -> None:
         """Read and check it."""
         self.run_worker(self._read(), exclusive=True, group="audit", exit_on_error=False)
@@ -87,7 +87,7 @@ class AuditScreen(ListScreen[AuditRow]):
         try:
             known = await asyncio.to_thread(read)
         except MqtuiError as error:
-            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
+            self.prompt_line.set_status(f"✗ {error.title}. {error.detail}", "danger")
             return
         if not self.is_attached:
             return
@@ -98,11 +98,11 @@ class AuditScreen(ListScreen[AuditRow]):
             self.missing = f"there is no line {wanted} in the audit · "
         item = self.table.current
         if item is not None:
-            self.line.tell(self.sentence(item), "warn" if self.missing else "")
+            self.prompt_line.set_status(self.describe_row(item), "warn" if self.missing else "")
 
     def _go_to(self, number: int) -> bool:
         """Put the cursor on a change by the number of its first or last line."""
-        lines = self.table.lines.items
+        lines = self.table.model.items
         found = next((line for line in lines if number in (line.n, line.end.n if line.end else line.n)), None)
         return found is not None and self.table.go_to(found.n)
 
@@ -110,17 +110,19 @@ class AuditScreen(ListScreen[AuditRow]):
 
     def refresh_figures(self) -> None:
         """The lines as they were read."""
-        if not self.stands:
+        if not self.is_ready:
             return
         if self.known is None:
-            self.line.tell("reading and checking the audit …")
+            self.prompt_line.set_status("reading and checking the audit …")
             return
         self.table.show(self.items())
         self.draw_facts()
-        if not self.table.lines.items:
-            self.line.tell(self.empty)
-        elif not self.table.lines.count:
-            self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+        if not self.table.model.items:
+            self.prompt_line.set_status(self.empty_text)
+        elif not self.table.model.count:
+            self.prompt_line.set_status(
+                f"nothing matches {self.filter_text}: {len(self.table.model.items):,} hidden; esc clears it"
+            )
 
     def items(self) -> list[AuditRow]:
         """The changes; those under way say so."""
@@ -136,7 +138,7 @@ class AuditScreen(ListScreen[AuditRow]):
         rest = super().facts().replace("order trouble", "newest first")
         return f"{chain} · {rest}"
 
-    def sentence(self, item: AuditRow) -> str:
+    def describe_row(self, item: AuditRow) -> str:
         """The equivalent command; where the chain is broken that comes first."""
         told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
         if self.known is None or not self.known.damages:
@@ -153,13 +155,13 @@ class AuditScreen(ListScreen[AuditRow]):
 
     # -- verbs
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Enter and U need a run that the journal knows."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in ("nav.open", "run.restore"):
             item = self.table.current
             if item is None:
-                return self.empty
+                return self.empty_text
             if self._record(item) is None:
                 return f"a {item.begin.verb} is no run: the journal keeps no letters of it"
         return reason
@@ -167,19 +169,19 @@ class AuditScreen(ListScreen[AuditRow]):
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
         if self._record(event.item) is None:
-            self.line.why_not(f"a {event.item.begin.verb} is no run: the journal keeps no letters of it")
+            self.prompt_line.flash(f"a {event.item.begin.verb} is no run: the journal keeps no letters of it")
             return
         await self.console.show(RunLettersScreen(event.item.begin.run))
 
-    @does("run.restore")
+    @handles("run.restore")
     async def restore(self) -> None:
         """Put the letters of the run back."""
         record = self._record(self.table.current)
         if record is not None:
-            desk = desk_of(self.console.bench, record.target, record.broker)
-            await self.console.show(PutBackScreen(desk, record.id))
+            broker_session = session_of_run(self.console.sessions, record.target, record.broker)
+            await self.console.show(PutBackScreen(broker_session, record.id))
 
-    def copies(self, item: AuditRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: AuditRow) -> dict[str, tuple[str, str]]:
         """The command, or the change in one line."""
         begin = item.begin
         told = (

@@ -36,7 +36,7 @@ RIGHT = 3
 """The right button of a mouse."""
 
 
-def does(*action_ids: str) -> Callable[[Doer], Doer]:
+def handles(*action_ids: str) -> Callable[[Doer], Doer]:
     """Mark a method of a place as what does these actions there."""
 
     def mark(method: Doer) -> Doer:
@@ -46,13 +46,13 @@ def does(*action_ids: str) -> Callable[[Doer], Doer]:
     return mark
 
 
-def told(error: MqtuiError) -> str:
+def error_line(error: MqtuiError) -> str:
     """An error in one line: what happened, what was said, what to do."""
     return " · ".join(part for part in (f"✗ {error.title}", error.detail, error.hint) if part)
 
 
 class ConsoleScreen(Screen[None]):
-    """One screen. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `does`."""
+    """One screen. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `handles`."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - Textual's own form
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (20, "-tall")]  # noqa: RUF012 - Textual's own form
@@ -60,7 +60,7 @@ class ConsoleScreen(Screen[None]):
     screen_name: ClassVar[str] = ""
     """What the help calls it; the demo's tour knows it by this name too."""
 
-    hinted: ClassVar[tuple[str, ...]] = ()
+    hint_actions: ClassVar[tuple[str, ...]] = ()
     """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
 
     shows_members: ClassVar[bool] = False
@@ -108,7 +108,7 @@ class ConsoleScreen(Screen[None]):
         return cast("Console", self.app)
 
     @property
-    def line(self) -> PromptLine:
+    def prompt_line(self) -> PromptLine:
         """The line."""
         return self.query_one(PromptLine)
 
@@ -123,21 +123,21 @@ class ConsoleScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Shown again: figures may be others."""
-        if not self.stands:
+        if not self.is_ready:
             return
         self.draw_frame()
         self.refresh_figures()
         self.draw_toasts()
 
     @property
-    def stands(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
         return self.is_mounted and bool(self.query("#said"))
 
-    async def filled(self) -> None:
+    async def wait_until_loaded(self) -> None:
         """Wait until what it shows first is there: what is said then stays."""
 
-    def hold_keys(self) -> None:
+    def ignore_keys_until_painted(self) -> None:
         """Something is about to be shown that a key agrees to: throw keys away until it is painted."""
         self.painted_at = inf
         self.call_after_refresh(self._painted)
@@ -147,9 +147,9 @@ class ConsoleScreen(Screen[None]):
 
     def draw_frame(self) -> None:
         """Top bar, crumbs and hints."""
-        if not self.stands or not self.query("#top"):
+        if not self.is_ready or not self.query("#top"):
             return
-        self.line.coach = self.console.coach.line(self.coached)
+        self.prompt_line.tour_hint = self.console.tour.line(self.tour_step)
         self.query_one("#top", Bar).left, self.query_one("#top", Bar).right = status_bar.top_bar(self.console)
         way = self.crumbs()
         crumbs = [BarItem(" " + " › ".join(way[:-1]) + " › ", "muted")] if len(way) > 1 else [BarItem(" ")]
@@ -170,12 +170,12 @@ class ConsoleScreen(Screen[None]):
         for action_id in self.hints():
             action = BY_ID[action_id]
             key = self.console.keymap.shown(action_id)
-            dim = self.obstacle(action) is not None
+            dim = self.disabled_reason(action) is not None
             pieces = changes if action.changes else looks
             tone = "muted" if dim else ("warn" if action.changes else "accent")
             rank = len(pieces) + (FIRST_CHANGE if action.changes else 1)
             pieces.append(BarItem(f" {key}", tone, rank, action_id, bold=not dim))
-            pieces.append(BarItem(f" {self.title_of(action)} ", "muted", rank, action_id))
+            pieces.append(BarItem(f" {self.action_title(action)} ", "muted", rank, action_id))
         tail = (BarItem(" m", "accent", 90, "app.menu"), BarItem(" menu ", "muted", 90, "app.menu"))
         keys = (BarItem(" ?", "accent", 0, "app.help"), BarItem(" keys ", "muted", 0, "app.help"))
         parting = (BarItem(" │", "rule", FIRST_CHANGE),) if changes else ()
@@ -184,20 +184,20 @@ class ConsoleScreen(Screen[None]):
 
     def hints(self) -> tuple[str, ...]:
         """Ids of the actions shown in the hints now."""
-        return self.hinted
+        return self.hint_actions
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """The action's word in the hints; a place may say more (`redrive 12 marked`)."""
         return action.title
 
     @property
-    def coached(self) -> str:
+    def tour_step(self) -> str:
         """What the coach knows this place by; "" while it has nothing to say."""
         return self.screen_name
 
     # -- what it does
 
-    @does("view.detail")
+    @handles("view.detail")
     def detail(self) -> None:
         """Where there is room for one pane only: the detail instead of the list, and back."""
         self.toggle_class("-detail")
@@ -207,7 +207,7 @@ class ConsoleScreen(Screen[None]):
                 widget.focus()
                 return
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Why the action can't be done here and now; None where it can."""
         if action.later:
             return f"{action.title}: {action.later}"
@@ -215,22 +215,22 @@ class ConsoleScreen(Screen[None]):
             return None if self.query(".beside") else "there is no detail here"
         if action.id in self._doers:
             return None
-        if action.id in self.console.everywhere:
-            return global_actions.why_not(self.console, action.id)
+        if action.id in self.console.global_action_ids:
+            return global_actions.disabled_reason(self.console, action.id)
         table = self.focused_table
         if table is not None and table.can_perform(action.id):
             return None
         return f"{self.console.keymap.shown(action.id)} does nothing here: it works on {action.where}"
 
-    def offers(self, action: Action) -> bool:
+    def concerns(self, action: Action) -> bool:
         """Whether the action has to do with this place, possible now or not."""
-        if action.id in self._doers or action.id in self.hinted or action.id in self.console.everywhere:
+        if action.id in self._doers or action.id in self.hint_actions or action.id in self.console.global_action_ids:
             return True
         table = self.focused_table
         return table is not None and table.can_perform(action.id)
 
     @property
-    def does_itself(self) -> tuple[str, ...]:
+    def own_actions(self) -> tuple[str, ...]:
         """Ids of the actions it does by methods of its own."""
         return tuple(self._doers)
 
@@ -243,18 +243,18 @@ class ConsoleScreen(Screen[None]):
 
     async def perform(self, action_id: str) -> None:
         """Do an action, or say why not. A place that is not there to be seen yet does none of its own."""
-        if not self.stands:
-            if action_id in self.console.everywhere:
-                await self.console.do_everywhere(action_id)
+        if not self.is_ready:
+            if action_id in self.console.global_action_ids:
+                await self.console.run_global_action(action_id)
             return
-        reason = self.obstacle(BY_ID[action_id])
+        reason = self.disabled_reason(BY_ID[action_id])
         if reason is not None:
-            self.line.why_not(reason)
+            self.prompt_line.flash(reason)
             return
         try:
             await self._do(action_id)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
 
     async def _do(self, action_id: str) -> None:
         name = self._doers.get(action_id)
@@ -266,7 +266,7 @@ class ConsoleScreen(Screen[None]):
         table = self.focused_table
         if table is not None and table.perform(action_id):
             return
-        await self.console.do_everywhere(action_id)
+        await self.console.run_global_action(action_id)
 
     def action_copy_text(self) -> None:
         """Ctrl+c copies what was dragged over; where nothing was, it does what else it does."""
@@ -279,15 +279,15 @@ class ConsoleScreen(Screen[None]):
         """Stop what is being read; whether something was."""
         return False
 
-    def say(self, error: MqtuiError) -> None:
+    def show_error(self, error: MqtuiError) -> None:
         """An error in its own place: what happened and what to do."""
-        self.line.why_not(told(error), "danger")
+        self.prompt_line.flash(error_line(error), "danger")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Work that failed without a word says one."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
-            self.say(error if isinstance(error, MqtuiError) else own_mistake(error))
+            self.show_error(error if isinstance(error, MqtuiError) else own_mistake(error))
 
     async def on_click(self, event: events.Click) -> None:
         """The right button opens the menu of the row it is on."""

@@ -12,39 +12,39 @@ from typing import TypeVar
 
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.figure import pluralize
-from mqtui.ui.render.table_model import RowRenderer, plain
+from mqtui.ui.render.table_model import RowRenderer, row_as_text
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
 Row = TypeVar("Row")
 
 
 async def exported(
-    place: ConsoleScreen, name: str, noun: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]
+    screen: ConsoleScreen, name: str, noun: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]
 ) -> None:
     """Ask for a file, write a line for each row, and say where they are. `name` is what they are rows of."""
-    line = place.line
+    prompt_line = screen.prompt_line
     if not rows:
-        line.why_not("there is nothing to export")
+        prompt_line.flash("there is nothing to export")
         return
     counts = pluralize(len(rows), noun)
     proposed = file_name(name, datetime.now().astimezone())
-    entered = await line.ask(
+    entered = await prompt_line.ask(
         "export to", value=proposed, beside=f"{counts} as JSON lines, readable for you alone · esc"
     )
     if not entered or not entered.strip():
-        line.why_not("nothing written", "text")
+        prompt_line.flash("nothing written", "text")
         return
     try:
         file, size = await asyncio.to_thread(write_lines, entered.strip(), rows, to_json)
     except MqtuiError as error:
-        place.say(error)
+        screen.show_error(error)
         return
-    line.why_not(f"{counts}, {size:,} bytes in {file}", "ok")
+    prompt_line.flash(f"{counts}, {size:,} bytes in {file}", "ok")
 
 
 def row_json(renderer: RowRenderer[Row]) -> Callable[[Row], bytes]:
     """What makes a line of a row: its columns as they are shown."""
-    return lambda row: json.dumps(plain(renderer, row), ensure_ascii=False).encode("utf-8", "surrogateescape")
+    return lambda row: json.dumps(row_as_text(renderer, row), ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
 def file_name(name: str, now: datetime) -> str:

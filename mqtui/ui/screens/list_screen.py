@@ -12,8 +12,8 @@ from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.resource import Ref
 from mqtui.domain.spelling import join
 from mqtui.ui.render.figures import age
-from mqtui.ui.render.table_model import Cell, plain
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.render.table_model import Cell, row_as_text
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -27,10 +27,10 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     """Subclasses make `table`, and give `items` and `sentence`."""
 
     table: RowTable[Item]
-    empty: str = "nothing here"
+    empty_text: str = "nothing here"
     """What is said where there is nothing, with what was looked at."""
 
-    filtered = ""
+    filter_text = ""
     """The filter that is kept."""
 
     _in_state = False
@@ -40,40 +40,48 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         """What the list shows, from what is known now."""
         return []
 
-    def sentence(self, item: Item) -> str:
+    def describe_row(self, item: Item) -> str:
         """What matters about a row."""
         return ""
 
     def facts(self) -> str:
         """What stands on the right of the rule."""
-        shown, there = self.table.lines.count, len(self.table.lines.items)
-        if not there and self.unread:
+        shown, there = self.table.model.count, len(self.table.model.items)
+        if not there and self.is_unread:
             return ""
-        parts = [f"order {self.table.lines.order.column or 'trouble'}"]
-        parts.append(f"{shown:,} of {there:,}" if self.filtered else f"{there:,}")
-        if self.table.lines.marks:
-            hidden = self.table.lines.marks - self.table.lines.places.keys()
-            marked = f"{len(self.table.lines.marks):,} marked"
+        parts = [f"order {self.table.model.order.column or 'trouble'}"]
+        parts.append(f"{shown:,} of {there:,}" if self.filter_text else f"{there:,}")
+        if self.table.model.marks:
+            hidden = self.table.model.marks - self.table.model.positions.keys()
+            marked = f"{len(self.table.model.marks):,} marked"
             parts.append(f"{marked}, {len(hidden):,} not shown" if hidden else marked)
-        parts += [f"reading {desk.kind} …" for desk in self.console.desks if there and not_read(desk)]
+        parts += [
+            f"reading {broker_session.kind} …"
+            for broker_session in self.console.broker_sessions
+            if there and is_not_read(broker_session)
+        ]
         parts += [
             f"ø {missing.partition(':')[0]}"
-            for desk in self.console.desks
-            if desk.seen
-            for missing in desk.seen.partial[:1]
+            for broker_session in self.console.broker_sessions
+            if broker_session.seen
+            for missing in broker_session.seen.partial[:1]
         ]
         return " · ".join(dict.fromkeys(parts))
 
     def refresh_figures(self) -> None:
         """Show what is known now; without a link the last known figures, dim."""
-        if not self.stands:
+        if not self.is_ready:
             return
         self.table.show(self.items())
-        self.draw_around()
+        self.draw_status()
 
-    def draw_around(self) -> None:
+    def draw_status(self) -> None:
         """What follows the rows: which of them are stale, the rule over them, the list's state."""
-        lost = [desk for desk in self.console.desks if desk.seen is not None and desk.seen.trouble is not None]
+        lost = [
+            broker_session
+            for broker_session in self.console.broker_sessions
+            if broker_session.seen is not None and broker_session.seen.trouble is not None
+        ]
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)
         self.draw_facts()
@@ -81,55 +89,60 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     def _draw_state(self, lost: Sequence[BrokerSession]) -> None:
         """What is the matter with the list: in its own place where it has no rows, else in the line."""
-        state = self.state(lost)
-        self.table.instead = () if self.table.lines.count else [(line,) for line in state]
-        if state and self.table.lines.count:
-            self.line.tell_behind(*state[0])
+        state = self.status_lines(lost)
+        self.table.placeholder = () if self.table.model.count else [(line,) for line in state]
+        if state and self.table.model.count:
+            self.prompt_line.set_status_quietly(*state[0])
         elif state and not self._in_state:
-            self.line.tell_behind("")
+            self.prompt_line.set_status_quietly("")
         elif self._in_state and self.table.current is not None:
-            self.line.tell_behind(self.sentence(self.table.current))
+            self.prompt_line.set_status_quietly(self.describe_row(self.table.current))
         self._in_state = bool(state)
 
     def is_stale(self, item: Item, lost: Sequence[BrokerSession]) -> bool:
         """Whether a row is of one of the brokers that are lost."""
         return True
 
-    def state(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """What is said instead of rows, or of a row's sentence: lines with their tones; none where all is well."""
         seen = lost[0].seen if lost else None
         if seen is not None and seen.trouble is not None:
             again = max(0, int(seen.retry_at - time()))
             if not seen.as_of:
-                return (*troubled(seen.trouble), (f"tried again in {again}s", "muted"))
+                return (*error_lines(seen.trouble), (f"tried again in {again}s", "muted"))
             gone = age(time() - seen.lost_at)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
             return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble.title}", "warn"),)
-        if not self.table.lines.items:
-            starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.starting.items())
-            troubles = [desk.trouble for desk in self.console.desks if desk.trouble is not None]
-            if troubles and not self.unread:
-                return troubled(troubles[0])
-            return self._awaited() or ((starting or ("reading …" if self.unread else self.empty), "muted"),)
-        if not self.table.lines.count:
-            hidden = len(self.table.lines.items)
-            return ((f"nothing matches {self.filtered}: {hidden:,} hidden; esc clears it", "muted"),)
+        if not self.table.model.items:
+            starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.broker_startup.items())
+            troubles = [
+                broker_session.error
+                for broker_session in self.console.broker_sessions
+                if broker_session.error is not None
+            ]
+            if troubles and not self.is_unread:
+                return error_lines(troubles[0])
+            return self._awaited() or ((starting or ("reading …" if self.is_unread else self.empty_text), "muted"),)
+        if not self.table.model.count:
+            hidden = len(self.table.model.items)
+            return ((f"nothing matches {self.filter_text}: {hidden:,} hidden; esc clears it", "muted"),)
         return self._awaited()
 
     def _awaited(self) -> tuple[Cell, ...]:
         """The brokers that the list still waits for; none before it takes long."""
-        late = [(desk, monotonic() - desk.since) for desk in self.console.desks if not_read(desk)]
-        named = [
-            f"{desk.kind if self.console.target else f'{desk.target} {desk.kind}'} is still opening, {waited:.0f} s"
-            for desk, waited in late
-            if waited >= LATE
+        now = monotonic()
+        late = [
+            f"{each.kind if self.console.target else f'{each.target} {each.kind}'} is still opening, "
+            f"{now - each.opening_since:.0f} s"
+            for each in self.console.broker_sessions
+            if is_not_read(each) and now - each.opening_since >= LATE
         ]
-        return ((" · ".join(named), "warn"),) if named else ()
+        return ((" · ".join(late), "warn"),) if late else ()
 
     @property
-    def unread(self) -> bool:
+    def is_unread(self) -> bool:
         """Whether a broker was not read yet."""
-        return any(map(not_read, self.console.desks))
+        return any(map(is_not_read, self.console.broker_sessions))
 
     def draw_facts(self) -> None:
         """The rule over the list."""
@@ -141,9 +154,9 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     def _highlighted(self, event: RowTable.Highlighted) -> None:
         if event.table is self.table:
             item: Any = event.item
-            tell = self.line.tell if event.moved else self.line.tell_behind
+            tell = self.prompt_line.set_status if event.moved else self.prompt_line.set_status_quietly
             if item is not None:
-                tell(self.sentence(item))
+                tell(self.describe_row(item))
             self.draw_hints()
 
     @on(RowTable.MarksChanged)
@@ -151,96 +164,98 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self.draw_facts()
         self.draw_hints()
 
-    @does("read.again")
-    def look_again(self) -> None:
+    @handles("read.again")
+    def refresh_all(self) -> None:
         """Look at every open broker now, and try again those that could not be opened."""
-        for desk in self.console.desks:
-            self.console.bench.reopen(desk)
-            if desk.watch is not None:
-                desk.watch.soon()
+        for broker_session in self.console.broker_sessions:
+            self.console.sessions.reopen(broker_session)
+            if broker_session.watch is not None:
+                broker_session.watch.soon()
         self.refresh_figures()
 
     def ask_members(self) -> None:
         """Have members of groups asked for now, where the last look left them out."""
-        for desk in self.console.desks:
-            if desk.watch is not None and any(group.size is not None for group in desk.watch.seen.groups):
-                desk.watch.soon()
+        for broker_session in self.console.broker_sessions:
+            if broker_session.watch is not None and any(
+                group.size is not None for group in broker_session.watch.seen.groups
+            ):
+                broker_session.watch.soon()
 
     @property
-    def at_hand(self) -> RowTable[Any]:
+    def active_table(self) -> RowTable[Any]:
         """The list with the focus."""
         return self.focused_table or self.table
 
     @property
-    def exported_as(self) -> str:
+    def export_name(self) -> str:
         """What its rows are rows of, for the file of an export."""
         return self.crumbs()[-1].lower().replace(" ", "-")
 
-    def copies(self, item: Item) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: Item) -> dict[str, tuple[str, str]]:
         """What `y` copies of a row by its second key: what it is, and the text."""
         return {}
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy(self) -> None:
         """Ask which part of the row to copy."""
         from mqtui.ui.screens.copy import copied
 
-        table = self.at_hand
+        table = self.active_table
         item = table.current
         if item is None:
-            self.line.why_not("there is nothing to copy")
+            self.prompt_line.flash("there is nothing to copy")
             return
-        row = {"y": ("row", "  ".join(filter(None, plain(table.renderer, item).values())))}
-        parts = row | self.copies(item) if table is self.table else row
+        row = {"y": ("row", "  ".join(filter(None, row_as_text(table.renderer, item).values())))}
+        parts = row | self.copy_choices(item) if table is self.table else row
         self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
-    def explained(self, item: Item) -> str:
+    def explain_figures(self, item: Item) -> str:
         """Where the row's figures come from; "" where they are what they say."""
         return ""
 
-    @does("thing.explain")
+    @handles("thing.explain")
     def explain(self) -> None:
         """Say where the figures of the row come from."""
         item = self.table.current
-        said = "" if item is None else self.explained(item)
-        self.line.tell(said or "there is no figure here to explain", "text")
+        said = "" if item is None else self.explain_figures(item)
+        self.prompt_line.set_status(said or "there is no figure here to explain", "text")
 
-    @does("thing.export")
+    @handles("thing.export")
     def export(self) -> None:
         """Write the marked rows, else all shown, into a file as they are shown."""
         from mqtui.ui.screens.export import exported, row_json
 
-        table = self.at_hand
-        rows = table.chosen() if table.lines.marks else table.lines.rows
-        exporting = exported(self, self.exported_as, "row", rows, row_json(table.renderer))
+        table = self.active_table
+        rows = table.chosen() if table.model.marks else table.model.rows
+        exporting = exported(self, self.export_name, "row", rows, row_json(table.renderer))
         self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
-    @does("list.columns")
+    @handles("list.columns")
     def columns(self) -> None:
         """The columns that gave way instead of those that are shown; after the last the first again."""
-        table = self.at_hand
-        if not (table.sideways.missing or table.sideways.aside):
-            self.line.why_not("all columns are shown", "text")
+        table = self.active_table
+        if not (table.column_window.missing or table.column_window.aside):
+            self.prompt_line.flash("all columns are shown", "text")
             return
-        table.sideways.turn()
+        table.column_window.turn()
         shown = ", ".join(column.title.lower() for _, column, _ in table.fitted)
-        self.line.why_not(f"columns: {shown}", "text")
+        self.prompt_line.flash(f"columns: {shown}", "text")
 
-    @does("thing.pin")
+    @handles("thing.pin")
     def pin(self) -> None:
         """Keep the row on top, or let it go."""
-        table = self.at_hand
+        table = self.active_table
         if table.current is not None:
-            self.line.why_not("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
+            self.prompt_line.flash("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
 
-    @does("list.filter")
+    @handles("list.filter")
     async def filter(self) -> None:
         """Ask for a filter; the list follows at every key."""
-        before = self.filtered
+        before = self.filter_text
         self.run_worker(self._ask_filter(before), exclusive=True, group="line", exit_on_error=False)
 
     async def _ask_filter(self, before: str) -> None:
-        entered = await self.line.ask(
+        entered = await self.prompt_line.ask(
             "/", value=before, changed=self._filter_by, beside="enter keeps it, esc clears it"
         )
         self._filter_by(entered or "")
@@ -251,63 +266,63 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         try:
             wanted = compiled(text, self.table.renderer)
         except BadInput as error:
-            self.line.why_not(error.title)
+            self.prompt_line.flash(error.title)
             return
-        self.filtered = text.strip()
+        self.filter_text = text.strip()
         self.table.only(wanted)
         self.draw_facts()
-        if not self.table.lines.count:
+        if not self.table.model.count:
             self.refresh_figures()
 
-    @does("list.order")
+    @handles("list.order")
     def order(self) -> None:
         """Order by the next column."""
         column = self.table.next_order()
-        self.line.why_not(f"order: {column.title.lower() if column else 'trouble first'}", "text")
+        self.prompt_line.flash(f"order: {column.title.lower() if column else 'trouble first'}", "text")
         self.draw_facts()
 
-    @does("list.next")
+    @handles("list.next")
     def next_trouble(self) -> None:
         """The next row that is wrong."""
-        if not self.table.next_trouble(1) and not (self.table.lines.count and self._first_trouble()):
-            self.line.why_not("nothing is wrong in this list", "ok")
+        if not self.table.next_trouble(1) and not (self.table.model.count and self._first_trouble()):
+            self.prompt_line.flash("nothing is wrong in this list", "ok")
 
-    @does("list.previous")
+    @handles("list.previous")
     def previous_trouble(self) -> None:
         """The one before."""
         if not self.table.next_trouble(-1):
-            self.line.why_not("nothing is wrong before this row", "ok")
+            self.prompt_line.flash("nothing is wrong before this row", "ok")
 
     def _first_trouble(self) -> bool:
-        first = self.table.lines.at(self.table.lines.nearest(0, 1))
-        if first is None or not self.table.renderer.trouble(first):
+        first = self.table.model.at(self.table.model.nearest(0, 1))
+        if first is None or not self.table.renderer.severity(first):
             return False
         self.table.move_to(0)
         return True
 
-    @does("nav.back")
+    @handles("nav.back")
     async def back(self) -> None:
         """A filter goes first, then the place."""
-        if self.line.leave() or self.console.leave_coach():
+        if self.prompt_line.cancel() or self.console.dismiss_tour():
             return
-        if self.filtered:
+        if self.filter_text:
             self._filter_by("")
             return
         await self.console.back()
 
 
-def not_read(desk: BrokerSession) -> bool:
+def is_not_read(broker_session: BrokerSession) -> bool:
     """Whether a broker was not read yet, and may be read soon."""
-    return desk.opening or (desk.seen is not None and not desk.seen.as_of)
+    return broker_session.opening or (broker_session.seen is not None and not broker_session.seen.as_of)
 
 
-def troubled(error: MqtuiError) -> tuple[Cell, ...]:
+def error_lines(error: MqtuiError) -> tuple[Cell, ...]:
     """An error as lines: what happened, what was said, what to do."""
     said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
     return tuple((text, tone) for text, tone in said if text)
 
 
-def named(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:
+def resource_copy_choices(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:
     """What `y` copies of a thing with a name: that, the way to it, and the command that shows it."""
     from mqtui.ui.navigation.goto import reference
 

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TypeVar
 
 from mqtui.brokers.loop_yield import yield_to_loop
-from mqtui.ui.screens.list_screen import ListScreen, not_read
+from mqtui.ui.screens.list_screen import ListScreen, is_not_read
 from mqtui.ui.session.sessions import BrokerSession
 
 Item = TypeVar("Item")
@@ -34,10 +34,12 @@ class LiveListScreen(ListScreen[Item]):
 
     def refresh_figures(self) -> None:
         """Show what is known now."""
-        if not self.stands:
+        if not self.is_ready:
             return
-        self.table.figures_awaited = any(map(_awaited, self.console.desks))
-        seen = [desk.seen for desk in self.console.desks if desk.seen is not None]
+        self.table.is_loading = any(map(_awaited, self.console.broker_sessions))
+        seen = [
+            broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
+        ]
         if self._showing:
             self._changed = True
         elif sum(len(each.destinations) + len(each.groups) for each in seen) <= AT_ONCE:
@@ -57,14 +59,18 @@ class LiveListScreen(ListScreen[Item]):
                     rows += part
                     await yield_to_loop()
                 await self.table.show_in_slices(rows)
-                if not self.stands:
+                if not self.is_ready:
                     return
-                self.draw_around()
+                self.draw_status()
         finally:
             self._showing = False
 
 
-def _awaited(desk: BrokerSession) -> bool:
+def _awaited(broker_session: BrokerSession) -> bool:
     """Whether the first figures of a broker are on their way, and not for long."""
-    seen = desk.seen
-    return not_read(desk) and (seen is None or seen.trouble is None) and monotonic() - desk.since < LONGEST
+    seen = broker_session.seen
+    return (
+        is_not_read(broker_session)
+        and (seen is None or seen.trouble is None)
+        and monotonic() - broker_session.opening_since < LONGEST
+    )

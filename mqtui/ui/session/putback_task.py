@@ -26,7 +26,7 @@ class PutBackTask:
     consent: Consent
     changed: Callable[[], None] = lambda: None
     result: Result | None = None
-    trouble: MqtuiError | None = None
+    error: MqtuiError | None = None
     _task: asyncio.Task[None] | None = None
 
     @property
@@ -35,33 +35,33 @@ class PutBackTask:
         return self.back.plan.id
 
     @property
-    def active(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it is still under way."""
         return self._task is not None and not self._task.done()
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """What it does."""
         return f"put back of {self.back.record.id[:4].upper()}, {pluralize(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
         """Begin."""
-        self._task = asyncio.create_task(self._fly(), name=f"put back {self.id[:4]}")
+        self._task = asyncio.create_task(self._run(), name=f"put back {self.id[:4]}")
 
-    async def _fly(self) -> None:
+    async def _run(self) -> None:
         try:
             async with open_journal() as journal:
                 self.result = await putback.run_put_back(self.session, self.back, journal, self.consent)
         except MqtuiError as error:
-            self.trouble = error
+            self.error = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
-            self.trouble = own_mistake(error)
+            self.error = own_mistake(error)
         finally:
             self.changed()
 
     def stop(self) -> None:
         """It comes to its end by itself."""
 
-    async def over(self) -> None:
+    async def wait(self) -> None:
         """Wait for its end."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

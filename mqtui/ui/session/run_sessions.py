@@ -13,19 +13,23 @@ from mqtui.services.session import Session
 from mqtui.ui.session.sessions import BrokerSession, SessionRegistry
 
 
-def desk_of(bench: SessionRegistry, target: str, kind: BrokerKind) -> BrokerSession:
+def session_of_run(sessions: SessionRegistry, target: str, kind: BrokerKind) -> BrokerSession:
     """The broker that a run's target names (`shop`, `shop/kafka`, a URL); it opens by itself where it is closed."""
-    for desk in bench.desks.values():
-        if desk.kind is kind and desk.session is not None and desk.session.target == target:
-            return desk
+    for broker_session in sessions.broker_sessions.values():
+        if (
+            broker_session.kind is kind
+            and broker_session.session is not None
+            and broker_session.session.target == target
+        ):
+            return broker_session
     name = target if "://" in target else target.partition("/")[0]
-    known = bench.desks.get((name, kind))
+    known = sessions.broker_sessions.get((name, kind))
     if known is not None and known.session is None and not known.opening:
-        del bench.desks[name, kind]
-    return bench.open(name, [kind])[0]
+        del sessions.broker_sessions[name, kind]
+    return sessions.open(name, [kind])[0]
 
 
-async def remote_of(bench: SessionRegistry, order: RedriveRequest) -> Session | None:
+async def remote_session_of(sessions: SessionRegistry, order: RedriveRequest) -> Session | None:
     """The session of the other broker that letters go to; None where they stay on their own.
 
     Raises:
@@ -34,16 +38,16 @@ async def remote_of(bench: SessionRegistry, order: RedriveRequest) -> Session | 
     if not order.to_target:
         return None
     resolved = await run_in_thread("secret", partial(resolve, order.to_target))
-    return await ready(desk_of(bench, order.to_target, resolved.addresses[0].kind))
+    return await wait_until_open(session_of_run(sessions, order.to_target, resolved.addresses[0].kind))
 
 
-async def ready(desk: BrokerSession) -> Session:
+async def wait_until_open(broker_session: BrokerSession) -> Session:
     """The session of a broker that may still be opening.
 
     Raises:
         MqtuiError: why it does not open.
     """
-    await desk.settled.wait()
-    if desk.session is None:
-        raise desk.trouble or Unreachable(f"{desk.target} is closed", str(desk.kind))
-    return desk.session
+    await broker_session.opened_or_failed.wait()
+    if broker_session.session is None:
+        raise broker_session.error or Unreachable(f"{broker_session.target} is closed", str(broker_session.kind))
+    return broker_session.session

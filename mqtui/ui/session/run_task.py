@@ -35,9 +35,9 @@ class RunTask:
     before: EarlierProgress | None = None
     remote: Session | None = None
     remote_consent: Consent | None = None
-    between: StageReport | None = None
+    stage_report: StageReport | None = None
     result: Result | None = None
-    trouble: MqtuiError | None = None
+    error: MqtuiError | None = None
     paused: bool = False
     began: float = field(default_factory=monotonic)
     rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=RATES))
@@ -48,23 +48,23 @@ class RunTask:
 
     def start(self) -> None:
         """Take off."""
-        self._task = asyncio.create_task(self._fly(), name=f"run {self.planned.plan.id[:4]}")
+        self._task = asyncio.create_task(self._run(), name=f"run {self.planned.plan.id[:4]}")
 
-    async def _fly(self) -> None:
+    async def _run(self) -> None:
         try:
             async with open_journal() as journal:
-                self.run = self._made(journal)
+                self.run = self._create_run(journal)
                 self.result = await self.run.run(self.consent, self.remote_consent)
         except MqtuiError as error:
-            self.trouble = error
+            self.error = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
-            self.trouble = own_mistake(error)
+            self.error = own_mistake(error)
         finally:
             self.result = self.figures()
-            self.between = None
+            self.stage_report = None
             self.changed()
 
-    def _made(self, journal: Runs) -> RedriveRun:
+    def _create_run(self, journal: Runs) -> RedriveRun:
         run = RedriveRun(
             self.session,
             self.planned,
@@ -72,31 +72,31 @@ class RunTask:
             remote=self.remote,
             before=self.before,
             gate=self._ask,
-            progress=self._moved,
+            progress=self._on_progress,
         )
         if self._stopped:
             run.stop.set()
         return run
 
-    def _moved(self, _: object) -> None:
+    def _on_progress(self, _: object) -> None:
         if self.run is not None:
             self.rates.append((monotonic(), self.run.counter.counted))
         self.changed()
 
-    async def _ask(self, between: StageReport) -> bool:
+    async def _ask(self, stage_report: StageReport) -> bool:
         """Wait for a person after the first stage, and where nothing shows that the letters of a later one have passed;
         where too many came back, stop by itself.
         """
-        if between.is_failing or (between.stage > 0 and not between.hold):
-            self.between = between if between.is_failing else None
-            return not between.is_failing
-        self.between = between
+        if stage_report.is_failing or (stage_report.stage > 0 and not stage_report.hold):
+            self.stage_report = stage_report if stage_report.is_failing else None
+            return not stage_report.is_failing
+        self.stage_report = stage_report
         self._answer = asyncio.get_running_loop().create_future()
         self.changed()
         try:
             return await self._answer
         finally:
-            self.between = None
+            self.stage_report = None
             self._answer = None
 
     @property
@@ -104,7 +104,7 @@ class RunTask:
         """The run's id."""
         return self.planned.plan.id
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """What it does and how far it is: `redrive 7F3A of orders.DLQ, 11 of 19`."""
         told = self.figures()
         done = "" if told is None else f", {told.planned - told.left:,} of {told.planned:,}"
@@ -116,12 +116,12 @@ class RunTask:
         return self.planned.request.stages
 
     @property
-    def active(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it is still under way."""
         return self._task is not None and not self._task.done()
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Whether it waits for a person."""
         return self._answer is not None and not self._answer.done()
 
@@ -150,7 +150,7 @@ class RunTask:
         (first, before), (last, now) = self.rates[0], self.rates[-1]
         return (now - before) / (last - first) if last > first else None
 
-    async def over(self) -> None:
+    async def wait(self) -> None:
         """Wait for its end."""
         if self._task is not None:
             await asyncio.gather(self._task, return_exceptions=True)

@@ -38,12 +38,12 @@ class BrokerSession:
 
     session: Session | None = None
     watch: Watch | None = None
-    trouble: MqtuiError | None = None
+    error: MqtuiError | None = None
     opening: bool = False
-    since: float = field(default_factory=monotonic)
+    opening_since: float = field(default_factory=monotonic)
     """When it was last begun to be opened."""
 
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    opened_or_failed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it is open, or will not be."""
 
     origins: dict[Ref, Conventions] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class BrokerSession:
         return without_secret(self.url) if self.url else self.target
 
     @property
-    def looked(self) -> bool:
+    def has_figures(self) -> bool:
         """Whether there are figures at all."""
         return self.seen is not None and bool(self.seen.as_of)
 
@@ -103,10 +103,10 @@ class BackgroundTask(Protocol):
         """The run's id."""
 
     @property
-    def active(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it is still under way."""
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """What it does and how far it is."""
 
     def start(self) -> None:
@@ -115,7 +115,7 @@ class BackgroundTask(Protocol):
     def stop(self) -> None:
         """Finish the hand and leave the rest."""
 
-    async def over(self) -> None:
+    async def wait(self) -> None:
         """Wait for its end."""
 
 
@@ -133,15 +133,15 @@ class SessionRegistry:
     def __init__(
         self, changed: Callable[[], None], shows_members: Callable[[], bool], adapters: Connect | None = None
     ) -> None:
-        self.desks: dict[tuple[str, BrokerKind], BrokerSession] = {}
-        self.notes: list[Notification] = []
-        self.flights: list[BackgroundTask] = []
+        self.broker_sessions: dict[tuple[str, BrokerKind], BrokerSession] = {}
+        self.notifications: list[Notification] = []
+        self.tasks: list[BackgroundTask] = []
         """Runs of this console, the newest last."""
 
-        self.named_first = asyncio.Event()
+        self.first_resource_shown = asyncio.Event()
         """Whether lists may be looked at: not while one thing that was asked for is on its way."""
 
-        self.named_first.set()
+        self.first_resource_shown.set()
         self._changed = changed
         self._shows_members = shows_members
         self._adapters = adapters
@@ -157,58 +157,71 @@ class SessionRegistry:
         return list(Store().list())
 
     @property
-    def active(self) -> list[BackgroundTask]:
+    def running_tasks(self) -> list[BackgroundTask]:
         """Runs that are under way."""
-        return [flight for flight in self.flights if flight.active]
+        return [task for task in self.tasks if task.is_running]
 
-    def fly(self, flight: BackgroundTask) -> None:
+    def track(self, task: BackgroundTask) -> None:
         """Take note of a run."""
-        self.flights.append(flight)
+        self.tasks.append(task)
 
-    def note(self, text: str, tone: str = "text") -> None:
+    def notify(self, text: str, tone: str = "text") -> None:
         """Keep a note."""
-        self.notes.append(Notification(time(), text, tone))
-        del self.notes[:-200]
+        self.notifications.append(Notification(time(), text, tone))
+        del self.notifications[:-200]
 
     def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[BrokerSession]:
         """Open brokers of a target side by side; each is usable as soon as it is up. What failed is tried again."""
-        desks = []
+        broker_sessions = []
         for kind in kinds:
-            desk = self.desks.get((target, kind))
-            if desk is None:
-                desk = self.desks[target, kind] = BrokerSession(target, kind, url)
-                self._start(desk)
+            broker_session = self.broker_sessions.get((target, kind))
+            if broker_session is None:
+                broker_session = self.broker_sessions[target, kind] = BrokerSession(target, kind, url)
+                self._start(broker_session)
             else:
-                self.reopen(desk)
-            desks.append(desk)
-        return desks
+                self.reopen(broker_session)
+            broker_sessions.append(broker_session)
+        return broker_sessions
 
-    def reopen(self, desk: BrokerSession) -> None:
+    def reopen(self, broker_session: BrokerSession) -> None:
         """Try again to open what gave up; nothing where it is open, or on the way."""
-        if desk.trouble is None or desk.opening:
+        if broker_session.error is None or broker_session.opening:
             return
-        desk.trouble, desk.settled = None, asyncio.Event()
-        self._start(desk)
+        broker_session.error, broker_session.opened_or_failed = None, asyncio.Event()
+        self._start(broker_session)
 
-    def _start(self, desk: BrokerSession) -> None:
-        desk.opening, desk.since = True, monotonic()
-        desk._tasks.append(asyncio.create_task(self._keep_open(desk), name=f"desk {desk.target} {desk.kind}"))
+    def _start(self, broker_session: BrokerSession) -> None:
+        broker_session.opening, broker_session.opening_since = True, monotonic()
+        broker_session._tasks.append(
+            asyncio.create_task(
+                self._keep_open(broker_session), name=f"broker {broker_session.target} {broker_session.kind}"
+            )
+        )
 
-    async def _keep_open(self, desk: BrokerSession) -> None:
+    async def _keep_open(self, broker_session: BrokerSession) -> None:
         from mqtui.brokers.registry import connect
         from mqtui.services.session import opened
         from mqtui.services.watch import Watch
 
         try:
             async with AsyncExitStack() as stack:
-                desk.session = await stack.enter_async_context(
-                    opened(desk.url or desk.target, desk.kind, adapters=self._adapters or connect)
+                broker_session.session = await stack.enter_async_context(
+                    opened(
+                        broker_session.url or broker_session.target,
+                        broker_session.kind,
+                        adapters=self._adapters or connect,
+                    )
                 )
-                desk.watch = Watch(desk.session, desk.conventions, self._changed, self._shows_members)
-                desk.opening = False
-                desk.settled.set()
+                broker_session.watch = Watch(
+                    broker_session.session, broker_session.conventions, self._changed, self._shows_members
+                )
+                broker_session.opening = False
+                broker_session.opened_or_failed.set()
                 self._changed()
-                tasks = [asyncio.create_task(work) for work in (self._look(desk.watch), desk._stop.wait())]
+                tasks = [
+                    asyncio.create_task(work)
+                    for work in (self._look(broker_session.watch), broker_session._stop.wait())
+                ]
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
                     for task in ended:
@@ -218,35 +231,35 @@ class SessionRegistry:
                         task.cancel()
                     await asyncio.gather(*tasks, return_exceptions=True)
         except MqtuiError as error:
-            self._gave_up(desk, error)
+            self._gave_up(broker_session, error)
         except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
-            self._gave_up(desk, own_mistake(error))
+            self._gave_up(broker_session, own_mistake(error))
         finally:
-            desk.session = desk.watch = None
+            broker_session.session = broker_session.watch = None
 
     async def _look(self, watch: Watch) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.named_first.wait(), NAMED_FIRST)
+            await asyncio.wait_for(self.first_resource_shown.wait(), NAMED_FIRST)
         await watch.forever()
 
-    def _gave_up(self, desk: BrokerSession, error: MqtuiError) -> None:
-        desk.trouble = error
-        desk.opening = False
-        desk.settled.set()
+    def _gave_up(self, broker_session: BrokerSession, error: MqtuiError) -> None:
+        broker_session.error = error
+        broker_session.opening = False
+        broker_session.opened_or_failed.set()
         self._changed()
 
-    def of(self, target: str) -> list[BrokerSession]:
+    def for_target(self, target: str) -> list[BrokerSession]:
         """The open desks of a target."""
-        return [desk for (name, _), desk in self.desks.items() if name == target]
+        return [broker_session for (name, _), broker_session in self.broker_sessions.items() if name == target]
 
     async def close(self) -> None:
         """Close everything; runs finish their hand first."""
-        for flight in self.active:
-            flight.stop()
-        for flight in self.flights:
-            await flight.over()
-        tasks = [task for desk in self.desks.values() for task in desk._tasks]
-        for desk in self.desks.values():
-            desk._stop.set()
+        for task in self.running_tasks:
+            task.stop()
+        for task in self.tasks:
+            await task.wait()
+        tasks = [task for broker_session in self.broker_sessions.values() for task in broker_session._tasks]
+        for broker_session in self.broker_sessions.values():
+            broker_session._stop.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.desks.clear()
+        self.broker_sessions.clear()

@@ -55,4 +55,4 @@ class SavedUiState:
         try:
             await asyncio.to_thread(habits.write, kept)
         except StorageFailed as error:
-            self._console.bench.note(error.title, "warn")
+            self._console.sessions.notify(error.title, "warn")

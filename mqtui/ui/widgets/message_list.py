@@ -59,24 +59,24 @@ class MessageRowModel(RowModel[Message]):
         """Take messages at the end; how many rows went at the top."""
         wanted = self.wanted
         self.items += batch
-        self.held += sum(map(heft, batch))
+        self.held += sum(map(memory_size, batch))
         chosen = batch if wanted is None else [message for message in batch if wanted(message)]
         number = self.hidden + len(self.shown)
         self.shown += chosen
-        self.places.update((message.position, number + place) for place, message in enumerate(chosen))
+        self.positions.update((message.position, number + place) for place, message in enumerate(chosen))
         return self._drop()
 
     def _drop(self) -> int:
         gone = max(0, len(self.items) - self.most)
-        held = self.held - sum(map(heft, self.items[:gone]))
+        held = self.held - sum(map(memory_size, self.items[:gone]))
         while held > self.most_bytes and gone < len(self.items) - 1:
-            held -= heft(self.items[gone])
+            held -= memory_size(self.items[gone])
             gone += 1
         if not gone:
             return 0
         rows = 0
         for message in self.items[:gone]:
-            if self.places.pop(message.position, None) is not None:
+            if self.positions.pop(message.position, None) is not None:
                 rows += 1
         del self.items[:gone], self.shown[:rows]
         self.held = held
@@ -86,7 +86,7 @@ class MessageRowModel(RowModel[Message]):
 
     def line_of(self, position: Hashable) -> int | None:
         """The line of a message, where it is shown."""
-        number = self.places.get(position)
+        number = self.positions.get(position)
         return None if number is None else number - self.hidden
 
     def arrange(self) -> None:
@@ -97,15 +97,15 @@ class MessageRowModel(RowModel[Message]):
         """Show these, in their order."""
         self.shown = list(chosen)
         self.hidden = 0
-        self.places = {message.position: number for number, message in enumerate(chosen)}
+        self.positions = {message.position: number for number, message in enumerate(chosen)}
 
     def clear(self) -> None:
         """Begin again; marks stay."""
-        self.items, self.shown, self.places = [], [], {}
+        self.items, self.shown, self.positions = [], [], {}
         self.held = self.dropped = self.hidden = 0
 
 
-def heft(message: Message) -> int:
+def memory_size(message: Message) -> int:
     """Bytes a message takes here, roughly."""
     size = ALONE + len(message.value or b"") + len(message.key or b"")
     for _, value, _ in message.headers:
@@ -135,9 +135,9 @@ class MessageList(RowTable[Message]):
             return isinstance(message, MessageList.Grown)
 
     def __init__(self, renderer: MessageRenderer, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
-        super().__init__(renderer, id=id, parted=False)
+        super().__init__(renderer, id=id, with_divider=False)
         self.messages = renderer
-        self.lines: MessageRowModel = MessageRowModel(renderer, parted=False)
+        self.model: MessageRowModel = MessageRowModel(renderer, with_divider=False)
         self.following = False
         self.held = False
         self.below = 0
@@ -163,13 +163,13 @@ class MessageList(RowTable[Message]):
         """Empty the list; marks stay."""
         self._waiting.clear()
         self._room.set()
-        self.lines.clear()
+        self.model.clear()
         self.cursor, self.below = 0, 0
         self._sized()
 
     def render_as(self, renderer: MessageRenderer) -> None:
         """Draw rows another way."""
-        self.renderer = self.messages = self.lines.renderer = renderer
+        self.renderer = self.messages = self.model.renderer = renderer
         self.refresh()
 
     async def take(self, batch: Sequence[Message]) -> None:
@@ -202,9 +202,9 @@ class MessageList(RowTable[Message]):
 
     def _take_in(self, batch: Sequence[Message]) -> None:
         self.messages.widen(batch)
-        before = len(self.lines.shown)
-        gone = self.lines.append(batch)
-        came = len(self.lines.shown) - before + gone
+        before = len(self.model.shown)
+        gone = self.model.append(batch)
+        came = len(self.model.shown) - before + gone
         self._unseen += came
         if gone:
             self._shift(gone)
@@ -219,7 +219,7 @@ class MessageList(RowTable[Message]):
             self._to_the_end()
         else:
             self._sized()
-            if len(self.lines.shown) - self._unseen < self.scroll_offset.y + self.size.height:
+            if len(self.model.shown) - self._unseen < self.scroll_offset.y + self.size.height:
                 self.refresh()
         self._unseen = 0
         self.post_message(self.Grown(self))
@@ -234,7 +234,7 @@ class MessageList(RowTable[Message]):
             self.refresh()
 
     def _to_the_end(self) -> None:
-        last = len(self.lines.shown) - 1
+        last = len(self.model.shown) - 1
         if last < 0:
             return
         self.cursor = last
@@ -257,7 +257,7 @@ class MessageList(RowTable[Message]):
 
     def go_to(self, wanted: Hashable) -> bool:
         """Put the cursor on a message; whether it is shown."""
-        line = self.lines.line_of(wanted)
+        line = self.model.line_of(wanted)
         if line is None:
             return False
         self.move_to(line)
@@ -282,7 +282,7 @@ class MessageList(RowTable[Message]):
         seen = min(max(top, self.cursor - height + 1), max(self.cursor, 0))
         if seen != top:
             self.scroll_to(y=seen, animate=False, immediate=True, force=True)
-        if self.following and not self.held and self.cursor < len(self.lines.shown) - 1:
+        if self.following and not self.held and self.cursor < len(self.model.shown) - 1:
             self.hold(still=True)
 
     def move_to_end(self) -> None:
@@ -297,14 +297,14 @@ class MessageList(RowTable[Message]):
     def only(self, wanted: Callable[[Message], bool] | None) -> None:
         """Show what is wanted; many messages are looked at in slices, so that keys are still answered."""
         self._filtering += 1
-        self.lines.wanted = wanted
-        if len(self.lines.items) <= AT_ONCE:
-            self._show_only([item for item in self.lines.items if wanted is None or wanted(item)])
+        self.model.wanted = wanted
+        if len(self.model.items) <= AT_ONCE:
+            self._show_only([item for item in self.model.items if wanted is None or wanted(item)])
         else:
             self.run_worker(self._filter(self._filtering), exclusive=True, group="filter", exit_on_error=False)
 
     async def _filter(self, turn: int) -> None:
-        lines, wanted = self.lines, self.lines.wanted
+        lines, wanted = self.model, self.model.wanted
         found: list[tuple[int, Message]] = []
         at = lines.dropped
         while True:
@@ -322,8 +322,8 @@ class MessageList(RowTable[Message]):
     def _show_only(self, chosen: Sequence[Message]) -> None:
         now = self.current
         above = self.cursor - self.scroll_offset.y
-        self.lines.show_only(chosen)
-        place = self.lines.line_of(now.position) if now is not None else None
+        self.model.show_only(chosen)
+        place = self.model.line_of(now.position) if now is not None else None
         self._sized()
         self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if place is None else place
         self.scroll_to(y=max(0, self.cursor - max(0, above)), animate=False, immediate=True, force=True)

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from mqtui.domain.printable import printable
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.table_model import GAP, aligned
+from mqtui.ui.render.table_model import GAP, align
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
 
@@ -63,14 +63,14 @@ class ColumnTitles(Widget):
         drawn = theme_styles.styles_of(self.app)
         muted = drawn.style("muted")
         segments = [theme_styles.segment(" " * GUTTER, muted)]
-        order = self._table.lines.order
+        order = self._table.model.order
         for number, (_, column, width) in enumerate(self._table.fitted):
             if number:
                 segments.append(theme_styles.segment(" " * GAP, muted))
             chosen = column.key == order.column
             segments.append(
                 theme_styles.segment(
-                    aligned(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted")
+                    align(column.title, width, right=column.right), drawn.style("accent" if chosen else "muted")
                 )
             )
         return Strip(segments).adjust_cell_length(self.size.width, muted)

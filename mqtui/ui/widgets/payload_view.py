@@ -20,7 +20,7 @@ from textual.strip import Strip
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.messages.payload import Document, FixedLines, WrappedRows
 from mqtui.ui.widgets import theme_styles
-from mqtui.ui.widgets.safe_render import drawn_or_told
+from mqtui.ui.widgets.safe_render import render_or_report
 
 FIRST = 300
 """Lines laid out at once."""
@@ -173,7 +173,7 @@ class PayloadView(ScrollView, can_focus=True):
         blank = self._tones.style("text")
         if row >= len(self._rows):
             return Strip.blank(width, blank)
-        return drawn_or_told(lambda: self._row(row, x, width, blank), width, blank)
+        return render_or_report(lambda: self._row(row, x, width, blank), width, blank)
 
     def _row(self, row: int, x: int, width: int, blank: Style) -> Strip:
         segments = [theme_styles.segment(self.glyphs(text), self._style(tone)) for text, tone in self._rows.cells(row)]

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.styled_text import StyledLine, folded
+from mqtui.ui.render.styled_text import StyledLine, wrap_line
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.theme_styles import ThemeStyles
 
 
-def drawn_instead(
+def render_placeholder(
     lines: Sequence[StyledLine], y: int, width: int, margin: int, glyphs: Glyphs, shades: ThemeStyles
 ) -> Strip:
     """One line of the screen out of these lines, folded between margins."""
     blank = shades.style("text")
     room = max(10, width - 2 * margin)
-    told = [part for line in lines for part in folded([(glyphs(text), tone) for text, tone in line], room)]
+    told = [part for line in lines for part in wrap_line([(glyphs(text), tone) for text, tone in line], room)]
     if y >= len(told):
         return Strip.blank(width, blank)
     runs = [theme_styles.segment(text, shades.style(tone)) for text, tone in told[y]]

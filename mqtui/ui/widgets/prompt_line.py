@@ -63,9 +63,9 @@ class PromptLine(Horizontal):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(id="line", classes="-ascii" if glyphs.ascii_only else "")
         self.glyphs = glyphs
-        self._coach = ""
+        self._tour_hint = ""
         self._asking: Prompt | None = None
-        self._sentence = ("", "")
+        self._status = ("", "")
         self._answer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -76,54 +76,54 @@ class PromptLine(Horizontal):
         yield Static("", id="beside", markup=False)
 
     @property
-    def asking(self) -> bool:
+    def is_asking(self) -> bool:
         """Whether a question is open."""
         return self._asking is not None
 
     @property
-    def answered(self) -> bool:
+    def is_answered(self) -> bool:
         """Whether the open question was answered, and closes in a moment."""
         return self._asking is not None and self._asking.answer.done()
 
     @property
-    def coach(self) -> str:
+    def tour_hint(self) -> str:
         """What stands instead of the sentence, for who sees the console for the first time."""
-        return self._coach
+        return self._tour_hint
 
-    @coach.setter
-    def coach(self, text: str) -> None:
-        changed, self._coach = text != self._coach, text
+    @tour_hint.setter
+    def tour_hint(self, text: str) -> None:
+        changed, self._tour_hint = text != self._tour_hint, text
         if changed and self._answer is None and self.query("#said"):
-            self._stand()
+            self._show_status()
 
-    def tell(self, text: str, tone: str = "") -> None:
+    def set_status(self, text: str, tone: str = "") -> None:
         """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""
-        again, self._sentence = (text, tone) == self._sentence, (text, tone)
+        again, self._status = (text, tone) == self._status, (text, tone)
         if not (again and self._answer is not None):
-            self._stand()
+            self._show_status()
 
-    def tell_behind(self, text: str, tone: str = "") -> None:
+    def set_status_quietly(self, text: str, tone: str = "") -> None:
         """The same, told by what changes by itself: an answer to a key is read to its end first."""
-        self._sentence = (text, tone)
+        self._status = (text, tone)
         if self._answer is None:
-            self._stand()
+            self._show_status()
 
-    def _stand(self) -> None:
+    def _show_status(self) -> None:
         if self._answer is not None:
             self._answer.stop()
             self._answer = None
-        self._show(*self._standing)
+        self._show(*self._status_shown)
 
     @property
-    def _standing(self) -> tuple[str, str]:
-        return (self.coach, "live") if self.coach else self._sentence
+    def _status_shown(self) -> tuple[str, str]:
+        return (self.tour_hint, "live") if self.tour_hint else self._status
 
-    def why_not(self, text: str, tone: str = "warn") -> None:
+    def flash(self, text: str, tone: str = "warn") -> None:
         """An answer to a key; the sentence comes back after a while."""
         self._show(text, tone)
         if self._answer is not None:
             self._answer.stop()
-        self._answer = self.set_timer(LONG, self._stand, name="why-not")
+        self._answer = self.set_timer(LONG, self._show_status, name="why-not")
 
     def _show(self, text: str, tone: str) -> None:
         said = self.query_one("#said", Static)
@@ -144,7 +144,7 @@ class PromptLine(Horizontal):
 
         `changed` hears every key; `complete` gives what tab makes of what was typed.
         """
-        self.leave()
+        self.cancel()
         asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete)
         self._asking = asking
         entry = self.query_one(PromptInput)
@@ -166,11 +166,11 @@ class PromptLine(Horizontal):
                 if before is not None and before is not entry and before.is_attached:
                     before.screen.set_focus(before)
 
-    def aside(self, text: str) -> None:
+    def set_hint(self, text: str) -> None:
         """Say something beside the field of the open question."""
         self.query_one("#beside", Static).update(self.glyphs(text))
 
-    def leave(self) -> bool:
+    def cancel(self) -> bool:
         """Leave the question; whether there was one."""
         if self._asking is None:
             return False
@@ -192,7 +192,7 @@ class PromptLine(Horizontal):
 
     def on_key(self, event: events.Key) -> None:
         """Esc leaves the question, tab completes what was typed."""
-        if event.key == "escape" and self.leave():
+        if event.key == "escape" and self.cancel():
             event.stop()
             event.prevent_default()
         elif event.key == "tab" and self._asking is not None and self._asking.complete is not None:

@@ -45,7 +45,7 @@ class ArrangedRows(NamedTuple, Generic[Item]):
 
     items: list[Item]
     shown: list[Item | Divider]
-    places: dict[Hashable, int]
+    positions: dict[Hashable, int]
 
 
 @dataclass(slots=True)
@@ -53,14 +53,14 @@ class RowModel(Generic[Item]):
     """What stands on each line of a list."""
 
     renderer: RowRenderer[Item]
-    parted: bool = True
+    with_divider: bool = True
     wanted: Callable[[Item], bool] | None = None
     order: SortOrder = field(default_factory=SortOrder)
     marks: set[Hashable] = field(default_factory=set)
     pinned: set[Hashable] = field(default_factory=set)
     items: list[Item] = field(default_factory=list)
     shown: list[Item | Divider] = field(default_factory=list)
-    places: dict[Hashable, int] = field(default_factory=dict)
+    positions: dict[Hashable, int] = field(default_factory=dict)
     turn: int = 0
     """How often other rows, or rows in another order, were put."""
 
@@ -71,16 +71,16 @@ class RowModel(Generic[Item]):
 
     def arrange(self) -> None:
         """Filter and order again."""
-        for arranged in self.arranging(self.items):
+        for arranged in self.arrange_in_slices(self.items):
             if arranged is not None:
                 self.put(arranged)
 
     def put(self, arranged: ArrangedRows[Item]) -> None:
         """Show what was arranged."""
         self.turn += 1
-        self.items, self.shown, self.places = arranged
+        self.items, self.shown, self.positions = arranged
 
-    def arranging(self, items: list[Item]) -> Iterator[ArrangedRows[Item] | None]:
+    def arrange_in_slices(self, items: list[Item]) -> Iterator[ArrangedRows[Item] | None]:
         """Filter and order items, which are shown when they are `put`: None after each slice, then the outcome."""
         renderer = self.renderer
         chosen = items if self.wanted is None else []
@@ -98,7 +98,7 @@ class RowModel(Generic[Item]):
         else:
             ranked: list[tuple[int, Item]] = []
             for part in slices(chosen):
-                ranked += [(renderer.trouble(item), item) for item in part]
+                ranked += [(renderer.severity(item), item) for item in part]
                 yield None
             shown += self._trouble_first(ranked)
         if pinned:
@@ -115,13 +115,13 @@ class RowModel(Generic[Item]):
         wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
         well = [item for rank, item in ranked if rank <= 0]
         shown: list[Item | Divider] = [item for _, item in wrong]
-        if self.parted and wrong and well:
+        if self.with_divider and wrong and well:
             shown.append(BELOW_UNKNOWN if self._in_doubt(well) else BELOW_TROUBLE)
         return shown + well
 
     def _in_doubt(self, items: Sequence[Item]) -> bool:
         renderer = self.renderer
-        return isinstance(renderer, HasUncertainty) and any(map(renderer.doubtful, items))
+        return isinstance(renderer, HasUncertainty) and any(map(renderer.is_uncertain, items))
 
     def _by_column(self, items: Sequence[Item], column: str) -> list[Item]:
         """Known values in order, unknown ones last whatever the direction."""
@@ -159,7 +159,7 @@ class RowModel(Generic[Item]):
         places = range(len(self.shown))
         for place in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
             item = self.at(place)
-            if item is not None and self.renderer.trouble(item):
+            if item is not None and self.renderer.severity(item):
                 return place
         return -1
 
@@ -171,7 +171,7 @@ class RowModel(Generic[Item]):
 
     def mark_all(self) -> None:
         """Mark all shown; where all are marked already, none of them."""
-        shown = set(self.places)
+        shown = set(self.positions)
         self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
 
     def chosen(self, line: int) -> list[Item]:
@@ -189,4 +189,4 @@ class RowModel(Generic[Item]):
     @property
     def count(self) -> int:
         """How many items are shown."""
-        return len(self.places)
+        return len(self.positions)

@@ -21,11 +21,11 @@ from mqtui.brokers.loop_yield import yield_to_loop
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render.column_window import ColumnWindow
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.render.table_model import GAP, Column, FittedColumns, RowRenderer, aligned
+from mqtui.ui.render.table_model import GAP, Column, FittedColumns, RowRenderer, align
 from mqtui.ui.widgets import row_events, theme_styles
-from mqtui.ui.widgets.placeholder import drawn_instead
+from mqtui.ui.widgets.placeholder import render_placeholder
 from mqtui.ui.widgets.row_model import Divider, RowModel
-from mqtui.ui.widgets.safe_render import drawn_or_told
+from mqtui.ui.widgets.safe_render import render_or_report
 
 Item = TypeVar("Item")
 GUTTER = 4
@@ -50,7 +50,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     stale: reactive[bool] = reactive(False)
     """Whether the figures are the last known ones of a link that is lost."""
 
-    instead: reactive[Sequence[StyledLine]] = reactive(())
+    placeholder: reactive[Sequence[StyledLine]] = reactive(())
     """Lines that stand in the list's own place where it has no rows: why, and what to do."""
 
     Highlighted: TypeAlias = row_events.Highlighted
@@ -58,11 +58,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     MarksChanged: TypeAlias = row_events.MarksChanged
     ColumnsChanged: TypeAlias = row_events.ColumnsChanged
 
-    def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, parted: bool = True) -> None:  # noqa: A002
+    def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, with_divider: bool = True) -> None:  # noqa: A002
         """Make it; with `parted` a rule stands between rows in trouble and the others."""
         super().__init__(id=id)
         self.renderer = renderer
-        self.lines: RowModel[Item] = RowModel(renderer, parted)
+        self.model: RowModel[Item] = RowModel(renderer, with_divider)
         self.glyphs = Glyphs()
         self.stale_row: Callable[[Item], bool] | None = None
         """Which rows are of a link that is lost; None: all."""
@@ -72,44 +72,44 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Whether a person moved the cursor: until then the list stays at its top, and an order that is asked for
         puts the cursor there."""
 
-        self.figures_awaited = False
+        self.is_loading = False
         """Whether what is shown are names whose order is not known yet: no row is under the cursor before a key."""
 
         self._tones = theme_styles.ThemeStyles({}, colour=False)
-        self.sideways = ColumnWindow(self._turned)
+        self.column_window = ColumnWindow(self._turned)
 
     # -- what is shown
 
     def show(self, items: Sequence[Item]) -> None:
         """New items. The row under the cursor stays under it: what an answer brings moves no other row there."""
-        self._change(lambda: self.lines.take(items), self._here)
+        self._change(lambda: self.model.take(items), self._here)
 
     async def show_in_slices(self, items: Sequence[Item]) -> None:
         """The same for many: keys are answered meanwhile. What a key arranged meanwhile begins it anew."""
         rows, turn = list(items), -1
-        while turn != self.lines.turn:
-            turn = self.lines.turn
-            for arranged in self.lines.arranging(rows):
+        while turn != self.model.turn:
+            turn = self.model.turn
+            for arranged in self.model.arrange_in_slices(rows):
                 if arranged is None:
                     await yield_to_loop()
-                elif turn == self.lines.turn:
-                    self._change(partial(self.lines.put, arranged), self._here)
+                elif turn == self.model.turn:
+                    self._change(partial(self.model.put, arranged), self._here)
                     return
 
     def only(self, wanted: Callable[[Item], bool] | None) -> None:
         """Show what is wanted."""
-        self.lines.wanted = wanted
+        self.model.wanted = wanted
         self._arrange()
 
     def order_by(self, column: str, *, descending: bool) -> None:
         """Order by a column; "" is trouble first."""
-        self.lines.order.column, self.lines.order.descending = column, descending
+        self.model.order.column, self.model.order.descending = column, descending
         self._arrange()
 
     def next_order(self) -> Column | None:
         """Order by the next column; after the last trouble comes first again. The column, or None."""
         keys = ["", *(column.key for column in self.renderer.columns)]
-        place = (keys.index(self.lines.order.column) + 1) % len(keys)
+        place = (keys.index(self.model.order.column) + 1) % len(keys)
         column = self.renderer.columns[place - 1] if place else None
         self.order_by(keys[place], descending=bool(column and column.right))
         return column
@@ -117,15 +117,15 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     @property
     def current(self) -> Item | None:
         """The item under the cursor."""
-        return self.lines.at(self.cursor)
+        return self.model.at(self.cursor)
 
     def chosen(self) -> list[Item]:
         """The marked items, else the one under the cursor."""
-        return self.lines.chosen(self.cursor)
+        return self.model.chosen(self.cursor)
 
     def go_to(self, wanted: Hashable) -> bool:
         """Put the cursor on a row; whether it is shown."""
-        place = self.lines.places.get(wanted)
+        place = self.model.positions.get(wanted)
         if place is None:
             return False
         self.move_to(place)
@@ -139,14 +139,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def _arrange(self) -> None:
         """Filter and order anew, as a key asked: a cursor that was never moved is on the first row of it."""
-        self._change(self.lines.arrange, self._here if self._touched else None)
+        self._change(self.model.arrange, self._here if self._touched else None)
 
     def _change(self, change: Callable[[], None], kept: Hashable | None) -> None:
         """Make a change; the cursor stays on the kept row where that is still shown."""
         name, above = self._here, self.cursor - self.scroll_offset.y
         change()
         self._sized()
-        place = None if kept is None else self.lines.places.get(kept)
+        place = None if kept is None else self.model.positions.get(kept)
         found = self._unkept() if place is None else place
         moved = found != self.cursor
         self.cursor = found
@@ -162,14 +162,14 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     def _unkept(self) -> int:
         """Where the cursor is without a row to stay on."""
         if self._touched:
-            return self.lines.nearest(max(self.cursor, 0), 1)
-        return -1 if self.figures_awaited else self.lines.nearest(0, 1)
+            return self.model.nearest(max(self.cursor, 0), 1)
+        return -1 if self.is_loading else self.model.nearest(0, 1)
 
     # -- moving
 
     def move_to(self, line: int, step: int = 1) -> None:
         """Put the cursor on a line, or on the next one with an item."""
-        place = self.lines.nearest(line, step)
+        place = self.model.nearest(line, step)
         if place < 0:
             return
         self._touched = True
@@ -199,11 +199,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def move_to_end(self) -> None:
         """Put the cursor on the last row."""
-        self.move_to(len(self.lines.shown) - 1, -1)
+        self.move_to(len(self.model.shown) - 1, -1)
 
     def next_trouble(self, step: int) -> bool:
         """Put the cursor on the next row that is wrong; whether there is one."""
-        if (place := self.lines.next_trouble(self.cursor, step)) >= 0:
+        if (place := self.model.next_trouble(self.cursor, step)) >= 0:
             self.move_to(place)
         return place >= 0
 
@@ -213,7 +213,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         """Mark or unmark the row under the cursor and go on."""
         item = self.current
         if item is not None:
-            self.lines.marks ^= {self.renderer.id(item)}
+            self.model.marks ^= {self.renderer.id(item)}
             self.move_by(1)
             self._marked()
 
@@ -223,9 +223,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         if item is None:
             return False
         name = self.renderer.id(item)
-        self.lines.pinned ^= {name}
+        self.model.pinned ^= {name}
         self._arrange()
-        return name in self.lines.pinned
+        return name in self.model.pinned
 
     def mark_range(self) -> None:
         """The first press sets one end, the second marks all between."""
@@ -233,13 +233,13 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self._range_from = self.cursor
             self._marked()
             return
-        self.lines.mark_between(self._range_from, self.cursor)
+        self.model.mark_between(self._range_from, self.cursor)
         self._range_from = None
         self._marked()
 
     def mark_all(self) -> None:
         """Mark all shown; where all are marked already, none."""
-        self.lines.mark_all()
+        self.model.mark_all()
         self._marked()
 
     def _marked(self) -> None:
@@ -267,8 +267,8 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             "nav.page_up": lambda: self.move_page(-1),
             "nav.top": lambda: self.move_to(0),
             "nav.bottom": self.move_to_end,
-            "nav.left": self.sideways.left,
-            "nav.right": self.sideways.right,
+            "nav.left": self.column_window.left,
+            "nav.right": self.column_window.right,
             "list.mark": self.mark,
             "list.range": self.mark_range,
             "list.all": self.mark_all,
@@ -306,7 +306,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def _sized(self) -> None:
         """The list has another length: a new layout only where the scrollbar comes or goes."""
-        size, height = Size(self.size.width, len(self.lines.shown)), self.scrollable_content_region.height
+        size, height = Size(self.size.width, len(self.model.shown)), self.scrollable_content_region.height
         if self.show_vertical_scrollbar and size.height > height and self.virtual_size.height > height:
             self.set_reactive(RowTable.virtual_size, size)
             self.vertical_scrollbar.window_virtual_size = size.height
@@ -317,21 +317,21 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     @property
     def fitted(self) -> FittedColumns:
         """The columns that have room."""
-        return self.sideways.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
+        return self.column_window.fitted(self.renderer.columns, self.scrollable_content_region.width - GUTTER - MARGIN)
 
     def render_line(self, y: int) -> Strip:
         """One line of the list."""
         width = self.scrollable_content_region.width
         line = self.scroll_offset.y + y
-        if not self.lines.shown and self.instead:
-            return drawn_instead(self.instead, y, width, GUTTER, self.glyphs, self._tones)
-        if not 0 <= line < len(self.lines.shown):
+        if not self.model.shown and self.placeholder:
+            return render_placeholder(self.placeholder, y, width, GUTTER, self.glyphs, self._tones)
+        if not 0 <= line < len(self.model.shown):
             return Strip.blank(width, self._tones.style("text"))
-        item = self.lines.shown[line]
+        item = self.model.shown[line]
         if isinstance(item, Divider):
             text = self.glyphs(item.text.center(width, "─"))
             return Strip([theme_styles.segment(text, self._tones.style("rule"))], width)
-        return drawn_or_told(lambda: Strip(self._segments(item, line)), width, self._ground(line))
+        return render_or_report(lambda: Strip(self._segments(item, line)), width, self._ground(line))
 
     def _ground(self, line: int) -> Style:
         return self._tones.style("text", "cursor" if line == self.cursor else "surface")
@@ -340,7 +340,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         under = line == self.cursor
         ground = "cursor" if under else "surface"
         style, glyphs = self._tones.style, self.glyphs
-        marked = self.renderer.id(item) in self.lines.marks
+        marked = self.renderer.id(item) in self.model.marks
         sign, sign_tone = self.renderer.sign(item)
         focused = under and self.has_focus
         segments = [
@@ -356,7 +356,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             if number:
                 segments.append(gap)
             text, tone = cells[place]
-            shown = aligned(glyphs(text[-width:] if column.trend else text), width, right=column.right)
+            shown = align(glyphs(text[-width:] if column.trend else text), width, right=column.right)
             segments.append(theme_styles.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
         return segments
 
@@ -365,7 +365,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """A click puts the cursor there, in the gutter it marks, twice it opens."""
         line = event.y + self.scroll_offset.y
-        if self.lines.at(line) is None:
+        if self.model.at(line) is None:
             return
         self.focus()
         self.move_to(line)

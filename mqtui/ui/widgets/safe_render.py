@@ -15,7 +15,7 @@ _reported: set[tuple[type[Exception], str]] = set()
 """Kinds of errors and places in our sources that the report has already: a line is drawn many times."""
 
 
-def drawn_or_told(draw: Callable[[], Strip], width: int, style: Style) -> Strip:
+def render_or_report(draw: Callable[[], Strip], width: int, style: Style) -> Strip:
     """What `draw` makes, or in its place a line that tells of its error; as wide as it has to be."""
     try:
         return draw().adjust_cell_length(width, style)

@@ -9,7 +9,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mqtui.ui.glyphs import Glyphs
-from mqtui.ui.render.styled_text import StyledLine, folded
+from mqtui.ui.render.styled_text import StyledLine, wrap_line
 from mqtui.ui.widgets import theme_styles
 
 
@@ -34,7 +34,7 @@ class TextView(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         width = max(10, self.size.width - 2)
         drawable = ([(self.glyphs(text), tone) for text, tone in line] for line in self._lines)
-        self._drawn = [part for line in drawable for part in folded(line, width)]
+        self._drawn = [part for line in drawable for part in wrap_line(line, width)]
         self.virtual_size = Size(self.size.width, len(self._drawn))
         self.refresh()
 

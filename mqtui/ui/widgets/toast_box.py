@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mqtui.domain.printable import printable
-from mqtui.ui.render.styled_text import StyledLine, folded
+from mqtui.ui.render.styled_text import StyledLine, wrap_line
 from mqtui.ui.widgets import theme_styles
 
 WIDEST = 64
@@ -36,7 +36,7 @@ class ToastBox(Widget):
         self._lines = [
             line
             for text, tone in said
-            for line in folded([(f"{SIGNS.get(tone, '·')} ", tone), (printable(text), "text")], width - 2)
+            for line in wrap_line([(f"{SIGNS.get(tone, '·')} ", tone), (printable(text), "text")], width - 2)
         ]
         self.styles.width, self.styles.height = width, len(self._lines)
         self.styles.offset = (room - width, -ABOVE)

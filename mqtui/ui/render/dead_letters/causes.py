@@ -10,7 +10,7 @@ from typing import Any
 from mqtui.domain.cause import NO_REASON, Cause
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
 HOUR = 60
@@ -53,14 +53,14 @@ class CauseRenderer:
             (cause.origin.partition(":")[2], "muted"),
             (figures.since(cause.first, now), "muted"),
             (figures.since(cause.last, now), "muted"),
-            (spark(item.trend, 12, self._bars), "dead"),
+            (sparkline(item.trend, 12, self._bars), "dead"),
         )
 
     def sign(self, item: CauseRow) -> Cell:
         """Nothing: each of them is a trouble."""
         return " ", ""
 
-    def trouble(self, item: CauseRow) -> int:
+    def severity(self, item: CauseRow) -> int:
         """By number of letters."""
         return item.cause.count
 

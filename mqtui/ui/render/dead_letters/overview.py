@@ -9,7 +9,7 @@ from typing import Any
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.deadletters import Place as Letters
 from mqtui.ui.glyphs import BARS
-from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
 
@@ -55,7 +55,7 @@ class DeadLetterRenderer:
             (item.target, "muted"),
             (str(place.letters), "dead" if place.letters.number else "muted"),
             ("?" if item.arrived is None else f"+{item.arrived:.0f}" if item.arrived > 0 else "0", "lag"),
-            (spark(item.trend, 15, self._bars), "dead"),
+            (sparkline(item.trend, 15, self._bars), "dead"),
             (", ".join(ref.name for ref in place.origins) or "?", "muted"),
             (place.told_by, "muted"),
             (_readers(place), "warn" if place.readers else "muted"),
@@ -65,7 +65,7 @@ class DeadLetterRenderer:
         """† where letters lie."""
         return ("†", "dead") if item.place.letters.number else (" ", "")
 
-    def trouble(self, item: DeadLetterRow) -> int:
+    def severity(self, item: DeadLetterRow) -> int:
         """New ones first, then by number."""
         arrived = int(item.arrived or 0)
         return arrived * 1_000_000 + int(item.place.letters.number or 0)

@@ -13,7 +13,7 @@ from mqtui.services.deadletters import Place as Letters
 from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
 LETTERS_WEIGH = 1_000_000
@@ -101,7 +101,7 @@ class DestinationRenderer:
             (row.ref.name, tone),
             (row.type, "muted"),
             (_asked(item.backlog), "dead" if item.letters else "lag" if item.stuck else ""),
-            (spark(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
+            (sparkline(item.trend, 15, self._bars), "lag" if item.stuck else "muted"),
             (figures.rate(item.rate_in), "muted"),
             (_readers(item), "warn" if item.stuck or item.wrong else "muted"),
             (_asked(row.messages), "muted"),
@@ -118,13 +118,13 @@ class DestinationRenderer:
             return "▲", "warn"
         return " ", ""
 
-    def trouble(self, item: DestinationRow) -> int:
+    def severity(self, item: DestinationRow) -> int:
         """Letters first, then what is stopped, full, losing, or stands still."""
         if item.letters is not None and item.letters.letters.number:
             return LETTERS_WEIGH + int(item.letters.letters.number)
         return 1 if item.stuck or item.wrong else 0
 
-    def doubtful(self, item: DestinationRow) -> bool:
+    def is_uncertain(self, item: DestinationRow) -> bool:
         """Whether nobody knows how much it holds, or how many letters."""
         row = item.destination
         if item.letters is not None:

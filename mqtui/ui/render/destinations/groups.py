@@ -16,7 +16,7 @@ from mqtui.services.watch import Seen
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import SLICE, stands_still
-from mqtui.ui.render.sparkline import spark
+from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
 FATAL = 2**63 - 1
@@ -101,7 +101,7 @@ class GroupRenderer:
             (group.ref.name, ""),
             ("stalled", "warn") if item.stalled else (group.state, "warn" if item.wrong else "muted"),
             ("" if item.total is NOT_ASKED else str(item.total), "lag" if grows or item.stalled else "muted"),
-            (spark(item.trend, 15, self._bars), "lag" if grows else "muted"),
+            (sparkline(item.trend, 15, self._bars), "lag" if grows else "muted"),
             _eta(item),
             ("" if group.pending is NOT_ASKED else str(group.pending), "warn" if group.pending.number else "muted"),
             (str(group.member_count), "muted"),
@@ -111,15 +111,15 @@ class GroupRenderer:
 
     def sign(self, item: GroupRow) -> Cell:
         """▲ stands still, or holds entries of a consumer that is gone."""
-        return ("▲", "warn") if self.trouble(item) else (" ", "")
+        return ("▲", "warn") if self.severity(item) else (" ", "")
 
-    def trouble(self, item: GroupRow) -> int:
+    def severity(self, item: GroupRow) -> int:
         """Stopped and stalled groups first, then pending entries."""
         if item.stalled or item.wrong:
             return 2
         return 1 if item.group.pending.number and item.broker is BrokerKind.REDIS else 0
 
-    def doubtful(self, item: GroupRow) -> bool:
+    def is_uncertain(self, item: GroupRow) -> bool:
         """Whether its lag is not known."""
         return not item.total.known
 
@@ -214,9 +214,9 @@ class PartitionRenderer:
 
     def sign(self, item: PartitionRow) -> Cell:
         """▲ where nobody has it and something waits."""
-        return ("▲", "warn") if self.trouble(item) else (" ", "")
+        return ("▲", "warn") if self.severity(item) else (" ", "")
 
-    def trouble(self, item: PartitionRow) -> int:
+    def severity(self, item: PartitionRow) -> int:
         """By lag."""
         return int(item.part.lag.number or 0)
 
@@ -265,7 +265,7 @@ class ConsumerRenderer:
         """▲ holds entries and does nothing."""
         return ("▲", "warn") if is_stuck(item) else (" ", "")
 
-    def trouble(self, item: Member) -> int:
+    def severity(self, item: Member) -> int:
         """By pending entries, those that do nothing first."""
         return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
 
@@ -329,7 +329,7 @@ class PendingRenderer:
             return "✗", "danger"
         return ("▲", "warn") if item.entry.deliveries >= MANY else (" ", "")
 
-    def trouble(self, item: PendingRow) -> int:
+    def severity(self, item: PendingRow) -> int:
         """Those delivered often, then those that are gone."""
         if item.fields is None:
             return 1

@@ -22,20 +22,29 @@ class ProfileRow(NamedTuple):
     """One profile and what is open of it."""
 
     profile: Profile
-    desks: tuple[BrokerSession, ...]
+    broker_sessions: tuple[BrokerSession, ...]
     used: float | None = None
     """When it was last used, in seconds since the epoch."""
 
     @property
     def backlog(self) -> Figure:
         """What waits on all its open brokers."""
-        rows = [row for desk in self.desks if desk.seen for row in desk.seen.destinations]
+        rows = [
+            row
+            for broker_session in self.broker_sessions
+            if broker_session.seen
+            for row in broker_session.seen.destinations
+        ]
         return total(row.backlog for row in rows if row.backlog.known) if rows else CLOSED
 
     @property
     def letters(self) -> Figure:
         """Dead letters on all its open brokers."""
-        seen = [desk.seen for desk in self.desks if desk.seen and desk.seen.as_of]
+        seen = [
+            broker_session.seen
+            for broker_session in self.broker_sessions
+            if broker_session.seen and broker_session.seen.as_of
+        ]
         return total(place.letters for each in seen for place in each.places) if seen else CLOSED
 
 
@@ -72,18 +81,24 @@ class ProfileRenderer:
             _link(item),
             (str(item.backlog), "muted"),
             (str(item.letters), "dead" if item.letters.number else "muted"),
-            ("now" if item.desks else figures.age(time() - item.used) if item.used else "", "muted"),
+            ("now" if item.broker_sessions else figures.age(time() - item.used) if item.used else "", "muted"),
         )
 
     def sign(self, item: ProfileRow) -> Cell:
         """† dead letters, ✗ no link."""
-        if any(desk.trouble for desk in item.desks):
+        if any(broker_session.error for broker_session in item.broker_sessions):
             return "✗", "danger"
         return ("†", "dead") if item.letters.number else (" ", "")
 
-    def trouble(self, item: ProfileRow) -> int:
+    def severity(self, item: ProfileRow) -> int:
         """Letters first, then lost links."""
-        return 2 if item.letters.number else 1 if any(desk.trouble for desk in item.desks) else 0
+        return (
+            2
+            if item.letters.number
+            else 1
+            if any(broker_session.error for broker_session in item.broker_sessions)
+            else 0
+        )
 
     def text(self, item: ProfileRow) -> str:
         """Name, environment, brokers."""
@@ -130,9 +145,13 @@ def where(profile: Profile) -> str:
 
 
 def _link(item: ProfileRow) -> Cell:
-    if not item.desks:
+    if not item.broker_sessions:
         return "○ closed", "muted"
-    if any(desk.trouble for desk in item.desks):
+    if any(broker_session.error for broker_session in item.broker_sessions):
         return "✗ refused", "danger"
-    took = [desk.seen.took for desk in item.desks if desk.seen and desk.seen.as_of]
+    took = [
+        broker_session.seen.took
+        for broker_session in item.broker_sessions
+        if broker_session.seen and broker_session.seen.as_of
+    ]
     return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")

@@ -100,14 +100,14 @@ class MessageRenderer:
         """`?` where the value is neither text nor a known layer, `✓` on letters that were handled."""
         if self.is_handled(item):
             return "✓", "ok"
-        return ("?", "muted") if self.trouble(item) else (" ", "")
+        return ("?", "muted") if self.severity(item) else (" ", "")
 
     def is_handled(self, item: Message) -> bool:
         """Whether an earlier run handled the letter."""
         place = item.position
         return isinstance(place, Offset) and place.partition >= 0 and self.handled.has(place.partition, place.offset)
 
-    def trouble(self, item: Message) -> int:
+    def severity(self, item: Message) -> int:
         """1 where the value can't be read."""
         value = item.value
         if value is None or value.isascii() or value.startswith(gzipped.MAGIC):

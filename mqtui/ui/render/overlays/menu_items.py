@@ -54,7 +54,7 @@ class ActionRenderer:
         """Nothing."""
         return " ", ""
 
-    def trouble(self, item: MenuItem) -> int:
+    def severity(self, item: MenuItem) -> int:
         """The order is the registry's."""
         return 0
 

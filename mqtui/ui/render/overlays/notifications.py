@@ -39,7 +39,7 @@ class NotificationRenderer:
         """✗ wrong, ▲ may be, ✓ well."""
         return SIGNS.get(item.note.tone, " "), item.note.tone
 
-    def trouble(self, item: NotificationRow) -> int:
+    def severity(self, item: NotificationRow) -> int:
         """None is moved to the front: n walks by the list's own order."""
         return 0
 

@@ -37,7 +37,7 @@ class RunLetterRenderer:
         signs = {Outcome.REFUSED: ("✗", "danger"), Outcome.UNKNOWN: ("▲", "warn")}
         return signs.get(Outcome(item[1]), (" ", ""))
 
-    def trouble(self, item: Done) -> int:
+    def severity(self, item: Done) -> int:
         """In doubt first, then refused."""
         return WORST.index(Outcome(item[1])) + 1 if item[1] in WORST else 0
 

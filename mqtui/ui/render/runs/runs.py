@@ -16,7 +16,7 @@ from mqtui.ui.render.table_model import Cell, Column
 class RunRow:
     """One run. Times are ms since the epoch; letters whose fate is not written down are `in_hand`.
 
-    `planned`, `moved` and `left` are None where they are not known. `flies` says that this console is doing it now.
+    `planned`, `moved` and `left` are None where they are not known. `is_running_here`: this console is doing it now.
     """
 
     id: str
@@ -37,7 +37,7 @@ class RunRow:
     unknown: int = 0
     in_hand: int = 0
     report: str = ""
-    flies: bool = False
+    is_running_here: bool = False
     safe: bool = True
     """Whether every letter is in its source, its target or a bundle of this machine."""
 
@@ -47,7 +47,7 @@ class RunRow:
         return self.state == "interrupted"
 
     @property
-    def waits(self) -> bool:
+    def can_resume(self) -> bool:
         """Whether it broke and waits to be taken up again: a put back is asked for anew."""
         broke = self.interrupted or (self.state == "failed" and self.unfinished)
         return broke and self.verb != Verb.PUT_BACK
@@ -90,7 +90,7 @@ class RunRenderer:
             (item.verb, ""),
             (item.profile, "muted"),
             (item.source, ""),
-            ("under way" if item.flies else item.state, _tone(item)),
+            ("under way" if item.is_running_here else item.state, _tone(item)),
             (_figure(item.planned), "muted"),
             (_figure(item.moved), "ok" if item.moved else "muted"),
             (_figure(item.left), "warn" if item.left else "muted"),
@@ -98,7 +98,7 @@ class RunRenderer:
 
     def sign(self, item: RunRow) -> Cell:
         """✗ interrupted or failed, ▸ under way, ▲ letters that were refused or are in doubt."""
-        if item.flies:
+        if item.is_running_here:
             return "▸", "live"
         if item.interrupted or item.state == "failed":
             return "✗", "danger"
@@ -106,9 +106,9 @@ class RunRenderer:
             return "▲", "warn"
         return ("▸", "muted") if item.state == "running" else (" ", "")
 
-    def trouble(self, item: RunRow) -> int:
+    def severity(self, item: RunRow) -> int:
         """Interrupted ones first: they wait for somebody."""
-        return int(item.interrupted and not item.flies)
+        return int(item.interrupted and not item.is_running_here)
 
     def text(self, item: RunRow) -> str:
         """Id, verb, profile, source, state, who."""
@@ -132,9 +132,9 @@ class RunRenderer:
 
 def sentence(item: RunRow) -> str:
     """What matters about a run."""
-    if item.flies:
+    if item.is_running_here:
         return f"{item.verb} {item.short} is under way here: enter shows it"
-    if item.waits:
+    if item.can_resume:
         return f"{stopped(item)}: enter resumes · d its letters"
     if item.interrupted:
         return f"put back {item.short} broke: U on its run asks for it again"
@@ -178,6 +178,6 @@ def _figure(number: int | None) -> str:
 
 
 def _tone(item: RunRow) -> str:
-    if item.flies:
+    if item.is_running_here:
         return "live"
     return {"interrupted": "danger", "failed": "danger", "stopped": "warn", "running": "live"}.get(item.state, "muted")

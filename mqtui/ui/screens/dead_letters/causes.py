@@ -27,8 +27,8 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.causes import CauseRenderer, CauseRow, by_minute
 from mqtui.ui.render.dead_letters.letter_preview import sample_lines
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import does
-from mqtui.ui.screens.list_screen import ListScreen, named
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.list_screen import ListScreen, resource_copy_choices
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -43,7 +43,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     screen_name = "Causes"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "nav.next_item",
         "list.filter",
@@ -54,13 +54,13 @@ class CausesScreen(ListScreen[CauseRow]):
         "thing.delete",
     )
 
-    def __init__(self, desk: BrokerSession, place: Letters) -> None:
+    def __init__(self, broker_session: BrokerSession, place: Letters) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.letters = place
-        self.book = Casebook(desk.conventions)
+        self.book = Casebook(broker_session.conventions)
         self.sample = 0
-        self.empty = ""
+        self.empty_text = ""
         self.stage = READING
         """What is said while the letters are not all read: that they are being read, or were not."""
 
@@ -77,7 +77,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     def body(self) -> Iterable[Widget]:
         """Causes, and a sample beside."""
-        self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), parted=False)
+        self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), with_divider=False)
         self.paper = TextView()
         self.beside = Pane(self.paper, name="Sample", id="sample")
         self.beside.add_class("beside")
@@ -94,16 +94,16 @@ class CausesScreen(ListScreen[CauseRow]):
 
     # -- reading
 
-    @does("read.again")
+    @handles("read.again")
     def read(self) -> None:
         """Read the letters again."""
         self.run_worker(self._read(), exclusive=True, group="read", exit_on_error=False)
 
     async def _read(self) -> None:
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             self.stage = NOT_READ
-            self.line.tell("the broker is not open", "warn")
+            self.prompt_line.set_status("the broker is not open", "warn")
             return
         self.stage = READING
         self.draw_facts()
@@ -111,7 +111,7 @@ class CausesScreen(ListScreen[CauseRow]):
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.peek_cost(self.ref, count)
-            book = Casebook(await self.desk.settle_origin(self.ref))
+            book = Casebook(await self.broker_session.settle_origin(self.ref))
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
                 self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
@@ -121,31 +121,31 @@ class CausesScreen(ListScreen[CauseRow]):
                 return
             else:
                 await remember_routes(session, source, book.routes)
-            self.book, self.empty, self.stage = book, "no letters here", ""
+            self.book, self.empty_text, self.stage = book, "no letters here", ""
         except MqtuiError as error:
             self.stage = NOT_READ
-            self.say(error)
+            self.show_error(error)
         if self.is_attached:
             self.refresh_figures()
 
     async def _paid(self, book: Casebook, count: int) -> bool:
         """Read a queue after its price was agreed to; whether it was."""
-        session, price = self.desk.session, self.price
+        session, price = self.broker_session.session, self.price
         assert session is not None and price is not None
         self.stage = NOT_READ
         self.draw_facts()
         if price.refusal:
-            self.line.tell(price.refusal, "price")
+            self.prompt_line.set_status(price.refusal, "price")
             return False
         self.paper.write(priced(price, count))
         if self.has_class("-narrow"):
-            self.table.instead = priced(price, count)
+            self.table.placeholder = priced(price, count)
         self.beside.title("Price", f"{count:,} ready")
         words = price.text.split("; ")[0] if price.spends else "nothing is used up"
         beside = f"enter reads all {count:,} · esc no"
-        answer = await self.line.ask(f"PRICE {words}", beside=beside, pastes=False)
+        answer = await self.prompt_line.ask(f"PRICE {words}", beside=beside, pastes=False)
         if answer is None:
-            self.line.tell("not read: nothing was spent; r asks again", "price")
+            self.prompt_line.set_status("not read: nothing was spent; r asks again", "price")
             return False
         self.stage = READING
         plan = spend_plan(session, Look(self.ref, count, ReadRange(), price))
@@ -157,7 +157,7 @@ class CausesScreen(ListScreen[CauseRow]):
         self.book = book
         if self.is_attached:
             self.draw_facts()
-            self.line.tell(f"reading {self.ref.name}: {pluralize(book.letters, 'letter')}")
+            self.prompt_line.set_status(f"reading {self.ref.name}: {pluralize(book.letters, 'letter')}")
 
     # -- showing
 
@@ -179,7 +179,7 @@ class CausesScreen(ListScreen[CauseRow]):
         parts = [f"{self.book.letters:,}", pluralize(len(self.book.causes()), "cause")]
         return " · ".join([*parts, "shown from memory"] if lends else [*parts, *self.notes])
 
-    def sentence(self, item: CauseRow) -> str:
+    def describe_row(self, item: CauseRow) -> str:
         """What all letters of the cause have in common."""
         alike = self.book.alike(item.cause.id)
         return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
@@ -195,7 +195,7 @@ class CausesScreen(ListScreen[CauseRow]):
         item = self.table.current
         case = self.book.cases.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.samples:
-            if not self.line.asking:
+            if not self.prompt_line.is_asking:
                 self.paper.write([])
                 self.beside.title("Sample")
             return
@@ -204,19 +204,19 @@ class CausesScreen(ListScreen[CauseRow]):
         self.beside.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
         self.paper.write(sample_lines(letter, death, folded=self.folded))
 
-    @does("nav.next_item")
+    @handles("nav.next_item")
     def next_sample(self) -> None:
         """The next sample."""
         self.sample += 1
         self.draw_sample()
 
-    @does("nav.previous_item")
+    @handles("nav.previous_item")
     def previous_sample(self) -> None:
         """The sample before."""
         self.sample -= 1
         self.draw_sample()
 
-    @does("view.wrap")
+    @handles("view.wrap")
     def fold(self) -> None:
         """Library frames of the stack."""
         self.folded = not self.folded
@@ -224,62 +224,70 @@ class CausesScreen(ListScreen[CauseRow]):
 
     # -- verbs
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs letters and leave."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             if self.table.current is None:
                 return "there are no letters here"
-            if 1 < len(self.table.lines.marks) < len(self.table.lines.items):
+            if 1 < len(self.table.model.marks) < len(self.table.model.items):
                 return "one cause at a time, or all of them"
-            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+            return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         return reason
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Say how many."""
         if action.id == "letters.redrive" and self.table.current is not None:
             chosen = self.table.chosen()
             return f"redrive these {sum(line.cause.count for line in chosen):,}"
-        return super().title_of(action)
+        return super().action_title(action)
 
-    @does("letters.redrive")
+    @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of this cause."""
         await self._review(Verb.REDRIVE)
 
-    @does("thing.delete")
+    @handles("thing.delete")
     async def discard(self) -> None:
         """Plan a discard of this cause."""
         await self._review(Verb.DISCARD)
 
     async def _review(self, verb: Verb) -> None:
         chosen = self.table.chosen()
-        every = len(chosen) == len(self.table.lines.items)
+        every = len(chosen) == len(self.table.model.items)
         selection = Selection() if every else Selection(cause=chosen[0].cause.id)
-        await self.console.go.review(self.desk.target, self.desk.kind, RedriveRequest(verb, self.ref, selection))
+        await self.console.go.review(
+            self.broker_session.target, self.broker_session.kind, RedriveRequest(verb, self.ref, selection)
+        )
 
-    @does("thing.pair")
+    @handles("thing.pair")
     async def pair(self) -> None:
         """The origin."""
         item = self.table.current
         case = self.book.cases.get(item.cause.id) if item is not None else None
         told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
         if origins := [*told, *self.letters.origins]:
-            await self.console.go.destination(self.desk.kind, origins[0], letters=False, target=self.desk.target)
+            await self.console.go.destination(
+                self.broker_session.kind, origins[0], letters=False, target=self.broker_session.target
+            )
         else:
-            self.line.why_not("nothing says where these letters came from")
+            self.prompt_line.flash("nothing says where these letters came from")
 
-    def copies(self, item: CauseRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: CauseRow) -> dict[str, tuple[str, str]]:
         """What they died of, its id, the way here, and the command that plans their way home."""
-        address, cause = self.desk.address, item.cause
+        address, cause = self.broker_session.address, item.cause
         words = command("redrive", address, self.ref, "--cause", cause.id, "--dry-run")
-        return {**named(self.ref, address, *words), "y": ("cause", cause.text), "p": ("cause id", cause.id)}
+        return {
+            **resource_copy_choices(self.ref, address, *words),
+            "y": ("cause", cause.text),
+            "p": ("cause id", cause.id),
+        }
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
         case = self.book.cases.get(event.item.cause.id)
         if case is not None:
-            await self.console.go.case(self.desk, self.letters, event.item.cause, case)
+            await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
 
 
 def priced(price: PeekCost, count: int) -> list[StyledLine]:

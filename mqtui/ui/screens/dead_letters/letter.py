@@ -22,9 +22,9 @@ from mqtui.ui.render.dead_letters.letter import Original
 from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, laid_out, properties
 from mqtui.ui.render.messages.payload import Document, FixedLines
 from mqtui.ui.render.messages.payload_forms import FORMS, is_large, looked, value_size
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.dead_letters.audit_pane import AuditPane
-from mqtui.ui.screens.dead_letters.letter_selection import order_of
+from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
 from mqtui.ui.screens.dead_letters.original import find_original, same_key_later
 from mqtui.ui.screens.messages.message_copy import MessageCopier
 from mqtui.ui.session.sessions import BrokerSession
@@ -46,7 +46,7 @@ class DeadLetterScreen(ConsoleScreen):
 
     screen_name = "Letter"
 
-    hinted = (
+    hint_actions = (
         "nav.next_item",
         "nav.previous_item",
         "thing.pair",
@@ -64,16 +64,18 @@ class DeadLetterScreen(ConsoleScreen):
     DeadLetterScreen #headers { height: 3fr; }
     """
 
-    def __init__(self, desk: BrokerSession, ref: Ref, letters: Sequence[Message], at: int = 0, total: int = 0) -> None:
+    def __init__(
+        self, broker_session: BrokerSession, ref: Ref, letters: Sequence[Message], at: int = 0, total: int = 0
+    ) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.ref = ref
         self.letters = letters
         self.at = at
         self.total = max(total, len(letters))
         self.original = READING
-        self.conventions = desk.origins.get(ref) or desk.conventions
-        self.copier = MessageCopier(self, desk.address, ref)
+        self.conventions = broker_session.origins.get(ref) or broker_session.conventions
+        self.copier = MessageCopier(self, broker_session.address, ref)
         self.unfolded = False
         self.form = FORMS[0]
         self.original_shown = False
@@ -109,15 +111,15 @@ class DeadLetterScreen(ConsoleScreen):
         self.place_panes()
         _view(self.value).focus()
         self.draw()
-        if self.ref not in self.desk.origins:
+        if self.ref not in self.broker_session.origins:
             self.run_worker(self._settle(), group="origin", exit_on_error=False)
 
     async def _settle(self) -> None:
         """Tell the origin as causes and plans do, after the broker was asked."""
         try:
-            self.conventions = await self.desk.settle_origin(self.ref)
+            self.conventions = await self.broker_session.settle_origin(self.ref)
         except MqtuiError as error:
-            self.line.why_not(f"where it came from can't be asked: {error.title}")
+            self.prompt_line.flash(f"where it came from can't be asked: {error.title}")
             return
         if self.is_attached:
             self.draw()
@@ -153,7 +155,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.cause.title(f"Letter {self.at + 1:,} of {of}", f"{self.ref.name} {letter.position}{attempt}")
         lines = render.cause_lines(death, trace if isinstance(trace, str) else "", unfolded=self.unfolded)
         _view(self.cause).show(lines)
-        self.line.tell(render.title(death), "dead")
+        self.prompt_line.set_status(render.title(death), "dead")
 
     def draw_original(self) -> None:
         """What is known of the original."""
@@ -184,12 +186,12 @@ class DeadLetterScreen(ConsoleScreen):
             return
         self.value.title(*name)
         _view(self.value).show(document)
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             self.original = Original(None, why="the broker is not open")
         else:
             origin = describe(letter, self.conventions).origin
-            self.original = await find_original(session, origin, self.desk.seen)
+            self.original = await find_original(session, origin, self.broker_session.seen)
         if not self._still(letter):
             return
         self.draw_original()
@@ -201,7 +203,7 @@ class DeadLetterScreen(ConsoleScreen):
                 self.value.title(*name)
                 _view(self.value).show(document)
         if session is not None:
-            later = await same_key_later(session, self.original, self.desk.seen)
+            later = await same_key_later(session, self.original, self.broker_session.seen)
             if later is not None and self._still(letter):
                 self.original = replace(self.original, later=later)
                 self.draw_original()
@@ -217,21 +219,21 @@ class DeadLetterScreen(ConsoleScreen):
 
     # -- keys
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Editing comes later; one letter of a queue can't be picked."""
         if action.id == "thing.edit":
             return "edit: not in this version"
         view = self.focused if isinstance(self.focused, PayloadView) else None
         if view is not None and action.id not in self._doers and view.can_perform(action.id):
             return None
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
-            if self.desk.kind is BrokerKind.RABBITMQ:
+            if self.broker_session.kind is BrokerKind.RABBITMQ:
                 return "one letter of a queue can't be picked: esc, then all of its cause"
-            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+            return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         return reason
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """It is this one letter."""
         match action.id:
             case "letters.redrive":
@@ -244,7 +246,7 @@ class DeadLetterScreen(ConsoleScreen):
                 return "next"
             case "nav.previous_item":
                 return "previous"
-        return super().title_of(action)
+        return super().action_title(action)
 
     def on_key(self, event: Key) -> None:
         """The two keys of a copy."""
@@ -255,12 +257,12 @@ class DeadLetterScreen(ConsoleScreen):
         if not isinstance(view, PayloadView) or action_id in self._doers or not view.perform(action_id):
             await super()._do(action_id)
 
-    @does("nav.next_item")
+    @handles("nav.next_item")
     def next_letter(self) -> None:
         """The next letter."""
         self._walk(1)
 
-    @does("nav.previous_item")
+    @handles("nav.previous_item")
     def previous_letter(self) -> None:
         """The letter before."""
         self._walk(-1)
@@ -268,30 +270,30 @@ class DeadLetterScreen(ConsoleScreen):
     def _walk(self, step: int) -> None:
         at = self.at + step
         if not 0 <= at < len(self.letters):
-            self.line.why_not("this is the last letter" if step > 0 else "this is the first letter", "text")
+            self.prompt_line.flash("this is the last letter" if step > 0 else "this is the first letter", "text")
             return
         self.at = at
         self.draw()
 
-    @does("thing.pair")
+    @handles("thing.pair")
     def pair(self) -> None:
         """From the letter to its original, and back."""
         self.original_shown = not _view(self.beside).has_focus
         self.place_panes()
         _view(self.beside if self.original_shown else self.cause).focus()
 
-    @does("nav.open")
+    @handles("nav.open")
     async def open_original(self) -> None:
         """The messages around the original."""
         found = self.original
         if not _view(self.beside).has_focus or found.message is None or found.origin is None:
-            self.line.why_not("p goes to the original, enter opens the messages around it", "text")
+            self.prompt_line.flash("p goes to the original, enter opens the messages around it", "text")
             return
         from mqtui.ui.screens.messages.messages import MessagesScreen
 
-        await self.console.show(MessagesScreen(self.desk, found.origin.ref, found.message.position))
+        await self.console.show(MessagesScreen(self.broker_session, found.origin.ref, found.message.position))
 
-    @does("view.wrap")
+    @handles("view.wrap")
     def unfold(self) -> None:
         """Library frames and long values, or no longer."""
         self.unfolded = not self.unfolded
@@ -302,11 +304,11 @@ class DeadLetterScreen(ConsoleScreen):
         self.draw_cause()
         self.draw_headers()
 
-    @does("view.decode")
+    @handles("view.decode")
     def decode_as(self) -> None:
         """Look at the values another way."""
         self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
-        self.line.why_not(f"value as {self.form}", "text")
+        self.prompt_line.flash(f"value as {self.form}", "text")
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 
     @property
@@ -315,38 +317,40 @@ class DeadLetterScreen(ConsoleScreen):
         original = self.original.message
         return original if original is not None and _view(self.beside).has_focus else self.letter
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_part(self) -> None:
         """Copy a part of it."""
         self.copier.ask_part(self.copied)
 
-    @does("form.editor")
+    @handles("form.editor")
     def open_editor(self) -> None:
         """Look at the value in the user's editor."""
         self.copier.open_editor(self.copied)
 
-    @does("thing.export")
+    @handles("thing.export")
     def export(self) -> None:
         """Write the letters that are walked through into a file."""
         self.copier.export(self.letters)
 
-    @does("letters.redrive")
+    @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of this letter."""
         await self._review(Verb.REDRIVE)
 
-    @does("thing.delete")
+    @handles("thing.delete")
     async def discard(self) -> None:
         """Plan a discard of this letter."""
         await self._review(Verb.DISCARD)
 
     async def _review(self, verb: Verb) -> None:
-        await self.console.go.review(self.desk.target, self.desk.kind, order_of(verb, self.ref, [self.letter]))
+        await self.console.go.review(
+            self.broker_session.target, self.broker_session.kind, redrive_request_for(verb, self.ref, [self.letter])
+        )
 
-    @does("nav.back")
+    @handles("nav.back")
     async def back(self) -> None:
         """The question, the original, then the place."""
-        if self.line.leave():
+        if self.prompt_line.cancel():
             return
         if self.original_shown and not self.cause.display:
             self.original_shown = False
@@ -369,7 +373,7 @@ def _view(pane: Pane) -> PayloadView:
     return pane.inner
 
 
-async def open_case(console: Console, desk: BrokerSession, place: Letters, cause: Cause, case: Case) -> None:
+async def open_case(console: Console, broker_session: BrokerSession, place: Letters, cause: Cause, case: Case) -> None:
     """The letters of one cause, the first of them open."""
     if case.samples:
-        await console.show(DeadLetterScreen(desk, place.ref, tuple(case.samples), 0, cause.count))
+        await console.show(DeadLetterScreen(broker_session, place.ref, tuple(case.samples), 0, cause.count))

@@ -15,7 +15,7 @@ MOST = 200
 """Letters that are picked one by one; more are told by their cause or a jq program."""
 
 
-def order_of(verb: Verb, source: Ref, letters: Sequence[Message]) -> RedriveRequest:
+def redrive_request_for(verb: Verb, source: Ref, letters: Sequence[Message]) -> RedriveRequest:
     """A redrive or a discard of exactly these letters.
 
     Raises:

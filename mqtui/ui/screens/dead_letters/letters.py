@@ -8,9 +8,9 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Message, Offset, Position
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.letter import origin_text
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
-from mqtui.ui.screens.dead_letters.letter_selection import order_of
+from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
 from mqtui.ui.screens.messages.messages import MessagesScreen, open_messages
 
 
@@ -19,7 +19,7 @@ class DeadLetterListScreen(MessagesScreen):
 
     screen_name = "Letters"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "list.filter",
         "list.mark",
@@ -38,13 +38,13 @@ class DeadLetterListScreen(MessagesScreen):
         self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
 
     async def _ask_handled(self) -> None:
-        if self.desk.session is None:
+        if self.broker_session.session is None:
             return
         try:
-            self.conventions = await self.desk.settle_origin(self.ref)
-            source = await self.desk.session.broker.snapshot(self.ref)
+            self.conventions = await self.broker_session.settle_origin(self.ref)
+            source = await self.broker_session.session.broker.snapshot(self.ref)
         except MqtuiError as error:
-            self.line.why_not(f"which letters were handled is not known: {error.title}")
+            self.prompt_line.flash(f"which letters were handled is not known: {error.title}")
             return
         self.table.messages.handled = source.handled
         self.table.refresh()
@@ -53,7 +53,7 @@ class DeadLetterListScreen(MessagesScreen):
         """Dead letters, and whose."""
         return ("Dead letters", self.ref.name)
 
-    def sentence(self, item: Message) -> str:
+    def describe_row(self, item: Message) -> str:
         """What it died of, and from where."""
         death = describe(item, self.conventions)
         parts = [f"{item.position}: {death.text}"]
@@ -65,22 +65,22 @@ class DeadLetterListScreen(MessagesScreen):
 
     async def open_message(self, item: Message) -> None:
         """A letter with its original."""
-        shown = [each for each in self.table.lines.shown if isinstance(each, Message)]
-        await self.console.show(DeadLetterScreen(self.desk, self.ref, shown, self.table.cursor))
+        shown = [each for each in self.table.model.shown if isinstance(each, Message)]
+        await self.console.show(DeadLetterScreen(self.broker_session, self.ref, shown, self.table.cursor))
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs letters and leave."""
         if action.id == "thing.pair":
             return None
         if action.id in ("letters.redrive", "thing.delete"):
             if self.table.current is None:
                 return "there are no letters here"
-            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
-        return super().obstacle(action)
+            return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
+        return super().disabled_reason(action)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Say how many."""
-        count = len(self.table.lines.marks)
+        count = len(self.table.model.marks)
         match action.id:
             case "letters.redrive":
                 return f"redrive {count} marked" if count else "redrive this one"
@@ -88,31 +88,31 @@ class DeadLetterListScreen(MessagesScreen):
                 return f"discard {count} marked" if count else "discard this one"
             case "thing.pair":
                 return "its original"
-        return super().title_of(action)
+        return super().action_title(action)
 
-    @does("thing.pair")
+    @handles("thing.pair")
     async def pair(self) -> None:
         """The messages around the letter's original."""
         item = self.table.current
         found = origin(item, self.conventions) if item is not None else None
         if found is None:
-            self.line.why_not("nothing tells where it came from")
+            self.prompt_line.flash("nothing tells where it came from")
             return
         place: Position | None = found.id
         if found.partition is not None and found.offset is not None:
             place = Offset(found.partition, found.offset)
-        await open_messages(self.console, self.desk, found.ref, place)
+        await open_messages(self.console, self.broker_session, found.ref, place)
 
-    @does("letters.redrive")
+    @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of the marked letters, else of this one."""
         await self._review(Verb.REDRIVE)
 
-    @does("thing.delete")
+    @handles("thing.delete")
     async def discard(self) -> None:
         """Plan a discard of the marked letters, else of this one."""
         await self._review(Verb.DISCARD)
 
     async def _review(self, verb: Verb) -> None:
-        order = order_of(verb, self.ref, self.table.chosen())
-        await self.console.go.review(self.desk.target, self.desk.kind, order)
+        request = redrive_request_for(verb, self.ref, self.table.chosen())
+        await self.console.go.review(self.broker_session.target, self.broker_session.kind, request)

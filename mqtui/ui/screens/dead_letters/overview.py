@@ -17,8 +17,8 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.dead_letters.overview import DeadLetterRenderer, DeadLetterRow, sentence
-from mqtui.ui.screens.console_screen import does
-from mqtui.ui.screens.list_screen import named
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -30,12 +30,20 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     screen_name = "Radar"
 
-    hinted = ("nav.open", "list.filter", "thing.pair", "list.order", "letters.redrive", "thing.delete", "thing.purge")
-    empty = "no dead letters anywhere: every open broker is watched"
+    hint_actions = (
+        "nav.open",
+        "list.filter",
+        "thing.pair",
+        "list.order",
+        "letters.redrive",
+        "thing.delete",
+        "thing.purge",
+    )
+    empty_text = "no dead letters anywhere: every open broker is watched"
 
     def body(self) -> Iterable[Widget]:
         """One list."""
-        self.table: RowTable[DeadLetterRow] = RowTable(DeadLetterRenderer(self.console.glyphs.bars), parted=False)
+        self.table: RowTable[DeadLetterRow] = RowTable(DeadLetterRenderer(self.console.glyphs.bars), with_divider=False)
         yield Pane(self.table, name="Dead letters")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -44,38 +52,42 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     def slices(self) -> Iterator[Sequence[DeadLetterRow]]:
         """The places of all open brokers."""
-        yield from map(_lines, self.console.desks)
+        yield from map(_lines, self.console.broker_sessions)
 
     def facts(self) -> str:
         """How much is not shown: retry stages, and places nobody looked into."""
-        seen = [desk.seen for desk in self.console.desks if desk.seen is not None]
+        seen = [
+            broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
+        ]
         stages = sum(len(each.stages) for each in seen)
         unknown = sum(each.not_looked_into for each in seen)
         parts = [super().facts(), pluralize(stages, "retry stage") if stages else ""]
         parts.append(f"▲ {unknown:,} not looked into" if unknown else "")
         return " · ".join(filter(None, parts))
 
-    def sentence(self, item: DeadLetterRow) -> str:
+    def describe_row(self, item: DeadLetterRow) -> str:
         """What matters about the place."""
         return sentence(item)
 
-    def explained(self, item: DeadLetterRow) -> str:
+    def explain_figures(self, item: DeadLetterRow) -> str:
         """Where its letters come from."""
-        seen = self.console.bench.desks[item.target, item.broker].seen
+        seen = self.console.sessions.broker_sessions[item.target, item.broker].seen
         return "" if seen is None else figure_help.letters(item.place, seen, time())
 
-    def copies(self, item: DeadLetterRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: DeadLetterRow) -> dict[str, tuple[str, str]]:
         """Its name, the way to it, and the command that shows its causes."""
-        address = self.console.bench.desks[item.target, item.broker].address
-        return named(item.place.ref, address, *command("dlq", address, item.place.ref))
+        address = self.console.sessions.broker_sessions[item.target, item.broker].address
+        return resource_copy_choices(item.place.ref, address, *command("dlq", address, item.place.ref))
 
     def is_stale(self, item: DeadLetterRow, lost: Sequence[BrokerSession]) -> bool:
         """Whether its broker is lost."""
-        return any((desk.target, desk.kind) == (item.target, item.broker) for desk in lost)
+        return any(
+            (broker_session.target, broker_session.kind) == (item.target, item.broker) for broker_session in lost
+        )
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs letters and leave."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             item = self.table.current
             if item is None or not item.place.letters.number:
@@ -87,12 +99,12 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     async def _opened(self, event: RowTable.Opened) -> None:
         await self.console.go.letters(event.item.target, event.item.broker, event.item.place)
 
-    @does("letters.redrive")
+    @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of all letters here."""
         await self._review(Verb.REDRIVE)
 
-    @does("thing.delete")
+    @handles("thing.delete")
     async def discard(self) -> None:
         """Plan a discard of all letters here."""
         await self._review(Verb.DISCARD)
@@ -100,21 +112,21 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     async def _review(self, verb: Verb) -> None:
         item = self.table.current
         if item is not None:
-            order = RedriveRequest(verb, item.place.ref, Selection())
-            await self.console.go.review(item.target, item.broker, order)
+            request = RedriveRequest(verb, item.place.ref, Selection())
+            await self.console.go.review(item.target, item.broker, request)
 
-    @does("thing.pair")
+    @handles("thing.pair")
     async def pair(self) -> None:
         """The origin of these letters."""
         item = self.table.current
         if item is None or not item.place.origins:
-            self.line.why_not("nothing says where these letters came from")
+            self.prompt_line.flash("nothing says where these letters came from")
             return
         await self.console.go.destination(item.broker, item.place.origins[0], letters=False, target=item.target)
 
 
-def _lines(desk: BrokerSession) -> list[DeadLetterRow]:
-    seen = desk.seen
+def _lines(broker_session: BrokerSession) -> list[DeadLetterRow]:
+    seen = broker_session.seen
     if seen is None:
         return []
     lines = []
@@ -122,6 +134,8 @@ def _lines(desk: BrokerSession) -> list[DeadLetterRow]:
         values = seen.trend(place.ref, "letters").values(300)
         known = [value for value in values if value is not None]
         arrived = known[-1] - known[0] if len(known) > 1 else None
-        lends = desk.kind is BrokerKind.RABBITMQ
-        lines.append(DeadLetterRow(desk.target, desk.kind, place, tuple(values[-15:]), arrived, lends))
+        lends = broker_session.kind is BrokerKind.RABBITMQ
+        lines.append(
+            DeadLetterRow(broker_session.target, broker_session.kind, place, tuple(values[-15:]), arrived, lends)
+        )
     return lines

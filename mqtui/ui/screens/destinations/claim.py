@@ -12,7 +12,7 @@ from mqtui.services.reassigning import Given, Reassignment, staged
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.redrive.confirm_plan import NOTHING_YET, ConfirmPlanScreen
 from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.sessions import BrokerSession
@@ -26,10 +26,10 @@ class ClaimScreen(ConfirmPlanScreen):
     screen_name = "Claim"
 
     def __init__(
-        self, desk: BrokerSession, session: Session, plan: Plan, owners: str, *, after: Callable[[], object]
+        self, broker_session: BrokerSession, session: Session, plan: Plan, owners: str, *, after: Callable[[], object]
     ) -> None:
         plan = staged(plan)
-        super().__init__(desk, plan, list(lines(plan)), after=after)
+        super().__init__(broker_session, plan, list(lines(plan)), after=after)
         self.moving = Reassignment(session, plan, owners)
         self.given: Given | None = None
         self.under_way = False
@@ -38,8 +38,8 @@ class ClaimScreen(ConfirmPlanScreen):
         """The plan, then what became of the entries so far."""
         self.paper.write([*(toned(line) for line in self.shown), [], *self.outcome()])
         refusal = self.refusal() if self.given is None else ""
-        text, tone = (refusal, "danger") if refusal else self.sentence()
-        self.line.tell(text, tone)
+        text, tone = (refusal, "danger") if refusal else self.status_text()
+        self.prompt_line.set_status(text, tone)
         self.draw_hints()
 
     def outcome(self) -> Sequence[StyledLine]:
@@ -53,7 +53,7 @@ class ClaimScreen(ConfirmPlanScreen):
             told.append([(f"  {given.to}: {HISTORY}", "muted")])
         return told + [[(f"▲ {note}", "warn")] for note in given.notes]
 
-    def sentence(self) -> tuple[str, str]:
+    def status_text(self) -> tuple[str, str]:
         """What is asked now, or how it ended."""
         if self.given is None:
             what = "starts with 1" if len(self.plan.steps) > 1 else "reassigns it"
@@ -70,17 +70,17 @@ class ClaimScreen(ConfirmPlanScreen):
             return f"Go on with {self.moving.left:,}" if self.moving.left else "Go on"
         return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Enter starts, then goes on."""
-        return self.enter_words().lower() if action.id == "nav.open" else super().title_of(action)
+        return self.enter_words().lower() if action.id == "nav.open" else super().action_title(action)
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A stage at a time."""
         if action.id == "nav.open" and self.under_way:
             return "the consumer is still watched"
         if action.id == "nav.open" and not self.moving.left:
             return "it is done"
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
     async def _go(self) -> None:
         consent = await self.agreed() if self.given is None else Consent(yes=True, typed=self.plan.profile)
@@ -90,7 +90,7 @@ class ClaimScreen(ConfirmPlanScreen):
         try:
             self.given = await self.moving.go_on(consent, self._watched)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         finally:
             self.under_way = False
@@ -103,7 +103,7 @@ class ClaimScreen(ConfirmPlanScreen):
         if self.is_attached:
             self.draw()
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_plan(self) -> None:
         """The report, or the plan's lines before there is one."""
         if self.given is None:

@@ -16,8 +16,8 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, line_slices, sentence
-from mqtui.ui.screens.console_screen import does
-from mqtui.ui.screens.list_screen import named
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -29,7 +29,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     screen_name = "Destinations"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "list.filter",
         "read.follow",
@@ -51,31 +51,34 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     def slices(self) -> Iterator[Sequence[DestinationRow]]:
         """The lines of all open brokers."""
-        for desk in self.console.desks:
-            if desk.seen:
-                yield from line_slices(desk.kind, desk.seen)
+        for broker_session in self.console.broker_sessions:
+            if broker_session.seen:
+                yield from line_slices(broker_session.kind, broker_session.seen)
 
-    def sentence(self, item: DestinationRow) -> str:
+    def describe_row(self, item: DestinationRow) -> str:
         """What matters about the row."""
         return sentence(item)
 
-    def explained(self, item: DestinationRow) -> str:
+    def explain_figures(self, item: DestinationRow) -> str:
         """Where its backlog or its letters come from."""
         return figure_help.destination(item, time())
 
-    def copies(self, item: DestinationRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: DestinationRow) -> dict[str, tuple[str, str]]:
         """Its name, the way to it, and the command that shows what is in it."""
-        ref, address = item.destination.ref, self.console.bench.desks[self.console.target, item.broker].address
+        ref, address = (
+            item.destination.ref,
+            self.console.sessions.broker_sessions[self.console.target, item.broker].address,
+        )
         look = "peek" if item.letters is None else "dlq"
-        return named(ref, address, *command(look, address, ref))
+        return resource_copy_choices(ref, address, *command(look, address, ref))
 
     def is_stale(self, item: DestinationRow, lost: Sequence[BrokerSession]) -> bool:
         """Whether its broker is lost."""
-        return any(desk.kind is item.broker for desk in lost)
+        return any(broker_session.kind is item.broker for broker_session in lost)
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs a row, a link and leave."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         item = self.table.current
         if reason is None and action.changes:
             if item is None:
@@ -83,7 +86,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
             return self.console.go.why_no_write(self.console.target, item.broker, action)
         return reason
 
-    @does("thing.pair")
+    @handles("thing.pair")
     def pair(self) -> None:
         """Dead letters and their origin."""
         item = self.table.current
@@ -91,36 +94,36 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
             return
         refs = item.letters.origins if item.letters else tuple(place.ref for place in item.dead)
         if not any(self.table.go_to((item.broker, ref)) for ref in refs):
-            self.line.why_not(f"{item.destination.ref.name} has no pair")
+            self.prompt_line.flash(f"{item.destination.ref.name} has no pair")
 
-    @does("read.follow")
+    @handles("read.follow")
     async def follow(self) -> None:
         """The messages of the row, at their end and following it; a queue says why not."""
         item = self.table.current
-        desk = None if item is None else self.console.go.desk("", item.broker)
-        if item is not None and desk is not None:
-            await self.console.go.following(desk, item.destination.ref)
+        broker_session = None if item is None else self.console.go.broker_session("", item.broker)
+        if item is not None and broker_session is not None:
+            await self.console.go.following(broker_session, item.destination.ref)
 
-    @does("message.publish")
+    @handles("message.publish")
     async def publish(self) -> None:
         """A form for one message."""
         item = self.table.current
-        desk = None if item is None else self.console.go.desk("", item.broker)
-        if item is not None and desk is not None:
-            await self.console.go.publish(desk, item.destination.ref)
+        broker_session = None if item is None else self.console.go.broker_session("", item.broker)
+        if item is not None and broker_session is not None:
+            await self.console.go.publish(broker_session, item.destination.ref)
 
-    @does("letters.redrive")
+    @handles("letters.redrive")
     async def redrive(self) -> None:
         """Plan a redrive of all letters of the row."""
         item = self.table.current
         if item is not None and item.stage:
-            self.line.why_not(f"a retry stage, its messages are alive: {item.stage}")
+            self.prompt_line.flash(f"a retry stage, its messages are alive: {item.stage}")
             return
         if item is None or item.letters is None:
-            self.line.why_not("this row holds no dead letters: n walks to one that does")
+            self.prompt_line.flash("this row holds no dead letters: n walks to one that does")
             return
-        order = RedriveRequest(Verb.REDRIVE, item.destination.ref, Selection())
-        await self.console.go.review(self.console.target, item.broker, order)
+        request = RedriveRequest(Verb.REDRIVE, item.destination.ref, Selection())
+        await self.console.go.review(self.console.target, item.broker, request)
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:

@@ -22,8 +22,8 @@ from mqtui.ui.render.destinations.groups import (
     part_lines,
 )
 from mqtui.ui.render.table_model import Cell
-from mqtui.ui.screens.console_screen import does
-from mqtui.ui.screens.list_screen import named
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -35,14 +35,14 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     screen_name = "Groups"
 
-    hinted = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
-    empty = "no consumer groups"
+    hint_actions = ("nav.open", "list.filter", "list.next", "thing.pair", "list.order", "offsets.reset")
+    empty_text = "no consumer groups"
     shows_members = True
 
     def body(self) -> Iterable[Widget]:
         """Groups, and the partitions of the one under the cursor."""
         self.table: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="groups")
-        self.parts = RowTable(PartitionRenderer(), id="parts", parted=False)
+        self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
         self.beside = Pane(self.parts, name="Partitions", id="beside")
         self.beside.add_class("beside")
         yield Horizontal(Pane(self.table, name="Groups"), self.beside)
@@ -58,38 +58,43 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def slices(self) -> Iterator[Sequence[GroupRow]]:
         """The groups of all open brokers."""
-        for desk in self.console.desks:
-            if desk.seen:
-                yield from group_slices(desk.kind, desk.seen)
+        for broker_session in self.console.broker_sessions:
+            if broker_session.seen:
+                yield from group_slices(broker_session.kind, broker_session.seen)
 
-    def state(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """No groups, or none that this user may see."""
-        hidden = [missing for desk in self.console.desks if desk.seen for missing in desk.seen.partial]
-        if hidden and not lost and not self.table.lines.items:
+        hidden = [
+            missing
+            for broker_session in self.console.broker_sessions
+            if broker_session.seen
+            for missing in broker_session.seen.partial
+        ]
+        if hidden and not lost and not self.table.model.items:
             return (f"ø {hidden[0]}", "muted"), ("which groups there are is not known", "muted")
-        return super().state(lost)
+        return super().status_lines(lost)
 
-    def sentence(self, item: GroupRow) -> str:
+    def describe_row(self, item: GroupRow) -> str:
         """What matters about the group."""
         return group_sentence(item)
 
-    def explained(self, item: GroupRow) -> str:
+    def explain_figures(self, item: GroupRow) -> str:
         """Where its lag comes from."""
-        seen = self.console.bench.desks[self.console.target, item.broker].seen
+        seen = self.console.sessions.broker_sessions[self.console.target, item.broker].seen
         return "" if seen is None else figure_help.group(item, seen, time())
 
-    def copies(self, item: GroupRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
         """Its name, the way to it, and the command that shows its lag."""
-        ref, address = item.group.ref, self.console.bench.desks[self.console.target, item.broker].address
-        return named(ref, address, *command("lag", address, ref))
+        ref, address = item.group.ref, self.console.sessions.broker_sessions[self.console.target, item.broker].address
+        return resource_copy_choices(ref, address, *command("lag", address, ref))
 
     def is_stale(self, item: GroupRow, lost: Sequence[BrokerSession]) -> bool:
         """Whether its broker is lost."""
-        return any(desk.kind is item.broker for desk in lost)
+        return any(broker_session.kind is item.broker for broker_session in lost)
 
-    def draw_around(self) -> None:
+    def draw_status(self) -> None:
         """The partitions follow."""
-        super().draw_around()
+        super().draw_status()
         self.draw_parts()
 
     @on(RowTable.Highlighted, "#groups")
@@ -107,12 +112,12 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         name = item.group.ref.name.rpartition("/")[2]
         self.beside.title(f"{name} on {reads}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}")
 
-    @does("thing.pair")
+    @handles("thing.pair")
     async def pair(self) -> None:
         """The topic, queue or stream it reads."""
         item = self.table.current
         if item is None or not item.group.reads:
-            self.line.why_not("it reads nothing")
+            self.prompt_line.flash("it reads nothing")
             return
         await self.console.go.destination(item.broker, item.group.reads[0], letters=False)
 

@@ -30,7 +30,7 @@ from mqtui.ui.render.destinations.groups import (
     stream_of,
 )
 from mqtui.ui.render.styled_text import brief
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.destinations.claim import ClaimScreen
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
@@ -49,7 +49,7 @@ class PendingScreen(ListScreen[PendingRow]):
 
     screen_name = "Pending"
 
-    hinted = (
+    hint_actions = (
         "list.mark",
         "list.filter",
         "thing.explain",
@@ -58,12 +58,12 @@ class PendingScreen(ListScreen[PendingRow]):
         "pending.ack",
         "letters.redrive",
     )
-    empty = "nothing pending"
+    empty_text = "nothing pending"
     shows_members = True
 
-    def __init__(self, desk: BrokerSession, line: GroupRow) -> None:
+    def __init__(self, broker_session: BrokerSession, line: GroupRow) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.group = line
         self.entries: list[PendingRow] = []
         self.consumer = ""
@@ -83,8 +83,8 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def body(self) -> Iterable[Widget]:
         """Consumers and their entries."""
-        self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", parted=False)
-        self.table: RowTable[PendingRow] = RowTable(PendingRenderer(), id="pending", parted=False)
+        self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", with_divider=False)
+        self.table: RowTable[PendingRow] = RowTable(PendingRenderer(), id="pending", with_divider=False)
         beside = Pane(self.table, name="Pending", id="beside")
         beside.add_class("beside")
         yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), beside)
@@ -105,7 +105,7 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def refresh_figures(self) -> None:
         """Consumers follow what is seen; entries only when they are read again."""
-        seen = self.desk.seen
+        seen = self.broker_session.seen
         if seen is not None and self.is_mounted:
             group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
             if group is not None:
@@ -115,14 +115,14 @@ class PendingScreen(ListScreen[PendingRow]):
     def _show_consumers(self, group: Group) -> None:
         """Those of a look that asked for them; what was shown before stays until there is one."""
         if group.size is None:
-            self.consumers.instead = ()
+            self.consumers.placeholder = ()
             self.consumers.show(group.members)
-        elif group.size and not self.consumers.lines.items:
-            self.consumers.instead = (((f"reading {pluralize(group.size, 'consumer')} …", "muted"),),)
+        elif group.size and not self.consumers.model.items:
+            self.consumers.placeholder = (((f"reading {pluralize(group.size, 'consumer')} …", "muted"),),)
 
     def facts(self) -> str:
         """How many were read, and of how many."""
-        marked = f" · {len(self.table.lines.marks):,} marked" if self.table.lines.marks else ""
+        marked = f" · {len(self.table.model.marks):,} marked" if self.table.model.marks else ""
         return f"{self.extent()}{', all read' if self.whole else ''}{marked}"
 
     def extent(self) -> str:
@@ -130,10 +130,10 @@ class PendingScreen(ListScreen[PendingRow]):
         read = len(self.entries)
         if self.whole:
             return f"{read:,}"
-        told = next((each.pending for each in self.consumers.lines.items if each.name == self.consumer), None)
+        told = next((each.pending for each in self.consumers.model.items if each.name == self.consumer), None)
         return f"{read:,} of {exact(told) if told is not None and told > read else at_least(read + 1)}"
 
-    def sentence(self, item: PendingRow) -> str:
+    def describe_row(self, item: PendingRow) -> str:
         """What the entry is."""
         entry = item.entry
         idle = figures.age(entry.idle / 1000, units=2)
@@ -144,20 +144,20 @@ class PendingScreen(ListScreen[PendingRow]):
         member: Member | None = event.item
         if member is not None and member.name != self.consumer:
             self.consumer = member.name
-            self.table.lines.marks.clear()
+            self.table.model.marks.clear()
             self.read()
 
     @on(RowTable.Opened, "#consumers")
     def _consumer_opened(self) -> None:
         self.table.focus()
 
-    @does("read.again")
+    @handles("read.again")
     def read(self) -> None:
         """Read the entries of the consumer."""
         self.run_worker(self._read(self.consumer), exclusive=True, group="read", exit_on_error=False)
 
     async def _read(self, consumer: str) -> None:
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             return
         try:
@@ -173,7 +173,7 @@ class PendingScreen(ListScreen[PendingRow]):
             assert role is not None
             letters = await role.letters(self.stream, [entry.id for entry in found[:PAYLOADS]])
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         if not self.is_attached or consumer != self.consumer:
             return
@@ -190,33 +190,33 @@ class PendingScreen(ListScreen[PendingRow]):
 
     # -- verbs
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs entries and leave."""
         if action.id == "letters.redrive":
             return "retry as new: not in this version; C reassigns them"
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in ("pending.claim", "pending.ack"):
             if not self.entries:
                 return "nothing is pending here"
-            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+            return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         return reason
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Say how many."""
         if action.id in ("pending.claim", "pending.ack") and self.entries:
-            some = f"{len(self.wanted()):,}" if self.table.lines.marks else self.extent()
+            some = f"{len(self.wanted()):,}" if self.table.model.marks else self.extent()
             return f"{action.title} {some}"
-        return super().title_of(action)
+        return super().action_title(action)
 
     def wanted(self) -> list[PendingEntry]:
         """The marked entries, else all of the consumer."""
-        if self.table.lines.marks:
+        if self.table.model.marks:
             return [line.entry for line in self.table.chosen()]
         return [line.entry for line in self.entries]
 
-    def copies(self, item: PendingRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: PendingRow) -> dict[str, tuple[str, str]]:
         """Its id, the way to its entry, and the command that shows what is pending with it."""
-        address, entry = self.desk.address, str(item.entry.id)
+        address, entry = self.broker_session.address, str(item.entry.id)
         words = command("pending", address, self.stream, "--consumer", item.entry.consumer, also=(self.group_name,))
         return {
             "p": ("id", entry),
@@ -224,61 +224,61 @@ class PendingScreen(ListScreen[PendingRow]):
             "c": ("command", join(words)),
         }
 
-    def explained(self, item: PendingRow) -> str:
+    def explain_figures(self, item: PendingRow) -> str:
         """What each verb means to the consumer."""
         return "C: the other consumer finds them in its own history · A: nobody of this group gets them again"
 
-    @does("pending.claim")
+    @handles("pending.claim")
     def claim(self) -> None:
         """Give entries to another consumer."""
         self.run_worker(self._claim(), exclusive=True, group="line", exit_on_error=False)
 
     async def _claim(self) -> None:
-        session, found = self.desk.session, self.wanted()
+        session, found = self.broker_session.session, self.wanted()
         if session is None:
             return
-        others = [each for each in self.consumers.lines.items if each.name != self.consumer and not is_stuck(each)]
+        others = [each for each in self.consumers.model.items if each.name != self.consumer and not is_stuck(each)]
         fewest = min(others, key=lambda each: each.pending or 0, default=None)
         idle = min(entry.idle for entry in found)
-        to = await self.line.ask(
-            f"reassign {f'{len(found):,}' if self.table.lines.marks else self.extent()} to",
+        to = await self.prompt_line.ask(
+            f"reassign {f'{len(found):,}' if self.table.model.marks else self.extent()} to",
             value=fewest.name if fewest else "",
             beside=f"only if idle for {figures.age(idle / 1000, units=2)} and since · enter shows the plan · esc no",
         )
         if not to or not to.strip():
-            self.line.tell("nothing happened", "text")
+            self.prompt_line.set_status("nothing happened", "text")
             return
         try:
             plan = await pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         owners = ", ".join(sorted({entry.consumer for entry in found}))
-        place = ClaimScreen(self.desk, session, plan, owners, after=self.read)
+        place = ClaimScreen(self.broker_session, session, plan, owners, after=self.read)
         self.console.call_later(self.console.show, place)
 
-    @does("pending.ack")
+    @handles("pending.ack")
     def acknowledge(self) -> None:
         """Acknowledge entries."""
         self.run_worker(self._acknowledge(), exclusive=True, group="line", exit_on_error=False)
 
     async def _acknowledge(self) -> None:
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             return
         try:
             plan = await pending.ack_plan(session, self.stream, self.group_name, self.wanted())
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         self._review(plan, typed=self.stream.name)
 
     def _review(self, plan: Plan, typed: str) -> None:
-        session = self.desk.session
+        session = self.broker_session.session
         assert session is not None
 
         async def work(consent: Consent) -> StepResult:
             return await pending.run(session, plan, consent)
 
-        place = ConfirmPlanScreen(self.desk, plan, list(lines(plan)), work, after=self.read, typed=typed)
+        place = ConfirmPlanScreen(self.broker_session, plan, list(lines(plan)), work, after=self.read, typed=typed)
         self.console.call_later(self.console.show, place)

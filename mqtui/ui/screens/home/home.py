@@ -16,8 +16,8 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.spelling import join
 from mqtui.ui.render.home.profiles import ProfileRenderer, ProfileRow
 from mqtui.ui.render.table_model import Cell
-from mqtui.ui.screens.console_screen import does
-from mqtui.ui.screens.list_screen import ListScreen, troubled
+from mqtui.ui.screens.console_screen import handles
+from mqtui.ui.screens.list_screen import ListScreen, error_lines
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -31,8 +31,8 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     screen_name = "Home"
 
-    hinted = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
-    empty = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
+    hint_actions = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
+    empty_text = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
     profiles: Sequence[Profile] | None = None
     """As they were read last; None before, for the frame does not wait for them."""
 
@@ -42,7 +42,7 @@ class HomeScreen(ListScreen[ProfileRow]):
     def body(self) -> Iterable[Widget]:
         """One list."""
         self.read = asyncio.Event()
-        self.table: RowTable[ProfileRow] = RowTable(ProfileRenderer(), parted=False)
+        self.table: RowTable[ProfileRow] = RowTable(ProfileRenderer(), with_divider=False)
         yield Pane(self.table, name="Profiles")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -51,49 +51,51 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     def items(self) -> list[ProfileRow]:
         """All profiles; while their file has a mistake, none."""
-        bench, used = self.console.bench, self.console.habits.used
-        return [ProfileRow(each, tuple(bench.of(each.name)), used(each.name)) for each in self.profiles or ()]
+        sessions, used = self.console.sessions, self.console.ui_state.used
+        return [
+            ProfileRow(each, tuple(sessions.for_target(each.name)), used(each.name)) for each in self.profiles or ()
+        ]
 
     @property
-    def unread(self) -> bool:
+    def is_unread(self) -> bool:
         """Whether the profiles, or a broker of theirs, were not read yet."""
-        return self.profiles is None or super().unread
+        return self.profiles is None or super().is_unread
 
-    def state(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
+    def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """What is wrong with the file of profiles, else as every list."""
-        return super().state(lost) if self.mistake is None else troubled(self.mistake)
+        return super().status_lines(lost) if self.mistake is None else error_lines(self.mistake)
 
     def on_screen_resume(self) -> None:
         """Shown, or shown again: profiles may be others."""
         self.call_after_refresh(self._read)
 
-    @does("read.again")
-    def look_again(self) -> None:
+    @handles("read.again")
+    def refresh_all(self) -> None:
         """Read the profiles, and look at every open broker now."""
-        super().look_again()
+        super().refresh_all()
         self._read()
 
     @work(exclusive=True, group="profiles", exit_on_error=False)
     async def _read(self) -> None:
         first = self.profiles is None
         try:
-            self.profiles, self.mistake = await asyncio.to_thread(self.console.bench.profiles), None
+            self.profiles, self.mistake = await asyncio.to_thread(self.console.sessions.profiles), None
         except MqtuiError as error:
             self.profiles, self.mistake = (), error
         finally:
             self.refresh_figures()
             if first:
-                self.table.go_to(self.console.habits.last)
+                self.table.go_to(self.console.ui_state.last)
             self.read.set()
 
-    def sentence(self, item: ProfileRow) -> str:
+    def describe_row(self, item: ProfileRow) -> str:
         """Where it points."""
-        for desk in item.desks:
-            if desk.trouble is not None:
-                return f"{desk.kind}: {desk.trouble.title}. {desk.trouble.detail}"
+        for broker_session in item.broker_sessions:
+            if broker_session.error is not None:
+                return f"{broker_session.kind}: {broker_session.error.title}. {broker_session.error.detail}"
         return " · ".join(endpoint.url for endpoint in item.profile.brokers.values())
 
-    def copies(self, item: ProfileRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: ProfileRow) -> dict[str, tuple[str, str]]:
         """Its name, where it points, and the command that opens it."""
         name = item.profile.name
         urls = " ".join(endpoint.url for endpoint in item.profile.brokers.values())
@@ -101,21 +103,21 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     def is_stale(self, item: ProfileRow, lost: Sequence[BrokerSession]) -> bool:
         """Whether a broker of it is lost."""
-        return any(desk.target == item.profile.name for desk in lost)
+        return any(broker_session.target == item.profile.name for broker_session in lost)
 
-    @does("thing.create")
+    @handles("thing.create")
     async def create(self) -> None:
         """A new profile."""
         await self.console.go.profile()
 
-    @does("thing.edit")
+    @handles("thing.edit")
     async def edit(self) -> None:
         """The profile under the cursor."""
         item = await self._current()
         if item is not None:
             await self.console.go.profile(item.profile)
 
-    @does("thing.delete")
+    @handles("thing.delete")
     def remove_profile(self) -> None:
         """Remove the profile under the cursor; its name is typed."""
         self.run_worker(self._remove(), exclusive=True, group="line", exit_on_error=False)
@@ -125,14 +127,14 @@ class HomeScreen(ListScreen[ProfileRow]):
         if item is None:
             return
         name = item.profile.name
-        entered = await self.line.ask(f"type {name} to remove the profile and its secrets", pastes=False)
+        entered = await self.prompt_line.ask(f"type {name} to remove the profile and its secrets", pastes=False)
         if entered is None or entered.strip() != name:
-            self.line.tell("nothing happened", "text")
+            self.prompt_line.set_status("nothing happened", "text")
             return
         await run_in_thread("keyring", partial(forget, name))
         self._read()
 
-    @does("nav.open")
+    @handles("nav.open")
     async def open(self) -> None:
         """The profile under the cursor."""
         item = await self._current()
@@ -143,7 +145,7 @@ class HomeScreen(ListScreen[ProfileRow]):
     async def _opened(self, event: RowTable.Opened) -> None:
         await self._enter(event.item)
 
-    async def filled(self) -> None:
+    async def wait_until_loaded(self) -> None:
         """Wait until the profiles are read."""
         await self.read.wait()
 
@@ -153,7 +155,7 @@ class HomeScreen(ListScreen[ProfileRow]):
         return self.table.current
 
     async def _enter(self, item: ProfileRow) -> None:
-        await self.console.enter(item.profile.name, item.profile.brokers)
+        await self.console.open_session(item.profile.name, item.profile.brokers)
 
 
 def forget(name: str) -> None:

@@ -24,7 +24,7 @@ from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
 from mqtui.services.session import opened_at
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.widgets.form import Field, Form
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
@@ -35,7 +35,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     screen_name = "ProfileForm"
 
-    hinted = ("nav.next_pane", "form.test", "form.review", "nav.back")
+    hint_actions = ("nav.next_pane", "form.test", "form.review", "nav.back")
 
     def __init__(self, profile: Profile | None = None) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class ProfileFormScreen(ConsoleScreen):
         """The cursor is in the first field."""
         self.paper.glyphs = self.console.glyphs
         self.form.focus_first()
-        self.line.tell("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
+        self.prompt_line.set_status("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
         self.draw()
 
     @on(Input.Changed)
@@ -129,7 +129,7 @@ class ProfileFormScreen(ConsoleScreen):
             self.form.fault("name", error.title)
             raise
 
-    @does("form.review")
+    @handles("form.review")
     def save(self) -> None:
         """Save it."""
         self.run_worker(self._save(), exclusive=True, group="save", exit_on_error=False)
@@ -139,7 +139,7 @@ class ProfileFormScreen(ConsoleScreen):
             made = self.made()
             await run_in_thread("keyring", partial(self._keep, made, self.form.value("password")))
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         self.console.call_later(self.console.back)
 
@@ -178,7 +178,7 @@ class ProfileFormScreen(ConsoleScreen):
         address = made.address(kind, secret, secrets.secrets_of(known, kind))
         return Resolved(None, made.policy(), (address,), written(address))
 
-    @does("form.test")
+    @handles("form.test")
     def test(self) -> None:
         """Connect to each broker and say how far it came."""
         self.run_worker(self._test(), exclusive=True, group="test", exit_on_error=False)
@@ -187,7 +187,7 @@ class ProfileFormScreen(ConsoleScreen):
         try:
             made = self.made()
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         password = self.form.value("password")
         self.tested = [[("testing …", "live")]]

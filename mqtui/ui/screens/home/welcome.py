@@ -23,7 +23,7 @@ from mqtui.profiles.resolve import well_known
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
 from mqtui.ui.render.table_model import Cell, Column
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.startup import start_demo
 from mqtui.ui.widgets.pane import Pane
@@ -66,7 +66,7 @@ class WelcomeStepRenderer:
         """Nothing."""
         return " ", ""
 
-    def trouble(self, item: WelcomeStep) -> int:
+    def severity(self, item: WelcomeStep) -> int:
         """None of them is."""
         return 0
 
@@ -84,13 +84,13 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
 
     screen_name = "Start"
 
-    hinted = ("nav.open", "nav.goto", "thing.create")
+    hint_actions = ("nav.open", "nav.goto", "thing.create")
     found: tuple[BrokerKind, ...] = ()
     """Brokers that answer on this machine."""
 
     def body(self) -> Iterable[Widget]:
         """One list."""
-        self.table: RowTable[WelcomeStep] = RowTable(WelcomeStepRenderer(), parted=False)
+        self.table: RowTable[WelcomeStep] = RowTable(WelcomeStepRenderer(), with_divider=False)
         yield Pane(self.table, name="Start")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -134,11 +134,11 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             ),
         ]
 
-    def sentence(self, item: WelcomeStep) -> str:
+    def describe_row(self, item: WelcomeStep) -> str:
         """The first rule."""
         return "Small letters look. CAPITAL letters change, and a change always shows its plan first."
 
-    @does("thing.create")
+    @handles("thing.create")
     async def create(self) -> None:
         """A new profile."""
         await self.console.go.profile()
@@ -147,7 +147,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     async def _opened(self, event: RowTable.Opened) -> None:
         step: WelcomeStep = event.item
         if not step.ready:
-            self.line.why_not(step.words)
+            self.prompt_line.flash(step.words)
             return
         match step.key:
             case "demo":
@@ -163,12 +163,12 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
                 self.run_worker(self._paste(), exclusive=True, group="line", exit_on_error=False)
 
     async def _paste(self) -> None:
-        entered = await self.line.ask("URL", beside="enter opens it, esc no")
+        entered = await self.prompt_line.ask("URL", beside="enter opens it, esc no")
         if entered and entered.strip():
             try:
-                await self.console.enter_target(entered.strip())
+                await self.console.open_target(entered.strip())
             except MqtuiError as error:
-                self.say(error)
+                self.show_error(error)
 
     async def _keep(self, name: str, urls: Sequence[str]) -> None:
         """Make a dev profile of URLs, and open it."""
@@ -184,9 +184,9 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             profile = Profile(name, brokers, Environment.DEV)
             await asyncio.to_thread(Store().add, profile)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
-        await self.console.enter(name, brokers)
+        await self.console.open_session(name, brokers)
 
 
 async def _answers(port: int) -> bool:

@@ -33,8 +33,8 @@ ASKED = "copy  " + " · ".join(f"{key} {part}" for key, part in PARTS.items()) +
 class MessageCopier:
     """Copies and exports the messages of a place. `target` is what opens the broker again."""
 
-    def __init__(self, place: ConsoleScreen, target: str, ref: Ref) -> None:
-        self._place = place
+    def __init__(self, screen: ConsoleScreen, target: str, ref: Ref) -> None:
+        self._screen = screen
         self._target = target
         self._ref = ref
         self._asked: Message | None = None
@@ -42,10 +42,10 @@ class MessageCopier:
     def ask_part(self, message: Message | None) -> None:
         """Ask which part to copy: the next key says it."""
         if message is None:
-            self._place.line.why_not("there is no message to copy")
+            self._screen.prompt_line.flash("there is no message to copy")
             return
         self._asked = message
-        self._place.line.why_not(ASKED, "accent")
+        self._screen.prompt_line.flash(ASKED, "accent")
 
     def hear(self, event: Key, message: Message | None) -> None:
         """A key on its way to the console. The two keys of a copy are taken here, however fast they are typed."""
@@ -53,11 +53,11 @@ class MessageCopier:
             chosen, self._asked = self._asked, None
             part = PARTS.get(event.character or "")
             if part is None:
-                self._place.line.why_not("nothing copied", "text")
+                self._screen.prompt_line.flash("nothing copied", "text")
             else:
                 copying = self._copy(chosen, part)
-                self._place.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
-        elif event.key in self._place.console.keymap.keys["thing.copy"]:
+                self._screen.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
+        elif event.key in self._screen.console.keymap.keys["thing.copy"]:
             self.ask_part(message)
         else:
             return
@@ -65,31 +65,31 @@ class MessageCopier:
         event.prevent_default()
 
     async def _copy(self, message: Message, part: str) -> None:
-        line = self._place.line
+        prompt_line = self._screen.prompt_line
         text = part_of(message, part, self._target, self._ref)
         if text is None:
-            line.why_not(f"the message has no {part}")
+            prompt_line.flash(f"the message has no {part}")
             return
-        await clipboard.told(text, part, self._place.console.copy_to_clipboard, line.why_not)
+        await clipboard.told(text, part, self._screen.console.copy_to_clipboard, prompt_line.flash)
 
     def open_editor(self, message: Message | None) -> None:
         """Look at the value in the user's editor. What is changed there changes nothing."""
         text = part_of(message, "value", self._target, self._ref) if message is not None else None
         if text is None:
-            self._place.line.why_not("there is no value to look at")
+            self._screen.prompt_line.flash("there is no value to look at")
         else:
-            self._place.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
+            self._screen.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self, text: str) -> None:
-        if await edited(self._place.console, text, ".json") is None:
-            self._place.line.why_not("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
+        if await edited(self._screen.console, text, ".json") is None:
+            self._screen.prompt_line.flash("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
         else:
-            self._place.line.why_not("what was changed in the editor changed no message", "text")
+            self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")
 
     def export(self, messages: Sequence[Message]) -> None:
         """Ask for a file, and write these messages into it."""
-        exporting = exported(self._place, self._ref.name, "message", messages, to_json)
-        self._place.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
+        exporting = exported(self._screen, self._ref.name, "message", messages, to_json)
+        self._screen.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
 
 def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:

@@ -16,7 +16,7 @@ from mqtui.services.watch import Seen
 from mqtui.ui.actions import Action
 from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow, group_lines
 from mqtui.ui.render.messages.messages import MessageRenderer
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.messages.message_copy import MessageCopier
 from mqtui.ui.session.sessions import BrokerSession
@@ -41,12 +41,12 @@ class MessageListScreen(ListScreen[Message]):
     dims = True
     """Whether a lost link dims the rows."""
 
-    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
+    def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.ref = ref
-        self.conventions = desk.conventions
-        self.copier = MessageCopier(self, desk.address, ref)
+        self.conventions = broker_session.conventions
+        self.copier = MessageCopier(self, broker_session.address, ref)
         self.detail_open: bool | None = None
         """Whether the detail is shown; None: as the terminal's width has it."""
 
@@ -58,7 +58,7 @@ class MessageListScreen(ListScreen[Message]):
 
     def renderer(self) -> MessageRenderer:
         """How the messages stand in the list."""
-        return MessageRenderer(self.desk.kind)
+        return MessageRenderer(self.broker_session.kind)
 
     def body(self) -> Iterable[Widget]:
         """List and detail."""
@@ -82,9 +82,9 @@ class MessageListScreen(ListScreen[Message]):
 
     def refresh_figures(self) -> None:
         """Rows come from reading, not from figures; a lost link dims them."""
-        if not self.stands:
+        if not self.is_ready:
             return
-        seen = self.desk.seen
+        seen = self.broker_session.seen
         self.table.stale = self.dims and (self.lost or (seen is not None and seen.trouble is not None))
         self.draw_facts()
         if seen is not None and self.around.display:
@@ -93,9 +93,9 @@ class MessageListScreen(ListScreen[Message]):
     def draw_readers(self, seen: Seen) -> None:
         """The groups that read it."""
         self.readers.stale = seen.trouble is not None
-        own = group_lines(self.desk.kind, seen, self.ref)
+        own = group_lines(self.broker_session.kind, seen, self.ref)
         self.readers.show(own)
-        self.readers.instead = () if own else [[("nobody reads it", "muted")]]
+        self.readers.placeholder = () if own else [[("nobody reads it", "muted")]]
         self.around.title(f"Groups of {self.ref.name}", f"{len(own):,}")
 
     # -- panes
@@ -169,18 +169,18 @@ class MessageListScreen(ListScreen[Message]):
 
     # -- keys
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Messages keep the order in which they lie; letters are not repaired here."""
         if action.id == "list.order":
             return "messages stand in the order they lie in"
         if action.id == "thing.edit":
             return "edit: not in this version"
         if action.id == "message.publish":
-            return self.console.go.why_no_write(self.desk.target, self.desk.kind, action)
+            return self.console.go.why_no_write(self.broker_session.target, self.broker_session.kind, action)
         view = self.focused_view
         if view is not None and action.id not in self._doers and view.can_perform(action.id):
             return None
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
     @property
     def focused_view(self) -> PayloadView | None:
@@ -196,7 +196,7 @@ class MessageListScreen(ListScreen[Message]):
         if view is None or action_id in self._doers or not view.perform(action_id):
             await super()._do(action_id)
 
-    @does("view.detail")
+    @handles("view.detail")
     def detail(self) -> None:
         """The detail, or no detail."""
         shown = self.detail_shown
@@ -204,76 +204,76 @@ class MessageListScreen(ListScreen[Message]):
         self.detail_open = not shown
         self.place_panes()
 
-    @does("view.full")
+    @handles("view.full")
     def turn_full(self) -> None:
         """The pane with the focus alone, or both."""
         self.full = "" if self.full else ("list" if self.table.has_focus else "detail")
         self.place_panes()
 
-    @does("view.wrap")
+    @handles("view.wrap")
     def wrap(self) -> None:
         """Wrap the value and unfold headers."""
-        self.line.why_not("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
+        self.prompt_line.flash("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
 
-    @does("view.decode")
+    @handles("view.decode")
     def decode_as(self) -> None:
         """Look at the value another way."""
-        self.line.why_not(f"value as {self.detail_pane.turn_form()}", "text")
+        self.prompt_line.flash(f"value as {self.detail_pane.turn_form()}", "text")
 
-    @does("view.time")
+    @handles("view.time")
     def turn_times(self) -> None:
         """Times as local clock, UTC or age."""
-        self.line.why_not(f"times: {self.table.messages.next_times()}", "text")
+        self.prompt_line.flash(f"times: {self.table.messages.next_times()}", "text")
         self.table.refresh()
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_part(self) -> None:
         """Copy a part of the message under the cursor."""
         self.copier.ask_part(self.table.current)
 
-    @does("form.editor")
+    @handles("form.editor")
     def open_editor(self) -> None:
         """Look at the value in the user's editor."""
         self.copier.open_editor(self.table.current)
 
-    @does("thing.export")
+    @handles("thing.export")
     def export(self) -> None:
         """Write the marked messages, else all shown, into a file."""
-        lines = self.table.lines
+        lines = self.table.model
         shown = [item for item in lines.shown if isinstance(item, Message)]
         self.copier.export(self.table.chosen() if lines.marks else shown)
 
-    @does("message.publish")
+    @handles("message.publish")
     async def publish(self) -> None:
         """A form for a message to send here."""
-        await self.console.go.publish(self.desk, self.ref)
+        await self.console.go.publish(self.broker_session, self.ref)
 
-    @does("nav.next_tab")
+    @handles("nav.next_tab")
     def next_face(self) -> None:
         """Value, headers, report."""
         self.detail_pane.turn_face(1)
 
-    @does("nav.previous_tab")
+    @handles("nav.previous_tab")
     def previous_face(self) -> None:
         """Report, headers, value."""
         self.detail_pane.turn_face(-1)
 
-    @does("nav.next_item")
+    @handles("nav.next_item")
     def next_message(self) -> None:
         """The next message, with the detail open."""
         self.table.move_by(1)
         self.draw_detail()
 
-    @does("nav.previous_item")
+    @handles("nav.previous_item")
     def previous_message(self) -> None:
         """The message before."""
         self.table.move_by(-1)
         self.draw_detail()
 
-    @does("nav.back")
+    @handles("nav.back")
     async def back(self) -> None:
         """The question, the pane alone, the detail, the filter, then the place."""
-        if self.line.leave():
+        if self.prompt_line.cancel():
             return
         if self.full:
             self.full = ""
@@ -293,4 +293,4 @@ class MessageListScreen(ListScreen[Message]):
     def say_in_place(self, title: str, *more: str) -> None:
         """Say something where the rows would stand."""
         lines: list[list[Any]] = [[(title, "danger" if title.startswith("✗") else "")]]
-        self.table.instead = [*lines, *([(line, "muted")] for line in more if line)]
+        self.table.placeholder = [*lines, *([(line, "muted")] for line in more if line)]

@@ -11,7 +11,7 @@ from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import Kind, Ref
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages.messages import passing, sentence
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.screens.messages.message_source import MessageSource
 from mqtui.ui.screens.messages.peek import NO_TAIL, PeekScreen
@@ -34,33 +34,35 @@ Start: TypeAlias = Position | Edge | Since
 """Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
 
 
-async def open_messages(console: Console, desk: BrokerSession, ref: Ref, position: Start | None = None) -> None:
+async def open_messages(
+    console: Console, broker_session: BrokerSession, ref: Ref, position: Start | None = None
+) -> None:
     """The messages of a destination; of a queue that lends them, its price first."""
-    if desk.session is None:
+    if broker_session.session is None:
         return
     if ref.kind is Kind.EXCHANGE:
-        console.say_in_line(f"{ref.name} is an exchange: it keeps no messages")
+        console.flash(f"{ref.name} is an exchange: it keeps no messages")
         return
     from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
 
-    if ref.kind is Kind.QUEUE and (await desk.session.broker.reader.peek_cost(ref, 1)).lends:
-        await console.show(PeekScreen(desk, ref))
-    elif desk.seen is not None and any(place.ref == ref for place in desk.seen.places):
-        await console.show(DeadLetterListScreen(desk, ref, position))
+    if ref.kind is Kind.QUEUE and (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends:
+        await console.show(PeekScreen(broker_session, ref))
+    elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.places):
+        await console.show(DeadLetterListScreen(broker_session, ref, position))
     else:
-        await console.show(MessagesScreen(desk, ref, position))
+        await console.show(MessagesScreen(broker_session, ref, position))
 
 
-async def follow_messages(console: Console, desk: BrokerSession, ref: Ref) -> None:
+async def follow_messages(console: Console, broker_session: BrokerSession, ref: Ref) -> None:
     """The messages of a destination, following their end; of a queue the reason why it can't be followed."""
     if (
         ref.kind is Kind.QUEUE
-        and desk.session is not None
-        and (await desk.session.broker.reader.peek_cost(ref, 1)).lends
+        and broker_session.session is not None
+        and (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends
     ):
-        console.say_in_line(NO_TAIL)
+        console.flash(NO_TAIL)
         return
-    await open_messages(console, desk, ref, Edge.NEWEST)
+    await open_messages(console, broker_session, ref, Edge.NEWEST)
 
 
 class MessagesScreen(MessageListScreen):
@@ -68,7 +70,7 @@ class MessagesScreen(MessageListScreen):
 
     screen_name = "Messages"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "list.filter",
         "read.follow",
@@ -82,8 +84,8 @@ class MessagesScreen(MessageListScreen):
         "thing.export",
     )
 
-    def __init__(self, desk: BrokerSession, ref: Ref, position: Start | None = None) -> None:
-        super().__init__(desk, ref)
+    def __init__(self, broker_session: BrokerSession, ref: Ref, position: Start | None = None) -> None:
+        super().__init__(broker_session, ref)
         self.follows = position is Edge.NEWEST
         """Whether the end is followed once what is there was read."""
 
@@ -94,19 +96,19 @@ class MessagesScreen(MessageListScreen):
 
     def on_mount(self) -> None:
         """Read the newest, or around the position."""
-        if self.desk.session is not None:
+        if self.broker_session.session is not None:
             start: StartPoint | None = self.start
             if self.position is not None:
                 place = self.position
                 if isinstance(place, Offset):
                     place = Offset(place.partition, max(0, place.offset - BEFORE))
                 start = At(place)
-            self.reading = MessageSource(self.desk.session, self.ref, start)
+            self.reading = MessageSource(self.broker_session.session, self.ref, start)
         self.read()
 
     # -- reading
 
-    @does("read.again")
+    @handles("read.again")
     def read(self) -> None:
         """Read again; the cursor keeps its message."""
         self.table.following = False
@@ -124,7 +126,7 @@ class MessagesScreen(MessageListScreen):
         try:
             async for batch in reading.read():
                 fresh += batch
-                if not table.lines.items or not before:
+                if not table.model.items or not before:
                     await table.take(batch)
                     fresh.clear()
         except MqtuiError as error:
@@ -142,20 +144,20 @@ class MessagesScreen(MessageListScreen):
         self._finished(before)
 
     def _say_reading(self) -> None:
-        if self.busy and not self.table.lines.items:
+        if self.busy and not self.table.model.items:
             self.say_in_place(f"reading {self.ref.name} …", "ctrl+c stops")
 
     def _finished(self, before: Message | None) -> None:
         self.lost = False
         self.refresh_figures()
         table, wanted = self.table, before.position if before is not None else self.position
-        if not table.lines.items:
+        if not table.model.items:
             why = self.reading.why_nothing if self.reading is not None else "the broker is not open"
             self.say_in_place(why, "t follows what arrives")
         elif wanted is None or not table.go_to(wanted):
             table.move_to_end()
             if self.position is not None and before is None:
-                self.line.why_not(f"{self.position} is not there: this is what follows it")
+                self.prompt_line.flash(f"{self.position} is not there: this is what follows it")
                 table.move_to(0)
         self.draw_facts()
         self.draw_hints()
@@ -169,14 +171,14 @@ class MessagesScreen(MessageListScreen):
             return
         self.lost = True
         self.refresh_figures()
-        if self.table.lines.items:
-            self.say(error)
+        if self.table.model.items:
+            self.show_error(error)
         else:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r reads again")
 
     # -- following
 
-    @does("read.follow")
+    @handles("read.follow")
     def follow(self) -> None:
         """Follow the end, or no longer."""
         if self.table.following:
@@ -207,7 +209,7 @@ class MessagesScreen(MessageListScreen):
                     tries += 1
                     self.lost = True
                     self.refresh_figures()
-                    self.line.tell(f"lost: {error.title} · try {tries} in {pause:.0f}s", "warn")
+                    self.prompt_line.set_status(f"lost: {error.title} · try {tries} in {pause:.0f}s", "warn")
                     await asyncio.sleep(pause)
         except MqtuiError as error:
             self.fail(error)
@@ -217,7 +219,7 @@ class MessagesScreen(MessageListScreen):
                 self.draw_facts()
                 self.draw_hints()
 
-    @does("read.hold")
+    @handles("read.hold")
     def hold(self) -> None:
         """Hold still, or go on."""
         self.table.hold(still=not self.table.held)
@@ -227,11 +229,11 @@ class MessagesScreen(MessageListScreen):
         if not super().stop_reading():
             return False
         self.table.following = self.table.held = False
-        self.line.why_not("stopped: what was read stays", "text")
+        self.prompt_line.flash("stopped: what was read stays", "text")
         self.draw_facts()
         return True
 
-    @does("nav.top")
+    @handles("nav.top")
     def top(self) -> None:
         """The first row; from there older messages are read."""
         view = self.focused_view
@@ -239,9 +241,9 @@ class MessagesScreen(MessageListScreen):
             view.perform("nav.top")
             return
         reading = self.reading
-        loaded = len(self.table.lines.items)
+        loaded = len(self.table.model.items)
         if reading is not None and self.table.cursor <= 0 < (reading.there.number or 0) - loaded and reading.more():
-            self.line.why_not(f"reading the newest {reading.count:,}", "text")
+            self.prompt_line.flash(f"reading the newest {reading.count:,}", "text")
             self.read()
             return
         self.table.move_to(0)
@@ -250,7 +252,7 @@ class MessagesScreen(MessageListScreen):
 
     def facts(self) -> str:
         """How much was read, followed, filtered and marked."""
-        table, lines = self.table, self.table.lines
+        table, lines = self.table, self.table.model
         parts: list[str] = []
         if table.following:
             parts.append(f"held · {table.below:,} new below, G goes on" if table.held else "▼ following")
@@ -262,31 +264,31 @@ class MessagesScreen(MessageListScreen):
             parts.append(f"{len(lines.items):,}" if all_read else f"{what} {len(lines.items):,} of {there}")
         if self.reading is not None:
             parts += [note.partition(":")[0] for note in self.reading.notes]
-        if self.filtered:
+        if self.filter_text:
             parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
         if lines.marks:
-            hidden = len(lines.marks - set(lines.places))
+            hidden = len(lines.marks - set(lines.positions))
             parts.append(f"{len(lines.marks):,} marked" + (f", {hidden:,} not shown" if hidden else ""))
         return " · ".join(parts)
 
-    def sentence(self, item: Message) -> str:
+    def describe_row(self, item: Message) -> str:
         """Who has read past it."""
-        return sentence(item, passing(self.desk.seen, self.ref, item))
+        return sentence(item, passing(self.broker_session.seen, self.ref, item))
 
     # -- keys
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Only what is followed is held."""
         if action.id == "read.hold" and not self.table.following:
             return "nothing is followed: t follows the end"
         if action.id == "thing.pair":
             return f"{self.ref.name} holds no dead letters: its messages have no pair"
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What the key does now."""
         if action.id == "read.hold":
             return "go on" if self.table.held else "hold"
         if action.id == "read.follow":
             return "stop" if self.table.following else "follow"
-        return super().title_of(action)
+        return super().action_title(action)

@@ -22,7 +22,7 @@ from mqtui.services import browse
 from mqtui.services.browse import Look
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages.peek import FEW, PeekedMessageRenderer, facts, price_lines, price_words
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
@@ -36,7 +36,7 @@ class PeekScreen(MessageListScreen):
 
     screen_name = "Peek"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "list.all",
         "nav.back",
@@ -50,8 +50,8 @@ class PeekScreen(MessageListScreen):
 
     dims = False  # what is shown is in memory
 
-    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
-        super().__init__(desk, ref)
+    def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
+        super().__init__(broker_session, ref)
         self.row: Destination | None = None
         self.offer: Look | None = None
         """What was asked for and has to be answered; None where nothing is asked."""
@@ -77,13 +77,13 @@ class PeekScreen(MessageListScreen):
 
     # -- the price
 
-    @does("read.again")
+    @handles("read.again")
     def ask_price(self) -> None:
         """Ask what a look costs, and show it."""
         self.run_worker(self._ask_price(), exclusive=True, group="price", exit_on_error=False)
 
     async def _ask_price(self) -> None:
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             self.say_in_place("✗ the broker is not open")
             return
@@ -95,8 +95,8 @@ class PeekScreen(MessageListScreen):
             return
         if not self.is_attached:
             return
-        if not self.table.lines.items:
-            self.table.instead = price_lines(self.offer.price)
+        if not self.table.model.items:
+            self.table.placeholder = price_lines(self.offer.price)
         self.draw_price()
 
     def draw_price(self) -> None:
@@ -104,11 +104,11 @@ class PeekScreen(MessageListScreen):
         refusal = self.refusal()
         if refusal:
             self.offer = None
-            self.line.tell(refusal, "danger")
+            self.prompt_line.set_status(refusal, "danger")
         elif self.offer is not None:
             words = price_words(self.offer.price)
             answers = f"enter read {min(FEW, self.ready)}   a read all {self.ready:,}   esc no"
-            self.line.tell(f"{words}      {answers}", "price")
+            self.prompt_line.set_status(f"{words}      {answers}", "price")
         self.draw_facts()
         self.draw_hints()
 
@@ -119,7 +119,7 @@ class PeekScreen(MessageListScreen):
 
     def refusal(self) -> str:
         """Why the queue can't be read at all; "" where it can."""
-        session, offer = self.desk.session, self.offer
+        session, offer = self.broker_session.session, self.offer
         if session is None or offer is None:
             return ""
         if offer.price.refusal:
@@ -132,7 +132,7 @@ class PeekScreen(MessageListScreen):
 
     # -- the look
 
-    @does("nav.open")
+    @handles("nav.open")
     def read_few(self) -> None:
         """Answer the price with a few; else open the message."""
         if self.offer is not None:
@@ -140,7 +140,7 @@ class PeekScreen(MessageListScreen):
         else:
             self.table.open_current()
 
-    @does("list.all")
+    @handles("list.all")
     def read_all(self) -> None:
         """Answer the price with all; else mark all."""
         if self.offer is not None:
@@ -156,17 +156,17 @@ class PeekScreen(MessageListScreen):
             self.run_worker(self._read(look), exclusive=True, group="read", exit_on_error=False)
 
     async def _read(self, look: Look) -> None:
-        session, table = self.desk.session, self.table
+        session, table = self.broker_session.session, self.table
         if session is None:
             return
         self._peeked = PeekedMessageRenderer(look.price)
         table.render_as(self._peeked)
         table.begin()
-        table.lines.marks.clear()
+        table.model.marks.clear()
         self.full = ""
         self.lent = True
         self.place_panes()
-        self.line.tell("reading one by one; ctrl+c stops and gives back what is lent", "price")
+        self.prompt_line.set_status("reading one by one; ctrl+c stops and gives back what is lent", "price")
         self.draw_hints()
         try:
             async with aclosing(browse.peek(session, look, Consent(spend=True))) as batches:
@@ -186,8 +186,8 @@ class PeekScreen(MessageListScreen):
     def _failed(self, error: MqtuiError) -> None:
         if not self.is_attached:
             return
-        if self.table.lines.items:
-            self.say(error)
+        if self.table.model.items:
+            self.show_error(error)
         else:
             self.full = "list"
             self.place_panes()
@@ -195,32 +195,32 @@ class PeekScreen(MessageListScreen):
 
     def _finished(self, look: Look) -> None:
         table = self.table
-        if not table.lines.items:
+        if not table.model.items:
             self.say_in_place(f"{self.ref.name} was empty: nothing was read", "r asks again")
         table.move_to(0)
         self.draw_facts()
         self.draw_hints()
-        if 0 < len(table.lines.items) < min(look.count, self.ready):
-            self.line.why_not("it stopped where a message may be given back only once more", "price")
+        if 0 < len(table.model.items) < min(look.count, self.ready):
+            self.prompt_line.flash("it stopped where a message may be given back only once more", "price")
 
     def stop_reading(self) -> bool:
         """Stop; what is lent goes back."""
         if not super().stop_reading():
             return False
-        self.line.why_not("stopped: what was lent is given back", "price")
+        self.prompt_line.flash("stopped: what was lent is given back", "price")
         return True
 
     # -- showing
 
     def facts(self) -> str:
         """The queue, and when it was read."""
-        parts = [] if self.row is None else [facts(self.row, self._shown_price, self.desk.seen)]
-        lines = self.table.lines
+        parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.seen)]
+        lines = self.table.model
         if self.lent:
             parts.append(f"{len(lines.items):,} lent now")
         elif lines.items:
             parts = [f"{len(lines.items):,} read {self.read_at}, shown from memory"]
-        if self.filtered:
+        if self.filter_text:
             parts.append(f"{lines.count:,} of {len(lines.items):,} shown")
         if lines.marks:
             parts.append(f"{len(lines.marks):,} marked")
@@ -230,7 +230,7 @@ class PeekScreen(MessageListScreen):
     def _shown_price(self) -> PeekCost:
         return self.offer.price if self.offer is not None else self._peeked.price
 
-    def sentence(self, item: Message) -> str:
+    def describe_row(self, item: Message) -> str:
         """What it died of, and what the look did to it."""
         death = describe(item, self.conventions)
         cause = f"{death.text} · " if death.convention else ""
@@ -241,20 +241,20 @@ class PeekScreen(MessageListScreen):
         if not describe(item, self.conventions).convention:
             await super().open_message(item)
             return
-        shown = [each for each in self.table.lines.shown if isinstance(each, Message)]
-        await self.console.show(DeadLetterScreen(self.desk, self.ref, shown, self.table.cursor))
+        shown = [each for each in self.table.model.shown if isinstance(each, Message)]
+        await self.console.show(DeadLetterScreen(self.broker_session, self.ref, shown, self.table.cursor))
 
     # -- keys
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """A queue can't be followed; its letters go home by cause."""
         if action.id == "read.follow":
             return NO_TAIL
         if action.id == "letters.redrive":
             return "a queue's letters go home by cause: 3, then enter on this queue"
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """While a price is asked, what each key answers."""
         if self.offer is not None:
             match action.id:
@@ -266,14 +266,14 @@ class PeekScreen(MessageListScreen):
                     return "no"
         if action.id == "read.again":
             return "again: asks again"
-        return super().title_of(action)
+        return super().action_title(action)
 
-    @does("nav.back")
+    @handles("nav.back")
     async def back(self) -> None:
         """A price that is asked is answered with no; then as everywhere."""
-        if self.offer is not None and self.table.lines.items and not self.line.asking:
+        if self.offer is not None and self.table.model.items and not self.prompt_line.is_asking:
             self.offer = None
-            self.line.tell("not read again: nothing was spent", "text")
+            self.prompt_line.set_status("not read again: nothing was spent", "text")
             self.draw_facts()
             self.draw_hints()
             return

@@ -24,7 +24,7 @@ from mqtui.services.composing import SAFE, Draft, facts, message, pair
 from mqtui.services.plan_lines import lines
 from mqtui.ui.editor import edited
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.form import Field, Form
@@ -59,17 +59,17 @@ class PublishScreen(ConsoleScreen):
 
     screen_name = "Publish"
 
-    hinted = ("nav.next_pane", "form.editor", "form.review", "nav.back")
+    hint_actions = ("nav.next_pane", "form.editor", "form.review", "nav.back")
 
-    def __init__(self, desk: BrokerSession, ref: Ref) -> None:
+    def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.ref = ref
         self.sent: list[str] = []
 
     def body(self) -> Iterable[Widget]:
         """The form, and what will happen."""
-        self.form = Form((*OF_BROKER[self.desk.kind], *COMMON))
+        self.form = Form((*OF_BROKER[self.broker_session.kind], *COMMON))
         self.paper = TextView()
         beside = Pane(self.paper, name="What will happen")
         beside.add_class("beside")
@@ -82,10 +82,12 @@ class PublishScreen(ConsoleScreen):
     def on_mount(self) -> None:
         """The cursor is in the first field."""
         self.paper.glyphs = self.console.glyphs
-        for field, text in self.desk.drafts.get(self.ref, {}).items():
+        for field, text in self.broker_session.drafts.get(self.ref, {}).items():
             self.form.put(field, text)
         self.form.focus_first()
-        self.line.tell("headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened")
+        self.prompt_line.set_status(
+            "headers: NAME=VALUE, one a line · ctrl+r shows the plan · esc back, nothing happened"
+        )
         self.draw()
 
     @on(Input.Changed)
@@ -93,7 +95,7 @@ class PublishScreen(ConsoleScreen):
     def keep(self) -> None:
         """What is typed stays for the next time the form is opened."""
         if self.form.is_mounted:
-            self.desk.drafts[self.ref] = self.form.values()
+            self.broker_session.drafts[self.ref] = self.form.values()
         self.draw()
 
     def draw(self) -> None:
@@ -106,9 +108,9 @@ class PublishScreen(ConsoleScreen):
             self.paper.write([[(error.title, "warn")]])
             return
         text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
-        if self.desk.kind is BrokerKind.KAFKA:
+        if self.broker_session.kind is BrokerKind.KAFKA:
             text.append([(self._partition(draft), "muted")])
-        text.append([(SAFE[self.desk.kind], "muted")])
+        text.append([(SAFE[self.broker_session.kind], "muted")])
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
@@ -117,7 +119,7 @@ class PublishScreen(ConsoleScreen):
     def _partition(self, draft: Draft) -> str:
         if draft.partition is not None:
             return f"partition {draft.partition}"
-        seen = self.desk.seen
+        seen = self.broker_session.seen
         row = next((row for row in seen.destinations if row.ref == self.ref), None) if seen is not None else None
         if draft.key is None or row is None or row.partitions is None:
             return "any partition: there is no key"
@@ -154,11 +156,11 @@ class PublishScreen(ConsoleScreen):
         for header, value in draft.headers:
             words += ["-H", f"{header}={value}"]
         if len(draft.body) > TYPED:
-            return f"{join(command('publish', self.desk.address, self.ref, *words, also=('-',)))} < FILE"
+            return f"{join(command('publish', self.broker_session.address, self.ref, *words, also=('-',)))} < FILE"
         words += ["--value", draft.body.decode("utf-8", "replace")]
-        return join(command("publish", self.desk.address, self.ref, *words))
+        return join(command("publish", self.broker_session.address, self.ref, *words))
 
-    @does("form.editor")
+    @handles("form.editor")
     def editor(self) -> None:
         """The value in the editor."""
         self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
@@ -166,41 +168,41 @@ class PublishScreen(ConsoleScreen):
     async def _edit(self) -> None:
         text = await edited(self.console, self.form.value("value"), ".json")
         if text is None:
-            self.line.why_not("set $VISUAL or $EDITOR first")
+            self.prompt_line.flash("set $VISUAL or $EDITOR first")
             return
         self.form.put("value", text)
         self.draw()
 
-    @does("form.review")
+    @handles("form.review")
     def review(self) -> None:
         """The plan; enter there sends."""
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
-            self.line.why_not("the broker is not open")
+            self.prompt_line.flash("the broker is not open")
             return
         support = session.policy.permits(Verb.PUBLISH)
         if not support:
-            self.line.why_not(f"{support.reason}. {support.hint}")
+            self.prompt_line.flash(f"{support.reason}. {support.hint}")
             return
         try:
             draft = self.draft()
-            outgoing = message(draft, self.desk.kind, self.ref)
+            outgoing = message(draft, self.broker_session.kind, self.ref)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         key = self.form.value("idempotency").strip()
         if key:
-            outgoing = publishing.with_idempotency_key(outgoing, self.desk.kind, key)
-        plan = publishing.plan(session, [self.ref], exact(1), facts(outgoing, self.desk.kind))
+            outgoing = publishing.with_idempotency_key(outgoing, self.broker_session.kind, key)
+        plan = publishing.plan(session, [self.ref], exact(1), facts(outgoing, self.broker_session.kind))
 
         async def work(consent: Consent) -> StepResult:
             return await self._send(plan, consent, [outgoing])
 
-        place = ConfirmPlanScreen(self.desk, plan, [*lines(plan)], work, after=self.draw)
+        place = ConfirmPlanScreen(self.broker_session, plan, [*lines(plan)], work, after=self.draw)
         self.console.call_later(self.console.show, place)
 
     async def _send(self, plan: Plan, consent: Consent, messages: list[Outgoing]) -> StepResult:
-        session = self.desk.session
+        session = self.broker_session.session
         assert session is not None
         done, notes = 0, []
         async for sent in publishing.publish(session, plan, consent, messages):
@@ -213,16 +215,16 @@ class PublishScreen(ConsoleScreen):
                 else:
                     notes.append(f"{receipt.state}: {receipt.reason}")
         if done == len(messages):
-            self.desk.drafts.pop(self.ref, None)
+            self.broker_session.drafts.pop(self.ref, None)
         return StepResult(len(messages), done, tuple(notes))
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_command(self) -> None:
         """The command."""
         try:
             self.console.copy(self.command(self.draft()), "the command")
         except BadInput as error:
-            self.say(error)
+            self.show_error(error)
 
 
 def number(label: str, text: str) -> int | None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 async def open_help(console: Console) -> None:
     """The help of the place that is shown."""
-    if console.place is not None:
-        await console.push_screen(HelpPopup(console.place))
+    if console.current_screen is not None:
+        await console.push_screen(HelpPopup(console.current_screen))
 
 
 class HelpPopup(Popup):
@@ -42,8 +42,8 @@ class HelpPopup(Popup):
 
     def inside(self) -> Iterable[Widget]:
         """Two lists and the field that finds."""
-        self.looks: RowTable[MenuItem] = RowTable(ActionRenderer(), parted=False, id="looks")
-        self.changes: RowTable[MenuItem] = RowTable(ActionRenderer(), parted=False, id="changes")
+        self.looks: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="looks")
+        self.changes: RowTable[MenuItem] = RowTable(ActionRenderer(), with_divider=False, id="changes")
         beside = Pane(self.changes, name="CHANGE: the plan first, always")
         beside.add_class("beside")
         yield Horizontal(Pane(self.looks, name="look: never changes anything"), beside)
@@ -51,7 +51,7 @@ class HelpPopup(Popup):
 
     def name_shown(self) -> str:
         """Which place."""
-        return f"keys of {self.place.screen_name}"
+        return f"keys of {self.screen_below.screen_name}"
 
     def keys_shown(self) -> str:
         """What stands below the box."""
@@ -63,7 +63,9 @@ class HelpPopup(Popup):
 
     def show_offers(self) -> None:
         """What the place offers, as far as it has the words."""
-        found = ranked(self.query_one(Input).value, offers(self.place), lambda offer: f"{offer.key} {offer.words}")
+        found = ranked(
+            self.query_one(Input).value, offers(self.screen_below), lambda offer: f"{offer.key} {offer.words}"
+        )
         self.looks.show([offer for offer in found if not offer.changes])
         self.changes.show([offer for offer in found if offer.changes])
 
@@ -83,7 +85,7 @@ class HelpPopup(Popup):
 
     def _found(self) -> None:
         self.set_class(bool(self.query_one(Input).value), "-finding")
-        (self.looks if self.looks.lines.count or not self.changes.lines.count else self.changes).focus()
+        (self.looks if self.looks.model.count or not self.changes.model.count else self.changes).focus()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

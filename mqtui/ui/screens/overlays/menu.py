@@ -21,8 +21,8 @@ FRAME = 3
 
 async def open_menu(console: Console) -> None:
     """The menu of the row under the cursor."""
-    if console.place is not None:
-        await console.push_screen(MenuPopup(console.place))
+    if console.current_screen is not None:
+        await console.push_screen(MenuPopup(console.current_screen))
 
 
 class MenuPopup(Popup):
@@ -35,14 +35,14 @@ class MenuPopup(Popup):
 
     def inside(self) -> Iterable[Widget]:
         """One list."""
-        yield RowTable[MenuItem](ActionRenderer(), parted=False)
+        yield RowTable[MenuItem](ActionRenderer(), with_divider=False)
 
     def name_shown(self) -> str:
         """The place the verbs are of."""
-        return self.place.crumbs()[-1] if self.place.crumbs() else "menu"
+        return self.screen_below.crumbs()[-1] if self.screen_below.crumbs() else "menu"
 
     def show_offers(self) -> None:
         """The verbs, in a box that is as high as they need."""
-        found = verbs(self.place)
+        found = verbs(self.screen_below)
         self.table.show(found)
         self.query_one("#float").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))

@@ -11,38 +11,38 @@ from mqtui.ui.screens.console_screen import ConsoleScreen
 MOVES = ("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.top", "nav.bottom", "nav.left", "nav.right")
 
 
-def offer(place: ConsoleScreen, action: Action) -> MenuItem:
+def offer(screen: ConsoleScreen, action: Action) -> MenuItem:
     """An action as a place offers it."""
     return MenuItem(
         id=action.id,
-        title=place.title_of(action),
+        title=screen.action_title(action),
         help=action.help,
-        do=lambda: place.perform(action.id),
-        key=place.console.keymap.shown(action.id),
+        do=lambda: screen.perform(action.id),
+        key=screen.console.keymap.shown(action.id),
         sort="look",
-        reason=action.later or place.obstacle(action) or "",
+        reason=action.later or screen.disabled_reason(action) or "",
         changes=action.changes,
     )
 
 
-def offers(place: ConsoleScreen) -> list[MenuItem]:
+def offers(screen: ConsoleScreen) -> list[MenuItem]:
     """All that has to do with the place: first what its hints show, then its own, then what works everywhere.
 
     What later versions bring comes last.
     """
-    own = [BY_ID[name] for name in dict.fromkeys((*place.hinted, *place.does_itself))]
-    everywhere = [action for action in ACTIONS if place.offers(action) and action not in own]
+    own = [BY_ID[name] for name in dict.fromkeys((*screen.hint_actions, *screen.own_actions))]
+    everywhere = [action for action in ACTIONS if screen.concerns(action) and action not in own]
     here = [*own, *everywhere]
     now = sorted((action for action in here if not action.later), key=lambda action: action.id in MOVES)
     later = [action for action in ACTIONS if action.later and (action in here or action.changes)]
-    return [offer(place, action) for action in (*now, *later)]
+    return [offer(screen, action) for action in (*now, *later)]
 
 
-def verbs(place: ConsoleScreen) -> list[MenuItem]:
+def verbs(screen: ConsoleScreen) -> list[MenuItem]:
     """What can be done with the row under the cursor: what its hints show, then what else the place does itself."""
-    named = [name for name in place.hinted if name != "nav.back"]
-    return [offer(place, BY_ID[name]) for name in dict.fromkeys((*named, *_own(place)))]
+    named = [name for name in screen.hint_actions if name != "nav.back"]
+    return [offer(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
 
 
-def _own(place: ConsoleScreen) -> Iterable[str]:
-    return (name for name in place.does_itself if name not in MOVES and name != "nav.back")
+def _own(screen: ConsoleScreen) -> Iterable[str]:
+    return (name for name in screen.own_actions if name not in MOVES and name != "nav.back")

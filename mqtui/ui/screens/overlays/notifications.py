@@ -17,12 +17,12 @@ class NotificationsScreen(ListScreen[NotificationRow]):
 
     screen_name = "Notes"
 
-    hinted = ("list.filter", "list.next", "thing.copy", "nav.back")
-    empty = "nothing happened elsewhere yet"
+    hint_actions = ("list.filter", "list.next", "thing.copy", "nav.back")
+    empty_text = "nothing happened elsewhere yet"
 
     def body(self) -> Iterable[Widget]:
         """One list."""
-        self.table: RowTable[NotificationRow] = RowTable(NotificationRenderer(), parted=False)
+        self.table: RowTable[NotificationRow] = RowTable(NotificationRenderer(), with_divider=False)
         yield Pane(self.table, name="Notes")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -31,21 +31,24 @@ class NotificationsScreen(ListScreen[NotificationRow]):
 
     def refresh_figures(self) -> None:
         """The notes, with or without a link."""
-        if not self.stands:
+        if not self.is_ready:
             return
         self.table.show(self.items())
         self.draw_facts()
-        if not self.table.lines.items:
-            self.line.tell(self.empty)
+        if not self.table.model.items:
+            self.prompt_line.set_status(self.empty_text)
 
     def items(self) -> list[NotificationRow]:
         """The notes, the newest first."""
-        return [NotificationRow(place, note) for place, note in reversed(list(enumerate(self.console.bench.notes)))]
+        return [
+            NotificationRow(screen, note)
+            for screen, note in reversed(list(enumerate(self.console.sessions.notifications)))
+        ]
 
-    def sentence(self, item: NotificationRow) -> str:
+    def describe_row(self, item: NotificationRow) -> str:
         """The whole note."""
         return item.note.text
 
-    def copies(self, item: NotificationRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: NotificationRow) -> dict[str, tuple[str, str]]:
         """The note."""
         return {"y": ("note", item.note.text)}

@@ -41,9 +41,9 @@ class Popup(ModalScreen[None]):
     own: ClassVar[tuple[str, ...]] = ("nav.next_pane", "nav.previous_pane")
     """Ids of actions it answers itself, beside those of lists."""
 
-    def __init__(self, place: ConsoleScreen) -> None:
+    def __init__(self, screen: ConsoleScreen) -> None:
         super().__init__()
-        self.place = place
+        self.screen_below = screen
 
     @property
     def console(self) -> Console:
@@ -82,7 +82,7 @@ class Popup(ModalScreen[None]):
     def show_offers(self) -> None:
         """Fill the lists."""
 
-    def tell(self, text: str) -> None:
+    def set_status(self, text: str) -> None:
         """Say something in the box's own line."""
         self.query_one("#told", Static).update(self.console.glyphs(text), layout=False)
 
@@ -106,14 +106,14 @@ class Popup(ModalScreen[None]):
             self.leave()
         elif not self.table.perform(action_id):
             self.leave()
-            self.console.call_later(self.place.perform, action_id)
+            self.console.call_later(self.screen_below.perform, action_id)
 
     def choose(self, offer: MenuItem | None) -> None:
         """Leave, and do it in the place; a dim one says why it can't be done."""
         if offer is None:
             return
         if offer.reason:
-            self.tell(f"{offer.title}: {offer.reason}")
+            self.set_status(f"{offer.title}: {offer.reason}")
             return
         self.leave()
         self.console.call_later(self._do, offer)
@@ -124,7 +124,7 @@ class Popup(ModalScreen[None]):
             if outcome is not None and hasattr(outcome, "__await__"):
                 await outcome
         except MqtuiError as error:
-            self.place.say(error)
+            self.screen_below.show_error(error)
 
     def leave(self) -> None:
         """Away with it."""
@@ -140,9 +140,9 @@ class Popup(ModalScreen[None]):
     def _highlighted(self, event: RowTable.Highlighted) -> None:
         event.stop()
         if event.table is self.table:
-            self.tell(self.sentence(event.item))
+            self.set_status(self.describe_item(event.item))
 
-    def sentence(self, offer: Any) -> str:
+    def describe_item(self, offer: Any) -> str:
         """What stands in the box's line about a row."""
         if offer is None:
             return ""

@@ -19,42 +19,42 @@ FIELD = 8
 
 def leave(console: Console) -> None:
     """Quit, or ask on the line of the place that is shown."""
-    place = console.screen
-    if not console.bench.active or not isinstance(place, ConsoleScreen):
+    screen = console.screen
+    if not console.sessions.running_tasks or not isinstance(screen, ConsoleScreen):
         console.exit()
         return
-    place.run_worker(_ask(console, place), exclusive=True, group="line", exit_on_error=False)
+    screen.run_worker(_ask(console, screen), exclusive=True, group="line", exit_on_error=False)
 
 
-async def _ask(console: Console, place: ConsoleScreen) -> None:
+async def _ask(console: Console, screen: ConsoleScreen) -> None:
     """Stop and quit by one key that is no habit; everything else stays."""
     stops = False
 
     def heard(text: str) -> None:
         nonlocal stops
         stops = text[:1].lower() == "s"
-        place.line.leave()
+        screen.prompt_line.cancel()
 
     beside = "s stops after the hand and quits · esc stays"
     words = under_way(console)
-    short = f"{pluralize(len(console.bench.active), 'run')} under way"
-    asked = words if len(words) + len(beside) < place.size.width - FIELD else short
-    await place.line.ask(asked, beside=beside, changed=heard)
+    short = f"{pluralize(len(console.sessions.running_tasks), 'run')} under way"
+    asked = words if len(words) + len(beside) < screen.size.width - FIELD else short
+    await screen.prompt_line.ask(asked, beside=beside, changed=heard)
     if not stops:
-        place.line.why_not("stayed: it goes on", "live")
+        screen.prompt_line.flash("stayed: it goes on", "live")
         return
-    active = console.bench.active
-    for flight in active:
-        flight.stop()
-    place.line.tell("what is in hand is finished; then it quits", "live")
-    for flight in active:
-        await flight.over()
+    active = console.sessions.running_tasks
+    for task in active:
+        task.stop()
+    screen.prompt_line.set_status("what is in hand is finished; then it quits", "live")
+    for task in active:
+        await task.wait()
     console.exit()
 
 
 def under_way(console: Console) -> str:
     """What is under way, in words."""
-    active = console.bench.active
-    named = "; ".join(flight.words() for flight in active[:SHOWN])
+    active = console.sessions.running_tasks
+    named = "; ".join(task.describe() for task in active[:SHOWN])
     more = f" and {len(active) - SHOWN} more" if len(active) > SHOWN else ""
     return f"under way: {named}{more}"

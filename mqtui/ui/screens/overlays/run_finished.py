@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from mqtui.ui.app import Console
 
 
-async def told_at_its_end(console: Console, flight: BackgroundTask) -> None:
+async def told_at_its_end(console: Console, task: BackgroundTask) -> None:
     """Wait for the end of a run; tell it where its own place is not what is shown."""
-    await flight.over()
-    if console.is_running and getattr(console.screen, "flight", None) is not flight:
-        text, tone = ended(flight)
-        console.toasts.tell(text, tone)
+    await task.wait()
+    if console.is_running and getattr(console.screen, "background_task", None) is not task:
+        text, tone = ended(task)
+        console.toasts.show(text, tone)
 
 
-def ended(flight: BackgroundTask) -> tuple[str, str]:
+def ended(task: BackgroundTask) -> tuple[str, str]:
     """How a run ended, and the tone."""
-    match flight:
-        case RunTask(trouble=error) | PutBackTask(trouble=error) if error is not None:
-            return f"✗ {flight.words()}: {error.title}. 5 shows the runs", "danger"
+    match task:
+        case RunTask(error=error) | PutBackTask(error=error) if error is not None:
+            return f"✗ {task.describe()}: {error.title}. 5 shows the runs", "danger"
         case RunTask(result=told) | PutBackTask(result=told) if told is not None:
             back = f", {told.came_back:,} came back" if told.came_back else ""
             well = told.whole and not told.came_back
-            name = flight.words().partition(",")[0]
+            name = task.describe().partition(",")[0]
             return f"{name}: {told.moved:,} of {told.planned:,} moved{back}", "ok" if well else "warn"
         case _:
-            return f"{flight.words()} ended", "text"
+            return f"{task.describe()} ended", "text"

@@ -31,9 +31,9 @@ class Toasts:
         self._clock = clock
         self._shown: list[Toast] = []
 
-    def tell(self, text: str, tone: str = "text") -> None:
+    def show(self, text: str, tone: str = "text") -> None:
         """Keep a note, and show it for a while."""
-        self._console.bench.note(text, tone)
+        self._console.sessions.notify(text, tone)
         self._shown = [*self._shown, Toast(self._clock(), text, tone)][-MOST:]
         self._console.set_timer(LASTS + SOON, self._draw, name="toast")
         self._draw()
@@ -55,16 +55,16 @@ class Toasts:
         if draw is not None:
             draw()
 
-    def draw(self, place: ConsoleScreen) -> None:
+    def draw(self, screen: ConsoleScreen) -> None:
         """Show them in the corner of a place, or take the corner away."""
         alive = self.alive
         if not alive:
-            place.query("ToastBox").remove()
+            screen.query("ToastBox").remove()
             return
         from mqtui.ui.widgets.toast_box import ToastBox
 
-        corner = next(iter(place.query(ToastBox)), None)
+        corner = next(iter(screen.query(ToastBox)), None)
         if corner is None:
             corner = ToastBox(self.clear)
-            place.mount(corner)
-        corner.show([(toast.text, toast.tone) for toast in alive], place.size.width)
+            screen.mount(corner)
+        corner.show([(toast.text, toast.tone) for toast in alive], screen.size.width)

@@ -12,7 +12,7 @@ from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent, check
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -26,11 +26,11 @@ class ConfirmPlanScreen(ConsoleScreen):
 
     screen_name = "Step"
 
-    hinted = ("nav.open", "nav.back", "thing.copy")
+    hint_actions = ("nav.open", "nav.back", "thing.copy")
 
     def __init__(
         self,
-        desk: BrokerSession,
+        broker_session: BrokerSession,
         plan: Plan,
         shown: Sequence[str],
         work: Callable[[Consent], Awaitable[StepResult]] | None = None,
@@ -40,7 +40,7 @@ class ConfirmPlanScreen(ConsoleScreen):
     ) -> None:
         """`typed` is the thing's own name where it has to be typed on every profile."""
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.plan = plan
         self.shown = list(shown)
         self.typed = typed
@@ -62,7 +62,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         """Show the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
-        self.hold_keys()
+        self.ignore_keys_until_painted()
         self.draw()
 
     def draw(self) -> None:
@@ -78,20 +78,20 @@ class ConfirmPlanScreen(ConsoleScreen):
             ]
             refusal = self.refusal()
             enter = f"enter does it · {NOTHING_YET}"
-            self.line.tell(refusal or enter, "danger" if refusal else "text")
+            self.prompt_line.set_status(refusal or enter, "danger" if refusal else "text")
         else:
             done, asked = self.result.done, self.result.asked
             text += [[], [(f"✓ {done:,} of {asked:,} done", "ok" if done == asked else "warn")]]
             text += [[(f"▲ {note}", "warn")] for note in self.result.notes]
-            self.line.tell("done; esc goes back", "ok")
+            self.prompt_line.set_status("done; esc goes back", "ok")
         self.paper.write(text)
         self.draw_hints()
 
     def refusal(self) -> str:
         """Why it can't be done at all."""
-        if self.desk.session is None:
+        if self.broker_session.session is None:
             return "the broker is not open"
-        policy = self.desk.session.policy
+        policy = self.broker_session.session.policy
         try:
             check(policy, self.plan, Consent(yes=True, typed=policy.profile))
         except NeedsConsent:
@@ -100,17 +100,17 @@ class ConfirmPlanScreen(ConsoleScreen):
             return f"{error.title}: {error.detail}"
         return ""
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Once is enough."""
         if action.id == "nav.open":
             return "it is done" if self.result is not None else self.refusal() or None
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Enter does it."""
-        return f"{self.plan.verb} {self.plan.count}" if action.id == "nav.open" else super().title_of(action)
+        return f"{self.plan.verb} {self.plan.count}" if action.id == "nav.open" else super().action_title(action)
 
-    @does("nav.open")
+    @handles("nav.open")
     def go(self) -> None:
         """Ask for the name where one has to be typed, then do it."""
         self.run_worker(self._go(), exclusive=True, group="line", exit_on_error=False)
@@ -122,7 +122,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         try:
             self.result = await self._work(consent)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         if self.is_attached:
             self.draw()
@@ -130,21 +130,23 @@ class ConfirmPlanScreen(ConsoleScreen):
 
     async def agreed(self) -> Consent | None:
         """The consent, with the name typed where one has to be; None where it was not given."""
-        session = self.desk.session
+        session = self.broker_session.session
         if session is None:
             return None
         policy = session.policy
         wanted = self.typed or (policy.profile if policy.protected else "")
         if wanted:
-            entered = await self.line.ask(f"type {wanted} to go on", pastes=False, beside="esc back, nothing happened")
+            entered = await self.prompt_line.ask(
+                f"type {wanted} to go on", pastes=False, beside="esc back, nothing happened"
+            )
             if entered is None or entered.strip() != wanted:
-                self.line.tell(
+                self.prompt_line.set_status(
                     "nothing happened" if entered is None else f"that was not {wanted}: nothing happened", "warn"
                 )
                 return None
         return Consent(yes=True, typed=policy.profile)
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_plan(self) -> None:
         """The plan's lines."""
         self.console.copy("\n".join(self.shown), "the plan")

@@ -9,7 +9,7 @@ NOTHING = "esc back, nothing happened"
 
 
 async def agreed(
-    line: PromptLine, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
+    prompt_line: PromptLine, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
 ) -> Consent | None:
     """Ask on the line; None where it was left or another name was typed.
 
@@ -18,11 +18,11 @@ async def agreed(
     wanted = thing or (policy.profile if policy.protected else "")
     if not wanted:
         return Consent(yes=True, allowed=allowed)
-    entered = await line.ask(f"type {wanted} to {what}", pastes=False, beside=NOTHING)
+    entered = await prompt_line.ask(f"type {wanted} to {what}", pastes=False, beside=NOTHING)
     if entered is None:
-        line.tell("nothing happened", "text")
+        prompt_line.set_status("nothing happened", "text")
         return None
     if entered.strip() != wanted:
-        line.tell(f"that was not {wanted}: nothing happened", "warn")
+        prompt_line.set_status(f"that was not {wanted}: nothing happened", "warn")
         return None
     return Consent(yes=True, typed=policy.profile, allowed=allowed)

@@ -19,9 +19,9 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.redrive import options_form
-from mqtui.ui.session.run_sessions import ready, remote_of
+from mqtui.ui.session.run_sessions import remote_session_of, wait_until_open
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.form import Form
 from mqtui.ui.widgets.pane import Pane
@@ -29,42 +29,42 @@ from mqtui.ui.widgets.text_view import TextView
 
 
 class RedriveOptionsScreen(ConsoleScreen):
-    """A form; `taken` is told the order as it is then, and the risks that are let through."""
+    """A form; `taken` is told the request as it is then, and the risks that are let through."""
 
     screen_name = "Terms"
 
-    hinted = ("nav.next_pane", "form.review", "nav.back")
+    hint_actions = ("nav.next_pane", "form.review", "nav.back")
 
     def __init__(
         self,
-        desk: BrokerSession,
-        order: RedriveRequest,
+        broker_session: BrokerSession,
+        request: RedriveRequest,
         allowed: Collection[str],
         taken: Callable[[RedriveRequest, frozenset[str]], None],
     ) -> None:
         super().__init__()
-        self.desk = desk
-        self.order = order
+        self.broker_session = broker_session
+        self.request = request
         self.allowed = allowed
         self.taken = taken
 
     def body(self) -> Iterable[Widget]:
         """The form, and what it becomes."""
-        self.form = Form(options_form.fields(self.order, self.allowed, self.desk.kind))
+        self.form = Form(options_form.fields(self.request, self.allowed, self.broker_session.kind))
         self.paper = TextView()
         beside = Pane(self.paper, name="What this becomes")
         beside.add_class("beside")
-        yield Horizontal(Pane(self.form, name=f"Terms of the {self.order.verb}"), beside)
+        yield Horizontal(Pane(self.form, name=f"Terms of the {self.request.verb}"), beside)
 
     def crumbs(self) -> tuple[str, ...]:
         """Where the letters lie, the verb, and that it is about the terms."""
-        return ("Dead letters", self.order.source.name, str(self.order.verb), "terms")
+        return ("Dead letters", self.request.source.name, str(self.request.verb), "terms")
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
         self.paper.glyphs = self.console.glyphs
         self.form.focus_first()
-        self.line.tell("ctrl+r makes the plan anew · esc back, the plan stays as it was")
+        self.prompt_line.set_status("ctrl+r makes the plan anew · esc back, the plan stays as it was")
         self.draw()
 
     def read(self) -> options_form.RedriveOptions:
@@ -75,7 +75,9 @@ class RedriveOptionsScreen(ConsoleScreen):
         """
         self.form.clear_faults()
         try:
-            return options_form.read(self.order, self.form.values(), self.desk.kind, datetime.now().astimezone())
+            return options_form.read(
+                self.request, self.form.values(), self.broker_session.kind, datetime.now().astimezone()
+            )
         except options_form.FieldError as fault:
             self.form.fault(fault.key, " ".join(part for part in (fault.error.title, fault.error.hint) if part))
             raise
@@ -98,43 +100,43 @@ class RedriveOptionsScreen(ConsoleScreen):
             Fault: a field can't be read.
         """
         found = self.read()
-        return command_of(found.order, self.desk.address, found.allowed)
+        return command_of(found.request, self.broker_session.address, found.allowed)
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_command(self) -> None:
         """The command."""
         try:
             self.console.copy(self.command(), "the command")
         except options_form.FieldError as fault:
-            self.say(fault.error)
+            self.show_error(fault.error)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What ctrl+r does here."""
-        return "make the plan" if action.id == "form.review" else super().title_of(action)
+        return "make the plan" if action.id == "form.review" else super().action_title(action)
 
-    @does("form.review")
+    @handles("form.review")
     def take(self) -> None:
-        """Look up where to, then give the order back."""
+        """Look up where to, then give the request back."""
         self.run_worker(self._take(), exclusive=True, group="terms", exit_on_error=False)
 
     async def _take(self) -> None:
         try:
             found = self.read()
-            order = await self._looked_up(found.order)
+            request = await self._looked_up(found.request)
         except options_form.FieldError as fault:
-            self.say(fault.error)
+            self.show_error(fault.error)
             return
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
-        self.taken(order, found.allowed)
+        self.taken(request, found.allowed)
         self.console.call_later(self.console.back)
 
-    async def _looked_up(self, order: RedriveRequest) -> RedriveRequest:
-        session = await ready(self.desk)
-        remote = await remote_of(self.console.bench, order)
+    async def _looked_up(self, request: RedriveRequest) -> RedriveRequest:
+        session = await wait_until_open(self.broker_session)
+        remote = await remote_session_of(self.console.sessions, request)
         broker = (remote or session).broker
-        services.check_supported(order, session.broker.kind, broker.kind)
-        if order.to is None:
-            return order
-        return replace(order, to=(await find(broker, named(self.form.value("to").strip()))).ref)
+        services.check_supported(request, session.broker.kind, broker.kind)
+        if request.to is None:
+            return request
+        return replace(request, to=(await find(broker, named(self.form.value("to").strip()))).ref)

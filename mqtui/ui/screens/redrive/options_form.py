@@ -1,4 +1,4 @@
-"""The terms of an order as fields of a form, and fields as terms. Everything here is pure."""
+"""The terms of a request as fields of a form, and fields as terms. Everything here is pure."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ HOME = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKin
 
 
 class RedriveOptions(NamedTuple):
-    """An order, and the risks its plan may have. `order.to` is as it was typed, not yet looked up."""
+    """A request, and the risks its plan may have. `request.to` is as it was typed, not yet looked up."""
 
-    order: RedriveRequest
+    request: RedriveRequest
     allowed: frozenset[str]
 
 
@@ -40,13 +40,13 @@ class FieldError(Exception):
         self.key, self.error = key, error
 
 
-def fields(order: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
+def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
     """A field for each term that means something for the verb and the broker."""
-    wanted, stages, kafka = order.selection, order.stages, broker is BrokerKind.KAFKA
-    redrive = order.verb is Verb.REDRIVE
+    wanted, stages, kafka = request.selection, request.stages, broker is BrokerKind.KAFKA
+    redrive = request.verb is Verb.REDRIVE
     given = (
-        (redrive, Field("to", "To", str(order.to or ""), "empty: home, where each came from")),
-        (redrive, Field("to_target", "On", order.to_target, "another profile, where `to` is there")),
+        (redrive, Field("to", "To", str(request.to or ""), "empty: home, where each came from")),
+        (redrive, Field("to_target", "On", request.to_target, "another profile, where `to` is there")),
         (True, Field("cause", "Cause", wanted.cause, "the id of a cause; empty: all")),
         (True, Field("where", "Where", wanted.where, "jq: .amount == null")),
         (kafka, Field("partition", "Partition", _number(wanted.partition), "empty: all")),
@@ -56,17 +56,20 @@ def fields(order: RedriveRequest, allowed: Collection[str], broker: BrokerKind) 
         (redrive, Field("first", "First", ",".join(map(str, stages.first)), "1,10 then the rest; empty: all at once")),
         (redrive, Field("stop_at", "Stop at", f"{stages.stop_at:.0%}" if stages.is_watched else "", "5% come back")),
         (redrive, Field("watch", "Watch", f"{stages.watch:.0f}s" if stages.is_watched else "", "60s; 0s: nothing")),
-        (True, Field("rate", "A second", "" if order.rate is None else f"{order.rate:g}", "letters; empty: no limit")),
-        (redrive and kafka, Field("keep_timestamp", "Own time", _yes(order.keep_timestamp), "yes: records keep it")),
-        (kafka, Field("take_over", "Take over", _yes(order.take_over), "yes: ends another operator's run")),
-        (True, Field("shared", "Shared", _yes(order.shared), "yes: consumers of the source read along")),
+        (
+            True,
+            Field("rate", "A second", "" if request.rate is None else f"{request.rate:g}", "letters; empty: no limit"),
+        ),
+        (redrive and kafka, Field("keep_timestamp", "Own time", _yes(request.keep_timestamp), "yes: records keep it")),
+        (kafka, Field("take_over", "Take over", _yes(request.take_over), "yes: ends another operator's run")),
+        (True, Field("shared", "Shared", _yes(request.shared), "yes: consumers of the source read along")),
         (True, Field("allow", "Let through", " ".join(sorted(allowed)), "risks by the names of the plan")),
     )
     return [field for meant, field in given if meant]
 
 
-def read(order: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now: datetime) -> RedriveOptions:
-    """What the fields say. Terms without a field stay as they are in `order`; `now` carries the zone of clock times.
+def read(request: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now: datetime) -> RedriveOptions:
+    """What the fields say. Terms without a field stay as they are in `request`; `now` carries the zone of clock times.
 
     Raises:
         Fault: a field can't be read.
@@ -88,7 +91,7 @@ def read(order: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now
         limit=of("limit", _above_zero, None),
     )
     changed = replace(
-        order,
+        request,
         selection=selection,
         to=of("to", lambda text: _ref(text, broker), None),
         to_target=of("to_target", str, ""),
@@ -97,7 +100,7 @@ def read(order: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now
         take_over=of("take_over", _agreed, empty=False),
         shared=of("shared", _agreed, empty=False),
     )
-    if order.verb is Verb.REDRIVE:
+    if request.verb is Verb.REDRIVE:
         first: tuple[int, ...] = ()
         parts = (
             of("first", parse_request.parse_canary, first),

@@ -20,12 +20,12 @@ from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.copy import copied
 from mqtui.ui.screens.redrive.consent import agreed
 from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.putback_task import PutBackTask
-from mqtui.ui.session.run_sessions import ready
+from mqtui.ui.session.run_sessions import wait_until_open
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
@@ -36,14 +36,14 @@ class PutBackScreen(ConsoleScreen):
 
     screen_name = "PutBack"
 
-    hinted = ("nav.open", "thing.copy", "nav.back")
+    hint_actions = ("nav.open", "thing.copy", "nav.back")
 
-    def __init__(self, desk: BrokerSession, run: str) -> None:
+    def __init__(self, broker_session: BrokerSession, run: str) -> None:
         super().__init__()
-        self.desk = desk
+        self.broker_session = broker_session
         self.of = run
         self.back: PlannedPutBack | None = None
-        self.flight: PutBackTask | None = None
+        self.background_task: PutBackTask | None = None
 
     def body(self) -> Iterable[Widget]:
         """The plan and what starts it."""
@@ -59,17 +59,17 @@ class PutBackScreen(ConsoleScreen):
         """Make the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
-        self.line.tell("making the plan; nothing is changed")
+        self.prompt_line.set_status("making the plan; nothing is changed")
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     async def _plan(self) -> None:
         try:
-            session = await ready(self.desk)
+            session = await wait_until_open(self.broker_session)
             async with open_journal() as journal:
                 record = await run_in_thread("journal", partial(journal.find, self.of))
                 back = await putback.plan_put_back(session, record, journal)
         except MqtuiError as error:
-            self.line.tell("nothing happened", "text")
+            self.prompt_line.set_status("nothing happened", "text")
             self.paper.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
             return
         if self.is_attached:
@@ -95,14 +95,14 @@ class PutBackScreen(ConsoleScreen):
         self.paper.write([*(toned(line) for line in lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
-        self.line.tell(refusal or told, "danger" if refusal else "text")
-        self.hold_keys()
+        self.prompt_line.set_status(refusal or told, "danger" if refusal else "text")
+        self.ignore_keys_until_painted()
 
     def refusal(self) -> str:
         """Why it can't be started at all; "" where it can."""
-        if self.back is None or self.desk.session is None:
+        if self.back is None or self.broker_session.session is None:
             return "the plan is not there yet"
-        policy = self.desk.session.policy
+        policy = self.broker_session.session.policy
         try:
             check(policy, self.back.plan, Consent(yes=True, typed=policy.profile))
         except NeedsConsent:
@@ -116,59 +116,59 @@ class PutBackScreen(ConsoleScreen):
 
     def draw_outcome(self) -> None:
         """How it goes, or how it went."""
-        flight = self.flight
-        if flight is None or self.back is None or not self.is_attached:
+        task = self.background_task
+        if task is None or self.back is None or not self.is_attached:
             return
         told: list[StyledLine] = [*(toned(line) for line in lines(self.back.plan)), []]
-        if flight.trouble is not None:
-            error = flight.trouble
+        if task.error is not None:
+            error = task.error
             told += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
-            self.line.tell("what is not back yet can be put back by another one: U on the run", "danger")
-        elif flight.result is not None:
-            result = flight.result
+            self.prompt_line.set_status("what is not back yet can be put back by another one: U on the run", "danger")
+        elif task.result is not None:
+            result = task.result
             good = result.moved == result.planned
             words = f"{result.moved:,} of {result.planned:,} are back in {self.back.record.source.name}"
             told.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
             told += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
             told += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
-            self.line.tell(words, "ok" if good else "warn")
+            self.prompt_line.set_status(words, "ok" if good else "warn")
         else:
             told.append([("putting back …", "live")])
-            self.line.tell("putting back · esc leaves it running", "live")
+            self.prompt_line.set_status("putting back · esc leaves it running", "live")
         self.paper.write(told)
         self.draw_hints()
 
     # -- verbs
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Enter needs a plan that may run, and once."""
         if action.id == "nav.open":
-            return "it was done already" if self.flight is not None else self.refusal() or None
-        return super().obstacle(action)
+            return "it was done already" if self.background_task is not None else self.refusal() or None
+        return super().disabled_reason(action)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What enter does."""
-        return "put back" if action.id == "nav.open" else super().title_of(action)
+        return "put back" if action.id == "nav.open" else super().action_title(action)
 
-    @does("nav.open")
+    @handles("nav.open")
     def start(self) -> None:
         """Ask for the name where the profile is protected, then put back."""
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 
     async def _start(self) -> None:
-        session, back = self.desk.session, self.back
-        if session is None or back is None or self.flight is not None:
+        session, back = self.broker_session.session, self.back
+        if session is None or back is None or self.background_task is not None:
             return
-        consent = await agreed(self.line, session.policy, "put them back")
+        consent = await agreed(self.prompt_line, session.policy, "put them back")
         if consent is not None:
-            self._fly(session, back, consent)
+            self._start_task(session, back, consent)
 
-    def _fly(self, session: Session, back: PlannedPutBack, consent: Consent) -> None:
-        flight = self.flight = PutBackTask(session, back, consent, self._news)
-        self.console.go.take_off(flight)
+    def _start_task(self, session: Session, back: PlannedPutBack, consent: Consent) -> None:
+        task = self.background_task = PutBackTask(session, back, consent, self._news)
+        self.console.go.take_off(task)
         self.draw_outcome()
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy(self) -> None:
         """The plan as a command."""
         parts = {"c": ("command", f"mqtui runs putback {self.of[:8].upper()}")}

@@ -26,13 +26,13 @@ from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import ConsoleScreen, does
+from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.export import exported
-from mqtui.ui.screens.list_screen import troubled
+from mqtui.ui.screens.list_screen import error_lines
 from mqtui.ui.screens.redrive.consent import agreed
 from mqtui.ui.screens.redrive.options import RedriveOptionsScreen
 from mqtui.ui.screens.redrive.run import RunScreen
-from mqtui.ui.session.run_sessions import ready, remote_of
+from mqtui.ui.session.run_sessions import remote_session_of, wait_until_open
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -48,12 +48,12 @@ class PlanReviewScreen(ConsoleScreen):
 
     screen_name = "Review"
 
-    hinted: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "thing.edit", "nav.back")
+    hint_actions: ClassVar[tuple[str, ...]] = ("nav.open", "form.review", "thing.copy", "thing.edit", "nav.back")
 
-    def __init__(self, desk: BrokerSession, order: RedriveRequest) -> None:
+    def __init__(self, broker_session: BrokerSession, request: RedriveRequest) -> None:
         super().__init__()
-        self.desk = desk
-        self.order = order if order.verb is Verb.DISCARD else replace(order, stages=CAREFUL)
+        self.broker_session = broker_session
+        self.request = request if request.verb is Verb.DISCARD else replace(request, stages=CAREFUL)
         self.allowed: frozenset[str] = frozenset()
         """Risks of the plan that are let through, by name."""
 
@@ -69,23 +69,23 @@ class PlanReviewScreen(ConsoleScreen):
 
     def crumbs(self) -> tuple[str, ...]:
         """Where the letters lie, and the verb."""
-        return ("Dead letters", self.order.source.name, str(self.order.verb))
+        return ("Dead letters", self.request.source.name, str(self.request.verb))
 
     def on_mount(self) -> None:
         """Make the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
-        self.line.tell("making the plan; nothing is changed")
+        self.prompt_line.set_status("making the plan; nothing is changed")
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     async def _plan(self) -> None:
         try:
-            session = await ready(self.desk)
-            remote = await remote_of(self.console.bench, self.order)
-            planned = await plan_redrive(session, self.order, known(session.profile).conventions, remote)
+            session = await wait_until_open(self.broker_session)
+            remote = await remote_session_of(self.console.sessions, self.request)
+            planned = await plan_redrive(session, self.request, known(session.profile).conventions, remote)
         except MqtuiError as error:
-            self.say(error)
-            self.paper.write([*([line] for line in troubled(error)), [], *self._ways_on()])
+            self.show_error(error)
+            self.paper.write([*([line] for line in error_lines(error)), [], *self._ways_on()])
             return
         if not self.is_attached:
             return
@@ -96,7 +96,7 @@ class PlanReviewScreen(ConsoleScreen):
     @property
     def whole(self) -> bool:
         """Whether it starts with all letters."""
-        return not self.order.stages.first
+        return not self.request.stages.first
 
     def titled(self) -> tuple[str, str]:
         """What the plan does to how many, and which plan it is."""
@@ -113,16 +113,16 @@ class PlanReviewScreen(ConsoleScreen):
         told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in lines(plan)]
         self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
-        self.line.tell(refusal or self.sentence(), "danger" if refusal else "text")
-        self.hold_keys()
+        self.prompt_line.set_status(refusal or self.status_text(), "danger" if refusal else "text")
+        self.ignore_keys_until_painted()
 
     def _ways_on(self) -> list[StyledLine]:
         if self.refusal():
             said = [("nothing can be started like this: ", "danger"), ("E changes the terms, esc goes back", "muted")]
             return [said]
-        if self.order.verb is Verb.DISCARD:
+        if self.request.verb is Verb.DISCARD:
             return [[("[ Discard all ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
-        first = self.order.stages.first
+        first = self.request.stages.first
         start, other = ("all at once", "one letter") if not first else (f"{first[0]:,}", "all at once")
         return [
             [("it asks after the first; ", "muted"), ("ctrl+r", "accent"), (f" starts with {other} instead", "muted")],
@@ -131,19 +131,22 @@ class PlanReviewScreen(ConsoleScreen):
 
     def refusal(self) -> str:
         """Why the plan can't be started at all; "" where it can."""
-        if self.planned is None or self.desk.session is None:
+        if self.planned is None or self.broker_session.session is None:
             return "the plan is not there yet"
         return "there is nothing to do" if self.planned.plan.count.number == 0 else self.forbidden()
 
     @property
     def let_through(self) -> frozenset[str]:
         """The risks that are let through by name, those that terms stand for among them."""
-        return allowed_risks(self.order, self.allowed)
+        return allowed_risks(self.request, self.allowed)
 
     def forbidden(self) -> str:
         """Why profiles or risks forbid the plan; "" where they do not."""
         assert self.planned is not None
-        for session, plan in ((self.desk.session, self.planned.plan), (self.remote, self.planned.remote_plan)):
+        for session, plan in (
+            (self.broker_session.session, self.planned.plan),
+            (self.remote, self.planned.remote_plan),
+        ):
             if session is None or plan is None:
                 continue
             try:
@@ -154,7 +157,7 @@ class PlanReviewScreen(ConsoleScreen):
                 return f"{error.title}: {error.detail}{_by_terms(plan, self.let_through)}"
         return ""
 
-    def sentence(self) -> str:
+    def status_text(self) -> str:
         """What enter does."""
         assert self.planned is not None
         warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
@@ -163,103 +166,105 @@ class PlanReviewScreen(ConsoleScreen):
 
     def start_words(self) -> str:
         """What enter does, in two or three words."""
-        if self.order.verb is Verb.DISCARD:
+        if self.request.verb is Verb.DISCARD:
             return "discards all"
-        return "starts with all" if self.whole else f"starts with {self.order.stages.first[0]:,}"
+        return "starts with all" if self.whole else f"starts with {self.request.stages.first[0]:,}"
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """Enter starts, ctrl+r starts another way."""
         match action.id:
             case "nav.open":
                 return self.start_words()
             case "form.review":
                 return "one first" if self.whole else "all at once"
-        return "terms" if action.id == "thing.edit" else super().title_of(action)
+        return "terms" if action.id == "thing.edit" else super().action_title(action)
 
     def hints(self) -> tuple[str, ...]:
         """A discard has one stage: there is no other way to start it."""
         shown = super().hints()
-        return tuple(each for each in shown if each != "form.review") if self.order.verb is Verb.DISCARD else shown
+        return tuple(each for each in shown if each != "form.review") if self.request.verb is Verb.DISCARD else shown
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """Enter needs a plan that may run."""
         if action.id == "nav.open":
             return self.refusal() or None
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
-    @does("form.review")
+    @handles("form.review")
     def other_way(self) -> None:
         """Start with one letter, or with all."""
-        if self.order.verb is Verb.DISCARD:
-            self.line.why_not("a discard is done at once")
+        if self.request.verb is Verb.DISCARD:
+            self.prompt_line.flash("a discard is done at once")
             return
-        other = replace(self.order.stages, first=CAREFUL.first if self.whole else ())
-        self.take(replace(self.order, stages=other), self.allowed)
+        other = replace(self.request.stages, first=CAREFUL.first if self.whole else ())
+        self.take(replace(self.request, stages=other), self.allowed)
 
-    @does("thing.edit")
+    @handles("thing.edit")
     async def terms(self) -> None:
         """Where to, which letters, in what stages, and which risks are let through."""
-        await self.console.show(RedriveOptionsScreen(self.desk, self.order, self.allowed, self.take))
+        await self.console.show(RedriveOptionsScreen(self.broker_session, self.request, self.allowed, self.take))
 
-    def take(self, order: RedriveRequest, allowed: frozenset[str]) -> None:
+    def take(self, request: RedriveRequest, allowed: frozenset[str]) -> None:
         """Make the plan anew on these terms."""
-        self.order, self.allowed, self.planned = order, allowed, None
+        self.request, self.allowed, self.planned = request, allowed, None
         self.paper.write([[("making the plan anew …", "muted")]])
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
-    @does("nav.open")
+    @handles("nav.open")
     def start(self) -> None:
         """Ask for the name where the profile is protected, then start."""
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 
     async def _start(self) -> None:
-        session, planned = self.desk.session, self.planned
+        session, planned = self.broker_session.session, self.planned
         if session is None or planned is None:
             return
         what, thing = self.asked()
-        consent = await agreed(self.line, session.policy, what, thing, self.let_through)
+        consent = await agreed(self.prompt_line, session.policy, what, thing, self.let_through)
         if consent is None:
             return
         there = None
         if self.remote is not None and planned.remote_plan is not None:
-            there = await agreed(self.line, self.remote.policy, "publish there", allowed=self.let_through)
+            there = await agreed(self.prompt_line, self.remote.policy, "publish there", allowed=self.let_through)
             if there is None:
                 return
-        self.console.go.launch(RunScreen(self.desk, self.flight(session, planned, consent, there)))
+        self.console.go.launch(RunScreen(self.broker_session, self.create_run_task(session, planned, consent, there)))
 
     def asked(self) -> tuple[str, str]:
         """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
-        return ("discard", self.order.source.name) if self.order.verb is Verb.DISCARD else ("start", "")
+        return ("discard", self.request.source.name) if self.request.verb is Verb.DISCARD else ("start", "")
 
-    def flight(self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None) -> RunTask:
+    def create_run_task(
+        self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
+    ) -> RunTask:
         """The run of the plan; `there` is the consent to what is done on the other broker."""
         return RunTask(session, planned, consent, remote=self.remote, remote_consent=there)
 
-    @does("thing.copy")
+    @handles("thing.copy")
     def copy_command(self) -> None:
         """The plan as a command."""
         self.console.copy(self.command(), "the command")
 
-    @does("thing.export")
+    @handles("thing.export")
     def save(self) -> None:
         """Save the plan: `--plan FILE` of the command line goes on only if it is still the same."""
         if self.planned is None:
-            self.line.why_not("the plan is not there yet")
+            self.prompt_line.flash("the plan is not there yet")
             return
         self.run_worker(self._save(self.planned), exclusive=True, group="line", exit_on_error=False)
 
     async def _save(self, planned: PlannedRedrive) -> None:
         try:
-            session = await ready(self.desk)
+            session = await wait_until_open(self.broker_session)
             saved = await encode_plan(session, planned, self.remote, self.let_through)
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
             return
         await exported(self, f"plan-{planned.plan.id[:4]}", "plan", [saved], orjson.dumps)
 
     def command(self) -> str:
         """The equivalent command line."""
-        return command_of(self.order, self.desk.address, self.allowed)
+        return command_of(self.request, self.broker_session.address, self.allowed)
 
 
 def promised(plan: Plan) -> str:

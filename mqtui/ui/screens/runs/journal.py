@@ -89,7 +89,7 @@ def letters_of(run: str) -> tuple[RunRow, list[Done]]:
 def greeting() -> str:
     """What is said first after a crash; "" where no run of this host waits to be resumed."""
     with Runs() as opened:
-        waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).waits]
+        waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).can_resume]
     if not waiting:
         return ""
     more = f" · and {len(waiting) - 1} more" if len(waiting) > 1 else ""

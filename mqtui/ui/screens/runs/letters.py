@@ -12,12 +12,12 @@ from mqtui.state.runs import Done
 from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.letters import RunLetterRenderer, letter_sentence
 from mqtui.ui.render.runs.runs import RunRow, no_resume, no_return
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.redrive.putback import PutBackScreen
 from mqtui.ui.screens.runs.journal import MOST, letters_of
 from mqtui.ui.screens.runs.resume import open_resume
-from mqtui.ui.session.run_sessions import desk_of
+from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -27,8 +27,8 @@ class RunLettersScreen(ListScreen[Done]):
 
     screen_name = "RunLetters"
 
-    hinted = ("list.filter", "list.next", "list.order", "read.again", "thing.copy", "form.review", "run.restore")
-    empty = "nothing was written down of its letters"
+    hint_actions = ("list.filter", "list.next", "list.order", "read.again", "thing.copy", "form.review", "run.restore")
+    empty_text = "nothing was written down of its letters"
 
     def __init__(self, run: str) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class RunLettersScreen(ListScreen[Done]):
         """Read the journal."""
         self.read_again()
 
-    @does("read.again")
+    @handles("read.again")
     def read_again(self) -> None:
         """Read the journal."""
         self.run_worker(self._read(), exclusive=True, group="journal", exit_on_error=False)
@@ -59,7 +59,7 @@ class RunLettersScreen(ListScreen[Done]):
         try:
             known, letters = await asyncio.to_thread(letters_of, self.run)
         except MqtuiError as error:
-            self.line.tell(f"✗ {error.title}. {error.detail}", "danger")
+            self.prompt_line.set_status(f"✗ {error.title}. {error.detail}", "danger")
             return
         if self.is_attached:
             self.known, self.letters, self.run = known, letters, known.id
@@ -69,17 +69,19 @@ class RunLettersScreen(ListScreen[Done]):
 
     def refresh_figures(self) -> None:
         """The letters as they were read."""
-        if not self.stands:
+        if not self.is_ready:
             return
         if self.known is None:
-            self.line.tell("reading the journal …")
+            self.prompt_line.set_status("reading the journal …")
             return
         self.table.show(self.letters)
         self.draw_facts()
         if not self.letters:
-            self.line.tell(f"{self.empty} · {self.known.report}")
-        elif not self.table.lines.count:
-            self.line.tell(f"nothing matches {self.filtered}: {len(self.letters):,} hidden; esc clears it")
+            self.prompt_line.set_status(f"{self.empty_text} · {self.known.report}")
+        elif not self.table.model.count:
+            self.prompt_line.set_status(
+                f"nothing matches {self.filter_text}: {len(self.letters):,} hidden; esc clears it"
+            )
 
     def facts(self) -> str:
         """The state, and how many."""
@@ -87,13 +89,13 @@ class RunLettersScreen(ListScreen[Done]):
         shown = f"the first {MOST:,}" if len(self.letters) >= MOST else super().facts()
         return f"{state} · {shown}"
 
-    def sentence(self, item: Done) -> str:
+    def describe_row(self, item: Done) -> str:
         """What became of the letter, then the report."""
         return letter_sentence(item)
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """U needs a run that moved something, ctrl+r an interrupted one."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and self.known is None and action.id in ("run.restore", "form.review", "thing.copy"):
             return "the journal is being read"
         if reason is None and action.id == "form.review" and self.known is not None:
@@ -102,24 +104,24 @@ class RunLettersScreen(ListScreen[Done]):
             return no_return(self.known)
         return reason
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What ctrl+r does here."""
-        return "resume" if action.id == "form.review" else super().title_of(action)
+        return "resume" if action.id == "form.review" else super().action_title(action)
 
-    @does("form.review")
+    @handles("form.review")
     async def resume(self) -> None:
         """The plan of the rest."""
         if self.known is not None:
             await open_resume(self.console, self.known.id)
 
-    @does("run.restore")
+    @handles("run.restore")
     async def restore(self) -> None:
         """Put the letters back."""
         if self.known is not None:
-            desk = desk_of(self.console.bench, self.known.target, self.known.broker)
-            await self.console.show(PutBackScreen(desk, self.known.id))
+            broker_session = session_of_run(self.console.sessions, self.known.target, self.known.broker)
+            await self.console.show(PutBackScreen(broker_session, self.known.id))
 
-    def copies(self, item: Done) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: Done) -> dict[str, tuple[str, str]]:
         """The report, the letter's name, or the command."""
         assert self.known is not None
         return {

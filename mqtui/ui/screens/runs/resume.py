@@ -20,9 +20,9 @@ from mqtui.services.session import Session
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.redrive.review import PlanReviewScreen, promised
-from mqtui.ui.session.run_sessions import desk_of, ready, remote_of
+from mqtui.ui.session.run_sessions import remote_session_of, session_of_run, wait_until_open
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
 
@@ -39,9 +39,9 @@ async def open_resume(console: Console, run: str) -> None:
     """
     record = await asyncio.to_thread(_found, run)
     resume.check_resumable(record)
-    order = decode_request(record.plan).request
-    desk = desk_of(console.bench, record.target, record.broker)
-    await console.show(ResumeScreen(desk, record, order))
+    request = decode_request(record.plan).request
+    broker_session = session_of_run(console.sessions, record.target, record.broker)
+    await console.show(ResumeScreen(broker_session, record, request))
 
 
 def _found(run: str) -> RunRecord:
@@ -54,11 +54,11 @@ class ResumeScreen(PlanReviewScreen):
 
     screen_name = "Resume"
 
-    hinted = ("nav.open", "thing.copy", "nav.back")
+    hint_actions = ("nav.open", "thing.copy", "nav.back")
 
-    def __init__(self, desk: BrokerSession, record: RunRecord, order: RedriveRequest) -> None:
-        super().__init__(desk, order)
-        self.order = order
+    def __init__(self, broker_session: BrokerSession, record: RunRecord, request: RedriveRequest) -> None:
+        super().__init__(broker_session, request)
+        self.request = request
         self.record = record
         self.before: EarlierProgress | None = None
         self.leave = resume.ResumeOverrides()
@@ -69,18 +69,18 @@ class ResumeScreen(PlanReviewScreen):
 
     async def _plan(self) -> None:
         try:
-            session = await ready(self.desk)
-            self.remote = await remote_of(self.console.bench, self.order)
+            session = await wait_until_open(self.broker_session)
+            self.remote = await remote_session_of(self.console.sessions, self.request)
             async with open_journal() as opened:
                 planned, before = await resume.plan_resume(
                     session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
                 )
         except MqtuiError as error:
-            self.say(error)
-            self.line.tell(f"✗ {error.title}: nothing happened", "danger")
+            self.show_error(error)
+            self.prompt_line.set_status(f"✗ {error.title}: nothing happened", "danger")
             return
         if self.is_attached:
-            self.planned, self.before, self.order = planned, before, planned.request
+            self.planned, self.before, self.request = planned, before, planned.request
             self.draw_plan()
             self.draw_hints()
 
@@ -99,14 +99,14 @@ class ResumeScreen(PlanReviewScreen):
 
     def refusal(self) -> str:
         """Why it can't go on; "" where it can. With nothing left it still settles what was in hand."""
-        missing = self.planned is None or self.desk.session is None
+        missing = self.planned is None or self.broker_session.session is None
         return "the plan is not there yet" if missing else self.forbidden()
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """The stages are those of the run."""
         if action.id == "form.review" or (action.id == "thing.edit" and self.refused_risk() is None):
             return "a resume goes on with the rest, on the terms it began with"
-        return super().obstacle(action)
+        return super().disabled_reason(action)
 
     def refused_risk(self) -> Risk | None:
         """The first risk that stops the plan and can be let through."""
@@ -114,7 +114,7 @@ class ResumeScreen(PlanReviewScreen):
         refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.let_through)
         return next((risk for risk in refusing if not risk.final), None)
 
-    @does("thing.edit")
+    @handles("thing.edit")
     async def terms(self) -> None:
         """Let the risk through that stops the plan, and make the plan anew; nothing starts by it."""
         risk = self.refused_risk()
@@ -123,17 +123,19 @@ class ResumeScreen(PlanReviewScreen):
         self.leave = resume.ResumeOverrides(
             take_over=self.leave.take_over or risk.name == "held", shared=self.leave.shared or risk.name == "consumers"
         )
-        self.take(self.order, self.allowed | {risk.name})
+        self.take(self.request, self.allowed | {risk.name})
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What enter does."""
-        return "resume" if action.id == "nav.open" else super().title_of(action)
+        return "resume" if action.id == "nav.open" else super().action_title(action)
 
     def asked(self) -> tuple[str, str]:
         """What a name is typed for."""
-        return "resume", self.order.source.name if self.order.verb is Verb.DISCARD else ""
+        return "resume", self.request.source.name if self.request.verb is Verb.DISCARD else ""
 
-    def flight(self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None) -> RunTask:
+    def create_run_task(
+        self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
+    ) -> RunTask:
         """The rest of the run, with what was known of it before."""
         return RunTask(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
 

@@ -17,15 +17,15 @@ async def greet(console: Console) -> None:
     try:
         text = await asyncio.to_thread(greeting)
     except MqtuiError as error:
-        if console.place is not None:
-            console.place.say(error)
+        if console.current_screen is not None:
+            console.current_screen.show_error(error)
         return
     if not text or not console.is_running:
         return
-    place = console.place
+    place = console.current_screen
     if place is not None and not console.target:
-        await place.filled()
-        console.bench.note(text, "danger")
-        place.call_after_refresh(lambda: place.line.tell(text, "danger") if place.stands else None)
+        await place.wait_until_loaded()
+        console.sessions.notify(text, "danger")
+        place.call_after_refresh(lambda: place.prompt_line.set_status(text, "danger") if place.is_ready else None)
     else:
-        console.toasts.tell(text, "danger")
+        console.toasts.show(text, "danger")

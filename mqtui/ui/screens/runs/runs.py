@@ -12,14 +12,14 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.runs import RunRenderer, RunRow, no_resume, no_return, sentence
-from mqtui.ui.screens.console_screen import does
+from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.redrive.putback import PutBackScreen
 from mqtui.ui.screens.redrive.run import RunScreen
 from mqtui.ui.screens.runs.journal import RunListReader
 from mqtui.ui.screens.runs.letters import RunLettersScreen
 from mqtui.ui.screens.runs.resume import open_resume
-from mqtui.ui.session.run_sessions import desk_of
+from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -33,7 +33,7 @@ class RunsScreen(ListScreen[RunRow]):
 
     screen_name = "Runs"
 
-    hinted = (
+    hint_actions = (
         "nav.open",
         "view.detail",
         "list.filter",
@@ -44,17 +44,17 @@ class RunsScreen(ListScreen[RunRow]):
         "run.stop",
         "run.restore",
     )
-    empty = "no runs yet: R on dead letters plans the first one"
+    empty_text = "no runs yet: R on dead letters plans the first one"
 
     def body(self) -> Iterable[Widget]:
         """One list."""
         self.read = RunListReader()
         self.known: list[RunRow] = []
         self.fresh = False
-        self.trouble = ""
+        self.error = ""
         """Why the journal can't be read; the list is then the last known one."""
 
-        self.table: RowTable[RunRow] = RowTable(RunRenderer(), parted=False)
+        self.table: RowTable[RunRow] = RowTable(RunRenderer(), with_divider=False)
         yield Pane(self.table, name="Runs of this machine")
 
     def crumbs(self) -> tuple[str, ...]:
@@ -70,11 +70,11 @@ class RunsScreen(ListScreen[RunRow]):
         self.read_again()
 
     def _read_if_moving(self) -> None:
-        moving = self.console.bench.active or any(line.state == "running" for line in self.known)
+        moving = self.console.sessions.running_tasks or any(line.state == "running" for line in self.known)
         if moving and self.is_current:
             self.read_again()
 
-    @does("read.again")
+    @handles("read.again")
     def read_again(self) -> None:
         """Read the journal."""
         self.run_worker(self._read(), exclusive=True, group="journal", exit_on_error=False)
@@ -83,9 +83,9 @@ class RunsScreen(ListScreen[RunRow]):
         try:
             known = await asyncio.to_thread(self.read.lines)
         except MqtuiError as error:
-            self.trouble = f"✗ {error.title}. {error.detail}"
+            self.error = f"✗ {error.title}. {error.detail}"
         else:
-            self.known, self.fresh, self.trouble = known, True, ""
+            self.known, self.fresh, self.error = known, True, ""
         if self.is_attached:
             self.refresh_figures()
 
@@ -93,54 +93,56 @@ class RunsScreen(ListScreen[RunRow]):
 
     def refresh_figures(self) -> None:
         """The journal as last read, with the figures of what this console is doing."""
-        if not self.stands:
+        if not self.is_ready:
             return
         if not self.fresh:
-            self.line.tell(self.trouble or "reading the journal …", "danger" if self.trouble else "")
+            self.prompt_line.set_status(self.error or "reading the journal …", "danger" if self.error else "")
             return
-        self.table.stale = bool(self.trouble)
+        self.table.stale = bool(self.error)
         self.table.show(self.items())
         self.draw_facts()
-        if self.trouble:
-            self.line.tell(self.trouble, "danger")
-        elif not self.table.lines.items:
-            self.line.tell(self.empty)
-        elif not self.table.lines.count:
-            self.line.tell(f"nothing matches {self.filtered}: {len(self.table.lines.items):,} hidden; esc clears it")
+        if self.error:
+            self.prompt_line.set_status(self.error, "danger")
+        elif not self.table.model.items:
+            self.prompt_line.set_status(self.empty_text)
+        elif not self.table.model.count:
+            self.prompt_line.set_status(
+                f"nothing matches {self.filter_text}: {len(self.table.model.items):,} hidden; esc clears it"
+            )
         elif self.table.current is not None:
-            self.line.tell(self.sentence(self.table.current))
+            self.prompt_line.set_status(self.describe_row(self.table.current))
 
     def items(self) -> list[RunRow]:
         """The runs; of those under way here the figures as of now."""
-        flying = {flight.id: flight for flight in self.console.bench.active}
+        flying = {task.id: task for task in self.console.sessions.running_tasks}
         return [_live(line, flying.get(line.id)) for line in self.known]
 
     def facts(self) -> str:
         """How many are interrupted and under way."""
         stopped = sum(line.interrupted for line in self.known)
-        parts = [f"{len(self.console.bench.active)} under way"] if self.console.bench.active else []
+        parts = [f"{len(self.console.sessions.running_tasks)} under way"] if self.console.sessions.running_tasks else []
         parts += [f"✗ {stopped} interrupted"] if stopped else []
         rest = super().facts().replace("order trouble", "interrupted, then newest")
         return " · ".join([*parts, rest])
 
-    def sentence(self, item: RunRow) -> str:
+    def describe_row(self, item: RunRow) -> str:
         """What matters about the run."""
         return sentence(item)
 
-    def title_of(self, action: Action) -> str:
+    def action_title(self, action: Action) -> str:
         """What enter does to this row."""
         item = self.table.current
         if action.id == "nav.open" and item is not None:
-            return "show" if item.flies else "resume" if item.waits else "letters"
+            return "show" if item.is_running_here else "resume" if item.can_resume else "letters"
         if action.id == "form.review":
             return "resume"
-        return "letters" if action.id == "view.detail" else super().title_of(action)
+        return "letters" if action.id == "view.detail" else super().action_title(action)
 
     # -- verbs
 
-    def obstacle(self, action: Action) -> str | None:
+    def disabled_reason(self, action: Action) -> str | None:
         """S needs a run of this console, U one that moved something."""
-        reason = super().obstacle(action)
+        reason = super().disabled_reason(action)
         if reason is None and action.id in VERBS:
             item = self.table.current
             if item is None:
@@ -152,68 +154,72 @@ class RunsScreen(ListScreen[RunRow]):
     async def _opened(self, event: RowTable.Opened) -> None:
         item: RunRow = event.item
         try:
-            if item.flies:
+            if item.is_running_here:
                 await self._show_flight(item)
-            elif item.waits:
+            elif item.can_resume:
                 await open_resume(self.console, item.id)
             else:
                 await self.console.show(RunLettersScreen(item.id))
         except MqtuiError as error:
-            self.say(error)
+            self.show_error(error)
 
     async def _show_flight(self, item: RunRow) -> None:
-        for flight in self.console.bench.active:
-            if flight.id == item.id and isinstance(flight, RunTask):
-                await self.console.show(RunScreen(desk_of(self.console.bench, item.target, item.broker), flight))
+        for task in self.console.sessions.running_tasks:
+            if task.id == item.id and isinstance(task, RunTask):
+                await self.console.show(
+                    RunScreen(session_of_run(self.console.sessions, item.target, item.broker), task)
+                )
                 return
         await self.console.show(RunLettersScreen(item.id))
 
-    @does("form.review")
+    @handles("form.review")
     async def resume(self) -> None:
         """The plan of what is left of a run, also of one that was stopped."""
         item = self.table.current
         if item is not None:
             await open_resume(self.console, item.id)
 
-    @does("view.detail")
+    @handles("view.detail")
     async def letters(self) -> None:
         """The letters of the run, whatever its state."""
         item = self.table.current
         if item is not None:
             await self.console.show(RunLettersScreen(item.id))
 
-    @does("run.stop")
+    @handles("run.stop")
     def stop(self) -> None:
         """Stop the rest of a run of this console."""
         item = self.table.current
-        for flight in self.console.bench.active:
-            if item is not None and flight.id == item.id:
-                flight.stop()
-                self.line.why_not("stopping: what is in hand is finished, the rest stays", "warn")
+        for task in self.console.sessions.running_tasks:
+            if item is not None and task.id == item.id:
+                task.stop()
+                self.prompt_line.flash("stopping: what is in hand is finished, the rest stays", "warn")
 
-    @does("run.restore")
+    @handles("run.restore")
     async def restore(self) -> None:
         """Put the letters back."""
         item = self.table.current
         if item is not None:
-            await self.console.show(PutBackScreen(desk_of(self.console.bench, item.target, item.broker), item.id))
+            await self.console.show(
+                PutBackScreen(session_of_run(self.console.sessions, item.target, item.broker), item.id)
+            )
 
-    def copies(self, item: RunRow) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: RunRow) -> dict[str, tuple[str, str]]:
         """The report, or the command that shows it."""
         return {"y": ("report", item.report), "c": ("command", f"mqtui runs show {item.short}")}
 
 
-def _live(line: RunRow, flight: object) -> RunRow:
-    if not isinstance(flight, RunTask):
-        return line if flight is None else replace(line, flies=True)
-    told = flight.figures()
+def _live(line: RunRow, task: object) -> RunRow:
+    if not isinstance(task, RunTask):
+        return line if task is None else replace(line, is_running_here=True)
+    told = task.figures()
     if told is None:
-        return replace(line, flies=True)
-    return replace(line, flies=True, planned=told.planned, moved=told.moved, left=told.left, in_hand=0)
+        return replace(line, is_running_here=True)
+    return replace(line, is_running_here=True, planned=told.planned, moved=told.moved, left=told.left, in_hand=0)
 
 
 def _no_stop(item: RunRow) -> str | None:
-    if item.flies:
+    if item.is_running_here:
         return None
     if item.state == "running":
         return f"it is not a run of this console: {item.operator} on {item.host} does it"

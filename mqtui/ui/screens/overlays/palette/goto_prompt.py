@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.ui.actions import BY_ID
-from mqtui.ui.navigation.global_actions import place as place_of
+from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import (
     FORMS,
     AuditTarget,
@@ -45,16 +45,16 @@ LOOKED_AT = 5_000
 
 def ask_where(console: Console) -> None:
     """Ask on the line of the place that is shown."""
-    place = console.screen
-    if isinstance(place, ConsoleScreen):
-        place.run_worker(_ask(console, place), exclusive=True, group="line", exit_on_error=False)
+    screen = console.screen
+    if isinstance(screen, ConsoleScreen):
+        screen.run_worker(_ask(console, screen), exclusive=True, group="line", exit_on_error=False)
 
 
 class GotoCompletion:
     """The names that fit what is typed; tab takes the first, again the next."""
 
-    def __init__(self, place: ConsoleScreen, names: list[str]) -> None:
-        self._place = place
+    def __init__(self, screen: ConsoleScreen, names: list[str]) -> None:
+        self._screen = screen
         self._names = names
         self._typed = ""
         self._taken = ""
@@ -66,7 +66,7 @@ class GotoCompletion:
             return
         self._typed, self._next = text, 0
         fits = self._fits()[:SHOWN]
-        self._place.line.aside("tab " + " · ".join(fits) if fits and text else "esc")
+        self._screen.prompt_line.set_hint("tab " + " · ".join(fits) if fits and text else "esc")
 
     def take(self, text: str) -> str:
         """What tab makes of the text."""
@@ -81,64 +81,64 @@ class GotoCompletion:
         return ranked(self._typed, self._names, str)
 
 
-async def _ask(console: Console, place: ConsoleScreen) -> None:
+async def _ask(console: Console, screen: ConsoleScreen) -> None:
     known = known_things(console)
     profiles = [offer.title for offer in sessions(console)]
     names = [written(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
-    completion = GotoCompletion(place, list(dict.fromkeys(names)))
-    entered = await place.line.ask(
+    completion = GotoCompletion(screen, list(dict.fromkeys(names)))
+    entered = await screen.prompt_line.ask(
         ":", beside=f"{FORMS.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take
     )
     if not entered or not entered.strip():
         return
     try:
-        await _go(console, place, parse(entered, datetime.now().astimezone(), profiles), known)
+        await _go(console, screen, parse(entered, datetime.now().astimezone(), profiles), known)
     except MqtuiError as error:
-        if place.is_attached:
-            place.say(error)
+        if screen.is_attached:
+            screen.show_error(error)
 
 
-async def _go(console: Console, place: ConsoleScreen, goal: GotoTarget, known: list[KnownResource]) -> None:
+async def _go(console: Console, screen: ConsoleScreen, goal: GotoTarget, known: list[KnownResource]) -> None:
     match goal:
         case ViewTarget(id=name):
-            await _view(console, place, name)
+            await _view(console, screen, name)
         case RunTarget(prefix=prefix):
             await open_run(console, prefix)
         case AuditTarget(number=number):
             await console.show(AuditScreen(number))
         case PositionTarget(at=at):
-            await go_to(console, FoundResource(_here(place), at))
+            await go_to(console, FoundResource(_here(screen), at))
         case SessionTarget(target=target):
             await open_session(console, target)
         case ResourceTarget():
-            await _thing(console, place, goal, known)
+            await _thing(console, screen, goal, known)
         case _:
             assert_never(goal)
 
 
-async def _view(console: Console, place: ConsoleScreen, name: str) -> None:
+async def _view(console: Console, screen: ConsoleScreen, name: str) -> None:
     if name in BY_ID:
-        await place.perform(name)
+        await screen.perform(name)
     else:
-        await console.show(place_of(name)())
+        await console.show(screen_class(name)())
 
 
-def _here(place: ConsoleScreen) -> KnownResource:
+def _here(screen: ConsoleScreen) -> KnownResource:
     """The destination that is shown.
 
     Raises:
         BadInput: none is.
     """
-    desk, ref = getattr(place, "desk", None), getattr(place, "ref", None)
-    if not isinstance(desk, BrokerSession) or ref is None:
+    broker_session, ref = getattr(screen, "broker_session", None), getattr(screen, "ref", None)
+    if not isinstance(broker_session, BrokerSession) or ref is None:
         raise BadInput("A position of what?", "", "Open a destination first, or write orders@4/118203.")
-    return KnownResource(desk.target, desk.kind, ref)
+    return KnownResource(broker_session.target, broker_session.kind, ref)
 
 
-async def _thing(console: Console, place: ConsoleScreen, goal: ResourceTarget, known: list[KnownResource]) -> None:
+async def _thing(console: Console, screen: ConsoleScreen, goal: ResourceTarget, known: list[KnownResource]) -> None:
     found = await asyncio.to_thread(resolve, goal, known, console.target)
     target = goal.target or goal.host
-    if not found and target and not console.bench.of(target) and target in _profiles(console):
+    if not found and target and not console.sessions.for_target(target) and target in _profiles(console):
         found = await _once_open(console, goal, target)
     if not found:
         near = ranked(goal.named.name, known[:LOOKED_AT], lambda each: each.ref.name)[:SHOWN]
@@ -150,12 +150,12 @@ async def _thing(console: Console, place: ConsoleScreen, goal: ResourceTarget, k
         await go_to(console, found[0])
         return
     offered = [thing(console, spot) for spot in found]
-    await console.push_screen(PalettePopup(place, offered))
+    await console.push_screen(PalettePopup(screen, offered))
 
 
 async def _once_open(console: Console, goal: ResourceTarget, target: str) -> list[FoundResource]:
-    async with aclosing(opened_one_by_one(console, target)) as desks:
-        async for _ in desks:
+    async with aclosing(opened_one_by_one(console, target)) as broker_sessions:
+        async for _ in broker_sessions:
             found = resolve(goal, known_things(console), target)
             if found:
                 return found

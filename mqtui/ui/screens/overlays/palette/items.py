@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import BY_ID
-from mqtui.ui.navigation.global_actions import place
+from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.render.overlays.menu_items import MenuItem
 from mqtui.ui.render.runs.runs import RunRow, when
@@ -22,18 +22,22 @@ if TYPE_CHECKING:
 
 def known_things(console: Console) -> list[KnownResource]:
     """What the open brokers hold, as it was last seen; those of the session that is shown come first."""
-    desks = sorted(console.bench.desks.values(), key=lambda desk: desk.target != console.target)
-    return [known for desk in desks for known in _of(desk)]
+    broker_sessions = sorted(
+        console.sessions.broker_sessions.values(), key=lambda broker_session: broker_session.target != console.target
+    )
+    return [known for broker_session in broker_sessions for known in _of(broker_session)]
 
 
-def _of(desk: BrokerSession) -> list[KnownResource]:
-    seen, session = desk.seen, desk.session
+def _of(broker_session: BrokerSession) -> list[KnownResource]:
+    seen, session = broker_session.seen, broker_session.session
     if seen is None or session is None:
         return []
-    own_groups = desk.kind is not BrokerKind.RABBITMQ  # there they are the consumers of a queue, under its name
+    own_groups = (
+        broker_session.kind is not BrokerKind.RABBITMQ
+    )  # there they are the consumers of a queue, under its name
     hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
     refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups if own_groups]
-    return [KnownResource(desk.target, desk.kind, ref, hosts) for ref in refs]
+    return [KnownResource(broker_session.target, broker_session.kind, ref, hosts) for ref in refs]
 
 
 def things(console: Console) -> list[MenuItem]:
@@ -55,13 +59,17 @@ def thing(console: Console, spot: FoundResource) -> MenuItem:
 
 def places(console: Console) -> list[MenuItem]:
     """Places that have no key."""
-    return [MenuItem("notes", "notes", "what was said in toasts", lambda: console.show(place("notes")()), sort="place")]
+    return [
+        MenuItem(
+            "notes", "notes", "what was said in toasts", lambda: console.show(screen_class("notes")()), sort="place"
+        )
+    ]
 
 
 def sessions(console: Console) -> list[MenuItem]:
     """The profiles; a file with a mistake offers none."""
     try:
-        profiles = console.bench.profiles()
+        profiles = console.sessions.profiles()
     except MqtuiError:
         return []
     return [
@@ -83,7 +91,7 @@ def themes(console: Console) -> list[MenuItem]:
             id=f"theme {theme.name}",
             title=f"theme: {theme.name}",
             help=theme.title + (", worn now" if theme.name == console.theme else ""),
-            do=partial(console.habits.wear, theme.name),
+            do=partial(console.ui_state.wear, theme.name),
             sort="theme",
         )
         for theme in console.themes.known.values()

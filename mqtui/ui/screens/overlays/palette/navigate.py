@@ -11,7 +11,7 @@ from mqtui.domain.message import Offset, Position
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.state.runs import Runs
-from mqtui.ui.navigation.global_actions import place
+from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.navigation.navigator import loaded
 from mqtui.ui.screens.runs.letters import RunLettersScreen
@@ -28,26 +28,26 @@ async def go_to(console: Console, spot: FoundResource) -> None:
         BadInput: there is no such position in it.
     """
     known = spot.known
-    desk = console.go.desk(known.target, known.broker)
-    if desk is None:
+    broker_session = console.go.broker_session(known.target, known.broker)
+    if broker_session is None:
         return
-    start = None if spot.at is None else _start(desk, known, spot.at)
+    start = None if spot.at is None else _start(broker_session, known, spot.at)
     console.target = known.target
     if known.ref.kind is Kind.GROUP:
         await _group(console, known)
     elif start is None:
         await console.go.destination(known.broker, known.ref, letters=True, target=known.target)
     else:
-        await loaded("messages.messages", "open_messages")(console, desk, known.ref, start)
+        await loaded("messages.messages", "open_messages")(console, broker_session, known.ref, start)
 
 
 async def _group(console: Console, known: KnownResource) -> None:
-    groups = place("nav.view_2")()
+    groups = screen_class("nav.view_2")()
     await console.show(groups)
     groups.table.go_to((known.broker, known.ref))
 
 
-def _start(desk: BrokerSession, known: KnownResource, at: StartPoint) -> Position | Edge | Since | None:
+def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) -> Position | Edge | Since | None:
     """Where reading starts; None is the newest.
 
     Raises:
@@ -63,7 +63,11 @@ def _start(desk: BrokerSession, known: KnownResource, at: StartPoint) -> Positio
             if known.broker is BrokerKind.REDIS:
                 raise BadInput(f"{name} has ids, not offsets", "", f"Write {name}@1795475111678-0.")
             if partition < 0 and known.broker is BrokerKind.KAFKA:
-                row = next((row for row in desk.seen.destinations if row.ref == known.ref), None) if desk.seen else None
+                row = (
+                    next((row for row in broker_session.seen.destinations if row.ref == known.ref), None)
+                    if broker_session.seen
+                    else None
+                )
                 if row is None or row.partitions != 1:
                     raise BadInput(f"{name} has several partitions", "", f"Write {name}@4/{offset}.")
                 return Offset(0, offset)
@@ -82,7 +86,7 @@ async def open_session(console: Console, target: str) -> None:
     Raises:
         BadInput, NotFound: there is no such profile, or that is no URL.
     """
-    await console.enter_target(target)
+    await console.open_target(target)
 
 
 async def open_run(console: Console, prefix: str) -> None:
@@ -105,15 +109,17 @@ async def opened_one_by_one(console: Console, target: str) -> AsyncGenerator[Bro
     Raises:
         BadInput, NotFound: there is no such profile.
     """
-    await console.enter_target(target)
-    for looked in asyncio.as_completed([_looked(desk) for desk in console.bench.of(console.target)]):
-        desk = await looked
-        if desk.session is not None:
-            yield desk
+    await console.open_target(target)
+    for looked in asyncio.as_completed(
+        [_looked(broker_session) for broker_session in console.sessions.for_target(console.target)]
+    ):
+        broker_session = await looked
+        if broker_session.session is not None:
+            yield broker_session
 
 
-async def _looked(desk: BrokerSession) -> BrokerSession:
-    await desk.settled.wait()
-    if desk.watch is not None:
-        await desk.watch.looked.wait()
-    return desk
+async def _looked(broker_session: BrokerSession) -> BrokerSession:
+    await broker_session.opened_or_failed.wait()
+    if broker_session.watch is not None:
+        await broker_session.watch.looked.wait()
+    return broker_session

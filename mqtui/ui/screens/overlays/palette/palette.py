@@ -28,8 +28,8 @@ MANY = 2_000
 
 async def open_palette(console: Console) -> None:
     """The palette of the place that is shown."""
-    if console.place is not None:
-        await console.push_screen(PalettePopup(console.place))
+    if console.current_screen is not None:
+        await console.push_screen(PalettePopup(console.current_screen))
 
 
 class PalettePopup(Popup):
@@ -42,9 +42,9 @@ class PalettePopup(Popup):
     PalettePopup Input:focus { border: none; }
     """
 
-    def __init__(self, place: ConsoleScreen, only: Sequence[MenuItem] = ()) -> None:
+    def __init__(self, screen: ConsoleScreen, only: Sequence[MenuItem] = ()) -> None:
         """With `only` it offers these and nothing else."""
-        super().__init__(place)
+        super().__init__(screen)
         self.only = only
         self.offered: list[MenuItem] = []
         self._found_for = ""
@@ -53,7 +53,7 @@ class PalettePopup(Popup):
     def inside(self) -> Iterable[Widget]:
         """The field and the list."""
         yield Input(placeholder="an action, a destination, a profile, a run, theme: …", select_on_focus=False)
-        yield RowTable[MenuItem](PaletteRenderer(), parted=False)
+        yield RowTable[MenuItem](PaletteRenderer(), with_divider=False)
 
     def name_shown(self) -> str:
         """What it is."""
@@ -62,7 +62,7 @@ class PalettePopup(Popup):
     def on_mount(self) -> None:
         """What is at hand now, then what the journal and the brokers hold."""
         self.offered = list(self.only) or [
-            *(offer for offer in offers(self.place) if offer.id not in MOVES),
+            *(offer for offer in offers(self.screen_below) if offer.id not in MOVES),
             *places(self.console),
             *sessions(self.console),
             *themes(self.console),
@@ -76,7 +76,7 @@ class PalettePopup(Popup):
         try:
             known = await asyncio.to_thread(runs, console)
         except MqtuiError as error:
-            self.tell(f"✗ {error.title}")
+            self.set_status(f"✗ {error.title}")
             known = []
         named = await asyncio.to_thread(things, console)
         self.offered += [*named, *known]
@@ -98,7 +98,7 @@ class PalettePopup(Popup):
             self.table.show(found)
             self.table.move_to(0)
             if not found:
-                self.tell(f"nothing is called {query}")
+                self.set_status(f"nothing is called {query}")
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

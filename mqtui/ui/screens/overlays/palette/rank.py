@@ -20,10 +20,10 @@ def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> li
     if not words:
         return list(items)
     found: list[tuple[tuple[int, int], int, Item]] = []
-    for place, item in enumerate(items):
+    for screen, item in enumerate(items):
         score = _score(text(item).lower(), words)
         if score is not None:
-            found.append((score, place, item))
+            found.append((score, screen, item))
     if any(score[0] < SCATTERED for score, _, _ in found):
         found = [each for each in found if each[0][0] < SCATTERED]
     found.sort(key=lambda each: each[:2])
