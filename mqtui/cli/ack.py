@@ -39,7 +39,7 @@ def ack(
     json_lines: bool,
 ) -> None:
     """Acknowledge pending entries: no consumer of the group gets them again."""
-    from mqtui.services.pending import ack_plan
+    from mqtui.services.pending import plan_ack
 
     output = current(json=json_lines)
     wanted = Wanted(stream, group, ids, every, min_idle, consumer)
@@ -47,6 +47,6 @@ def ack(
     run(
         output,
         lambda: change(
-            output, target, Verb.ACK, wanted, agreed, lambda session, ref, found: ack_plan(session, ref, group, found)
+            output, target, Verb.ACK, wanted, agreed, lambda session, ref, found: plan_ack(session, ref, group, found)
         ),
     )

@@ -41,7 +41,7 @@ def claim(
     json_lines: bool,
 ) -> None:
     """Reassign pending entries to another consumer, unless somebody touches them meanwhile."""
-    from mqtui.services.pending import claim_plan
+    from mqtui.services.pending import plan_claim
 
     output = current(json=json_lines)
     wanted = Wanted(stream, group, ids, every, min_idle, consumer)
@@ -54,6 +54,6 @@ def claim(
             Verb.CLAIM,
             wanted,
             agreed,
-            lambda session, ref, found: claim_plan(session, ref, group, to, min_idle, found),
+            lambda session, ref, found: plan_claim(session, ref, group, to, min_idle, found),
         ),
     )

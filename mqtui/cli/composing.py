@@ -14,8 +14,8 @@ from mqtui.cli.options import Command, Converted
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Ref, name_bytes
-from mqtui.services.composing import Draft, foreign, message, pair
-from mqtui.services.jsonlines_in import KEEPABLE
+from mqtui.services.compose import MessageDraft, build_message, parse_header, unsupported_fields
+from mqtui.services.jsonlines_parse import KEEPABLE
 
 
 def compose(command: Command) -> Command:
@@ -25,7 +25,7 @@ def compose(command: Command) -> Command:
         (
             click.option("-k", "--key", help="The key (Kafka)."),
             click.option(
-                "-H", "--header", "headers", multiple=True, type=Converted("name=value", pair), help="A header."
+                "-H", "--header", "headers", multiple=True, type=Converted("name=value", parse_header), help="A header."
             ),
             click.option("--value", help="The value."),
             click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
@@ -129,7 +129,7 @@ class Wish:
         Raises:
             BadInput: there is no value, or more than one.
         """
-        return message(self._draft(), broker, to)
+        return build_message(self._draft(), broker, to)
 
     def check(self, broker: BrokerKind) -> None:
         """Let through what means something on this broker.
@@ -139,7 +139,7 @@ class Wish:
         """
         if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
             raise BadInput(f"--exchange means nothing on {broker}")
-        for name in foreign(self._options(b""), broker):
+        for name in unsupported_fields(self._options(b""), broker):
             raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
         if self.kept and broker is not BrokerKind.KAFKA:
             raise BadInput(f"--keep means nothing on {broker}")
@@ -147,11 +147,11 @@ class Wish:
             if given and not self.jsonl:
                 raise BadInput(f"{option} is for --jsonl")
 
-    def _draft(self) -> Draft:
+    def _draft(self) -> MessageDraft:
         return self._options(self._body())
 
-    def _options(self, body: bytes) -> Draft:
-        return Draft(
+    def _options(self, body: bytes) -> MessageDraft:
+        return MessageDraft(
             body,
             self.key,
             self.headers,

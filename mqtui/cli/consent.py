@@ -14,7 +14,7 @@ from mqtui.cli.output import Output
 from mqtui.domain.errors import NeedsConsent
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent, Policy, check
-from mqtui.services.plan_lines import lines
+from mqtui.services.plan_text import plan_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def show(output: Output, plan: Plan) -> None:
 
         output.json_line({"plan": plan_row(plan)})
         return
-    for line in lines(plan):
+    for line in plan_lines(plan):
         output.line(line)
 
 

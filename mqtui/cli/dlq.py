@@ -17,7 +17,7 @@ from mqtui.domain.resource import BrokerKind, Named
 from mqtui.domain.times import written_time
 
 if TYPE_CHECKING:
-    from mqtui.services.deadletters import Found, Place
+    from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
     from mqtui.services.session import Session
 
 NOT_LOOKED_INTO = "not looked into, though nothing else tells whether dead letters lie there"
@@ -47,28 +47,28 @@ def dlq(*, target: str, resource: Named | None, every: bool, spend: bool, json_l
 async def _places(output: Output, target: str, every: Consent | None) -> int:
     """Places with dead letters; with a consent every destination is looked into."""
     from mqtui.services import deadletters
-    from mqtui.services.conventions import known
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.header_search import HeaderSearch
 
-    async def look(session: Session) -> Found:
-        output.warn(known(session.profile).notes)
+    async def look(session: Session) -> DeadLetterSurvey:
+        output.warn(load_for_profile(session.profile).notes)
         if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
             output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
-        found = await deadletters.find(session, known(session.profile).conventions, search)
-        return await deadletters.with_readers(session, found) if output.json else found
+        found = await deadletters.find_dead_letters(session, load_for_profile(session.profile).conventions, search)
+        return await deadletters.add_readers(session, found) if output.json else found
 
     looked = await look_at_each(output, target, look)
     if output.json:
-        from mqtui.services.json_rows import place_row
+        from mqtui.services.json_rows import dead_letters_row
 
         for at, found in looked.found:
-            for place in found.places:
-                output.json_line(looked.row(at, place_row(place)))
+            for place in found.destinations:
+                output.json_line(looked.row(at, dead_letters_row(place)))
     else:
         output.table(
             looked.named(("NAME", "KIND", "LETTERS", "OF", "KNOWN BY")),
-            [looked.cells(at, _cells(place)) for at, found in looked.found for place in found.places],
+            [looked.cells(at, _cells(place)) for at, found in looked.found for place in found.destinations],
             right=looked.right((2,)),
         )
     for _, found in looked.found:
@@ -76,38 +76,40 @@ async def _places(output: Output, target: str, every: Consent | None) -> int:
     return looked.code
 
 
-def _tell_rest(output: Output, found: Found, hint: str) -> None:
+def _tell_rest(output: Output, found: DeadLetterSurvey, hint: str) -> None:
     """What stands beside the places of one broker."""
     output.warn(found.missing)
-    for stage in found.stages:
+    for stage in found.retry_stages:
         output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
-    if found.not_looked_into:
-        output.note(f"▲ {pluralize(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{hint}")
+    if found.unclassified:
+        output.note(f"▲ {pluralize(found.unclassified, 'destination')} {NOT_LOOKED_INTO}{hint}")
 
 
-def _cells(place: Place) -> tuple[object, ...]:
+def _cells(place: DeadLetterDestination) -> tuple[object, ...]:
     origins = ", ".join(ref.name for ref in place.origins)
-    return place.ref.name, place.ref.kind, place.letters, origins, place.told_by
+    return place.ref.name, place.ref.kind, place.letters, origins, place.detected_by
 
 
 async def _causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
     from mqtui.services import deadletters
-    from mqtui.services.browse import find, missing_parts
-    from mqtui.services.conventions import known
+    from mqtui.services.browse import find_destination, unreadable_parts
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.json_rows import cause_row
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
-        output.warn((*session.warnings, *known(session.profile).notes))
-        destination = await session.broker.catalog.detail((await find(session.broker, resource)).ref)
+    async with open_session(target) as session:
+        output.warn((*session.warnings, *load_for_profile(session.profile).notes))
+        destination = await session.broker.catalog.detail((await find_destination(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.peek_cost(destination.ref, count)
         if price.lends:
             output.note(f"price: {price.text}")
         else:
-            for text in await missing_parts(session, destination, None):
+            for text in await unreadable_parts(session, destination, None):
                 output.note(text)
-        causes = await deadletters.causes(session, destination.ref, price, known(session.profile).conventions, consent)
+        causes = await deadletters.read_causes(
+            session, destination.ref, price, load_for_profile(session.profile).conventions, consent
+        )
     if output.json:
         for cause in causes:
             output.json_line(cause_row(cause))

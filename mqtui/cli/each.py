@@ -133,14 +133,14 @@ async def each_opened(output: Output, target: str) -> AsyncIterator[Brokers]:
         BadInput: the target is no profile and no URL, or the file of profiles has a mistake.
         NotFound: there is no such profile.
     """
-    from mqtui.services.session import brokers_of, opened
+    from mqtui.services.session import list_brokers, open_session
 
-    targets = await asyncio.to_thread(brokers_of, target)
+    targets = await asyncio.to_thread(list_brokers, target)
     stacks = {at: AsyncExitStack() for at in targets}
 
     async def one(at: str) -> Session | MqtuiError:
         try:
-            session = await stacks[at].enter_async_context(opened(at))
+            session = await stacks[at].enter_async_context(open_session(at))
         except MqtuiError as error:
             return error
         output.warn(session.warnings)

@@ -72,22 +72,22 @@ async def change(
 ) -> int:
     """Plan, ask, do, tell. Exit 1 where some entries were not changed."""
     from mqtui.services import pending
-    from mqtui.services.browse import find
-    from mqtui.services.session import opened
+    from mqtui.services.browse import find_destination
+    from mqtui.services.session import open_session
 
     wanted.check()
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        await pending.role(session, verb)
-        stream = (await find(session.broker, wanted.stream)).ref
-        found = await pending.chosen(
+        await pending.require_pending(session, verb)
+        stream = (await find_destination(session.broker, wanted.stream)).ref
+        found = await pending.select_entries(
             session, stream, wanted.group, wanted.ids, min_idle=wanted.min_idle, consumer=wanted.consumer
         )
         plan = await planned(session, stream, found)
         consent = ask(output, plan, session.policy, agreed)
         if consent is None:
             return DONE
-        return tell(output, verb, await pending.run(session, plan, consent))
+        return tell(output, verb, await pending.run_step(session, plan, consent))
 
 
 def tell(output: Output, verb: Verb, result: StepResult) -> int:

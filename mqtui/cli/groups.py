@@ -29,11 +29,11 @@ def groups(*, target: str, resource: Named | None, json_lines: bool) -> None:
 
 async def _groups(output: Output, target: str, resource: Named | None) -> int:
     from mqtui.services import lag
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find_destination
 
     async def readers(session: Session) -> Inventory[Group]:
-        ref = None if resource is None else (await find(session.broker, resource)).ref
-        return await lag.groups(session, ref)
+        ref = None if resource is None else (await find_destination(session.broker, resource)).ref
+        return await lag.list_groups(session, ref)
 
     async with each_opened(output, target) as brokers:
         if resource is None:

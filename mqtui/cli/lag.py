@@ -71,8 +71,8 @@ def _limits(warn: int | None, fail: int | None) -> list[int]:
 async def _measured(session: Session, group: Named | None, limits: Sequence[int]) -> Inventory[GroupLag]:
     from mqtui.services import lag as lagging
 
-    found = await lagging.lag(session, group)
-    return Inventory(tuple(await lagging.count_between(session, found, limits)), found.missing)
+    found = await lagging.read_lag(session, group)
+    return Inventory(tuple(await lagging.count_near_limits(session, found, limits)), found.missing)
 
 
 def _named(row: GroupLag) -> tuple[str, str]:
@@ -90,7 +90,7 @@ def _told(output: Output, looked: Looked[Inventory[GroupLag]], warn: int | None,
     from mqtui.services import lag as lagging
 
     def beside(row: PartitionLag | GroupLag) -> str:
-        return "; ".join(lagging.notes_of(row))
+        return "; ".join(lagging.lag_notes(row))
 
     rows = [(at, row) for at, found in looked.found for row in found]
     missing = tuple(sentence for _, found in looked.found for sentence in found.missing)
@@ -107,7 +107,7 @@ def _told(output: Output, looked: Looked[Inventory[GroupLag]], warn: int | None,
             + [looked.cells(at, (*_named(row), "", "", "", "all", row.total, beside(row))) for at, row in rows],
             right=looked.right((3, 4, 5, 6)),
         )
-    verdict = lagging.judge([row for _, row in rows], missing, warn=warn, fail=fail)
+    verdict = lagging.check_lag([row for _, row in rows], missing, warn=warn, fail=fail)
     output.warn(missing)
     for sentence in (*verdict.warned, *verdict.failed):
         output.note(sentence)

@@ -58,15 +58,15 @@ class Wish:
 
 async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> int:
     """Plan, show, ask, run. Exit 1 where a letter was not moved."""
-    from mqtui.services.conventions import known
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.planning.plan import plan_redrive
 
     async with sessions(target, wish.to_target) as (session, remote):
-        output.warn((*session.warnings, *known(session.profile).notes))
+        output.warn((*session.warnings, *load_for_profile(session.profile).notes))
         order = await _order(session, remote, wish)
         agreed = replace(agreed, allowed=allowed_risks(order, agreed.allowed))
-        planned = await plan_redrive(session, order, known(session.profile).conventions, remote)
+        planned = await plan_redrive(session, order, load_for_profile(session.profile).conventions, remote)
         if wish.plan_file is None:
             return await execute(output, session, remote, planned, None, agreed)
         return await _execute_saved(output, session, remote, planned, agreed, wish.plan_file)
@@ -91,21 +91,21 @@ async def _execute_saved(
 @asynccontextmanager
 async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, Session | None]]:
     """The source's session, and that of the other broker where there is one."""
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(opened(target))
-        remote = await stack.enter_async_context(opened(to_target)) if to_target else None
+        session = await stack.enter_async_context(open_session(target))
+        remote = await stack.enter_async_context(open_session(to_target)) if to_target else None
         yield session, remote
 
 
 async def _order(session: Session, remote: Session | None, wish: Wish) -> RedriveRequest:
-    from mqtui.services.browse import find, find_target
+    from mqtui.services.browse import find_destination, find_target
     from mqtui.services.redrive.parse_request import build_stages, check_supported
     from mqtui.services.redrive.request import RedriveRequest
 
     target = (remote or session).broker
-    source = (await find(session.broker, wish.dlq)).ref
+    source = (await find_destination(session.broker, wish.dlq)).ref
     to = (await find_target(target, wish.to)).ref if wish.to is not None else None
     order = RedriveRequest(
         wish.verb,

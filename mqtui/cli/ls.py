@@ -33,12 +33,12 @@ def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None
 
 
 async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
-    from mqtui.services.browse import matching
-    from mqtui.services.lag import depths
+    from mqtui.services.browse import filter_destinations
+    from mqtui.services.lag import list_depths
 
     async def look(session: Session) -> tuple[Inventory[Destination], Spelling]:
-        there = await depths(session)
-        return matching(there, kind, pattern), Spelling((row.ref for row in there), session.broker.kind)
+        there = await list_depths(session)
+        return filter_destinations(there, kind, pattern), Spelling((row.ref for row in there), session.broker.kind)
 
     looked = await look_at_each(output, target, look)
     for _, (rows, _) in looked.found:

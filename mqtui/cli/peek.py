@@ -42,14 +42,14 @@ def peek(
 async def _peek(
     output: Output, target: str, resource: Named, count: int, start: str | None, partition: int | None, consent: Consent
 ) -> int:
-    from mqtui.services.browse import look, nothing_found
+    from mqtui.services.browse import explain_empty_peek, prepare_peek
     from mqtui.services.browse import peek as peeked
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     begin = bound(start, partition, options.local_now()) if start else None
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        looked = await look(session, resource, count, begin, partition)
+        looked = await prepare_peek(session, resource, count, begin, partition)
         if looked.price.lends:
             output.note(f"price: {looked.price.text}")
         for text in looked.notes:
@@ -59,6 +59,6 @@ async def _peek(
             async for batch in batches:
                 write(output, batch)
                 found += len(batch)
-        if not found and (why := await nothing_found(session, looked)) not in looked.notes:
+        if not found and (why := await explain_empty_peek(session, looked)) not in looked.notes:
             output.note(why)
     return DONE

@@ -39,18 +39,18 @@ async def _pending(
     output: Output, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str
 ) -> int:
     from mqtui.services import pending as service
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find_destination
     from mqtui.services.json_rows import pending_row
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        listed = await service.role(session, Verb.PENDING)
-        ref = (await find(session.broker, stream)).ref
+        listed = await service.require_pending(session, Verb.PENDING)
+        ref = (await find_destination(session.broker, stream)).ref
         if not output.json:
             _tell_counts(output, await listed.count_by_consumer(ref, group), consumer)
         table = output.growing_table(("ID", "CONSUMER", "IDLE", "DELIVERIES"), right=(2, 3))
-        found = service.pages(session, ref, group, min_idle=min_idle, consumer=consumer, most=count)
+        found = service.read_pages(session, ref, group, min_idle=min_idle, consumer=consumer, most=count)
         async with aclosing(found) as pages:
             async for page in pages:
                 if output.json:

@@ -14,7 +14,7 @@ from mqtui.cli.output import Output, current
 from mqtui.cli.running import guarded, run
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
-from mqtui.services.composing import pair
+from mqtui.services.compose import parse_header
 
 if TYPE_CHECKING:
     from mqtui.profiles.model import Endpoint, Profile
@@ -76,7 +76,7 @@ def show_profile(*, name: str, json_lines: bool) -> None:
     "-o",
     "settings",
     multiple=True,
-    type=Converted("option=value", pair),
+    type=Converted("option=value", parse_header),
     help="An option of the broker; of a secret one keyring, env:NAME or command:PROGRAM.",
 )
 @options.as_json
@@ -179,7 +179,7 @@ def test_profile(*, name: str, json_lines: bool) -> None:
 
 async def _test(output: Output, name: str) -> int:
     from mqtui.profiles.store import Store
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     worst = DONE
     for kind in Store().find(name.partition("/")[0]).brokers:
@@ -188,7 +188,7 @@ async def _test(output: Output, name: str) -> int:
         began = perf_counter()
         told: dict[str, Any] = {"profile": name, "broker": kind}
         try:
-            async with opened(name, kind) as session:
+            async with open_session(name, kind) as session:
                 cluster = await session.broker.catalog.cluster()
             told |= {"ok": True, "version": cluster.version, "ms": round((perf_counter() - began) * 1000)}
             words = f"✓ {kind} {cluster.version}, {told['ms']} ms"

@@ -59,9 +59,9 @@ def publish(
 async def _publish(
     output: Output, target: str, resource: Named | None, wanted: Wish, agreed: Agreed, watch: int | None
 ) -> int:
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
         wanted.check(session.broker.kind)
         to = await _target(session, resource, wanted)
@@ -76,11 +76,11 @@ async def _publish(
 
 
 async def _publish_one(output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed) -> int:
-    from mqtui.services.publishing import plan
+    from mqtui.services.publishing import plan_publish
     from mqtui.services.publishing import publish as sending
 
     message = _keyed(wanted, session)(wanted.message(session.broker.kind, to))
-    planned = plan(session, [to], exact(1), wanted.facts())
+    planned = plan_publish(session, [to], exact(1), wanted.facts())
     consent = ask(output, planned, session.policy, agreed)
     if consent is None:
         return DONE
@@ -97,20 +97,22 @@ async def _publish_watched(
     output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed, milliseconds: int
 ) -> int:
     """Send it and say who passed it, or where it died; only a message that was passed ends well."""
-    from mqtui.services import publish_watch
-    from mqtui.services.conventions import known
-    from mqtui.services.json_rows import verdict_row
-    from mqtui.services.publishing import plan
+    from mqtui.services import publish_monitor
+    from mqtui.services.conventions import load_for_profile
+    from mqtui.services.json_rows import monitor_row
+    from mqtui.services.publishing import plan_publish
 
-    kind, conventions = session.broker.kind, known(session.profile).conventions
-    message = publish_watch.with_message_id(_keyed(wanted, session)(wanted.message(kind, to)), kind)
-    hearing = await publish_watch.find_hearing(session, conventions, to)
-    planned = await publish_watch.watched(session, plan(session, [to], exact(1), wanted.facts()), to, hearing)
+    kind, conventions = session.broker.kind, load_for_profile(session.profile).conventions
+    message = publish_monitor.with_message_id(_keyed(wanted, session)(wanted.message(kind, to)), kind)
+    hearing = await publish_monitor.find_dead_letter_source(session, conventions, to)
+    planned = await publish_monitor.plan_monitored(
+        session, plan_publish(session, [to], exact(1), wanted.facts()), to, hearing
+    )
     consent = ask(output, planned, session.policy, agreed)
     if consent is None:
         return DONE
     told = Told(output)
-    verdict = await publish_watch.publish_watched(
+    verdict = await publish_monitor.publish_monitored(
         session,
         planned,
         consent,
@@ -124,7 +126,7 @@ async def _publish_watched(
     if verdict is None:
         return NOT_ALL
     if output.json:
-        output.json_line(verdict_row(verdict))
+        output.json_line(monitor_row(verdict))
     else:
         output.line(f"published to {to.name}. {verdict.describe()}")
         for reader in verdict.readers:
@@ -136,15 +138,15 @@ async def _publish_watched(
 
 async def _publish_lines(output: Output, session: Session, to: Ref, wanted: Wish, agreed: Agreed) -> int:
     """Check what can be checked, ask, send, and say how many are stored and from which line to go on."""
-    from mqtui.services.line_reader import LineReader
-    from mqtui.services.publishing import plan, publish_batches
+    from mqtui.services.jsonlines_reader import JsonLinesReader
+    from mqtui.services.publishing import plan_publish, publish_batches
 
     told = Told(output)
     with wanted.lines() as source:
-        reader = LineReader(source, _converter(output, session, to, wanted), wanted.from_line or 1)
+        reader = JsonLinesReader(source, _converter(output, session, to, wanted), wanted.from_line or 1)
         count = exact(await reader.check()) if reader.is_file else unknown("as many lines as come")
         checked = "each is checked" if reader.is_file else "from a pipe: sent as they come, unchecked before"
-        planned = plan(session, [to], count, [*wanted.facts(), ("lines", checked)])
+        planned = plan_publish(session, [to], count, [*wanted.facts(), ("lines", checked)])
         consent = ask(output, planned, session.policy, agreed)
         if consent is None:
             return DONE
@@ -183,15 +185,15 @@ async def _target(session: Session, resource: Named | None, wanted: Wish) -> Ref
 
 def _converter(output: Output, session: Session, to: Ref, wanted: Wish) -> Callable[[bytes, int], Outgoing]:
     """What makes the message of a line. What of a line is given anew by the broker is said once."""
-    from mqtui.services.jsonlines_in import KEEPABLE, WHERE, from_json, given_anew
+    from mqtui.services.jsonlines_parse import KEEPABLE, POSITION_FIELDS, parse_message, reassigned_fields
 
     kind, keyed, said = session.broker.kind, _keyed(wanted, session), set(wanted.kept)
 
     def convert(line: bytes, number: int) -> Outgoing:
-        message = keyed(from_json(line, number, to, kind, wanted.kept))
-        if said.issuperset(WHERE[kind]):
+        message = keyed(parse_message(line, number, to, kind, wanted.kept))
+        if said.issuperset(POSITION_FIELDS[kind]):
             return message
-        for name in set(given_anew(line, kind)) - said:
+        for name in set(reassigned_fields(line, kind)) - said:
             said.add(name)
             how = f"; --keep {name} keeps it" if name in KEEPABLE else ""
             output.note(f"▲ `{name}` of the lines is not kept, {kind} gives a new one{how}")

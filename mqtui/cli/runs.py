@@ -42,11 +42,11 @@ def list_runs(*, json_lines: bool) -> None:
 def _list(*, json_lines: bool) -> None:
     output = current(json=json_lines)
     with guarded(output):
-        from mqtui.services.runs import row
+        from mqtui.services.run_report import run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
-            rows = [row(journal, record) for record in journal.list()]
+            rows = [run_row(journal, record) for record in journal.list()]
             if output.json:
                 for each in rows:
                     output.json_line(each)
@@ -77,13 +77,13 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
     """One run: its letters and what became of each."""
     output = current(json=json_lines)
     with guarded(output):
-        from mqtui.services.runs import letter_row, reader_lines, report, row
+        from mqtui.services.run_report import describe_run, letter_row, reader_lines, run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
             record = journal.find(run_id)
             if not output.json:
-                output.line(report(journal, record))
+                output.line(describe_run(journal, record))
                 for line in reader_lines(record):
                     output.line(f"  {line}")
             for done in journal.outcomes(record.id):
@@ -99,7 +99,7 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
                 else:
                     output.line(f"  {mark[0]}  unknown: in hand when the run ended")
             if output.json:
-                output.json_line(row(journal, record))
+                output.json_line(run_row(journal, record))
 
 
 @runs.command("report")
@@ -109,15 +109,15 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
     """One paragraph for the ticket."""
     output = current(json=json_lines)
     with guarded(output):
-        from mqtui.services.runs import report, row
+        from mqtui.services.run_report import describe_run, run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
             record = journal.find(run_id)
             if output.json:
-                output.json_line(row(journal, record))
+                output.json_line(run_row(journal, record))
             else:
-                output.line(report(journal, record))
+                output.line(describe_run(journal, record))
 
 
 @runs.command("resume")
@@ -155,9 +155,9 @@ async def _resume(output: Output, run_id: str, leave: ResumeOverrides, agreed: A
 
 
 async def _resume_all(output: Output, journal: Runs, leave: ResumeOverrides, agreed: Agreed) -> int:
-    from mqtui.services.runs import resumable
+    from mqtui.services.run_report import find_resumable
 
-    mine, others = resumable(journal)
+    mine, others = find_resumable(journal)
     if not mine and not others:
         ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
         named = ", ".join(f"{journal.short(record.id)} ({record.state})" for record in ended[:3])
@@ -173,7 +173,7 @@ async def _resume_all(output: Output, journal: Runs, leave: ResumeOverrides, agr
 
 
 async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: ResumeOverrides, agreed: Agreed) -> int:
-    from mqtui.services.conventions import known
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.recovery import resume
     from mqtui.services.redrive.request import decode_request
@@ -182,7 +182,7 @@ async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: R
     order = decode_request(record.plan).request
     async with sessions(record.target, order.to_target) as (session, remote):
         planned, before = await resume.plan_resume(
-            session, record, journal, known(session.profile).conventions, remote, leave
+            session, record, journal, load_for_profile(session.profile).conventions, remote, leave
         )
         agreed = replace(agreed, allowed=allowed_risks(planned.request, agreed.allowed))
         return await execute(output, session, remote, planned, before, agreed)
@@ -202,11 +202,11 @@ def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_li
 async def _put_back(output: Output, run_id: str, agreed: Agreed) -> int:
     from mqtui.services.redrive.putback import putback
     from mqtui.services.redrive.run.journal_writer import open_journal
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     async with open_journal() as journal:
         record = journal.find(run_id)
-        async with opened(record.target) as session:
+        async with open_session(record.target) as session:
             back = await putback.plan_put_back(session, record, journal)
             consent = ask(output, back.plan, session.policy, agreed)
             if consent is None:

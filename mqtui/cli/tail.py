@@ -26,12 +26,12 @@ def tail(*, target: str, resource: Named, count: int | None, json_lines: bool) -
 
 
 async def _tail(output: Output, target: str, resource: Named, count: int | None) -> int:
-    from mqtui.services.browse import follow
-    from mqtui.services.session import opened
+    from mqtui.services.browse import tail
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        async with aclosing(follow(session, resource, None, output.note)) as batches:
+        async with aclosing(tail(session, resource, None, output.note)) as batches:
             async for batch in batches:
                 shown = batch if count is None else batch[:count]
                 write(output, shown)
