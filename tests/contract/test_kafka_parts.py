@@ -19,7 +19,7 @@ from mqtui.brokers.kafka.connection.clients import Connection
 from mqtui.brokers.kafka.redrive.snapshot import holder_of, state_of
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
-from mqtui.cli import exits
+from mqtui.cli import exit_codes
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
 from mqtui.domain.read_range import Edge, ReadRange
@@ -290,7 +290,7 @@ async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.Mo
         for question in (state_of, holder_of):
             with pytest.raises(TimedOut) as told:
                 await question(connection, identity)
-            assert exits.code(told.value) == exits.NO_CONNECTION
+            assert exit_codes.exit_code_of(told.value) == exit_codes.NO_CONNECTION
     finally:
         brokers.servers.resume("silent")
     await connection.close()
