@@ -34,6 +34,7 @@ COMMANDS = {
     "audit": "What was changed from this machine.",
     "profile": "Named connections.",
     "completion": "Completion for bash, zsh or fish.",
+    "help": "The manual: its pages, or the page of a topic or a command.",
 }
 
 
@@ -125,11 +126,11 @@ def _start_log(file: str) -> None:
     """Write the log there; it names how the command ends too."""
     from pathlib import Path
 
-    from mqtui.cli.output import current_output
-    from mqtui.cli.run_command import exit_on_error
+    from mqtui.cli.output import current
+    from mqtui.cli.running import guarded
     from mqtui.state.log import start_log
 
-    with exit_on_error(current_output(json=False)):
+    with guarded(current(json=False)):
         start_log(Path(file))
 
 

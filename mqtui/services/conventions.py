@@ -26,7 +26,7 @@ from mqtui.state.paths import config_dir
 SHIPPED = Path(__file__).parent.parent / "conventions"
 
 
-class FieldSourceFile(msgspec.Struct, forbid_unknown_fields=True):
+class PlaceFile(msgspec.Struct, forbid_unknown_fields=True):
     """A header or field, or several of which the first that is there is read."""
 
     name: str | list[str]
@@ -50,7 +50,7 @@ class StripFile(msgspec.Struct, forbid_unknown_fields=True):
     remains: str = ""
 
 
-FieldSources = str | FieldSourceFile | list[str | FieldSourceFile]
+Given = str | PlaceFile | list[str | PlaceFile]
 
 
 class EnvelopeFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,21 +77,21 @@ class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     destinations: list[str] = []
     only_with_origin: list[str] = []
     retries: list[str] = []
-    fields: dict[str, FieldSources] = {}
+    fields: dict[str, Given] = {}
     exception: ExceptionFile = msgspec.field(default_factory=ExceptionFile)
     strip: StripFile = msgspec.field(default_factory=StripFile)
     envelope: EnvelopeFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LoadedConventions:
+class Loaded:
     """All conventions, and a note for each file that was left out."""
 
     conventions: Conventions
     notes: tuple[str, ...] = ()
 
 
-def read_convention(file: Path) -> Convention:
+def read(file: Path) -> Convention:
     """One convention.
 
     Raises:
@@ -109,26 +109,26 @@ def read_convention(file: Path) -> Convention:
 
 
 @lru_cache(maxsize=8)
-def load_conventions(config: Path | None = None) -> LoadedConventions:
+def load(config: Path | None = None) -> Loaded:
     """The shipped conventions and those of `config`/conventions/*.toml, read once."""
-    known: dict[str, Convention] = {one.name: one for one in (read_convention(file) for file in _files(SHIPPED))}
+    known: dict[str, Convention] = {one.name: one for one in (read(file) for file in _files(SHIPPED))}
     notes: list[str] = []
     for file in _files(config / "conventions") if config else ():
         try:
-            own = read_convention(file)
+            own = read(file)
         except BadInput as error:
             notes.append(f"convention left out: {error.title}")
         else:
             known[own.name] = own
-    return LoadedConventions(Conventions(known.values()), tuple(notes))
+    return Loaded(Conventions(known.values()), tuple(notes))
 
 
-def load_for_profile(profile: Profile | None = None) -> LoadedConventions:
+def known(profile: Profile | None = None) -> Loaded:
     """The conventions of this machine: those shipped, the user's own, and the names that a profile adds."""
-    loaded = load_conventions(config_dir())
+    loaded = load(config_dir())
     if profile is None or not profile.dead_letters:
         return loaded
-    return LoadedConventions(_with_names(loaded.conventions, profile.dead_letters), loaded.notes)
+    return Loaded(_with_names(loaded.conventions, profile.dead_letters), loaded.notes)
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +156,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         given.title or given.name,
         frozenset(given.brokers),
         tuple(given.detect),
-        {field: tuple(_field_sources(file, field, places)) for field, places in given.fields.items()},
+        {field: tuple(_places(file, field, places)) for field, places in given.fields.items()},
         frozenset(given.exception.wrappers),
         tuple(given.exception.after),
         tuple(given.strip.prefixes),
@@ -178,7 +178,7 @@ def _envelope(given: EnvelopeFile | None) -> BodyEnvelope | None:
     return BodyEnvelope(**{name: tuple(paths) for name, paths in msgspec.structs.asdict(given).items()})
 
 
-def _field_sources(file: Path, field: str, given: FieldSources) -> Iterable[FieldSource]:
+def _places(file: Path, field: str, given: Given) -> Iterable[FieldSource]:
     for one in given if isinstance(given, list) else (given,):
         if isinstance(one, str):
             yield FieldSource(one)

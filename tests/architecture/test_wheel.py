@@ -44,8 +44,9 @@ def test_data_files_are_inside(wheel: Path) -> None:
     assert data <= set(zipfile.ZipFile(wheel).namelist())
 
 
-def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The libraries it needs are lent by this environment; mqtui itself is the wheel's."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     home = tmp_path / "env"
     venv.create(home, symlinks=True)
     program = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
@@ -56,6 +57,7 @@ def test_the_wheel_runs_in_an_empty_environment(wheel: Path, tmp_path: Path) -> 
     told = run(program.with_name("mqtui"), "--version", within=tmp_path)
     assert told.returncode == 0, told.stderr
     assert mqtui.__version__ in told.stdout
+    assert run(program.with_name("mqtui"), "help", "risks", within=tmp_path).stdout.startswith("# Risks")
     where = run(program, "-c", "import mqtui; print(mqtui.__file__)", within=tmp_path)
     assert Path(where.stdout.strip()).is_relative_to(home)
     missing = run(program, "-m", "pip", "check", within=tmp_path)

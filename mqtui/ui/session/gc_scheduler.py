@@ -38,7 +38,7 @@ class GcScheduler:
             gc.collect()
             gc.freeze()
         gc.enable()
-        THRESHOLDS.suspend_full_collections()
+        THRESHOLDS.take_full_collections()
         self._began = True
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class GcScheduler:
         if not self._began:
             return
         self._began = False
-        THRESHOLDS.resume_full_collections()
+        THRESHOLDS.give_full_collections_back()
         if self._froze:
             gc.unfreeze()
 

@@ -1,0 +1,183 @@
+"""One message from options: key, value, headers, properties."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from mqtui.cli.options import Command, Converted
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import Outgoing
+from mqtui.domain.resource import BrokerKind, Ref, name_bytes
+from mqtui.services.composing import Draft, foreign, message, pair
+from mqtui.services.jsonlines_in import KEEPABLE
+
+
+def compose(command: Command) -> Command:
+    """The options that make up a message."""
+    readable = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for option in reversed(
+        (
+            click.option("-k", "--key", help="The key (Kafka)."),
+            click.option(
+                "-H", "--header", "headers", multiple=True, type=Converted("name=value", pair), help="A header."
+            ),
+            click.option("--value", help="The value."),
+            click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
+            click.option("--jsonl", is_flag=True, help="JSON lines instead of one value."),
+            click.option(
+                "--from-line", type=click.IntRange(1), metavar="N", help="JSON lines from this one on; the first is 1."
+            ),
+            click.option(
+                *("--keep", "kept"),
+                type=Converted("partition,timestamp", keeping),
+                default="",
+                help="Kafka: what of JSON lines is kept: partition, timestamp, or both.",
+            ),
+            click.option("--partition", type=click.IntRange(0), help="Kafka: this partition."),
+            click.option("--exchange", metavar="X", help="RabbitMQ: to this exchange."),
+            click.option("--routing-key", metavar="R", help="RabbitMQ: with this routing key."),
+            click.option("--priority", type=click.IntRange(0, 255), metavar="N", help="RabbitMQ."),
+            click.option("--ttl", type=click.IntRange(0), metavar="MS", help="RabbitMQ: expires after so many ms."),
+            click.option("--correlation-id", metavar="ID", help="RabbitMQ."),
+            click.option("--reply-to", metavar="Q", help="RabbitMQ."),
+            click.option("--fernet", metavar="KEYNAME", help="Encrypt the value with this key."),
+            click.option(
+                "--idempotency-key", "idempotency", default="", metavar="auto|V", help="So that readers skip doubles."
+            ),
+            click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def keeping(text: str) -> frozenset[str]:
+    """`partition,timestamp`: what of a line is kept.
+
+    Raises:
+        BadInput: something else.
+    """
+    names = frozenset(filter(None, text.split(",")))
+    if not names <= set(KEEPABLE):
+        raise BadInput(f"Not something to keep: {text!r}", "", f"There are {' and '.join(KEEPABLE)}.")
+    return names
+
+
+OF_ONE_MESSAGE = (
+    *("key", "headers", "value", "fernet", "partition"),
+    *("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
+)
+"""What JSON lines say themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be published, as typed."""
+
+    source: BinaryIO | None
+    key: str | None
+    headers: tuple[tuple[str, str], ...]
+    value: str | None
+    body_file: Path | None
+    jsonl: bool
+    from_line: int | None
+    kept: frozenset[str]
+    partition: int | None
+    exchange: str | None
+    routing_key: str | None
+    priority: int | None
+    ttl: int | None
+    correlation_id: str | None
+    reply_to: str | None
+    fernet: str | None
+    idempotency: str
+    rate: float | None
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Lines of the plan."""
+        named = [("exchange", self.exchange), ("key", self.routing_key), ("fernet", self.fernet)]
+        return [(label, text) for label, text in named if text]
+
+    @contextmanager
+    def lines(self) -> Iterator[BinaryIO]:
+        """Where the JSON lines come from.
+
+        Raises:
+            BadInput: there is nothing to read, or an option of a single message was given.
+        """
+        alone = [name for name in OF_ONE_MESSAGE if getattr(self, name) not in (None, ())]
+        if alone:
+            named = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in alone)
+            raise BadInput("JSON lines bring their own keys, values and headers", "", f"Leave {named} away.")
+        if self.source is not None:
+            yield self.source
+        elif self.body_file is not None:
+            with self.body_file.open("rb") as file:
+                yield file
+        else:
+            raise BadInput("Where are the JSON lines?", "", "Give - for stdin, or --file.")
+
+    def message(self, broker: BrokerKind, to: Ref) -> Outgoing:
+        """The one message.
+
+        Raises:
+            BadInput: there is no value, or more than one.
+        """
+        return message(self._draft(), broker, to)
+
+    def check(self, broker: BrokerKind) -> None:
+        """Let through what means something on this broker.
+
+        Raises:
+            BadInput: an option is another broker's.
+        """
+        if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
+            raise BadInput(f"--exchange means nothing on {broker}")
+        for name in foreign(self._options(b""), broker):
+            raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
+        if self.kept and broker is not BrokerKind.KAFKA:
+            raise BadInput(f"--keep means nothing on {broker}")
+        for option, given in (("--from-line", self.from_line is not None), ("--keep", bool(self.kept))):
+            if given and not self.jsonl:
+                raise BadInput(f"{option} is for --jsonl")
+
+    def _draft(self) -> Draft:
+        return self._options(self._body())
+
+    def _options(self, body: bytes) -> Draft:
+        return Draft(
+            body,
+            self.key,
+            self.headers,
+            self.partition,
+            self.routing_key,
+            self.priority,
+            self.ttl,
+            self.correlation_id,
+            self.reply_to,
+            self.fernet or "",
+        )
+
+    def _body(self) -> bytes:
+        given = [part for part in (self.value, self.body_file, self.source) if part is not None]
+        if len(given) != 1:
+            raise BadInput("One value, please", "", "Give --value, --file, or - for stdin.")
+        if self.value is not None:
+            body = name_bytes(self.value)
+        elif self.body_file is not None:
+            body = self.body_file.read_bytes()
+        else:
+            assert self.source is not None
+            body = self.source.read()
+        return body
+
+
+def wish(given: dict[str, Any], source: BinaryIO | None) -> Wish:
+    """The options as one value."""
+    return Wish(source=source, **given)

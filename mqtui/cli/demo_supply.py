@@ -1,0 +1,77 @@
+"""The demo's brokers, brought to the console as they come up."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Sequence
+from types import TracebackType
+from typing import Self
+
+from mqtui.demo.servers.progress import Progress
+from mqtui.demo.session import DemoSession
+from mqtui.domain.resource import BrokerKind
+from mqtui.profiles import vault
+from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
+from mqtui.ui.session.demo_brokers import BrokerEvent
+
+BUNDLE_KEY = "MQTUI_BUNDLE_KEY"
+
+
+class DemoSupply:
+    """Starts the demo in a thread of its own; leaving ends it."""
+
+    name = "demo"
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        self._session = DemoSession(kinds, progress=self._progress)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._queue: asyncio.Queue[BrokerEvent | None] = asyncio.Queue()
+
+    def __enter__(self) -> Self:
+        if not os.environ.get(BUNDLE_KEY) and not _has_keyring():
+            os.environ[BUNDLE_KEY] = new_key()
+        self._session.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.__exit__(kind, error, trace)
+
+    async def news(self) -> AsyncIterator[BrokerEvent]:
+        """What the servers do, and each broker when it is up."""
+        self._loop = asyncio.get_running_loop()
+        threading.Thread(target=self._open, name="demo", daemon=True).start()
+        while (brought := await self._queue.get()) is not None:
+            yield brought
+
+    def _open(self) -> None:
+        for opened in self._session.openings():
+            kind = BrokerKind(opened.kind)
+            if opened.url is None:
+                trouble = ". ".join(part for part in (opened.trouble, opened.remedy) if part)
+                self._tell(BrokerEvent(kind, trouble=trouble))
+            else:
+                self._tell(BrokerEvent(kind, url=opened.url))
+        self._tell(None)
+
+    def _progress(self, news: Progress) -> None:
+        stage = news.stage
+        if stage == "downloading":
+            self._tell(BrokerEvent(BrokerKind(news.server), f"{news.done / 1e6:.1f} MB, {news.rate / 1e6:.1f} MB/s"))
+        elif stage != "ready":
+            self._tell(BrokerEvent(BrokerKind(news.server), stage))
+
+    def _tell(self, brought: BrokerEvent | None) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, brought)
+
+
+def _has_keyring() -> bool:
+    try:
+        vault.get(BUNDLE_ENTRY)
+    except vault.NoKeyring:
+        return False
+    return True

@@ -1,0 +1,101 @@
+"""What `claim` and `ack` share: finding the entries, the plan, and doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from mqtui.cli.consent import Agreed, ask
+from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.options import Converted
+from mqtui.cli.output import Output
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import EntryId
+from mqtui.domain.plan import Plan, StepResult
+from mqtui.domain.resource import Named, Ref
+from mqtui.domain.times import entry_id
+from mqtui.domain.topology import PendingEntry
+
+if TYPE_CHECKING:
+    from mqtui.services.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which pending entries: ids, or all that match."""
+
+    stream: Named
+    group: str
+    ids: tuple[EntryId, ...]
+    every: bool
+    min_idle: int
+    consumer: str = ""
+
+    def check(self) -> None:
+        """Let through what names entries one way.
+
+        Raises:
+            BadInput: neither ids nor `--all`, or both.
+        """
+        if bool(self.ids) is self.every:
+            raise BadInput("Which entries?", "", "Give their ids, or --all for all that match.")
+
+
+def parse_id(text: str) -> EntryId:
+    """An entry id as typed.
+
+    Raises:
+        BadInput: it is none.
+    """
+    found = entry_id(text)
+    if found is None:
+        raise BadInput(f"Not an entry id: {text!r}", "", "Write it as 1795475111678-0.")
+    return found
+
+
+ids = click.argument("ids", nargs=-1, type=Converted("id", parse_id))
+every = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
+consumer = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
+
+
+async def change(
+    output: Output,
+    target: str,
+    verb: Verb,
+    wanted: Wanted,
+    agreed: Agreed,
+    planned: Callable[[Session, Ref, Sequence[PendingEntry]], Awaitable[Plan]],
+) -> int:
+    """Plan, ask, do, tell. Exit 1 where some entries were not changed."""
+    from mqtui.services import pending
+    from mqtui.services.browse import find
+    from mqtui.services.session import opened
+
+    wanted.check()
+    async with opened(target) as session:
+        output.warn(session.warnings)
+        await pending.role(session, verb)
+        stream = (await find(session.broker, wanted.stream)).ref
+        found = await pending.chosen(
+            session, stream, wanted.group, wanted.ids, min_idle=wanted.min_idle, consumer=wanted.consumer
+        )
+        plan = await planned(session, stream, found)
+        consent = ask(output, plan, session.policy, agreed)
+        if consent is None:
+            return DONE
+        return tell(output, verb, await pending.run(session, plan, consent))
+
+
+def tell(output: Output, verb: Verb, result: StepResult) -> int:
+    """What was done, and a line for each part that was not."""
+    if output.json:
+        output.json_line({"verb": verb, "asked": result.asked, "done": result.done, "notes": list(result.notes)})
+    else:
+        output.line(f"{verb}: {result.done:,} of {result.asked:,}")
+        for note in result.notes:
+            output.note(f"▲ {note}")
+    return DONE if result.done == result.asked else NOT_ALL

@@ -1,0 +1,54 @@
+"""Messages on stdout: JSON lines, or one line each for a reader."""
+
+from __future__ import annotations
+
+import re
+
+from mqtui.brokers.port import Batch
+from mqtui.cli.output import Output
+from mqtui.domain.message import Delivery, Message
+from mqtui.domain.printable import printable
+from mqtui.domain.times import written_time
+
+WIDTH = 100
+BREAKS = re.compile(r"[\t\n\r]")
+
+
+def write(output: Output, batch: Batch) -> None:
+    """All messages of a batch."""
+    if output.json:
+        from mqtui.services.jsonlines import to_json
+
+        for message in batch:
+            output.raw(to_json(message))
+        return
+    for message in batch:
+        output.line(one_line(message))
+
+
+def one_line(message: Message) -> str:
+    """Position, time, key and the beginning of the value."""
+    place = message.envelope.routing_key if message.envelope else str(message.position)
+    if isinstance(message.position, Delivery) and message.envelope:
+        left = message.envelope.left
+        place = f"{message.envelope.exchange or '(default)'} {place}" + (f" [{left} left]" if left.known else "")
+    parts = [place]
+    if message.timestamp is not None:
+        parts.append(written_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
+    if message.key is not None:
+        parts.append(readable(message.key))
+    if message.fields:
+        parts.append(" ".join(f"{readable(name)}={readable(value)}" for name, value in message.fields))
+    else:
+        parts.append("(no value)" if message.value is None else readable(message.value))
+    return "  ".join(parts)
+
+
+def readable(raw: bytes) -> str:
+    """Text on one line, cut where it gets long; hex where it is no text."""
+    try:
+        text = raw[: WIDTH * 4].decode()
+    except UnicodeDecodeError as error:
+        text = raw[: error.start].decode() if error.start >= WIDTH else raw[: WIDTH // 3].hex(" ")
+    text = printable(BREAKS.sub(" ", text))
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"

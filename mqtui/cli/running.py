@@ -1,0 +1,76 @@
+"""Running a command: errors become words and exit codes, interrupts end it in order."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
+from mqtui.cli.output import NotWritten, Output
+from mqtui.domain.errors import MqtuiError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SELDOM = 50_000
+"""New objects between two looks for cycles: an answer of some 10,000 rows has none, and is gone with the command."""
+
+
+@contextmanager
+def guarded(output: Output) -> Iterator[None]:
+    """Errors become a title, a hint and an exit code, never a traceback."""
+    try:
+        yield
+    except MqtuiError as error:
+        exit_code = code(error)
+        output.progress_done()
+        output.error(error, exit_code)
+        sys.exit(exit_code)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        output.progress_done()
+        sys.exit(INTERRUPTED)
+    except NotWritten:
+        output.progress_done()
+        raise
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(DONE)
+    except Exception as error:  # noqa: BLE001 - the last wall before a user: never a traceback on a terminal
+        output.progress_done()
+        from mqtui.state.mistakes import own_mistake
+
+        output.error(own_mistake(error), NOT_ALL)
+        sys.exit(NOT_ALL)
+
+
+def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+    """Run a command's coroutine and exit with its code."""
+    gc.set_threshold(SELDOM)
+    with guarded(output):
+        sys.exit(asyncio.run(work()))
+
+
+def stop_on_interrupt() -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set; the command then finishes what it has in hand.
+
+    A second signal cancels the command, which gives back what is lent on its way out; a third one ends the process.
+    """
+    loop, command = asyncio.get_running_loop(), asyncio.current_task()
+    stop = asyncio.Event()
+
+    def ask() -> None:
+        if not stop.is_set():
+            stop.set()
+            return
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+        if command is not None:
+            command.cancel()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, ask)
+    return stop

@@ -1,0 +1,59 @@
+"""Which letters: the options of `redrive` and `discard`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mqtui.cli import options
+from mqtui.cli.options import Command
+from mqtui.domain.redrive import Selection
+
+LETS_THROUGH = (
+    click.option("--take-over", is_flag=True, help="End another operator's run on the same source."),
+    click.option("--yes-shared", is_flag=True, help="Agree that consumers of the source read along."),
+    click.option("--allow", multiple=True, metavar="RISK", help="Let a risk through by the name the plan gives."),
+)
+
+
+def lets_through(command: Command) -> Command:
+    """The options that a refusal names: `--take-over`, `--yes-shared`, `--allow RISK`."""
+    for option in reversed(LETS_THROUGH):
+        command = option(command)
+    return command
+
+
+def selects(command: Command) -> Command:
+    """The options that choose letters and set the pace."""
+    for option in reversed(
+        (
+            click.option(
+                "--cause", default="", metavar="ID", help="Only letters of this cause, as `mqtui dlq` shows it."
+            ),
+            click.option("--where", default="", metavar="JQ", help="Only letters this jq program chooses."),
+            click.option("--partition", type=click.IntRange(0), help="Kafka: only this partition."),
+            click.option(
+                "--from", "since", type=options.TIME, metavar="T", help="Only letters that died from then on."
+            ),
+            click.option("--until", type=options.TIME, metavar="T", help="Only letters that died before."),
+            click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many."),
+            click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
+            *LETS_THROUGH,
+            click.option(
+                "--plan",
+                "plan_file",
+                type=click.Path(dir_okay=False, path_type=Path),
+                metavar="FILE",
+                help="With --dry-run: save the plan where the file is new. Else: go on only if it is still that plan.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def selection(chosen: dict[str, Any]) -> Selection:
+    """The selection the options name."""
+    return Selection(**chosen)

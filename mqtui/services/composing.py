@@ -1,0 +1,125 @@
+"""One message as a person writes it: key, value, headers, properties, in the shape its broker takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from mqtui.domain.errors import BadInput
+from mqtui.domain.field_table import string
+from mqtui.domain.message import Header, Outgoing, Property
+from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
+
+AMQP = ("routing_key", "priority", "ttl", "correlation_id", "reply_to")
+FOREIGN = {
+    BrokerKind.KAFKA: AMQP,
+    BrokerKind.REDIS: (*AMQP, "partition", "key"),
+    BrokerKind.RABBITMQ: ("partition", "key"),
+}
+"""What means nothing on a broker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One message as written. `ttl` is milliseconds; `fernet` names the key the value is encrypted with."""
+
+    body: bytes
+    key: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    partition: int | None = None
+    routing_key: str | None = None
+    priority: int | None = None
+    ttl: int | None = None
+    correlation_id: str | None = None
+    reply_to: str | None = None
+    fernet: str = ""
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`; the value may hold further `=`.
+
+    Raises:
+        BadInput: there is no `=`, or no name.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise BadInput("There is no = in it", "", "Write it as NAME=VALUE.")
+    return name, value
+
+
+def foreign(draft: Draft, broker: BrokerKind) -> list[str]:
+    """What is given and means nothing on this broker."""
+    return [name for name in FOREIGN[broker] if getattr(draft, name) is not None]
+
+
+def message(draft: Draft, broker: BrokerKind, to: Ref) -> Outgoing:
+    """The message to send; on Redis the value is the field `value`, headers are further fields.
+
+    Raises:
+        NotFound: there is no key of that name to encrypt with.
+    """
+    body = sealed(draft.body, draft.fernet) if draft.fernet else draft.body
+    if broker is BrokerKind.REDIS:
+        fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in draft.headers))
+        return Outgoing(to, fields=fields)
+    made = Outgoing(to, body, name_bytes(draft.key) if draft.key is not None else None)
+    if broker is BrokerKind.KAFKA:
+        headers: tuple[Header, ...] = tuple((name, name_bytes(value), "") for name, value in draft.headers)
+        return replace(made, headers=headers, partition=draft.partition)
+    typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
+    route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
+    return replace(made, headers=typed, routing_key=route, properties=properties(draft))
+
+
+SAFE = {
+    BrokerKind.KAFKA: "acked by all in-sync replicas, no duplicate on a retry",
+    BrokerKind.RABBITMQ: "persistent, mandatory, confirmed: unroutable comes back and is named",
+    BrokerKind.REDIS: "the entry's id comes back once it is stored",
+}
+"""When a message counts as stored."""
+
+SHOWN = 200
+"""Characters of a key, or of a header, that a plan shows."""
+
+
+def facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
+    """What a plan says of its one message: where to, key, headers or fields, properties, size, when it is stored."""
+    place = "" if outgoing.partition is None else f", partition {outgoing.partition}"
+    named = outgoing.fields or tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
+    told = [
+        ("to", f"{outgoing.target}{place}"),
+        ("key", _shown(outgoing.key) if outgoing.key is not None else ""),
+        ("routing", outgoing.routing_key or ""),
+        ("fields" if outgoing.fields else "headers", ", ".join(_shown(name) for name, _ in named)),
+        ("properties", ", ".join(f"{name} {value}" for name, value in outgoing.properties)),
+        ("size", f"{outgoing.size:,} B"),
+        ("stored", SAFE[broker]),
+    ]
+    return [(label, text) for label, text in told if text]
+
+
+def _shown(text: bytes) -> str:
+    return text[:SHOWN].decode("utf-8", "replace")
+
+
+def sealed(body: bytes, name: str) -> bytes:
+    """The body, encrypted with the key of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    from cryptography.fernet import Fernet
+
+    from mqtui.profiles.keys import fernet_key
+
+    return Fernet(fernet_key(name)).encrypt(body)
+
+
+def properties(draft: Draft) -> tuple[Property, ...]:
+    """The AMQP properties a draft names."""
+    named = [
+        ("priority", draft.priority),
+        ("correlation_id", draft.correlation_id),
+        ("reply_to", draft.reply_to),
+        ("expiration", None if draft.ttl is None else str(draft.ttl)),
+    ]
+    return tuple((name, value) for name, value in named if value is not None)

@@ -1,0 +1,72 @@
+"""The manual: Markdown pages that come with the package, read by `mqtui help` and the console."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mqtui.domain.errors import NotFound
+
+FOLDER = Path(__file__).parent.parent / "manual"
+
+ORDER = (
+    "start",
+    "connecting",
+    "configuration",
+    "console",
+    "looking",
+    "dead-letters",
+    "publishing",
+    "pending",
+    "risks",
+    "exit-codes",
+    "security",
+    "troubleshooting",
+    "versions",
+)
+"""The pages, as somebody new would read them."""
+
+PAGES_OF_COMMANDS = {
+    **dict.fromkeys(("demo", "completion"), "start"),
+    **dict.fromkeys(("ls", "peek", "tail", "groups", "lag"), "looking"),
+    **dict.fromkeys(("dlq", "redrive", "discard", "runs"), "dead-letters"),
+    **dict.fromkeys(("claim", "ack"), "pending"),
+    "publish": "publishing",
+    "profile": "configuration",
+    "audit": "security",
+}
+"""The page that tells of a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of the manual. `text` is Markdown and begins with the title's line."""
+
+    name: str
+    title: str
+    text: str
+
+
+def list_pages() -> list[Page]:
+    """All pages in reading order."""
+    return [_read(name) for name in ORDER]
+
+
+def find_page(topic: str) -> Page:
+    """The page of a topic: its name, the beginning of one page's name, or a command.
+
+    Raises:
+        NotFound: no page, or several begin so.
+    """
+    wanted = topic.lower().removesuffix(".md")
+    named = PAGES_OF_COMMANDS.get(wanted, wanted)
+    found = [name for name in ORDER if name == named] or [name for name in ORDER if name.startswith(named)]
+    if len(found) != 1:
+        raise NotFound(f"The manual has no page {topic}", "", f"It has {', '.join(ORDER)}.")
+    return _read(found[0])
+
+
+def _read(name: str) -> Page:
+    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+    title = text.partition("\n")[0].removeprefix("# ")
+    return Page(name, title, text)

@@ -1,0 +1,35 @@
+"""Keeping to a rate: whole batches, then a pause, so that nothing is held open while waiting (K4)."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+
+class Pace:
+    """At most `rate` messages a second on average; None: as fast as it goes."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate = rate
+        self._start = monotonic()
+        self._sent = 0
+
+    def batch(self, most: int) -> int:
+        """How many to take at once: a second's worth at most."""
+        return most if self._rate is None else max(1, min(most, int(self._rate)))
+
+    async def after(self, count: int, stop: asyncio.Event | None = None) -> None:
+        """Wait until `count` more are due; a stop ends the wait."""
+        self._sent += count
+        if self._rate is None:
+            return
+        pause = self._start + self._sent / self._rate - monotonic()
+        if pause <= 0:
+            return
+        if stop is None:
+            await asyncio.sleep(pause)
+            return
+        try:
+            await asyncio.wait_for(stop.wait(), pause)
+        except TimeoutError:
+            return

@@ -1,0 +1,114 @@
+"""One message under a watch: who passes it, or where it dies (C16). The watch is that of a redrive."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mqtui.brokers.port import ChecksListening
+from mqtui.domain.convention import Conventions
+from mqtui.domain.message import Outgoing
+from mqtui.domain.plan import Listen, Plan, Risk
+from mqtui.domain.policy import Consent
+from mqtui.domain.redrive import PublishStatus, Receipt, Source
+from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK, why_no_consumer
+from mqtui.services.redrive.run.monitor import ConsumptionMonitor
+from mqtui.services.redrive.run.monitor_result import MonitorResult
+from mqtui.services.session import Session
+
+MESSAGE_ID = "message_id"
+NONE_IS_ACCEPTED = 0.0
+"""The share that may come back before the watch ends: the one message has come back, or it has not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Where dead letters of a target come, as it is now; None where they can't be heard, and why."""
+
+    source: Source | None
+    deaf: str = ""
+
+
+async def find_hearing(session: Session, conventions: Conventions, target: Ref) -> Hearing:
+    """Where what dies in a target will be heard, by the broker's own settings, else by the names in use."""
+    if target.kind is Kind.EXCHANGE:
+        return Hearing(None, f"{target.name} is an exchange: where letters of the queues behind it die is not known")
+    found = await _dead_letters_of(session, conventions, target)
+    if not found:
+        kept = "are not kept" if target.kind is Kind.QUEUE else "have no destination of a known name"
+        return Hearing(None, f"dead letters of {target.name} {kept}")
+    broker = session.broker
+    if isinstance(broker, ChecksListening) and not (support := await broker.can_listen(found[0])):
+        return Hearing(None, support.reason)
+    others = ", ".join(ref.name for ref in found[1:])
+    unheard = f"{others} may get it too, and is not listened to" if others else ""
+    return Hearing(await broker.snapshot(found[0]), unheard)
+
+
+async def _dead_letters_of(session: Session, conventions: Conventions, target: Ref) -> list[Ref]:
+    catalog, kind = session.broker.catalog, session.broker.kind
+    if kind is BrokerKind.RABBITMQ:
+        return [ref for ref in (await catalog.detail(target)).dead_letters_to if ref.kind is Kind.QUEUE]
+    found: dict[Ref, None] = {}
+    async for page in catalog.destinations():
+        for row in page.items:
+            named = conventions.by_name(kind, row.ref.name)
+            if named is not None and row.ref != target and target.name in named.candidates:
+                found[row.ref] = None
+    return list(found)
+
+
+def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
+    """The message with an id by which a queue's dead letter is known again, where it has none."""
+    if kind is not BrokerKind.RABBITMQ or MESSAGE_ID in dict(message.properties):
+        return message
+    return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
+
+
+async def watched(session: Session, planned: Plan, target: Ref, hearing: Hearing) -> Plan:
+    """The plan of a publication, with the listening, and with what the watch will not be able to tell."""
+    risks = list(planned.risks)
+    if hearing.deaf:
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.deaf}"))
+    if why := await why_no_consumer(session.broker, target):
+        risks.append(Risk(NO_CONSUMER_RISK, why))
+    listening = (Listen(hearing.source),) if hearing.source is not None else ()
+    return replace(planned, steps=(*listening, *planned.steps), risks=tuple(risks))
+
+
+async def publish_watched(
+    session: Session,
+    planned: Plan,
+    consent: Consent,
+    message: Outgoing,
+    hearing: Hearing,
+    conventions: Conventions,
+    seconds: float,
+    tell: Callable[[Receipt], None],
+    stop: asyncio.Event,
+) -> MonitorResult | None:
+    """Send the message, tell its receipt, and watch it for so many seconds at most; None where it was not stored.
+
+    Raises:
+        Refused, NeedsConsent: as the guard says.
+        MqtuiError: the broker broke off; what it said before was told.
+    """
+    aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.deaf)
+    aftermath.noun = "message"
+    aftermath.message_ids = [str(value) for name, value in message.properties if name == MESSAGE_ID]
+    async with session.guard.writing(planned, consent) as writer:
+        await aftermath.start(writer)
+        try:
+            async with writer.publisher() as publisher:
+                (receipt,) = await publisher.send([message])
+            writer.result = f"1 {receipt.state}"
+            tell(receipt)
+            if receipt.state is not PublishStatus.STORED:
+                return None
+            aftermath.copies.add_published(message.target, [receipt.position])
+            return await aftermath.watch(seconds, NONE_IS_ACCEPTED, lambda _: None, stop)
+        finally:
+            await aftermath.close()

@@ -1,0 +1,99 @@
+"""Reassigning pending entries in two stages: the first alone, a look at what becomes of it, then the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from mqtui.domain.plan import Claim, Plan
+from mqtui.domain.policy import Consent
+from mqtui.services import pending
+from mqtui.services.session import Session
+
+LOOK = 0.5
+"""Seconds between two looks at the pending list."""
+
+WATCHED = 10.0
+"""Seconds a consumer is given to acknowledge what it got."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What became of entries that were given to another consumer. `moved` of `asked` were, `waiting` still pend."""
+
+    owners: str
+    to: str
+    asked: int
+    moved: int
+    waiting: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def well(self) -> bool:
+        """Whether all that moved was acknowledged."""
+        return not self.waiting
+
+    def words(self) -> str:
+        """The verdict in one sentence."""
+        done = self.moved - self.waiting
+        parts = [f"{done:,} acknowledged"] if done else []
+        if self.waiting:
+            parts.append(f"{self.waiting:,} still pending after {self.seconds:.0f}s")
+        became = ", ".join(parts) or "nobody had to do anything"
+        return f"{self.moved:,} of {self.asked:,} moved from {self.owners} to {self.to}: {became}"
+
+
+def staged(plan: Plan) -> Plan:
+    """The same plan with the first entry as a step of its own."""
+    (step,) = plan.steps
+    if not isinstance(step, Claim) or len(step.seen) < 2:
+        return plan
+    return replace(plan, steps=(replace(step, seen=step.seen[:1]), replace(step, seen=step.seen[1:])))
+
+
+class Reassignment:
+    """A staged plan on its way; each stage has a permit of its own, so nothing is open while somebody thinks."""
+
+    def __init__(self, session: Session, plan: Plan, owners: str) -> None:
+        self.plan = plan
+        self.stage = 0
+        self._session = session
+        self._owners = owners
+        self._moved: set[str] = set()
+        self._notes: tuple[str, ...] = ()
+
+    @property
+    def left(self) -> int:
+        """Entries of the stages to come."""
+        return sum(len(step.seen) for step in self.plan.steps[self.stage :] if isinstance(step, Claim))
+
+    async def go_on(self, consent: Consent, tell: Callable[[Given], None]) -> Given:
+        """Do the next stage and watch until all was acknowledged, or the time is over.
+
+        Raises:
+            Refused, NeedsConsent: as the guard says.
+        """
+        step = self.plan.steps[self.stage]
+        assert isinstance(step, Claim)
+        async with self._session.guard.writing(self.plan, consent) as writer:
+            result = await writer.apply(step)
+            writer.result = f"{result.done} of {result.asked} done"
+        self.stage += 1
+        self._moved |= set(result.ids)
+        self._notes += result.notes
+        began = monotonic()
+        while True:
+            given = await self._look(step, monotonic() - began)
+            tell(given)
+            if given.well or given.seconds >= WATCHED:
+                return given
+            await asyncio.sleep(LOOK)
+
+    async def _look(self, step: Claim, seconds: float) -> Given:
+        found = pending.entries(self._session, step.stream, step.group, consumer=step.consumer)
+        waiting = self._moved & {str(entry.id) async for entry in found}
+        asked = sum(len(each.seen) for each in self.plan.steps if isinstance(each, Claim))
+        return Given(self._owners, step.consumer, asked, len(self._moved), len(waiting), seconds, self._notes)

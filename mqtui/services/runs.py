@@ -1,0 +1,133 @@
+"""The journal of runs, for a reader."""
+
+from __future__ import annotations
+
+from time import time
+from typing import Any
+
+import msgspec
+
+from mqtui.domain.capability import Verb
+from mqtui.domain.errors import MqtuiError
+from mqtui.domain.figure import pluralize
+from mqtui.domain.policy import Policy, strictest
+from mqtui.domain.redrive import Outcome
+from mqtui.domain.resource import BrokerKind
+from mqtui.domain.times import written_time
+from mqtui.domain.watching import ReaderProgress
+from mqtui.profiles import protection
+from mqtui.profiles.store import Store
+from mqtui.profiles.url import parse
+from mqtui.services.jsonlines import shown_name
+from mqtui.services.redrive.recovery.resume import DAY_MS
+from mqtui.services.redrive.request import decode_request
+from mqtui.services.redrive.run.run import UNKNOWN_COUNT
+from mqtui.state.runs import Done, RunRecord, Runs
+
+Json = dict[str, Any]
+WATCHED = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
+"""What a watch counts, by its name in a result."""
+
+
+def state(record: RunRecord) -> str:
+    """The state in a word; a run whose process is gone is `interrupted`."""
+    return "interrupted" if record.interrupted else record.state
+
+
+def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
+    """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
+    if record.result is None or record.state == "running":
+        return {name: number for name, number in journal.counts(record.id).items() if name in set(Outcome)}
+    told = msgspec.json.decode(record.result)
+    return {outcome.value: told[outcome] for outcome in Outcome if told.get(outcome)}
+
+
+def row(journal: Runs, record: RunRecord) -> Json:
+    """A run. Times are ms since the epoch; `in_hand` counts letters whose fate is not written down."""
+    return {
+        "run": record.id,
+        "short": journal.short(record.id),
+        "verb": record.verb,
+        "profile": record.profile,
+        "target": record.target,
+        "source": shown_name(record.source.name),
+        "broker": record.broker,
+        "state": state(record),
+        "operator": record.operator,
+        "host": record.host,
+        "started": record.started,
+        "ended": record.ended,
+        "planned": None if record.planned == UNKNOWN_COUNT else record.planned,
+        "outcomes": outcomes(journal, record),
+        "in_hand": len(journal.open_marks(record.id)),
+        "result": msgspec.json.decode(record.result) if record.result else None,
+    }
+
+
+def letter_row(done: Done) -> Json:
+    """What became of one letter: its name in the journal, the outcome, where it is now, and why not."""
+    return {"letter": done[0], "outcome": done[1], "at": done[2] or None, "reason": done[3] or None}
+
+
+def report(journal: Runs, record: RunRecord) -> str:
+    """One paragraph for the ticket."""
+    counts = outcomes(journal, record)
+    parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
+    doubtful = len(journal.open_marks(record.id))
+    if doubtful:
+        parts.append(f"{doubtful:,} in hand when it ended")
+    ended = written_time(record.ended, "-%H:%M:%S") if record.ended else ""
+    span = written_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
+    planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
+    source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
+    who = f"{record.profile}, {span}, {record.operator}@{record.host}"
+    what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
+    told = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
+    parts += [
+        f"{told[name]:,} {words}" for name, words in WATCHED.items() if told.get("verdict") and told[name] is not None
+    ]
+    ending = "".join(f"; {sentence.rstrip('.')}" for name in ("why", "verdict") if (sentence := told.get(name)))
+    return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}{ending}"
+
+
+def reader_lines(record: RunRecord) -> list[str]:
+    """A line for each reader of the targets as the last watch of a run left it, and for letters that came back."""
+    told = msgspec.json.decode(record.result) if record.result else {}
+    readers = msgspec.convert(told.get("readers") or (), tuple[ReaderProgress, ...])
+    return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
+
+
+def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
+    """Interrupted runs that a resume without a name takes up, and the others with the reason (C4)."""
+    mine: list[RunRecord] = []
+    others: list[tuple[RunRecord, str]] = []
+    since = time() * 1000 - DAY_MS
+    for record in journal.interrupted():
+        if record.verb == Verb.PUT_BACK:
+            continue
+        if record.started < since:
+            others.append((record, "older than 24 h"))
+        elif any(policy.protected for policy in (*journal.policies(record.id), *map(_policy, _targets(record)))):
+            others.append((record, "the profile is protected"))
+        else:
+            mine.append(record)
+    return mine, others
+
+
+def _targets(record: RunRecord) -> list[str]:
+    """The brokers a run writes to: its own, and the one its letters cross over to."""
+    return [target for target in (record.target, decode_request(record.plan).request.to_target) if target]
+
+
+def _policy(target: str) -> Policy:
+    """What holds for a target by its address now; a profile that is gone or can't be read is taken for protected."""
+    try:
+        if "://" in target:
+            return strictest(Policy(target), protection.at(parse(target)[0]))
+        name, _, kind = target.partition("/")
+        profile = Store().find(name)
+        kinds = [BrokerKind(kind)] if kind else list(profile.brokers)
+        others = [policy for each in kinds for policy in protection.at(profile.address(each))]
+        return strictest(profile.policy(), others)
+    except (MqtuiError, ValueError):
+        return Policy(target, protected=True)

@@ -1,0 +1,130 @@
+"""jq programs that choose messages (`--where`).
+
+The program's input is the decoded value: JSON as it is, text as a string, a Redis entry as an object of its fields,
+bytes as `{"base64"}`, no value as null. `$m` is the whole message as a JSON line has it. A message is chosen where the
+program's first output is neither false nor null. The program runs in a process of its own (`jq_process`): it sees no
+file, no module and no environment, and has 1 s of processor time and 256 MiB of memory for each message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+
+from mqtui.codecs.decode import NO_KEYS
+from mqtui.codecs.decoded import Keys
+from mqtui.domain.errors import OverBudget
+from mqtui.domain.message import Delivery, EntryId, Message
+from mqtui.services.jq_process import CRASHED, TOO_LONG, TOO_MUCH, Answer, JqProcess, Overrun
+from mqtui.services.jq_worker import Input
+from mqtui.services.jsonlines import to_json
+
+_MENTIONS_MESSAGE = re.compile(r"\$m\b")
+CHUNK = 256
+"""Messages sent to the worker at once, at most."""
+
+CHUNK_BYTES = 1024 * 1024
+IN_A_ROW = 3
+"""Messages that use up the budget one after the other before the program is given up."""
+
+IN_ALL = 20
+"""Messages that use up the budget before the program is given up."""
+
+FAILED = "failed"
+
+
+class JqTest:
+    """One program. A message on which it fails, or uses up its budget, is not chosen and is counted."""
+
+    def __init__(self, program: str, keys: Keys = NO_KEYS) -> None:
+        self._whole = bool(_MENTIONS_MESSAGE.search(program))
+        self._process = JqProcess(program, keys, whole=self._whole)
+        self._failures: Counter[str] = Counter()
+        self._firsts: dict[str, str] = {}
+        self._seen = self._row = 0
+
+    async def start(self) -> None:
+        """Compile it.
+
+        Raises:
+            BadInput: it can't be compiled; the detail is jq's own.
+            OverBudget: compiling it takes too long or too much memory.
+        """
+        await self._process.start()
+
+    async def close(self) -> None:
+        """End its process."""
+        await self._process.close()
+
+    @property
+    def failures(self) -> int:
+        """Messages it failed on; they are not chosen."""
+        return self._failures.total()
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why it failed, naming the first message, and on how many."""
+        return [(f"the jq program {self._firsts[kind]}", number) for kind, number in self._failures.items()]
+
+    async def chooses(self, messages: Sequence[Message]) -> AsyncGenerator[bool]:
+        """Whether the program chooses each of the messages, in order.
+
+        Raises:
+            OverBudget: `IN_A_ROW` messages one after the other, or `IN_ALL` since the start, used up the budget.
+        """
+        for chunk in self._chunks(messages):
+            place = 0
+            async with aclosing(self._process.answers([given for given, _ in chunk])) as answered:
+                async for answers in answered:
+                    for answer in answers:
+                        yield self._noted(answer, chunk[place][1])
+                        place += 1
+
+    def _chunks(self, messages: Sequence[Message]) -> list[list[tuple[Input, Message]]]:
+        """What the worker is sent at once."""
+        chunks: list[list[tuple[Input, Message]]] = []
+        room = 0
+        for message in messages:
+            line = to_json(message) if self._whole else b""
+            given = (
+                Input(None, list(message.fields), line)
+                if isinstance(message.position, EntryId)
+                else Input(message.value, None, line)
+            )
+            size = message.size + len(line)
+            if not chunks or size > room or len(chunks[-1]) == CHUNK:
+                chunks.append([])
+                room = CHUNK_BYTES
+            chunks[-1].append((given, message))
+            room -= size
+        return chunks
+
+    def _noted(self, answer: Answer, message: Message) -> bool:
+        self._seen += 1
+        if isinstance(answer, bool):
+            self._row = 0
+            return answer
+        over = isinstance(answer, Overrun)
+        kind = str(answer) if over else FAILED
+        self._failures[kind] += 1
+        first = answer if over else f"failed: {answer}"
+        self._firsts.setdefault(kind, f"{first}, first on {self._name(message)}")
+        self._row = self._row + 1 if over else 0
+        overruns = sum(self._failures[kind] for kind in (TOO_LONG, TOO_MUCH, CRASHED))
+        if self._row == IN_A_ROW or overruns == IN_ALL:
+            often = f"on {IN_A_ROW} messages in a row" if self._row == IN_A_ROW else f"on {IN_ALL} messages"
+            raise OverBudget(
+                f"The jq program {answer} {often}",
+                f"The first was {self._firsts[kind].rpartition(', first on ')[2]}.",
+                "Write one that comes to an end on each message, or look at those it does not end on.",
+            )
+        return False
+
+    def _name(self, message: Message) -> str:
+        """A message by its position; one that a queue lends by its place among those tested, and its id."""
+        if not isinstance(message.position, Delivery):
+            return f"{message.resource.name} {message.position}"
+        properties = message.envelope.properties if message.envelope is not None else ()
+        known = next((f" ({value})" for name, value in properties if name == "message_id"), "")
+        return f"letter {self._seen:,} of {message.resource.name}{known}"
