@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 from mqtui.brokers.blocking import run_in_thread, run_to_end_in_thread
@@ -23,6 +25,9 @@ Result = TypeVar("Result")
 
 NO_BATCH = 0
 """The number of words that settle no batch."""
+
+PIECE = 10_000
+"""Outcomes that are written at once where there are many: packing them holds the interpreter."""
 
 
 @asynccontextmanager
@@ -112,10 +117,10 @@ class JournalWriter:
         await self.run_in_thread(lambda: self.journal.done(self.run, number, outcomes))
 
     async def write_moved(self, names: Iterable[str]) -> None:
-        """Note that all of these letters were moved, in no batch."""
-        await self.run_in_thread(
-            lambda: self.journal.done(self.run, NO_BATCH, [(name, Outcome.MOVED, "", "") for name in sorted(names)])
-        )
+        """Note that all of these letters were moved, in no batch; in pieces, so that the loop gets its turns."""
+        remaining = iter(names)
+        while piece := [(name, Outcome.MOVED, "", "") for name in itertools.islice(remaining, PIECE)]:
+            await self.run_in_thread(partial(self.journal.done, self.run, NO_BATCH, piece))
 
     async def write_end(self, state: str, result: bytes) -> None:
         """Note the end, and let the disk go."""
