@@ -126,11 +126,11 @@ def _start_log(file: str) -> None:
     """Write the log there; it names how the command ends too."""
     from pathlib import Path
 
-    from mqtui.cli.output import current
-    from mqtui.cli.running import guarded
+    from mqtui.cli.output import current_output
+    from mqtui.cli.run_command import exit_on_error
     from mqtui.state.log import start_log
 
-    with guarded(current(json=False)):
+    with exit_on_error(current_output(json=False)):
         start_log(Path(file))
 
 

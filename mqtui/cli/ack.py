@@ -5,25 +5,25 @@ from __future__ import annotations
 import click
 
 from mqtui.cli import options
-from mqtui.cli.consent import Agreed
-from mqtui.cli.entries import Wanted, change, consumer, every, ids
-from mqtui.cli.output import current
-from mqtui.cli.running import run
+from mqtui.cli.consent import ConsentFlags
+from mqtui.cli.output import current_output
+from mqtui.cli.pending_write import EntrySelection, all_option, confirm_and_write, consumer_option, ids_argument
+from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import EntryId
 from mqtui.domain.resource import Named
 
 
 @click.command()
-@options.target
-@options.thing("stream")
+@options.target_argument
+@options.resource_argument("stream")
 @click.argument("group")
-@ids
-@every
-@consumer
+@ids_argument
+@all_option
+@consumer_option
 @click.option("--min-idle", type=options.DURATION, default=0, help="Only entries nobody touched for so long.")
-@options.writes
-@options.as_json
+@options.write_options
+@options.json_option
 def ack(
     *,
     target: str,
@@ -39,14 +39,14 @@ def ack(
     json_lines: bool,
 ) -> None:
     """Acknowledge pending entries: no consumer of the group gets them again."""
-    from mqtui.services.pending import ack_plan
+    from mqtui.services.pending import plan_ack
 
-    output = current(json=json_lines)
-    wanted = Wanted(stream, group, ids, every, min_idle, consumer)
-    agreed = Agreed(dry_run, yes, confirm)
-    run(
+    output = current_output(json=json_lines)
+    wanted = EntrySelection(stream, group, ids, every, min_idle, consumer)
+    flags = ConsentFlags(dry_run, yes, confirm)
+    run_command(
         output,
-        lambda: change(
-            output, target, Verb.ACK, wanted, agreed, lambda session, ref, found: ack_plan(session, ref, group, found)
+        lambda: confirm_and_write(
+            output, target, Verb.ACK, wanted, flags, lambda session, ref, found: plan_ack(session, ref, group, found)
         ),
     )

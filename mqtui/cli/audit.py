@@ -8,19 +8,19 @@ from dataclasses import asdict
 import click
 
 from mqtui.cli import options
-from mqtui.cli.exits import DONE, NOT_ALL
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import guarded
+from mqtui.cli.exit_codes import DONE, INCOMPLETE
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import exit_on_error
 from mqtui.domain.times import written_time
 
 
 @click.command()
 @click.option("-n", "limit", default=50, show_default=True, type=click.IntRange(1), help="How many lines, the newest.")
-@options.as_json
+@options.json_option
 def audit(*, limit: int, json_lines: bool) -> None:
     """What was changed from this machine, by whom, and how it ended. Exit 1: a line is damaged or missing."""
-    output = current(json=json_lines)
-    with guarded(output):
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
         sys.exit(_audit(output, limit))
 
 
@@ -55,4 +55,4 @@ def _audit(output: Output, limit: int) -> int:
         output.note(f"▲ {note}")
     for damage in read.damages:
         output.note(f"✗ The audit is damaged at {damage}.")
-    return NOT_ALL if read.damages else DONE
+    return INCOMPLETE if read.damages else DONE

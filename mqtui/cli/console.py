@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mqtui.cli.exits import DONE
-from mqtui.cli.output import current
-from mqtui.cli.running import guarded
+from mqtui.cli.exit_codes import DONE
+from mqtui.cli.output import current_output
+from mqtui.cli.run_command import exit_on_error
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
 
 if TYPE_CHECKING:
     from mqtui.ui.session.demo_brokers import DemoBrokers
 
-FRAMES = "120"
+MAX_PAINTS_PER_SECOND = "120"
 """Paints a second at most: a key waits half as long for its paint as with Textual's own 60."""
 
 
@@ -28,11 +28,11 @@ FRAMES = "120"
 @click.argument("resource", required=False, default="")
 def console(*, target: str, resource: str) -> None:
     """Open the console, straight at a target or at one of its resources."""
-    with guarded(current(json=False)):
-        sys.exit(show(target, resource))
+    with exit_on_error(current_output(json=False)):
+        sys.exit(run_console(target, resource))
 
 
-def show(target: str = "", resource: str = "", supply: DemoBrokers | None = None) -> int:
+def run_console(target: str = "", resource: str = "", supply: DemoBrokers | None = None) -> int:
     """Run the console until it is left.
 
     Raises:
@@ -41,7 +41,7 @@ def show(target: str = "", resource: str = "", supply: DemoBrokers | None = None
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("The console needs a terminal", "", "mqtui --help lists the commands for scripts.")
-    os.environ.setdefault("TEXTUAL_FPS", FRAMES)
+    os.environ.setdefault("TEXTUAL_FPS", MAX_PAINTS_PER_SECOND)
     gc.disable()  # until the console has painted: what is loaded now stays
     ascii_only = bool(click.get_current_context().find_root().obj)
     from mqtui.ui.app import Console
@@ -49,9 +49,9 @@ def show(target: str = "", resource: str = "", supply: DemoBrokers | None = None
     with contextlib.ExitStack() as stack:
 
         def demo() -> DemoBrokers:
-            from mqtui.cli.demo_supply import DemoSupply
+            from mqtui.cli.demo_thread import DemoThread
 
-            return stack.enter_context(DemoSupply([kind.value for kind in BrokerKind]))
+            return stack.enter_context(DemoThread([kind.value for kind in BrokerKind]))
 
         console = Console((target, resource), ascii_only=ascii_only, supply=supply, demo=demo)
         console.run()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mqtui.cli.exits import DONE, NOT_ALL
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import guarded
+from mqtui.cli.exit_codes import DONE, INCOMPLETE
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import exit_on_error
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 @click.option("--headless", is_flag=True, help="Print the URLs as one JSON line when all are ready.")
 def demo(*, only: str, headless: bool) -> None:
     """Real brokers with a failing shop in them, until ctrl+c. Nothing of them is left afterwards."""
-    output = current(json=headless)
-    with guarded(output):
+    output = current_output(json=headless)
+    with exit_on_error(output):
         kinds = _kinds(only)
         if not headless and sys.stdin.isatty() and sys.stdout.isatty():
             sys.exit(_console(kinds))
@@ -63,8 +63,8 @@ def _until_signalled() -> Iterator[threading.Event]:
 def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
     from mqtui.demo.session import DemoSession
 
-    board = Board(output)
-    with DemoSession(kinds, progress=board.tell) as session:
+    progress_line = ProgressLine(output)
+    with DemoSession(kinds, progress=progress_line.update) as session:
         opener = threading.Thread(target=_open, args=(output, session, over), daemon=True)
         opener.start()
         while opener.is_alive() and not over.is_set():
@@ -74,7 +74,7 @@ def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
             return DONE
         urls = session.urls()
         if not urls:
-            return NOT_ALL
+            return INCOMPLETE
         if output.json:
             output.json_line(urls)
         else:
@@ -87,11 +87,11 @@ def _demo(output: Output, kinds: list[str], over: threading.Event) -> int:
 
 def _console(kinds: list[str]) -> int:
     """The demo in the console: each broker as soon as it is up; quitting leaves nothing of them."""
-    from mqtui.cli.console import show
-    from mqtui.cli.demo_supply import DemoSupply
+    from mqtui.cli.console import run_console
+    from mqtui.cli.demo_thread import DemoThread
 
-    with DemoSupply(kinds) as supply:
-        return show(supply=supply)
+    with DemoThread(kinds) as demo_thread:
+        return run_console(supply=demo_thread)
 
 
 def _open(output: Output, session: DemoSession, over: threading.Event) -> None:
@@ -107,7 +107,7 @@ def _open(output: Output, session: DemoSession, over: threading.Event) -> None:
             output.note(f"✓ {opened.kind}: {sum(opened.letters.values())} dead letters waiting")
 
 
-class Board:
+class ProgressLine:
     """Draws what each server is doing on one line. Told from several threads."""
 
     def __init__(self, output: Output) -> None:
@@ -115,7 +115,7 @@ class Board:
         self._lock = threading.Lock()
         self._stages: dict[str, str] = {}
 
-    def tell(self, news: Progress) -> None:
+    def update(self, news: Progress) -> None:
         """One step of one server."""
         with self._lock:
             self._stages[news.server] = _stage(news)

@@ -8,21 +8,21 @@ from typing import Any
 import click
 
 from mqtui.cli import options
-from mqtui.cli.consent import Agreed
-from mqtui.cli.letters import Wish, perform
-from mqtui.cli.output import current
-from mqtui.cli.running import run
-from mqtui.cli.selecting import selection, selects
+from mqtui.cli.consent import ConsentFlags
+from mqtui.cli.output import current_output
+from mqtui.cli.redrive_run import RedriveArguments, plan_and_run
+from mqtui.cli.run_command import run_command
+from mqtui.cli.selection_options import build_selection, selection_options
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import Named
 
 
 @click.command()
-@options.target
-@options.thing("dlq")
-@selects
-@options.writes
-@options.as_json
+@options.target_argument
+@options.resource_argument("dlq")
+@selection_options
+@options.write_options
+@options.json_option
 def discard(
     *,
     target: str,
@@ -39,9 +39,15 @@ def discard(
     **chosen: Any,
 ) -> None:
     """Take dead letters out. Their bytes stay in a bundle on this machine; `mqtui runs putback` brings them back."""
-    output = current(json=json_lines)
-    wish = Wish(
-        Verb.DISCARD, dlq, selection(chosen), rate=rate, take_over=take_over, shared=yes_shared, plan_file=plan_file
+    output = current_output(json=json_lines)
+    arguments = RedriveArguments(
+        Verb.DISCARD,
+        dlq,
+        build_selection(chosen),
+        rate=rate,
+        take_over=take_over,
+        shared=yes_shared,
+        plan_file=plan_file,
     )
-    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
-    run(output, lambda: perform(output, target, wish, agreed))
+    flags = ConsentFlags(dry_run, yes, confirm, frozenset(allow))
+    run_command(output, lambda: plan_and_run(output, target, arguments, flags))

@@ -7,107 +7,109 @@ from typing import TYPE_CHECKING
 import click
 
 from mqtui.cli import options
-from mqtui.cli.each import look_at_each
-from mqtui.cli.exits import DONE
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
+from mqtui.cli.all_brokers import ask_all_brokers
+from mqtui.cli.exit_codes import DONE
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Named
 from mqtui.domain.times import written_time
 
 if TYPE_CHECKING:
-    from mqtui.services.deadletters import Found, Place
+    from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
     from mqtui.services.session import Session
 
-NOT_LOOKED_INTO = "not looked into, though nothing else tells whether dead letters lie there"
-ALL_LOOKS = "; --all looks, at one message of each"
+UNCLASSIFIED = "not looked into, though nothing else tells whether dead letters lie there"
+ALL_HINT = "; --all looks, at one message of each"
 
 
 @click.command()
-@options.target
-@options.thing("resource", required=False)
+@options.target_argument
+@options.resource_argument("resource", required=False)
 @click.option(
     "--all", "every", is_flag=True, help="Look into every place whose name says nothing: one message of each."
 )
 @click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
-@options.as_json
+@options.json_option
 def dlq(*, target: str, resource: Named | None, every: bool, spend: bool, json_lines: bool) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
-    output = current(json=json_lines)
+    output = current_output(json=json_lines)
     if resource is None:
         consent = Consent(spend=spend) if every else None
-        run(output, lambda: _places(output, target, consent))
+        run_command(output, lambda: _list_destinations(output, target, consent))
     elif every:
         raise click.UsageError("--all is of all places: leave the name of one away")
     else:
-        run(output, lambda: _causes(output, target, resource, Consent(spend=spend)))
+        run_command(output, lambda: _list_causes(output, target, resource, Consent(spend=spend)))
 
 
-async def _places(output: Output, target: str, every: Consent | None) -> int:
+async def _list_destinations(output: Output, target: str, every: Consent | None) -> int:
     """Places with dead letters; with a consent every destination is looked into."""
     from mqtui.services import deadletters
-    from mqtui.services.conventions import known
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.header_search import HeaderSearch
 
-    async def look(session: Session) -> Found:
-        output.warn(known(session.profile).notes)
+    async def look(session: Session) -> DeadLetterSurvey:
+        output.warn(load_for_profile(session.profile).notes)
         if every is not None and session.broker.kind is BrokerKind.RABBITMQ:
             output.note("price: a queue lends one message; on a quorum queue that spends a delivery of it")
         search = HeaderSearch() if every is None else HeaderSearch(None, every)
-        found = await deadletters.find(session, known(session.profile).conventions, search)
-        return await deadletters.with_readers(session, found) if output.json else found
+        found = await deadletters.find_dead_letters(session, load_for_profile(session.profile).conventions, search)
+        return await deadletters.add_readers(session, found) if output.json else found
 
-    looked = await look_at_each(output, target, look)
+    answers = await ask_all_brokers(output, target, look)
     if output.json:
-        from mqtui.services.json_rows import place_row
+        from mqtui.services.json_rows import dead_letters_row
 
-        for at, found in looked.found:
-            for place in found.places:
-                output.json_line(looked.row(at, place_row(place)))
+        for at, found in answers.answers:
+            for place in found.destinations:
+                output.json_line(answers.json_row(at, dead_letters_row(place)))
     else:
         output.table(
-            looked.named(("NAME", "KIND", "LETTERS", "OF", "KNOWN BY")),
-            [looked.cells(at, _cells(place)) for at, found in looked.found for place in found.places],
-            right=looked.right((2,)),
+            answers.column_titles(("NAME", "KIND", "LETTERS", "OF", "KNOWN BY")),
+            [answers.cells(at, _cells(place)) for at, found in answers.answers for place in found.destinations],
+            right=answers.right_columns((2,)),
         )
-    for _, found in looked.found:
-        _tell_rest(output, found, ALL_LOOKS if every is None else "")
-    return looked.code
+    for _, found in answers.answers:
+        _print_notes(output, found, ALL_HINT if every is None else "")
+    return answers.exit_code
 
 
-def _tell_rest(output: Output, found: Found, hint: str) -> None:
+def _print_notes(output: Output, found: DeadLetterSurvey, hint: str) -> None:
     """What stands beside the places of one broker."""
     output.warn(found.missing)
-    for stage in found.stages:
+    for stage in found.retry_stages:
         output.note(f"· {stage.ref.name} is a retry stage, {stage.messages} there are no dead letters: {stage.why}")
-    if found.not_looked_into:
-        output.note(f"▲ {pluralize(found.not_looked_into, 'destination')} {NOT_LOOKED_INTO}{hint}")
+    if found.unclassified:
+        output.note(f"▲ {pluralize(found.unclassified, 'destination')} {UNCLASSIFIED}{hint}")
 
 
-def _cells(place: Place) -> tuple[object, ...]:
+def _cells(place: DeadLetterDestination) -> tuple[object, ...]:
     origins = ", ".join(ref.name for ref in place.origins)
-    return place.ref.name, place.ref.kind, place.letters, origins, place.told_by
+    return place.ref.name, place.ref.kind, place.letters, origins, place.detected_by
 
 
-async def _causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
+async def _list_causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
     from mqtui.services import deadletters
-    from mqtui.services.browse import find, missing_parts
-    from mqtui.services.conventions import known
+    from mqtui.services.browse import find_destination, unreadable_parts
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.json_rows import cause_row
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
-        output.warn((*session.warnings, *known(session.profile).notes))
-        destination = await session.broker.catalog.detail((await find(session.broker, resource)).ref)
+    async with open_session(target) as session:
+        output.warn((*session.warnings, *load_for_profile(session.profile).notes))
+        destination = await session.broker.catalog.detail((await find_destination(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.peek_cost(destination.ref, count)
         if price.lends:
             output.note(f"price: {price.text}")
         else:
-            for text in await missing_parts(session, destination, None):
+            for text in await unreadable_parts(session, destination, None):
                 output.note(text)
-        causes = await deadletters.causes(session, destination.ref, price, known(session.profile).conventions, consent)
+        causes = await deadletters.read_causes(
+            session, destination.ref, price, load_for_profile(session.profile).conventions, consent
+        )
     if output.json:
         for cause in causes:
             output.json_line(cause_row(cause))

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mqtui.cli import options
-from mqtui.cli.each import each_opened
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
+from mqtui.cli.all_brokers import open_all_brokers
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import run_command
 from mqtui.domain.resource import Named
 from mqtui.domain.topology import Group, Inventory
 
@@ -18,43 +18,43 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.target
-@options.thing("resource", required=False)
-@options.as_json
+@options.target_argument
+@options.resource_argument("resource", required=False)
+@options.json_option
 def groups(*, target: str, resource: Named | None, json_lines: bool) -> None:
     """List consumer groups, or those that read one RESOURCE."""
-    output = current(json=json_lines)
-    run(output, lambda: _groups(output, target, resource))
+    output = current_output(json=json_lines)
+    run_command(output, lambda: _groups(output, target, resource))
 
 
 async def _groups(output: Output, target: str, resource: Named | None) -> int:
     from mqtui.services import lag
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find_destination
 
     async def readers(session: Session) -> Inventory[Group]:
-        ref = None if resource is None else (await find(session.broker, resource)).ref
-        return await lag.groups(session, ref)
+        ref = None if resource is None else (await find_destination(session.broker, resource)).ref
+        return await lag.list_groups(session, ref)
 
-    async with each_opened(output, target) as brokers:
+    async with open_all_brokers(output, target) as brokers:
         if resource is None:
-            looked = await brokers.look(readers)
+            answers = await brokers.ask(readers)
         else:
-            looked = await brokers.find(readers, f"mqtui ls {target} lists what is there.")
-    for _, rows in looked.found:
+            answers = await brokers.find_on_any(readers, f"mqtui ls {target} lists what is there.")
+    for _, rows in answers.answers:
         output.warn(rows.missing)
     if output.json:
         from mqtui.services.json_rows import group_row
 
-        for at, rows in looked.found:
+        for at, rows in answers.answers:
             for row in rows:
-                output.json_line(looked.row(at, group_row(row)))
-        return looked.code
+                output.json_line(answers.json_row(at, group_row(row)))
+        return answers.exit_code
     output.table(
-        looked.named(("GROUP", "TYPE", "STATE", "MEMBERS", "PENDING", "READS")),
-        [looked.cells(at, _cells(row)) for at, rows in looked.found for row in rows],
-        right=looked.right((3, 4)),
+        answers.column_titles(("GROUP", "TYPE", "STATE", "MEMBERS", "PENDING", "READS")),
+        [answers.cells(at, _cells(row)) for at, rows in answers.answers for row in rows],
+        right=answers.right_columns((3, 4)),
     )
-    return looked.code
+    return answers.exit_code
 
 
 def _cells(row: Group) -> tuple[object, ...]:

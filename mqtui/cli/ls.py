@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from mqtui.cli import options
-from mqtui.cli.each import look_at_each
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
+from mqtui.cli.all_brokers import ask_all_brokers
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind
 from mqtui.domain.spelling import Spelling
@@ -20,42 +20,42 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.target
+@options.target_argument
 @click.option(
     "--kind", type=click.Choice([kind.value for kind in (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE, Kind.STREAM)])
 )
 @click.option("--filter", "pattern", default="", metavar="GLOB", help="Names that match, such as 'orders*'.")
-@options.as_json
+@options.json_option
 def ls(*, target: str, kind: str | None, pattern: str, json_lines: bool) -> None:
     """List topics, queues, exchanges and streams with what waits in them."""
-    output = current(json=json_lines)
-    run(output, lambda: _ls(output, target, Kind(kind) if kind else None, pattern))
+    output = current_output(json=json_lines)
+    run_command(output, lambda: _ls(output, target, Kind(kind) if kind else None, pattern))
 
 
 async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> int:
-    from mqtui.services.browse import matching
-    from mqtui.services.lag import depths
+    from mqtui.services.browse import filter_destinations
+    from mqtui.services.lag import list_depths
 
     async def look(session: Session) -> tuple[Inventory[Destination], Spelling]:
-        there = await depths(session)
-        return matching(there, kind, pattern), Spelling((row.ref for row in there), session.broker.kind)
+        there = await list_depths(session)
+        return filter_destinations(there, kind, pattern), Spelling((row.ref for row in there), session.broker.kind)
 
-    looked = await look_at_each(output, target, look)
-    for _, (rows, _) in looked.found:
+    answers = await ask_all_brokers(output, target, look)
+    for _, (rows, _) in answers.answers:
         output.warn(rows.missing)
     if output.json:
         from mqtui.services.json_rows import destination_row
 
-        for at, (rows, _) in looked.found:
+        for at, (rows, _) in answers.answers:
             for row in rows:
-                output.json_line(looked.row(at, destination_row(row)))
-        return looked.code
+                output.json_line(answers.json_row(at, destination_row(row)))
+        return answers.exit_code
     output.table(
-        looked.named(("NAME", "KIND", "MESSAGES", "WAITING", "FACTS")),
-        [looked.cells(at, _cells(row, spelling)) for at, (rows, spelling) in looked.found for row in rows],
-        right=looked.right((2, 3)),
+        answers.column_titles(("NAME", "KIND", "MESSAGES", "WAITING", "FACTS")),
+        [answers.cells(at, _cells(row, spelling)) for at, (rows, spelling) in answers.answers for row in rows],
+        right=answers.right_columns((2, 3)),
     )
-    return looked.code
+    return answers.exit_code
 
 
 def _cells(row: Destination, spelling: Spelling) -> tuple[object, ...]:

@@ -16,7 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
 
 
-class Converted(click.ParamType[Any]):
+class ConvertedParam(click.ParamType[Any]):
     """Text converted by a function of the domain; its BadInput becomes click's usage error."""
 
     def __init__(self, name: str, convert: Callable[[str], object]) -> None:
@@ -38,7 +38,7 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-class Resource(click.ParamType[Named]):
+class ResourceParam(click.ParamType[Named]):
     """`[kind:]name`; where the option `kind` was given a name as it stands."""
 
     name = "[kind:]name"
@@ -70,29 +70,29 @@ def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
     return click.option(name, type=click.Choice(kinds), is_eager=True, expose_value=False, callback=keep, help=told)
 
 
-def thing(name: str, *, required: bool = True) -> Callable[[Command], Command]:
+def resource_argument(name: str, *, required: bool = True) -> Callable[[Command], Command]:
     """An argument that names a thing on a broker, with `--kind` beside it."""
-    argument = click.argument(name, type=Resource("--kind"), required=required)
+    argument = click.argument(name, type=ResourceParam("--kind"), required=required)
     return lambda command: _kind_option("--kind", name.upper())(argument(command))
 
 
-def to_thing(command: Command) -> Command:
+def to_option(command: Command) -> Command:
     """`--to`, with `--to-kind` beside it."""
     told = "Where to; without it each goes where it came from."
-    option = click.option("--to", type=Resource("--to-kind"), metavar="RESOURCE", help=told)
+    option = click.option("--to", type=ResourceParam("--to-kind"), metavar="RESOURCE", help=told)
     return _kind_option("--to-kind", "--to")(option(command))
 
 
-DURATION = Converted("duration", times.duration)
-TIME = Converted("time", lambda text: times.moment(text, local_now()))
+DURATION = ConvertedParam("duration", times.duration)
+TIME = ConvertedParam("time", lambda text: times.moment(text, local_now()))
 
-target = click.argument("target")
-as_json = click.option(
+target_argument = click.argument("target")
+json_option = click.option(
     "--json", "json_lines", is_flag=True, help="One JSON object a line on stdout, nothing else there."
 )
 
 
-def writes(command: Command) -> Command:
+def write_options(command: Command) -> Command:
     """What every write takes: `--dry-run`, `--yes`, `--confirm NAME`."""
     for option in (
         click.option("--confirm", metavar="NAME", default="", help="The profile's name, where it is protected."),

@@ -26,23 +26,23 @@ FIGURE_SIGNS = ("≈", "≥", "≤")
 """Signs beside figures, one terminal cell each: a column may hold one a row."""
 
 
-def current(*, json: bool) -> Output:
+def current_output(*, json: bool) -> Output:
     """The output of the command that runs."""
     return Output(json=json, ascii_only=bool(click.get_current_context().find_root().obj))
 
 
-class NotWritten(OSError):
+class OutputNotWritten(OSError):
     """Stdout takes no more, though somebody still reads it: a full disk."""
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _write_errors() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise NotWritten(error.errno, error.strerror) from error
+        raise OutputNotWritten(error.errno, error.strerror) from error
 
 
 class Output:
@@ -52,7 +52,7 @@ class Output:
         self.json = json
         self.ascii_only = ascii_only or "utf" not in (sys.stdout.encoding or "").lower()
 
-    def _shown(self, text: str) -> str:
+    def _to_printable(self, text: str) -> str:
         text = printable(text)
         return text.translate(ASCII) if self.ascii_only else text
 
@@ -65,18 +65,18 @@ class Output:
     def raw(self, line: bytes) -> None:
         """One ready JSON line."""
         stream = sys.stdout.buffer
-        with _told():
+        with _write_errors():
             stream.write(line.rstrip(b"\n") + b"\n")
             stream.flush()
 
     def line(self, text: str = "") -> None:
         """One line for a reader."""
-        with _told():
-            click.echo(self._shown(text))
+        with _write_errors():
+            click.echo(self._to_printable(text))
 
     def block(self, lines: str) -> None:
         """Lines that are fit to be shown, in one go."""
-        with _told():
+        with _write_errors():
             click.echo(lines)
 
     def markdown(self, text: str) -> None:
@@ -88,12 +88,12 @@ class Output:
         with console.capture() as captured:
             console.print(Markdown(text))
         lines = captured.get()
-        with _told():
+        with _write_errors():
             click.echo_via_pager(lines.translate(ASCII) if self.ascii_only else lines, color=True)
 
     def note(self, text: str) -> None:
         """One line beside the data, on stderr."""
-        click.echo(self._shown(text), err=True)
+        click.echo(self._to_printable(text), err=True)
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Warnings of the target, on stderr."""
@@ -103,7 +103,7 @@ class Output:
     def progress(self, text: str) -> None:
         """A line that replaces itself where a person watches."""
         if sys.stderr.isatty():
-            click.echo(f"\r\x1b[K{self._shown(text)}", err=True, nl=False)
+            click.echo(f"\r\x1b[K{self._to_printable(text)}", err=True, nl=False)
 
     def progress_done(self) -> None:
         """Leave the line of progress."""
@@ -116,7 +116,7 @@ class Output:
 
     def growing_table(self, titles: Sequence[str], *, right: Sequence[int] = ()) -> GrowingTable:
         """A table whose rows come in parts: nothing of it is kept but the widths of its columns."""
-        return GrowingTable(self, self._shown, titles, right)
+        return GrowingTable(self, self._to_printable, titles, right)
 
     def error(self, error: MqtuiError, exit_code: int) -> None:
         """A title, what happened, what to do, on stderr."""
@@ -170,7 +170,7 @@ class GrowingTable:
         right = number in self._right
         if plain:
             return [text.rjust(width) if right else text.ljust(width) for text in texts]
-        return [_aligned(text, width, right=right) for text in texts]
+        return [_align(text, width, right=right) for text in texts]
 
 
 def _width(text: str) -> int:
@@ -182,6 +182,6 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
-def _aligned(text: str, width: int, *, right: bool) -> str:
+def _align(text: str, width: int, *, right: bool) -> str:
     blank = " " * (width - _width(text))
     return blank + text if right else text + blank

@@ -8,49 +8,49 @@ from contextlib import aclosing
 import click
 
 from mqtui.cli import options
-from mqtui.cli.exits import DONE
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
+from mqtui.cli.exit_codes import DONE
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import Named
 from mqtui.domain.topology import PendingEntry
 
-FATAL = 2**63 - 1
+FATAL_DELIVERIES = 2**63 - 1
 """The delivery count that `XNACK FATAL` leaves (Redis 8.8)."""
 
 
 @click.command()
-@options.target
-@options.thing("stream")
+@options.target_argument
+@options.resource_argument("stream")
 @click.argument("group")
 @click.option("-n", "count", type=click.IntRange(1), metavar="N", help="At most so many entries, the oldest.")
 @click.option("--min-idle", type=options.DURATION, default=0, help="Idle for at least so long.")
 @click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
-@options.as_json
+@options.json_option
 def pending(
     *, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str, json_lines: bool
 ) -> None:
     """Entries delivered to a Redis consumer and not acknowledged: how many each has, then the entries."""
-    output = current(json=json_lines)
-    run(output, lambda: _pending(output, target, stream, group, count, min_idle, consumer))
+    output = current_output(json=json_lines)
+    run_command(output, lambda: _pending(output, target, stream, group, count, min_idle, consumer))
 
 
 async def _pending(
     output: Output, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str
 ) -> int:
     from mqtui.services import pending as service
-    from mqtui.services.browse import find
+    from mqtui.services.browse import find_destination
     from mqtui.services.json_rows import pending_row
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        listed = await service.role(session, Verb.PENDING)
-        ref = (await find(session.broker, stream)).ref
+        listed = await service.require_pending(session, Verb.PENDING)
+        ref = (await find_destination(session.broker, stream)).ref
         if not output.json:
             _tell_counts(output, await listed.count_by_consumer(ref, group), consumer)
         table = output.growing_table(("ID", "CONSUMER", "IDLE", "DELIVERIES"), right=(2, 3))
-        found = service.pages(session, ref, group, min_idle=min_idle, consumer=consumer, most=count)
+        found = service.read_pages(session, ref, group, min_idle=min_idle, consumer=consumer, most=count)
         async with aclosing(found) as pages:
             async for page in pages:
                 if output.json:
@@ -70,5 +70,5 @@ def _tell_counts(output: Output, counts: Mapping[str, int], consumer: str) -> No
 
 
 def _cells(entry: PendingEntry) -> tuple[object, ...]:
-    deliveries = "FATAL" if entry.deliveries == FATAL else entry.deliveries
+    deliveries = "FATAL" if entry.deliveries == FATAL_DELIVERIES else entry.deliveries
     return entry.id, entry.consumer, f"{entry.idle:,} ms", deliveries

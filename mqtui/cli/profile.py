@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mqtui.cli import options
-from mqtui.cli.exits import DONE, code
-from mqtui.cli.options import Converted
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import guarded, run
+from mqtui.cli.exit_codes import DONE, exit_code_of
+from mqtui.cli.options import ConvertedParam
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import exit_on_error, run_command
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
-from mqtui.services.composing import pair
+from mqtui.services.compose import parse_header
 
 if TYPE_CHECKING:
     from mqtui.profiles.model import Endpoint, Profile
@@ -26,11 +26,11 @@ def profile() -> None:
 
 
 @profile.command("list")
-@options.as_json
+@options.json_option
 def list_profiles(*, json_lines: bool) -> None:
     """All profiles."""
-    output = current(json=json_lines)
-    with guarded(output):
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
         from mqtui.profiles.store import Store
 
         known = Store().list()
@@ -49,11 +49,11 @@ def list_profiles(*, json_lines: bool) -> None:
 
 @profile.command("show")
 @click.argument("name")
-@options.as_json
+@options.json_option
 def show_profile(*, name: str, json_lines: bool) -> None:
     """One profile. Secrets are never shown."""
-    output = current(json=json_lines)
-    with guarded(output):
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
         from mqtui.profiles.store import Store
 
         told = row(Store().find(name))
@@ -76,10 +76,10 @@ def show_profile(*, name: str, json_lines: bool) -> None:
     "-o",
     "settings",
     multiple=True,
-    type=Converted("option=value", pair),
+    type=ConvertedParam("option=value", parse_header),
     help="An option of the broker; of a secret one keyring, env:NAME or command:PROGRAM.",
 )
-@options.as_json
+@options.json_option
 def add_profile(
     *,
     name: str,
@@ -96,15 +96,15 @@ def add_profile(
 
     What is given beside the URL holds for the whole profile.
     """
-    output = current(json=json_lines)
-    with guarded(output):
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
         from mqtui.cli import profile_add
         from mqtui.profiles.joining import Terms
         from mqtui.profiles.store import Store
 
         terms = Terms(Environment(environment) if environment else None, read_only, protected)
-        asked = profile_add.read(name, url, settings, terms)
-        made = profile_add.add(output, asked, ask_password=password_stdin, may_replace=may_replace)
+        asked = profile_add.parse_arguments(name, url, settings, terms)
+        made = profile_add.add_profile(output, asked, ask_password=password_stdin, may_replace=may_replace)
         if output.json:
             output.json_line(row(made))
         else:
@@ -117,11 +117,11 @@ def add_profile(
 @profile.command("remove")
 @click.argument("name")
 @click.option("--confirm", metavar="NAME", default="", help="The profile's name once more.")
-@options.as_json
+@options.json_option
 def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
     """Remove a profile and its secrets. The name is given twice."""
-    output = current(json=json_lines)
-    with guarded(output):
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
         from mqtui.domain.errors import NeedsConsent
         from mqtui.profiles import secrets
         from mqtui.profiles.store import Store
@@ -170,16 +170,16 @@ def note_unfinished(output: Output, name: str) -> None:
 
 @profile.command("test")
 @click.argument("name")
-@options.as_json
+@options.json_option
 def test_profile(*, name: str, json_lines: bool) -> None:
     """Connect to every broker of a profile and say how far it came."""
-    output = current(json=json_lines)
-    run(output, lambda: _test(output, name))
+    output = current_output(json=json_lines)
+    run_command(output, lambda: _test(output, name))
 
 
 async def _test(output: Output, name: str) -> int:
     from mqtui.profiles.store import Store
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     worst = DONE
     for kind in Store().find(name.partition("/")[0]).brokers:
@@ -188,12 +188,12 @@ async def _test(output: Output, name: str) -> int:
         began = perf_counter()
         told: dict[str, Any] = {"profile": name, "broker": kind}
         try:
-            async with opened(name, kind) as session:
+            async with open_session(name, kind) as session:
                 cluster = await session.broker.catalog.cluster()
             told |= {"ok": True, "version": cluster.version, "ms": round((perf_counter() - began) * 1000)}
             words = f"✓ {kind} {cluster.version}, {told['ms']} ms"
         except MqtuiError as error:
-            worst = max(worst, code(error))
+            worst = max(worst, exit_code_of(error))
             told |= {"ok": False, "title": error.title, "detail": error.detail, "hint": error.hint}
             words = "  ".join(part for part in (f"✗ {kind}", error.title, error.detail, error.hint) if part)
         if output.json:

@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from mqtui.profiles.model import Endpoint, Profile
     from mqtui.profiles.store import Store
 
-TERMS = ("prefix", "bundle-key", "allow", "deny")
-NAMES = "dead-letters"
+PROFILE_OPTIONS = ("prefix", "bundle-key", "allow", "deny")
+DEAD_LETTERS_OPTION = "dead-letters"
 """Names of dead-letter destinations, a comma between them; given again, more of them."""
 
-ON_LINE = "it was on the command line: other users see it in the process list, and the shell keeps it"
+COMMAND_LINE_IS_VISIBLE = "it was on the command line: other users see it in the process list, and the shell keeps it"
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProfileArguments:
     """What was typed. `secrets` are values for the keyring, by option; "" is asked for."""
 
     name: str
@@ -39,7 +39,7 @@ class Asked:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms) -> Asked:
+def parse_arguments(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms) -> ProfileArguments:
     """The parts of a command line.
 
     Raises:
@@ -60,11 +60,11 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
     sources: dict[str, str] = {}
     secrets: dict[str, str] = {}
     own: dict[str, str] = {}
-    names = [each for key, value in settings if key == NAMES for each in value.split(",")]
+    names = [each for key, value in settings if key == DEAD_LETTERS_OPTION for each in value.split(",")]
     for key, value in settings:
-        if key == NAMES:
+        if key == DEAD_LETTERS_OPTION:
             continue
-        if key in TERMS or key == "secret":
+        if key in PROFILE_OPTIONS or key == "secret":
             own[key] = value
             continue
         ours, given = known.translate(key, value)
@@ -85,7 +85,7 @@ def read(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms)
     )
     _check(replace(address, options={**address.options, **plain}))
     endpoint = Endpoint(written(address), plain, sources)
-    return Asked(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
+    return ProfileArguments(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
 
 
 def _check(address: Address) -> None:
@@ -104,7 +104,7 @@ def _verbs(own: Mapping[str, str], key: str) -> frozenset[str]:
     return frozenset(own[key].split(",")) if key in own else frozenset()
 
 
-def add(output: Output, asked: Asked, *, ask_password: bool, may_replace: bool) -> Profile:
+def add_profile(output: Output, arguments: ProfileArguments, *, ask_password: bool, may_replace: bool) -> Profile:
     """Add it, or join it to the profile of that name.
 
     Raises:
@@ -116,92 +116,94 @@ def add(output: Output, asked: Asked, *, ask_password: bool, may_replace: bool) 
     from mqtui.profiles.store import Store
 
     store = Store()
-    there = _there(store, asked.name)
+    existing = _find_existing(store, arguments.name)
     if ask_password:
-        asked = replace(asked, secret="keyring")
-    made = _made(asked) if there is None else _joined(there, asked, may_replace=may_replace)
-    values = _values(output, asked, ask_password=ask_password)
+        arguments = replace(arguments, secret="keyring")
+    made = (
+        _new_profile(arguments) if existing is None else _merged_profile(existing, arguments, may_replace=may_replace)
+    )
+    values = _keyring_values(output, arguments, ask_password=ask_password)
     if values:
-        _look_for_keyring(asked)
+        _require_keyring(arguments)
     for name, value in values.items():
-        if asked.secrets.get(name):
-            output.note(f"▲ {name} is in the keyring now, but {ON_LINE}.")
-        secrets.keep_option(asked.name, asked.kind, name, value)
-    if there is None:
+        if arguments.secrets.get(name):
+            output.note(f"▲ {name} is in the keyring now, but {COMMAND_LINE_IS_VISIBLE}.")
+        secrets.keep_option(arguments.name, arguments.kind, name, value)
+    if existing is None:
         store.add(made)
         return made
     store.replace(made)
-    for change in changes(there, made):
+    for change in changes(existing, made):
         output.note(f"▲ all of {made.name}: {change}")
     return made
 
 
-def _there(store: Store, name: str) -> Profile | None:
+def _find_existing(store: Store, name: str) -> Profile | None:
     try:
         return store.find(name)
     except NotFound:
         return None
 
 
-def _made(asked: Asked) -> Profile:
+def _new_profile(arguments: ProfileArguments) -> Profile:
     from mqtui.domain.policy import Environment
     from mqtui.profiles.model import Profile
 
-    terms = asked.terms
+    terms = arguments.terms
     return Profile(
-        asked.name,
-        {asked.kind: asked.endpoint},
+        arguments.name,
+        {arguments.kind: arguments.endpoint},
         Environment.NONE if terms.environment is None else terms.environment,
         bool(terms.read_only),
         bool(terms.protected),
         terms.allow,
         terms.deny,
         dead_letters=terms.dead_letters,
-        secret=asked.secret,
+        secret=arguments.secret,
         bundle_key=terms.bundle_key or "",
         **({} if terms.prefix is None else {"prefix": terms.prefix}),
     )
 
 
-def _joined(there: Profile, asked: Asked, *, may_replace: bool) -> Profile:
+def _merged_profile(existing: Profile, arguments: ProfileArguments, *, may_replace: bool) -> Profile:
     from mqtui.profiles.joining import joined, weaker
 
-    against = list(weaker(there, asked.terms))
-    if asked.kind in there.brokers:
-        against.insert(0, f"it has a {asked.kind} already, {there.brokers[asked.kind].url}")
+    against = list(weaker(existing, arguments.terms))
+    if arguments.kind in existing.brokers:
+        against.insert(0, f"it has a {arguments.kind} already, {existing.brokers[arguments.kind].url}")
     if against and not may_replace:
         raise Refused(
-            f"The profile {there.name} is there, and nothing of it was changed",
+            f"The profile {existing.name} is there, and nothing of it was changed",
             "; ".join(against),
             "Add --replace where that is meant, or choose another name.",
         )
-    return joined(there, asked.kind, asked.endpoint, asked.secret, asked.terms)
+    return joined(existing, arguments.kind, arguments.endpoint, arguments.secret, arguments.terms)
 
 
-def _values(output: Output, asked: Asked, *, ask_password: bool) -> dict[str, str]:
+def _keyring_values(output: Output, arguments: ProfileArguments, *, ask_password: bool) -> dict[str, str]:
     """What goes to the keyring, by slot; what was not typed is asked for, without echo on a terminal."""
     from mqtui.profiles.model import PASSWORD
 
-    wanted = dict(asked.secrets) | ({PASSWORD: ""} if ask_password else {})
+    wanted = dict(arguments.secrets) | ({PASSWORD: ""} if ask_password else {})
     if any(not value for value in wanted.values()):
-        _look_for_keyring(asked)
-    return {name: value or _typed(name) for name, value in wanted.items()}
+        _require_keyring(arguments)
+    return {name: value or _read_secret(name) for name, value in wanted.items()}
 
 
-def _look_for_keyring(asked: Asked) -> None:
+def _require_keyring(arguments: ProfileArguments) -> None:
     """Before anything is asked for: a secret that can't be kept should not be typed."""
     from mqtui.profiles import vault
     from mqtui.profiles.secrets import variable_of
 
     try:
-        vault.get(asked.name)
+        vault.get(arguments.name)
     except vault.NoKeyring as error:
-        slots = "".join(f", -o {name}=env:NAME" for name in asked.secrets)
-        hint = f"Or leave it out and set {variable_of(asked.name)} where it is used{slots}."
+        slots = "".join(f", -o {name}=env:NAME" for name in arguments.secrets)
+        hint = f"Or leave it out and set {variable_of(arguments.name)} where it is used{slots}."
         raise vault.NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
 
 
-def _typed(name: str) -> str:
+def _read_secret(name: str) -> str:
     """One secret: a line of stdin, or asked for on a terminal."""
     if sys.stdin.isatty():
         value = str(click.prompt(name.capitalize(), hide_input=True, err=True, default="", show_default=False))

@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from mqtui.cli import options
-from mqtui.cli.consent import Agreed
-from mqtui.cli.letters import Wish, perform
-from mqtui.cli.output import current
-from mqtui.cli.running import run
-from mqtui.cli.selecting import selection, selects
+from mqtui.cli.consent import ConsentFlags
+from mqtui.cli.output import current_output
+from mqtui.cli.redrive_run import RedriveArguments, plan_and_run
+from mqtui.cli.run_command import run_command
+from mqtui.cli.selection_options import build_selection, selection_options
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import Named
 
@@ -29,22 +29,22 @@ def _share(text: str) -> float:
     return parse_percentage(text)
 
 
-COUNTS = options.Converted("counts", _counts)
-SHARE = options.Converted("share", _share)
+COUNTS = options.ConvertedParam("counts", _counts)
+SHARE = options.ConvertedParam("share", _share)
 
 
 @click.command()
-@options.target
-@options.thing("dlq")
-@options.to_thing
+@options.target_argument
+@options.resource_argument("dlq")
+@options.to_option
 @click.option("--to-target", default="", metavar="TARGET", help="The broker of --to, where it is another one.")
-@selects
+@selection_options
 @click.option("--keep-timestamp", is_flag=True, help="Kafka: records keep their own time.")
 @click.option("--canary", type=COUNTS, default=(), metavar="N[,N]", help="First so many, then more, then the rest.")
 @click.option("--stop-at", type=SHARE, metavar="P%", help="Stop by itself if more come back. Default: 5%.")
 @click.option("--watch", type=options.DURATION, metavar="D", help="Watch so long whether letters come back.")
-@options.writes
-@options.as_json
+@options.write_options
+@options.json_option
 def redrive(
     *,
     target: str,
@@ -67,11 +67,11 @@ def redrive(
     **chosen: Any,
 ) -> None:
     """Send dead letters home: planned, confirmed by the broker, then removed; a receipt for each."""
-    output = current(json=json_lines)
-    wish = Wish(
+    output = current_output(json=json_lines)
+    arguments = RedriveArguments(
         Verb.REDRIVE,
         dlq,
-        selection(chosen),
+        build_selection(chosen),
         to,
         to_target,
         rate,
@@ -83,5 +83,5 @@ def redrive(
         stop_at,
         watch,
     )
-    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
-    run(output, lambda: perform(output, target, wish, agreed))
+    flags = ConsentFlags(dry_run, yes, confirm, frozenset(allow))
+    run_command(output, lambda: plan_and_run(output, target, arguments, flags))

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from mqtui.cli import options
-from mqtui.cli.consent import Agreed, ask
-from mqtui.cli.exits import DONE, NOT_ALL, REFUSED
-from mqtui.cli.letters import execute, sessions, tell
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import guarded, run
-from mqtui.cli.selecting import lets_through
+from mqtui.cli.consent import ConsentFlags, confirm_plan
+from mqtui.cli.exit_codes import DONE, INCOMPLETE, REFUSED
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.redrive_run import confirm_and_run, open_sessions, print_result
+from mqtui.cli.run_command import exit_on_error, run_command
+from mqtui.cli.selection_options import override_options
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.times import written_time
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.group(invoke_without_command=True)
-@options.as_json
+@options.json_option
 @click.pass_context
 def runs(ctx: click.Context, *, json_lines: bool) -> None:
     """Redrives of this machine: list, show, resume, put back, report."""
@@ -33,20 +33,20 @@ def runs(ctx: click.Context, *, json_lines: bool) -> None:
 
 
 @runs.command("list")
-@options.as_json
+@options.json_option
 def list_runs(*, json_lines: bool) -> None:
     """The runs of this machine, the newest first."""
     _list(json_lines=json_lines)
 
 
 def _list(*, json_lines: bool) -> None:
-    output = current(json=json_lines)
-    with guarded(output):
-        from mqtui.services.runs import row
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
+        from mqtui.services.run_report import run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
-            rows = [row(journal, record) for record in journal.list()]
+            rows = [run_row(journal, record) for record in journal.list()]
             if output.json:
                 for each in rows:
                     output.json_line(each)
@@ -72,18 +72,18 @@ def _list(*, json_lines: bool) -> None:
 
 @runs.command("show")
 @click.argument("run_id", metavar="RUN")
-@options.as_json
+@options.json_option
 def show_run(*, run_id: str, json_lines: bool) -> None:
     """One run: its letters and what became of each."""
-    output = current(json=json_lines)
-    with guarded(output):
-        from mqtui.services.runs import letter_row, reader_lines, report, row
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
+        from mqtui.services.run_report import describe_run, letter_row, reader_lines, run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
             record = journal.find(run_id)
             if not output.json:
-                output.line(report(journal, record))
+                output.line(describe_run(journal, record))
                 for line in reader_lines(record):
                     output.line(f"  {line}")
             for done in journal.outcomes(record.id):
@@ -99,32 +99,32 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
                 else:
                     output.line(f"  {mark[0]}  unknown: in hand when the run ended")
             if output.json:
-                output.json_line(row(journal, record))
+                output.json_line(run_row(journal, record))
 
 
 @runs.command("report")
 @click.argument("run_id", metavar="RUN")
-@options.as_json
+@options.json_option
 def report_run(*, run_id: str, json_lines: bool) -> None:
     """One paragraph for the ticket."""
-    output = current(json=json_lines)
-    with guarded(output):
-        from mqtui.services.runs import report, row
+    output = current_output(json=json_lines)
+    with exit_on_error(output):
+        from mqtui.services.run_report import describe_run, run_row
         from mqtui.state.runs import Runs
 
         with Runs() as journal:
             record = journal.find(run_id)
             if output.json:
-                output.json_line(row(journal, record))
+                output.json_line(run_row(journal, record))
             else:
-                output.line(report(journal, record))
+                output.line(describe_run(journal, record))
 
 
 @runs.command("resume")
 @click.argument("run_id", metavar="[RUN]", required=False, default="")
-@lets_through
-@options.writes
-@options.as_json
+@override_options
+@options.write_options
+@options.json_option
 def resume_run(
     *,
     run_id: str,
@@ -139,25 +139,25 @@ def resume_run(
     """Take up an interrupted run; without RUN those of the last 24 h that are not on a protected profile."""
     from mqtui.services.redrive.recovery.resume import ResumeOverrides
 
-    output = current(json=json_lines)
-    agreed = Agreed(dry_run, yes, confirm, frozenset(allow))
-    leave = ResumeOverrides(take_over=take_over, shared=yes_shared)
-    run(output, lambda: _resume(output, run_id, leave, agreed))
+    output = current_output(json=json_lines)
+    flags = ConsentFlags(dry_run, yes, confirm, frozenset(allow))
+    overrides = ResumeOverrides(take_over=take_over, shared=yes_shared)
+    run_command(output, lambda: _resume(output, run_id, overrides, flags))
 
 
-async def _resume(output: Output, run_id: str, leave: ResumeOverrides, agreed: Agreed) -> int:
+async def _resume(output: Output, run_id: str, overrides: ResumeOverrides, flags: ConsentFlags) -> int:
     from mqtui.services.redrive.run.journal_writer import open_journal
 
     async with open_journal() as journal:
         if run_id:
-            return await _resume_one(output, journal, journal.find(run_id), leave, agreed)
-        return await _resume_all(output, journal, leave, agreed)
+            return await _resume_one(output, journal, journal.find(run_id), overrides, flags)
+        return await _resume_all(output, journal, overrides, flags)
 
 
-async def _resume_all(output: Output, journal: Runs, leave: ResumeOverrides, agreed: Agreed) -> int:
-    from mqtui.services.runs import resumable
+async def _resume_all(output: Output, journal: Runs, overrides: ResumeOverrides, flags: ConsentFlags) -> int:
+    from mqtui.services.run_report import find_resumable
 
-    mine, others = resumable(journal)
+    mine, others = find_resumable(journal)
     if not mine and not others:
         ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
         named = ", ".join(f"{journal.short(record.id)} ({record.state})" for record in ended[:3])
@@ -166,51 +166,53 @@ async def _resume_all(output: Output, journal: Runs, leave: ResumeOverrides, agr
     worst = DONE
     for record in mine:
         output.note(f"resuming {journal.short(record.id)}: {record.verb} of {record.source.name} on {record.profile}")
-        worst = max(worst, await _resume_one(output, journal, record, leave, agreed))
+        worst = max(worst, await _resume_one(output, journal, record, overrides, flags))
     for record, why in others:
         output.note(f"▲ not resumed: {journal.short(record.id)} on {record.profile}: {why}. Name it to resume it.")
     return REFUSED if others else worst
 
 
-async def _resume_one(output: Output, journal: Runs, record: RunRecord, leave: ResumeOverrides, agreed: Agreed) -> int:
-    from mqtui.services.conventions import known
+async def _resume_one(
+    output: Output, journal: Runs, record: RunRecord, overrides: ResumeOverrides, flags: ConsentFlags
+) -> int:
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.recovery import resume
     from mqtui.services.redrive.request import decode_request
 
     resume.check_resumable(record)
     order = decode_request(record.plan).request
-    async with sessions(record.target, order.to_target) as (session, remote):
+    async with open_sessions(record.target, order.to_target) as (session, remote):
         planned, before = await resume.plan_resume(
-            session, record, journal, known(session.profile).conventions, remote, leave
+            session, record, journal, load_for_profile(session.profile).conventions, remote, overrides
         )
-        agreed = replace(agreed, allowed=allowed_risks(planned.request, agreed.allowed))
-        return await execute(output, session, remote, planned, before, agreed)
+        flags = replace(flags, allowed_risks=allowed_risks(planned.request, flags.allowed_risks))
+        return await confirm_and_run(output, session, remote, planned, before, flags)
 
 
 @runs.command("putback")
 @click.argument("run_id", metavar="RUN")
-@options.writes
-@options.as_json
+@options.write_options
+@options.json_option
 def put_back_run(*, run_id: str, dry_run: bool, yes: bool, confirm: str, json_lines: bool) -> None:
     """Return the letters of a run to their source. What was read meanwhile stays read, and the plan says so."""
-    output = current(json=json_lines)
-    agreed = Agreed(dry_run, yes, confirm)
-    run(output, lambda: _put_back(output, run_id, agreed))
+    output = current_output(json=json_lines)
+    flags = ConsentFlags(dry_run, yes, confirm)
+    run_command(output, lambda: _put_back(output, run_id, flags))
 
 
-async def _put_back(output: Output, run_id: str, agreed: Agreed) -> int:
+async def _put_back(output: Output, run_id: str, flags: ConsentFlags) -> int:
     from mqtui.services.redrive.putback import putback
     from mqtui.services.redrive.run.journal_writer import open_journal
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     async with open_journal() as journal:
         record = journal.find(run_id)
-        async with opened(record.target) as session:
+        async with open_session(record.target) as session:
             back = await putback.plan_put_back(session, record, journal)
-            consent = ask(output, back.plan, session.policy, agreed)
+            consent = confirm_plan(output, back.plan, session.policy, flags)
             if consent is None:
                 return DONE
             result = await putback.run_put_back(session, back, journal, consent)
-        tell(output, result, journal)
-    return DONE if result.moved == result.planned else NOT_ALL
+        print_result(output, result, journal)
+    return DONE if result.moved == result.planned else INCOMPLETE

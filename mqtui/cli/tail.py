@@ -7,34 +7,34 @@ from contextlib import aclosing
 import click
 
 from mqtui.cli import options
-from mqtui.cli.exits import DONE
-from mqtui.cli.messages import write
-from mqtui.cli.output import Output, current
-from mqtui.cli.running import run
+from mqtui.cli.exit_codes import DONE
+from mqtui.cli.message_lines import print_messages
+from mqtui.cli.output import Output, current_output
+from mqtui.cli.run_command import run_command
 from mqtui.domain.resource import Named
 
 
 @click.command()
-@options.target
-@options.thing("resource")
+@options.target_argument
+@options.resource_argument("resource")
 @click.option("-n", "count", type=click.IntRange(1), help="Stop after so many messages.")
-@options.as_json
+@options.json_option
 def tail(*, target: str, resource: Named, count: int | None, json_lines: bool) -> None:
     """Follow what arrives, until ctrl+c."""
-    output = current(json=json_lines)
-    run(output, lambda: _tail(output, target, resource, count))
+    output = current_output(json=json_lines)
+    run_command(output, lambda: _tail(output, target, resource, count))
 
 
 async def _tail(output: Output, target: str, resource: Named, count: int | None) -> int:
-    from mqtui.services.browse import follow
-    from mqtui.services.session import opened
+    from mqtui.services.browse import tail
+    from mqtui.services.session import open_session
 
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        async with aclosing(follow(session, resource, None, output.note)) as batches:
+        async with aclosing(tail(session, resource, None, output.note)) as batches:
             async for batch in batches:
                 shown = batch if count is None else batch[:count]
-                write(output, shown)
+                print_messages(output, shown)
                 if count is not None:
                     count -= len(shown)
                     if not count:

@@ -23,11 +23,11 @@ from mqtui.services.session import Session
 if TYPE_CHECKING:
     from mqtui.domain.plan import Plan
 
-SHOWN_ENDS = 8
+MAX_ENDS = 8
 """Partitions whose end is named."""
 
 
-async def find(broker: Broker, named: Named) -> Destination:
+async def find_destination(broker: Broker, named: Named) -> Destination:
     """The destination to read from of that name, without figures; an exchange only where no queue is called so.
 
     Raises:
@@ -38,8 +38,8 @@ async def find(broker: Broker, named: Named) -> Destination:
     holding = [ref for ref in readings if ref.kind is not Kind.EXCHANGE]
     if 0 < len(holding) < len(readings):
         with suppress(NotFound):
-            return _only(broker.kind, named, await _fits(broker, named, holding))
-    return _only(broker.kind, named, await _fits(broker, named, readings))
+            return _require_one(broker.kind, named, await _find_matching(broker, named, holding))
+    return _require_one(broker.kind, named, await _find_matching(broker, named, readings))
 
 
 async def find_target(broker: Broker, named: Named) -> Destination:
@@ -49,10 +49,10 @@ async def find_target(broker: Broker, named: Named) -> Destination:
         NotFound: there is none.
         Refused: what was typed is the name of two of them, such as a queue and an exchange.
     """
-    return _only(broker.kind, named, await _fits(broker, named, named.readings(broker.kind)))
+    return _require_one(broker.kind, named, await _find_matching(broker, named, named.readings(broker.kind)))
 
 
-async def _fits(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[Destination]:
+async def _find_matching(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[Destination]:
     """The destinations that are there of those a name may mean, at least one."""
     fits: dict[Ref, Destination] = {}
     missing: list[NotFound] = []
@@ -80,13 +80,13 @@ async def _fits(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[D
 async def _shown_as(broker: Broker, readings: Sequence[Ref]) -> list[Destination]:
     """What a list shows under a name because the name holds what can't be printed; none where there is no list."""
     try:
-        rows = await destinations(broker)
+        rows = await list_destinations(broker)
     except MqtuiError:
         return []
     return [row for row in rows if any(is_shown_as(row.ref, reading) for reading in readings)]
 
 
-def _only(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Destination:
+def _require_one(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Destination:
     if len(fits) == 1:
         return fits[0]
     refs = [row.ref for row in fits]
@@ -95,7 +95,7 @@ def _only(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Dest
     raise Refused(f"{quote(named.typed)} is the name of {len(refs)} things", ways, "Or give --kind and the bare name.")
 
 
-def in_order(rows: Iterable[Destination]) -> list[Destination]:
+def sort_destinations(rows: Iterable[Destination]) -> list[Destination]:
     """As lists show them: by name, what the broker keeps for itself at the end."""
     found = sorted(
         rows, key=lambda row: f"{row.ref.name}\0{row.ref.kind}"
@@ -103,7 +103,7 @@ def in_order(rows: Iterable[Destination]) -> list[Destination]:
     return [row for row in found if not row.internal] + [row for row in found if row.internal]
 
 
-async def destinations(broker: Broker) -> Inventory[Destination]:
+async def list_destinations(broker: Broker) -> Inventory[Destination]:
     """All destinations with their depths, by name."""
     rows: dict[Ref, Destination] = {}
     missing: dict[str, None] = {}
@@ -111,18 +111,18 @@ async def destinations(broker: Broker) -> Inventory[Destination]:
         missing |= dict.fromkeys(page.missing)
         for row in page.items:
             rows[row.ref] = row
-    found = in_order(rows.values())
+    found = sort_destinations(rows.values())
     return Inventory(tuple(found), tuple(missing))
 
 
-def matching(rows: Inventory[Destination], kind: Kind | None, pattern: str) -> Inventory[Destination]:
+def filter_destinations(rows: Inventory[Destination], kind: Kind | None, pattern: str) -> Inventory[Destination]:
     """The rows of a kind (None: any) whose name matches a glob ("": any)."""
     wanted = (row for row in rows if kind in (None, row.ref.kind))
     return Inventory(tuple(row for row in wanted if not pattern or fnmatchcase(row.ref.name, pattern)), rows.missing)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PeekRequest:
     """A peek that was asked for, and what it costs."""
 
     ref: Ref
@@ -133,11 +133,13 @@ class Look:
     """What the look will not show, and why."""
 
 
-async def look(session: Session, named: Named, count: int, start: StartPoint | None, partition: int | None) -> Look:
+async def prepare_peek(
+    session: Session, named: Named, count: int, start: StartPoint | None, partition: int | None
+) -> PeekRequest:
     """Find the destination and its price; nothing is read yet. Without a start: the newest, or a queue's head."""
     if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
         raise BadInput(f"--partition means nothing on {session.broker.kind}")
-    destination = await find(session.broker, named)
+    destination = await find_destination(session.broker, named)
     support = await session.broker.can(Verb.PEEK, destination.ref)
     if not support:
         raise Unsupported(f"{destination.ref} can't be read", support.reason, support.hint)
@@ -153,10 +155,10 @@ async def look(session: Session, named: Named, count: int, start: StartPoint | N
     if not price.lends and (destination.partitions is not None or isinstance(start, At)):
         extent = await session.broker.reader.extent(destination.ref, partition)
         notes = (*extent_notes(extent), *start_notes(extent, start))
-    return Look(destination.ref, count, ReadRange(start, partition), price, notes)
+    return PeekRequest(destination.ref, count, ReadRange(start, partition), price, notes)
 
 
-async def missing_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
+async def unreadable_parts(session: Session, destination: Destination, partition: int | None) -> tuple[str, ...]:
     """What can't be read of a destination with partitions now, and why."""
     if destination.ref.kind is not Kind.TOPIC:
         return ()
@@ -188,7 +190,7 @@ def _is_before(one: Position, other: Position | None) -> bool:
     return isinstance(one, EntryId) and isinstance(other, EntryId) and one < other
 
 
-def why_nothing(ref: Ref, extent: Extent, start: StartPoint) -> str:
+def explain_no_messages(ref: Ref, extent: Extent, start: StartPoint) -> str:
     """Why a look found no message, in a sentence."""
     if told := start_notes(extent, start):
         return told[0]
@@ -198,19 +200,19 @@ def why_nothing(ref: Ref, extent: Extent, start: StartPoint) -> str:
         return f"no messages: {ref.name} is empty"
     if not extent.end:
         return f"no messages: {ref.name} gave none"
-    ends = ", ".join(str(end) for _, end in sorted(extent.end.items())[:SHOWN_ENDS])
+    ends = ", ".join(str(end) for _, end in sorted(extent.end.items())[:MAX_ENDS])
     if isinstance(start, Since):
         return f"no messages since then: the end is {ends}"
     return f"no messages: up to the end {ends} there are only transaction markers, aborted or deleted messages"
 
 
-async def nothing_found(session: Session, looked: Look) -> str:
+async def explain_empty_peek(session: Session, looked: PeekRequest) -> str:
     """The same for a look that was made."""
     extent = await session.broker.reader.extent(looked.ref, looked.span.partition)
-    return why_nothing(looked.ref, extent, looked.span.start)
+    return explain_no_messages(looked.ref, extent, looked.span.start)
 
 
-def spend_plan(session: Session, looked: Look) -> Plan:
+def plan_peek(session: Session, looked: PeekRequest) -> Plan:
     """The plan of a paid look."""
     import secrets
 
@@ -230,7 +232,7 @@ def spend_plan(session: Session, looked: Look) -> Plan:
     )
 
 
-async def peek(session: Session, looked: Look, consent: Consent) -> AsyncGenerator[Batch]:
+async def peek(session: Session, looked: PeekRequest, consent: Consent) -> AsyncGenerator[Batch]:
     """The messages of a look, in order.
 
     Raises:
@@ -241,12 +243,12 @@ async def peek(session: Session, looked: Look, consent: Consent) -> AsyncGenerat
         async for batch in session.broker.reader.read(looked.ref, looked.span, limit=looked.count):
             yield batch
         return
-    async with session.guard.writing(spend_plan(session, looked), consent) as writer:
+    async with session.guard.writing(plan_peek(session, looked), consent) as writer:
         async for batch in writer.peek_unacked(looked.ref, looked.count):
             yield batch
 
 
-async def follow(
+async def tail(
     session: Session, named: Named, partition: int | None, note: Callable[[str], None] = lambda text: None
 ) -> AsyncGenerator[Batch]:
     """Messages as they arrive; `note` is told what is not followed, and why.
@@ -254,17 +256,17 @@ async def follow(
     Raises:
         Unsupported: the destination can't be followed (C10).
     """
-    destination = await find(session.broker, named)
+    destination = await find_destination(session.broker, named)
     support = await session.broker.can(Verb.TAIL, destination.ref)
     if not support:
         raise Unsupported(f"{destination.ref} can't be followed", support.reason, support.hint)
-    for text in await missing_parts(session, destination, partition):
+    for text in await unreadable_parts(session, destination, partition):
         note(text)
     async for batch in session.broker.reader.tail(destination.ref, partition):
         yield batch
 
 
-async def require(broker: Broker, verb: Verb, ref: Ref | None = None) -> None:
+async def require_verb(broker: Broker, verb: Verb, ref: Ref | None = None) -> None:
     """Let the verb through where the broker offers it.
 
     Raises:

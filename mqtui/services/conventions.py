@@ -26,7 +26,7 @@ from mqtui.state.paths import config_dir
 SHIPPED = Path(__file__).parent.parent / "conventions"
 
 
-class PlaceFile(msgspec.Struct, forbid_unknown_fields=True):
+class FieldSourceFile(msgspec.Struct, forbid_unknown_fields=True):
     """A header or field, or several of which the first that is there is read."""
 
     name: str | list[str]
@@ -50,7 +50,7 @@ class StripFile(msgspec.Struct, forbid_unknown_fields=True):
     remains: str = ""
 
 
-Given = str | PlaceFile | list[str | PlaceFile]
+FieldSources = str | FieldSourceFile | list[str | FieldSourceFile]
 
 
 class EnvelopeFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -77,21 +77,21 @@ class ConventionFile(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     destinations: list[str] = []
     only_with_origin: list[str] = []
     retries: list[str] = []
-    fields: dict[str, Given] = {}
+    fields: dict[str, FieldSources] = {}
     exception: ExceptionFile = msgspec.field(default_factory=ExceptionFile)
     strip: StripFile = msgspec.field(default_factory=StripFile)
     envelope: EnvelopeFile | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedConventions:
     """All conventions, and a note for each file that was left out."""
 
     conventions: Conventions
     notes: tuple[str, ...] = ()
 
 
-def read(file: Path) -> Convention:
+def read_convention(file: Path) -> Convention:
     """One convention.
 
     Raises:
@@ -109,26 +109,26 @@ def read(file: Path) -> Convention:
 
 
 @lru_cache(maxsize=8)
-def load(config: Path | None = None) -> Loaded:
+def load_conventions(config: Path | None = None) -> LoadedConventions:
     """The shipped conventions and those of `config`/conventions/*.toml, read once."""
-    known: dict[str, Convention] = {one.name: one for one in (read(file) for file in _files(SHIPPED))}
+    known: dict[str, Convention] = {one.name: one for one in (read_convention(file) for file in _files(SHIPPED))}
     notes: list[str] = []
     for file in _files(config / "conventions") if config else ():
         try:
-            own = read(file)
+            own = read_convention(file)
         except BadInput as error:
             notes.append(f"convention left out: {error.title}")
         else:
             known[own.name] = own
-    return Loaded(Conventions(known.values()), tuple(notes))
+    return LoadedConventions(Conventions(known.values()), tuple(notes))
 
 
-def known(profile: Profile | None = None) -> Loaded:
+def load_for_profile(profile: Profile | None = None) -> LoadedConventions:
     """The conventions of this machine: those shipped, the user's own, and the names that a profile adds."""
-    loaded = load(config_dir())
+    loaded = load_conventions(config_dir())
     if profile is None or not profile.dead_letters:
         return loaded
-    return Loaded(_with_names(loaded.conventions, profile.dead_letters), loaded.notes)
+    return LoadedConventions(_with_names(loaded.conventions, profile.dead_letters), loaded.notes)
 
 
 @lru_cache(maxsize=8)
@@ -156,7 +156,7 @@ def _convention(file: Path, given: ConventionFile) -> Convention:
         given.title or given.name,
         frozenset(given.brokers),
         tuple(given.detect),
-        {field: tuple(_places(file, field, places)) for field, places in given.fields.items()},
+        {field: tuple(_field_sources(file, field, places)) for field, places in given.fields.items()},
         frozenset(given.exception.wrappers),
         tuple(given.exception.after),
         tuple(given.strip.prefixes),
@@ -178,7 +178,7 @@ def _envelope(given: EnvelopeFile | None) -> BodyEnvelope | None:
     return BodyEnvelope(**{name: tuple(paths) for name, paths in msgspec.structs.asdict(given).items()})
 
 
-def _places(file: Path, field: str, given: Given) -> Iterable[FieldSource]:
+def _field_sources(file: Path, field: str, given: FieldSources) -> Iterable[FieldSource]:
     for one in given if isinstance(given, list) else (given,):
         if isinstance(one, str):
             yield FieldSource(one)

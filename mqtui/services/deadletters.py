@@ -15,14 +15,14 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group
-from mqtui.services.browse import Look, destinations, spend_plan
+from mqtui.services.browse import PeekRequest, list_destinations, plan_peek
 from mqtui.services.header_search import HeaderSearch
-from mqtui.services.origins import RouteCounter, ladder_of, named_stage, remember_routes, settle_origin
+from mqtui.services.origins import RouteCounter, build_ladder, remember_routes, resolve_origin, why_retry_by_name
 from mqtui.services.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DeadLetterDestination:
     """A destination that holds dead letters. `letters` are those nobody handled; `told_by` says how it was known.
 
     `readers` is None where nobody asked for them, or the broker does not tell.
@@ -31,12 +31,12 @@ class Place:
     ref: Ref
     letters: Figure
     origins: tuple[Ref, ...]
-    told_by: str
+    detected_by: str
     readers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class RetryStage:
     """A place in which messages wait for another try, or go round: no dead letters. `why` says how that is known."""
 
     ref: Ref
@@ -45,36 +45,38 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class DeadLetterSurvey:
     """All places, the fullest first, the retry stages beside them, and how many destinations were not looked into.
 
     Those are destinations of which neither the broker's settings nor a name tells whether they hold dead letters.
     `missing` says why there may be more.
     """
 
-    places: tuple[Place, ...]
-    stages: tuple[Stage, ...] = ()
-    not_looked_into: int = 0
+    destinations: tuple[DeadLetterDestination, ...]
+    retry_stages: tuple[RetryStage, ...] = ()
+    unclassified: int = 0
     missing: tuple[str, ...] = ()
 
 
-SLICE = 500
+ROWS_PER_SLICE = 500
 """Destinations that are looked through before others on the event loop have their turn."""
 
 
-async def find(session: Session, conventions: Conventions, search: HeaderSearch | None = None) -> Found:
+async def find_dead_letters(
+    session: Session, conventions: Conventions, search: HeaderSearch | None = None
+) -> DeadLetterSurvey:
     """Dead-letter destinations: by the broker's own settings, by name, and by the headers of the newest message.
 
     What only headers tell counts where nobody reads. Without a search the first few destinations are looked into.
     """
     search = search or HeaderSearch()
-    rows = await destinations(session.broker)
+    rows = await list_destinations(session.broker)
     candidates = await classify(session.broker.kind, conventions, rows)
-    await search.look(session, conventions, candidates.nameless, candidates.unsure)
-    return replace(await count(session, candidates, search), missing=rows.missing)
+    await search.search(session, conventions, candidates.without_origin, candidates.unclassified)
+    return replace(await count_dead_letters(session, candidates, search), missing=rows.missing)
 
 
-async def find_one(session: Session, conventions: Conventions, ref: Ref) -> Place | None:
+async def find_one_destination(session: Session, conventions: Conventions, ref: Ref) -> DeadLetterDestination | None:
     """One destination, if its name or its newest message tells that it holds dead letters; no list is asked for.
 
     On RabbitMQ mostly the settings of the other queues tell it, which only the list of all has.
@@ -89,37 +91,41 @@ async def find_one(session: Session, conventions: Conventions, ref: Ref) -> Plac
         with suppress(NotFound, NotAuthorised):
             rows.append(await catalog.locate(origin))
     candidates, search = (await classify(session.broker.kind, conventions, rows)).only(ref), HeaderSearch()
-    await search.look(session, conventions, candidates.nameless, candidates.unsure)
-    found = await count(session, candidates, search)
-    return next((place for place in found.places if place.ref == ref), None)
+    await search.search(session, conventions, candidates.without_origin, candidates.unclassified)
+    found = await count_dead_letters(session, candidates, search)
+    return next((place for place in found.destinations if place.ref == ref), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class DeadLetterCandidates:
     """Destinations by what settings and names tell of them. `known` has the origins, and how the place was known."""
 
     rows: Mapping[Ref, Destination]
     known: Mapping[Ref, tuple[tuple[Ref, ...], str]]
-    stages: Mapping[Ref, str]
-    unsure: Sequence[Destination]
+    retry_stages: Mapping[Ref, str]
+    unclassified: Sequence[Destination]
     """Those of which nothing is told, and which hold something."""
 
     @property
-    def nameless(self) -> list[Destination]:
+    def without_origin(self) -> list[Destination]:
         """Places of dead letters of which no origin is known."""
         return [self.rows[ref] for ref, (origins, _) in self.known.items() if not origins]
 
-    def only(self, ref: Ref) -> Candidates:
+    def only(self, ref: Ref) -> DeadLetterCandidates:
         """One of them; the others only told what its name means."""
         known = {each: told for each, told in self.known.items() if each == ref}
-        return replace(self, known=known, unsure=[row for row in self.unsure if row.ref == ref])
+        return replace(self, known=known, unclassified=[row for row in self.unclassified if row.ref == ref])
 
 
-async def classify(broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]) -> Candidates:
+async def classify(
+    broker: BrokerKind, conventions: Conventions, everything: Sequence[Destination]
+) -> DeadLetterCandidates:
     """Destinations of a listing by settings and names; the broker is not asked."""
-    rows = [row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _private(row)]
+    rows = [
+        row for row in everything if not row.internal and row.ref.kind is not Kind.EXCHANGE and not _is_exclusive(row)
+    ]
     await yield_to_loop()
-    ladder = ladder_of(broker, conventions, rows)
+    ladder = build_ladder(broker, conventions, rows)
     known: dict[Ref, tuple[tuple[Ref, ...], str]] = {}
     stages = dict(ladder.stages)
     unsure: list[Destination] = []
@@ -127,7 +133,7 @@ async def classify(broker: BrokerKind, conventions: Conventions, everything: Seq
     depths = {row.ref: row for row in rows}
     await yield_to_loop()
     for number, row in enumerate(rows):
-        if number % SLICE == 0:
+        if number % ROWS_PER_SLICE == 0:
             await yield_to_loop()
         named = conventions.by_name(broker, row.ref.name)
         there = [ref for name in named.candidates if (ref := Ref(named.kind, name)) in depths] if named else []
@@ -138,41 +144,43 @@ async def classify(broker: BrokerKind, conventions: Conventions, everything: Seq
             known[row.ref] = (ladder.feeders[row.ref], "the broker sends dead letters here")
         elif named is not None and (there or not named.needs_origin):
             known[row.ref] = (tuple(there[:1]), "its name")
-        elif why := named_stage(broker, conventions, row.ref):
+        elif why := why_retry_by_name(broker, conventions, row.ref):
             stages[row.ref] = why
         elif row.messages.number != 0:
             unsure.append(row)
-    return Candidates(depths, known, stages, unsure)
+    return DeadLetterCandidates(depths, known, stages, unsure)
 
 
-async def count(
-    session: Session, candidates: Candidates, search: HeaderSearch, groups: Sequence[Group] | None = None
-) -> Found:
+async def count_dead_letters(
+    session: Session, candidates: DeadLetterCandidates, search: HeaderSearch, groups: Sequence[Group] | None = None
+) -> DeadLetterSurvey:
     """The places among candidates with their letters, and who reads them as far as these groups tell.
 
     Of places that only headers tell of the broker is asked who reads them: a list of all groups is dear.
     """
     await yield_to_loop()
-    told = search.told(candidates.nameless, candidates.unsure)
+    told = search.known_findings(candidates.without_origin, candidates.unclassified)
     await yield_to_loop()
-    findings = dict(candidates.known) | {ref: (finding.origins, finding.told_by) for ref, finding in told.items()}
+    findings = dict(candidates.known) | {ref: (finding.origins, finding.detected_by) for ref, finding in told.items()}
     rows = [candidates.rows[ref] for ref in findings]
     doubtful = [row.ref for row in rows if row.ref not in candidates.known]
     readers = await _readers(session, doubtful) if groups is None else readers_among(groups, rows)
     rows = [row for row in rows if row.ref in candidates.known or not readers.get(row.ref)]
     letters = await session.broker.count_letters(rows)
-    places = [Place(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
+    places = [DeadLetterDestination(ref, figure, *findings[ref], readers.get(ref)) for ref, figure in letters.items()]
     places.sort(key=lambda place: (-(place.letters.number or 0), place.ref))
-    stages = sorted(candidates.stages.items())
+    stages = sorted(candidates.retry_stages.items())
     await yield_to_loop()
-    waiting = tuple(Stage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
-    return Found(tuple(places), waiting, search.not_looked_into(candidates.unsure))
+    waiting = tuple(RetryStage(ref, candidates.rows[ref].messages, why) for ref, why in stages)
+    return DeadLetterSurvey(tuple(places), waiting, search.count_unsearched(candidates.unclassified))
 
 
-async def with_readers(session: Session, found: Found) -> Found:
+async def add_readers(session: Session, found: DeadLetterSurvey) -> DeadLetterSurvey:
     """The same, each place with those that read it, from one list of all groups."""
-    readers = await _readers(session, [place.ref for place in found.places])
-    return replace(found, places=tuple(replace(place, readers=readers.get(place.ref)) for place in found.places))
+    readers = await _readers(session, [place.ref for place in found.destinations])
+    return replace(
+        found, destinations=tuple(replace(place, readers=readers.get(place.ref)) for place in found.destinations)
+    )
 
 
 async def _readers(session: Session, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
@@ -202,12 +210,12 @@ def readers_among(groups: Iterable[Group], rows: Sequence[Destination]) -> Mappi
     return told
 
 
-def _private(row: Destination) -> bool:
+def _is_exclusive(row: Destination) -> bool:
     """A queue that only the connection which declared it may read (RabbitMQ)."""
     return bool(row.facts.get("exclusive"))
 
 
-async def causes(
+async def read_causes(
     session: Session, ref: Ref, price: PeekCost, conventions: Conventions, consent: Consent
 ) -> list[Cause]:
     """The letters of one destination by cause. On a queue they are lent for it: each costs what `price` says, and where
@@ -216,18 +224,18 @@ async def causes(
     Raises:
         Refused, NeedsConsent: the price can't be paid, or was not agreed to.
     """
-    from mqtui.services.letters import Grouping, group  # what only finds places groups no letters
+    from mqtui.services.cause_grouping import CauseGrouping, group_by_cause  # what only finds places groups no letters
     from mqtui.services.redrive.planning.scan import read_unhandled
 
     source = await session.broker.snapshot(ref)
-    conventions = await settle_origin(session, ref, conventions)
+    conventions = await resolve_origin(session, ref, conventions)
     if not price.lends:
-        return await group(read_unhandled(session.broker, source), conventions)
+        return await group_by_cause(read_unhandled(session.broker, source), conventions)
     count = int(source.count.number or 0)
     if not count:
         return []
-    plan = spend_plan(session, Look(ref, count, ReadRange(), price))
-    grouping, routes = Grouping(conventions), RouteCounter(conventions)
+    plan = plan_peek(session, PeekRequest(ref, count, ReadRange(), price))
+    grouping, routes = CauseGrouping(conventions), RouteCounter(conventions)
     async with session.guard.writing(plan, consent) as writer:
         async for batch in writer.peek_unacked(ref, count):
             for letter in batch:

@@ -12,12 +12,12 @@ from mqtui.codecs.decode import NO_KEYS, decode, sniff
 from mqtui.codecs.decoded import Attempt, Decoded, Keys
 from mqtui.domain.message import EntryId, Field, Message
 
-LARGE = 1024 * 1024
+LARGE_BYTES = 1024 * 1024
 """Bytes above which a value is not parsed to be looked at: a parser would hold the whole console meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class UnwrappedValue:
     """The innermost bytes of a large value, what they look like, and what was tried."""
 
     content: bytes
@@ -25,7 +25,7 @@ class Opened:
     attempts: tuple[Attempt, ...]
 
 
-def decoded(message: Message, keys: Keys = NO_KEYS) -> Decoded:
+def decode_message(message: Message, keys: Keys = NO_KEYS) -> Decoded:
     """The decoded value of a message; of a Redis entry an object of its fields, each decoded."""
     if not isinstance(message.position, EntryId):
         return decode(message.value, keys)
@@ -48,7 +48,7 @@ def decode_fields(listed: Sequence[Field], keys: Keys = NO_KEYS) -> Decoded:
     return Decoded(orjson.dumps(fields), "fields", tuple(attempts))
 
 
-def opened(value: bytes, keys: Keys = NO_KEYS) -> Opened:
+def unwrap_large(value: bytes, keys: Keys = NO_KEYS) -> UnwrappedValue:
     """A large value without its layers, not parsed: whether it is JSON is told by its first and last sign."""
     attempts: list[Attempt] = []
     layers: list[str] = []
@@ -57,8 +57,8 @@ def opened(value: bytes, keys: Keys = NO_KEYS) -> Opened:
             value = gzipped.unpack(value) if outer == "gzip" else fernet.unseal(value, keys)[0]
         except (gzipped.NotUnpacked, fernet.NotOpened) as error:
             attempts.append(Attempt(outer, str(error)))
-            return Opened(value, "+".join([*layers, "binary" if outer == "gzip" else "text"]), tuple(attempts))
+            return UnwrappedValue(value, "+".join([*layers, "binary" if outer == "gzip" else "text"]), tuple(attempts))
         attempts.append(Attempt(outer))
         layers.append(outer)
     attempts.append(Attempt(outer))
-    return Opened(value, "+".join([*layers, outer]), tuple(attempts))
+    return UnwrappedValue(value, "+".join([*layers, outer]), tuple(attempts))

@@ -6,14 +6,14 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-SELDOM = 1_000_000
+FEW_COLLECTIONS = 1_000_000
 """New objects, less those that are gone, between two looks, instead of hundreds: more than all letters in hand have."""
 
 NEVER = 1_000_000
 """Collections of the middle generation before Python makes a full one by itself."""
 
 
-class Thresholds:
+class GcThresholds:
     """The collector's thresholds, put together from what is wanted now; the usual ones where nobody wants anything."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Thresholds:
         self._by_hand = 0
 
     @contextmanager
-    def seldom(self) -> Iterator[None]:
+    def fewer_collections(self) -> Iterator[None]:
         """Let it look seldom: a letter is bytes in tuples, never part of a cycle, and looking at them costs a third."""
         self._seldom += 1
         self._set()
@@ -32,12 +32,12 @@ class Thresholds:
             self._seldom -= 1
             self._set()
 
-    def take_full_collections(self) -> None:
+    def suspend_full_collections(self) -> None:
         """Somebody makes the full ones by hand from now on."""
         self._by_hand += 1
         self._set()
 
-    def give_full_collections_back(self) -> None:
+    def resume_full_collections(self) -> None:
         """Python makes them again."""
         self._by_hand -= 1
         self._set()
@@ -45,11 +45,11 @@ class Thresholds:
     def _set(self) -> None:
         young, middle, full = self._usual
         if young and self._seldom:
-            young = max(young, SELDOM)
+            young = max(young, FEW_COLLECTIONS)
         gc.set_threshold(young, middle, NEVER if self._by_hand else full)
 
 
-THRESHOLDS = Thresholds()
+THRESHOLDS = GcThresholds()
 """Those of this process."""
 
-seldom_collecting = THRESHOLDS.seldom
+fewer_collections = THRESHOLDS.fewer_collections

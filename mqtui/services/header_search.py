@@ -18,46 +18,46 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import Edge, ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination
-from mqtui.services.browse import Look, spend_plan
+from mqtui.services.browse import PeekRequest, plan_peek
 from mqtui.services.session import Session
 
-AT_ONCE = 4
-SLICE = 500
+MAX_CONCURRENT = 4
+ROWS_PER_SLICE = 500
 """Destinations that are thought about before others on the event loop have their turn."""
 
-MOST = 200
+MAX_SEARCHED = 200
 """Destinations that one search looks into, where it was not asked for all."""
 
-PAUSE = 30.0
-LONGEST_PAUSE = 3600.0
+FIRST_PAUSE = 30.0
+MAX_PAUSE = 3600.0
 """Seconds between two looks into a destination in which something comes."""
 
-OWN = "mqtui"
+OWN_CONVENTION = "mqtui"
 """The convention of letters that were sent home: they are where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class HeaderFinding:
     """What a look found in a destination: dead letters of these origins, known by that."""
 
     origins: tuple[Ref, ...]
-    told_by: str
+    detected_by: str
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class SearchedDestination:
     """A destination that was looked into: what was found, how far it had come then, and when it may be looked into
     again (`time.monotonic`). Each look that follows waits twice as long.
     """
 
-    found: Finding | None
+    found: HeaderFinding | None
     end: float | None
     again_at: float
     pause: float
 
     def is_due(self, row: Destination, now: float) -> bool:
         """Whether something came meanwhile, and the pause is over."""
-        return now >= self.again_at and _end_of(row) != self.end
+        return now >= self.again_at and _progress_of(row) != self.end
 
 
 class HeaderSearch:
@@ -68,21 +68,21 @@ class HeaderSearch:
     has a price: they are looked into where there is a `consent` to it, at one message each.
     """
 
-    def __init__(self, most: int | None = MOST, consent: Consent | None = None) -> None:
+    def __init__(self, most: int | None = MAX_SEARCHED, consent: Consent | None = None) -> None:
         self._most = most
         self._consent = consent
-        self._known: dict[Ref, Looked] = {}
+        self._known: dict[Ref, SearchedDestination] = {}
         self._refused: dict[Ref, float] = {}
         """Those that could not be read, and when each may be tried again (`time.monotonic`)."""
 
-    def told(self, places: Iterable[Destination], others: Iterable[Destination]) -> dict[Ref, Finding]:
+    def known_findings(self, places: Iterable[Destination], others: Iterable[Destination]) -> dict[Ref, HeaderFinding]:
         """What is known of these without looking; what is known of others is forgotten."""
         there = {row.ref for row in places} | {row.ref for row in others}
         self._known = {ref: known for ref, known in self._known.items() if ref in there}
         self._refused = {ref: again_at for ref, again_at in self._refused.items() if ref in there}
         return {ref: known.found for ref, known in self._known.items() if known.found is not None}
 
-    async def look(
+    async def search(
         self, session: Session, conventions: Conventions, places: Iterable[Destination], others: Sequence[Destination]
     ) -> bool:
         """Look into places of dead letters, whose origin is wanted, and others, of which nothing is known.
@@ -96,69 +96,73 @@ class HeaderSearch:
         new: list[Destination] = []
         moved: list[Destination] = []
         for number, row in enumerate(others):
-            if number % SLICE == 0:
+            if number % ROWS_PER_SLICE == 0:
                 await yield_to_loop()
             if self._is_wanted(row, now):
                 (moved if row.ref in self._known else new).append(row)
         wanted = [row for row in places if self._is_wanted(row, now)]
-        rows = [*wanted, *new[: self._most], *moved[:AT_ONCE]]
-        self._refused |= {row.ref: now + LONGEST_PAUSE for row in rows}
-        told = await self._looked(session, conventions, rows)
+        rows = [*wanted, *new[: self._most], *moved[:MAX_CONCURRENT]]
+        self._refused |= {row.ref: now + MAX_PAUSE for row in rows}
+        told = await self._search_rows(session, conventions, rows)
         for row, found in told:
             del self._refused[row.ref]
             before = self._known.get(row.ref)
-            pause = PAUSE if before is None else min(before.pause * 2, LONGEST_PAUSE)
-            self._known[row.ref] = Looked(found, _end_of(row), now + pause, pause)
+            pause = FIRST_PAUSE if before is None else min(before.pause * 2, MAX_PAUSE)
+            self._known[row.ref] = SearchedDestination(found, _progress_of(row), now + pause, pause)
         return bool(told)
 
-    def not_looked_into(self, others: Iterable[Destination]) -> int:
+    def count_unsearched(self, others: Iterable[Destination]) -> int:
         """How many of these were never looked into."""
         return sum(row.ref not in self._known for row in others)
 
     def _is_wanted(self, row: Destination, now: float) -> bool:
         """Whether it may be looked into now."""
         known = self._known.get(row.ref)
-        if not self._may_look(row.ref) or self._refused.get(row.ref, now) > now:
+        if not self._may_read(row.ref) or self._refused.get(row.ref, now) > now:
             return False
         return known is None or known.is_due(row, now)
 
-    def _may_look(self, ref: Ref) -> bool:
+    def _may_read(self, ref: Ref) -> bool:
         return ref.kind is not Kind.QUEUE or self._consent is not None
 
-    async def _looked(
+    async def _search_rows(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
-    ) -> list[tuple[Destination, Finding | None]]:
+    ) -> list[tuple[Destination, HeaderFinding | None]]:
         reader = session.broker.reader
         if not isinstance(reader, ReadsNewest):
-            return await self._looked_alone(session, conventions, rows)
+            return await self._search_one_by_one(session, conventions, rows)
         kind, told = session.broker.kind, []
-        for start in range(0, len(rows), MOST):
-            some = rows[start : start + MOST]
+        for start in range(0, len(rows), MAX_SEARCHED):
+            some = rows[start : start + MAX_SEARCHED]
             try:
                 newest = await reader.newest([row.ref for row in some])
             except CannotConnect:
                 raise
             except MqtuiError:
                 continue  # they count as not looked into
-            told += [(row, _finding(kind, conventions, row.ref, newest[row.ref])) for row in some if row.ref in newest]
+            told += [
+                (row, _classify_newest(kind, conventions, row.ref, newest[row.ref]))
+                for row in some
+                if row.ref in newest
+            ]
         return told
 
-    async def _looked_alone(
+    async def _search_one_by_one(
         self, session: Session, conventions: Conventions, rows: Sequence[Destination]
-    ) -> list[tuple[Destination, Finding | None]]:
+    ) -> list[tuple[Destination, HeaderFinding | None]]:
         """The same where each destination is a question of its own, perhaps with a price."""
-        gate = asyncio.Semaphore(AT_ONCE)
+        gate = asyncio.Semaphore(MAX_CONCURRENT)
 
-        async def look(row: Destination) -> tuple[Destination, Finding | None] | None:
+        async def look(row: Destination) -> tuple[Destination, HeaderFinding | None] | None:
             async with gate:
                 try:
-                    return row, await self._one(session, conventions, row.ref)
+                    return row, await self._search_one(session, conventions, row.ref)
                 except NeedsConsent:
                     raise
                 except MqtuiError:
                     return None  # it counts as not looked into
 
-        found: list[tuple[Destination, Finding | None]] = []
+        found: list[tuple[Destination, HeaderFinding | None]] = []
         for one in await asyncio.gather(*map(look, rows), return_exceptions=True):
             if isinstance(one, BaseException):
                 raise one
@@ -166,11 +170,11 @@ class HeaderSearch:
                 found.append(one)
         return found
 
-    async def _one(self, session: Session, conventions: Conventions, ref: Ref) -> Finding | None:
+    async def _search_one(self, session: Session, conventions: Conventions, ref: Ref) -> HeaderFinding | None:
         async with aclosing(self._newest(session, ref)) as batches:
             async for batch in batches:
                 for message in batch:
-                    return _finding(session.broker.kind, conventions, ref, message)
+                    return _classify_newest(session.broker.kind, conventions, ref, message)
         return None
 
     async def _newest(self, session: Session, ref: Ref) -> AsyncGenerator[Batch]:
@@ -179,18 +183,20 @@ class HeaderSearch:
                 yield batch
         elif self._consent is not None:
             price = await session.broker.reader.peek_cost(ref, 1)
-            plan = spend_plan(session, Look(ref, 1, ReadRange(), price))
+            plan = plan_peek(session, PeekRequest(ref, 1, ReadRange(), price))
             async with session.guard.writing(plan, self._consent) as writer:
                 async for batch in writer.peek_unacked(ref, 1):
                     yield batch
 
 
-def _finding(kind: BrokerKind, conventions: Conventions, ref: Ref, newest: Message | None) -> Finding | None:
+def _classify_newest(
+    kind: BrokerKind, conventions: Conventions, ref: Ref, newest: Message | None
+) -> HeaderFinding | None:
     """What the newest message of a destination tells of it."""
     if newest is None:
         return None
     layout = conventions.layout(newest)
-    if not layout.convention or layout.convention == OWN:
+    if not layout.convention or layout.convention == OWN_CONVENTION:
         return None
     came_from = origin(newest, conventions)
     if came_from is not None and came_from.ref == ref:
@@ -198,10 +204,10 @@ def _finding(kind: BrokerKind, conventions: Conventions, ref: Ref, newest: Messa
     if came_from is None or came_from.by_name:
         if conventions.by_name(kind, ref.name):
             return None
-        return Finding((), f"{layout.convention} headers")
-    return Finding((came_from.ref,), f"{layout.convention} headers")
+        return HeaderFinding((), f"{layout.convention} headers")
+    return HeaderFinding((came_from.ref,), f"{layout.convention} headers")
 
 
-def _end_of(row: Destination) -> float | None:
+def _progress_of(row: Destination) -> float | None:
     """How far a destination has come: what ever came, else what it holds."""
     return row.messages.number if row.arrived is NOT_ASKED else row.arrived.number

@@ -20,24 +20,24 @@ import msgspec
 
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.errors import BadInput, OverBudget
-from mqtui.services.jq_worker import CHOSEN, FAILED, MEMORY, MIB, OUT_OF_MEMORY, SECONDS, Failure, Input, Job
+from mqtui.services.jq_worker import CHOSEN, FAILED, MEMORY, MIB, OUT_OF_MEMORY, SECONDS, JqFailure, JqInput, JqJob
 
 Told = TypeVar("Told")
 MODULE = "mqtui.services.jq_worker"
-TOO_LONG = f"took more than {SECONDS:g} s of processor time"
-TOO_MUCH = f"needed more than {MEMORY // MIB} MiB of memory"
+TOO_MUCH_TIME = f"took more than {SECONDS:g} s of processor time"
+TOO_MUCH_MEMORY = f"needed more than {MEMORY // MIB} MiB of memory"
 CRASHED = "crashed, out of memory or nested too deep"
-DEATHS = {-signal.SIGPROF: TOO_LONG, -signal.SIGABRT: TOO_MUCH, OUT_OF_MEMORY: TOO_MUCH}
+EXIT_REASONS = {-signal.SIGPROF: TOO_MUCH_TIME, -signal.SIGABRT: TOO_MUCH_MEMORY, OUT_OF_MEMORY: TOO_MUCH_MEMORY}
 
 
-class Overrun(str):
-    """Why a message used up its budget: `TOO_LONG`, `TOO_MUCH` or `CRASHED`."""
+class BudgetExceeded(str):
+    """Why a message used up its budget: `TOO_MUCH_TIME`, `TOO_MUCH_MEMORY` or `CRASHED`."""
 
     __slots__ = ()
 
 
 Answer: TypeAlias = bool | str
-"""Whether the program chose the message, else an `Overrun`, or jq's words why it failed."""
+"""Whether the program chose the message; else that it used up its budget, or jq's error text."""
 
 
 class JqProcess:
@@ -45,7 +45,7 @@ class JqProcess:
 
     def __init__(self, program: str, keys: Keys, *, whole: bool) -> None:
         """Keep the program; `whole` says that it names `$m`."""
-        self._job = Job(program, whole, dict(keys))
+        self._job = JqJob(program, whole, dict(keys))
         self._process: Process | None = None
         self._marks = -1
 
@@ -77,7 +77,7 @@ class JqProcess:
             await self._write(self._job)
             refused = await self._read(str)
         except (EOFError, ConnectionError):
-            reason, _ = await self._died()
+            reason, _ = await self._why_it_ended()
             raise OverBudget(f"The jq program {reason} to be compiled", "", "Write it shorter.") from None
         except BaseException:
             await self.close()
@@ -92,10 +92,10 @@ class JqProcess:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
-            await self._died()
+            await self._why_it_ended()
 
-    async def answers(self, inputs: Sequence[Input]) -> AsyncGenerator[Sequence[Answer]]:
-        """An answer for each input, as they come; an `Overrun` where the budget was used up, and a new worker goes on.
+    async def evaluate(self, inputs: Sequence[JqInput]) -> AsyncGenerator[Sequence[Answer]]:
+        """An answer for each input, as they come. Where one used up the budget, a new worker goes on with the next.
 
         Leaving early kills the worker.
         """
@@ -108,14 +108,14 @@ class JqProcess:
                 overrun: list[Answer] = []
                 try:
                     await self._write(inputs[done:])
-                    while failures := await self._read(list[Failure]):
+                    while failures := await self._read(list[JqFailure]):
                         whys.update((each.place, each.why) for each in failures)
                     marks = os.read(self._marks, len(inputs))
                 except (EOFError, ConnectionError):
-                    reason, marks = await self._died()
-                    overrun = [Overrun(reason)]
+                    reason, marks = await self._why_it_ended()
+                    overrun = [BudgetExceeded(reason)]
                 answers: list[Answer] = [
-                    whys.get(place) or Overrun(TOO_MUCH) if mark == FAILED else mark == CHOSEN
+                    whys.get(place) or BudgetExceeded(TOO_MUCH_MEMORY) if mark == FAILED else mark == CHOSEN
                     for place, mark in enumerate(marks)
                 ]
                 yield (answers + overrun)[: len(inputs) - done]
@@ -124,7 +124,7 @@ class JqProcess:
             await self.close()
             raise
 
-    async def _died(self) -> tuple[str, bytes]:
+    async def _why_it_ended(self) -> tuple[str, bytes]:
         """Why the worker died, and its marks on the messages that it had finished."""
         assert self._process is not None
         code = await self._process.wait()
@@ -133,7 +133,7 @@ class JqProcess:
             marks = os.read(self._marks, MIB)
         os.close(self._marks)
         self._process = None
-        return DEATHS.get(code, CRASHED), marks
+        return EXIT_REASONS.get(code, CRASHED), marks
 
     async def _write(self, told: object) -> None:
         body = msgspec.msgpack.encode(told)

@@ -1,8 +1,8 @@
 """The process in which jq programs run: `python -m mqtui.services.jq_worker MARKS`, started by `jq_process.py`.
 
 Both ways a frame is 4 bytes of length (big-endian) and MessagePack. The first frame in is a `Job`, answered by "" or by
-what jq says against the program. Each further frame is a list of `Input`, of at most 4,096; it is answered by
-lists of `Failure`, the last one empty. For each message that is finished one byte is written to the descriptor MARKS,
+what jq says against the program. Each further frame is a list of `JqInput`, of at most 4,096; it is answered by
+lists of `JqFailure`, the last one empty. For each message that is finished one byte is written to the descriptor MARKS,
 where it lies until the frame ends or the process dies, so that the message that killed it is known.
 
 The process has no environment, opens no file (so jq finds no modules and no `~/.jq`), and dies by a signal where one
@@ -43,7 +43,7 @@ OUT_OF_MEMORY = 12
 """Exit code where the memory does not suffice to read the messages."""
 
 
-class Job(msgspec.Struct, array_like=True):
+class JqJob(msgspec.Struct, array_like=True):
     """The program, whether it names `$m`, and the Fernet keys by name."""
 
     program: str
@@ -51,7 +51,7 @@ class Job(msgspec.Struct, array_like=True):
     keys: dict[str, bytes]
 
 
-class Input(msgspec.Struct, array_like=True):
+class JqInput(msgspec.Struct, array_like=True):
     """One message: its value, or a Redis entry's fields, and where `$m` is named the JSON line of the whole."""
 
     value: bytes | None
@@ -59,7 +59,7 @@ class Input(msgspec.Struct, array_like=True):
     line: bytes
 
 
-class Failure(msgspec.Struct, array_like=True):
+class JqFailure(msgspec.Struct, array_like=True):
     """Why the program failed on the message at a place of its frame, in jq's words; left out where memory was short."""
 
     place: int
@@ -74,28 +74,28 @@ def main() -> None:
     """Read a job and answer until stdin ends."""
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     try:
-        job = msgspec.msgpack.decode(_frame(source), type=Job)
+        job = msgspec.msgpack.decode(_read_frame(source), type=JqJob)
         if job.keys:
             import cryptography.fernet  # noqa: F401 - no file can be opened later
         os.dup2(int(sys.argv[1]), MARKS)
-        base = _locked()
-        _allow(base, len(job.program))
+        base = _enter_sandbox()
+        _limit_memory(base, len(job.program))
         try:
-            test = _compiled(job)
+            test = _compile(job)
         except ValueError as error:
-            _send(sink, str(error))
+            _write_frame(sink, str(error))
             return
-        _send(sink, "")
-        decoder = msgspec.msgpack.Decoder(list[Input])
+        _write_frame(sink, "")
+        decoder = msgspec.msgpack.Decoder(list[JqInput])
         while True:
-            _answer(sink, decoder.decode(_frame(source)), job, test, base)
+            _answer(sink, decoder.decode(_read_frame(source)), job, test, base)
     except (EOFError, BrokenPipeError):
         return
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
 
 
-def _locked() -> int:
+def _enter_sandbox() -> int:
     """Give up files and environment; the bytes of address space in use, 0 where the platform does not tell."""
     for name in list(os.environ):
         del os.environ[name]
@@ -106,7 +106,7 @@ def _locked() -> int:
     return pages * resource.getpagesize()
 
 
-def _compiled(job: Job) -> Callable[[str], Any]:
+def _compile(job: JqJob) -> Callable[[str], Any]:
     """The program, compiled as it is first, so that errors name its own lines.
 
     Raises:
@@ -118,7 +118,7 @@ def _compiled(job: Job) -> Callable[[str], Any]:
     return lambda text: program.input_text(text).first()
 
 
-def _allow(base: int, size: int) -> None:
+def _limit_memory(base: int, size: int) -> None:
     """Processor time and memory for one message of so many bytes, from now on."""
     signal.setitimer(signal.ITIMER_PROF, SECONDS * (1 + size / MIB))
     if base:
@@ -126,9 +126,9 @@ def _allow(base: int, size: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, resource.RLIM_INFINITY))
 
 
-def _answer(sink: BinaryIO, inputs: list[Input], job: Job, test: Callable[[str], Any], base: int) -> None:
+def _answer(sink: BinaryIO, inputs: list[JqInput], job: JqJob, test: Callable[[str], Any], base: int) -> None:
     for place, given in enumerate(inputs):
-        _allow(base, len(given.value or b"") + len(given.line))
+        _limit_memory(base, len(given.value or b"") + len(given.line))
         mark = PASSED
         try:
             mark = CHOSEN if test(_text(given, job)) else PASSED
@@ -136,15 +136,15 @@ def _answer(sink: BinaryIO, inputs: list[Input], job: Job, test: Callable[[str],
             pass
         except ValueError as error:
             mark = FAILED
-            _send(sink, [Failure(place, str(error)[:LONGEST_FAILURE] or "error")])
+            _write_frame(sink, [JqFailure(place, str(error)[:LONGEST_FAILURE] or "error")])
         except MemoryError:
             mark = FAILED
         os.write(MARKS, bytes((mark,)))
     signal.setitimer(signal.ITIMER_PROF, 0)
-    _send(sink, [])
+    _write_frame(sink, [])
 
 
-def _text(given: Input, job: Job) -> str:
+def _text(given: JqInput, job: JqJob) -> str:
     """What the program is given: the decoded value, with the whole message where it asks for it."""
     found = decode(given.value, job.keys) if given.fields is None else decode_fields(given.fields, job.keys)
     text = found.text
@@ -153,7 +153,7 @@ def _text(given: Input, job: Job) -> str:
     return text.decode()
 
 
-def _frame(source: BinaryIO) -> bytes:
+def _read_frame(source: BinaryIO) -> bytes:
     """The next frame.
 
     Raises:
@@ -165,7 +165,7 @@ def _frame(source: BinaryIO) -> bytes:
     return source.read(int.from_bytes(head, "big"))
 
 
-def _send(sink: BinaryIO, told: object) -> None:
+def _write_frame(sink: BinaryIO, told: object) -> None:
     body = msgspec.msgpack.encode(told)
     sink.write(len(body).to_bytes(4, "big") + body)
     sink.flush()

@@ -29,10 +29,10 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.domain.watching import ReaderProgress
-from mqtui.services.jsonlines import Json, add_figures, figure_json, shown_name
+from mqtui.services.jsonlines import Json, add_figures, figure_json, name_or_base64
 
 if TYPE_CHECKING:
-    from mqtui.services.deadletters import Place
+    from mqtui.services.deadletters import DeadLetterDestination
     from mqtui.services.redrive.run.monitor_result import MonitorResult
 
 
@@ -50,7 +50,7 @@ def plan_row(plan: Plan) -> Json:
             for risk in plan.risks
         ],
         "guarantee": None,
-        "headers": {what: [shown_name(name) for name in names] for what, names in plan.headers},
+        "headers": {what: [name_or_base64(name) for name in names] for what, names in plan.headers},
         "hash": plan.hash,
     }
     if plan.guarantee:
@@ -88,8 +88,8 @@ def result_row(result: Result) -> Json:
 def reader_row(reader: ReaderProgress) -> Json:
     """One reader of a target. `alive` is null where the broker does not tell; `counts`: the verdict waits for it."""
     return {
-        "group": shown_name(reader.group),
-        "target": shown_name(reader.target),
+        "group": name_or_base64(reader.group),
+        "target": name_or_base64(reader.target),
         "state": reader.state,
         "alive": reader.alive,
         "passed": reader.passed,
@@ -98,7 +98,7 @@ def reader_row(reader: ReaderProgress) -> Json:
     }
 
 
-def verdict_row(verdict: MonitorResult) -> Json:
+def monitor_row(verdict: MonitorResult) -> Json:
     """What a watch of messages that were sent found; figures are null where they can't be known, as `verdict` says."""
     return {
         "came_back": verdict.returned_count,
@@ -127,40 +127,40 @@ def cause_row(cause: Cause) -> Json:
         "cause": _clean(cause.text),
         "exception": _clean(cause.exception) or None,
         "message": _clean(cause.sample) or None,
-        "origin": shown_name(cause.origin.partition(":")[2]) if cause.origin else None,
+        "origin": name_or_base64(cause.origin.partition(":")[2]) if cause.origin else None,
         "count": cause.count,
         "first": cause.first,
         "last": cause.last,
     }
 
 
-def place_row(place: Place) -> Json:
+def dead_letters_row(place: DeadLetterDestination) -> Json:
     """A destination that holds dead letters; `letters` are those nobody handled."""
-    row = _named(place.ref)
-    row |= {"origins": [shown_name(ref.name) for ref in place.origins], "known_by": place.told_by}
-    row |= {"readers": None if place.readers is None else [shown_name(name) for name in place.readers]}
+    row = _ref_fields(place.ref)
+    row |= {"origins": [name_or_base64(ref.name) for ref in place.origins], "known_by": place.detected_by}
+    row |= {"readers": None if place.readers is None else [name_or_base64(name) for name in place.readers]}
     return add_figures(row, letters=place.letters)
 
 
 def destination_row(destination: Destination) -> Json:
     """A destination in a list."""
-    row = _named(destination.ref)
+    row = _ref_fields(destination.ref)
     row |= {"sort": destination.type, "partitions": destination.partitions, "internal": destination.internal}
     row["facts"] = {
-        name: shown_name(fact) if isinstance(fact, str) else fact for name, fact in destination.facts.items()
+        name: name_or_base64(fact) if isinstance(fact, str) else fact for name, fact in destination.facts.items()
     }
-    row["dead_letters_to"] = [_named(ref) for ref in destination.dead_letters_to]
+    row["dead_letters_to"] = [_ref_fields(ref) for ref in destination.dead_letters_to]
     return add_figures(row, messages=destination.messages, backlog=destination.backlog, size=destination.size)
 
 
 def group_row(group: Group) -> Json:
     """A consumer group."""
     row: Json = {
-        "group": shown_name(group.ref.name),
+        "group": name_or_base64(group.ref.name),
         "sort": group.type,
         "state": group.state,
         "members": [_member(member) for member in group.members],
-        "reads": [_named(ref) for ref in group.reads],
+        "reads": [_ref_fields(ref) for ref in group.reads],
     }
     add_figures(row, pending=group.pending)
     if group.why:
@@ -173,21 +173,21 @@ def lag_row(lag: GroupLag) -> Json:
     parts = [
         add_figures(
             {
-                "resource": shown_name(part.resource.name),
+                "resource": name_or_base64(part.resource.name),
                 "partition": part.partition,
                 "committed": part.committed or None,
                 "end": part.end or None,
             },
             lag=part.lag,
         )
-        | _beside(part)
+        | _lag_notes(part)
         for part in lag.parts
     ]
-    row = add_figures({"group": shown_name(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
-    return row | _beside(lag)
+    row = add_figures({"group": name_or_base64(lag.group.name), "state": lag.state, "parts": parts}, lag=lag.total)
+    return row | _lag_notes(lag)
 
 
-def _beside(lag: PartitionLag | GroupLag) -> Json:
+def _lag_notes(lag: PartitionLag | GroupLag) -> Json:
     told: Json = {"lost": figure_json(lag.lost)} if lag.lost.number else {}
     return told | ({"uncommitted": lag.uncommitted} if lag.uncommitted else {})
 
@@ -195,10 +195,10 @@ def _beside(lag: PartitionLag | GroupLag) -> Json:
 def pending_row(stream: Ref, group: str, entry: PendingEntry) -> Json:
     """A pending entry; `idle` is milliseconds as of `read_at`, the server's time."""
     return {
-        "resource": shown_name(stream.name),
-        "group": shown_name(group),
+        "resource": name_or_base64(stream.name),
+        "group": name_or_base64(group),
         "id": str(entry.id),
-        "consumer": shown_name(entry.consumer),
+        "consumer": name_or_base64(entry.consumer),
         "idle": entry.idle,
         "deliveries": entry.deliveries,
         "read_at": entry.read_at,
@@ -231,43 +231,51 @@ def _step(step: Step) -> Json:
         case Deliver(target, count, note, keys):
             row = _to("deliver", target, note)
             if keys:
-                row["routing_keys"] = [shown_name(key) for key in keys]
+                row["routing_keys"] = [name_or_base64(key) for key in keys]
             return add_figures(row, count=count)
         case Remove(count):
             return add_figures({"step": "remove"}, count=count)
         case Listen(source):
-            return {"step": "listen"} | _named(source.ref)
+            return {"step": "listen"} | _ref_fields(source.ref)
         case PeekUnacked(queue, number, spends):
-            return {"step": "borrow"} | _named(queue) | {"count": number, "spends": spends}
+            return {"step": "borrow"} | _ref_fields(queue) | {"count": number, "spends": spends}
         case Claim():
-            told = {"group": shown_name(step.group), "consumer": shown_name(step.consumer), "min_idle": step.min_idle}
-            return {"step": "claim"} | _named(step.stream) | told | {"ids": [str(entry) for entry, _, _ in step.seen]}
+            told = {
+                "group": name_or_base64(step.group),
+                "consumer": name_or_base64(step.consumer),
+                "min_idle": step.min_idle,
+            }
+            return (
+                {"step": "claim"} | _ref_fields(step.stream) | told | {"ids": [str(entry) for entry, _, _ in step.seen]}
+            )
         case Acknowledge(stream, group, ids):
-            named: Json = {"step": "ack"} | _named(stream)
-            return named | {"group": shown_name(group), "ids": [str(entry) for entry in ids]}
+            named: Json = {"step": "ack"} | _ref_fields(stream)
+            return named | {"group": name_or_base64(group), "ids": [str(entry) for entry in ids]}
         case Take(source, selection):
-            row = {"step": "take"} | _named(source.ref) | {"selection": selection_row(selection)}
+            row = {"step": "take"} | _ref_fields(source.ref) | {"selection": selection_row(selection)}
             return add_figures(row, count=source.count)
         case Unmark(source, run, offsets):
-            return {"step": "unmark"} | _named(source) | {"run": run, "offsets": [str(offset) for offset in offsets]}
+            return (
+                {"step": "unmark"} | _ref_fields(source) | {"run": run, "offsets": [str(offset) for offset in offsets]}
+            )
         case CreateStateTopic(name):
             return {"step": "create", "resource": name, "kind": "topic"}
 
 
 def _to(step: str, target: Ref, note: str) -> Json:
-    return {"step": step} | _named(target) | ({"note": _clean(note)} if note else {})
+    return {"step": step} | _ref_fields(target) | ({"note": _clean(note)} if note else {})
 
 
-def _named(ref: Ref) -> Json:
-    return {"resource": shown_name(ref.name), "kind": ref.kind.value}
+def _ref_fields(ref: Ref) -> Json:
+    return {"resource": name_or_base64(ref.name), "kind": ref.kind.value}
 
 
 def _member(member: Member) -> Json:
     return {
-        "name": shown_name(member.name),
-        "client": shown_name(member.client),
+        "name": name_or_base64(member.name),
+        "client": name_or_base64(member.client),
         "host": member.host,
-        "assigned": [[shown_name(name), partition] for name, partition in member.assigned],
+        "assigned": [[name_or_base64(name), partition] for name, partition in member.assigned],
         "pending": member.pending,
         "idle": member.idle,
         "inactive": member.inactive,

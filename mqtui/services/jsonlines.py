@@ -40,10 +40,10 @@ def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
     else:
         line["position"] = None
     line["timestamp"] = message.timestamp
-    line["key"] = None if message.key is None else shown(message.key)
-    line["value"] = None if message.value is None else shown(message.value)
+    line["key"] = None if message.key is None else text_or_base64(message.key)
+    line["value"] = None if message.value is None else text_or_base64(message.value)
     if type(position) is EntryId:
-        line["fields"] = [(shown(name), shown(content)) for name, content in message.fields]
+        line["fields"] = [(text_or_base64(name), text_or_base64(content)) for name, content in message.fields]
         line["codec"] = "fields"
     else:
         line["headers"] = [_typed(header) if header[2] else _untyped(header) for header in message.headers]
@@ -57,7 +57,7 @@ def to_json(message: Message, decoded: Decoded | None = None) -> bytes:
     return dump(line)
 
 
-def shown(value: bytes) -> str | Json:
+def text_or_base64(value: bytes) -> str | Json:
     """Text, or `{"base64"}` of what is not UTF-8."""
     try:
         return value.decode()
@@ -65,9 +65,9 @@ def shown(value: bytes) -> str | Json:
         return {"base64": to_base64(value)}
 
 
-def shown_name(name: str) -> str | Json:
+def name_or_base64(name: str) -> str | Json:
     """A name, or `{"base64"}` of one that holds surrogates for bytes that are not UTF-8."""
-    return name if name.isascii() else shown(name_bytes(name))
+    return name if name.isascii() else text_or_base64(name_bytes(name))
 
 
 def figure_json(figure: Figure) -> int | float | Json | None:
@@ -90,7 +90,7 @@ def add_figures(row: Json, **figures: Figure) -> Json:
 
 def _untyped(header: Header) -> tuple[str, Shown]:
     name, value, _ = header
-    return name, None if value is None else shown(value)
+    return name, None if value is None else text_or_base64(value)
 
 
 def _typed(header: Header) -> tuple[str, Any, str]:
@@ -124,7 +124,7 @@ def _exact(value: Any) -> Any:
         case list() | tuple():
             return [_exact(each) for each in value]
         case str():
-            return shown_name(value)
+            return name_or_base64(value)
         case int() if not -(2**63) <= value < 2**64:
             return orjson.Fragment(str(value))
     return value

@@ -10,18 +10,18 @@ from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Exactness, Figure, at_least_of, total, unknown
 from mqtui.domain.resource import Kind, Named, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
-from mqtui.services.browse import in_order
-from mqtui.services.group_names import find_group_alone, find_groups
+from mqtui.services.browse import sort_destinations
+from mqtui.services.group_lookup import find_exact_group, find_groups
 from mqtui.services.session import Session
 
 
-async def groups(session: Session, resource: Ref | None = None) -> Inventory[Group]:
+async def list_groups(session: Session, resource: Ref | None = None) -> Inventory[Group]:
     """All groups, or those that read one destination, by name."""
     found = await session.broker.groups.groups(resource)
     return Inventory(tuple(sorted(found, key=lambda group: group.ref)), found.missing)
 
 
-async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLag]:
+async def read_lag(session: Session, named: Named | None = None) -> Inventory[GroupLag]:
     """Lag of one group, or of all. On Redis `STREAM/GROUP`, or `GROUP` for those of that name on all streams.
 
     A group that may be among those that could not be asked about is unknown.
@@ -31,7 +31,7 @@ async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLa
         Refused: what was typed is the name of two groups.
     """
     there = session.broker.groups
-    if named is not None and (known := await find_group_alone(there, named)) is not None:
+    if named is not None and (known := await find_exact_group(there, named)) is not None:
         return Inventory(tuple([row async for row in there.lag(known)]))
     found = await there.names()
     refs = list(dict.fromkeys(found))
@@ -46,7 +46,7 @@ async def lag(session: Session, named: Named | None = None) -> Inventory[GroupLa
     return Inventory(rows, found.missing if named is None else ())
 
 
-async def count_between(session: Session, rows: Sequence[GroupLag], limits: Collection[int]) -> list[GroupLag]:
+async def count_near_limits(session: Session, rows: Sequence[GroupLag], limits: Collection[int]) -> list[GroupLag]:
     """The rows; where a limit lies between what a lag may be, it is counted, as far as the broker's budget goes."""
     counts = session.broker.groups
     if not isinstance(counts, CountsLag):
@@ -67,11 +67,11 @@ def is_below(figure: Figure, limit: int) -> bool:
     return figure.number is not None and figure.sort in (Exactness.EXACT, Exactness.AT_MOST) and figure.number < limit
 
 
-def notes_of(row: PartitionLag | GroupLag) -> list[str]:
+def lag_notes(row: PartitionLag | GroupLag) -> list[str]:
     """What stands beside a lag: what is gone for good, what is not committed yet, why it is not known."""
     kind = row.resource.kind if isinstance(row, PartitionLag) else row.parts[0].resource.kind if row.parts else None
     figure = row.lag if isinstance(row, PartitionLag) else row.total
-    told = [f"{row.lost} {LOST.get(kind, 'lost')}"] if row.lost.number else []
+    told = [f"{row.lost} {LOST_WORDS.get(kind, 'lost')}"] if row.lost.number else []
     if row.uncommitted:
         told.append(f"{row.uncommitted:,} not yet committed by their writer")
     if figure.sort not in (Exactness.EXACT, Exactness.AT_MOST) and figure.why:
@@ -79,20 +79,22 @@ def notes_of(row: PartitionLag | GroupLag) -> list[str]:
     return told
 
 
-LOST: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STREAM: "lost to trimming"}
+LOST_WORDS: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kind.STREAM: "lost to trimming"}
 """What became of messages that were gone before a group read them."""
 
 
-async def depths(session: Session) -> Inventory[Destination]:
+async def list_depths(session: Session) -> Inventory[Destination]:
     """All destinations by name, each with its depth and what waits in it."""
     there = await session.broker.depths()
-    rows, missing = in_order(there.destinations), there.destinations.missing
+    rows, missing = sort_destinations(there.destinations), there.destinations.missing
     if any(row.backlog is NOT_ASKED for row in rows):
         missing = tuple(dict.fromkeys((*missing, *there.groups.missing)))
-    return Inventory(tuple(backlogs(rows, there.lags, there.groups.missing)), missing)
+    return Inventory(tuple(add_backlogs(rows, there.lags, there.groups.missing)), missing)
 
 
-def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Sequence[str] = ()) -> list[Destination]:
+def add_backlogs(
+    rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Sequence[str] = ()
+) -> list[Destination]:
     """The rows, each with the lag of its worst group where nothing else tells what waits.
 
     Where groups are missing it is a lower bound, and unknown where none of those that are known reads.
@@ -123,14 +125,14 @@ def backlogs(rows: Sequence[Destination], lags: Iterable[GroupLag], missing: Seq
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class LagCheck:
     """Whether a check passes, and the sentences that say why not."""
 
     failed: tuple[str, ...]
     warned: tuple[str, ...]
 
 
-def judge(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | None, fail: int | None) -> Verdict:
+def check_lag(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | None, fail: int | None) -> LagCheck:
     """Compare with limits. A `fail` check passes only on lag that is surely below: unknown is never zero (K14).
 
     No group at all fails it too, and so do groups that are missing from the rows.
@@ -146,7 +148,7 @@ def judge(rows: Sequence[GroupLag], missing: Sequence[str] = (), *, warn: int | 
         elif warn is not None and not is_below(figure, warn):
             warned.append(_not_below(name, figure, warn))
     limited = warn is not None or fail is not None
-    return Verdict(tuple(failed), tuple(warned) if limited else ())
+    return LagCheck(tuple(failed), tuple(warned) if limited else ())
 
 
 def _not_below(name: str, figure: Figure, limit: int) -> str:

@@ -24,17 +24,17 @@ from mqtui.domain.ladder import Ladder, climb
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination
-from mqtui.services.browse import destinations
+from mqtui.services.browse import list_destinations
 from mqtui.services.session import Session
 
 if TYPE_CHECKING:
     from mqtui.domain.redrive import Source
     from mqtui.state.origins import Sighting
 
-NOTHING = NamedOrigin("", Kind.QUEUE, "")
+NO_ORIGIN = NamedOrigin("", Kind.QUEUE, "")
 
 
-async def settle_origin(session: Session, ref: Ref, conventions: Conventions) -> Conventions:
+async def resolve_origin(session: Session, ref: Ref, conventions: Conventions) -> Conventions:
     """The conventions as they hold for letters of one destination, after the broker was asked.
 
     A letter whose headers name no origin comes from the only queue whose dead letters the broker sends here, else from
@@ -46,9 +46,9 @@ async def settle_origin(session: Session, ref: Ref, conventions: Conventions) ->
         return conventions
     ladder = await _ladder(session, ref, conventions)
     feeders = ladder.feeders.get(ref, ())
-    stage = ladder.stages.get(ref, "") or named_stage(kind, conventions, ref)
+    stage = ladder.stages.get(ref, "") or why_retry_by_name(kind, conventions, ref)
     settled = replace(
-        named or NOTHING, origin="", others=(), needs_origin=False, settled=True, feeders=feeders, stage=stage
+        named or NO_ORIGIN, origin="", others=(), needs_origin=False, settled=True, feeders=feeders, stage=stage
     )
     if len(feeders) == 1:
         (feeder,) = feeders
@@ -67,18 +67,18 @@ def dead_letter_sources(session: Session, ref: Ref, conventions: Conventions) ->
     return named.feeders if named is not None else ()
 
 
-def retry_stage(session: Session, ref: Ref, conventions: Conventions) -> str:
+def why_retry_stage(session: Session, ref: Ref, conventions: Conventions) -> str:
     """Why a place is a retry stage, where its origin was settled; "" where it is none."""
     named = conventions.by_name(session.broker.kind, ref.name)
     return named.stage if named is not None else ""
 
 
-def ladder_of(kind: BrokerKind, conventions: Conventions, rows: Sequence[Destination]) -> Ladder:
+def build_ladder(kind: BrokerKind, conventions: Conventions, rows: Sequence[Destination]) -> Ladder:
     """The retry ladders of a listing."""
     return climb(rows, partial(conventions.is_retry, kind))
 
 
-def named_stage(kind: BrokerKind, conventions: Conventions, ref: Ref) -> str:
+def why_retry_by_name(kind: BrokerKind, conventions: Conventions, ref: Ref) -> str:
     """Why a topic or stream is a retry stage: nothing but names tells it there. "" where it is none."""
     if ref.kind is Kind.QUEUE or conventions.by_name(kind, ref.name) or not conventions.is_retry(kind, ref.name):
         return ""
@@ -89,7 +89,7 @@ async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> Ladde
     if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
         return Ladder({}, {})
     try:
-        return ladder_of(session.broker.kind, conventions, await destinations(session.broker))
+        return build_ladder(session.broker.kind, conventions, await list_destinations(session.broker))
     except MqtuiError:
         return Ladder({}, {})  # without its management API the letters' own headers are what is left
 

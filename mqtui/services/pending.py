@@ -19,12 +19,12 @@ from mqtui.domain.resource import Ref
 from mqtui.domain.topology import PendingEntry
 from mqtui.services.session import Session
 
-PAGE = 500
-ASKED_ALONE = 100
+PAGE_SIZE = 500
+MAX_SINGLE_LOOKUPS = 100
 """So many ids are looked up one by one; for more of them the whole list is read."""
 
 
-async def role(session: Session, verb: Verb) -> Pending:
+async def require_pending(session: Session, verb: Verb) -> Pending:
     """The pending entries list of this broker.
 
     Raises:
@@ -36,15 +36,15 @@ async def role(session: Session, verb: Verb) -> Pending:
     return session.broker.pending
 
 
-async def pages(
+async def read_pages(
     session: Session, stream: Ref, group: str, *, min_idle: int = 0, consumer: str = "", most: int | None = None
 ) -> AsyncGenerator[Sequence[PendingEntry]]:
     """Pending entries that match, by id, a page at a time, at most `most` in all. `min_idle` is milliseconds."""
-    listed = await role(session, Verb.PENDING)
+    listed = await require_pending(session, Verb.PENDING)
     cursor: bytes | None = None
     left = most
     while left is None or left > 0:
-        limit = PAGE if left is None else min(PAGE, left)
+        limit = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
         page = await listed.entries(stream, group, min_idle=min_idle, consumer=consumer, cursor=cursor, limit=limit)
         yield page.items
         cursor = page.cursor
@@ -53,16 +53,16 @@ async def pages(
         left = None if left is None else left - len(page.items)
 
 
-async def entries(
+async def read_entries(
     session: Session, stream: Ref, group: str, *, min_idle: int = 0, consumer: str = ""
 ) -> AsyncGenerator[PendingEntry]:
     """All pending entries that match, by id. `min_idle` is milliseconds."""
-    async for page in pages(session, stream, group, min_idle=min_idle, consumer=consumer):
+    async for page in read_pages(session, stream, group, min_idle=min_idle, consumer=consumer):
         for entry in page:
             yield entry
 
 
-async def chosen(
+async def select_entries(
     session: Session, stream: Ref, group: str, ids: Sequence[EntryId], *, min_idle: int = 0, consumer: str = ""
 ) -> list[PendingEntry]:
     """The pending entries of those ids, or all that match when no id is given. A few ids are asked for one by one.
@@ -71,12 +71,12 @@ async def chosen(
         NotFound: an id is not pending, or nothing matches.
     """
     await session.guard.recognise()
-    if 0 < len(ids) <= ASKED_ALONE:
-        listed = await role(session, Verb.PENDING)
+    if 0 < len(ids) <= MAX_SINGLE_LOOKUPS:
+        listed = await require_pending(session, Verb.PENDING)
         first = partial(listed.entries, stream, group, min_idle=min_idle, consumer=consumer, limit=1)
         found = [entry for one in ids for entry in (await first(cursor=str(one).encode())).items]
     else:
-        found = [entry async for entry in entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
+        found = [entry async for entry in read_entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
     if ids:
         wanted = set(ids)
         found = [entry for entry in found if entry.id in wanted]
@@ -89,7 +89,7 @@ async def chosen(
     return found
 
 
-async def claim_plan(
+async def plan_claim(
     session: Session, stream: Ref, group: str, to: str, min_idle: int, found: Sequence[PendingEntry]
 ) -> Plan:
     """Reassign these entries to a consumer, as long as nobody touches them meanwhile (D6).
@@ -99,7 +99,7 @@ async def claim_plan(
     Raises:
         NotFound: all of them are gone from the stream.
     """
-    there, gone = await _apart(session, stream, found)
+    there, gone = await _split_missing(session, stream, found)
     if not there:
         words = f"{len(gone):,} gone from the stream"
         raise NotFound(f"Nothing to claim in {group}: {words}", "Trimmed or deleted.", "mqtui ack takes them off.")
@@ -127,9 +127,9 @@ async def claim_plan(
     return replace(plan, risks=tuple(risks))
 
 
-async def ack_plan(session: Session, stream: Ref, group: str, found: Sequence[PendingEntry]) -> Plan:
+async def plan_ack(session: Session, stream: Ref, group: str, found: Sequence[PendingEntry]) -> Plan:
     """Acknowledge these entries: the group will not see them again, the stream keeps those it still has."""
-    there, gone = await _apart(session, stream, found)
+    there, gone = await _split_missing(session, stream, found)
     ids = tuple(entry.id for entry in found)
     stay = "the entries stay in the stream"
     if gone:
@@ -141,11 +141,11 @@ async def ack_plan(session: Session, stream: Ref, group: str, found: Sequence[Pe
     return _plan(session, Verb.ACK, Acknowledge(stream, group, ids), len(found), facts)
 
 
-async def _apart(
+async def _split_missing(
     session: Session, stream: Ref, found: Sequence[PendingEntry]
 ) -> tuple[list[PendingEntry], list[PendingEntry]]:
     """Entries that the stream still has, and those that were trimmed or deleted."""
-    listed = await role(session, Verb.PENDING)
+    listed = await require_pending(session, Verb.PENDING)
     present = await listed.are_in_stream(stream, [entry.id for entry in found])
     pairs = list(zip(found, present, strict=True))
     return [entry for entry, yes in pairs if yes], [entry for entry, yes in pairs if not yes]
@@ -173,7 +173,7 @@ def _plan(session: Session, verb: Verb, step: Step, count: int, facts: tuple[tup
     )
 
 
-async def run(session: Session, planned: Plan, consent: Consent) -> StepResult:
+async def run_step(session: Session, planned: Plan, consent: Consent) -> StepResult:
     """Do the plan's one step.
 
     Raises:

@@ -18,22 +18,24 @@ from mqtui.domain.plan import Plan, Send
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.pace import Pace
+from mqtui.services.rate_limit import RateLimiter
 from mqtui.services.session import Session
 
-CHUNK = 500
+CHUNK_SIZE = 500
 IDEMPOTENCY = "idempotency-key"
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class PublishedBatch:
     """Messages and the broker's word on each."""
 
     messages: Sequence[Outgoing]
     receipts: Sequence[Receipt]
 
 
-def plan(session: Session, targets: Sequence[Ref], count: Figure, facts: Sequence[tuple[str, str]] = ()) -> Plan:
+def plan_publish(
+    session: Session, targets: Sequence[Ref], count: Figure, facts: Sequence[tuple[str, str]] = ()
+) -> Plan:
     """The plan of a publication; every target the messages name must be in it."""
     return Plan(
         id=secrets.token_hex(16),
@@ -48,7 +50,7 @@ def plan(session: Session, targets: Sequence[Ref], count: Figure, facts: Sequenc
 
 async def publish(
     session: Session, planned: Plan, consent: Consent, messages: Iterable[Outgoing], rate: float | None = None
-) -> AsyncGenerator[Sent]:
+) -> AsyncGenerator[PublishedBatch]:
     """Send all messages in chunks, at most `rate` a second, and give the receipts of each chunk.
 
     Raises:
@@ -61,7 +63,7 @@ async def publish(
 
 async def _chunks(messages: Iterable[Outgoing]) -> AsyncIterator[Sequence[Outgoing]]:
     remaining = iter(messages)
-    while chunk := list(islice(remaining, CHUNK)):
+    while chunk := list(islice(remaining, CHUNK_SIZE)):
         yield chunk
 
 
@@ -72,7 +74,7 @@ async def publish_batches(
     batches: AsyncIterable[Sequence[Outgoing]],
     rate: float | None = None,
     stop: asyncio.Event | None = None,
-) -> AsyncGenerator[Sent]:
+) -> AsyncGenerator[PublishedBatch]:
     """Send messages as they come, at most `rate` a second; the receipts of each chunk. The `stop` ends the batches too.
 
     The audit has the counts, also where an error ends it.
@@ -81,11 +83,11 @@ async def publish_batches(
         Refused, NeedsConsent: as the guard says.
         MqtuiError: what the batches raise; all that came before was sent.
     """
-    pace = Pace(rate)
+    pace = RateLimiter(rate)
     counts: Counter[PublishStatus] = Counter()
     async with session.guard.writing(planned, consent) as writer, writer.publisher() as publisher:
         async for batch in batches:
-            size = pace.batch(CHUNK)
+            size = pace.batch_size(CHUNK_SIZE)
             for first in range(0, len(batch), size):
                 if stop is not None and stop.is_set():
                     break
@@ -93,8 +95,8 @@ async def publish_batches(
                 receipts = await publisher.send(chunk)
                 counts.update(receipt.state for receipt in receipts)
                 writer.result = ", ".join(f"{number} {state}" for state, number in counts.items())
-                yield Sent(chunk, receipts)
-                await pace.after(len(chunk), stop)
+                yield PublishedBatch(chunk, receipts)
+                await pace.wait_after(len(chunk), stop)
         if stop is not None and stop.is_set():
             writer.result = f"{writer.result}; stopped"
 

@@ -24,7 +24,7 @@ from mqtui.state.audit import Audit
 from mqtui.state.identities import Identities
 from mqtui.state.log import hide
 
-GOODBYE_SECONDS = 1.0
+IDENTITY_TIMEOUT = 1.0
 """What a session that ends waits for the broker's name, so that it is remembered."""
 
 
@@ -45,7 +45,7 @@ class Session:
         return self.guard.policy
 
 
-def one_address(resolved: Resolved) -> Address:
+def require_one_address(resolved: Resolved) -> Address:
     """The only broker of a target.
 
     Raises:
@@ -57,7 +57,7 @@ def one_address(resolved: Resolved) -> Address:
     raise BadInput(f"{resolved.shown} holds several brokers", "", f"Name one: {kinds}.")
 
 
-def brokers_of(target: str) -> tuple[str, ...]:
+def list_brokers(target: str) -> tuple[str, ...]:
     """A target for each broker of a profile, without their secrets; the target itself where it is one broker.
 
     It may block: the file of profiles is read.
@@ -72,13 +72,15 @@ def brokers_of(target: str) -> tuple[str, ...]:
     return tuple(f"{target}/{kind}" for kind in kinds) if len(kinds) > 1 else (target,)
 
 
-def _reopens(resolved: Resolved, address: Address) -> str:
+def _reopening_target(resolved: Resolved, address: Address) -> str:
     several = resolved.profile is not None and len(resolved.profile.brokers) > 1
     return f"{resolved.shown}/{address.kind}" if several else resolved.shown
 
 
 @asynccontextmanager
-async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Connect = connect) -> AsyncIterator[Session]:
+async def open_session(
+    target: str, kind: BrokerKind | None = None, *, adapters: Connect = connect
+) -> AsyncIterator[Session]:
     """Open a target for a while. Nothing connects before the first question.
 
     Raises:
@@ -86,18 +88,18 @@ async def opened(target: str, kind: BrokerKind | None = None, *, adapters: Conne
         NotFound: there is no such profile.
     """
     resolved = await run_in_thread("secret", partial(resolve, target, kind))
-    async with opened_at(resolved, adapters=adapters) as session:
+    async with open_resolved(resolved, adapters=adapters) as session:
         yield session
 
 
 @asynccontextmanager
-async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> AsyncIterator[Session]:
+async def open_resolved(resolved: Resolved, *, adapters: Connect = connect) -> AsyncIterator[Session]:
     """Open a target that was read already, or a profile that is not saved yet.
 
     Raises:
         BadInput: it holds several brokers.
     """
-    address = one_address(resolved)
+    address = require_one_address(resolved)
     hide((address.secret, *address.secrets.values()))
     policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
     adapter = adapters(address)
@@ -106,25 +108,25 @@ async def opened_at(resolved: Resolved, *, adapters: Connect = connect) -> Async
 
         adapter.peek_budget = StoredPeekBudget()
     broker = adapter.broker
-    guard = Guard(adapter, policy, Audit(key=audit_key), lambda: _others(broker))
-    meeting = asyncio.create_task(_meet(resolved, broker, guard), name=f"who is {resolved.shown}")
+    guard = Guard(adapter, policy, Audit(key=audit_key), lambda: _policies_of_same_broker(broker))
+    meeting = asyncio.create_task(_remember_identity(resolved, broker, guard), name=f"who is {resolved.shown}")
     try:
         yield Session(
-            target=_reopens(resolved, address),
+            target=_reopening_target(resolved, address),
             profile=resolved.profile,
             address=address,
             broker=broker,
             guard=guard,
             warnings=resolved.warnings,
         )
-        await asyncio.wait({meeting}, timeout=GOODBYE_SECONDS)
+        await asyncio.wait({meeting}, timeout=IDENTITY_TIMEOUT)
     finally:
         meeting.cancel()
         await asyncio.gather(meeting, return_exceptions=True)
         await adapter.close()
 
 
-async def _others(broker: Broker) -> Sequence[Policy]:
+async def _policies_of_same_broker(broker: Broker) -> Sequence[Policy]:
     """The policies of the profiles that met this broker before; it is asked for its name where there are any."""
     try:
         restricting = await asyncio.to_thread(protection.restricting, broker.kind)
@@ -133,7 +135,7 @@ async def _others(broker: Broker) -> Sequence[Policy]:
     return await asyncio.to_thread(protection.called, broker.kind, await broker.identity()) if restricting else ()
 
 
-async def _meet(resolved: Resolved, broker: Broker, guard: Guard) -> None:
+async def _remember_identity(resolved: Resolved, broker: Broker, guard: Guard) -> None:
     """Learn which broker it is: what a profile protects is remembered, and what others protect holds here too.
 
     What hinders it is told by the first look, or by the gate when something is to be changed.

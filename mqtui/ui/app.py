@@ -159,7 +159,7 @@ class Console(App[None], inherit_bindings=False):
     def _tick(self) -> None:
         screen, self._hurries = self.current_screen, False
         lost = any(
-            broker_session.seen is not None and broker_session.seen.trouble is not None
+            broker_session.seen is not None and broker_session.seen.error is not None
             for broker_session in self.broker_sessions
         )
         if (self._fresh or lost) and screen is not None and screen.is_ready:

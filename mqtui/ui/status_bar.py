@@ -43,7 +43,7 @@ def _badges(console: Console) -> Side:
     if not console.broker_sessions:
         unread = [unknown("nothing is open")]
     waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
-    letters = total([*(place.letters for each in seen for place in each.places), *unread])
+    letters = total([*(place.letters for each in seen for place in each.dead_letters), *unread])
     trend = summed([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
     runs = len(console.sessions.running_tasks)
@@ -73,12 +73,12 @@ def _link(broker_session: BrokerSession) -> str:
     if broker_session.error is not None:
         return "✗"
     if seen is None or not seen.as_of:
-        return "✗ retry" if seen is not None and seen.trouble is not None else "·"
-    return "✗ lost" if seen.trouble is not None else f"●{seen.took * 1000:.0f}ms"
+        return "✗ retry" if seen is not None and seen.error is not None else "·"
+    return "✗ lost" if seen.error is not None else f"●{seen.poll_seconds * 1000:.0f}ms"
 
 
 def _link_tone(broker_session: BrokerSession) -> str:
     failed = broker_session.error is not None or (
-        broker_session.seen is not None and broker_session.seen.trouble is not None
+        broker_session.seen is not None and broker_session.seen.error is not None
     )
     return "danger" if failed else "muted" if broker_session.seen is None or not broker_session.seen.as_of else "live"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mqtui.domain.topology import Destination, Group, GroupLag
 from mqtui.services import lag as lagging
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Ours:
 
 async def look_at(url: str) -> Ours:
     """As `ls`, `groups` and `lag` look."""
-    async with opened(url) as session:
-        rows = await lagging.depths(session)
-        groups = await lagging.groups(session)
-        lags = await lagging.lag(session)
+    async with open_session(url) as session:
+        rows = await lagging.list_depths(session)
+        groups = await lagging.list_groups(session)
+        lags = await lagging.read_lag(session)
     return Ours(
         {row.ref.name: row for row in rows},
         {group.ref.name: group for group in groups},

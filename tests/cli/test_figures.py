@@ -16,9 +16,9 @@ from mqtui.demo.shop.names import RabbitNames
 from mqtui.domain.figure import Exactness, about, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination
-from mqtui.services.browse import destinations
-from mqtui.services.session import opened
-from mqtui.services.watch import Seen
+from mqtui.services.browse import list_destinations
+from mqtui.services.poller import BrokerSnapshot
+from mqtui.services.session import open_session
 from mqtui.ui.render.destinations.destinations import lines_of
 from tests.cli.conftest import Shop
 from tests.cli.driver import Mqtui
@@ -171,8 +171,8 @@ def test_a_profile_of_several_brokers_is_looked_at_whole(mqtui: Mqtui, topics: K
 
 async def listed(url: str) -> dict[str, Destination]:
     """Every destination by name."""
-    async with opened(url) as session:
-        return {row.ref.name: row for row in await destinations(session.broker)}
+    async with open_session(url) as session:
+        return {row.ref.name: row for row in await list_destinations(session.broker)}
 
 
 async def test_what_comes_in_is_not_the_change_of_depth(
@@ -203,7 +203,9 @@ async def test_what_comes_in_is_not_the_change_of_depth(
     topic, capped = (await listed(topics.url))[ref.name], (await listed(streams.url))[stream]
     assert (topic.messages.number, topic.arrived.number) == (2, 10)
     assert (capped.messages.number, capped.arrived.number) == (5, 30)
-    seen = Seen(destinations=[topic, replace(topic, rate_in=unknown("no rates")), replace(topic, rate_in=about(9.4))])
+    seen = BrokerSnapshot(
+        destinations=[topic, replace(topic, rate_in=unknown("no rates")), replace(topic, rate_in=about(9.4))]
+    )
     for time, come in enumerate((0, 10, 20)):
         seen.trend(ref, "arrived").add(float(time), come)
     assert [line.rate_in for line in lines_of(BrokerKind.KAFKA, seen)] == [10.0, None, 9.4]

@@ -166,9 +166,9 @@ def test_easynetq_headers_are_not_invented(mqtui: Mqtui, rabbit: Rabbit) -> None
 
 def test_easynetqs_own_queue_is_known_by_its_name() -> None:
     from mqtui.domain.resource import BrokerKind
-    from mqtui.services.conventions import load
+    from mqtui.services.conventions import load_conventions
 
-    conventions = load().conventions
+    conventions = load_conventions().conventions
     for name, convention in (
         ("EasyNetQ_Default_Error_Queue", "easynetq"),
         ("wolverine-dead-letter-queue", "wolverine"),

@@ -19,7 +19,7 @@ from mqtui.brokers.kafka.connection.admin_fallback import release
 from mqtui.brokers.kafka.connection.clients import Connection
 from mqtui.brokers.port import Address
 from mqtui.brokers.registry import connect
-from mqtui.cli.exits import NO_CONNECTION, code
+from mqtui.cli.exit_codes import NO_CONNECTION, exit_code_of
 from mqtui.demo.servers.ports import free_ports
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused
 from mqtui.profiles.url import parse, written
@@ -99,7 +99,7 @@ def fault_of(mistake: Mistake, error: MqtuiError | None) -> str:
     told = f"{error.title} | {error.detail} | {error.hint}"
     missing = [word for word in mistake.words if word.lower() not in told.lower()]
     shown = [secret for secret in ("wr0ng", servers.PASSWORD) if secret in told]
-    right = isinstance(error, mistake.error) and code(error) == NO_CONNECTION and error.hint and not missing
+    right = isinstance(error, mistake.error) and exit_code_of(error) == NO_CONNECTION and error.hint and not missing
     return "" if right and not shown else f"{mistake.name}: {type(error).__name__} {told}; missing {missing} {shown}"
 
 
@@ -215,7 +215,7 @@ async def every_scheme_of_redis(doors: Doors, path: Path) -> None:
         (f"valkey://{place}?db=99", "no database 99"),
     ):
         told = await trouble(url)
-        assert told is not None and code(told) == NO_CONNECTION and words in str(told), told
+        assert told is not None and exit_code_of(told) == NO_CONNECTION and words in str(told), told
 
 
 async def management_sees_the_same(doors: Doors) -> None:
@@ -236,7 +236,7 @@ async def management_sees_the_same(doors: Doors) -> None:
         (f"{url.replace('guest:guest', 'guest:wr0ng').replace('https', 'http')}{HERE}:{doors.ports['management']}", ()),
     ):
         told = await trouble(wrong)
-        assert told is not None and code(told) == NO_CONNECTION, wrong
+        assert told is not None and exit_code_of(told) == NO_CONNECTION, wrong
         assert all(word in str(told) for word in words), told
         assert "wr0ng" not in str(told)
 

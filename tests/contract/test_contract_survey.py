@@ -6,7 +6,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.domain.figure import Figure
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Survey
-from mqtui.services.lag import backlogs
+from mqtui.services.lag import add_backlogs
 from tests.contract.asking import Move, eventually, listed
 from tests.contract.worlds import World
 
@@ -45,7 +45,7 @@ async def test_depths_are_those_of_a_survey(world: World, adapter: Adapter) -> N
     world.consume(shared, "other", 1)
 
     def of_these(survey: Survey) -> dict[Ref, tuple[Figure, Figure]]:
-        rows = backlogs(survey.destinations, survey.lags)
+        rows = add_backlogs(survey.destinations, survey.lags)
         return {row.ref: (row.messages, row.backlog) for row in rows if row.ref in (full, shared)}
 
     async def same() -> bool:

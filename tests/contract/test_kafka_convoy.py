@@ -18,7 +18,7 @@ from mqtui.domain.message import Message
 from mqtui.domain.plan import Deliver, Plan
 from mqtui.domain.redrive import PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning.mqtui_headers import COUNT, ORIGIN, RUN, HeaderStamper
 from mqtui.services.redrive.planning.routing import RedriveRouter
 from mqtui.services.redrive.request import RedriveRequest
@@ -60,12 +60,12 @@ class Way:
         order = RedriveRequest(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
         stamps = HeaderStamper(BrokerKind.KAFKA, "ab" * 16, "ada", "2026-01-01T00:00:00+00:00")
         return RedriveRouter(
-            order, BrokerKind.KAFKA, known().conventions, stamps, frozenset({self.target, *self.further})
+            order, BrokerKind.KAFKA, load_for_profile().conventions, stamps, frozenset({self.target, *self.further})
         )
 
     def lanes(self) -> BulkRoutes:
         order = RedriveRequest(Verb.REDRIVE, self.source, to=self.to, keep_timestamp=self.keep_timestamp)
-        return BulkRoutes(order, self.router(), known().conventions)
+        return BulkRoutes(order, self.router(), load_for_profile().conventions)
 
 
 def put(stage: Stage, ref: Ref, letters: Sequence[tuple[bytes | None, bytes | None, Sent]]) -> None:
@@ -171,7 +171,7 @@ async def test_the_place_of_each_copy_is_told(stage: Stage, adapter: Adapter) ->
     async with convoy(run, (source, plan)) as lease:
         lanes = Way(dlq, home, keep_timestamp=True, further=(other,)).lanes()
         told = [(load, await lease.move_raw(load)) async for load in lease.raw_batches(50, lanes)]
-    watched = StoredCopies(known().conventions)
+    watched = StoredCopies(load_for_profile().conventions)
     for load, carried in told:
         watched.add_raw_batch(load, carried)
     assert watched.stored == 120

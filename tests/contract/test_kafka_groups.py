@@ -110,7 +110,7 @@ async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adap
     assert [part.lag.number for part in row.parts] == [6, 0, None]
     assert "99" in row.parts[2].lag.why
     assert str(row.total) == "≈ 6"
-    assert lag.judge([row], warn=None, fail=100).failed
+    assert lag.check_lag([row], warn=None, fail=100).failed
     groups = await adapter.broker.groups.groups(ref)
     assert [group.ref.name for group in groups] == [name]
     assert not await adapter.broker.groups.groups(stage.topic("other"))
@@ -206,7 +206,7 @@ async def judged(adapter: Adapter, name: str, limit: int) -> tuple[GroupLag, boo
     groups = adapter.broker.groups
     assert isinstance(groups, CountsLag)
     row = await groups.count_lag(await lag_of(adapter, name))
-    return row, not lag.judge([row], warn=None, fail=limit).failed
+    return row, not lag.check_lag([row], warn=None, fail=limit).failed
 
 
 async def test_markers_and_aborted_records_are_a_bound_and_are_counted(stage: Stage, adapter: Adapter) -> None:
@@ -217,14 +217,14 @@ async def test_markers_and_aborted_records_are_a_bound_and_are_counted(stage: St
     commit(stage, name, ref, 3)
     row = await lag_of(adapter, name)
     assert (str(row.total), row.uncommitted) == ("≤ 6", 0)
-    assert lag.judge([row], warn=None, fail=7).failed == ()
-    assert lag.judge([row], warn=None, fail=6).failed
+    assert lag.check_lag([row], warn=None, fail=7).failed == ()
+    assert lag.check_lag([row], warn=None, fail=6).failed
     counted, passes = await judged(adapter, name, 1)
     assert (counted.total, passes) == (exact(0), True)
     opened = transact(stage, ref, 6, "open")
     row = await lag_of(adapter, name)
     assert (str(row.total), row.uncommitted) == ("≤ 12", 6)
-    assert lag.notes_of(row) == ["6 not yet committed by their writer"]
+    assert lag.lag_notes(row) == ["6 not yet committed by their writer"]
     counted, passes = await judged(adapter, name, 1)
     assert (counted.total, counted.uncommitted, passes) == (exact(0), 6, True)
     _, plan = await Run(adapter, ref, stage.topic("home")).planned()
@@ -246,7 +246,7 @@ async def test_what_was_deleted_before_it_was_read_is_no_lag(stage: Stage, adapt
     commit(stage, name, ref, 2, 2)
     row = await lag_of(adapter, name)
     assert [(str(part.lag), str(part.lost)) for part in row.parts] == [("≤ 4", "≤ 4"), ("0", "≤ 8")]
-    assert lag.notes_of(row.parts[0]) == ["≤ 4 deleted by retention"]
+    assert lag.lag_notes(row.parts[0]) == ["≤ 4 deleted by retention"]
     assert (str(row.total), str(row.lost)) == ("≤ 4", "≤ 12")
     counted, _ = await judged(adapter, name, 4)
     assert [part.lag for part in counted.parts] == [exact(4), exact(0)]

@@ -19,15 +19,15 @@ from mqtui.brokers.kafka.connection.clients import Connection
 from mqtui.brokers.kafka.redrive.snapshot import holder_of, state_of
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
-from mqtui.cli import exits
+from mqtui.cli import exit_codes
 from mqtui.domain.errors import BrokerTrouble, TimedOut
 from mqtui.domain.message import Offset
 from mqtui.domain.read_range import Edge, ReadRange
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.conventions import known
-from mqtui.services.session import opened
-from mqtui.services.watch import Watch
+from mqtui.services.conventions import load_for_profile
+from mqtui.services.poller import Poller
+from mqtui.services.session import open_session
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually, read
@@ -226,24 +226,24 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
 
     await eventually(all_shown, "every coordinator has loaded its groups")
     monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))
-    async with opened(pair.stage.url) as session:
-        watch = Watch(session, known().conventions, lambda: None)
-        await watch.once()
+    async with open_session(pair.stage.url) as session:
+        watch = Poller(session, load_for_profile().conventions, lambda: None)
+        await watch.poll()
         try:
             pair.without_second(home)
-            await watch.once()
+            await watch.poll()
             _, plan = await Run(adapter, dlq, home).planned()
             left = await shown()
             await asyncio.to_thread(told_by_commands, Mqtui(tmp_path, ""), pair.stage, dlq)
         finally:
             pair.servers.restart("pair-2")
             until(lambda: pair._led(home.name), WAIT, "the second broker is back")
-    seen = {group.ref.name: group for group in watch.seen.groups if group.ref.name.startswith(pair.stage.prefix)}
+    seen = {group.ref.name: group for group in watch.snapshot.groups if group.ref.name.startswith(pair.stage.prefix)}
     assert len(seen) == 8
     unasked = [group for group in seen.values() if group.state == "Unknown"]
     assert unasked
     assert {"no coordinator" in group.why for group in unasked} == {True}
-    assert any("no coordinator" in sentence for sentence in watch.seen.partial)
+    assert any("no coordinator" in sentence for sentence in watch.snapshot.partial)
     told = {risk.name: risk.text for risk in plan.risks}
     assert told["target-partition"].startswith(f"partition 1 of {home.name} has no leader")
     assert "missing-partition" not in told
@@ -290,7 +290,7 @@ async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.Mo
         for question in (state_of, holder_of):
             with pytest.raises(TimedOut) as told:
                 await question(connection, identity)
-            assert exits.code(told.value) == exits.NO_CONNECTION
+            assert exit_codes.exit_code_of(told.value) == exit_codes.NO_CONNECTION
     finally:
         brokers.servers.resume("silent")
     await connection.close()

@@ -18,7 +18,7 @@ from mqtui.brokers.redis.marks import LIFE_S, run_mark
 from mqtui.brokers.redis.slots import SLOTS, slot, tag_for
 from mqtui.domain.redrive import PublishStatus, Strength
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.browse import destinations
+from mqtui.services.browse import list_destinations
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.asking import Move, eventually, listed, publish, read
@@ -266,7 +266,7 @@ async def test_one_node_of_a_cluster_says_that_it_is_one(pair: tuple[Stage, Stag
     for variant, told in (("", True), ("cluster", False)):
         adapter = low.adapter(variant=variant)
         groups = await adapter.broker.groups.groups()
-        rows = await destinations(adapter.broker)
+        rows = await list_destinations(adapter.broker)
         assert name in {row.ref.name for row in rows}
         assert [bool(found.missing) for found in (groups, rows)] == [told, told]
         await adapter.close()

@@ -10,7 +10,7 @@ from mqtui.domain.deadletter import cause_id_of, describe, origin, redrive_targe
 from mqtui.domain.field_table import Plain
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.conventions import load
+from mqtui.services.conventions import load_conventions
 from tests.domain import dead
 
 ORDERS = Ref(Kind.TOPIC, "orders")
@@ -18,7 +18,7 @@ ORDERS = Ref(Kind.TOPIC, "orders")
 
 @pytest.fixture(scope="module")
 def conventions() -> Conventions:
-    return load().conventions
+    return load_conventions().conventions
 
 
 def test_springs_recoverer(conventions: Conventions) -> None:

@@ -13,13 +13,13 @@ import pytest
 from mqtui.domain.capability import Verb
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Named
-from mqtui.services.browse import find
-from mqtui.services.conventions import known
+from mqtui.services.browse import find_destination
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning.plan import plan_redrive
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.redrive.run.run import RedriveRun
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.runs import Runs
 from tests.chaos.killing import KEY
 from tests.chaos.scenes import Scene
@@ -41,15 +41,15 @@ async def rate(url: str, scene: Scene) -> float:
     The plan was made before, as an operator reads it before he agrees, and the lease is open: a bare loop is not timed
     while it connects either.
     """
-    conventions = known().conventions
+    conventions = load_for_profile().conventions
     seen: list[tuple[float, int]] = []
 
     def progress(ledger: OutcomeCounter) -> None:
         seen.append((perf_counter(), ledger.counted))
 
     with own_desk():
-        async with opened(url) as session:
-            source = (await find(session.broker, Named(scene.dlq))).ref
+        async with open_session(url) as session:
+            source = (await find_destination(session.broker, Named(scene.dlq))).ref
             planned = await plan_redrive(session, RedriveRequest(Verb.REDRIVE, source), conventions)
             journal = Runs()
             try:

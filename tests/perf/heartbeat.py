@@ -32,12 +32,12 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
 from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.services.redrive.run.run import RedriveRun
-from mqtui.services.session import Session, opened
+from mqtui.services.session import Session, open_session
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Runs
 from tests.chaos.kafka_side import KafkaSide
@@ -166,7 +166,7 @@ async def redriven(session: Session, scene: Scene, journal: Runs, stages: Canary
     """All letters of a scene."""
     kind = Kind.TOPIC if session.broker.kind is BrokerKind.KAFKA else Kind.STREAM
     order = RedriveRequest(Verb.REDRIVE, Ref(kind, scene.dlq), stages=stages)
-    planned = await planning.plan_redrive(session, order, known().conventions)
+    planned = await planning.plan_redrive(session, order, load_for_profile().conventions)
     return await RedriveRun(session, planned, journal).run(YES)
 
 
@@ -179,7 +179,7 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
         assert await asyncio.to_thread(reader.joined.wait, 30)
     journal = Runs()
     told: list[Stand] = []
-    async with opened(side.url) as session:
+    async with open_session(side.url) as session:
         results: list[Result] = []
 
         async def redrive() -> None:
@@ -232,7 +232,7 @@ async def waited(url: str) -> list[Stand]:
 
     async def redrive(target: str) -> None:
         scene = side.fill(10)
-        async with opened(target) as session:
+        async with open_session(target) as session:
             await redriven(session, scene, journal, CanaryStages())
 
     with pytest.MonkeyPatch.context() as environment:

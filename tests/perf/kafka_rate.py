@@ -22,7 +22,7 @@ from mqtui.domain.plan import CreateStateTopic, Deliver, Plan, Take
 from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import LeaseOptions, PublishStatus, Selection, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.gc_tuning import seldom_collecting
+from mqtui.services.gc_tuning import fewer_collections
 from tests.contract.asking import Notes
 from tests.contract.worlds import address_of
 
@@ -88,7 +88,7 @@ class Bench:
                     await writer.apply(step)
             async with writer.lease(taken, terms) as lease:
                 began = time.perf_counter()
-                with seldom_collecting():
+                with fewer_collections():
                     async for batch in lease.batches(HAND):
                         receipts = await lease.move([Transfer(letter, target) for letter in batch])
                         done += sum([receipt.state is PublishStatus.STORED for receipt in receipts])

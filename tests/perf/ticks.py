@@ -23,7 +23,7 @@ import pytest
 from textual.widget import Widget
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.services import watch
+from mqtui.services import poller
 from mqtui.ui import app
 from mqtui.ui.session.demo_brokers import BrokerEvent
 from tests.perf.engine import own_desk
@@ -152,7 +152,7 @@ def grown(only: str, count: int, settled: int) -> Growth:
     """Run it all in folders of its own."""
     with own_desk(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "TICK", TICK)
-        patch.setattr(watch, "EVERY", dict.fromkeys(BrokerKind, TICK))
+        patch.setattr(poller, "POLL_SECONDS", dict.fromkeys(BrokerKind, TICK))
         with demo(only) as urls:
             return asyncio.run(measured(urls, count, settled))
 

@@ -15,7 +15,7 @@ from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent, Policy
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan
 from mqtui.services.redrive.planning.plan import PlannedRedrive
 from mqtui.services.redrive.putback import putback
@@ -24,7 +24,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.earlier_progress import EarlierProgress
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.redrive.run.run import RedriveRun
-from mqtui.services.session import Session, opened
+from mqtui.services.session import Session, open_session
 from mqtui.state.paths import state_dir
 from mqtui.state.runs import Dones, Marks, RunRecord, Runs
 from tests.memory import Faults, Killed
@@ -97,23 +97,25 @@ class Operator:
         return RedriveRequest(verb, self.ground.source, Selection(**chosen), to, target, rate)
 
     async def sessions(self, stack: AsyncExitStack) -> tuple[Session, Session | None]:
-        session = await stack.enter_async_context(opened(self.target or self.ground.url, adapters=self.ground.connect))
+        session = await stack.enter_async_context(
+            open_session(self.target or self.ground.url, adapters=self.ground.connect)
+        )
         if self.remote is None:
             return session, None
         far = self.remote_target or self.remote.url
-        return session, await stack.enter_async_context(opened(far, adapters=self.remote.connect))
+        return session, await stack.enter_async_context(open_session(far, adapters=self.remote.connect))
 
     async def plan(self, order: RedriveRequest | None = None) -> PlannedRedrive:
         """Only plan."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            return await plan.plan_redrive(session, order or self.order(), known().conventions, remote)
+            return await plan.plan_redrive(session, order or self.order(), load_for_profile().conventions, remote)
 
     async def run(self, order: RedriveRequest | None = None, consent: Consent = YES) -> Result:
         """Plan and run."""
         async with AsyncExitStack() as stack:
             session, remote = await self.sessions(stack)
-            planned = await plan.plan_redrive(session, order or self.order(), known().conventions, remote)
+            planned = await plan.plan_redrive(session, order or self.order(), load_for_profile().conventions, remote)
             return await self._go(self._run(session, remote, planned, self.journal(), None), consent)
 
     async def run_planned(self, planned: PlannedRedrive, consent: Consent = YES) -> Result:
@@ -129,7 +131,7 @@ class Operator:
             journal = self.journal()
             record = journal.find(name)
             resume.check_resumable(record)
-            planned, before = await resume.plan_resume(session, record, journal, known().conventions, remote)
+            planned, before = await resume.plan_resume(session, record, journal, load_for_profile().conventions, remote)
             return await self._go(self._run(session, remote, planned, journal, before), consent)
 
     async def put_back(self, name: str, consent: Consent = YES) -> Result:

@@ -18,7 +18,7 @@ from mqtui.domain.resource import BrokerKind, Kind, Named
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import browse
-from mqtui.services.session import Session, opened
+from mqtui.services.session import Session, open_session
 from mqtui.state.audit import Audit
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 
@@ -27,11 +27,11 @@ NOBODY = Consent()
 
 @pytest.fixture
 async def session(ground: Ground) -> AsyncIterator[Session]:
-    async with opened(ground.url, adapters=ground.connect) as one:
+    async with open_session(ground.url, adapters=ground.connect) as one:
         yield one
 
 
-async def seen(session: Session, look: browse.Look, consent: Consent = NOBODY) -> list[Message]:
+async def seen(session: Session, look: browse.PeekRequest, consent: Consent = NOBODY) -> list[Message]:
     return [message async for batch in browse.peek(session, look, consent) for message in batch]
 
 
@@ -40,45 +40,47 @@ def number(message: Message) -> int:
 
 
 async def test_find_by_name(ground: Ground, session: Session) -> None:
-    assert (await browse.find(session.broker, Named(ground.origin.name))).ref == ground.origin
-    assert (await browse.find(session.broker, Named(ground.origin.name, ground.origin.kind))).ref == ground.origin
+    assert (await browse.find_destination(session.broker, Named(ground.origin.name))).ref == ground.origin
+    assert (
+        await browse.find_destination(session.broker, Named(ground.origin.name, ground.origin.kind))
+    ).ref == ground.origin
     for missing in (Named("nowhere"), Named("nowhere", ground.origin.kind)):
         with pytest.raises(NotFound):
-            await browse.find(session.broker, missing)
+            await browse.find_destination(session.broker, missing)
 
 
 async def test_an_exchange_is_found_where_no_queue_has_the_name() -> None:
     ground = RabbitMQGround()
     exchange = ground.shelf.exchange("work")
     ground.shelf.exchange("only")
-    async with opened(ground.url, adapters=ground.connect) as session:
-        assert (await browse.find(session.broker, Named("work"))).ref.kind is Kind.QUEUE
-        assert (await browse.find(session.broker, Named("work", Kind.EXCHANGE))).ref == exchange
-        assert (await browse.find(session.broker, Named("only"))).ref.kind is Kind.EXCHANGE
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        assert (await browse.find_destination(session.broker, Named("work"))).ref.kind is Kind.QUEUE
+        assert (await browse.find_destination(session.broker, Named("work", Kind.EXCHANGE))).ref == exchange
+        assert (await browse.find_destination(session.broker, Named("only"))).ref.kind is Kind.EXCHANGE
 
 
 async def test_destinations_by_kind_and_name(ground: Ground, session: Session) -> None:
     ground.put(range(3))
-    rows = await browse.destinations(session.broker)
+    rows = await browse.list_destinations(session.broker)
     assert [row.ref for row in rows] == sorted([ground.origin, ground.source])
     assert {row.ref: row.messages.number for row in rows}[ground.source] == 3
-    assert [row.ref for row in browse.matching(rows, None, "*[dD][lL][qQ]")] == [ground.source]
-    assert not browse.matching(rows, Kind.GROUP, "")
+    assert [row.ref for row in browse.filter_destinations(rows, None, "*[dD][lL][qQ]")] == [ground.source]
+    assert not browse.filter_destinations(rows, Kind.GROUP, "")
 
 
 async def test_internal_ones_come_last() -> None:
     ground = KafkaGround()
     ground.make("__consumer_offsets")
     ground.make("zebra")
-    async with opened(ground.url, adapters=ground.connect) as session:
-        rows = await browse.destinations(session.broker)
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        rows = await browse.list_destinations(session.broker)
     assert [row.ref.name for row in rows] == ["orders", "orders.DLQ", "zebra", "__consumer_offsets"]
 
 
 async def test_a_look_without_a_start(ground: Ground, session: Session) -> None:
     """The newest messages, or a queue's head."""
     ground.put(range(9))
-    look = await browse.look(session, Named(ground.source.name), 3, None, None)
+    look = await browse.prepare_peek(session, Named(ground.source.name), 3, None, None)
     found = [number(message) for message in await seen(session, look)]
     assert found == ([0, 1, 2] if look.price.lends else [6, 7, 8])
     assert sorted(ground.left()) == list(range(9))
@@ -94,17 +96,17 @@ async def test_looks_from_a_place_or_a_time(ground: type[Ground]) -> None:
         (place, [5, 7] if made.kind is BrokerKind.KAFKA else [5, 6, 7]),
         (Since(made.time(6)), [6, 7]),
     ]
-    async with opened(made.url, adapters=made.connect) as session:
+    async with open_session(made.url, adapters=made.connect) as session:
         for start, expected in starts:
-            look = await browse.look(session, Named(made.source.name), 3, start, None)
+            look = await browse.prepare_peek(session, Named(made.source.name), 3, start, None)
             assert [number(message) for message in await seen(session, look)] == expected
 
 
 async def test_one_partition() -> None:
     ground = KafkaGround()
     ground.put(range(6))
-    async with opened(ground.url, adapters=ground.connect) as session:
-        look = await browse.look(session, Named("orders.DLQ"), 9, Edge.OLDEST, 1)
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        look = await browse.prepare_peek(session, Named("orders.DLQ"), 9, Edge.OLDEST, 1)
         assert [number(message) for message in await seen(session, look)] == [1, 3, 5]
 
 
@@ -116,23 +118,23 @@ async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
         wrong += [Edge.NEWEST, Since(5)]
     for start in wrong:
         with pytest.raises(BadInput):
-            await browse.look(session, Named(ground.source.name), 1, start, None)
+            await browse.prepare_peek(session, Named(ground.source.name), 1, start, None)
     if ground.kind is not BrokerKind.KAFKA:
         with pytest.raises(BadInput):
-            await browse.look(session, Named(ground.source.name), 1, None, 0)
+            await browse.prepare_peek(session, Named(ground.source.name), 1, None, 0)
     with pytest.raises(NotFound):
-        await browse.look(session, Named("nowhere"), 1, None, None)
+        await browse.prepare_peek(session, Named("nowhere"), 1, None, None)
     ground.shelf.faults.denied = {Verb.PEEK}
     with pytest.raises(Unsupported):
-        await browse.look(session, Named(ground.source.name), 1, None, None)
+        await browse.prepare_peek(session, Named(ground.source.name), 1, None, None)
 
 
 async def test_free_looks_ask_nobody_and_write_nothing() -> None:
     ground = KafkaGround()
     ground.put(range(3))
     before = list(ground.shelf.events)
-    async with opened(ground.url, adapters=ground.connect) as session:
-        await seen(session, await browse.look(session, Named("orders.DLQ"), 3, None, None))
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        await seen(session, await browse.prepare_peek(session, Named("orders.DLQ"), 3, None, None))
     assert ground.shelf.events == before
     assert not Audit().path.exists()
 
@@ -146,10 +148,10 @@ def limited() -> RabbitMQGround:
 
 async def test_a_paid_look_is_planned_and_noted() -> None:
     ground = limited()
-    async with opened(ground.url, adapters=ground.connect) as session:
-        look = await browse.look(session, Named("work.dlq"), 2, None, None)
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        look = await browse.prepare_peek(session, Named("work.dlq"), 2, None, None)
         assert look.price.spends
-        assert dict(browse.spend_plan(session, look).facts)["price"] == look.price.text
+        assert dict(browse.plan_peek(session, look).facts)["price"] == look.price.text
         assert [number(message) for message in await seen(session, look)] == [0, 1]
     assert [entry.verb for entry in Audit().entries()] == ["spend", "spend"]
     assert ground.left() == [0, 1, 2, 3]
@@ -158,13 +160,15 @@ async def test_a_paid_look_is_planned_and_noted() -> None:
 async def test_the_last_delivery_is_never_spent() -> None:
     """R3: at 1 left reading stops, and no consent overrides that."""
     ground = limited()
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         reads = []
         for _ in range(3):
-            reads.append(len(await seen(session, await browse.look(session, Named("work.dlq"), 4, None, None))))
+            reads.append(len(await seen(session, await browse.prepare_peek(session, Named("work.dlq"), 4, None, None))))
         assert reads == [4, 4, 1]
         with pytest.raises(Refused):
-            await seen(session, await browse.look(session, Named("work.dlq"), 4, None, None), Consent(spend=True))
+            await seen(
+                session, await browse.prepare_peek(session, Named("work.dlq"), 4, None, None), Consent(spend=True)
+            )
     assert ground.left() == [0, 1, 2, 3]
 
 
@@ -181,8 +185,8 @@ async def test_the_last_delivery_is_never_spent() -> None:
 async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, reads: bool) -> None:
     ground = limited()
     Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
-    async with opened("shop", adapters=ground.connect) as session:
-        look = await browse.look(session, Named("work.dlq"), 2, None, None)
+    async with open_session("shop", adapters=ground.connect) as session:
+        look = await browse.prepare_peek(session, Named("work.dlq"), 2, None, None)
         if reads:
             assert len(await seen(session, look, consent)) == 2
             return
@@ -193,7 +197,7 @@ async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, re
 
 async def test_follow(ground: Ground, session: Session) -> None:
     ground.put(range(2))
-    tail = browse.follow(session, Named(ground.source.name), None)
+    tail = browse.tail(session, Named(ground.source.name), None)
     if ground.kind is BrokerKind.RABBITMQ:
         with pytest.raises(Unsupported):
             await anext(tail)
@@ -207,8 +211,8 @@ async def test_follow(ground: Ground, session: Session) -> None:
 
 
 async def test_require(session: Session, ground: Ground) -> None:
-    await browse.require(session.broker, Verb.REDRIVE, ground.source)
+    await browse.require_verb(session.broker, Verb.REDRIVE, ground.source)
     ground.shelf.faults.denied = {Verb.REDRIVE}
     with pytest.raises(Unsupported) as found:
-        await browse.require(session.broker, Verb.REDRIVE)
+        await browse.require_verb(session.broker, Verb.REDRIVE)
     assert found.value.hint == "Grant it."

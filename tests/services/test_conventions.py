@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import BadInput
-from mqtui.services.conventions import SHIPPED, load, read
+from mqtui.services.conventions import SHIPPED, load_conventions, read_convention
 from tests.domain import dead
 
 OWN = """
@@ -33,15 +33,15 @@ def own(tmp_path: Path) -> Path:
 
 
 def test_all_shipped_conventions_are_read() -> None:
-    known = {one.name for one in load().conventions.known}
+    known = {one.name for one in load_conventions().conventions.known}
     assert {"spring", "spring-retryable", "spring-cloud-stream", "connect", "x-death", "watermill", "mqtui"} <= known
     assert len(known) == len(list(SHIPPED.glob("*.toml")))
-    assert load() is load()
+    assert load_conventions() is load_conventions()
 
 
 def test_a_users_own(own: Path, tmp_path: Path) -> None:
     (own / "acme.toml").write_text(OWN)
-    loaded = load(tmp_path)
+    loaded = load_conventions(tmp_path)
     assert loaded.notes == ()
     headers = (("acme-topic", b"orders", ""), ("acme-old-offset", b"7", ""), ("acme-failed", b"no stock", ""))
     letter = dead.kafka(headers, "orders.graveyard")
@@ -59,9 +59,9 @@ def test_a_users_own(own: Path, tmp_path: Path) -> None:
 
 def test_a_users_own_takes_the_place_of_a_shipped_one(own: Path, tmp_path: Path) -> None:
     (own / "spring.toml").write_text(OWN.replace('"acme"', '"spring"'))
-    names = [one.name for one in load(tmp_path).conventions.known]
+    names = [one.name for one in load_conventions(tmp_path).conventions.known]
     assert names.count("spring") == 1
-    spring = next(one for one in load(tmp_path).conventions.known if one.name == "spring")
+    spring = next(one for one in load_conventions(tmp_path).conventions.known if one.name == "spring")
     assert spring.detect == ("acme-failed",)
 
 
@@ -85,7 +85,7 @@ def test_a_mistake_names_the_file_and_the_key(
 ) -> None:
     file = own / "acme.toml"
     file.write_text(OWN.replace(*change, 1))
-    loaded = load(tmp_path)
+    loaded = load_conventions(tmp_path)
     if not words:
         assert loaded.notes == ()
         return
@@ -94,11 +94,11 @@ def test_a_mistake_names_the_file_and_the_key(
     assert all(word in loaded.notes[0] for word in words), loaded.notes
     assert "spring" in {one.name for one in loaded.conventions.known}
     with pytest.raises(BadInput):
-        read(file)
+        read_convention(file)
 
 
 def test_a_convention_that_recognises_nothing_is_a_mistake(own: Path) -> None:
     file = own / "empty.toml"
     file.write_text('name = "empty"\nbrokers = ["redis"]\n')
     with pytest.raises(BadInput, match="nothing tells its letters"):
-        read(file)
+        read_convention(file)

@@ -14,9 +14,9 @@ from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import deadletters
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.header_search import HeaderSearch
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import Operator
@@ -24,16 +24,16 @@ from tests.services.operator import Operator
 NOBODY = Consent()
 
 
-async def found(ground: Ground) -> dict[str, deadletters.Place]:
-    async with opened(ground.url, adapters=ground.connect) as session:
-        places = (await deadletters.find(session, known().conventions)).places
+async def found(ground: Ground) -> dict[str, deadletters.DeadLetterDestination]:
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        places = (await deadletters.find_dead_letters(session, load_for_profile().conventions)).destinations
     return {place.ref.name: place for place in places}
 
 
 async def causes_of(ground: Ground, consent: Consent = NOBODY, target: str = "") -> dict[str, int]:
-    async with opened(target or ground.url, adapters=ground.connect) as session:
+    async with open_session(target or ground.url, adapters=ground.connect) as session:
         price = await session.broker.reader.peek_cost(ground.source, 1)
-        rows = await deadletters.causes(session, ground.source, price, known().conventions, consent)
+        rows = await deadletters.read_causes(session, ground.source, price, load_for_profile().conventions, consent)
     return {row.text: row.count for row in rows}
 
 
@@ -44,7 +44,7 @@ async def test_places_with_dead_letters(ground: Ground) -> None:
     assert list(places) == [ground.source.name]
     (place,) = places.values()
     assert (place.letters.number, place.origins) == (5, (ground.origin,))
-    assert "broker" in place.told_by if ground.doubles else place.told_by == "its name"
+    assert "broker" in place.detected_by if ground.doubles else place.detected_by == "its name"
     assert ground.shelf.events == before
 
 
@@ -64,7 +64,7 @@ async def test_headers_tell_where_no_name_does() -> None:
     places = await found(ground)
     assert set(places) == {"orders.DLQ", "parked"}
     assert places["parked"].origins == (ground.origin,)
-    assert places["parked"].told_by == "spring headers"
+    assert places["parked"].detected_by == "spring headers"
 
 
 async def test_what_is_read_or_sent_home_is_no_place_of_dead_letters() -> None:
@@ -105,12 +105,12 @@ async def test_destinations_beyond_the_limit_are_counted_and_looked_into_later()
         ground.source = ground.make(f"s{number}")
         ground.put(range(1))
     search = HeaderSearch(2)
-    async with opened(ground.url, adapters=ground.connect) as session:
-        told = [await deadletters.find(session, known().conventions, search) for _ in range(4)]
-        every = await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
-    assert [found.not_looked_into for found in told] == [3, 1, 0, 0]
-    assert [len(found.places) for found in told] == [3, 5, 6, 6]
-    assert (every.not_looked_into, len(every.places)) == (0, 6)
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        told = [await deadletters.find_dead_letters(session, load_for_profile().conventions, search) for _ in range(4)]
+        every = await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
+    assert [found.unclassified for found in told] == [3, 1, 0, 0]
+    assert [len(found.destinations) for found in told] == [3, 5, 6, 6]
+    assert (every.unclassified, len(every.destinations)) == (0, 6)
 
 
 async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,9 +129,9 @@ async def test_what_can_not_be_read_holds_up_nothing(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ground.shelf, "messages", refuse)
     search = HeaderSearch(2)
-    async with opened(ground.url, adapters=ground.connect) as session:
-        told = [await deadletters.find(session, known().conventions, search) for _ in range(3)]
-    assert [found.not_looked_into for found in told] == [3, 2, 2]
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        told = [await deadletters.find_dead_letters(session, load_for_profile().conventions, search) for _ in range(3)]
+    assert [found.unclassified for found in told] == [3, 2, 2]
     assert sorted(tried) == ["s0", "s1", "s2"]
 
 
@@ -141,21 +141,27 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
     ground.source = ground.shelf.declare("parked here", "quorum", limit=3)
     ground.put(range(2))
     ground.shelf.store(replace(ground.letter(1), target=ground.origin, headers=()))
-    async with opened(ground.url, adapters=ground.connect) as session:
-        assert (await deadletters.find(session, known().conventions)).not_looked_into == 2
-        told = await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
-    assert told.not_looked_into == 0
-    assert {place.ref.name: place.origins for place in told.places} == {
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        assert (await deadletters.find_dead_letters(session, load_for_profile().conventions)).unclassified == 2
+        told = await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
+    assert told.unclassified == 0
+    assert {place.ref.name: place.origins for place in told.destinations} == {
         "work.dlq": (ground.origin,),
         "parked here": (ground.origin,),
     }
     assert [item.deliveries for item in ground.shelf.queues["parked here"].items] == [1, 0]
     Store().add(Profile("shop", {BrokerKind.RABBITMQ: Endpoint(ground.url)}, protected=True))
-    async with opened("shop", adapters=ground.connect) as session:
+    async with open_session("shop", adapters=ground.connect) as session:
         with pytest.raises(NeedsConsent):
-            await deadletters.find(session, known().conventions, HeaderSearch(None, NOBODY))
+            await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
         assert (
-            len((await deadletters.find(session, known().conventions, HeaderSearch(None, Consent(spend=True)))).places)
+            len(
+                (
+                    await deadletters.find_dead_letters(
+                        session, load_for_profile().conventions, HeaderSearch(None, Consent(spend=True))
+                    )
+                ).destinations
+            )
             == 2
         )
 
@@ -178,13 +184,13 @@ async def test_retry_stages_are_told_apart() -> None:
     kafka.put([0, 2])
     told = []
     for each in (ground, kafka):
-        async with opened(each.url, adapters=each.connect) as session:
-            told.append(await deadletters.find(session, known().conventions))
-    assert [[(stage.ref.name, stage.messages.number) for stage in each.stages] for each in told] == [
+        async with open_session(each.url, adapters=each.connect) as session:
+            told.append(await deadletters.find_dead_letters(session, load_for_profile().conventions))
+    assert [[(stage.ref.name, stage.messages.number) for stage in each.retry_stages] for each in told] == [
         [("held", 2), ("work", 0)],
         [("orders-retry-0", 2)],
     ]
-    assert [[place.ref.name for place in each.places] for each in told] == [["work.dlq"], ["orders.DLQ"]]
+    assert [[place.ref.name for place in each.destinations] for each in told] == [["work.dlq"], ["orders.DLQ"]]
     with pytest.raises(Refused, match="retry stage"):
         await Operator(ground).run()
     planned = await Operator(kafka).plan()

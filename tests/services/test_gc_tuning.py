@@ -6,13 +6,13 @@ import gc
 
 import pytest
 
-from mqtui.services.gc_tuning import NEVER, SELDOM, Thresholds
+from mqtui.services.gc_tuning import FEW_COLLECTIONS, NEVER, GcThresholds
 
 USUAL = (700, 10, 10)
 
 
 @pytest.fixture
-def thresholds(monkeypatch: pytest.MonkeyPatch) -> Thresholds:
+def thresholds(monkeypatch: pytest.MonkeyPatch) -> GcThresholds:
     """Those of a process that nobody has tuned, kept apart from this one's."""
     kept = list(USUAL)
 
@@ -21,21 +21,21 @@ def thresholds(monkeypatch: pytest.MonkeyPatch) -> Thresholds:
 
     monkeypatch.setattr(gc, "get_threshold", lambda: tuple(kept))
     monkeypatch.setattr(gc, "set_threshold", set_threshold)
-    return Thresholds()
+    return GcThresholds()
 
 
-def test_a_run_within_a_console_leaves_the_console_its_own(thresholds: Thresholds) -> None:
-    thresholds.take_full_collections()
-    with thresholds.seldom():
-        assert gc.get_threshold() == (SELDOM, 10, NEVER)
+def test_a_run_within_a_console_leaves_the_console_its_own(thresholds: GcThresholds) -> None:
+    thresholds.suspend_full_collections()
+    with thresholds.fewer_collections():
+        assert gc.get_threshold() == (FEW_COLLECTIONS, 10, NEVER)
     assert gc.get_threshold() == (700, 10, NEVER)
-    thresholds.give_full_collections_back()
+    thresholds.resume_full_collections()
     assert gc.get_threshold() == USUAL
 
 
-def test_the_first_of_two_runs_to_end_changes_nothing_for_the_other(thresholds: Thresholds) -> None:
-    with thresholds.seldom():
-        with thresholds.seldom():
+def test_the_first_of_two_runs_to_end_changes_nothing_for_the_other(thresholds: GcThresholds) -> None:
+    with thresholds.fewer_collections():
+        with thresholds.fewer_collections():
             pass
-        assert gc.get_threshold() == (SELDOM, 10, 10)
+        assert gc.get_threshold() == (FEW_COLLECTIONS, 10, 10)
     assert gc.get_threshold() == USUAL

@@ -14,7 +14,7 @@ from mqtui.domain.figure import unknown
 from mqtui.domain.message import Delivery, EntryId, Envelope, Message, Offset, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services.jsonlines import to_json
-from mqtui.services.jsonlines_in import from_json
+from mqtui.services.jsonlines_parse import parse_message
 from tests.domain import dead
 from tests.services import lines
 
@@ -29,7 +29,7 @@ def test_kafka_round_trip() -> None:
         message = lines.kafka(random.Random(seed))
         line = to_json(message)
         assert b"\n" not in line, seed
-        assert from_json(line, 1, TOPIC, KAFKA) == Outgoing(TOPIC, message.value, message.key, message.headers)
+        assert parse_message(line, 1, TOPIC, KAFKA) == Outgoing(TOPIC, message.value, message.key, message.headers)
 
 
 def test_redis_round_trip() -> None:
@@ -37,7 +37,7 @@ def test_redis_round_trip() -> None:
         message = lines.redis(random.Random(seed))
         line = to_json(message)
         assert b"\n" not in line, seed
-        assert from_json(line, 1, STREAM, REDIS) == Outgoing(STREAM, fields=message.fields)
+        assert parse_message(line, 1, STREAM, REDIS) == Outgoing(STREAM, fields=message.fields)
 
 
 def test_rabbitmq_round_trip() -> None:
@@ -46,14 +46,14 @@ def test_rabbitmq_round_trip() -> None:
         assert message.envelope is not None
         line = to_json(message)
         assert b"\n" not in line, seed
-        assert from_json(line, 1, EXCHANGE, RABBITMQ) == Outgoing(
+        assert parse_message(line, 1, EXCHANGE, RABBITMQ) == Outgoing(
             EXCHANGE,
             message.value,
             headers=message.headers,
             routing_key=message.envelope.routing_key,
             properties=message.envelope.properties,
         )
-        assert from_json(line, 1, QUEUE, RABBITMQ).routing_key == ""
+        assert parse_message(line, 1, QUEUE, RABBITMQ).routing_key == ""
 
 
 def record() -> Message:
@@ -100,7 +100,7 @@ def test_position_of_a_rabbitmq_stream_and_a_name_that_is_not_utf8() -> None:
 
 def test_null_and_empty_are_two_things() -> None:
     none = Message(TOPIC, Offset(0, 0), None, b"")
-    assert from_json(to_json(none), 1, TOPIC, KAFKA) == Outgoing(TOPIC, None, b"")
+    assert parse_message(to_json(none), 1, TOPIC, KAFKA) == Outgoing(TOPIC, None, b"")
     assert orjson.loads(to_json(none))["codec"] == "null"
 
 
@@ -108,11 +108,11 @@ def test_decoded_is_added_when_asked_and_keeps_the_numbers_as_written() -> None:
     line = to_json(record(), decode(record().value))
     assert b'"decoded":{"id":118203,"amount":7.10,' in line
     assert b'"value":"{\\"id\\"' in line
-    assert from_json(line, 1, TOPIC, KAFKA).value == record().value
+    assert parse_message(line, 1, TOPIC, KAFKA).value == record().value
 
 
 def test_other_brokers_lines_are_turned() -> None:
-    to_topic = from_json(to_json(letter()), 1, TOPIC, KAFKA)
+    to_topic = parse_message(to_json(letter()), 1, TOPIC, KAFKA)
     assert to_topic.value == b'{"inv":9900}'
     assert [kind for _, _, kind in to_topic.headers] == [""] * 6
     assert to_topic.headers[1:5] == (
@@ -122,9 +122,9 @@ def test_other_brokers_lines_are_turned() -> None:
         ("tenant", b"\xff\xfe", ""),
     )
     keyless = Message(TOPIC, Offset(0, 0), b"x", None, (("a", b"\xff", ""), ("n", None, "")))
-    to_queue = from_json(to_json(keyless), 1, QUEUE, RABBITMQ)
+    to_queue = parse_message(to_json(keyless), 1, QUEUE, RABBITMQ)
     assert to_queue.headers == (("a", b"\0\0\0\x01\xff", "string"), ("n", b"", "void"))
-    to_stream = from_json(to_json(keyless), 1, STREAM, REDIS)
+    to_stream = parse_message(to_json(keyless), 1, STREAM, REDIS)
     assert to_stream.fields == ((b"value", b"x"), (b"a", b"\xff"), (b"n", b""))
 
 
@@ -168,7 +168,7 @@ def test_other_brokers_lines_are_turned() -> None:
 )
 def test_bad_lines_name_the_line_and_the_key(line: bytes, target: Ref, broker: BrokerKind, words: str) -> None:
     with pytest.raises(BadInput) as caught:
-        from_json(line, 3, target, broker)
+        parse_message(line, 3, target, broker)
     assert caught.value.title.startswith(words)
 
 
@@ -182,7 +182,7 @@ def test_any_json_is_a_message_or_bad_input() -> None:
         line = orjson.dumps({key: dice.choice(parts) for key in keys if dice.random() < 0.5})
         for target, broker in ((TOPIC, KAFKA), (EXCHANGE, RABBITMQ), (STREAM, REDIS)):
             try:
-                from_json(line, 1, target, broker)
+                parse_message(line, 1, target, broker)
             except BadInput:
                 refused += 1
     assert 0 < refused < 1_800

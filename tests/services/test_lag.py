@@ -11,7 +11,7 @@ from mqtui.domain.figure import Figure, about, at_least, at_most, exact, unknown
 from mqtui.domain.resource import Kind, Ref, parse
 from mqtui.domain.topology import GroupLag
 from mqtui.services import lag
-from mqtui.services.session import Session, opened
+from mqtui.services.session import Session, open_session
 from tests.services.grounds import KafkaGround, RedisGround
 
 
@@ -27,30 +27,30 @@ def kafka() -> KafkaGround:
 
 @pytest.fixture
 async def session(kafka: KafkaGround) -> AsyncIterator[Session]:
-    async with opened(kafka.url, adapters=kafka.connect) as one:
+    async with open_session(kafka.url, adapters=kafka.connect) as one:
         yield one
 
 
 async def test_groups_by_name(kafka: KafkaGround, session: Session) -> None:
-    assert [group.ref.name for group in await lag.groups(session)] == ["fast", "slow"]
-    assert len(await lag.groups(session, kafka.source)) == 2
-    assert not await lag.groups(session, kafka.origin)
+    assert [group.ref.name for group in await lag.list_groups(session)] == ["fast", "slow"]
+    assert len(await lag.list_groups(session, kafka.source)) == 2
+    assert not await lag.list_groups(session, kafka.origin)
 
 
 async def test_lag_of_one_or_all(session: Session) -> None:
-    assert {row.group.name: row.total.number for row in await lag.lag(session)} == {"slow": 4, "fast": 0}
-    (slow,) = await lag.lag(session, parse("slow"))
+    assert {row.group.name: row.total.number for row in await lag.read_lag(session)} == {"slow": 4, "fast": 0}
+    (slow,) = await lag.read_lag(session, parse("slow"))
     assert {part.partition: part.lag.number for part in slow.parts} == {0: 4, 1: 0}
     with pytest.raises(NotFound, match="nobody"):
-        await lag.lag(session, parse("nobody"))
+        await lag.read_lag(session, parse("nobody"))
 
 
 async def test_streams_name_groups_by_stream_too() -> None:
     ground = RedisGround()
     ground.put(range(4))
     ground.shelf.group(ground.source, "billing")
-    async with opened(ground.url, adapters=ground.connect) as session:
-        (row,) = await lag.lag(session, parse("billing"))
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        (row,) = await lag.read_lag(session, parse("billing"))
     assert row.total == exact(4)
 
 
@@ -81,7 +81,7 @@ def row(name: str, total: Figure) -> GroupLag:
     ],
 )
 def test_verdicts(total: Figure, warn: int | None, fail: int | None, failed: int, warned: int) -> None:
-    verdict = lag.judge([row("billing", total)], warn=warn, fail=fail)
+    verdict = lag.check_lag([row("billing", total)], warn=warn, fail=fail)
     assert (len(verdict.failed), len(verdict.warned)) == (failed, warned)
     for sentence in (*verdict.failed, *verdict.warned):
         assert sentence.startswith("billing: lag ")
@@ -90,12 +90,12 @@ def test_verdicts(total: Figure, warn: int | None, fail: int | None, failed: int
 
 def test_a_verdict_names_each_group() -> None:
     rows = [row("a", exact(5)), row("b", unknown("no committed offset")), row("c", exact(50))]
-    verdict = lag.judge(rows, warn=None, fail=50)
+    verdict = lag.check_lag(rows, warn=None, fail=50)
     assert verdict.failed == ("b: lag unknown: no committed offset", "c: lag 50 is 50 or more")
 
 
 def test_a_check_over_a_part_or_nothing_fails() -> None:
-    assert lag.judge([], warn=None, fail=10).failed == ("no group: there is none that could be behind",)
-    assert lag.judge([], warn=None, fail=None).failed == ()
-    verdict = lag.judge([row("a", exact(1))], ["some groups have no coordinator"], warn=None, fail=10)
+    assert lag.check_lag([], warn=None, fail=10).failed == ("no group: there is none that could be behind",)
+    assert lag.check_lag([], warn=None, fail=None).failed == ()
+    verdict = lag.check_lag([row("a", exact(1))], ["some groups have no coordinator"], warn=None, fail=10)
     assert verdict.failed == ("lag unknown in part: some groups have no coordinator",)

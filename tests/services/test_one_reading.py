@@ -29,8 +29,8 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import KINDS, BrokerKind, Kind, Named, Ref, name_bytes, parse
 from mqtui.domain.spelling import Spelling, command, join
 from mqtui.domain.topology import Destination, Page
-from mqtui.services.browse import find, find_target
-from mqtui.services.group_names import find_groups
+from mqtui.services.browse import find_destination, find_target
+from mqtui.services.group_lookup import find_groups
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.navigation import goto
 from mqtui.ui.render.command_line import command_of
@@ -154,7 +154,7 @@ async def test_a_copied_command_is_read_back() -> None:
     for (there, ref, verb, line), words in zip(made, words_of([line for *_, line in made]), strict=True):
         named = given(commands[verb], words[2:])
         wanted = named.get("to") or next(iter(named.values()))
-        look = find if verb in ("peek", "discard") else find_target
+        look = find_destination if verb in ("peek", "discard") else find_target
         signed = {"\0", "␀"} & set(ref.name)
         try:
             found = (await look(cast("Broker", there), wanted)).ref
@@ -213,4 +213,4 @@ async def test_what_is_nowhere_is_told_in_all_its_readings() -> None:
     with pytest.raises(NotFound, match="no queue 'nothere' and no exchange 'nothere'"):
         await find_target(there, parse("nothere"))
     with pytest.raises(MqtuiError):
-        await find(there, parse("exchange:nothere"))
+        await find_destination(there, parse("exchange:nothere"))

@@ -13,7 +13,7 @@ from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Acknowledge, Claim
 from mqtui.domain.policy import Consent
 from mqtui.services import pending
-from mqtui.services.session import Session, opened
+from mqtui.services.session import Session, open_session
 from mqtui.state.audit import Audit
 from tests.services.grounds import KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import YES
@@ -36,7 +36,7 @@ def redis() -> RedisGround:
 
 @pytest.fixture
 async def session(redis: RedisGround) -> AsyncIterator[Session]:
-    async with opened(redis.url, adapters=redis.connect) as one:
+    async with open_session(redis.url, adapters=redis.connect) as one:
         yield one
 
 
@@ -46,33 +46,33 @@ def owners(redis: RedisGround) -> list[str]:
 
 
 async def test_entries_page_by_page(redis: RedisGround, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pending, "PAGE", 2)
-    found = [entry async for entry in pending.entries(session, redis.source, "billing")]
+    monkeypatch.setattr(pending, "PAGE_SIZE", 2)
+    found = [entry async for entry in pending.read_entries(session, redis.source, "billing")]
     assert [entry.consumer for entry in found] == ["gone"] * 5 + ["alive"] * 2
     assert [entry.id for entry in found] == sorted(entry.id for entry in found)
-    idle = [entry async for entry in pending.entries(session, redis.source, "billing", min_idle=MINUTE)]
+    idle = [entry async for entry in pending.read_entries(session, redis.source, "billing", min_idle=MINUTE)]
     assert len(idle) == 5
-    mine = [entry async for entry in pending.entries(session, redis.source, "billing", consumer="alive")]
+    mine = [entry async for entry in pending.read_entries(session, redis.source, "billing", consumer="alive")]
     assert len(mine) == 2
 
 
 async def test_chosen_by_id_or_all(redis: RedisGround, session: Session) -> None:
-    every = await pending.chosen(session, redis.source, "billing", [])
+    every = await pending.select_entries(session, redis.source, "billing", [])
     ids = [every[1].id, every[3].id]
-    assert [entry.id for entry in await pending.chosen(session, redis.source, "billing", ids)] == ids
+    assert [entry.id for entry in await pending.select_entries(session, redis.source, "billing", ids)] == ids
     with pytest.raises(NotFound, match="9-9"):
-        await pending.chosen(session, redis.source, "billing", [every[0].id, EntryId(9, 9)])
+        await pending.select_entries(session, redis.source, "billing", [every[0].id, EntryId(9, 9)])
     with pytest.raises(NotFound):
-        await pending.chosen(session, redis.source, "billing", [every[5].id], min_idle=MINUTE)
+        await pending.select_entries(session, redis.source, "billing", [every[5].id], min_idle=MINUTE)
     with pytest.raises(NotFound, match="Nothing pending"):
-        await pending.chosen(session, redis.source, "billing", [], min_idle=99 * MINUTE)
+        await pending.select_entries(session, redis.source, "billing", [], min_idle=99 * MINUTE)
     with pytest.raises(NotFound):
-        await pending.chosen(session, redis.source, "nobody", [])
+        await pending.select_entries(session, redis.source, "nobody", [])
 
 
 async def test_a_claim(redis: RedisGround, session: Session) -> None:
-    found = await pending.chosen(session, redis.source, "billing", [], min_idle=MINUTE)
-    plan = await pending.claim_plan(session, redis.source, "billing", "alive", MINUTE, found)
+    found = await pending.select_entries(session, redis.source, "billing", [], min_idle=MINUTE)
+    plan = await pending.plan_claim(session, redis.source, "billing", "alive", MINUTE, found)
     (step,) = plan.steps
     assert isinstance(step, Claim)
     assert (step.consumer, step.min_idle, len(step.seen)) == ("alive", MINUTE, 5)
@@ -80,9 +80,9 @@ async def test_a_claim(redis: RedisGround, session: Session) -> None:
     assert (plan.verb, plan.count) == (Verb.CLAIM, exact(5))
     assert dict(plan.facts)["from"].startswith("gone in group billing")
     with pytest.raises(NeedsConsent):
-        await pending.run(session, plan, Consent())
+        await pending.run_step(session, plan, Consent())
     assert owners(redis) == ["gone"] * 5 + ["alive"] * 2
-    result = await pending.run(session, plan, YES)
+    result = await pending.run_step(session, plan, YES)
     assert (result.asked, result.done, result.notes) == (5, 5, ())
     assert owners(redis) == ["alive"] * 7
     assert [entry.verb for entry in Audit().entries()] == ["claim", "claim"]
@@ -90,40 +90,40 @@ async def test_a_claim(redis: RedisGround, session: Session) -> None:
 
 async def test_a_second_operator_gets_nothing(redis: RedisGround, session: Session) -> None:
     """D6: what somebody touched since it was shown stays where it is."""
-    found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
-    one = await pending.claim_plan(session, redis.source, "billing", "one", 0, found)
-    two = await pending.claim_plan(session, redis.source, "billing", "two", 0, found)
-    assert (await pending.run(session, one, YES)).done == 5
+    found = await pending.select_entries(session, redis.source, "billing", [], consumer="gone")
+    one = await pending.plan_claim(session, redis.source, "billing", "one", 0, found)
+    two = await pending.plan_claim(session, redis.source, "billing", "two", 0, found)
+    assert (await pending.run_step(session, one, YES)).done == 5
     redis.world.clock.advance(5 * MINUTE)
-    late = await pending.run(session, two, YES)
+    late = await pending.run_step(session, two, YES)
     assert (late.done, len(late.notes)) == (0, 5)
     assert owners(redis) == ["one"] * 5 + ["alive"] * 2
 
 
 async def test_an_acknowledgement(redis: RedisGround, session: Session) -> None:
-    found = await pending.chosen(session, redis.source, "billing", [], consumer="gone")
-    plan = await pending.ack_plan(session, redis.source, "billing", found[:3])
+    found = await pending.select_entries(session, redis.source, "billing", [], consumer="gone")
+    plan = await pending.plan_ack(session, redis.source, "billing", found[:3])
     assert plan.steps == (Acknowledge(redis.source, "billing", tuple(entry.id for entry in found[:3])),)
     assert "the entries stay in the stream" in dict(plan.facts)["effect"]
-    result = await pending.run(session, plan, YES)
+    result = await pending.run_step(session, plan, YES)
     assert (result.asked, result.done) == (3, 3)
     assert owners(redis) == ["gone"] * 2 + ["alive"] * 2
     assert redis.left() == list(range(7))
-    assert (await pending.run(session, plan, YES)).done == 0
+    assert (await pending.run_step(session, plan, YES)).done == 0
 
 
 async def test_rights_are_asked_for(redis: RedisGround, session: Session) -> None:
     redis.shelf.faults.denied = {Verb.PENDING}
     with pytest.raises(Unsupported) as found:
-        await pending.chosen(session, redis.source, "billing", [])
+        await pending.select_entries(session, redis.source, "billing", [])
     assert found.value.hint == "Grant it."
 
 
 @pytest.mark.parametrize("made", [KafkaGround, RabbitMQGround])
 async def test_others_have_no_such_list(made: type[KafkaGround | RabbitMQGround]) -> None:
     ground = made()
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         for verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
             with pytest.raises(Unsupported) as found:
-                await pending.role(session, verb)
+                await pending.require_pending(session, verb)
             assert "list of pending" in found.value.detail

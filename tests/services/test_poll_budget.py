@@ -17,9 +17,9 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.shop.connections import amqp_connection, kafka_settings, redis_client
 from mqtui.services import deadletters
-from mqtui.services.conventions import known
-from mqtui.services.session import opened
-from mqtui.services.watch import Watch
+from mqtui.services.conventions import load_for_profile
+from mqtui.services.poller import Poller
+from mqtui.services.session import open_session
 from tests.brokers import Brokers
 from tests.perf.counting_proxy import CountingProxy, Seen, amqp_methods, http_requests, kafka_requests
 
@@ -29,19 +29,21 @@ LETTERS = 5
 
 
 @asynccontextmanager
-async def polled(url: str, asked: Callable[[], Seen]) -> AsyncIterator[tuple[Watch, Callable[[], AsyncIterator[Seen]]]]:
+async def polled(
+    url: str, asked: Callable[[], Seen]
+) -> AsyncIterator[tuple[Poller, Callable[[], AsyncIterator[Seen]]]]:
     """A watch that has looked twice, and what each further poll asks."""
-    async with opened(url) as session:
-        watch = Watch(session, known().conventions, lambda: None)
+    async with open_session(url) as session:
+        watch = Poller(session, load_for_profile().conventions, lambda: None)
         for _ in range(2):
-            await watch.once()
-            assert watch.seen.trouble is None, watch.seen.trouble
+            await watch.poll()
+            assert watch.snapshot.error is None, watch.snapshot.error
 
         async def polls() -> AsyncIterator[Seen]:
             while True:
                 asked()
-                await watch.once()
-                assert watch.seen.trouble is None, watch.seen.trouble
+                await watch.poll()
+                assert watch.snapshot.error is None, watch.snapshot.error
                 yield asked()
 
         yield watch, polls
@@ -57,19 +59,19 @@ async def test_a_poll_of_kafka(brokers: Brokers) -> None:
     with closing(CountingProxy(("127.0.0.1", behind), kafka_requests, port)) as proxy:
         fill_kafka(url)
         proxy.take()
-        async with opened(f"kafka://127.0.0.1:{port}") as session:
-            letters = await deadletters.find(session, known().conventions)
+        async with open_session(f"kafka://127.0.0.1:{port}") as session:
+            letters = await deadletters.find_dead_letters(session, load_for_profile().conventions)
         first = proxy.take()
         async with polled(f"kafka://127.0.0.1:{port}", proxy.take) as (watch, polls):
             seen = await anext(polls())
     brokers.servers.discard("polled")
-    assert {place.ref.name for place in watch.seen.places} == {f"t{number}.DLT" for number in range(LETTERS)}
-    assert {place.letters.number for place in watch.seen.places} == {1}
-    assert len(letters.places) == LETTERS
-    assert letters.not_looked_into == 0
+    assert {place.ref.name for place in watch.snapshot.dead_letters} == {f"t{number}.DLT" for number in range(LETTERS)}
+    assert {place.letters.number for place in watch.snapshot.dead_letters} == {1}
+    assert len(letters.destinations) == LETTERS
+    assert letters.unclassified == 0
     assert first.connections <= 6
     assert (first.requests["OffsetFetch"], first.requests.total() <= 40) == (0, True), first.requests
-    assert len(watch.seen.groups) == GROUPS
+    assert len(watch.snapshot.groups) == GROUPS
     asked = seen.requests
     assert seen.connections == 0
     assert (asked["Fetch"], asked["ListGroups"], asked["DescribeGroups"]) == (0, 1, 0), asked
@@ -119,7 +121,7 @@ async def test_a_poll_of_rabbitmq(brokers: Brokers) -> None:
         async with polled(counted, asked) as (watch, polls):
             seen = await anext(polls())
     brokers.servers.discard("polled")
-    assert {place.ref.name for place in watch.seen.places} == {f"q{number}.dlq" for number in range(LETTERS)}
+    assert {place.ref.name for place in watch.snapshot.dead_letters} == {f"q{number}.dlq" for number in range(LETTERS)}
     assert seen.connections == 0
     paths = Counter({path.rpartition("/api/")[2].partition("/")[0]: count for path, count in seen.requests.items()})
     assert paths == dict.fromkeys(paths, 1) | {"queues": 2}, seen.requests
@@ -165,7 +167,7 @@ async def test_a_poll_of_redis(brokers: Brokers) -> None:
             async with polled(url, asked) as (watch, polls):
                 seen = await anext(polls())
             sizes.append(seen.answered)
-            assert len(watch.seen.groups) == 3 * PLAIN
+            assert len(watch.snapshot.groups) == 3 * PLAIN
             assert seen.connections == 0
             assert seen.requests == {"scan": 1, "xinfo|groups": PLAIN, "xlen": PLAIN, "eval_ro": 1} | inner(seen)
     brokers.servers.discard("polled")

@@ -15,7 +15,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.services import publishing
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
 from tests.services.grounds import Ground, RedisGround
 from tests.services.operator import YES
@@ -26,8 +26,8 @@ def messages(ground: Ground, count: int) -> list[Outgoing]:
 
 
 async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) -> list[Receipt]:
-    async with opened(ground.url, adapters=ground.connect) as session:
-        plan = publishing.plan(session, [ground.origin], unknown("from a pipe"), [("from", "a pipe")])
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        plan = publishing.plan_publish(session, [ground.origin], unknown("from a pipe"), [("from", "a pipe")])
         assert (plan.steps, dict(plan.facts)) == ((Send(ground.origin, plan.count),), {"from": "a pipe"})
         receipts: list[Receipt] = []
         async for chunk in publishing.publish(session, plan, consent, iter(sent)):
@@ -37,7 +37,7 @@ async def publish(ground: Ground, sent: list[Outgoing], consent: Consent = YES) 
 
 
 async def test_all_are_stored_in_order(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "CHUNK", 4)
+    monkeypatch.setattr(publishing, "CHUNK_SIZE", 4)
     receipts = await publish(ground, messages(ground, 10))
     assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 10
     assert sorted(ground.home()) == list(range(10))
@@ -68,9 +68,9 @@ async def test_only_where_the_plan_says(ground: Ground) -> None:
 
 
 async def test_a_consumer_that_stops_early_leaves_a_line(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publishing, "CHUNK", 2)
-    async with opened(ground.url, adapters=ground.connect) as session:
-        plan = publishing.plan(session, [ground.origin], exact(6))
+    monkeypatch.setattr(publishing, "CHUNK_SIZE", 2)
+    async with open_session(ground.url, adapters=ground.connect) as session:
+        plan = publishing.plan_publish(session, [ground.origin], exact(6))
         sending = publishing.publish(session, plan, YES, messages(ground, 6))
         await anext(sending)
         await sending.aclose()

@@ -17,10 +17,10 @@ from mqtui.domain.redrive import OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
@@ -166,8 +166,8 @@ async def test_the_hash_names_what_was_agreed_to(ground: Ground) -> None:
 
 async def test_the_hash_changes_with_the_strip_list(ground: Ground) -> None:
     ground.put(range(1))
-    shipped = known().conventions
-    async with opened(ground.url, adapters=ground.connect) as session:
+    shipped = load_for_profile().conventions
+    async with open_session(ground.url, adapters=ground.connect) as session:
         order = Operator(ground).order()
         first = await planning.plan_redrive(session, order, shipped)
         more = [replace(one, strip_names=one.strip_names | {"app"}) for one in shipped.known]
@@ -296,5 +296,5 @@ async def test_what_only_the_journal_remembers(monkeypatch: pytest.MonkeyPatch) 
 
 
 async def snapshot(ground: Ground) -> Source:
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         return await session.broker.snapshot(ground.source)

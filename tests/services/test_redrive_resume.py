@@ -14,7 +14,7 @@ from mqtui.domain.policy import Consent
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services.redrive.request import decode_request
-from mqtui.services.runs import resumable
+from mqtui.services.run_report import find_resumable
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host
 from mqtui.state.runs import Runs
@@ -41,14 +41,14 @@ async def interrupted(ground: Ground, target: str = "") -> Operator:
 
 async def test_an_interrupted_run_of_today_is_taken_up(ground: Ground) -> None:
     await interrupted(ground)
-    mine, others = resumable(Runs())
+    mine, others = find_resumable(Runs())
     assert ([record.id for record in mine], others) == ([last().id], [])
 
 
 async def test_an_old_one_must_be_named(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("started", int(time() * 1000) - DAY - 1000)
-    mine, others = resumable(Runs())
+    mine, others = find_resumable(Runs())
     assert mine == []
     assert [(record.id, why) for record, why in others] == [(last().id, "older than 24 h")]
     assert whole(await operator.resume(last().id[:4])).moved == 5
@@ -57,7 +57,7 @@ async def test_an_old_one_must_be_named(ground: Ground) -> None:
 async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Ground) -> None:
     Store().add(Profile("prod", {ground.kind: Endpoint(ground.url)}, protected=True))
     operator = await interrupted(ground, "prod")
-    mine, others = resumable(Runs())
+    mine, others = find_resumable(Runs())
     assert mine == []
     assert [why for _, why in others] == ["the profile is protected"]
     with pytest.raises(NeedsConsent):
@@ -68,9 +68,9 @@ async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Gr
 async def test_a_profile_that_is_gone_counts_as_protected(ground: Ground) -> None:
     Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}))
     await interrupted(ground, "shop")
-    assert len(resumable(Runs())[0]) == 1
+    assert len(find_resumable(Runs())[0]) == 1
     Store().remove("shop")
-    assert [why for _, why in resumable(Runs())[1]] == ["the profile is protected"]
+    assert [why for _, why in find_resumable(Runs())[1]] == ["the profile is protected"]
 
 
 async def test_the_far_side_is_looked_at_too() -> None:
@@ -80,7 +80,7 @@ async def test_the_far_side_is_looked_at_too() -> None:
     operator = Operator(ground, remote, remote_target="far")
     agreed = Consent(yes=True, typed="far")
     assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin), agreed), 2)
-    assert [why for _, why in resumable(Runs())[1]] == ["the profile is protected"]
+    assert [why for _, why in find_resumable(Runs())[1]] == ["the profile is protected"]
 
 
 async def test_a_put_back_is_not_resumed(ground: Ground) -> None:
@@ -88,7 +88,7 @@ async def test_a_put_back_is_not_resumed(ground: Ground) -> None:
     operator = Operator(ground)
     run = (await operator.run()).run
     await operator.killed(lambda: operator.put_back(run), 1)
-    assert resumable(Runs()) == ([], [])
+    assert find_resumable(Runs()) == ([], [])
     with pytest.raises(Refused, match="put back"):
         await operator.resume(last().id)
 
@@ -99,13 +99,13 @@ async def test_a_run_that_is_done_has_nothing_left(ground: Ground) -> None:
     await operator.run()
     with pytest.raises(Refused, match="done"):
         await operator.resume(last().id)
-    assert resumable(Runs()) == ([], [])
+    assert find_resumable(Runs()) == ([], [])
 
 
 async def test_a_run_whose_process_lives_is_held(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("pid_start", None)
-    assert resumable(Runs()) == ([], [])
+    assert find_resumable(Runs()) == ([], [])
     with pytest.raises(Held):
         await operator.resume(last().id)
 
@@ -113,7 +113,7 @@ async def test_a_run_whose_process_lives_is_held(ground: Ground) -> None:
 async def test_a_run_of_another_host_is_held(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("host", f"not-{host()}")
-    assert resumable(Runs()) == ([], [])
+    assert find_resumable(Runs()) == ([], [])
     with pytest.raises(Held):
         await operator.resume(last().id)
     assert len(set(ground.home())) < 5

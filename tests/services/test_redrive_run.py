@@ -16,11 +16,11 @@ from mqtui.domain.errors import BadInput, Held, NotFound, Refused
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services import pace
-from mqtui.services.conventions import known
-from mqtui.services.deadletters import causes
+from mqtui.services import rate_limit
+from mqtui.services.conventions import load_for_profile
+from mqtui.services.deadletters import read_causes
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
 from mqtui.state.runs import Runs
 from tests.memory import KafkaShelf
@@ -33,9 +33,9 @@ ODD = '($m.value // ($m.fields | map(select(.[0] == "value"))[0][1]) | tonumber)
 
 async def cause_of(ground: Ground, number: int) -> str:
     """The cause id of a letter."""
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         price = await session.broker.reader.peek_cost(ground.source, 1)
-        found = await causes(session, ground.source, price, known().conventions, YES)
+        found = await read_causes(session, ground.source, price, load_for_profile().conventions, YES)
     return next(cause.id for cause in found if WHY[number % 3] in cause.text)
 
 
@@ -213,8 +213,8 @@ async def test_a_rate(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
         pauses.append((len(ground.home()), seconds))
         raise TimeoutError
 
-    monkeypatch.setattr(pace, "monotonic", lambda: now)
-    monkeypatch.setattr(pace, "asyncio", SimpleNamespace(wait_for=passing, sleep=None))
+    monkeypatch.setattr(rate_limit, "monotonic", lambda: now)
+    monkeypatch.setattr(rate_limit, "asyncio", SimpleNamespace(wait_for=passing, sleep=None))
     ground.put(range(10))
     operator = Operator(ground)
     assert whole(await operator.run(operator.order(rate=4))).moved == 10
@@ -222,13 +222,17 @@ async def test_a_rate(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_pace() -> None:
-    assert (pace.Pace(None).batch(500), pace.Pace(20).batch(500), pace.Pace(0.2).batch(500)) == (500, 20, 1)
+    assert (
+        rate_limit.RateLimiter(None).batch_size(500),
+        rate_limit.RateLimiter(20).batch_size(500),
+        rate_limit.RateLimiter(0.2).batch_size(500),
+    ) == (500, 20, 1)
     stop = asyncio.Event()
     stop.set()
-    await pace.Pace(0.001).after(1, stop)
-    await pace.Pace(None).after(1_000_000)
+    await rate_limit.RateLimiter(0.001).wait_after(1, stop)
+    await rate_limit.RateLimiter(None).wait_after(1_000_000)
     began = asyncio.get_running_loop().time()
-    await pace.Pace(1000).after(30)
+    await rate_limit.RateLimiter(1000).wait_after(30)
     assert asyncio.get_running_loop().time() - began >= 0.02
 
 

@@ -10,7 +10,7 @@ from mqtui.domain.errors import BadInput, NotFound, Unreachable
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from mqtui.state.counts import StoredPeekBudget
 from tests.memory import MemoryWorld
 from tests.memory.roles import MemoryAdapter
@@ -18,17 +18,17 @@ from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGro
 
 
 async def test_a_url(ground: Ground) -> None:
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         assert session.broker.kind is ground.kind
         assert (session.profile, session.warnings) == (None, ())
         assert session.policy.permits(Verb.REDRIVE)
-        async with opened(session.target, adapters=ground.connect) as again:
+        async with open_session(session.target, adapters=ground.connect) as again:
             assert again.address == session.address
 
 
 async def test_a_password_in_a_url_warns_and_is_not_shown() -> None:
     ground = RabbitMQGround()
-    async with opened("amqp://joe:hush@memory:5672", adapters=ground.connect) as session:
+    async with open_session("amqp://joe:hush@memory:5672", adapters=ground.connect) as session:
         assert session.address.secret == "hush"
         assert len(session.warnings) == 1
         assert "hush" not in repr(session) + session.target + session.policy.profile
@@ -36,7 +36,7 @@ async def test_a_password_in_a_url_warns_and_is_not_shown() -> None:
 
 async def test_nothing_connects_before_the_first_question(ground: Ground) -> None:
     ground.shelf.faults.unreachable = True
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         with pytest.raises(Unreachable):
             await session.broker.catalog.cluster()
 
@@ -45,7 +45,7 @@ async def test_a_profile() -> None:
     ground = KafkaGround()
     kafka = Endpoint(ground.url)
     Store().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
-    async with opened("shop", adapters=ground.connect) as session:
+    async with open_session("shop", adapters=ground.connect) as session:
         assert (session.target, session.policy.profile, session.address.prefix) == ("shop", "shop", "ours")
         assert not session.policy.permits(Verb.PUBLISH)
 
@@ -56,12 +56,12 @@ async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
         Profile("all", {BrokerKind.KAFKA: Endpoint(KafkaGround.url), BrokerKind.REDIS: Endpoint(RedisGround.url)})
     )
     with pytest.raises(BadInput) as found:
-        async with opened("all", adapters=world.connect):
+        async with open_session("all", adapters=world.connect):
             pass
     assert "all/kafka, all/redis" in found.value.hint
     for session in (
-        opened("all/redis", adapters=world.connect),
-        opened("all", BrokerKind.REDIS, adapters=world.connect),
+        open_session("all/redis", adapters=world.connect),
+        open_session("all", BrokerKind.REDIS, adapters=world.connect),
     ):
         async with session as one:
             assert (one.target, one.broker.kind) == ("all/redis", BrokerKind.REDIS)
@@ -70,7 +70,7 @@ async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
 @pytest.mark.parametrize(("target", "error"), [("nobody", NotFound), ("http://x", BadInput), ("redrive", NotFound)])
 async def test_what_is_no_target(target: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        async with opened(target, adapters=MemoryWorld().connect):
+        async with open_session(target, adapters=MemoryWorld().connect):
             pass
 
 
@@ -82,7 +82,7 @@ async def test_an_adapter_is_closed_whatever_happens(ground: Ground, monkeypatch
 
     monkeypatch.setattr(MemoryAdapter, "close", close)
     with pytest.raises(ZeroDivisionError):
-        async with opened(ground.url, adapters=ground.connect):
+        async with open_session(ground.url, adapters=ground.connect):
             raise ZeroDivisionError
     assert closed == [ground.kind]
 
@@ -96,7 +96,7 @@ async def test_looks_with_a_price_are_remembered_on_this_machine(monkeypatch: py
         return made[-1]
 
     monkeypatch.setattr(MemoryAdapter, "peek_budget", None, raising=False)
-    async with opened(ground.url, adapters=connect):
+    async with open_session(ground.url, adapters=connect):
         (adapter,) = made
         assert isinstance(adapter, HasPeekBudget)
         assert isinstance(adapter.peek_budget, StoredPeekBudget)

@@ -6,9 +6,9 @@ import pika
 from confluent_kafka import Consumer
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.conventions import known
-from mqtui.services.session import opened
-from mqtui.services.watch import Watch
+from mqtui.services.conventions import load_for_profile
+from mqtui.services.poller import Poller
+from mqtui.services.session import open_session
 from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, lines_of, sentence
 from mqtui.ui.render.destinations.groups import GroupRenderer, group_lines, group_sentence
 from tests.contract.kafka_stage import Stage
@@ -16,12 +16,12 @@ from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.worlds import Letter
 
 
-async def look(url: str, kind: BrokerKind) -> tuple[list[DestinationRow], Watch]:
+async def look(url: str, kind: BrokerKind) -> tuple[list[DestinationRow], Poller]:
     """What one look finds."""
-    async with opened(url) as session:
-        watch = Watch(session, known().conventions, lambda: None)
-        await watch.once()
-        return lines_of(kind, watch.seen), watch
+    async with open_session(url) as session:
+        watch = Poller(session, load_for_profile().conventions, lambda: None)
+        await watch.poll()
+        return lines_of(kind, watch.snapshot), watch
 
 
 async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
@@ -44,7 +44,7 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     (line,) = [line for line in lines if line.destination.ref == ref]
     assert DestinationRenderer().severity(line)
     assert sentence(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
-    (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.seen) if one.group.ref.name == name]
+    (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.snapshot) if one.group.ref.name == name]
     assert GroupRenderer().severity(group)
     assert group_sentence(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
     stage.close()

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from mqtui.services.watch import Watch
+from mqtui.services.poller import Poller
 from tests.ui.driver import User
 from tests.ui.memory_shop import MemoryShop
 
@@ -33,22 +33,22 @@ def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], o
                 if broker_session.watch is not None
             ]
             for watch in watches:
-                watch.soon()
+                watch.poll_now()
             await user.until(partial(all_looked, watches, shop.now), "sees the newest figures")
         user.console._tick()
 
     return trade
 
 
-def all_looked(watches: Sequence[Watch], now: int) -> bool:
+def all_looked(watches: Sequence[Poller], now: int) -> bool:
     """Whether each has looked since a time of the brokers' clock, in ms."""
-    return all(watch.seen.as_of * 1000 >= now for watch in watches)
+    return all(watch.snapshot.as_of * 1000 >= now for watch in watches)
 
 
 def all_seen(user: User) -> bool:
     """Whether the first look at every open broker is over."""
     return all(
-        broker_session.watch is not None and broker_session.watch.looked.is_set()
+        broker_session.watch is not None and broker_session.watch.first_poll_done.is_set()
         for broker_session in user.console.sessions.broker_sessions.values()
     )
 

@@ -16,7 +16,7 @@ import pytest
 
 import mqtui
 from mqtui.domain.resource import BrokerKind
-from mqtui.services import watch
+from mqtui.services import poller
 from mqtui.state import process
 from tests.memory.clock import START, Clock
 
@@ -48,8 +48,8 @@ def stand_still(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     patch.setattr(secrets, "token_hex", token)
     _replace(patch, process.operator, lambda: "anna")
     _replace(patch, process.host, lambda: "ops-1")
-    patch.setattr(watch, "EVERY", dict.fromkeys(BrokerKind, 3600.0))
-    patch.setattr(watch, "RETRIES", (30.0,))
+    patch.setattr(poller, "POLL_SECONDS", dict.fromkeys(BrokerKind, 3600.0))
+    patch.setattr(poller, "RETRIES", (30.0,))
 
 
 def _load_all() -> None:

@@ -6,7 +6,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.field_table import string
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Outgoing
-from mqtui.services.deadletters import Place
+from mqtui.services.deadletters import DeadLetterDestination
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
@@ -28,7 +28,9 @@ async def test_the_pair_of_a_cause_and_the_plan_are_what_its_letters_name() -> N
     for _ in range(2):
         server.store(Outgoing(error, b"1", headers=headers))
     async with opened(world, TARGET, error) as stage:
-        await stage.console.show(CausesScreen(stage.broker_session, Place(error, exact(2), (), "its name")))
+        await stage.console.show(
+            CausesScreen(stage.broker_session, DeadLetterDestination(error, exact(2), (), "its name"))
+        )
         await stage.see("PRICE")
         await stage.press("enter")
         await stage.see("no stock")

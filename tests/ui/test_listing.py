@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.message import Outgoing
-from mqtui.services.watch import Seen, Watch
+from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.ui.actions import ACTIONS
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from tests.ui.driver import User, at_console
@@ -27,13 +27,13 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
     """Names come first, and what opens or sends does nothing to them; then the worst row is under the cursor, and
     stays there when another one gets worse. A row that a key chose among the names stays as well.
     """
-    figures, find = asyncio.Event(), Watch._find_letters
+    figures, find = asyncio.Event(), Poller._find_dead_letters
 
-    async def later(watch: Watch, seen: Seen) -> None:
+    async def later(watch: Poller, seen: BrokerSnapshot) -> None:
         await figures.wait()
         await find(watch, seen)
 
-    monkeypatch.setattr(Watch, "_find_letters", later)
+    monkeypatch.setattr(Poller, "_find_letters", later)
     async with at_console(dev.console("shop")) as user:
         await user.is_at("DestinationsScreen").sees("payments").presses("R")
         await user.is_at("DestinationsScreen")
@@ -192,10 +192,10 @@ async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> No
         broker_session = next(
             broker_session
             for broker_session in user.console.broker_sessions
-            if broker_session.seen is not None and broker_session.seen.places
+            if broker_session.seen is not None and broker_session.seen.dead_letters
         )
         assert broker_session.seen is not None
-        place = CausesScreen(broker_session, broker_session.seen.places[0])
+        place = CausesScreen(broker_session, broker_session.seen.dead_letters[0])
         for action in (action for action in ACTIONS if action.id in place.own_actions):
             await place.perform(action.id)
         await user.on_row("orders.DLQ")

@@ -14,7 +14,7 @@ from textual.selection import Selection
 
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.ui import theme
 from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.render.messages.payload import Document, PlainText, WrappedRows
@@ -192,7 +192,7 @@ async def test_a_message_of_20_mb_opens_without_freezing(line_ends: bool) -> Non
     row = json.dumps({"id": 1, "text": "x" * 200, "in": [1, 2, 3]}).encode()
     rows = b",".join([row] * (20 * MEGABYTE // len(row)))
     value = b"[" + rows + b"]" if line_ends else b'{"a":"' + b"y" * 20 * MEGABYTE + b'"}'
-    pane = MessageDetailPane(known().conventions)
+    pane = MessageDetailPane(load_for_profile().conventions)
     async with Alone(pane).run_test(size=(100, 30)):
         pane.show(record(1, value), "orders 0/1")
         longest, last, deadline = 0.0, monotonic(), monotonic() + 60

@@ -9,7 +9,7 @@ import pytest
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
-from mqtui.services.watch import Seen, Watch
+from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.state.runs import Runs
 from mqtui.ui.session.run_task import RunTask
 from tests.ui.driver import at_console
@@ -21,14 +21,14 @@ from tests.ui.runs_ground import runs_ground as runs_ground
 async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
     shop: MemoryShop, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    look = Watch._look
+    look = Poller._refresh
 
-    async def fails(watch: Watch, seen: Seen) -> None:
+    async def fails(watch: Poller, seen: BrokerSnapshot) -> None:
         if watch.session.broker.kind is BrokerKind.REDIS:
             raise ZeroDivisionError("nobody expected this")
         await look(watch, seen)
 
-    monkeypatch.setattr(Watch, "_look", fails)
+    monkeypatch.setattr(Poller, "_look", fails)
     shop.profiles()
     async with at_console(shop.console("shop")) as user:
         await user.sees("redis ✗", "kafka ●", "rabbitmq ●").on_row("orders.DLQ")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.watch import Watch
+from mqtui.services.poller import Poller
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
 from tests.cli.grounds import ground_of
@@ -26,11 +26,11 @@ async def test_c104_the_named_thing_comes_before_the_list(
     ground.world.put(dead, [ground.dead(0, plain)])
     begun = asyncio.Event()
 
-    async def never_ends(_: Watch, seen: object) -> None:
+    async def never_ends(_: Poller, seen: object) -> None:
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Watch, "_look", never_ends)
+    monkeypatch.setattr(Poller, "_look", never_ends)
     try:
         async with at_console(Console((ground.url, plain.name))) as user:
             await user.is_at("MessagesScreen").sees("albatross")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from mqtui.domain.capability import Verb
-from mqtui.services.watch import Seen, Watch
+from mqtui.services.poller import BrokerSnapshot, Poller
 from tests.ui.driver import User
 from tests.ui.memory_shop import MemoryShop, world_of_profiles
 from tests.ui.pictures import Album
@@ -71,11 +71,11 @@ async def test_state_loading(still: MemoryShop, album: Album, monkeypatch: pytes
     """Nothing was read yet: it says so, and no figure stands where none is known."""
     asked = asyncio.Event()
 
-    async def hang(self: Watch, seen: Seen) -> None:
+    async def hang(self: Poller, seen: BrokerSnapshot) -> None:
         asked.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Watch, "_look", hang)
+    monkeypatch.setattr(Poller, "_look", hang)
     async with album.at(still.console("shop"), NORMAL) as user:
         await user.is_at("DestinationsScreen").until(asked.is_set, "asked the broker").sees("reading")
         assert "0" not in user.picture.splitlines()[0].replace("▸ 0", "").replace("08:00", "")
@@ -134,7 +134,7 @@ def soon(user: User) -> None:
     """Let every open broker be looked at now."""
     for broker_session in user.console.sessions.broker_sessions.values():
         if broker_session.watch is not None:
-            broker_session.watch.soon()
+            broker_session.watch.poll_now()
 
 
 # -- themes and terminals

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.cli.demo_supply import DemoSupply
+from mqtui.cli.demo_thread import DemoThread
 from mqtui.ui.app import Console
 from tests.ui.driver import at_console
 from tests.ui.story_shop import FINDING, VERDICT
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(300)
 
 async def test_five_lines(no_desktop: None) -> None:
     """Each line says the next key; at the end the first letter is home and stayed, and `yc` copies the command."""
-    with DemoSupply(["kafka"]) as supply:
+    with DemoThread(["kafka"]) as supply:
         async with at_console(Console(supply=supply)) as user:
             await user.is_at("DestinationsScreen").reads_in_line("1/5 The shop is in trouble, worst on top")
             await user.on_row("orders.DLQ", STARTED)
@@ -38,7 +38,7 @@ async def test_five_lines(no_desktop: None) -> None:
 
 async def test_esc_sends_the_coach_away() -> None:
     """It never comes back, and the line says again what matters about the row."""
-    with DemoSupply(["redis"]) as supply:
+    with DemoThread(["redis"]) as supply:
         async with at_console(Console(supply=supply)) as user:
             await user.reads_in_line("1/5").on_row("payments:dlq", STARTED)
             await user.presses("esc").reads_in_line("12 dead letters of payments")

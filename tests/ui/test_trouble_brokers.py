@@ -65,7 +65,9 @@ async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Br
         await user.until(lambda: user.table.stale, "sees that the link is lost", LONG)
         await user.sees("lost", "retry", dlq.name, origin.name)
         assert [name(row) for row in user.rows] == [name(row) for row in before]
-        tries = {user.place.console.broker_sessions[0].seen.retry if user.place.console.broker_sessions[0].seen else 0}
+        tries = {
+            user.place.console.broker_sessions[0].seen.retry_number if user.place.console.broker_sessions[0].seen else 0
+        }
         await user.until(lambda: retries(user) not in tries, "sees another try", LONG)
         await user.presses("R").reads_in_line("the link")
         await user.presses("2").is_at("GroupsScreen").presses("3").is_at("DeadLetterOverviewScreen").sees(dlq.name)
@@ -167,4 +169,4 @@ def name(row: str) -> str:
 def retries(user: User) -> int:
     """How often the lost broker was tried again."""
     seen = user.console.broker_sessions[0].seen
-    return seen.retry if seen is not None else 0
+    return seen.retry_number if seen is not None else 0

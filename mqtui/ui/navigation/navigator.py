@@ -13,8 +13,8 @@ from mqtui.ui.session.sessions import BackgroundTask, BrokerSession
 if TYPE_CHECKING:
     from mqtui.domain.cause import Cause
     from mqtui.profiles.model import Profile
-    from mqtui.services.casebook import Case
-    from mqtui.services.deadletters import Place as Letters
+    from mqtui.services.cause_samples import CauseSamples
+    from mqtui.services.deadletters import DeadLetterDestination as Letters
     from mqtui.services.redrive.request import RedriveRequest
     from mqtui.ui.app import Console
     from mqtui.ui.render.destinations.groups import GroupRow
@@ -45,7 +45,7 @@ class Navigator:
         broker_session = self.broker_session(target, broker)
         if broker_session is None or broker_session.seen is None:
             return
-        place = next((place for place in broker_session.seen.places if place.ref == ref), None)
+        place = next((place for place in broker_session.seen.dead_letters if place.ref == ref), None)
         if letters and place is not None:
             await self.letters(broker_session.target, broker, place)
             return
@@ -61,7 +61,7 @@ class Navigator:
         Raises:
             NotFound: no open broker has it.
         """
-        from mqtui.services.browse import find
+        from mqtui.services.browse import find_destination
 
         wanted = parse(resource)
         missing = NotFound(f"No {resource!r} on {target}")
@@ -70,7 +70,7 @@ class Navigator:
             if broker_session.session is None or broker_session.watch is None:
                 continue
             try:
-                found = await find(broker_session.session.broker, wanted)
+                found = await find_destination(broker_session.session.broker, wanted)
             except NotFound as error:
                 missing = error
                 continue
@@ -87,11 +87,11 @@ class Navigator:
             return
         if ref.kind is Kind.QUEUE:
             self._console.sessions.first_resource_shown.set()
-            await broker_session.watch.looked.wait()
+            await broker_session.watch.first_poll_done.wait()
         if not broker_session.has_figures:
-            from mqtui.services.deadletters import find_one
+            from mqtui.services.deadletters import find_one_destination
 
-            place = await find_one(broker_session.session, broker_session.conventions, ref)
+            place = await find_one_destination(broker_session.session, broker_session.conventions, ref)
             if place is not None:
                 await self.letters(broker_session.target, broker_session.kind, place)
             else:
@@ -105,7 +105,7 @@ class Navigator:
         if broker_session is not None:
             await self._console.show(loaded("dead_letters.causes", "CausesScreen")(broker_session, place))
 
-    async def case(self, broker_session: BrokerSession, place: Letters, cause: Cause, case: Case) -> None:
+    async def case(self, broker_session: BrokerSession, place: Letters, cause: Cause, case: CauseSamples) -> None:
         """The letters of one cause."""
         await loaded("dead_letters.letter", "open_case")(self._console, broker_session, place, cause, case)
 
@@ -162,7 +162,7 @@ class Navigator:
         broker_session = self._console.sessions.broker_sessions.get((target, broker))
         if broker_session is None or broker_session.session is None:
             return f"{broker} is not open"
-        if broker_session.seen is not None and broker_session.seen.trouble is not None:
+        if broker_session.seen is not None and broker_session.seen.error is not None:
             return f"the link to {broker} is lost"
         if action.needs is not None:
             support = broker_session.session.policy.permits(action.needs)

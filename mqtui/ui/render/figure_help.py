@@ -5,8 +5,8 @@ from __future__ import annotations
 from mqtui.domain.figure import Exactness, Figure
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.topology import NOT_ASKED
-from mqtui.services.deadletters import Place
-from mqtui.services.watch import Seen
+from mqtui.services.deadletters import DeadLetterDestination
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import STILL, DestinationRow
 from mqtui.ui.render.destinations.groups import GroupRow, beside_lag
@@ -31,22 +31,22 @@ def destination(item: DestinationRow, now: float) -> str:
     return _told("backlog", item.backlog, WAITS[item.broker], item.seen, now) + stuck
 
 
-def group(item: GroupRow, seen: Seen, now: float) -> str:
+def group(item: GroupRow, seen: BrokerSnapshot, now: float) -> str:
     """Of a group's lag."""
     stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
 
 
-def letters(place: Place, seen: Seen, now: float) -> str:
+def letters(place: DeadLetterDestination, seen: BrokerSnapshot, now: float) -> str:
     """Of the letters of a place."""
-    what = f"what lies there less what runs of mqtui handled, known by {place.told_by}"
+    what = f"what lies there less what runs of mqtui handled, known by {place.detected_by}"
     return _told("letters", place.letters, what, seen, now)
 
 
-def _told(name: str, figure: Figure, what: str, seen: Seen, now: float) -> str:
+def _told(name: str, figure: Figure, what: str, seen: BrokerSnapshot, now: float) -> str:
     if figure is NOT_ASKED:
         return f"{name}: nothing is asked of this one"
     worth = "exact" if figure.sort is Exactness.EXACT else figure.why or "not exact"
-    asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.took * 1000:.0f} ms"
+    asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.poll_seconds * 1000:.0f} ms"
     return f"{name} {figure}: {what} · {asked} · {worth}"

@@ -80,7 +80,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         lost = [
             broker_session
             for broker_session in self.console.broker_sessions
-            if broker_session.seen is not None and broker_session.seen.trouble is not None
+            if broker_session.seen is not None and broker_session.seen.error is not None
         ]
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)
@@ -106,13 +106,13 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """What is said instead of rows, or of a row's sentence: lines with their tones; none where all is well."""
         seen = lost[0].seen if lost else None
-        if seen is not None and seen.trouble is not None:
+        if seen is not None and seen.error is not None:
             again = max(0, int(seen.retry_at - time()))
             if not seen.as_of:
-                return (*error_lines(seen.trouble), (f"tried again in {again}s", "muted"))
-            gone = age(time() - seen.lost_at)
+                return (*error_lines(seen.error), (f"tried again in {again}s", "muted"))
+            gone = age(time() - seen.unreachable_since)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
-            return ((f"{where}: lost {gone} ago · retry {seen.retry} in {again}s · {seen.trouble.title}", "warn"),)
+            return ((f"{where}: lost {gone} ago · retry {seen.retry_number} in {again}s · {seen.error.title}", "warn"),)
         if not self.table.model.items:
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.broker_startup.items())
             troubles = [
@@ -170,16 +170,16 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         for broker_session in self.console.broker_sessions:
             self.console.sessions.reopen(broker_session)
             if broker_session.watch is not None:
-                broker_session.watch.soon()
+                broker_session.watch.poll_now()
         self.refresh_figures()
 
     def ask_members(self) -> None:
         """Have members of groups asked for now, where the last look left them out."""
         for broker_session in self.console.broker_sessions:
             if broker_session.watch is not None and any(
-                group.size is not None for group in broker_session.watch.seen.groups
+                group.size is not None for group in broker_session.watch.snapshot.groups
             ):
-                broker_session.watch.soon()
+                broker_session.watch.poll_now()
 
     @property
     def active_table(self) -> RowTable[Any]:

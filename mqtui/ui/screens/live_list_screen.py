@@ -71,6 +71,6 @@ def _awaited(broker_session: BrokerSession) -> bool:
     seen = broker_session.seen
     return (
         is_not_read(broker_session)
-        and (seen is None or seen.trouble is None)
+        and (seen is None or seen.error is None)
         and monotonic() - broker_session.opening_since < LONGEST
     )

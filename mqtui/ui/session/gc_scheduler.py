@@ -38,7 +38,7 @@ class GcScheduler:
             gc.collect()
             gc.freeze()
         gc.enable()
-        THRESHOLDS.take_full_collections()
+        THRESHOLDS.suspend_full_collections()
         self._began = True
 
     def stop(self) -> None:
@@ -46,7 +46,7 @@ class GcScheduler:
         if not self._began:
             return
         self._began = False
-        THRESHOLDS.give_full_collections_back()
+        THRESHOLDS.resume_full_collections()
         if self._froze:
             gc.unfreeze()
 

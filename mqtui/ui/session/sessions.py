@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
     from mqtui.domain.convention import Conventions
     from mqtui.profiles.model import Profile
+    from mqtui.services.poller import BrokerSnapshot, Poller
     from mqtui.services.session import Session
-    from mqtui.services.watch import Seen, Watch
 
 NAMED_FIRST = 2.0
 """Seconds for which lists wait for the one thing that was asked for."""
@@ -37,7 +37,7 @@ class BrokerSession:
     """What is opened, where it is not the target itself; it may hold a secret."""
 
     session: Session | None = None
-    watch: Watch | None = None
+    watch: Poller | None = None
     error: MqtuiError | None = None
     opening: bool = False
     opening_since: float = field(default_factory=monotonic)
@@ -56,9 +56,9 @@ class BrokerSession:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def seen(self) -> Seen | None:
+    def seen(self) -> BrokerSnapshot | None:
         """The newest figures."""
-        return self.watch.seen if self.watch else None
+        return self.watch.snapshot if self.watch else None
 
     async def settle_origin(self, ref: Ref) -> Conventions:
         """The conventions as they hold for dead letters of a destination: every screen tells the origin by the same.
@@ -66,19 +66,19 @@ class BrokerSession:
         Raises:
             CannotConnect: the broker can't be asked.
         """
-        from mqtui.services.origins import settle_origin
+        from mqtui.services.origins import resolve_origin
 
         if self.session is None:
             return self.conventions
-        self.origins[ref] = await settle_origin(self.session, ref, self.conventions)
+        self.origins[ref] = await resolve_origin(self.session, ref, self.conventions)
         return self.origins[ref]
 
     @property
     def conventions(self) -> Conventions:
         """The conventions of this machine, with the names that the profile adds."""
-        from mqtui.services.conventions import known
+        from mqtui.services.conventions import load_for_profile
 
-        return known(None if self.session is None else self.session.profile).conventions
+        return load_for_profile(None if self.session is None else self.session.profile).conventions
 
     @property
     def address(self) -> str:
@@ -200,19 +200,19 @@ class SessionRegistry:
 
     async def _keep_open(self, broker_session: BrokerSession) -> None:
         from mqtui.brokers.registry import connect
-        from mqtui.services.session import opened
-        from mqtui.services.watch import Watch
+        from mqtui.services.poller import Poller
+        from mqtui.services.session import open_session
 
         try:
             async with AsyncExitStack() as stack:
                 broker_session.session = await stack.enter_async_context(
-                    opened(
+                    open_session(
                         broker_session.url or broker_session.target,
                         broker_session.kind,
                         adapters=self._adapters or connect,
                     )
                 )
-                broker_session.watch = Watch(
+                broker_session.watch = Poller(
                     broker_session.session, broker_session.conventions, self._changed, self._shows_members
                 )
                 broker_session.opening = False
@@ -237,10 +237,10 @@ class SessionRegistry:
         finally:
             broker_session.session = broker_session.watch = None
 
-    async def _look(self, watch: Watch) -> None:
+    async def _look(self, watch: Poller) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.first_resource_shown.wait(), NAMED_FIRST)
-        await watch.forever()
+        await watch.run()
 
     def _gave_up(self, broker_session: BrokerSession, error: MqtuiError) -> None:
         broker_session.error = error

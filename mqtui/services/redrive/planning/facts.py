@@ -9,7 +9,7 @@ from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.letters import Selector
+from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.redrive.planning.convert import describe_conversion
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from mqtui.services.redrive.planning.peeked_targets import describe_unwrapped, envelope_risks
@@ -87,11 +87,11 @@ def plan_headers(scan: ScanResult | None) -> tuple[tuple[str, tuple[str, ...]], 
     return (("keep", tuple(scan.kept_headers)), ("strip", tuple(scan.stripped_headers)), ("add", scan.added_headers))
 
 
-def jq_failures(selector: Selector) -> list[Risk]:
+def jq_failures(selector: LetterSelector) -> list[Risk]:
     """Letters on which the jq program failed: they stay."""
     return [
         Risk("where", f"{pluralize(number, 'letter')} stay: {reason}")
-        for reason, number in (selector.where.reasons() if selector.where is not None else ())
+        for reason, number in (selector.jq_filter.failure_reasons() if selector.jq_filter is not None else ())
     ]
 
 

@@ -14,7 +14,7 @@ from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.times import written_time
-from mqtui.services.browse import Look, spend_plan
+from mqtui.services.browse import PeekRequest, plan_peek
 from mqtui.services.origins import (
     RouteCounter,
     dead_letter_sources,
@@ -132,7 +132,7 @@ async def _peek_or_recall(
     if price.spends or price.refusal or not count:
         return before
     counter = RouteCounter(conventions)
-    plan = spend_plan(session, Look(source.ref, count, ReadRange(), price))
+    plan = plan_peek(session, PeekRequest(source.ref, count, ReadRange(), price))
     async with session.guard.writing(plan, Consent()) as writer:
         async for batch in writer.peek_unacked(source.ref, count):
             for letter in batch:

@@ -19,10 +19,10 @@ from mqtui.domain.plan import Deliver, Plan, Remove, Risk, Send, Step, Take
 from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Guarantee, OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.services.browse import require
-from mqtui.services.gc_tuning import seldom_collecting
-from mqtui.services.letters import Selector
-from mqtui.services.origins import retry_stage, settle_origin
+from mqtui.services.browse import require_verb
+from mqtui.services.gc_tuning import fewer_collections
+from mqtui.services.letter_selector import LetterSelector
+from mqtui.services.origins import resolve_origin, why_retry_stage
 from mqtui.services.redrive.planning.facts import jq_failures, plan_facts, plan_headers, scan_risks
 from mqtui.services.redrive.planning.monitor_risks import monitor_risks, why_not_observable
 from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
@@ -110,10 +110,10 @@ async def plan_redrive(
     for each in (session, remote):
         if each is not None:
             await each.guard.recognise()
-    await require(session.broker, request.verb, request.source)
+    await require_verb(session.broker, request.verb, request.source)
     source = source or await session.broker.snapshot(request.source)
-    conventions = await settle_origin(session, request.source, conventions)
-    refuse_retry_stage(request, retry_stage(session, request.source, conventions))
+    conventions = await resolve_origin(session, request.source, conventions)
+    refuse_retry_stage(request, why_retry_stage(session, request.source, conventions))
     planned = await _build(session, request, conventions, remote, source, run, targets)
     if _is_remembered_here_only(planned):
         async with open_journal() as runs:
@@ -142,7 +142,7 @@ async def _build(
     run = run or secrets.token_hex(16)
     price = await session.broker.reader.peek_cost(source.ref, 1)
     partition_check = PartitionCheck(conventions)
-    async with Selector(request.selection, conventions) as selector:
+    async with LetterSelector(request.selection, conventions) as selector:
         scan = None
         if not price.lends:
             stamper = HeaderStamper((remote or session).broker.kind, run, operator(), now_iso())
@@ -159,7 +159,7 @@ async def _build(
         *missing,
         *jq_failures(selector),
         *await bundle_risk(session, source),
-        *retry_stage_risk(request, retry_stage(session, request.source, conventions)),
+        *retry_stage_risk(request, why_retry_stage(session, request.source, conventions)),
         *await loop_risk(session, request, remote),
         *await monitor_risks(request, targets, (remote or session).broker, not_observable),
     )
@@ -193,12 +193,12 @@ async def _scan(
     conventions: Conventions,
     source: Source,
     stamper: HeaderStamper,
-    selector: Selector,
+    selector: LetterSelector,
     partition_check: PartitionCheck,
 ) -> ScanResult:
     alive_at = int(time() * 1000)
     router = RedriveRouter(request, session.broker.kind, conventions, stamper, None, alive_at=alive_at)
-    with seldom_collecting():
+    with fewer_collections():
         scan = await scan_source(session.broker, source, selector, router, request.selection.limit, partition_check)
     if request.verb is Verb.REDRIVE and request.to is None:
         await drop_missing_targets(session, scan)

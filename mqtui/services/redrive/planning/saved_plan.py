@@ -8,7 +8,7 @@ import msgspec
 
 from mqtui.domain.errors import BadInput, Refused
 from mqtui.services.json_rows import plan_row
-from mqtui.services.jsonlines import shown_name
+from mqtui.services.jsonlines import name_or_base64
 from mqtui.services.redrive.planning.plan import PlannedRedrive
 from mqtui.services.session import Session
 
@@ -32,12 +32,12 @@ async def _terms(session: Session, planned: PlannedRedrive, remote: Session | No
         "broker": await session.broker.identity(),
         "profile": session.policy.profile,
         "verb": request.verb.value,
-        "source": f"{request.source.kind}:{shown_name(request.source.name)}",
+        "source": f"{request.source.kind}:{name_or_base64(request.source.name)}",
         "source made": planned.source.identity,
-        "to": None if request.to is None else f"{request.to.kind}:{shown_name(request.to.name)}",
+        "to": None if request.to is None else f"{request.to.kind}:{name_or_base64(request.to.name)}",
         "target broker": None if remote is None else await remote.broker.identity(),
         "target profile": None if remote is None else remote.policy.profile,
-        "targets": sorted(f"{ref.kind}:{shown_name(ref.name)}" for ref in planned.targets),
+        "targets": sorted(f"{ref.kind}:{name_or_base64(ref.name)}" for ref in planned.targets),
         **chosen,
         "rate": request.rate,
         "keep_timestamp": request.keep_timestamp,

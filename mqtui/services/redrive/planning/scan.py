@@ -12,7 +12,7 @@ from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import IdBounds, OffsetBounds, Source, Transfer
 from mqtui.domain.resource import Ref
-from mqtui.services.letters import Selector
+from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.origins import exists
 from mqtui.services.redrive.planning.mqtui_headers import RUN, redrive_count
 from mqtui.services.redrive.planning.partition_check import PartitionCheck
@@ -105,7 +105,7 @@ async def drop_missing_targets(session: Session, scan: ScanResult) -> None:
 async def scan_source(
     broker: Broker,
     source: Source,
-    selector: Selector,
+    selector: LetterSelector,
     router: RedriveRouter,
     limit: int | None,
     partition_check: PartitionCheck,

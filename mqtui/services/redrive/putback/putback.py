@@ -28,7 +28,7 @@ from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import offset
 from mqtui.profiles.keys import bundle_key
-from mqtui.services.gc_tuning import seldom_collecting
+from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.redrive.planning.routing import DELIVERY_HEADERS
 from mqtui.services.redrive.putback.history import PutBackHistory, encode_run_reference, find_in_source, find_source_end
 from mqtui.services.redrive.putback.passed_copies import COPIES_STAY, describe_passed
@@ -84,7 +84,7 @@ async def plan_put_back(session: Session, record: RunRecord, runs: Runs) -> Plan
         Refused: its bundle is gone, or it is a put back itself.
         Held: the run, or a put back of it, is going on.
     """
-    with seldom_collecting():
+    with fewer_collections():
         return await _build_plan(session, record, runs)
 
 
@@ -220,7 +220,7 @@ async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Runs, c
     async with session.guard.writing(planned, consent) as writer:
         await journal.write_start(_record(session, put_back), (session.policy,))
         try:
-            with seldom_collecting():
+            with fewer_collections():
                 if is_marking_only(planned):
                     await _unmark(writer, put_back, journal, counter)
                 else:

@@ -16,8 +16,8 @@ from mqtui.domain.bulk import FencedDuringMove, RouteTemplates
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import Outcome, Transfer
-from mqtui.services.letters import Selector
-from mqtui.services.pace import Pace
+from mqtui.services.letter_selector import LetterSelector
+from mqtui.services.rate_limit import RateLimiter
 from mqtui.services.redrive.planning.routing import RedriveRouter, Unroutable
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.batch import MessageMoveBatch, MoveBatch, RawMoveBatch, RunRecorder, deliveries_left
@@ -42,7 +42,7 @@ class RedriveLoop:
         self,
         request: RedriveRequest,
         router: RedriveRouter,
-        selector: Selector,
+        selector: LetterSelector,
         recorder: RunRecorder,
         *,
         budget: int | None,
@@ -59,7 +59,7 @@ class RedriveLoop:
         self._stop = stop
         self._progress = progress
         self._bulk_routes = bulk_routes
-        self._limiter = Pace(request.rate)
+        self._limiter = RateLimiter(request.rate)
 
     async def run(self, lease: Lease, transport: Transport) -> None:
         """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
@@ -74,7 +74,7 @@ class RedriveLoop:
                     before, moved_before = moved_before, asyncio.get_running_loop().create_future()
                     tasks.append(asyncio.create_task(self._process(moving, before, moved_before)))
                     if self._request.rate is not None:
-                        await self._limiter.after(await tasks.pop(), self._stop)
+                        await self._limiter.wait_after(await tasks.pop(), self._stop)
                 if len(tasks) == MAX_BATCHES_IN_FLIGHT:
                     await tasks.popleft()
                 if not draining and (self._stop.is_set() or self._is_done(batch)):
@@ -89,7 +89,7 @@ class RedriveLoop:
     async def _read_batches(self, lease: Lease, transport: Transport) -> AsyncIterator[tuple[MoveBatch | None, Batch]]:
         """What is to be moved, with the letters it was chosen from as far as they were shown."""
         if self._bulk_routes is None or not isinstance(lease, BulkLease):
-            async for batch in lease.batches(self._limiter.batch(BATCH_SIZE)):
+            async for batch in lease.batches(self._limiter.batch_size(BATCH_SIZE)):
                 yield await self._select_and_route(lease, transport, batch), batch
             return
         async for raw in lease.raw_batches(RAW_BATCH_SIZE, self._bulk_routes):
@@ -174,7 +174,7 @@ class RedriveLoop:
 
     async def _select(self, letters: Batch) -> list[bool]:
         """Which letters are chosen, counted off the budget. The stop ends a jq program, and none is chosen then."""
-        if self._selector.where is None:
+        if self._selector.jq_filter is None:
             wanted = await self._selector.select(letters, self._budget)
         else:
             selecting = asyncio.ensure_future(self._selector.select(letters, self._budget))

@@ -24,8 +24,8 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Strength
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.secrets import keep_for_url
-from mqtui.services.gc_tuning import seldom_collecting
-from mqtui.services.letters import Selector
+from mqtui.services.gc_tuning import fewer_collections
+from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
 from mqtui.services.redrive.planning.plan import PlannedRedrive, now_iso
 from mqtui.services.redrive.planning.routing import EXPIRED_RISK, RedriveRouter
@@ -147,7 +147,7 @@ class RedriveRun:
             await self._write_start()
             self.is_journaled = True
             try:
-                with seldom_collecting():
+                with fewer_collections():
                     await self._move_all(writer, remote)
             except StorageFailed as error:
                 moved = self.counter.count(Outcome.MOVED)
@@ -263,7 +263,7 @@ class RedriveRun:
         observer = self.monitor.copies if self.canary.is_watched else None
         recorder = RunRecorder(self.counter, self._journal, observer, may_duplicate)
         for number, size in enumerate((*self.canary.first, None)):
-            selector = Selector(self.planned.request.selection, self._conventions)
+            selector = LetterSelector(self.planned.request.selection, self._conventions)
             loop = RedriveLoop(
                 self.planned.request,
                 router,
@@ -283,8 +283,8 @@ class RedriveRun:
                 await loop.run(
                     lease, await self._transport(stack, lease, remote, (self.remote or self.session).broker.kind)
                 )
-            if selector.where is not None:
-                self.counter.reasons.update(dict(selector.where.reasons()))
+            if selector.jq_filter is not None:
+                self.counter.reasons.update(dict(selector.jq_filter.failure_reasons()))
             early_end = lease.end_reason if isinstance(lease, EndsEarly) else ""
             if early_end and (self._planned_count is None or self.counter.untried):
                 self._early_end_reason = early_end

@@ -8,7 +8,7 @@ import orjson
 
 from mqtui.domain.deadletter import DeadLetterInfo
 from mqtui.domain.message import EntryId, Message
-from mqtui.services.decoding import decoded
+from mqtui.services.decoding import decode_message
 from mqtui.ui.render.styled_text import StyledLine
 
 LONGEST = 200
@@ -54,7 +54,7 @@ def value_lines(letter: Message) -> list[StyledLine]:
     """The value, indented where it is JSON; what is not text as hex."""
     if letter.value is None and not isinstance(letter.position, EntryId):
         return [[("(no value)", "muted")]]
-    found = decoded(letter)
+    found = decode_message(letter)
     try:
         pretty = orjson.dumps(orjson.loads(found.text), option=orjson.OPT_INDENT_2).decode()
     except orjson.JSONDecodeError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.deadletters import Place as Letters
+from mqtui.services.deadletters import DeadLetterDestination as Letters
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
@@ -57,7 +57,7 @@ class DeadLetterRenderer:
             ("?" if item.arrived is None else f"+{item.arrived:.0f}" if item.arrived > 0 else "0", "lag"),
             (sparkline(item.trend, 15, self._bars), "dead"),
             (", ".join(ref.name for ref in place.origins) or "?", "muted"),
-            (place.told_by, "muted"),
+            (place.detected_by, "muted"),
             (_readers(place), "warn" if place.readers else "muted"),
         )
 
@@ -73,7 +73,7 @@ class DeadLetterRenderer:
     def text(self, item: DeadLetterRow) -> str:
         """Place, profile, origin."""
         origins = " ".join(ref.name for ref in item.place.origins)
-        return f"{item.place.ref.name} {item.target} {item.broker} {origins} {item.place.told_by}"
+        return f"{item.place.ref.name} {item.target} {item.broker} {origins} {item.place.detected_by}"
 
     def value(self, item: DeadLetterRow, key: str) -> Any:
         """What a column is ordered by."""
@@ -83,7 +83,7 @@ class DeadLetterRenderer:
             "letters": item.place.letters.number,
             "new": item.arrived,
             "of": " ".join(ref.name for ref in item.place.origins),
-            "by": item.place.told_by,
+            "by": item.place.detected_by,
             "readers": None if item.place.readers is None else len(item.place.readers),
         }
         return known.get(key)

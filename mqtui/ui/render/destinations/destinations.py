@@ -9,8 +9,8 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
 from mqtui.domain.trouble import troubles_by_destination
-from mqtui.services.deadletters import Place as Letters
-from mqtui.services.watch import Seen
+from mqtui.services.deadletters import DeadLetterDestination as Letters
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.sparkline import sparkline
@@ -39,7 +39,7 @@ class DestinationRow(NamedTuple):
     stuck: tuple[str, ...]
     """Groups that stand still while the backlog grows."""
 
-    seen: Seen
+    seen: BrokerSnapshot
     """What it is seen in: trends are read when they are drawn."""
 
     stage: str = ""
@@ -178,7 +178,7 @@ def sentence(item: DestinationRow) -> str:
     name = item.destination.ref.name
     if item.letters is not None:
         of = ", ".join(ref.name for ref in item.letters.origins) or "nobody knows where"
-        return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.told_by}"
+        return f"{name}: {item.letters.letters} dead letters of {of}, known by {item.letters.detected_by}"
     if item.wrong:
         return f"{name}: {'; '.join(item.wrong)}"
     if item.stuck:
@@ -190,16 +190,16 @@ def sentence(item: DestinationRow) -> str:
     return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
 
 
-def lines_of(broker: BrokerKind, seen: Seen) -> list[DestinationRow]:
+def lines_of(broker: BrokerKind, seen: BrokerSnapshot) -> list[DestinationRow]:
     """A line for each destination of one broker."""
     return [line for part in line_slices(broker, seen) for line in part]
 
 
-def line_slices(broker: BrokerKind, seen: Seen) -> Iterator[list[DestinationRow]]:
+def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[DestinationRow]]:
     """The same in parts."""
-    rows, places, stages = seen.destinations, {place.ref: place for place in seen.places}, seen.stages
+    rows, places, stages = seen.destinations, {place.ref: place for place in seen.dead_letters}, seen.retry_stages
     dead: dict[Ref, list[Letters]] = {}
-    for place in seen.places:
+    for place in seen.dead_letters:
         for ref in place.origins:
             dead.setdefault(ref, []).append(place)
     readers: dict[Ref, int] = {}
@@ -232,7 +232,7 @@ def line_slices(broker: BrokerKind, seen: Seen) -> Iterator[list[DestinationRow]
         ]
 
 
-def stands_still(seen: Seen, group: Ref) -> bool:
+def stands_still(seen: BrokerSnapshot, group: Ref) -> bool:
     """Whether a group has lag that only grew, over at least three looks, or nobody is in it while there is lag."""
     figures_of = seen.lags.get(group)
     if figures_of is None or not figures_of.total.number:

@@ -11,8 +11,8 @@ from mqtui.domain.metrics import time_to_clear
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
 from mqtui.domain.trouble import group_trouble
-from mqtui.services.lag import notes_of
-from mqtui.services.watch import Seen
+from mqtui.services.lag import lag_notes
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
 from mqtui.ui.render.destinations.destinations import SLICE, stands_still
@@ -53,19 +53,19 @@ class GroupRow:
         return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
 
 
-def group_lines(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> list[GroupRow]:
+def group_lines(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> list[GroupRow]:
     """A line for each group of one broker, or for those that read one destination."""
     return [line for part in group_slices(broker, seen, reading) for line in part]
 
 
-def group_slices(broker: BrokerKind, seen: Seen, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
+def group_slices(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
     """The same in parts."""
     groups = seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]
     for start in range(0, len(groups), SLICE):
         yield [_line(broker, seen, group) for group in groups[start : start + SLICE]]
 
 
-def _line(broker: BrokerKind, seen: Seen, group: Group) -> GroupRow:
+def _line(broker: BrokerKind, seen: BrokerSnapshot, group: Group) -> GroupRow:
     series = seen.trend(group.ref, "lag")
     stalled = stands_still(seen, group.ref)
     return GroupRow(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
@@ -175,7 +175,7 @@ def group_sentence(item: GroupRow) -> str:
 
 def beside_lag(lag: GroupLag | None) -> list[str]:
     """What is gone for good, or not committed yet."""
-    return [] if lag is None or not (lag.lost.number or lag.uncommitted) else notes_of(lag)
+    return [] if lag is None or not (lag.lost.number or lag.uncommitted) else lag_notes(lag)
 
 
 @dataclass(frozen=True, slots=True)

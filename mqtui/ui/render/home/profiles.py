@@ -45,7 +45,7 @@ class ProfileRow(NamedTuple):
             for broker_session in self.broker_sessions
             if broker_session.seen and broker_session.seen.as_of
         ]
-        return total(place.letters for each in seen for place in each.places) if seen else CLOSED
+        return total(place.letters for each in seen for place in each.dead_letters) if seen else CLOSED
 
 
 class ProfileRenderer:
@@ -150,7 +150,7 @@ def _link(item: ProfileRow) -> Cell:
     if any(broker_session.error for broker_session in item.broker_sessions):
         return "✗ refused", "danger"
     took = [
-        broker_session.seen.took
+        broker_session.seen.poll_seconds
         for broker_session in item.broker_sessions
         if broker_session.seen and broker_session.seen.as_of
     ]

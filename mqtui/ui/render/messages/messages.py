@@ -14,7 +14,7 @@ from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.times import written_time
-from mqtui.services.watch import Seen
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.payload import clean
 from mqtui.ui.render.messages.payload_forms import EMPTY, TOMBSTONE
@@ -206,7 +206,7 @@ def _field(content: bytes) -> str:
     return content[:FEW].hex(" ") if text is None else text
 
 
-def passing(seen: Seen | None, ref: Ref, item: Message) -> str:
+def passing(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
     """Which groups have read past a message, and where the others stand."""
     if seen is None:
         return ""

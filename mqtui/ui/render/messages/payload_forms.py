@@ -11,7 +11,7 @@ from mqtui.codecs.binary import from_base64
 from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Attempt, Decoded, Keys
 from mqtui.domain.message import EntryId, Message
-from mqtui.services.decoding import LARGE, decoded, opened
+from mqtui.services.decoding import LARGE_BYTES, decode_message, unwrap_large
 from mqtui.ui.render.figures import size
 from mqtui.ui.render.messages.payload import Base64Text, Document, FixedLines, HexDump, PlainText
 from mqtui.ui.render.messages.payload_json import JsonText
@@ -42,7 +42,7 @@ def looked(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
         return DecodedValue(FixedLines([[(EMPTY, "muted")]]), "empty")
     if form != "auto":
         return raw(value, form)
-    return _large(value, keys) if len(value) > LARGE else shown(decoded(message, keys))
+    return _large(value, keys) if len(value) > LARGE_BYTES else shown(decode_message(message, keys))
 
 
 def raw(value: bytes, form: str) -> DecodedValue:
@@ -70,11 +70,11 @@ def shown(found: Decoded) -> DecodedValue:
 
 def is_large(message: Message) -> bool:
     """Whether laying it out takes long enough to be noticed."""
-    return message.size > LARGE // 16
+    return message.size > LARGE_BYTES // 16
 
 
 def _large(value: bytes, keys: Keys) -> DecodedValue:
-    found = opened(value, keys)
+    found = unwrap_large(value, keys)
     innermost = found.codec.rpartition("+")[2]
     if innermost == "binary":
         return DecodedValue(HexDump(found.content), found.codec, found.attempts)
@@ -83,8 +83,8 @@ def _large(value: bytes, keys: Keys) -> DecodedValue:
 
 
 def _fields(message: Message, form: str, keys: Keys) -> DecodedValue:
-    if form == "auto" and message.size <= LARGE:
-        return shown(decoded(message, keys))
+    if form == "auto" and message.size <= LARGE_BYTES:
+        return shown(decode_message(message, keys))
     lines: list[list[Cell]] = []
     for name, content in message.fields:
         lines.append([(name.decode("utf-8", "replace"), "accent")])

@@ -10,7 +10,7 @@ from mqtui.domain.message import Message
 from mqtui.domain.read_range import PeekCost
 from mqtui.domain.redrive import Handled
 from mqtui.domain.topology import Destination
-from mqtui.services.watch import Seen
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, beginning, routing
 from mqtui.ui.render.messages.payload import clean
@@ -125,7 +125,7 @@ def price_lines(price: PeekCost) -> list[list[Cell]]:
     return lines
 
 
-def facts(row: Destination, price: PeekCost, seen: Seen | None) -> str:
+def facts(row: Destination, price: PeekCost, seen: BrokerSnapshot | None) -> str:
     """The rule over the list: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
     consumers = row.facts.get("consumers")
     parts = [row.type, f"{row.backlog} ready"]

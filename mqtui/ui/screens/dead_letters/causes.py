@@ -17,9 +17,9 @@ from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.spelling import command
-from mqtui.services.browse import Look, extent_notes, spend_plan
-from mqtui.services.casebook import Casebook, read
-from mqtui.services.deadletters import Place as Letters
+from mqtui.services.browse import PeekRequest, extent_notes, plan_peek
+from mqtui.services.cause_samples import CauseReport, read_letters
+from mqtui.services.deadletters import DeadLetterDestination as Letters
 from mqtui.services.origins import remember_routes
 from mqtui.services.redrive.planning.scan import read_unhandled
 from mqtui.services.redrive.request import RedriveRequest
@@ -58,7 +58,7 @@ class CausesScreen(ListScreen[CauseRow]):
         super().__init__()
         self.broker_session = broker_session
         self.letters = place
-        self.book = Casebook(broker_session.conventions)
+        self.book = CauseReport(broker_session.conventions)
         self.sample = 0
         self.empty_text = ""
         self.stage = READING
@@ -111,11 +111,11 @@ class CausesScreen(ListScreen[CauseRow]):
             source = await session.broker.snapshot(self.ref)
             count = max(1, int(source.count.number or 0))
             self.price = await session.broker.reader.peek_cost(self.ref, count)
-            book = Casebook(await self.broker_session.settle_origin(self.ref))
+            book = CauseReport(await self.broker_session.settle_origin(self.ref))
             if not self.price.lends:
                 extent = await session.broker.reader.extent(self.ref)
                 self.notes = tuple(note.partition(":")[0] for note in extent_notes(extent))
-                await read(read_unhandled(session.broker, source), book, self._progress)
+                await read_letters(read_unhandled(session.broker, source), book, self._progress)
             elif not await self._paid(book, count):
                 self.draw_facts()
                 return
@@ -128,7 +128,7 @@ class CausesScreen(ListScreen[CauseRow]):
         if self.is_attached:
             self.refresh_figures()
 
-    async def _paid(self, book: Casebook, count: int) -> bool:
+    async def _paid(self, book: CauseReport, count: int) -> bool:
         """Read a queue after its price was agreed to; whether it was."""
         session, price = self.broker_session.session, self.price
         assert session is not None and price is not None
@@ -148,12 +148,12 @@ class CausesScreen(ListScreen[CauseRow]):
             self.prompt_line.set_status("not read: nothing was spent; r asks again", "price")
             return False
         self.stage = READING
-        plan = spend_plan(session, Look(self.ref, count, ReadRange(), price))
+        plan = plan_peek(session, PeekRequest(self.ref, count, ReadRange(), price))
         async with session.guard.writing(plan, Consent(spend=True)) as writer:
-            await read(writer.peek_unacked(self.ref, count), book, self._progress)
+            await read_letters(writer.peek_unacked(self.ref, count), book, self._progress)
         return True
 
-    def _progress(self, book: Casebook) -> None:
+    def _progress(self, book: CauseReport) -> None:
         self.book = book
         if self.is_attached:
             self.draw_facts()
@@ -165,7 +165,9 @@ class CausesScreen(ListScreen[CauseRow]):
         """The causes read so far."""
         now = time()
         return [
-            CauseRow(cause, by_minute(self.book.cases[cause.id].trend, now) if cause.id in self.book.cases else ())
+            CauseRow(
+                cause, by_minute(self.book.samples[cause.id].per_minute, now) if cause.id in self.book.samples else ()
+            )
             for cause in self.book.causes()
         ]
 
@@ -181,7 +183,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     def describe_row(self, item: CauseRow) -> str:
         """What all letters of the cause have in common."""
-        alike = self.book.alike(item.cause.id)
+        alike = self.book.describe_common(item.cause.id)
         return f"all {item.cause.count:,}: {alike}" if alike else f"cause {item.cause.id}"
 
     @on(RowTable.Highlighted)
@@ -193,14 +195,14 @@ class CausesScreen(ListScreen[CauseRow]):
     def draw_sample(self) -> None:
         """A letter of the cause under the cursor."""
         item = self.table.current
-        case = self.book.cases.get(item.cause.id) if item is not None else None
-        if item is None or case is None or not case.samples:
+        case = self.book.samples.get(item.cause.id) if item is not None else None
+        if item is None or case is None or not case.letters:
             if not self.prompt_line.is_asking:
                 self.paper.write([])
                 self.beside.title("Sample")
             return
-        self.sample %= len(case.samples)
-        letter, death = case.samples[self.sample], case.deaths[self.sample]
+        self.sample %= len(case.letters)
+        letter, death = case.letters[self.sample], case.deaths[self.sample]
         self.beside.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
         self.paper.write(sample_lines(letter, death, folded=self.folded))
 
@@ -264,7 +266,7 @@ class CausesScreen(ListScreen[CauseRow]):
     async def pair(self) -> None:
         """The origin."""
         item = self.table.current
-        case = self.book.cases.get(item.cause.id) if item is not None else None
+        case = self.book.samples.get(item.cause.id) if item is not None else None
         told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
         if origins := [*told, *self.letters.origins]:
             await self.console.go.destination(
@@ -285,7 +287,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
-        case = self.book.cases.get(event.item.cause.id)
+        case = self.book.samples.get(event.item.cause.id)
         if case is not None:
             await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
 

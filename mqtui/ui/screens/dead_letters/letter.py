@@ -33,8 +33,8 @@ from mqtui.ui.widgets.payload_view import PayloadView
 
 if TYPE_CHECKING:
     from mqtui.domain.cause import Cause
-    from mqtui.services.casebook import Case
-    from mqtui.services.deadletters import Place as Letters
+    from mqtui.services.cause_samples import CauseSamples
+    from mqtui.services.deadletters import DeadLetterDestination as Letters
     from mqtui.ui.app import Console
 
 NARROW = 100
@@ -373,7 +373,9 @@ def _view(pane: Pane) -> PayloadView:
     return pane.inner
 
 
-async def open_case(console: Console, broker_session: BrokerSession, place: Letters, cause: Cause, case: Case) -> None:
+async def open_case(
+    console: Console, broker_session: BrokerSession, place: Letters, cause: Cause, case: CauseSamples
+) -> None:
     """The letters of one cause, the first of them open."""
-    if case.samples:
-        await console.show(DeadLetterScreen(broker_session, place.ref, tuple(case.samples), 0, cause.count))
+    if case.letters:
+        await console.show(DeadLetterScreen(broker_session, place.ref, tuple(case.letters), 0, cause.count))

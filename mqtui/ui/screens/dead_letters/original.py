@@ -11,8 +11,8 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At
 from mqtui.domain.resource import BrokerKind, Named
 from mqtui.services import browse
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.services.session import Session
-from mqtui.services.watch import Seen
 from mqtui.ui.render.dead_letters.letter import NewerRecord, Original
 from mqtui.ui.render.messages.messages import passing
 
@@ -21,7 +21,7 @@ HEAVY = 16 << 20
 """Records after an original among which its key is looked for, and bytes of them."""
 
 
-async def find_original(session: Session, origin: Origin | None, seen: Seen | None) -> Original:
+async def find_original(session: Session, origin: Origin | None, seen: BrokerSnapshot | None) -> Original:
     """The original with its neighbours, or why there is none to be seen."""
     if origin is None:
         return Original(None, why="nothing tells where it came from")
@@ -46,14 +46,14 @@ def _place(origin: Origin) -> Offset | EntryId | None:
     return Offset(origin.partition, origin.offset)
 
 
-async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen: Seen | None) -> Original:
+async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen: BrokerSnapshot | None) -> Original:
     partition = place.partition if isinstance(place, Offset) else 0
     extent = await session.broker.reader.extent(origin.ref, partition if isinstance(place, Offset) else None)
     first = extent.first.get(partition)
     if _lies_before(place, first):
         return Original(origin, why=f"gone (retention): {origin.ref.name} begins at {first}")
     start: Position = Offset(partition, max(0, place.offset - 1)) if isinstance(place, Offset) else place
-    looked = await browse.look(session, Named(origin.ref.name, origin.ref.kind), 3, At(start), None)
+    looked = await browse.prepare_peek(session, Named(origin.ref.name, origin.ref.kind), 3, At(start), None)
     found: dict[Position, Message] = {}
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:
@@ -66,14 +66,14 @@ async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen:
     return Original(origin, message, "", before, after, passing(seen, origin.ref, message))
 
 
-async def same_key_later(session: Session, found: Original, seen: Seen | None) -> NewerRecord | None:
+async def same_key_later(session: Session, found: Original, seen: BrokerSnapshot | None) -> NewerRecord | None:
     """The first record after the original that has its key; None where there is no original, or no key."""
     original = found.message
     if found.origin is None or original is None or original.key is None or not isinstance(original.position, Offset):
         return None
     ref, place = found.origin.ref, original.position
     number, size = 0, 0
-    looked = await browse.look(
+    looked = await browse.prepare_peek(
         session, Named(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
     )
     async with aclosing(browse.peek(session, looked, Consent())) as batches:

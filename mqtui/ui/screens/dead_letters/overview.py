@@ -59,8 +59,8 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         seen = [
             broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
         ]
-        stages = sum(len(each.stages) for each in seen)
-        unknown = sum(each.not_looked_into for each in seen)
+        stages = sum(len(each.retry_stages) for each in seen)
+        unknown = sum(each.unclassified for each in seen)
         parts = [super().facts(), pluralize(stages, "retry stage") if stages else ""]
         parts.append(f"▲ {unknown:,} not looked into" if unknown else "")
         return " · ".join(filter(None, parts))
@@ -130,7 +130,7 @@ def _lines(broker_session: BrokerSession) -> list[DeadLetterRow]:
     if seen is None:
         return []
     lines = []
-    for place in seen.places:
+    for place in seen.dead_letters:
         values = seen.trend(place.ref, "letters").values(300)
         known = [value for value in values if value is not None]
         arrived = known[-1] - known[0] if len(known) > 1 else None

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent
-from mqtui.services.plan_lines import lines
-from mqtui.services.reassigning import Given, Reassignment, staged
+from mqtui.services.claim import ClaimProgress, StagedClaim, split_first_entry
+from mqtui.services.plan_text import plan_lines
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.styled_text import StyledLine
@@ -28,10 +28,10 @@ class ClaimScreen(ConfirmPlanScreen):
     def __init__(
         self, broker_session: BrokerSession, session: Session, plan: Plan, owners: str, *, after: Callable[[], object]
     ) -> None:
-        plan = staged(plan)
-        super().__init__(broker_session, plan, list(lines(plan)), after=after)
-        self.moving = Reassignment(session, plan, owners)
-        self.given: Given | None = None
+        plan = split_first_entry(plan)
+        super().__init__(broker_session, plan, list(plan_lines(plan)), after=after)
+        self.moving = StagedClaim(session, plan, owners)
+        self.given: ClaimProgress | None = None
         self.under_way = False
 
     def draw(self) -> None:
@@ -47,8 +47,8 @@ class ClaimScreen(ConfirmPlanScreen):
         given = self.given
         if given is None:
             return [[(f"[ {self.enter_words()} ]", "warn"), ("  enter   esc back, nothing happened", "muted")]]
-        sign = ("▸ ", "live") if self.under_way else ("✓ ", "ok") if given.well else ("▲ ", "warn")
-        told: list[StyledLine] = [[sign, (given.words(), "")]]
+        sign = ("▸ ", "live") if self.under_way else ("✓ ", "ok") if given.is_acknowledged else ("▲ ", "warn")
+        told: list[StyledLine] = [[sign, (given.describe(), "")]]
         if not self.under_way and given.waiting:
             told.append([(f"  {given.to}: {HISTORY}", "muted")])
         return told + [[(f"▲ {note}", "warn")] for note in given.notes]
@@ -60,14 +60,14 @@ class ClaimScreen(ConfirmPlanScreen):
             return f"enter {what} · {NOTHING_YET}", "text"
         if self.under_way:
             return f"watching whether {self.given.to} acknowledges", "live"
-        if self.moving.left:
-            return f"enter goes on with {self.moving.left:,} · esc leaves them where they are", "ok"
+        if self.moving.remaining:
+            return f"enter goes on with {self.moving.remaining:,} · esc leaves them where they are", "ok"
         return "done; yy copies the report, esc goes back", "ok"
 
     def enter_words(self) -> str:
         """What enter does."""
         if self.given is not None:
-            return f"Go on with {self.moving.left:,}" if self.moving.left else "Go on"
+            return f"Go on with {self.moving.remaining:,}" if self.moving.remaining else "Go on"
         return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
 
     def action_title(self, action: Action) -> str:
@@ -78,7 +78,7 @@ class ClaimScreen(ConfirmPlanScreen):
         """A stage at a time."""
         if action.id == "nav.open" and self.under_way:
             return "the consumer is still watched"
-        if action.id == "nav.open" and not self.moving.left:
+        if action.id == "nav.open" and not self.moving.remaining:
             return "it is done"
         return super().disabled_reason(action)
 
@@ -88,7 +88,7 @@ class ClaimScreen(ConfirmPlanScreen):
             return
         self.under_way = True
         try:
-            self.given = await self.moving.go_on(consent, self._watched)
+            self.given = await self.moving.run_next_stage(consent, self._watched)
         except MqtuiError as error:
             self.show_error(error)
             return
@@ -98,7 +98,7 @@ class ClaimScreen(ConfirmPlanScreen):
             self.draw()
         self._after()
 
-    def _watched(self, given: Given) -> None:
+    def _watched(self, given: ClaimProgress) -> None:
         self.given = given
         if self.is_attached:
             self.draw()
@@ -110,4 +110,4 @@ class ClaimScreen(ConfirmPlanScreen):
             super().copy_plan()
         else:
             name = f"claim {self.plan.id[:4].upper()}, {self.plan.profile}"
-            self.console.copy(f"{name}: {self.given.words()}", "the report")
+            self.console.copy(f"{name}: {self.given.describe()}", "the report")

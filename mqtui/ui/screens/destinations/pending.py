@@ -17,7 +17,7 @@ from mqtui.domain.resource import Ref
 from mqtui.domain.spelling import command, join
 from mqtui.domain.topology import Group, Member, PendingEntry
 from mqtui.services import pending
-from mqtui.services.plan_lines import lines
+from mqtui.services.plan_text import plan_lines
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.goto import reference
 from mqtui.ui.render import figures
@@ -162,7 +162,9 @@ class PendingScreen(ListScreen[PendingRow]):
             return
         try:
             found: list[PendingEntry] = []
-            async with aclosing(pending.entries(session, self.stream, self.group_name, consumer=consumer)) as listed:
+            async with aclosing(
+                pending.read_entries(session, self.stream, self.group_name, consumer=consumer)
+            ) as listed:
                 async for entry in listed:
                     found.append(entry)
                     if len(found) > MOST:
@@ -249,7 +251,7 @@ class PendingScreen(ListScreen[PendingRow]):
             self.prompt_line.set_status("nothing happened", "text")
             return
         try:
-            plan = await pending.claim_plan(session, self.stream, self.group_name, to.strip(), idle, found)
+            plan = await pending.plan_claim(session, self.stream, self.group_name, to.strip(), idle, found)
         except MqtuiError as error:
             self.show_error(error)
             return
@@ -267,7 +269,7 @@ class PendingScreen(ListScreen[PendingRow]):
         if session is None:
             return
         try:
-            plan = await pending.ack_plan(session, self.stream, self.group_name, self.wanted())
+            plan = await pending.plan_ack(session, self.stream, self.group_name, self.wanted())
         except MqtuiError as error:
             self.show_error(error)
             return
@@ -278,7 +280,7 @@ class PendingScreen(ListScreen[PendingRow]):
         assert session is not None
 
         async def work(consent: Consent) -> StepResult:
-            return await pending.run(session, plan, consent)
+            return await pending.run_step(session, plan, consent)
 
-        place = ConfirmPlanScreen(self.broker_session, plan, list(lines(plan)), work, after=self.read, typed=typed)
+        place = ConfirmPlanScreen(self.broker_session, plan, list(plan_lines(plan)), work, after=self.read, typed=typed)
         self.console.call_later(self.console.show, place)

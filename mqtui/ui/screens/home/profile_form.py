@@ -22,7 +22,7 @@ from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.resolve import Resolved
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse, written
-from mqtui.services.session import opened_at
+from mqtui.services.session import open_resolved
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.widgets.form import Field, Form
@@ -197,7 +197,7 @@ class ProfileFormScreen(ConsoleScreen):
             began = perf_counter()
             try:
                 resolved = await run_in_thread("secret", partial(self._resolved, made, kind, password))
-                async with opened_at(resolved) as session:
+                async with open_resolved(resolved) as session:
                     cluster = await session.broker.catalog.cluster()
                 took = (perf_counter() - began) * 1000
                 found.append([(f"✓ {kind} {cluster.version}, {took:.0f} ms", "ok")])

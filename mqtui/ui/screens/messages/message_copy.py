@@ -10,7 +10,7 @@ from mqtui.codecs.binary import to_base64
 from mqtui.domain import spelling
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.jsonlines import to_json
 from mqtui.ui import clipboard
 from mqtui.ui.editor import edited
@@ -100,7 +100,7 @@ def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
         case "key":
             return _text(message.key)
         case "headers":
-            found = headers(message, known().conventions) if message.headers else []
+            found = headers(message, load_for_profile().conventions) if message.headers else []
             return "\n".join(f"{each.name}: {each.value}" for each in found) or None
         case "position":
             return str(message.position)

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mqtui.domain.message import Message
 from mqtui.domain.resource import Ref
-from mqtui.services.watch import Seen
+from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.actions import Action
 from mqtui.ui.render.destinations.groups import GroupRenderer, GroupRow, group_lines
 from mqtui.ui.render.messages.messages import MessageRenderer
@@ -85,14 +85,14 @@ class MessageListScreen(ListScreen[Message]):
         if not self.is_ready:
             return
         seen = self.broker_session.seen
-        self.table.stale = self.dims and (self.lost or (seen is not None and seen.trouble is not None))
+        self.table.stale = self.dims and (self.lost or (seen is not None and seen.error is not None))
         self.draw_facts()
         if seen is not None and self.around.display:
             self.draw_readers(seen)
 
-    def draw_readers(self, seen: Seen) -> None:
+    def draw_readers(self, seen: BrokerSnapshot) -> None:
         """The groups that read it."""
-        self.readers.stale = seen.trouble is not None
+        self.readers.stale = seen.error is not None
         own = group_lines(self.broker_session.kind, seen, self.ref)
         self.readers.show(own)
         self.readers.placeholder = () if own else [[("nobody reads it", "muted")]]

@@ -55,7 +55,7 @@ class MessageSource:
     @property
     def why_nothing(self) -> str:
         """Why nothing was read, in a sentence."""
-        return browse.why_nothing(self.ref, self.extent, self.start or Edge.NEWEST)
+        return browse.explain_no_messages(self.ref, self.extent, self.start or Edge.NEWEST)
 
     async def read(self) -> AsyncGenerator[Batch]:
         """The messages of this look, in order.
@@ -66,7 +66,7 @@ class MessageSource:
         known = await self.session.broker.reader.extent(self.ref)
         self.there, self.notes, self.extent = known.count, browse.extent_notes(known), known
         self._next = {part: end for part, end in known.end.items() if isinstance(end, Offset | EntryId)}
-        looked = await browse.look(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
+        looked = await browse.prepare_peek(self.session, self._named, self.count, self.start or Edge.NEWEST, None)
         async with aclosing(browse.peek(self.session, looked, Consent())) as batches:
             async for batch in batches:
                 yield self._new(batch, everything=True)
@@ -78,7 +78,7 @@ class MessageSource:
             Unsupported: the destination can't be followed.
             MqtuiError: the link is lost; following again goes on where it was.
         """
-        async with aclosing(browse.follow(self.session, self._named, None)) as batches:
+        async with aclosing(browse.tail(self.session, self._named, None)) as batches:
             coming = asyncio.ensure_future(anext(batches))
             try:
                 for pause in SETTLING:

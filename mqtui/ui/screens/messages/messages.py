@@ -47,7 +47,7 @@ async def open_messages(
 
     if ref.kind is Kind.QUEUE and (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends:
         await console.show(PeekScreen(broker_session, ref))
-    elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.places):
+    elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.dead_letters):
         await console.show(DeadLetterListScreen(broker_session, ref, position))
     else:
         await console.show(MessagesScreen(broker_session, ref, position))

@@ -19,7 +19,7 @@ from mqtui.domain.read_range import PeekCost
 from mqtui.domain.resource import Named, Ref
 from mqtui.domain.topology import Destination
 from mqtui.services import browse
-from mqtui.services.browse import Look
+from mqtui.services.browse import PeekRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render.messages.peek import FEW, PeekedMessageRenderer, facts, price_lines, price_words
 from mqtui.ui.screens.console_screen import handles
@@ -53,7 +53,7 @@ class PeekScreen(MessageListScreen):
     def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
         super().__init__(broker_session, ref)
         self.row: Destination | None = None
-        self.offer: Look | None = None
+        self.offer: PeekRequest | None = None
         """What was asked for and has to be answered; None where nothing is asked."""
 
         self.read_at = ""
@@ -88,7 +88,7 @@ class PeekScreen(MessageListScreen):
             self.say_in_place("✗ the broker is not open")
             return
         try:
-            self.offer = await browse.look(session, Named(self.ref.name, self.ref.kind), FEW, None, None)
+            self.offer = await browse.prepare_peek(session, Named(self.ref.name, self.ref.kind), FEW, None, None)
             self.row = await session.broker.catalog.detail(self.ref)
         except MqtuiError as error:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
@@ -155,7 +155,7 @@ class PeekScreen(MessageListScreen):
             look = replace(offer, count=count)
             self.run_worker(self._read(look), exclusive=True, group="read", exit_on_error=False)
 
-    async def _read(self, look: Look) -> None:
+    async def _read(self, look: PeekRequest) -> None:
         session, table = self.broker_session.session, self.table
         if session is None:
             return
@@ -193,7 +193,7 @@ class PeekScreen(MessageListScreen):
             self.place_panes()
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
 
-    def _finished(self, look: Look) -> None:
+    def _finished(self, look: PeekRequest) -> None:
         table = self.table
         if not table.model.items:
             self.say_in_place(f"{self.ref.name} was empty: nothing was read", "r asks again")

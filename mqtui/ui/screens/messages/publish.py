@@ -20,8 +20,8 @@ from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.spelling import command, join
 from mqtui.services import publishing
-from mqtui.services.composing import SAFE, Draft, facts, message, pair
-from mqtui.services.plan_lines import lines
+from mqtui.services.compose import STORED_WHEN, MessageDraft, build_message, message_facts, parse_header
+from mqtui.services.plan_text import plan_lines
 from mqtui.ui.editor import edited
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -110,13 +110,13 @@ class PublishScreen(ConsoleScreen):
         text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
         if self.broker_session.kind is BrokerKind.KAFKA:
             text.append([(self._partition(draft), "muted")])
-        text.append([(SAFE[self.broker_session.kind], "muted")])
+        text.append([(STORED_WHEN[self.broker_session.kind], "muted")])
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
         self.paper.write(text)
 
-    def _partition(self, draft: Draft) -> str:
+    def _partition(self, draft: MessageDraft) -> str:
         if draft.partition is not None:
             return f"partition {draft.partition}"
         seen = self.broker_session.seen
@@ -125,15 +125,15 @@ class PublishScreen(ConsoleScreen):
             return "any partition: there is no key"
         return f"partition {partition_for(draft.key.encode(), row.partitions)} (murmur2 of the key, as Java does)"
 
-    def draft(self) -> Draft:
+    def draft(self) -> MessageDraft:
         """The message as written.
 
         Raises:
             BadInput: a number or a header can't be read.
         """
         held = self.form.values()
-        headers = tuple(pair(line) for line in held["headers"].splitlines() if line.strip())
-        return Draft(
+        headers = tuple(parse_header(line) for line in held["headers"].splitlines() if line.strip())
+        return MessageDraft(
             held["value"].encode("utf-8", "surrogateescape"),
             held.get("key") or None,
             headers,
@@ -146,7 +146,7 @@ class PublishScreen(ConsoleScreen):
             held["fernet"].strip(),
         )
 
-    def command(self, draft: Draft) -> str:
+    def command(self, draft: MessageDraft) -> str:
         """The equivalent command line."""
         words: list[str] = []
         for name in ("key", "partition", "routing_key", "priority", "ttl", "correlation_id", "reply_to", "fernet"):
@@ -186,19 +186,19 @@ class PublishScreen(ConsoleScreen):
             return
         try:
             draft = self.draft()
-            outgoing = message(draft, self.broker_session.kind, self.ref)
+            outgoing = build_message(draft, self.broker_session.kind, self.ref)
         except MqtuiError as error:
             self.show_error(error)
             return
         key = self.form.value("idempotency").strip()
         if key:
             outgoing = publishing.with_idempotency_key(outgoing, self.broker_session.kind, key)
-        plan = publishing.plan(session, [self.ref], exact(1), facts(outgoing, self.broker_session.kind))
+        plan = publishing.plan_publish(session, [self.ref], exact(1), message_facts(outgoing, self.broker_session.kind))
 
         async def work(consent: Consent) -> StepResult:
             return await self._send(plan, consent, [outgoing])
 
-        place = ConfirmPlanScreen(self.broker_session, plan, [*lines(plan)], work, after=self.draw)
+        place = ConfirmPlanScreen(self.broker_session, plan, [*plan_lines(plan)], work, after=self.draw)
         self.console.call_later(self.console.show, place)
 
     async def _send(self, plan: Plan, consent: Consent, messages: list[Outgoing]) -> StepResult:

@@ -13,7 +13,7 @@ from textual.widgets import Input
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import parse as named
-from mqtui.services.browse import find
+from mqtui.services.browse import find_destination
 from mqtui.services.redrive import parse_request as services
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
@@ -139,4 +139,4 @@ class RedriveOptionsScreen(ConsoleScreen):
         services.check_supported(request, session.broker.kind, broker.kind)
         if request.to is None:
             return request
-        return replace(request, to=(await find(broker, named(self.form.value("to").strip()))).ref)
+        return replace(request, to=(await find_destination(broker, named(self.form.value("to").strip()))).ref)

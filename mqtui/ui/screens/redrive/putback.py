@@ -13,7 +13,7 @@ from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Severity
 from mqtui.domain.policy import Consent, check
-from mqtui.services.plan_lines import lines
+from mqtui.services.plan_text import plan_lines
 from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.redrive.run.journal_writer import open_journal
@@ -92,7 +92,7 @@ class PutBackScreen(ConsoleScreen):
         refusal = self.refusal()
         if refusal:
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
-        self.paper.write([*(toned(line) for line in lines(plan)), [], button])
+        self.paper.write([*(toned(line) for line in plan_lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.prompt_line.set_status(refusal or told, "danger" if refusal else "text")
@@ -119,7 +119,7 @@ class PutBackScreen(ConsoleScreen):
         task = self.background_task
         if task is None or self.back is None or not self.is_attached:
             return
-        told: list[StyledLine] = [*(toned(line) for line in lines(self.back.plan)), []]
+        told: list[StyledLine] = [*(toned(line) for line in plan_lines(self.back.plan)), []]
         if task.error is not None:
             error = task.error
             told += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]

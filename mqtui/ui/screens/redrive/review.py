@@ -16,8 +16,8 @@ from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Plan, Severity
 from mqtui.domain.policy import Consent, check
-from mqtui.services.conventions import known
-from mqtui.services.plan_lines import lines
+from mqtui.services.conventions import load_for_profile
+from mqtui.services.plan_text import plan_lines
 from mqtui.services.redrive.parse_request import allowed_risks, build_stages
 from mqtui.services.redrive.planning.plan import PlannedRedrive, plan_redrive
 from mqtui.services.redrive.planning.saved_plan import encode_plan
@@ -82,7 +82,7 @@ class PlanReviewScreen(ConsoleScreen):
         try:
             session = await wait_until_open(self.broker_session)
             remote = await remote_session_of(self.console.sessions, self.request)
-            planned = await plan_redrive(session, self.request, known(session.profile).conventions, remote)
+            planned = await plan_redrive(session, self.request, load_for_profile(session.profile).conventions, remote)
         except MqtuiError as error:
             self.show_error(error)
             self.paper.write([*([line] for line in error_lines(error)), [], *self._ways_on()])
@@ -110,7 +110,7 @@ class PlanReviewScreen(ConsoleScreen):
         assert self.planned is not None
         self.pane.title(*self.titled())
         delivery = self.planned.remote_plan if self.remote is not None else None
-        told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in lines(plan)]
+        told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in plan_lines(plan)]
         self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
         self.prompt_line.set_status(refusal or self.status_text(), "danger" if refusal else "text")

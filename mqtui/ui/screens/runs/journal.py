@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.services import runs
+from mqtui.services import run_report
 from mqtui.state import bundles
 from mqtui.state.runs import Done, RunRecord, Runs
 from mqtui.ui.render.runs.runs import RunRow, stopped
@@ -39,7 +39,7 @@ class RunListReader:
 
 def line_of(opened: Runs, record: RunRecord) -> RunRow:
     """One run as a line."""
-    told = runs.row(opened, record)
+    told = run_report.run_row(opened, record)
     outcomes, planned, in_hand = told["outcomes"], told["planned"], told["in_hand"]
     finished = sum(number for name, number in outcomes.items() if name != Outcome.LEFT)
     left = outcomes.get(Outcome.LEFT)
@@ -63,7 +63,7 @@ def line_of(opened: Runs, record: RunRecord) -> RunRow:
         refused=outcomes.get(Outcome.REFUSED, 0),
         unknown=outcomes.get(Outcome.UNKNOWN, 0),
         in_hand=in_hand,
-        report=runs.report(opened, record),
+        report=run_report.describe_run(opened, record),
         safe=record.broker is BrokerKind.KAFKA or not in_hand or bundles.exists(record.id),
     )
 

@@ -10,7 +10,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.policy import Consent
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning.plan import PlannedRedrive
 from mqtui.services.redrive.recovery import resume
 from mqtui.services.redrive.request import RedriveRequest, decode_request
@@ -73,7 +73,7 @@ class ResumeScreen(PlanReviewScreen):
             self.remote = await remote_session_of(self.console.sessions, self.request)
             async with open_journal() as opened:
                 planned, before = await resume.plan_resume(
-                    session, self.record, opened, known(session.profile).conventions, self.remote, self.leave
+                    session, self.record, opened, load_for_profile(session.profile).conventions, self.remote, self.leave
                 )
         except MqtuiError as error:
             self.show_error(error)

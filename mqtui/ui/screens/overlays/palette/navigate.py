@@ -121,5 +121,5 @@ async def opened_one_by_one(console: Console, target: str) -> AsyncGenerator[Bro
 async def _looked(broker_session: BrokerSession) -> BrokerSession:
     await broker_session.opened_or_failed.wait()
     if broker_session.watch is not None:
-        await broker_session.watch.looked.wait()
+        await broker_session.watch.first_poll_done.wait()
     return broker_session

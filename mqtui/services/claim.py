@@ -12,15 +12,15 @@ from mqtui.domain.policy import Consent
 from mqtui.services import pending
 from mqtui.services.session import Session
 
-LOOK = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at the pending list."""
 
-WATCHED = 10.0
+WATCH_SECONDS = 10.0
 """Seconds a consumer is given to acknowledge what it got."""
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class ClaimProgress:
     """What became of entries that were given to another consumer. `moved` of `asked` were, `waiting` still pend."""
 
     owners: str
@@ -32,11 +32,11 @@ class Given:
     notes: tuple[str, ...] = ()
 
     @property
-    def well(self) -> bool:
+    def is_acknowledged(self) -> bool:
         """Whether all that moved was acknowledged."""
         return not self.waiting
 
-    def words(self) -> str:
+    def describe(self) -> str:
         """The verdict in one sentence."""
         done = self.moved - self.waiting
         parts = [f"{done:,} acknowledged"] if done else []
@@ -46,7 +46,7 @@ class Given:
         return f"{self.moved:,} of {self.asked:,} moved from {self.owners} to {self.to}: {became}"
 
 
-def staged(plan: Plan) -> Plan:
+def split_first_entry(plan: Plan) -> Plan:
     """The same plan with the first entry as a step of its own."""
     (step,) = plan.steps
     if not isinstance(step, Claim) or len(step.seen) < 2:
@@ -54,7 +54,7 @@ def staged(plan: Plan) -> Plan:
     return replace(plan, steps=(replace(step, seen=step.seen[:1]), replace(step, seen=step.seen[1:])))
 
 
-class Reassignment:
+class StagedClaim:
     """A staged plan on its way; each stage has a permit of its own, so nothing is open while somebody thinks."""
 
     def __init__(self, session: Session, plan: Plan, owners: str) -> None:
@@ -66,11 +66,11 @@ class Reassignment:
         self._notes: tuple[str, ...] = ()
 
     @property
-    def left(self) -> int:
+    def remaining(self) -> int:
         """Entries of the stages to come."""
         return sum(len(step.seen) for step in self.plan.steps[self.stage :] if isinstance(step, Claim))
 
-    async def go_on(self, consent: Consent, tell: Callable[[Given], None]) -> Given:
+    async def run_next_stage(self, consent: Consent, tell: Callable[[ClaimProgress], None]) -> ClaimProgress:
         """Do the next stage and watch until all was acknowledged, or the time is over.
 
         Raises:
@@ -86,14 +86,14 @@ class Reassignment:
         self._notes += result.notes
         began = monotonic()
         while True:
-            given = await self._look(step, monotonic() - began)
+            given = await self._read_progress(step, monotonic() - began)
             tell(given)
-            if given.well or given.seconds >= WATCHED:
+            if given.is_acknowledged or given.seconds >= WATCH_SECONDS:
                 return given
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(POLL_SECONDS)
 
-    async def _look(self, step: Claim, seconds: float) -> Given:
-        found = pending.entries(self._session, step.stream, step.group, consumer=step.consumer)
+    async def _read_progress(self, step: Claim, seconds: float) -> ClaimProgress:
+        found = pending.read_entries(self._session, step.stream, step.group, consumer=step.consumer)
         waiting = self._moved & {str(entry.id) async for entry in found}
         asked = sum(len(each.seen) for each in self.plan.steps if isinstance(each, Claim))
-        return Given(self._owners, step.consumer, asked, len(self._moved), len(waiting), seconds, self._notes)
+        return ClaimProgress(self._owners, step.consumer, asked, len(self._moved), len(waiting), seconds, self._notes)

@@ -5,25 +5,25 @@ from __future__ import annotations
 from mqtui.domain import errors
 
 DONE = 0
-NOT_ALL = 1
+INCOMPLETE = 1
 USAGE = 2
 NO_CONNECTION = 3
 REFUSED = 4
 INTERRUPTED = 130
 
-CODES: tuple[tuple[type[errors.MqtuiError], int], ...] = (
+EXIT_CODES: tuple[tuple[type[errors.MqtuiError], int], ...] = (
     (errors.BadInput, USAGE),
-    (errors.NotFound, NOT_ALL),
+    (errors.NotFound, INCOMPLETE),
     (errors.CannotConnect, NO_CONNECTION),
     (errors.NotAuthorised, NO_CONNECTION),
     (errors.Refused, REFUSED),
     (errors.TimedOut, NO_CONNECTION),
-    (errors.BrokerTrouble, NOT_ALL),
-    (errors.StorageFailed, NOT_ALL),
-    (errors.OverBudget, NOT_ALL),
+    (errors.BrokerTrouble, INCOMPLETE),
+    (errors.StorageFailed, INCOMPLETE),
+    (errors.OverBudget, INCOMPLETE),
 )
 
 
-def code(error: errors.MqtuiError) -> int:
+def exit_code_of(error: errors.MqtuiError) -> int:
     """The exit code of an error."""
-    return next((number for kind, number in CODES if isinstance(error, kind)), NOT_ALL)
+    return next((number for kind, number in EXIT_CODES if isinstance(error, kind)), INCOMPLETE)

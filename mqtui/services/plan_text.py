@@ -21,20 +21,22 @@ from mqtui.domain.plan import (
     Unmark,
 )
 
-SHOWN = 8
+MAX_HEADERS = 8
 """Names of headers that are told before the rest is counted."""
 
 
-def lines(plan: Plan) -> Iterator[str]:
+def plan_lines(plan: Plan) -> Iterator[str]:
     """What will be done, step by step, and what is to be known before."""
     yield f"{plan.verb} on {plan.profile}, plan {plan.id[:4].upper()}: {plan.count} to do"
     for number, step in enumerate(plan.steps, 1):
-        yield f"  {number:>2}. {words(step)}"
+        yield f"  {number:>2}. {describe_step(step)}"
     for label, text in plan.facts:
         yield f"  {label:<10} {text}"
     for label, names in plan.headers:
         if names:
-            shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+            shown = ", ".join(names[:MAX_HEADERS]) + (
+                f" and {len(names) - MAX_HEADERS} more" if len(names) > MAX_HEADERS else ""
+            )
             yield f"  {label:<10} {shown}"
     if plan.guarantee is not None:
         strength, text = plan.guarantee.strength.value, plan.guarantee.text
@@ -43,18 +45,18 @@ def lines(plan: Plan) -> Iterator[str]:
         yield f"  {'✗' if risk.severity is Severity.REFUSE else '▲'} {risk.name}: {risk.text}"
 
 
-def words(step: Step) -> str:
+def describe_step(step: Step) -> str:
     """One step."""
     match step:
         case Take(source, _):
             return f"take from {source.ref}, which holds {source.count}"
         case Deliver(target, count, note, keys):
             by = f" with the routing key {', '.join(keys)}" if keys else ""
-            return f"deliver {count} to {target}{by}, each removed once it is stored" + _beside(note)
+            return f"deliver {count} to {target}{by}, each removed once it is stored" + _in_parentheses(note)
         case Remove(count):
             return f"remove {count} from there"
         case Send(target, count, note):
-            return f"publish {count} to {target}" + _beside(note)
+            return f"publish {count} to {target}" + _in_parentheses(note)
         case Listen(source):
             return f"listen to {source.ref}, where what dies there goes"
         case PeekUnacked(queue, count, _):
@@ -69,5 +71,5 @@ def words(step: Step) -> str:
             return f"create the topic {name}, which keeps what was handled"
 
 
-def _beside(note: str) -> str:
+def _in_parentheses(note: str) -> str:
     return f" ({note})" if note else ""

@@ -15,12 +15,12 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services.conventions import known
+from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.services.redrive.run.monitor import ConsumptionMonitor
 from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.redrive.run.stored_copies import StoredCopies
-from mqtui.services.session import opened
+from mqtui.services.session import open_session
 from tests.services.grounds import Ground, KafkaGround, RedisGround
 from tests.services.operator import YES, Operator, whole
 
@@ -118,14 +118,14 @@ class Hasty:
 async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None:
     """A consumer on the same machine lets it die within the same millisecond; letters of others stay theirs."""
     ground = kafka(committed=1_000)
-    async with opened(ground.url, adapters=ground.connect) as session:
+    async with open_session(ground.url, adapters=ground.connect) as session:
         source = await session.broker.snapshot(ground.source)
         letters = [
             letter
             async for batch in session.broker.reader.read(source.ref, ReadRange(), limit=None)
             for letter in batch
         ]
-        aftermath = ConsumptionMonitor(session.broker, source, "run", known().conventions)
+        aftermath = ConsumptionMonitor(session.broker, source, "run", load_for_profile().conventions)
         hasty = Hasty(letters)
         await aftermath.start(hasty)
         await hasty.heard.wait()
@@ -141,7 +141,7 @@ async def test_a_letter_that_dies_before_its_receipt_is_read_came_back() -> None
 
 def test_copies_are_counted_by_place() -> None:
     """In whatever order they came, by partition."""
-    copies = StoredCopies(known().conventions)
+    copies = StoredCopies(load_for_profile().conventions)
     copies.add_published(TOPIC, [Offset(1, 7), Offset(0, 5), Offset(0, 3), None])
     copies.add_published(STREAM, [EntryId(5, number) for number in (2, 0, 1)])
     ((_, placed),) = copies.in_target(TOPIC)

@@ -22,13 +22,13 @@ from mqtui.domain.message import Field, Header, Outgoing, Property
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.services.jsonlines import Json
 
-TOLD = frozenset(
+INFORMATIVE_FIELDS = frozenset(
     {"resource", "position", "partition", "offset", "id", "timestamp", "size", "codec", "decoded"}
     | {"exchange", "redelivered", "left", "why"}
 )
 """Keys that tell where a message was and how it looks."""
 
-READ = frozenset({"key", "value", "headers", "fields", "routing_key", "properties"})
+MESSAGE_FIELDS = frozenset({"key", "value", "headers", "fields", "routing_key", "properties"})
 PROPERTIES = frozenset(
     {"content_type", "content_encoding", "delivery_mode", "priority", "correlation_id", "reply_to", "expiration"}
     | {"message_id", "timestamp", "type", "user_id", "app_id", "cluster_id"}
@@ -49,17 +49,17 @@ class _Wrong(Exception):
 KEEPABLE = ("partition", "timestamp")
 """Keys of a line that Kafka can be told to keep."""
 
-WHERE = {BrokerKind.KAFKA: KEEPABLE, BrokerKind.REDIS: ("id",), BrokerKind.RABBITMQ: ()}
+POSITION_FIELDS = {BrokerKind.KAFKA: KEEPABLE, BrokerKind.REDIS: ("id",), BrokerKind.RABBITMQ: ()}
 """Keys whose value a broker gives anew, unless it is kept."""
 
 
-def given_anew(line: bytes, broker: BrokerKind) -> list[str]:
+def reassigned_fields(line: bytes, broker: BrokerKind) -> list[str]:
     """Which of these keys a line has a value for."""
     given = orjson.loads(line)
-    return [name for name in WHERE[broker] if given.get(name) is not None]
+    return [name for name in POSITION_FIELDS[broker] if given.get(name) is not None]
 
 
-def from_json(
+def parse_message(
     line: bytes | str, number: int, target: Ref, broker: BrokerKind, keep: frozenset[str] = frozenset()
 ) -> Outgoing:
     """The message of one line, for `target` on a broker of this kind. `number` is the line's, from 1, for errors.
@@ -85,7 +85,7 @@ def _outgoing(given: object, target: Ref, broker: BrokerKind) -> Outgoing:
     if not isinstance(given, dict):
         raise _Wrong("", "it is not an object")
     for name in given:
-        if name not in READ and name not in TOLD:
+        if name not in MESSAGE_FIELDS and name not in INFORMATIVE_FIELDS:
             raise _Wrong(name, "there is no such key")
     key = _bytes(given.get("key"), "key")
     headers = _headers(given.get("headers"))

@@ -6,7 +6,7 @@ import asyncio
 from time import monotonic
 
 
-class Pace:
+class RateLimiter:
     """At most `rate` messages a second on average; None: as fast as it goes."""
 
     def __init__(self, rate: float | None) -> None:
@@ -14,11 +14,11 @@ class Pace:
         self._start = monotonic()
         self._sent = 0
 
-    def batch(self, most: int) -> int:
+    def batch_size(self, most: int) -> int:
         """How many to take at once: a second's worth at most."""
         return most if self._rate is None else max(1, min(most, int(self._rate)))
 
-    async def after(self, count: int, stop: asyncio.Event | None = None) -> None:
+    async def wait_after(self, count: int, stop: asyncio.Event | None = None) -> None:
         """Wait until `count` more are due; a stop ends the wait."""
         self._sent += count
         if self._rate is None:

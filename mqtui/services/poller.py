@@ -1,6 +1,6 @@
 """Watching one broker: one clock, no overlap, slower where the broker is slow.
 
-The newest figures are in `Seen`; whoever wants to know of a change gives `changed`.
+The newest figures are in `BrokerSnapshot`; whoever wants to know of a change gives `changed`.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from mqtui.domain.metrics import Series
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Cluster, Destination, Group, GroupLag, Inventory
 from mqtui.services import deadletters, lag
-from mqtui.services.browse import in_order
+from mqtui.services.browse import sort_destinations
 from mqtui.services.header_search import HeaderSearch
 from mqtui.services.session import Session
 
-EVERY = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
+POLL_SECONDS = {BrokerKind.KAFKA: 3.0, BrokerKind.RABBITMQ: 5.0, BrokerKind.REDIS: 2.0}
 """Seconds between two looks. RabbitMQ's statistics are sampled every 5 s."""
 
-SHARE = 3.0
+IDLE_FACTOR = 3.0
 """A look may take a third of the time between looks; a slower broker is asked less often."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
+SERIES_LENGTHS = {"arrived": 60, "backlog": 60, "lag": 60, "letters": 300}
 """How many samples of each figure are kept."""
 
 NOT_READ = unknown("not read yet")
-SLICE = 500
+SAMPLES_PER_SLICE = 500
 """Samples taken before keys are answered again."""
 
 
 @dataclass(slots=True)
-class Seen:
+class BrokerSnapshot:
     """What is known of a broker. `as_of` is seconds since the epoch, 0 before the first look.
 
     `trouble` is why the last look failed; the figures are then those of `as_of`. `retry_at` is when it is tried again.
@@ -49,25 +49,25 @@ class Seen:
     destinations: list[Destination] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
     lags: dict[Ref, GroupLag] = field(default_factory=dict)
-    places: list[deadletters.Place] = field(default_factory=list)
-    stages: dict[Ref, deadletters.Stage] = field(default_factory=dict)
+    dead_letters: list[deadletters.DeadLetterDestination] = field(default_factory=list)
+    retry_stages: dict[Ref, deadletters.RetryStage] = field(default_factory=dict)
     """Retry stages: what lies there is alive."""
 
-    not_looked_into: int = 0
+    unclassified: int = 0
     """Destinations of which nothing tells whether they hold dead letters."""
 
-    series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in LENGTHS})
+    series: dict[str, dict[Ref, Series]] = field(default_factory=lambda: {what: {} for what in SERIES_LENGTHS})
     backlog: Figure = NOT_READ
     """What waits in all destinations where something can wait; `NOTHING_WAITS` where it can nowhere."""
 
-    waiting: Series = field(default_factory=lambda: Series(LENGTHS["backlog"], 1.0))
+    waiting: Series = field(default_factory=lambda: Series(SERIES_LENGTHS["backlog"], 1.0))
     """The same over time."""
 
     as_of: float = 0.0
-    took: float = 0.0
-    trouble: MqtuiError | None = None
-    lost_at: float = 0.0
-    retry: int = 0
+    poll_seconds: float = 0.0
+    error: MqtuiError | None = None
+    unreachable_since: float = 0.0
+    retry_number: int = 0
     retry_at: float = 0.0
     partial: tuple[str, ...] = ()
     """What could not be had, such as groups without a right."""
@@ -76,11 +76,11 @@ class Seen:
         """The samples of one figure (`arrived`, `backlog`, `lag`, `letters`)."""
         known = self.series[what].get(ref)
         if known is None:
-            known = self.series[what][ref] = Series(LENGTHS[what], 1.0)
+            known = self.series[what][ref] = Series(SERIES_LENGTHS[what], 1.0)
         return known
 
 
-class Watch:
+class Poller:
     """Looks at one session again and again."""
 
     def __init__(
@@ -92,63 +92,63 @@ class Watch:
     ) -> None:
         """`shows_members` is whether members of groups are looked at: only then they are asked for."""
         self.session = session
-        self.seen = Seen()
-        self.looked = asyncio.Event()
+        self.snapshot = BrokerSnapshot()
+        self.first_poll_done = asyncio.Event()
         """Set after the first look, however it ended."""
 
         self._conventions = conventions
-        self._changed = changed
+        self._on_change = changed
         self._shows_members = shows_members
-        self._now = asyncio.Event()
+        self._wake = asyncio.Event()
         self._search = HeaderSearch()
 
-    async def forever(self) -> None:
+    async def run(self) -> None:
         """Look until cancelled."""
         while True:
-            pause = await self.once()
-            self.looked.set()
-            self._changed()
+            pause = await self.poll()
+            self.first_poll_done.set()
+            self._on_change()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._now.wait(), pause)
-            self._now.clear()
+                await asyncio.wait_for(self._wake.wait(), pause)
+            self._wake.clear()
 
-    def soon(self) -> None:
+    def poll_now(self) -> None:
         """Look now."""
-        self._now.set()
+        self._wake.set()
 
-    async def once(self) -> float:
+    async def poll(self) -> float:
         """One look; the seconds until the next."""
-        seen, began = self.seen, monotonic()
+        seen, began = self.snapshot, monotonic()
         try:
-            await self._look(seen)
+            await self._refresh(seen)
         except MqtuiError as error:
-            pause = RETRIES[min(seen.retry, len(RETRIES) - 1)]
-            seen.lost_at = seen.lost_at or time()
-            seen.trouble, seen.retry, seen.retry_at = error, seen.retry + 1, time() + pause
+            pause = RETRIES[min(seen.retry_number, len(RETRIES) - 1)]
+            seen.unreachable_since = seen.unreachable_since or time()
+            seen.error, seen.retry_number, seen.retry_at = error, seen.retry_number + 1, time() + pause
             return pause
-        seen.trouble, seen.retry, seen.lost_at = None, 0, 0.0
-        seen.as_of, seen.took = time(), monotonic() - began
-        return max(EVERY[self.session.broker.kind], seen.took * SHARE)
+        seen.error, seen.retry_number, seen.unreachable_since = None, 0, 0.0
+        seen.as_of, seen.poll_seconds = time(), monotonic() - began
+        return max(POLL_SECONDS[self.session.broker.kind], seen.poll_seconds * IDLE_FACTOR)
 
-    async def _look(self, seen: Seen) -> None:
+    async def _refresh(self, seen: BrokerSnapshot) -> None:
         broker = self.session.broker
         if not seen.as_of:
-            await self._show_names(seen)
+            await self._list_names(seen)
         survey = await broker.survey()
-        groups = await self._fill(survey.groups)
+        groups = await self._add_members(survey.groups)
         partial = [*survey.destinations.missing, *groups.missing]
         await yield_to_loop()
-        rows = in_order(survey.destinations)
+        rows = sort_destinations(survey.destinations)
         await yield_to_loop()
-        gone = _unasked(seen.groups, groups) if groups.missing else []
+        gone = _unanswered_groups(seen.groups, groups) if groups.missing else []
         seen.groups = sorted([*groups, *gone], key=lambda group: group.ref)
         seen.lags = {row.group: row for row in survey.lags}
         await yield_to_loop()
-        seen.destinations = lag.backlogs(rows, survey.lags, groups.missing)
+        seen.destinations = lag.add_backlogs(rows, survey.lags, groups.missing)
         seen.partial = tuple(dict.fromkeys(partial))
-        await self._find_letters(seen)
+        await self._find_dead_letters(seen)
 
-    async def _fill(self, groups: Inventory[Group]) -> Inventory[Group]:
+    async def _add_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """With members where they are looked at, else only where entries are pending: their consumers may be gone."""
         told = self.session.broker.groups
         if self._shows_members():
@@ -159,7 +159,7 @@ class Watch:
         filled = {group.ref: group for group in await told.with_members(holding)} if holding else {}
         return Inventory(tuple(filled.get(group.ref, group) for group in groups), groups.missing)
 
-    async def _show_names(self, seen: Seen) -> None:
+    async def _list_names(self, seen: BrokerSnapshot) -> None:
         """What there is, before anything is known of it."""
         names: dict[Ref, Destination] = {}
         async with aclosing(self.session.broker.catalog.destinations()) as pages:
@@ -167,28 +167,34 @@ class Watch:
                 if names and (not page.items or any(row.ref in names for row in page.items)):
                     return
                 names |= {row.ref: row for row in page.items}
-                seen.destinations = in_order(names.values())
-                self._changed()
+                seen.destinations = sort_destinations(names.values())
+                self._on_change()
 
-    async def _find_letters(self, seen: Seen) -> None:
+    async def _find_dead_letters(self, seen: BrokerSnapshot) -> None:
         """By settings, names and what is remembered; then those are looked into that nothing tells of."""
         candidates = await deadletters.classify(self.session.broker.kind, self._conventions, seen.destinations)
-        self._note(seen, await deadletters.count(self.session, candidates, self._search, seen.groups))
-        await self._sample(seen)
+        self._set_dead_letters(
+            seen, await deadletters.count_dead_letters(self.session, candidates, self._search, seen.groups)
+        )
+        await self._add_samples(seen)
         if not seen.as_of:
             seen.as_of = time()
-            self._changed()
+            self._on_change()
         if seen.cluster is None:
             seen.cluster = await self.session.broker.catalog.cluster()
-        if await self._search.look(self.session, self._conventions, candidates.nameless, candidates.unsure):
-            self._note(seen, await deadletters.count(self.session, candidates, self._search, seen.groups))
+        if await self._search.search(
+            self.session, self._conventions, candidates.without_origin, candidates.unclassified
+        ):
+            self._set_dead_letters(
+                seen, await deadletters.count_dead_letters(self.session, candidates, self._search, seen.groups)
+            )
 
     @staticmethod
-    def _note(seen: Seen, found: deadletters.Found) -> None:
-        seen.places, seen.not_looked_into = list(found.places), found.not_looked_into
-        seen.stages = {stage.ref: stage for stage in found.stages}
+    def _set_dead_letters(seen: BrokerSnapshot, found: deadletters.DeadLetterSurvey) -> None:
+        seen.dead_letters, seen.unclassified = list(found.destinations), found.unclassified
+        seen.retry_stages = {stage.ref: stage for stage in found.retry_stages}
 
-    async def _sample(self, seen: Seen) -> None:
+    async def _add_samples(self, seen: BrokerSnapshot) -> None:
         now = monotonic()
         holding = [row for row in seen.destinations if not row.internal and row.ref.kind is not Kind.EXCHANGE]
         await yield_to_loop()
@@ -201,13 +207,13 @@ class Watch:
             arrived = row.messages if row.arrived is NOT_ASKED else row.arrived
             seen.trend(row.ref, "arrived").add(now, arrived.number)
             seen.trend(row.ref, "backlog").add(now, row.backlog.number)
-            if number % SLICE == 0:
+            if number % SAMPLES_PER_SLICE == 0:
                 await yield_to_loop()
         for number, (ref, figures) in enumerate(seen.lags.items()):
             seen.trend(ref, "lag").add(now, figures.total.number)
-            if number % SLICE == 0:
+            if number % SAMPLES_PER_SLICE == 0:
                 await yield_to_loop()
-        for place in seen.places:
+        for place in seen.dead_letters:
             seen.trend(place.ref, "letters").add(now, place.letters.number)
         await yield_to_loop()
         known = {row.ref for row in seen.destinations} | set(seen.lags)
@@ -217,7 +223,7 @@ class Watch:
                 del series[ref]
 
 
-def _unasked(before: Sequence[Group], found: Inventory[Group]) -> list[Group]:
+def _unanswered_groups(before: Sequence[Group], found: Inventory[Group]) -> list[Group]:
     """Groups of the look before that this one was not told of, while some could not be asked about: not gone."""
     known = {group.ref for group in found}
     return [

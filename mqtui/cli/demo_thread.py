@@ -19,7 +19,7 @@ from mqtui.ui.session.demo_brokers import BrokerEvent
 BUNDLE_KEY = "MQTUI_BUNDLE_KEY"
 
 
-class DemoSupply:
+class DemoThread:
     """Starts the demo in a thread of its own; leaving ends it."""
 
     name = "demo"

@@ -16,10 +16,10 @@ from typing import BinaryIO
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Outgoing
 
-BLOCK = 256 * 1024
+BLOCK_SIZE = 256 * 1024
 
 
-class LineReader:
+class JsonLinesReader:
     """Messages of lines; those before `first`, counted from 1, are passed over. Blank lines are no messages."""
 
     def __init__(self, source: BinaryIO, convert: Callable[[bytes, int], Outgoing], first: int = 1) -> None:
@@ -101,7 +101,7 @@ class LineReader:
             await self._readable(stop)
             if stop is not None and stop.is_set():
                 return b""
-        return os.read(self._descriptor, BLOCK)
+        return os.read(self._descriptor, BLOCK_SIZE)
 
     async def _readable(self, stop: asyncio.Event | None) -> None:
         """Wait until a pipe has something to read, or for the stop."""

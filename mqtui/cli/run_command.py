@@ -11,29 +11,29 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from mqtui.cli.exits import DONE, INTERRUPTED, NOT_ALL, code
-from mqtui.cli.output import NotWritten, Output
+from mqtui.cli.exit_codes import DONE, INCOMPLETE, INTERRUPTED, exit_code_of
+from mqtui.cli.output import Output, OutputNotWritten
 from mqtui.domain.errors import MqtuiError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-SELDOM = 50_000
+GC_THRESHOLD = 50_000
 """New objects between two looks for cycles: an answer of some 10,000 rows has none, and is gone with the command."""
 
 
 @contextmanager
-def guarded(output: Output) -> Iterator[None]:
+def exit_on_error(output: Output) -> Iterator[None]:
     """Errors become a title, a hint and an exit code, never a traceback."""
     try:
         yield
     except MqtuiError as error:
-        exit_code = code(error)
+        exit_code = exit_code_of(error)
         output.progress_done()
         output.error(error, exit_code)
         sys.exit(exit_code)
     except (KeyboardInterrupt, asyncio.CancelledError):
         output.progress_done()
         sys.exit(INTERRUPTED)
-    except NotWritten:
+    except OutputNotWritten:
         output.progress_done()
         raise
     except BrokenPipeError:
@@ -43,14 +43,14 @@ def guarded(output: Output) -> Iterator[None]:
         output.progress_done()
         from mqtui.state.mistakes import own_mistake
 
-        output.error(own_mistake(error), NOT_ALL)
-        sys.exit(NOT_ALL)
+        output.error(own_mistake(error), INCOMPLETE)
+        sys.exit(INCOMPLETE)
 
 
-def run(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
+def run_command(output: Output, work: Callable[[], Coroutine[Any, Any, int]]) -> None:
     """Run a command's coroutine and exit with its code."""
-    gc.set_threshold(SELDOM)
-    with guarded(output):
+    gc.set_threshold(GC_THRESHOLD)
+    with exit_on_error(output):
         sys.exit(asyncio.run(work()))
 
 

@@ -11,21 +11,21 @@ from mqtui.cli import options
 from mqtui.cli.options import Command
 from mqtui.domain.redrive import Selection
 
-LETS_THROUGH = (
+OVERRIDE_OPTIONS = (
     click.option("--take-over", is_flag=True, help="End another operator's run on the same source."),
     click.option("--yes-shared", is_flag=True, help="Agree that consumers of the source read along."),
     click.option("--allow", multiple=True, metavar="RISK", help="Let a risk through by the name the plan gives."),
 )
 
 
-def lets_through(command: Command) -> Command:
+def override_options(command: Command) -> Command:
     """The options that a refusal names: `--take-over`, `--yes-shared`, `--allow RISK`."""
-    for option in reversed(LETS_THROUGH):
+    for option in reversed(OVERRIDE_OPTIONS):
         command = option(command)
     return command
 
 
-def selects(command: Command) -> Command:
+def selection_options(command: Command) -> Command:
     """The options that choose letters and set the pace."""
     for option in reversed(
         (
@@ -40,7 +40,7 @@ def selects(command: Command) -> Command:
             click.option("--until", type=options.TIME, metavar="T", help="Only letters that died before."),
             click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many."),
             click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most N a second."),
-            *LETS_THROUGH,
+            *OVERRIDE_OPTIONS,
             click.option(
                 "--plan",
                 "plan_file",
@@ -54,6 +54,6 @@ def selects(command: Command) -> Command:
     return command
 
 
-def selection(chosen: dict[str, Any]) -> Selection:
+def build_selection(chosen: dict[str, Any]) -> Selection:
     """The selection the options name."""
     return Selection(**chosen)

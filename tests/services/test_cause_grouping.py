@@ -9,15 +9,16 @@ from mqtui.domain.deadletter import describe
 from mqtui.domain.errors import BadInput, NotFound
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Selection
-from mqtui.services import letters
-from mqtui.services.conventions import load
-from mqtui.services.letters import Selector, group, whole_id
+from mqtui.services import cause_grouping
+from mqtui.services.cause_grouping import complete_cause_id, group_by_cause
+from mqtui.services.conventions import load_conventions
+from mqtui.services.letter_selector import LetterSelector
 from tests.domain import dead
 
 
 @pytest.fixture(scope="module")
 def conventions() -> Conventions:
-    return load().conventions
+    return load_conventions().conventions
 
 
 def letter(message: str, time: int, exception: str = "shop.Late") -> Message:
@@ -37,7 +38,7 @@ async def batches(*all_letters: Sequence[Message]) -> AsyncIterator[Sequence[Mes
 async def test_letters_of_one_cause_are_one_group(conventions: Conventions) -> None:
     late = [letter(f"order {number} came {number * 7} ms late", 1_000 + number) for number in range(30)]
     other = [letter("no stock", 5_000)]
-    causes = await group(batches(late[:10], other, late[10:]), conventions)
+    causes = await group_by_cause(batches(late[:10], other, late[10:]), conventions)
     assert [(cause.count, cause.text) for cause in causes] == [
         (30, "Late: order # came # ms late"),
         (1, "Late: no stock"),
@@ -49,24 +50,24 @@ async def test_letters_of_one_cause_are_one_group(conventions: Conventions) -> N
 
 
 async def test_memory_is_bounded(conventions: Conventions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(letters, "MOST_CAUSES", 3)
+    monkeypatch.setattr(cause_grouping, "MAX_CAUSES", 3)
     many = [letter("x", number, f"shop.E{'abcdefgh'[number % 8]}") for number in range(80)]
-    causes = await group(batches(many), conventions)
+    causes = await group_by_cause(batches(many), conventions)
     assert [cause.count for cause in causes] == [10, 10, 10, 50]
     assert (causes[-1].id, causes[-1].text) == ("others", "more than 3 causes")
     assert (causes[-1].first, causes[-1].last) == (3, 79)
 
 
 async def test_a_cause_is_named_by_its_beginning(conventions: Conventions) -> None:
-    causes = await group(batches([letter("a", 1), letter("b", 2)]), conventions)
-    assert whole_id(causes[0].id[:4], causes) == causes[0].id
-    assert whole_id(causes[0].id.upper(), causes) == causes[0].id
+    causes = await group_by_cause(batches([letter("a", 1), letter("b", 2)]), conventions)
+    assert complete_cause_id(causes[0].id[:4], causes) == causes[0].id
+    assert complete_cause_id(causes[0].id.upper(), causes) == causes[0].id
     with pytest.raises(NotFound):
-        whole_id("0000", causes)
+        complete_cause_id("0000", causes)
     with pytest.raises(BadInput, match="too short"):
-        whole_id(causes[0].id[:3], causes)
+        complete_cause_id(causes[0].id[:3], causes)
     with pytest.raises(BadInput, match="Several"):
-        whole_id(causes[0].id[:4], [*causes, *causes])
+        complete_cause_id(causes[0].id[:4], [*causes, *causes])
 
 
 async def test_selector_takes_all_that_match_everything_given(conventions: Conventions) -> None:
@@ -90,7 +91,7 @@ async def test_selector_takes_all_that_match_everything_given(conventions: Conve
 
 
 async def accepts(selection: Selection, conventions: Conventions, letter: Message) -> bool:
-    async with Selector(selection, conventions) as selector:
+    async with LetterSelector(selection, conventions) as selector:
         (accepted,) = await selector.select([letter])
     return accepted
 
@@ -110,21 +111,21 @@ async def test_partition_of_a_letter(conventions: Conventions) -> None:
 
 async def test_wrong_selections_say_so(conventions: Conventions) -> None:
     with pytest.raises(BadInput, match="jq"):
-        async with Selector(Selection(where=".a |"), conventions):
+        async with LetterSelector(Selection(where=".a |"), conventions):
             pass
     with pytest.raises(BadInput, match="too short"):
-        Selector(Selection(cause="9d"), conventions)
+        LetterSelector(Selection(cause="9d"), conventions)
 
 
 async def test_letters_behind_the_last_one_wanted_are_not_tested(conventions: Conventions) -> None:
     letters = [letter(f"order {number}", number) for number in range(600)]
-    async with Selector(Selection(where="$m.timestamp % 2 == 1 or error"), conventions) as selector:
+    async with LetterSelector(Selection(where="$m.timestamp % 2 == 1 or error"), conventions) as selector:
         wanted = await selector.select(letters, 3)
         assert [place for place, chosen in enumerate(wanted) if chosen] == [1, 3, 5]
-        assert selector.where is not None
-        assert selector.where.failures == 3
+        assert selector.jq_filter is not None
+        assert selector.jq_filter.failure_count == 3
         assert sum(await selector.select(letters)) == 300
-    async with Selector(Selection(cause="0000"), conventions) as selector:
+    async with LetterSelector(Selection(cause="0000"), conventions) as selector:
         assert await selector.select(letters, 2) == [False] * 600
-    async with Selector(Selection(), conventions) as selector:
+    async with LetterSelector(Selection(), conventions) as selector:
         assert await selector.select(letters[:3], 2) == [True, True, False]

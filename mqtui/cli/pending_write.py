@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mqtui.cli.consent import Agreed, ask
-from mqtui.cli.exits import DONE, NOT_ALL
-from mqtui.cli.options import Converted
+from mqtui.cli.consent import ConsentFlags, confirm_plan
+from mqtui.cli.exit_codes import DONE, INCOMPLETE
+from mqtui.cli.options import ConvertedParam
 from mqtui.cli.output import Output
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EntrySelection:
     """Which pending entries: ids, or all that match."""
 
     stream: Named
@@ -45,7 +45,7 @@ class Wanted:
             raise BadInput("Which entries?", "", "Give their ids, or --all for all that match.")
 
 
-def parse_id(text: str) -> EntryId:
+def parse_entry_id(text: str) -> EntryId:
     """An entry id as typed.
 
     Raises:
@@ -57,40 +57,40 @@ def parse_id(text: str) -> EntryId:
     return found
 
 
-ids = click.argument("ids", nargs=-1, type=Converted("id", parse_id))
-every = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
-consumer = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
+ids_argument = click.argument("ids", nargs=-1, type=ConvertedParam("id", parse_entry_id))
+all_option = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
+consumer_option = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 
 
-async def change(
+async def confirm_and_write(
     output: Output,
     target: str,
     verb: Verb,
-    wanted: Wanted,
-    agreed: Agreed,
+    wanted: EntrySelection,
+    flags: ConsentFlags,
     planned: Callable[[Session, Ref, Sequence[PendingEntry]], Awaitable[Plan]],
 ) -> int:
     """Plan, ask, do, tell. Exit 1 where some entries were not changed."""
     from mqtui.services import pending
-    from mqtui.services.browse import find
-    from mqtui.services.session import opened
+    from mqtui.services.browse import find_destination
+    from mqtui.services.session import open_session
 
     wanted.check()
-    async with opened(target) as session:
+    async with open_session(target) as session:
         output.warn(session.warnings)
-        await pending.role(session, verb)
-        stream = (await find(session.broker, wanted.stream)).ref
-        found = await pending.chosen(
+        await pending.require_pending(session, verb)
+        stream = (await find_destination(session.broker, wanted.stream)).ref
+        found = await pending.select_entries(
             session, stream, wanted.group, wanted.ids, min_idle=wanted.min_idle, consumer=wanted.consumer
         )
         plan = await planned(session, stream, found)
-        consent = ask(output, plan, session.policy, agreed)
+        consent = confirm_plan(output, plan, session.policy, flags)
         if consent is None:
             return DONE
-        return tell(output, verb, await pending.run(session, plan, consent))
+        return print_result(output, verb, await pending.run_step(session, plan, consent))
 
 
-def tell(output: Output, verb: Verb, result: StepResult) -> int:
+def print_result(output: Output, verb: Verb, result: StepResult) -> int:
     """What was done, and a line for each part that was not."""
     if output.json:
         output.json_line({"verb": verb, "asked": result.asked, "done": result.done, "notes": list(result.notes)})
@@ -98,4 +98,4 @@ def tell(output: Output, verb: Verb, result: StepResult) -> int:
         output.line(f"{verb}: {result.done:,} of {result.asked:,}")
         for note in result.notes:
             output.note(f"▲ {note}")
-    return DONE if result.done == result.asked else NOT_ALL
+    return DONE if result.done == result.asked else INCOMPLETE

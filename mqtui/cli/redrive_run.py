@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mqtui.cli.consent import Agreed, ask, rehearse, show
-from mqtui.cli.exits import DONE, NOT_ALL
+from mqtui.cli.consent import ConsentFlags, check_dry_run, confirm_plan, print_plan
+from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output
-from mqtui.cli.running import stop_on_interrupt
+from mqtui.cli.run_command import stop_on_interrupt
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.plan import Result
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from mqtui.state.runs import Runs
 
 
-NAMED = 20
+MAX_NAMED = 20
 """Unknown letters that are named on a terminal; `runs show` has all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RedriveArguments:
     """A redrive or discard as typed."""
 
     verb: Verb
@@ -56,91 +56,91 @@ class Wish:
     """Milliseconds."""
 
 
-async def perform(output: Output, target: str, wish: Wish, agreed: Agreed) -> int:
+async def plan_and_run(output: Output, target: str, arguments: RedriveArguments, flags: ConsentFlags) -> int:
     """Plan, show, ask, run. Exit 1 where a letter was not moved."""
-    from mqtui.services.conventions import known
+    from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks
     from mqtui.services.redrive.planning.plan import plan_redrive
 
-    async with sessions(target, wish.to_target) as (session, remote):
-        output.warn((*session.warnings, *known(session.profile).notes))
-        order = await _order(session, remote, wish)
-        agreed = replace(agreed, allowed=allowed_risks(order, agreed.allowed))
-        planned = await plan_redrive(session, order, known(session.profile).conventions, remote)
-        if wish.plan_file is None:
-            return await execute(output, session, remote, planned, None, agreed)
-        return await _execute_saved(output, session, remote, planned, agreed, wish.plan_file)
+    async with open_sessions(target, arguments.to_target) as (session, remote):
+        output.warn((*session.warnings, *load_for_profile(session.profile).notes))
+        order = await _build_request(session, remote, arguments)
+        flags = replace(flags, allowed_risks=allowed_risks(order, flags.allowed_risks))
+        planned = await plan_redrive(session, order, load_for_profile(session.profile).conventions, remote)
+        if arguments.plan_file is None:
+            return await confirm_and_run(output, session, remote, planned, None, flags)
+        return await _run_saved_plan(output, session, remote, planned, flags, arguments.plan_file)
 
 
-async def _execute_saved(
-    output: Output, session: Session, remote: Session | None, planned: PlannedRedrive, agreed: Agreed, file: Path
+async def _run_saved_plan(
+    output: Output, session: Session, remote: Session | None, planned: PlannedRedrive, flags: ConsentFlags, file: Path
 ) -> int:
     """With a file: a dry run saves the plan where there is none yet; else only the plan that was saved goes on."""
     from mqtui.services.redrive.planning.saved_plan import encode_plan, require_same_terms
 
-    now = await encode_plan(session, planned, remote, agreed.allowed)
-    first = agreed.dry_run and not await asyncio.to_thread(file.exists)
+    now = await encode_plan(session, planned, remote, flags.allowed_risks)
+    first = flags.dry_run and not await asyncio.to_thread(file.exists)
     if not first:
-        require_same_terms(_read(file), now)
-    code = await execute(output, session, remote, planned, None, agreed)
+        require_same_terms(_read_plan_file(file), now)
+    code = await confirm_and_run(output, session, remote, planned, None, flags)
     if first:
-        _save(file, now)
+        _write_plan_file(file, now)
     return code
 
 
 @asynccontextmanager
-async def sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, Session | None]]:
+async def open_sessions(target: str, to_target: str) -> AsyncIterator[tuple[Session, Session | None]]:
     """The source's session, and that of the other broker where there is one."""
-    from mqtui.services.session import opened
+    from mqtui.services.session import open_session
 
     async with contextlib.AsyncExitStack() as stack:
-        session = await stack.enter_async_context(opened(target))
-        remote = await stack.enter_async_context(opened(to_target)) if to_target else None
+        session = await stack.enter_async_context(open_session(target))
+        remote = await stack.enter_async_context(open_session(to_target)) if to_target else None
         yield session, remote
 
 
-async def _order(session: Session, remote: Session | None, wish: Wish) -> RedriveRequest:
-    from mqtui.services.browse import find, find_target
+async def _build_request(session: Session, remote: Session | None, arguments: RedriveArguments) -> RedriveRequest:
+    from mqtui.services.browse import find_destination, find_target
     from mqtui.services.redrive.parse_request import build_stages, check_supported
     from mqtui.services.redrive.request import RedriveRequest
 
     target = (remote or session).broker
-    source = (await find(session.broker, wish.dlq)).ref
-    to = (await find_target(target, wish.to)).ref if wish.to is not None else None
+    source = (await find_destination(session.broker, arguments.dlq)).ref
+    to = (await find_target(target, arguments.to)).ref if arguments.to is not None else None
     order = RedriveRequest(
-        wish.verb,
+        arguments.verb,
         source,
-        wish.selection,
+        arguments.selection,
         to,
         remote.target if remote else "",
-        wish.rate,
-        wish.keep_timestamp,
-        wish.take_over,
-        wish.shared,
-        build_stages(wish.canary, wish.stop_at, wish.watch),
+        arguments.rate,
+        arguments.keep_timestamp,
+        arguments.take_over,
+        arguments.shared,
+        build_stages(arguments.canary, arguments.stop_at, arguments.watch),
     )
     check_supported(order, session.broker.kind, target.kind)
     return order
 
 
-async def execute(
+async def confirm_and_run(
     output: Output,
     session: Session,
     remote: Session | None,
     planned: PlannedRedrive,
     before: EarlierProgress | None,
-    agreed: Agreed,
+    flags: ConsentFlags,
 ) -> int:
     """Show a plan, ask, run it, and tell how it ended."""
     from mqtui.services.redrive.run.journal_writer import open_journal
     from mqtui.services.redrive.run.run import RedriveRun
 
     if planned.remote_plan is not None and remote is not None:
-        show(output, planned.remote_plan)
-    consent = ask(output, planned.plan, session.policy, agreed)
+        print_plan(output, planned.remote_plan)
+    consent = confirm_plan(output, planned.plan, session.policy, flags)
     if consent is None:
         if planned.remote_plan is not None and remote is not None:
-            rehearse(remote.policy, planned.remote_plan, agreed)
+            check_dry_run(remote.policy, planned.remote_plan, flags)
         return DONE
     async with open_journal() as runs:
         run = RedriveRun(
@@ -149,39 +149,39 @@ async def execute(
             runs,
             remote=remote,
             before=before,
-            progress=lambda now: _progress(output, now),
+            progress=lambda now: _print_progress(output, now),
         )
-        return await _execute(output, run, runs, consent, agreed)
+        return await _run(output, run, runs, consent, flags)
 
 
-async def _execute(output: Output, run: RedriveRun, runs: Runs, consent: Consent, agreed: Agreed) -> int:
+async def _run(output: Output, run: RedriveRun, runs: Runs, consent: Consent, flags: ConsentFlags) -> int:
     """Run it until its end, or the first ctrl+c."""
     run.stop = stop_on_interrupt()
     try:
         result = await run.run(consent)
     except MqtuiError as error:
         if run.is_journaled:
-            tell(output, run.result(), runs)
+            print_result(output, run.result(), runs)
             error.hint = f"{error.hint} mqtui runs resume {runs.short(run.planned.plan.id)} goes on.".strip()
         raise
     finally:
         output.progress_done()
-    tell(output, result, runs)
-    _advise(output, result, runs, agreed)
+    print_result(output, result, runs)
+    _print_next_steps(output, result, runs, flags)
     if run.stop.is_set() and run.counter.planned is None:
         output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short(result.run)} goes on")
-        return NOT_ALL
-    return DONE if result.whole else NOT_ALL
+        return INCOMPLETE
+    return DONE if result.whole else INCOMPLETE
 
 
-def _advise(output: Output, result: Result, runs: Runs, agreed: Agreed) -> None:
+def _print_next_steps(output: Output, result: Result, runs: Runs, flags: ConsentFlags) -> None:
     """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
     from mqtui.state import bundles
 
     if result.why:
         output.note(f"▲ {result.why}")
     short = runs.short(result.run)
-    going_on = " ".join((f"mqtui runs resume {short}", *_consent_words(agreed)))
+    going_on = " ".join((f"mqtui runs resume {short}", *_consent_options(flags)))
     asked_again = result.unknown - len(result.unknowns)
     if result.unknowns and bundles.exists(result.run):
         output.note(
@@ -194,20 +194,20 @@ def _advise(output: Output, result: Result, runs: Runs, agreed: Agreed) -> None:
         output.note(f"▲ {result.left:,} were left: {going_on} goes on")
 
 
-def _consent_words(agreed: Agreed) -> list[str]:
+def _consent_options(flags: ConsentFlags) -> list[str]:
     """The options by which another command is given the same consent."""
-    words = [f"--allow {risk}" for risk in sorted(agreed.allowed)]
-    if agreed.typed:
-        words.append(f"--confirm {shlex.quote(agreed.typed)}")
-    return words + ["--yes"] * agreed.yes
+    words = [f"--allow {risk}" for risk in sorted(flags.allowed_risks)]
+    if flags.typed_name:
+        words.append(f"--confirm {shlex.quote(flags.typed_name)}")
+    return words + ["--yes"] * flags.yes
 
 
-def _progress(output: Output, ledger: OutcomeCounter) -> None:
+def _print_progress(output: Output, ledger: OutcomeCounter) -> None:
     of = "?" if ledger.planned is None else f"{ledger.planned:,}"
     output.progress(f"{ledger.counted:,} of {of}")
 
 
-def tell(output: Output, result: Result, runs: Runs) -> None:
+def print_result(output: Output, result: Result, runs: Runs) -> None:
     """Each suspect, then the figures."""
     from mqtui.services.json_rows import result_row, suspect_rows, unknown_rows
 
@@ -218,10 +218,10 @@ def tell(output: Output, result: Result, runs: Runs) -> None:
         return
     for suspect in result.suspects:
         output.note(f"▲ may be there twice: {suspect}")
-    for name in result.unknowns[:NAMED]:
+    for name in result.unknowns[:MAX_NAMED]:
         output.note(f"▲ unknown: {name}")
-    if len(result.unknowns) > NAMED:
-        rest = len(result.unknowns) - NAMED
+    if len(result.unknowns) > MAX_NAMED:
+        rest = len(result.unknowns) - MAX_NAMED
         output.note(f"▲ and {rest:,} more are unknown: mqtui runs show {runs.short(result.run)} names them")
     for reason, number in result.reasons:
         output.note(f"▲ {number:,} not moved: {reason}")
@@ -237,7 +237,7 @@ def tell(output: Output, result: Result, runs: Runs) -> None:
         output.note(f"▲ came back: {letter}")
 
 
-def _save(file: Path, saved: dict[str, Any]) -> None:
+def _write_plan_file(file: Path, saved: dict[str, Any]) -> None:
     import orjson
 
     try:
@@ -246,7 +246,7 @@ def _save(file: Path, saved: dict[str, Any]) -> None:
         raise StorageFailed(f"The plan can't be saved to {file}", str(error)) from error
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _read_plan_file(file: Path) -> dict[str, Any]:
     """The plan a file holds.
 
     Raises:

@@ -10,22 +10,27 @@ from typing import Any, BinaryIO
 
 import click
 
-from mqtui.cli.options import Command, Converted
+from mqtui.cli.options import Command, ConvertedParam
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Outgoing
 from mqtui.domain.resource import BrokerKind, Ref, name_bytes
-from mqtui.services.composing import Draft, foreign, message, pair
-from mqtui.services.jsonlines_in import KEEPABLE
+from mqtui.services.compose import MessageDraft, build_message, parse_header, unsupported_fields
+from mqtui.services.jsonlines_parse import KEEPABLE
 
 
-def compose(command: Command) -> Command:
+def message_options(command: Command) -> Command:
     """The options that make up a message."""
     readable = click.Path(exists=True, dir_okay=False, path_type=Path)
     for option in reversed(
         (
             click.option("-k", "--key", help="The key (Kafka)."),
             click.option(
-                "-H", "--header", "headers", multiple=True, type=Converted("name=value", pair), help="A header."
+                "-H",
+                "--header",
+                "headers",
+                multiple=True,
+                type=ConvertedParam("name=value", parse_header),
+                help="A header.",
             ),
             click.option("--value", help="The value."),
             click.option("--file", "body_file", type=readable, help="The file with the value, or with JSON lines."),
@@ -35,7 +40,7 @@ def compose(command: Command) -> Command:
             ),
             click.option(
                 *("--keep", "kept"),
-                type=Converted("partition,timestamp", keeping),
+                type=ConvertedParam("partition,timestamp", parse_kept_fields),
                 default="",
                 help="Kafka: what of JSON lines is kept: partition, timestamp, or both.",
             ),
@@ -57,7 +62,7 @@ def compose(command: Command) -> Command:
     return command
 
 
-def keeping(text: str) -> frozenset[str]:
+def parse_kept_fields(text: str) -> frozenset[str]:
     """`partition,timestamp`: what of a line is kept.
 
     Raises:
@@ -69,7 +74,7 @@ def keeping(text: str) -> frozenset[str]:
     return names
 
 
-OF_ONE_MESSAGE = (
+SINGLE_MESSAGE_OPTIONS = (
     *("key", "headers", "value", "fernet", "partition"),
     *("routing_key", "priority", "ttl", "correlation_id", "reply_to"),
 )
@@ -77,7 +82,7 @@ OF_ONE_MESSAGE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PublishArguments:
     """What is to be published, as typed."""
 
     source: BinaryIO | None
@@ -111,7 +116,7 @@ class Wish:
         Raises:
             BadInput: there is nothing to read, or an option of a single message was given.
         """
-        alone = [name for name in OF_ONE_MESSAGE if getattr(self, name) not in (None, ())]
+        alone = [name for name in SINGLE_MESSAGE_OPTIONS if getattr(self, name) not in (None, ())]
         if alone:
             named = ", ".join(f"--{name.removesuffix('s').replace('_', '-')}" for name in alone)
             raise BadInput("JSON lines bring their own keys, values and headers", "", f"Leave {named} away.")
@@ -129,7 +134,7 @@ class Wish:
         Raises:
             BadInput: there is no value, or more than one.
         """
-        return message(self._draft(), broker, to)
+        return build_message(self._draft(), broker, to)
 
     def check(self, broker: BrokerKind) -> None:
         """Let through what means something on this broker.
@@ -139,7 +144,7 @@ class Wish:
         """
         if self.exchange is not None and broker is not BrokerKind.RABBITMQ:
             raise BadInput(f"--exchange means nothing on {broker}")
-        for name in foreign(self._options(b""), broker):
+        for name in unsupported_fields(self._options(b""), broker):
             raise BadInput(f"--{name.replace('_', '-')} means nothing on {broker}")
         if self.kept and broker is not BrokerKind.KAFKA:
             raise BadInput(f"--keep means nothing on {broker}")
@@ -147,11 +152,11 @@ class Wish:
             if given and not self.jsonl:
                 raise BadInput(f"{option} is for --jsonl")
 
-    def _draft(self) -> Draft:
+    def _draft(self) -> MessageDraft:
         return self._options(self._body())
 
-    def _options(self, body: bytes) -> Draft:
-        return Draft(
+    def _options(self, body: bytes) -> MessageDraft:
+        return MessageDraft(
             body,
             self.key,
             self.headers,
@@ -178,6 +183,6 @@ class Wish:
         return body
 
 
-def wish(given: dict[str, Any], source: BinaryIO | None) -> Wish:
+def build_arguments(given: dict[str, Any], source: BinaryIO | None) -> PublishArguments:
     """The options as one value."""
-    return Wish(source=source, **given)
+    return PublishArguments(source=source, **given)

@@ -14,7 +14,7 @@ WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
 
 
-def write(output: Output, batch: Batch) -> None:
+def print_messages(output: Output, batch: Batch) -> None:
     """All messages of a batch."""
     if output.json:
         from mqtui.services.jsonlines import to_json
@@ -23,10 +23,10 @@ def write(output: Output, batch: Batch) -> None:
             output.raw(to_json(message))
         return
     for message in batch:
-        output.line(one_line(message))
+        output.line(message_line(message))
 
 
-def one_line(message: Message) -> str:
+def message_line(message: Message) -> str:
     """Position, time, key and the beginning of the value."""
     place = message.envelope.routing_key if message.envelope else str(message.position)
     if isinstance(message.position, Delivery) and message.envelope:
@@ -36,15 +36,15 @@ def one_line(message: Message) -> str:
     if message.timestamp is not None:
         parts.append(written_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
     if message.key is not None:
-        parts.append(readable(message.key))
+        parts.append(readable_text(message.key))
     if message.fields:
-        parts.append(" ".join(f"{readable(name)}={readable(value)}" for name, value in message.fields))
+        parts.append(" ".join(f"{readable_text(name)}={readable_text(value)}" for name, value in message.fields))
     else:
-        parts.append("(no value)" if message.value is None else readable(message.value))
+        parts.append("(no value)" if message.value is None else readable_text(message.value))
     return "  ".join(parts)
 
 
-def readable(raw: bytes) -> str:
+def readable_text(raw: bytes) -> str:
     """Text on one line, cut where it gets long; hex where it is no text."""
     try:
         text = raw[: WIDTH * 4].decode()

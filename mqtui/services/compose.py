@@ -9,17 +9,17 @@ from mqtui.domain.field_table import string
 from mqtui.domain.message import Header, Outgoing, Property
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 
-AMQP = ("routing_key", "priority", "ttl", "correlation_id", "reply_to")
-FOREIGN = {
-    BrokerKind.KAFKA: AMQP,
-    BrokerKind.REDIS: (*AMQP, "partition", "key"),
+AMQP_FIELDS = ("routing_key", "priority", "ttl", "correlation_id", "reply_to")
+UNSUPPORTED_FIELDS = {
+    BrokerKind.KAFKA: AMQP_FIELDS,
+    BrokerKind.REDIS: (*AMQP_FIELDS, "partition", "key"),
     BrokerKind.RABBITMQ: ("partition", "key"),
 }
 """What means nothing on a broker."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class MessageDraft:
     """One message as written. `ttl` is milliseconds; `fernet` names the key the value is encrypted with."""
 
     body: bytes
@@ -34,7 +34,7 @@ class Draft:
     fernet: str = ""
 
 
-def pair(text: str) -> tuple[str, str]:
+def parse_header(text: str) -> tuple[str, str]:
     """`NAME=VALUE`; the value may hold further `=`.
 
     Raises:
@@ -46,18 +46,18 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def foreign(draft: Draft, broker: BrokerKind) -> list[str]:
+def unsupported_fields(draft: MessageDraft, broker: BrokerKind) -> list[str]:
     """What is given and means nothing on this broker."""
-    return [name for name in FOREIGN[broker] if getattr(draft, name) is not None]
+    return [name for name in UNSUPPORTED_FIELDS[broker] if getattr(draft, name) is not None]
 
 
-def message(draft: Draft, broker: BrokerKind, to: Ref) -> Outgoing:
+def build_message(draft: MessageDraft, broker: BrokerKind, to: Ref) -> Outgoing:
     """The message to send; on Redis the value is the field `value`, headers are further fields.
 
     Raises:
         NotFound: there is no key of that name to encrypt with.
     """
-    body = sealed(draft.body, draft.fernet) if draft.fernet else draft.body
+    body = encrypt(draft.body, draft.fernet) if draft.fernet else draft.body
     if broker is BrokerKind.REDIS:
         fields = ((b"value", body), *((name_bytes(name), name_bytes(value)) for name, value in draft.headers))
         return Outgoing(to, fields=fields)
@@ -67,21 +67,21 @@ def message(draft: Draft, broker: BrokerKind, to: Ref) -> Outgoing:
         return replace(made, headers=headers, partition=draft.partition)
     typed: tuple[Header, ...] = tuple((name, string(value), "string") for name, value in draft.headers)
     route = draft.routing_key if draft.routing_key is not None else to.name if to.kind is not Kind.EXCHANGE else ""
-    return replace(made, headers=typed, routing_key=route, properties=properties(draft))
+    return replace(made, headers=typed, routing_key=route, properties=amqp_properties(draft))
 
 
-SAFE = {
+STORED_WHEN = {
     BrokerKind.KAFKA: "acked by all in-sync replicas, no duplicate on a retry",
     BrokerKind.RABBITMQ: "persistent, mandatory, confirmed: unroutable comes back and is named",
     BrokerKind.REDIS: "the entry's id comes back once it is stored",
 }
 """When a message counts as stored."""
 
-SHOWN = 200
+MAX_SHOWN = 200
 """Characters of a key, or of a header, that a plan shows."""
 
 
-def facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
+def message_facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
     """What a plan says of its one message: where to, key, headers or fields, properties, size, when it is stored."""
     place = "" if outgoing.partition is None else f", partition {outgoing.partition}"
     named = outgoing.fields or tuple((name_bytes(name), value or b"") for name, value, _ in outgoing.headers)
@@ -92,16 +92,16 @@ def facts(outgoing: Outgoing, broker: BrokerKind) -> list[tuple[str, str]]:
         ("fields" if outgoing.fields else "headers", ", ".join(_shown(name) for name, _ in named)),
         ("properties", ", ".join(f"{name} {value}" for name, value in outgoing.properties)),
         ("size", f"{outgoing.size:,} B"),
-        ("stored", SAFE[broker]),
+        ("stored", STORED_WHEN[broker]),
     ]
     return [(label, text) for label, text in told if text]
 
 
 def _shown(text: bytes) -> str:
-    return text[:SHOWN].decode("utf-8", "replace")
+    return text[:MAX_SHOWN].decode("utf-8", "replace")
 
 
-def sealed(body: bytes, name: str) -> bytes:
+def encrypt(body: bytes, name: str) -> bytes:
     """The body, encrypted with the key of that name.
 
     Raises:
@@ -114,7 +114,7 @@ def sealed(body: bytes, name: str) -> bytes:
     return Fernet(fernet_key(name)).encrypt(body)
 
 
-def properties(draft: Draft) -> tuple[Property, ...]:
+def amqp_properties(draft: MessageDraft) -> tuple[Property, ...]:
     """The AMQP properties a draft names."""
     named = [
         ("priority", draft.priority),

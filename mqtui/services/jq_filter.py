@@ -17,33 +17,33 @@ from mqtui.codecs.decode import NO_KEYS
 from mqtui.codecs.decoded import Keys
 from mqtui.domain.errors import OverBudget
 from mqtui.domain.message import Delivery, EntryId, Message
-from mqtui.services.jq_process import CRASHED, TOO_LONG, TOO_MUCH, Answer, JqProcess, Overrun
-from mqtui.services.jq_worker import Input
+from mqtui.services.jq_process import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TIME, Answer, BudgetExceeded, JqProcess
+from mqtui.services.jq_worker import JqInput
 from mqtui.services.jsonlines import to_json
 
 _MENTIONS_MESSAGE = re.compile(r"\$m\b")
-CHUNK = 256
+CHUNK_MESSAGES = 256
 """Messages sent to the worker at once, at most."""
 
 CHUNK_BYTES = 1024 * 1024
-IN_A_ROW = 3
+MAX_OVERRUNS_IN_A_ROW = 3
 """Messages that use up the budget one after the other before the program is given up."""
 
-IN_ALL = 20
+MAX_OVERRUNS = 20
 """Messages that use up the budget before the program is given up."""
 
 FAILED = "failed"
 
 
-class JqTest:
+class JqFilter:
     """One program. A message on which it fails, or uses up its budget, is not chosen and is counted."""
 
     def __init__(self, program: str, keys: Keys = NO_KEYS) -> None:
-        self._whole = bool(_MENTIONS_MESSAGE.search(program))
-        self._process = JqProcess(program, keys, whole=self._whole)
+        self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
+        self._process = JqProcess(program, keys, whole=self._needs_message)
         self._failures: Counter[str] = Counter()
-        self._firsts: dict[str, str] = {}
-        self._seen = self._row = 0
+        self._first_failures: dict[str, str] = {}
+        self._tested = self._overruns_in_a_row = 0
 
     async def start(self) -> None:
         """Compile it.
@@ -59,64 +59,68 @@ class JqTest:
         await self._process.close()
 
     @property
-    def failures(self) -> int:
+    def failure_count(self) -> int:
         """Messages it failed on; they are not chosen."""
         return self._failures.total()
 
-    def reasons(self) -> list[tuple[str, int]]:
+    def failure_reasons(self) -> list[tuple[str, int]]:
         """Why it failed, naming the first message, and on how many."""
-        return [(f"the jq program {self._firsts[kind]}", number) for kind, number in self._failures.items()]
+        return [(f"the jq program {self._first_failures[kind]}", number) for kind, number in self._failures.items()]
 
-    async def chooses(self, messages: Sequence[Message]) -> AsyncGenerator[bool]:
+    async def select(self, messages: Sequence[Message]) -> AsyncGenerator[bool]:
         """Whether the program chooses each of the messages, in order.
 
         Raises:
-            OverBudget: `IN_A_ROW` messages one after the other, or `IN_ALL` since the start, used up the budget.
+            OverBudget: too many messages used up the budget, in a row or in all.
         """
         for chunk in self._chunks(messages):
             place = 0
-            async with aclosing(self._process.answers([given for given, _ in chunk])) as answered:
+            async with aclosing(self._process.evaluate([given for given, _ in chunk])) as answered:
                 async for answers in answered:
                     for answer in answers:
-                        yield self._noted(answer, chunk[place][1])
+                        yield self._record_answer(answer, chunk[place][1])
                         place += 1
 
-    def _chunks(self, messages: Sequence[Message]) -> list[list[tuple[Input, Message]]]:
+    def _chunks(self, messages: Sequence[Message]) -> list[list[tuple[JqInput, Message]]]:
         """What the worker is sent at once."""
-        chunks: list[list[tuple[Input, Message]]] = []
+        chunks: list[list[tuple[JqInput, Message]]] = []
         room = 0
         for message in messages:
-            line = to_json(message) if self._whole else b""
+            line = to_json(message) if self._needs_message else b""
             given = (
-                Input(None, list(message.fields), line)
+                JqInput(None, list(message.fields), line)
                 if isinstance(message.position, EntryId)
-                else Input(message.value, None, line)
+                else JqInput(message.value, None, line)
             )
             size = message.size + len(line)
-            if not chunks or size > room or len(chunks[-1]) == CHUNK:
+            if not chunks or size > room or len(chunks[-1]) == CHUNK_MESSAGES:
                 chunks.append([])
                 room = CHUNK_BYTES
             chunks[-1].append((given, message))
             room -= size
         return chunks
 
-    def _noted(self, answer: Answer, message: Message) -> bool:
-        self._seen += 1
+    def _record_answer(self, answer: Answer, message: Message) -> bool:
+        self._tested += 1
         if isinstance(answer, bool):
-            self._row = 0
+            self._overruns_in_a_row = 0
             return answer
-        over = isinstance(answer, Overrun)
+        over = isinstance(answer, BudgetExceeded)
         kind = str(answer) if over else FAILED
         self._failures[kind] += 1
         first = answer if over else f"failed: {answer}"
-        self._firsts.setdefault(kind, f"{first}, first on {self._name(message)}")
-        self._row = self._row + 1 if over else 0
-        overruns = sum(self._failures[kind] for kind in (TOO_LONG, TOO_MUCH, CRASHED))
-        if self._row == IN_A_ROW or overruns == IN_ALL:
-            often = f"on {IN_A_ROW} messages in a row" if self._row == IN_A_ROW else f"on {IN_ALL} messages"
+        self._first_failures.setdefault(kind, f"{first}, first on {self._name(message)}")
+        self._overruns_in_a_row = self._overruns_in_a_row + 1 if over else 0
+        overruns = sum(self._failures[kind] for kind in (TOO_MUCH_TIME, TOO_MUCH_MEMORY, CRASHED))
+        if self._overruns_in_a_row == MAX_OVERRUNS_IN_A_ROW or overruns == MAX_OVERRUNS:
+            often = (
+                f"on {MAX_OVERRUNS_IN_A_ROW} messages in a row"
+                if self._overruns_in_a_row == MAX_OVERRUNS_IN_A_ROW
+                else f"on {MAX_OVERRUNS} messages"
+            )
             raise OverBudget(
                 f"The jq program {answer} {often}",
-                f"The first was {self._firsts[kind].rpartition(', first on ')[2]}.",
+                f"The first was {self._first_failures[kind].rpartition(', first on ')[2]}.",
                 "Write one that comes to an end on each message, or look at those it does not end on.",
             )
         return False
@@ -127,4 +131,4 @@ class JqTest:
             return f"{message.resource.name} {message.position}"
         properties = message.envelope.properties if message.envelope is not None else ()
         known = next((f" ({value})" for name, value in properties if name == "message_id"), "")
-        return f"letter {self._seen:,} of {message.resource.name}{known}"
+        return f"letter {self._tested:,} of {message.resource.name}{known}"

@@ -14,8 +14,8 @@ from mqtui.codecs.decoded import Keys
 from mqtui.domain.errors import BadInput, OverBudget
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Kind, Ref
-from mqtui.services import selection
-from mqtui.services.selection import JqTest
+from mqtui.services import jq_filter
+from mqtui.services.jq_filter import JqFilter
 from tests.domain import dead
 
 KEY = Fernet.generate_key()
@@ -55,10 +55,10 @@ async def answers(
     program: str, messages: Sequence[Message], keys: Keys = NO_KEYS
 ) -> tuple[list[bool], list[tuple[str, int]]]:
     """Which are chosen, and what is said of those it failed on."""
-    test = JqTest(program, keys)
+    test = JqFilter(program, keys)
     await test.start()
     try:
-        return [answer async for answer in test.chooses(messages)], test.reasons()
+        return [answer async for answer in test.select(messages)], test.failure_reasons()
     finally:
         await test.close()
 
@@ -81,7 +81,7 @@ async def test_failing_on_a_message_is_counted_and_does_not_choose_it() -> None:
 @pytest.mark.parametrize("program", [".a |", "nosuch", "$x", "1) | (2", "", "# only words", "$m |"])
 async def test_what_cannot_be_compiled_is_told(program: str) -> None:
     with pytest.raises(BadInput) as caught:
-        await JqTest(program).start()
+        await JqFilter(program).start()
     assert "line 1" in caught.value.detail or "not given" in caught.value.detail
 
 
@@ -115,7 +115,7 @@ async def test_a_program_that_ends_on_no_message_is_given_up() -> None:
 
 
 async def test_a_program_that_often_needs_too_much_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "IN_ALL", 4)
+    monkeypatch.setattr(jq_filter, "MAX_OVERRUNS", 4)
     messages = [message(b'{"n":%d}' % (number % 2)) for number in range(100)]
     with pytest.raises(OverBudget, match="needed more than 256 MiB of memory on 4 messages"):
         await answers('if .n == 1 then "x" * (1e9 + .n) else true end', messages)
@@ -153,11 +153,11 @@ async def test_a_small_message_that_unpacks_to_a_large_one_costs_itself_only() -
 
 
 async def test_the_loop_stays_free_and_giving_up_ends_the_worker() -> None:
-    test = JqTest("def f: f; f")
+    test = JqFilter("def f: f; f")
     await test.start()
 
     async def wait_for_an_answer() -> None:
-        async for _ in test.chooses([message(b"{}")]):
+        async for _ in test.select([message(b"{}")]):
             pass
 
     waiting = asyncio.create_task(wait_for_an_answer())

@@ -30,7 +30,7 @@ def find_groups(there: Iterable[Ref], named: Named, target: str) -> list[Ref]:
     return found
 
 
-async def find_group_alone(groups: Groups, named: Named) -> list[Ref] | None:
+async def find_exact_group(groups: Groups, named: Named) -> list[Ref] | None:
     """The group of a name as it stands, without asking about any other; None where the list must be looked through.
 
     Raises:

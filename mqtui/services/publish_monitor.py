@@ -20,32 +20,34 @@ from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.session import Session
 
 MESSAGE_ID = "message_id"
-NONE_IS_ACCEPTED = 0.0
+NO_RETURN_ACCEPTED = 0.0
 """The share that may come back before the watch ends: the one message has come back, or it has not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class DeadLetterSource:
     """Where dead letters of a target come, as it is now; None where they can't be heard, and why."""
 
     source: Source | None
-    deaf: str = ""
+    not_observable: str = ""
 
 
-async def find_hearing(session: Session, conventions: Conventions, target: Ref) -> Hearing:
+async def find_dead_letter_source(session: Session, conventions: Conventions, target: Ref) -> DeadLetterSource:
     """Where what dies in a target will be heard, by the broker's own settings, else by the names in use."""
     if target.kind is Kind.EXCHANGE:
-        return Hearing(None, f"{target.name} is an exchange: where letters of the queues behind it die is not known")
+        return DeadLetterSource(
+            None, f"{target.name} is an exchange: where letters of the queues behind it die is not known"
+        )
     found = await _dead_letters_of(session, conventions, target)
     if not found:
         kept = "are not kept" if target.kind is Kind.QUEUE else "have no destination of a known name"
-        return Hearing(None, f"dead letters of {target.name} {kept}")
+        return DeadLetterSource(None, f"dead letters of {target.name} {kept}")
     broker = session.broker
     if isinstance(broker, ChecksListening) and not (support := await broker.can_listen(found[0])):
-        return Hearing(None, support.reason)
+        return DeadLetterSource(None, support.reason)
     others = ", ".join(ref.name for ref in found[1:])
     unheard = f"{others} may get it too, and is not listened to" if others else ""
-    return Hearing(await broker.snapshot(found[0]), unheard)
+    return DeadLetterSource(await broker.snapshot(found[0]), unheard)
 
 
 async def _dead_letters_of(session: Session, conventions: Conventions, target: Ref) -> list[Ref]:
@@ -68,23 +70,23 @@ def with_message_id(message: Outgoing, kind: BrokerKind) -> Outgoing:
     return replace(message, properties=(*message.properties, (MESSAGE_ID, secrets.token_hex(16))))
 
 
-async def watched(session: Session, planned: Plan, target: Ref, hearing: Hearing) -> Plan:
+async def plan_monitored(session: Session, planned: Plan, target: Ref, hearing: DeadLetterSource) -> Plan:
     """The plan of a publication, with the listening, and with what the watch will not be able to tell."""
     risks = list(planned.risks)
-    if hearing.deaf:
-        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.deaf}"))
+    if hearing.not_observable:
+        risks.append(Risk(NOT_OBSERVABLE_RISK, f"it may die unheard: {hearing.not_observable}"))
     if why := await why_no_consumer(session.broker, target):
         risks.append(Risk(NO_CONSUMER_RISK, why))
     listening = (Listen(hearing.source),) if hearing.source is not None else ()
     return replace(planned, steps=(*listening, *planned.steps), risks=tuple(risks))
 
 
-async def publish_watched(
+async def publish_monitored(
     session: Session,
     planned: Plan,
     consent: Consent,
     message: Outgoing,
-    hearing: Hearing,
+    hearing: DeadLetterSource,
     conventions: Conventions,
     seconds: float,
     tell: Callable[[Receipt], None],
@@ -96,7 +98,7 @@ async def publish_watched(
         Refused, NeedsConsent: as the guard says.
         MqtuiError: the broker broke off; what it said before was told.
     """
-    aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.deaf)
+    aftermath = ConsumptionMonitor(session.broker, hearing.source, planned.id, conventions, hearing.not_observable)
     aftermath.noun = "message"
     aftermath.message_ids = [str(value) for name, value in message.properties if name == MESSAGE_ID]
     async with session.guard.writing(planned, consent) as writer:
@@ -109,6 +111,6 @@ async def publish_watched(
             if receipt.state is not PublishStatus.STORED:
                 return None
             aftermath.copies.add_published(message.target, [receipt.position])
-            return await aftermath.watch(seconds, NONE_IS_ACCEPTED, lambda _: None, stop)
+            return await aftermath.watch(seconds, NO_RETURN_ACCEPTED, lambda _: None, stop)
         finally:
             await aftermath.close()

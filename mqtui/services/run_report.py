@@ -18,23 +18,23 @@ from mqtui.domain.watching import ReaderProgress
 from mqtui.profiles import protection
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse
-from mqtui.services.jsonlines import shown_name
+from mqtui.services.jsonlines import name_or_base64
 from mqtui.services.redrive.recovery.resume import DAY_MS
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.redrive.run.run import UNKNOWN_COUNT
 from mqtui.state.runs import Done, RunRecord, Runs
 
 Json = dict[str, Any]
-WATCHED = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
+MONITOR_COUNTS = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
 """What a watch counts, by its name in a result."""
 
 
-def state(record: RunRecord) -> str:
+def run_state(record: RunRecord) -> str:
     """The state in a word; a run whose process is gone is `interrupted`."""
     return "interrupted" if record.interrupted else record.state
 
 
-def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
+def count_outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
     """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
     if record.result is None or record.state == "running":
         return {name: number for name, number in journal.counts(record.id).items() if name in set(Outcome)}
@@ -42,7 +42,7 @@ def outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
     return {outcome.value: told[outcome] for outcome in Outcome if told.get(outcome)}
 
 
-def row(journal: Runs, record: RunRecord) -> Json:
+def run_row(journal: Runs, record: RunRecord) -> Json:
     """A run. Times are ms since the epoch; `in_hand` counts letters whose fate is not written down."""
     return {
         "run": record.id,
@@ -50,15 +50,15 @@ def row(journal: Runs, record: RunRecord) -> Json:
         "verb": record.verb,
         "profile": record.profile,
         "target": record.target,
-        "source": shown_name(record.source.name),
+        "source": name_or_base64(record.source.name),
         "broker": record.broker,
-        "state": state(record),
+        "state": run_state(record),
         "operator": record.operator,
         "host": record.host,
         "started": record.started,
         "ended": record.ended,
         "planned": None if record.planned == UNKNOWN_COUNT else record.planned,
-        "outcomes": outcomes(journal, record),
+        "outcomes": count_outcomes(journal, record),
         "in_hand": len(journal.open_marks(record.id)),
         "result": msgspec.json.decode(record.result) if record.result else None,
     }
@@ -69,9 +69,9 @@ def letter_row(done: Done) -> Json:
     return {"letter": done[0], "outcome": done[1], "at": done[2] or None, "reason": done[3] or None}
 
 
-def report(journal: Runs, record: RunRecord) -> str:
+def describe_run(journal: Runs, record: RunRecord) -> str:
     """One paragraph for the ticket."""
-    counts = outcomes(journal, record)
+    counts = count_outcomes(journal, record)
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
     doubtful = len(journal.open_marks(record.id))
     if doubtful:
@@ -81,10 +81,12 @@ def report(journal: Runs, record: RunRecord) -> str:
     planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
-    what = f"{record.verb} {journal.short(record.id)} ({state(record)})"
+    what = f"{record.verb} {journal.short(record.id)} ({run_state(record)})"
     told = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
     parts += [
-        f"{told[name]:,} {words}" for name, words in WATCHED.items() if told.get("verdict") and told[name] is not None
+        f"{told[name]:,} {words}"
+        for name, words in MONITOR_COUNTS.items()
+        if told.get("verdict") and told[name] is not None
     ]
     ending = "".join(f"; {sentence.rstrip('.')}" for name in ("why", "verdict") if (sentence := told.get(name)))
     return f"{what}: {planned} of {source}, {who}: {', '.join(parts) or 'nothing moved'}{ending}"
@@ -97,7 +99,7 @@ def reader_lines(record: RunRecord) -> list[str]:
     return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
 
 
-def resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
+def find_resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
     """Interrupted runs that a resume without a name takes up, and the others with the reason (C4)."""
     mine: list[RunRecord] = []
     others: list[tuple[RunRecord, str]] = []

@@ -1,0 +1,100 @@
+"""Dead letters grouped by cause, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from mqtui.brokers.port import Batch
+from mqtui.domain.cause import OTHERS, Cause
+from mqtui.domain.convention import Conventions
+from mqtui.domain.deadletter import DeadLetterInfo, cause_id_of, dead_letter_time, describe
+from mqtui.domain.errors import BadInput, NotFound
+from mqtui.domain.message import Message
+
+MAX_CAUSES = 1_000
+MAX_SAMPLE_LENGTH = 2_000
+MIN_PREFIX = 4
+
+
+class _CauseCount:
+    __slots__ = ("count", "death", "first", "last", "sample")
+
+    def __init__(self, death: DeadLetterInfo) -> None:
+        self.death = death
+        self.sample = death.message[:MAX_SAMPLE_LENGTH]
+        self.count = 0
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def add(self, time: int | None) -> None:
+        self.count += 1
+        if time is not None:
+            self.first = time if self.first is None or time < self.first else self.first
+            self.last = time if self.last is None or time > self.last else self.last
+
+
+class CauseGrouping:
+    """Letters counted by cause as they come. Past 1,000 causes new ones go into one last group, `others`."""
+
+    def __init__(self, conventions: Conventions) -> None:
+        self._conventions = conventions
+        self._tallies: dict[str, _CauseCount] = {}
+        self._others: _CauseCount | None = None
+
+    def add(self, letter: Message) -> None:
+        """Count one letter."""
+        name = cause_id_of(letter, self._conventions)
+        tally = self._tallies.get(name)
+        if tally is None:
+            if len(self._tallies) < MAX_CAUSES:
+                tally = self._tallies[name] = _CauseCount(describe(letter, self._conventions))
+            else:
+                tally = self._others = self._others or _CauseCount(describe(letter, self._conventions))
+        tally.add(dead_letter_time(letter, self._conventions.layout(letter)))
+
+    def causes(self) -> list[Cause]:
+        """The groups so far, the largest first, `others` last."""
+        found = [
+            Cause(
+                name,
+                tally.death.exception,
+                tally.death.normal,
+                tally.sample,
+                str(tally.death.origin.ref) if tally.death.origin else "",
+                tally.count,
+                tally.first,
+                tally.last,
+            )
+            for name, tally in self._tallies.items()
+        ]
+        found.sort(key=lambda one: (-one.count, one.id))
+        if rest := self._others:
+            words = f"more than {MAX_CAUSES} causes"
+            found.append(Cause(OTHERS, "", words, rest.sample, "", rest.count, rest.first, rest.last))
+        return found
+
+
+async def group_by_cause(batches: AsyncIterator[Batch], conventions: Conventions) -> list[Cause]:
+    """All letters by cause, the largest group first."""
+    grouping = CauseGrouping(conventions)
+    async for batch in batches:
+        for letter in batch:
+            grouping.add(letter)
+    return grouping.causes()
+
+
+def complete_cause_id(prefix: str, causes: Sequence[Cause]) -> str:
+    """The cause id that begins so.
+
+    Raises:
+        NotFound: none does.
+        BadInput: several do, or the prefix is shorter than 4 characters.
+    """
+    if len(prefix) < MIN_PREFIX:
+        raise BadInput(f"The cause {prefix!r} is too short", "", f"Give at least {MIN_PREFIX} of its characters.")
+    found = [one.id for one in causes if one.id.startswith(prefix.lower())]
+    if not found:
+        raise NotFound(f"No letter died of the cause {prefix}", "", "mqtui dlq TARGET RESOURCE lists the causes.")
+    if len(found) > 1:
+        raise BadInput(f"Several causes begin with {prefix}", ", ".join(found), "Give more of its characters.")
+    return found[0]

@@ -1,0 +1,104 @@
+"""Choosing dead letters: by partition, time, cause, and by a jq program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Self
+
+from mqtui.brokers.loop_yield import TimeSlices
+from mqtui.codecs.decode import NO_KEYS
+from mqtui.codecs.decoded import Keys
+from mqtui.domain.convention import Conventions
+from mqtui.domain.deadletter import cause_id_of, dead_letter_time
+from mqtui.domain.errors import BadInput
+from mqtui.domain.message import Message, Offset
+from mqtui.domain.redrive import Selection
+from mqtui.services.cause_grouping import MIN_PREFIX
+from mqtui.services.jq_filter import JqFilter
+
+
+class LetterSelector:
+    """Says of a letter whether it was asked for. A cause may be given by its beginning. The limit is the caller's."""
+
+    def __init__(self, selection: Selection, conventions: Conventions, keys: Keys = NO_KEYS) -> None:
+        """Read the selection.
+
+        Raises:
+            BadInput: the cause is shorter than 4 characters.
+        """
+        if selection.cause and len(selection.cause) < MIN_PREFIX:
+            raise BadInput(f"The cause {selection.cause!r} is too short", "", "Give at least 4 of its characters.")
+        self._conventions = conventions
+        self._partition = selection.partition
+        self._since, self._until = selection.since, selection.until
+        self._timed = selection.since is not None or selection.until is not None
+        self._cause = selection.cause.lower()
+        self._everything = selection.everything
+        self.jq_filter: JqFilter | None = JqFilter(selection.where, keys) if selection.where else None
+        """The jq program, with its count of failures."""
+
+    async def __aenter__(self) -> Self:
+        """Compile the jq program.
+
+        Raises:
+            BadInput: it can't be compiled.
+            OverBudget: compiling it takes too long or too much memory.
+        """
+        if self.jq_filter is not None:
+            await self.jq_filter.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the jq program."""
+        if self.jq_filter is not None:
+            await self.jq_filter.close()
+
+    async def select(self, letters: Sequence[Message], most: int | None = None) -> list[bool]:
+        """Whether each letter is wanted, at most `most` of them: those after the last one wanted are not tested.
+
+        Raises:
+            OverBudget: the jq program uses up its budget on too many letters.
+        """
+        fitting = list(range(len(letters))) if self._everything else await self._matching(letters)
+        wanted = [False] * len(letters)
+        if self.jq_filter is None or most == 0:
+            for place in fitting[:most]:
+                wanted[place] = True
+            return wanted
+        chosen = 0
+        async with aclosing(self.jq_filter.select([letters[place] for place in fitting])) as answers:
+            places = iter(fitting)
+            async for answer in answers:
+                wanted[next(places)] = answer
+                chosen += answer
+                if chosen == most:
+                    break
+        return wanted
+
+    async def _matching(self, letters: Sequence[Message]) -> list[int]:
+        """Places of letters that are wanted but for the jq program."""
+        found, slices = list[int](), TimeSlices()
+        for place, letter in enumerate(letters):
+            if slices.is_over:
+                await slices.yield_to_loop()
+            if self._matches(letter):
+                found.append(place)
+        return found
+
+    def _matches(self, letter: Message) -> bool:
+        """Whether it is wanted but for the jq program; the cheap questions come first."""
+        if self._partition is not None:
+            place = letter.position
+            if not isinstance(place, Offset) or place.partition != self._partition:
+                return False
+        if self._timed and not self._is_in_time_range(letter):
+            return False
+        return not self._cause or cause_id_of(letter, self._conventions).startswith(self._cause)
+
+    def _is_in_time_range(self, letter: Message) -> bool:
+        """By the time of death, else the letter's own; a letter without any time is not in a bounded time."""
+        time = dead_letter_time(letter, self._conventions.layout(letter))
+        if time is None:
+            return False
+        return (self._since is None or time >= self._since) and (self._until is None or time < self._until)
