@@ -14,6 +14,7 @@ from redis import Redis
 from mqtui.domain.resource import BrokerKind
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
+from tests.terminal import Terminal
 
 CANARY = "Tw3et/C4nary"
 IN_A_MESSAGE = "s0ngOfTheBird"
@@ -111,3 +112,15 @@ def test_a_log_is_one_file_however_often_it_is_named(mqtui: Mqtui, redis: Ground
     mqtui("--log", log, "ls", redis.url).ok()
     assert "SCAN" in log.read_text(encoding="utf-8")
     assert not (tmp_path / "other").exists(), "the option goes before the variable"
+
+
+def test_the_console_names_the_log_among_its_notes(mqtui: Mqtui, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    words = [sys.executable, "-m", "mqtui", "--log", str(log)]
+    with Terminal(words, mqtui.environment() | {"TERM": "xterm-256color"}) as console:
+        console.reads("Paste a URL")
+        console.press(":notes\r")
+        console.reads("─ Notes ─")
+        console.reads("the log is ")
+        console.press("\x11")
+        assert console.ended() == 0
