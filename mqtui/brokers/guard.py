@@ -64,18 +64,18 @@ class Guard:
         self._others = others
         self._recognised = False
 
-    async def recognise(self) -> Policy:
+    async def identify_broker(self) -> Policy:
         """The policy as it is once the broker was asked which one it is; asked once.
 
         Raises:
             MqtuiError: the broker can't be asked, or what is known of it can't be read.
         """
         if not self._recognised:
-            self.hold(await self._others())
+            self.add_policies(await self._others())
             self._recognised = True
         return self.policy
 
-    def hold(self, policies: Sequence[Policy]) -> None:
+    def add_policies(self, policies: Sequence[Policy]) -> None:
         """These hold too, from now on."""
         self.policy = strictest(self.policy, policies)
 
@@ -90,7 +90,7 @@ class Guard:
         # imported late: a process that only reads needs nothing of it
         from mqtui.brokers.restricted_writer import RestrictedWriter
 
-        await self.recognise()
+        await self.identify_broker()
         check(self.policy, plan, consent)
         await self._note_begin(plan)
         writer = RestrictedWriter(self._adapter.open_writer(WriteGrant(plan)), plan)

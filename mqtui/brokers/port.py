@@ -31,10 +31,10 @@ Batch: TypeAlias = Sequence[Message]
 class Catalog(Protocol):
     """What there is."""
 
-    async def cluster(self) -> Cluster:
+    async def describe_cluster(self) -> Cluster:
         """The broker as a whole."""
 
-    def destinations(self) -> AsyncGenerator[Page[Destination]]:
+    def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All destinations: names, perhaps an empty page before depths are asked for, then the same rows with those."""
 
     async def locate(self, ref: Ref) -> Destination:
@@ -44,7 +44,7 @@ class Catalog(Protocol):
             NotFound: there is no such thing.
         """
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One destination with depths and facts, never creating it.
 
         Raises:
@@ -94,13 +94,13 @@ class ReadsNewest(Protocol):
 class Groups(Protocol):
     """Consumer groups."""
 
-    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that read one destination, and why some may be missing (K19)."""
 
-    async def names(self) -> Inventory[Ref]:
+    async def list_names(self) -> Inventory[Ref]:
         """The names of all groups, as the broker lists them: what each reads or has in hand is not asked."""
 
-    async def has(self, ref: Ref) -> bool:
+    async def exists(self, ref: Ref) -> bool:
         """Whether there is a group of exactly that name, or may be: where it can't be asked, its lag tells why (C14).
 
         Raises:
@@ -110,7 +110,7 @@ class Groups(Protocol):
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """The groups of a survey with their members."""
 
-    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The names of those that read each destination, none where the broker does not tell."""
 
     def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
@@ -128,7 +128,7 @@ class CountsLag(Protocol):
 class Pending(Protocol):
     """Redis: the pending entries list."""
 
-    async def entries(
+    async def list_entries(
         self,
         stream: Ref,
         group: str,
@@ -147,7 +147,7 @@ class Pending(Protocol):
             NotFound: no such stream or group.
         """
 
-    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+    async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves; None where one was trimmed or deleted."""
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
@@ -187,7 +187,7 @@ class Broker(Protocol):
             CannotConnect, BrokerTrouble, Unsupported: there is no listing at all.
         """
 
-    async def depths(self) -> Survey:
+    async def survey_depths(self) -> Survey:
         """The same as far as depth and backlog of destinations need it. Raises as `survey`."""
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
@@ -255,7 +255,7 @@ class Lease(Protocol):
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
         """Remove letters from the source; they are stored elsewhere or are discarded. One receipt a letter."""
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """Not selected, or refused: they stay in the source."""
 
 

@@ -128,9 +128,9 @@ class RestrictedLease:
             raise Refused("The plan does not remove letters without storing them")
         return await self._lease.settle(letters)
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """As `Lease.keep`."""
-        await self._lease.keep(letters)
+        await self._lease.release(letters)
 
 
 class RestrictedClaimingLease(RestrictedLease):
@@ -174,11 +174,11 @@ class RestrictedBulkLease(RestrictedLease):
     """A restricted lease that moves letters in bulk."""
 
     def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
-        """As `Convoy.loads`."""
+        """As `BulkLease.raw_batches`."""
         return self._convoy.raw_batches(size, lanes)
 
     async def move_raw(self, load: RawBatch) -> BulkResult:
-        """As `Convoy.carry`, to the plan's targets."""
+        """As `BulkLease.move_raw`, to the plan's targets."""
         require_targets(self._targets, {lane.target for lane in load.routes})
         return await self._convoy.move_raw(load)
 

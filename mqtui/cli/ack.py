@@ -11,7 +11,7 @@ from mqtui.cli.pending_write import EntrySelection, all_option, confirm_and_writ
 from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import EntryId
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 
 
 @click.command()
@@ -27,7 +27,7 @@ from mqtui.domain.resource import Named
 def ack(
     *,
     target: str,
-    stream: Named,
+    stream: ParsedName,
     group: str,
     ids: tuple[EntryId, ...],
     every: bool,

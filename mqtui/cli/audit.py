@@ -11,7 +11,7 @@ from mqtui.cli import options
 from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import exit_on_error
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 
 
 @click.command()
@@ -39,7 +39,7 @@ def _audit(output: Output, limit: int) -> int:
             [
                 (
                     entry.n,
-                    written_time(entry.time, "%Y-%m-%d %H:%M:%S"),
+                    format_time(entry.time, "%Y-%m-%d %H:%M:%S"),
                     f"{entry.operator}@{entry.host}",
                     entry.profile,
                     entry.verb,

@@ -14,7 +14,7 @@ from mqtui.cli.redrive_run import RedriveArguments, plan_and_run
 from mqtui.cli.run_command import run_command
 from mqtui.cli.selection_options import build_selection, selection_options
 from mqtui.domain.capability import Verb
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 
 
 @click.command()
@@ -26,7 +26,7 @@ from mqtui.domain.resource import Named
 def discard(
     *,
     target: str,
-    dlq: Named,
+    dlq: ParsedName,
     rate: float | None,
     take_over: bool,
     yes_shared: bool,

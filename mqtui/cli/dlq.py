@@ -13,8 +13,8 @@ from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import BrokerKind, Named
-from mqtui.domain.times import written_time
+from mqtui.domain.resource import BrokerKind, ParsedName
+from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.services.deadletters import DeadLetterDestination, DeadLetterSurvey
@@ -32,7 +32,7 @@ ALL_HINT = "; --all looks, at one message of each"
 )
 @click.option("--yes-spend", "spend", is_flag=True, help="Agree to what the look costs (protected profiles).")
 @options.json_option
-def dlq(*, target: str, resource: Named | None, every: bool, spend: bool, json_lines: bool) -> None:
+def dlq(*, target: str, resource: ParsedName | None, every: bool, spend: bool, json_lines: bool) -> None:
     """Find dead letters on every broker of TARGET, or group those of one RESOURCE by cause."""
     output = current_output(json=json_lines)
     if resource is None:
@@ -90,7 +90,7 @@ def _cells(place: DeadLetterDestination) -> tuple[object, ...]:
     return place.ref.name, place.ref.kind, place.letters, origins, place.detected_by
 
 
-async def _list_causes(output: Output, target: str, resource: Named, consent: Consent) -> int:
+async def _list_causes(output: Output, target: str, resource: ParsedName, consent: Consent) -> int:
     from mqtui.services import deadletters
     from mqtui.services.browse import find_destination, unreadable_parts
     from mqtui.services.conventions import load_for_profile
@@ -99,7 +99,7 @@ async def _list_causes(output: Output, target: str, resource: Named, consent: Co
 
     async with open_session(target) as session:
         output.warn((*session.warnings, *load_for_profile(session.profile).notes))
-        destination = await session.broker.catalog.detail((await find_destination(session.broker, resource)).ref)
+        destination = await session.broker.catalog.describe((await find_destination(session.broker, resource)).ref)
         count = int(destination.messages.number or 1)
         price = await session.broker.reader.peek_cost(destination.ref, count)
         if price.lends:
@@ -126,4 +126,4 @@ async def _list_causes(output: Output, target: str, resource: Named, consent: Co
 
 
 def _when(time: int | None) -> str:
-    return written_time(time, "%Y-%m-%d %H:%M:%S")
+    return format_time(time, "%Y-%m-%d %H:%M:%S")

@@ -10,7 +10,7 @@ from mqtui.cli import options
 from mqtui.cli.all_brokers import open_all_brokers
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 from mqtui.domain.topology import Group, Inventory
 
 if TYPE_CHECKING:
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 @options.target_argument
 @options.resource_argument("resource", required=False)
 @options.json_option
-def groups(*, target: str, resource: Named | None, json_lines: bool) -> None:
+def groups(*, target: str, resource: ParsedName | None, json_lines: bool) -> None:
     """List consumer groups, or those that read one RESOURCE."""
     output = current_output(json=json_lines)
     run_command(output, lambda: _groups(output, target, resource))
 
 
-async def _groups(output: Output, target: str, resource: Named | None) -> int:
+async def _groups(output: Output, target: str, resource: ParsedName | None) -> int:
     from mqtui.services import lag
     from mqtui.services.browse import find_destination
 

@@ -13,7 +13,7 @@ from mqtui.cli.all_brokers import BrokerAnswers, OpenBrokers, open_all_brokers
 from mqtui.cli.exit_codes import DONE, INCOMPLETE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 from mqtui.domain.topology import GroupLag, Inventory, PartitionLag
 
 if TYPE_CHECKING:
@@ -30,20 +30,22 @@ WATCH_SECONDS = 2.0
 @click.option("--warn", type=click.IntRange(0), metavar="N", help="Say so on stderr from this lag on.")
 @click.option("--fail", type=click.IntRange(0), metavar="N", help="Exit 1 unless all lag is surely below.")
 @options.json_option
-def lag(*, target: str, group: Named | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool) -> None:
+def lag(
+    *, target: str, group: ParsedName | None, watch: bool, warn: int | None, fail: int | None, json_lines: bool
+) -> None:
     """How far consumer groups are behind. Unknown lag is `?`, never 0."""
     output = current_output(json=json_lines)
     once = _watch if watch else _once
     run_command(output, lambda: once(output, target, group, warn, fail))
 
 
-async def _once(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
+async def _once(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
     async with open_all_brokers(output, target) as brokers:
         answers = await _ask(brokers, group, _limits(warn, fail))
     return max(answers.exit_code, _print_lag(output, answers, warn, fail))
 
 
-async def _watch(output: Output, target: str, group: Named | None, warn: int | None, fail: int | None) -> int:
+async def _watch(output: Output, target: str, group: ParsedName | None, warn: int | None, fail: int | None) -> int:
     async with open_all_brokers(output, target) as brokers:
         while True:
             answers = await _ask(brokers, group, _limits(warn, fail))
@@ -53,7 +55,9 @@ async def _watch(output: Output, target: str, group: Named | None, warn: int | N
             await asyncio.sleep(WATCH_SECONDS)
 
 
-async def _ask(brokers: OpenBrokers, group: Named | None, limits: Sequence[int]) -> BrokerAnswers[Inventory[GroupLag]]:
+async def _ask(
+    brokers: OpenBrokers, group: ParsedName | None, limits: Sequence[int]
+) -> BrokerAnswers[Inventory[GroupLag]]:
     """What every broker tells of its groups, or those that have this one of it."""
 
     async def measured(session: Session) -> Inventory[GroupLag]:
@@ -68,7 +72,7 @@ def _limits(warn: int | None, fail: int | None) -> list[int]:
     return [limit for limit in (warn, fail) if limit is not None]
 
 
-async def _read_lag(session: Session, group: Named | None, limits: Sequence[int]) -> Inventory[GroupLag]:
+async def _read_lag(session: Session, group: ParsedName | None, limits: Sequence[int]) -> Inventory[GroupLag]:
     from mqtui.services import lag as service
 
     found = await service.read_lag(session, group)

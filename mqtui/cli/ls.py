@@ -11,8 +11,8 @@ from mqtui.cli.all_brokers import ask_all_brokers
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.figure import Figure
+from mqtui.domain.name_quoting import UnambiguousNames
 from mqtui.domain.resource import Kind
-from mqtui.domain.spelling import Spelling
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination, Inventory
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     from mqtui.services.browse import filter_destinations
     from mqtui.services.lag import list_depths
 
-    async def look(session: Session) -> tuple[Inventory[Destination], Spelling]:
+    async def look(session: Session) -> tuple[Inventory[Destination], UnambiguousNames]:
         there = await list_depths(session)
-        return filter_destinations(there, kind, pattern), Spelling((row.ref for row in there), session.broker.kind)
+        return filter_destinations(there, kind, pattern), UnambiguousNames(
+            (row.ref for row in there), session.broker.kind
+        )
 
     answers = await ask_all_brokers(output, target, look)
     for _, (rows, _) in answers.answers:
@@ -58,7 +60,7 @@ async def _ls(output: Output, target: str, kind: Kind | None, pattern: str) -> i
     return answers.exit_code
 
 
-def _cells(row: Destination, spelling: Spelling) -> tuple[object, ...]:
+def _cells(row: Destination, spelling: UnambiguousNames) -> tuple[object, ...]:
     facts = " ".join(f"{name}={value}" for name, value in row.facts.items())
     return spelling.of(row.ref), row.type, _asked(row.messages), _asked(row.backlog), facts
 

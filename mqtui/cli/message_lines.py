@@ -8,7 +8,7 @@ from mqtui.brokers.port import Batch
 from mqtui.cli.output import Output
 from mqtui.domain.message import Delivery, Message
 from mqtui.domain.printable import printable
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 
 WIDTH = 100
 BREAKS = re.compile(r"[\t\n\r]")
@@ -34,7 +34,7 @@ def message_line(message: Message) -> str:
         place = f"{message.envelope.exchange or '(default)'} {place}" + (f" [{left} left]" if left.known else "")
     parts = [place]
     if message.timestamp is not None:
-        parts.append(written_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
+        parts.append(format_time(message.timestamp, "%Y-%m-%d %H:%M:%S"))
     if message.key is not None:
         parts.append(readable_text(message.key))
     if message.fields:

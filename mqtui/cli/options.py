@@ -10,7 +10,7 @@ import click
 
 from mqtui.domain import times
 from mqtui.domain.errors import BadInput
-from mqtui.domain.resource import Kind, Named, parse
+from mqtui.domain.resource import Kind, ParsedName, parse_name
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator: TypeAlias = Callable[[Command], Command]
@@ -38,7 +38,7 @@ def local_now() -> datetime:
     return datetime.now().astimezone()
 
 
-class ResourceParam(click.ParamType[Named]):
+class ResourceParam(click.ParamType[ParsedName]):
     """`[kind:]name`; where the option `kind` was given a name as it stands."""
 
     name = "[kind:]name"
@@ -46,16 +46,16 @@ class ResourceParam(click.ParamType[Named]):
     def __init__(self, kind: str) -> None:
         self._kind = kind
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Named:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> ParsedName:
         """What was typed, or a usage error."""
-        if isinstance(value, Named):
+        if isinstance(value, ParsedName):
             return value
         kind = ctx.meta.get(self._kind) if ctx is not None else None
         if kind is not None:
-            return Named(value, kind)
+            return ParsedName(value, kind)
         if not value:
             self.fail("A resource has a name", param, ctx)
-        return parse(value)
+        return parse_name(value)
 
 
 def _kind_option(name: str, what: str) -> Callable[[Command], Command]:
@@ -83,8 +83,8 @@ def to_option(command: Command) -> Command:
     return _kind_option("--to-kind", "--to")(option(command))
 
 
-DURATION = ConvertedParam("duration", times.duration)
-TIME = ConvertedParam("time", lambda text: times.moment(text, local_now()))
+DURATION = ConvertedParam("duration", times.parse_duration)
+TIME = ConvertedParam("time", lambda text: times.parse_time(text, local_now()))
 
 target_argument = click.argument("target")
 json_option = click.option(

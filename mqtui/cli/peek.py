@@ -12,8 +12,8 @@ from mqtui.cli.message_lines import print_messages
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Named
-from mqtui.domain.times import bound
+from mqtui.domain.resource import ParsedName
+from mqtui.domain.times import parse_start_point
 
 
 @click.command()
@@ -27,7 +27,7 @@ from mqtui.domain.times import bound
 def peek(
     *,
     target: str,
-    resource: Named,
+    resource: ParsedName,
     count: int,
     start: str | None,
     partition: int | None,
@@ -40,13 +40,19 @@ def peek(
 
 
 async def _peek(
-    output: Output, target: str, resource: Named, count: int, start: str | None, partition: int | None, consent: Consent
+    output: Output,
+    target: str,
+    resource: ParsedName,
+    count: int,
+    start: str | None,
+    partition: int | None,
+    consent: Consent,
 ) -> int:
     from mqtui.services.browse import explain_empty_peek, prepare_peek
     from mqtui.services.browse import peek as peeked
     from mqtui.services.session import open_session
 
-    begin = bound(start, partition, options.local_now()) if start else None
+    begin = parse_start_point(start, partition, options.local_now()) if start else None
     async with open_session(target) as session:
         output.warn(session.warnings)
         answers = await prepare_peek(session, resource, count, begin, partition)

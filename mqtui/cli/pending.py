@@ -12,7 +12,7 @@ from mqtui.cli.exit_codes import DONE
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
 from mqtui.domain.capability import Verb
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 from mqtui.domain.topology import PendingEntry
 
 FATAL_DELIVERIES = 2**63 - 1
@@ -28,7 +28,7 @@ FATAL_DELIVERIES = 2**63 - 1
 @click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 @options.json_option
 def pending(
-    *, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str, json_lines: bool
+    *, target: str, stream: ParsedName, group: str, count: int | None, min_idle: int, consumer: str, json_lines: bool
 ) -> None:
     """Entries delivered to a Redis consumer and not acknowledged: how many each has, then the entries."""
     output = current_output(json=json_lines)
@@ -36,7 +36,7 @@ def pending(
 
 
 async def _pending(
-    output: Output, target: str, stream: Named, group: str, count: int | None, min_idle: int, consumer: str
+    output: Output, target: str, stream: ParsedName, group: str, count: int | None, min_idle: int, consumer: str
 ) -> int:
     from mqtui.services import pending as service
     from mqtui.services.browse import find_destination

@@ -16,8 +16,8 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Plan, StepResult
-from mqtui.domain.resource import Named, Ref
-from mqtui.domain.times import entry_id
+from mqtui.domain.resource import ParsedName, Ref
+from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import PendingEntry
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class EntrySelection:
     """Which pending entries: ids, or all that match."""
 
-    stream: Named
+    stream: ParsedName
     group: str
     ids: tuple[EntryId, ...]
     every: bool
@@ -45,19 +45,19 @@ class EntrySelection:
             raise BadInput("Which entries?", "", "Give their ids, or --all for all that match.")
 
 
-def parse_entry_id(text: str) -> EntryId:
+def require_entry_id(text: str) -> EntryId:
     """An entry id as typed.
 
     Raises:
         BadInput: it is none.
     """
-    found = entry_id(text)
+    found = parse_entry_id(text)
     if found is None:
         raise BadInput(f"Not an entry id: {text!r}", "", "Write it as 1795475111678-0.")
     return found
 
 
-ids_argument = click.argument("ids", nargs=-1, type=ConvertedParam("id", parse_entry_id))
+ids_argument = click.argument("ids", nargs=-1, type=ConvertedParam("id", require_entry_id))
 all_option = click.option("--all", "every", is_flag=True, help="All entries that match, whoever has them.")
 consumer_option = click.option("--consumer", default="", metavar="C", help="Only those of this consumer.")
 

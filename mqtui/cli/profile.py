@@ -189,7 +189,7 @@ async def _test(output: Output, name: str) -> int:
         told: dict[str, Any] = {"profile": name, "broker": kind}
         try:
             async with open_session(name, kind) as session:
-                cluster = await session.broker.catalog.cluster()
+                cluster = await session.broker.catalog.describe_cluster()
             told |= {"ok": True, "version": cluster.version, "ms": round((perf_counter() - began) * 1000)}
             words = f"✓ {kind} {cluster.version}, {told['ms']} ms"
         except MqtuiError as error:

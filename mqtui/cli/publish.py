@@ -20,7 +20,7 @@ from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.figure import exact, unknown
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt
-from mqtui.domain.resource import Kind, Named, Ref
+from mqtui.domain.resource import Kind, ParsedName, Ref
 
 if TYPE_CHECKING:
     from mqtui.services.session import Session
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def publish(
     *,
     target: str,
-    resource: Named | None,
+    resource: ParsedName | None,
     source: BinaryIO | None,
     dry_run: bool,
     yes: bool,
@@ -59,7 +59,7 @@ def publish(
 async def _publish(
     output: Output,
     target: str,
-    resource: Named | None,
+    resource: ParsedName | None,
     arguments: PublishArguments,
     flags: ConsentFlags,
     watch: int | None,
@@ -70,7 +70,7 @@ async def _publish(
         output.warn(session.warnings)
         arguments.check(session.broker.kind)
         to = await _target(session, resource, arguments)
-        await session.guard.recognise()
+        await session.guard.identify_broker()
         if arguments.jsonl:
             if watch:
                 raise BadInput("--watch is for one message", "With --jsonl there may be any number of them.")
@@ -181,12 +181,12 @@ async def _publish_lines(
     return DONE if report.stored == report.sent else INCOMPLETE
 
 
-async def _target(session: Session, resource: Named | None, arguments: PublishArguments) -> Ref:
+async def _target(session: Session, resource: ParsedName | None, arguments: PublishArguments) -> Ref:
     """Where the messages go: --exchange, or the resource, which has to be there."""
     from mqtui.services.browse import find_target
 
     if arguments.exchange is not None:
-        return (await find_target(session.broker, Named(arguments.exchange, Kind.EXCHANGE))).ref
+        return (await find_target(session.broker, ParsedName(arguments.exchange, Kind.EXCHANGE))).ref
     if resource is None:
         raise BadInput("Publish where?", "", "Name a resource, or --exchange with --routing-key.")
     return (await find_target(session.broker, resource)).ref

@@ -14,7 +14,7 @@ from mqtui.cli.redrive_run import RedriveArguments, plan_and_run
 from mqtui.cli.run_command import run_command
 from mqtui.cli.selection_options import build_selection, selection_options
 from mqtui.domain.capability import Verb
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 
 
 def _counts(text: str) -> tuple[int, ...]:
@@ -48,8 +48,8 @@ SHARE = options.ConvertedParam("share", _share)
 def redrive(
     *,
     target: str,
-    dlq: Named,
-    to: Named | None,
+    dlq: ParsedName,
+    to: ParsedName | None,
     to_target: str,
     keep_timestamp: bool,
     canary: tuple[int, ...],

@@ -19,7 +19,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, StorageFailed
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 
 if TYPE_CHECKING:
     from mqtui.domain.policy import Consent
@@ -41,9 +41,9 @@ class RedriveArguments:
     """A redrive or discard as typed."""
 
     verb: Verb
-    dlq: Named
+    dlq: ParsedName
     selection: Selection
-    to: Named | None = None
+    to: ParsedName | None = None
     to_target: str = ""
     rate: float | None = None
     keep_timestamp: bool = False

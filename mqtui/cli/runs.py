@@ -16,7 +16,7 @@ from mqtui.cli.run_command import exit_on_error, run_command
 from mqtui.cli.selection_options import override_options
 from mqtui.domain.errors import NotFound
 from mqtui.domain.redrive import Outcome
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.recovery.resume import ResumeOverrides
@@ -56,7 +56,7 @@ def _list(*, json_lines: bool) -> None:
                     [
                         (
                             each["short"],
-                            written_time(each["started"], "%Y-%m-%d %H:%M:%S"),
+                            format_time(each["started"], "%Y-%m-%d %H:%M:%S"),
                             each["verb"],
                             each["profile"],
                             each["source"],

@@ -11,7 +11,7 @@ from mqtui.cli.exit_codes import DONE
 from mqtui.cli.message_lines import print_messages
 from mqtui.cli.output import Output, current_output
 from mqtui.cli.run_command import run_command
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 
 
 @click.command()
@@ -19,13 +19,13 @@ from mqtui.domain.resource import Named
 @options.resource_argument("resource")
 @click.option("-n", "count", type=click.IntRange(1), help="Stop after so many messages.")
 @options.json_option
-def tail(*, target: str, resource: Named, count: int | None, json_lines: bool) -> None:
+def tail(*, target: str, resource: ParsedName, count: int | None, json_lines: bool) -> None:
     """Follow what arrives, until ctrl+c."""
     output = current_output(json=json_lines)
     run_command(output, lambda: _tail(output, target, resource, count))
 
 
-async def _tail(output: Output, target: str, resource: Named, count: int | None) -> int:
+async def _tail(output: Output, target: str, resource: ParsedName, count: int | None) -> int:
     from mqtui.services.browse import tail
     from mqtui.services.session import open_session
 

@@ -39,7 +39,7 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRead:
+class AuditContents:
     """The lines that can be read, what is damaged, and what to know about the proof.
 
     `unkeyed` is how many of the lines anybody may have written; `unchecked` how many have a key that is not here.

@@ -68,7 +68,7 @@ class BodyEnvelope:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class EnvelopeContent:
     """What an envelope holds. `doubt` says why its bytes may not be those that were sent; "" where they are."""
 
     value: bytes | None
@@ -81,7 +81,7 @@ class Content:
 MISSING = object()
 
 
-def open_envelope(rule: BodyEnvelope, letter: Message) -> Content | str:
+def open_envelope(rule: BodyEnvelope, letter: Message) -> EnvelopeContent | str:
     """The message in a letter's body, or why it can't be taken out. Key and headers that it lacks are the letter's."""
     body = letter.value or b""
     found = json_value(body)
@@ -96,7 +96,7 @@ def open_envelope(rule: BodyEnvelope, letter: Message) -> Content | str:
     if rule.properties:
         properties, lost = _properties(_first(found, rule.properties))
         headers_doubt = headers_doubt or lost
-    return Content(value, key, headers, properties, doubt or key_doubt or headers_doubt)
+    return EnvelopeContent(value, key, headers, properties, doubt or key_doubt or headers_doubt)
 
 
 def looks_like_envelope(body: bytes | None) -> bool:

@@ -63,7 +63,7 @@ class OffsetRange:
 class OffsetRanges:
     """Where letters lie, in their order."""
 
-    stretches: tuple[OffsetRange, ...]
+    ranges: tuple[OffsetRange, ...]
 
     @classmethod
     def of(cls, partitions: Sequence[int], offsets: Sequence[int]) -> OffsetRanges:
@@ -82,10 +82,10 @@ class OffsetRanges:
         return cls(tuple(found))
 
     def __len__(self) -> int:
-        return sum([stretch.count for stretch in self.stretches])
+        return sum([stretch.count for stretch in self.ranges])
 
     def __iter__(self) -> Iterator[Offset]:
-        for stretch in self.stretches:
+        for stretch in self.ranges:
             for offset in range(stretch.first, stretch.first + stretch.count):
                 yield Offset(stretch.partition, offset)
 
@@ -95,22 +95,22 @@ class BulkReceipts:
     """Where letters from `places` were stored: a row a letter in each column.
 
     `which` is the letter's topic among `topics`, `partitions` and `offsets` its place there, as arrays of this
-    machine's 32, 32 and 64 bit numbers; `NOWHERE` where it is not known.
+    machine's 32, 32 and 64 bit numbers; `UNKNOWN_POSITION` where it is not known.
     """
 
-    places: OffsetRanges
+    sources: OffsetRanges
     topics: tuple[str, ...]
-    which: bytes
+    topic_indexes: bytes
     partitions: bytes
     offsets: bytes
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.sources)
 
     def __iter__(self) -> Iterator[tuple[Offset, str, Offset | None]]:
         """Each letter's place, the topic of its copy, and the copy's place there."""
-        columns = (array("i", self.which), array("i", self.partitions), array("q", self.offsets))
-        for place, topic, partition, offset in zip(self.places, *columns, strict=True):
+        columns = (array("i", self.topic_indexes), array("i", self.partitions), array("q", self.offsets))
+        for place, topic, partition, offset in zip(self.sources, *columns, strict=True):
             yield place, self.topics[topic], None if offset == UNKNOWN_POSITION else Offset(partition, offset)
 
 
@@ -120,7 +120,7 @@ class BulkResult:
 
     moved: BulkReceipts
     others: Sequence[tuple[Offset, Ref, Receipt]] = ()
-    lanes: bytes = b""
+    routes: bytes = b""
     """The lane of each letter that was moved, by its place among the load's lanes: an array of 32 bit numbers."""
 
 

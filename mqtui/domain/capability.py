@@ -40,9 +40,9 @@ class Support:
         return self.yes
 
 
-YES = Support(yes=True)
+SUPPORTED = Support(yes=True)
 
 
-def no(reason: str, hint: str = "") -> Support:
+def not_supported(reason: str, hint: str = "") -> Support:
     """It can't be done here."""
     return Support(yes=False, reason=reason, hint=hint)

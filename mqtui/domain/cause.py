@@ -53,7 +53,7 @@ class Cause:
 
 
 @lru_cache(maxsize=4096)
-def normalised(message: str) -> str:
+def normalize_message(message: str) -> str:
     """The message with placeholders for whatever differs from letter to letter.
 
     Numbers become `#`, ids, UUIDs and hex `<id>`, times `<time>`, addresses `<url>` and `<mail>`, quoted values that

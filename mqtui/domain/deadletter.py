@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from mqtui.domain.cause import cause_id, cause_text, normalised
+from mqtui.domain.cause import cause_id, cause_text, normalize_message
 from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.header_codec import Value
 from mqtui.domain.message import EntryId, Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.stack_trace import Root, heading, root
+from mqtui.domain.stack_trace import RootException, find_root, split_heading
 from mqtui.domain.times import calendar_time
 
 REASONS = {
@@ -107,7 +107,7 @@ def describe(message: Message, conventions: Conventions) -> DeadLetterInfo:
     layout = conventions.layout(message)
     came_from = _origin(message, layout, conventions)
     thrown, wrapper = _thrown(message, layout)
-    normal = normalised(thrown.message) if thrown.message else ""
+    normal = normalize_message(thrown.message) if thrown.message else ""
     latest = _text(layout.read_last(message, "origin"))
     return DeadLetterInfo(
         layout.convention or (came_from.convention if came_from else ""),
@@ -129,7 +129,7 @@ def cause_id_of(message: Message, conventions: Conventions) -> str:
     """The cause id alone, as `describe` gives it, for half of its price."""
     layout = conventions.layout(message)
     thrown, _ = _thrown(message, layout)
-    normal = normalised(thrown.message) if thrown.message else ""
+    normal = normalize_message(thrown.message) if thrown.message else ""
     return cause_id(thrown.exception, normal, _whence(layout, message, conventions))
 
 
@@ -149,7 +149,7 @@ def redrive_target(message: Message, conventions: Conventions) -> RedriveTarget 
 
 
 def redrive_target_by_layout(layout: Layout, message: Message, conventions: Conventions) -> RedriveTarget | None:
-    """`way_home` of a message whose layout is known."""
+    """`redrive_target` of a message whose layout is known."""
     name = layout.read(message, "origin")
     lies_in = message.resource.name
     if not isinstance(name, str) or not name:
@@ -231,13 +231,13 @@ def _first_route(layout: Layout, message: Message) -> RedriveTarget | None:
     return _route(exchange, key or "") if exchange else _home(Kind.QUEUE, key or "", "")
 
 
-def _thrown(message: Message, layout: Layout) -> tuple[Root, str]:
+def _thrown(message: Message, layout: Layout) -> tuple[RootException, str]:
     """The root exception, and the wrapper where that is another one."""
     read = layout.read_last
     outer = _text(read(message, "exception"))
     words = _text(read(message, "message"))
     trace = _text(read(message, "stack"))
-    found = root(trace) if trace else None
+    found = find_root(trace) if trace else None
     if found is not None and found.exception not in layout.wrappers:
         return found, outer if outer != found.exception else ""
     frame = found.frame if found else ""
@@ -247,12 +247,12 @@ def _thrown(message: Message, layout: Layout) -> tuple[Root, str]:
         return _told(chosen, words, frame, layout.after), outer if outer != chosen else ""
     reason = _text(read(message, "reason"))
     if not reason:
-        return Root("", "", frame), ""
+        return RootException("", "", frame), ""
     queue = _text(read(message, "origin"))
-    return Root(REASONS[reason].format(queue) if reason in REASONS else reason, "", ""), ""
+    return RootException(REASONS[reason].format(queue) if reason in REASONS else reason, "", ""), ""
 
 
-def _told(exception: str, words: str, frame: str, after: tuple[str, ...]) -> Root:
+def _told(exception: str, words: str, frame: str, after: tuple[str, ...]) -> RootException:
     """Exception and message where no trace tells them: what a wrapper's message says after its own words."""
     for marker in after:
         _, found, rest = words.rpartition(marker)
@@ -262,9 +262,9 @@ def _told(exception: str, words: str, frame: str, after: tuple[str, ...]) -> Roo
     if exception and words.startswith(f"{exception}: "):
         words = words[len(exception) + 2 :]
     if ": " in exception:
-        name, rest = heading(exception)
+        name, rest = split_heading(exception)
         exception, words = (name, words or rest) if name else (exception, words)
-    return Root(exception, words, frame)
+    return RootException(exception, words, frame)
 
 
 @lru_cache(maxsize=4096)

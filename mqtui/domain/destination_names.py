@@ -57,7 +57,7 @@ class NamedOrigin:
         return tuple(filter(None, (self.origin, *self.others)))
 
 
-class Templates:
+class NameTemplates:
     """Several templates. Most of ten thousand names have none of their words, which is all that is asked of them."""
 
     __slots__ = ("_pattern", "_words")
@@ -82,9 +82,9 @@ class DestinationNames:
         """`rules` in the order in which they are asked."""
         self._rules = rules
         self._known: dict[tuple[BrokerKind, str], NamedOrigin | None] = {}
-        self._dead = Templates([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
+        self._dead = NameTemplates([name for one in rules for name in (*one.dead_letters, *one.only_with_origin)])
         self._retries = {
-            kind: Templates([name for one in rules if kind in one.brokers for name in one.retries])
+            kind: NameTemplates([name for one in rules if kind in one.brokers for name in one.retries])
             for kind in BrokerKind
         }
 

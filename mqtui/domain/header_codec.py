@@ -62,7 +62,7 @@ def decimal(value: bytes | None) -> Value:
     return number if -LARGEST <= number < LARGEST else None
 
 
-def moment(value: bytes | None) -> Value:
+def timestamp(value: bytes | None) -> Value:
     """ISO 8601, or NServiceBus's `2026-11-24 02:50:58:123456 Z`, as ms since the epoch; bare digits are ms already."""
     written = text(value)
     if not isinstance(written, str):
@@ -179,7 +179,7 @@ PLAIN: dict[str, Decoder] = {
     "int64": int64,
     "int": varint,
     "decimal": decimal,
-    "time": moment,
+    "time": timestamp,
     "address": address,
 }
 WITH_PATH: dict[str, Callable[[bytes | None, str], Value]] = {

@@ -69,7 +69,7 @@ class Envelope:
     left: Figure
 
 
-def weight(key: bytes | None, value: bytes | None, headers: tuple[Header, ...], fields: tuple[Field, ...]) -> int:
+def byte_size(key: bytes | None, value: bytes | None, headers: tuple[Header, ...], fields: tuple[Field, ...]) -> int:
     """Bytes of key, value, headers and fields together."""
     inner = len(key or b"") + len(value or b"")
     inner += sum(len(name_bytes(name)) + len(content or b"") for name, content, _ in headers)
@@ -92,7 +92,7 @@ class Message:
     @property
     def size(self) -> int:
         """Bytes of key, value, headers and fields."""
-        return weight(self.key, self.value, self.headers, self.fields)
+        return byte_size(self.key, self.value, self.headers, self.fields)
 
     def header(self, name: str) -> bytes | None:
         """The first value of that name, in the broker's encoding."""
@@ -116,4 +116,4 @@ class Outgoing:
     @property
     def size(self) -> int:
         """Bytes of key, value, headers and fields."""
-        return weight(self.key, self.value, self.headers, self.fields)
+        return byte_size(self.key, self.value, self.headers, self.fields)

@@ -45,7 +45,7 @@ class Series:
         """The newest values, the oldest first."""
         return [_known(value) for value in self._values[-min(length, self.length) :]]
 
-    def only_grew(self, length: int, least: int) -> bool:
+    def is_increasing(self, length: int, least: int) -> bool:
         """Whether the newest values never fell and the last is above the first, of at least `least` that are known."""
         newest = self._values[-min(length, self.length) :]
         if not newest or newest[-1] <= newest[0]:
@@ -67,7 +67,7 @@ class Series:
         return (values[newest] - values[first]) / span if span > 0 else None
 
 
-def summed(rows: Sequence[Sequence[float | None]]) -> list[float | None]:
+def sum_series(rows: Sequence[Sequence[float | None]]) -> list[float | None]:
     """Series added up, the newest of each in one column; None where none of them is known."""
     columns = zip_longest(*(reversed(row) for row in rows))
     known = [[value for value in column if value is not None] for column in columns]
@@ -86,7 +86,7 @@ def time_to_clear(backlog: float, out_rate: float, in_rate: float) -> float | No
     return backlog / gain if gain > 0 else None
 
 
-def grows(values: Sequence[float | None]) -> bool:
+def has_grown(values: Sequence[float | None]) -> bool:
     """Whether the newest known value is above the oldest known one."""
     known = [value for value in values if value is not None]
     return len(known) > 1 and known[-1] > known[0]

@@ -9,9 +9,9 @@ from typing import TypeAlias
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Offset
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Guarantee, Selection, Source
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.watching import ReaderProgress
 
 
 @dataclass(frozen=True, slots=True)

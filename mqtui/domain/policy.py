@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from mqtui.domain.capability import WRITES, Support, Verb, no
-from mqtui.domain.capability import YES as SUPPORTED
+from mqtui.domain.capability import SUPPORTED, WRITES, Support, Verb, not_supported
 from mqtui.domain.errors import NeedsConsent, Refused
 
 if TYPE_CHECKING:
@@ -53,16 +52,20 @@ class Policy:
         for place, each in enumerate(self.together or (self,)):
             support = each._permits(verb)
             if not support:
-                return no(f"{support.reason}, and it names this broker", EDIT) if place else support
+                return not_supported(f"{support.reason}, and it names this broker", EDIT) if place else support
         return SUPPORTED
 
     def _permits(self, verb: Verb) -> Support:
         if self.unknown:
-            return no(f"what the profiles protect can't be read: {self.unknown}", "Mend the file of profiles first.")
+            return not_supported(
+                f"what the profiles protect can't be read: {self.unknown}", "Mend the file of profiles first."
+            )
         if verb in self.deny:
-            return no(f"the profile {self.profile} denies {verb}", "Use another profile, or edit this one.")
+            return not_supported(f"the profile {self.profile} denies {verb}", "Use another profile, or edit this one.")
         if self.read_only and verb not in self.allow:
-            return no(f"the profile {self.profile} is read-only", f"Use another profile, or add {verb} to its `allow`.")
+            return not_supported(
+                f"the profile {self.profile} is read-only", f"Use another profile, or add {verb} to its `allow`."
+            )
         return SUPPORTED
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
 
-from mqtui.domain.body_envelope import Content
+from mqtui.domain.body_envelope import EnvelopeContent
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Header, Message, Outgoing, Position
 from mqtui.domain.resource import Ref
@@ -50,7 +50,7 @@ class IdBounds:
     added: int | None = None
     """Entries ever added to it; None before Redis 7.0."""
 
-    def made_anew_since(self, planned: IdBounds) -> bool:
+    def recreated_since(self, planned: IdBounds) -> bool:
         """Whether the stream can't be the one of earlier bounds: its last id, or what was ever added, went back.
 
         A failover that lost the stream's end looks the same, so this is a doubt and no proof. Source:
@@ -73,7 +73,7 @@ class CountBound:
     mark: str = ""
 
 
-Bounds: TypeAlias = OffsetBounds | IdBounds | CountBound
+SnapshotBounds: TypeAlias = OffsetBounds | IdBounds | CountBound
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Source:
 
     ref: Ref
     identity: str
-    bounds: Bounds
+    bounds: SnapshotBounds
     count: Figure
     handled: Handled = field(default_factory=Handled)
     lock_owner: LockOwner | None = None
@@ -149,7 +149,7 @@ class Transfer:
     dropped: frozenset[str] = frozenset()
     """Names of AMQP properties that stay behind."""
 
-    content: Content | None = None
+    content: EnvelopeContent | None = None
     """The message in the letter's body, which goes instead of the letter; None: the letter itself goes."""
 
     def outgoing(self) -> Outgoing:

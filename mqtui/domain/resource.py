@@ -29,7 +29,14 @@ class Kind(StrEnum):
     __hash__ = str.__hash__
 
 
-LETTERS = {"t": Kind.TOPIC, "q": Kind.QUEUE, "x": Kind.EXCHANGE, "s": Kind.STREAM, "g": Kind.GROUP, "b": Kind.BROKER}
+KIND_LETTERS = {
+    "t": Kind.TOPIC,
+    "q": Kind.QUEUE,
+    "x": Kind.EXCHANGE,
+    "s": Kind.STREAM,
+    "g": Kind.GROUP,
+    "b": Kind.BROKER,
+}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,7 +63,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ParsedName:
     """A name, and a kind where it is known. What a person typed keeps its text as `typed` (`q:work`, `queue:work`)."""
 
     name: str
@@ -72,14 +79,14 @@ class Named:
         return (*as_it_stands, Ref(self.kind, self.name))
 
 
-def parse(text: str) -> Named:
+def parse_name(text: str) -> ParsedName:
     """Read `[kind:]name`. `payments:dlq` is a name: only the one-letter and the full kinds count as a prefix."""
     head, colon, rest = text.partition(":")
     if colon:
-        kind = LETTERS.get(head) or next((kind for kind in Kind if kind == head), None)
+        kind = KIND_LETTERS.get(head) or next((kind for kind in Kind if kind == head), None)
         if kind is not None:
-            return Named(rest, kind, text)
-    return Named(text, typed=text)
+            return ParsedName(rest, kind, text)
+    return ParsedName(text, typed=text)
 
 
 def name_bytes(name: str) -> bytes:

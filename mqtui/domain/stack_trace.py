@@ -29,7 +29,7 @@ _ANY_FRAME = re.compile(r"\n\s*at ([^\n]+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class RootException:
     """The exception everything began with. `frame` is "" where the trace has none."""
 
     exception: str
@@ -37,14 +37,14 @@ class Root:
     frame: str = ""
 
 
-def heading(line: str) -> tuple[str, str]:
+def split_heading(line: str) -> tuple[str, str]:
     """Class and message of `a.b.Problem: what happened`; ("", line) where it does not begin with a class name."""
     name, _, rest = line.partition(": ")
     name = name.rstrip(":")
     return (name, rest) if _is_class(name) else ("", line)
 
 
-def root(trace: str) -> Root | None:
+def find_root(trace: str) -> RootException | None:
     """The root exception of a trace, or None where it names none."""
     if trace.startswith(PYTHON):
         return _python_root(trace)
@@ -58,7 +58,7 @@ def root(trace: str) -> Root | None:
     if not name:
         return None
     found = _FRAME.search(trace, end) or _ANY_FRAME.search(trace, end)
-    return Root(name, message, found[1].strip() if found else "")
+    return RootException(name, message, found[1].strip() if found else "")
 
 
 def _inner_heading(line: str) -> tuple[str, str]:
@@ -66,11 +66,11 @@ def _inner_heading(line: str) -> tuple[str, str]:
 
     There only a name with dots is taken for a class.
     """
-    name, message = heading(line)
+    name, message = split_heading(line)
     rest = line
     while not name and ": " in rest:
         _, _, rest = rest.partition(": ")
-        inner, told = heading(rest)
+        inner, told = split_heading(rest)
         if "." in inner:
             name, message = inner, told
     return name, message
@@ -95,15 +95,15 @@ def _end_of_heading(trace: str, start: int) -> int:
     return more if more >= 0 else len(trace)
 
 
-def _python_root(trace: str) -> Root | None:
+def _python_root(trace: str) -> RootException | None:
     lines = trace.rstrip().splitlines()
     last = next((number for number in reversed(range(len(lines))) if not lines[number].startswith((" ", "\t"))), None)
     if last is None:
         return None
-    name, message = heading(lines[last])
+    name, message = split_heading(lines[last])
     if not name:
         return None
     frames = [line.strip() for line in lines[:last] if line.lstrip().startswith('File "')]
     own = [frame for frame in frames if "site-packages" not in frame and "/lib/python" not in frame]
     chosen = own or frames
-    return Root(name, message, chosen[-1] if chosen else "")
+    return RootException(name, message, chosen[-1] if chosen else "")

@@ -33,7 +33,7 @@ def calendar_time(time_ms: int | None) -> datetime | None:
     return EPOCH + timedelta(milliseconds=time_ms)
 
 
-def written_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> str:
+def format_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> str:
     """A time as `strftime` writes it, in a zone (None: this machine's); `?` where there is none.
 
     `%f` is milliseconds. Where no calendar has the time, the number itself.
@@ -45,7 +45,7 @@ def written_time(time_ms: int | None, form: str, zone: tzinfo | None = None) -> 
     return shown.strftime(form.replace("%f", f"{shown.microsecond // 1000:03d}"))
 
 
-def duration(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Milliseconds of `30s`, `5m`, `2h`, `6d`, `200ms`, or several together (`1h30m`).
 
     Raises:
@@ -56,14 +56,14 @@ def duration(text: str) -> int:
     return int(sum(float(number) * UNITS[unit] for number, unit in DURATION.findall(text)))
 
 
-def moment(text: str, now: datetime) -> int:
+def parse_time(text: str, now: datetime) -> int:
     """Milliseconds since the epoch of a time; `now` carries the zone of a clock time, which is the last one past.
 
     Raises:
         BadInput: it is no time.
     """
     if text.startswith("-") and len(text) > 1:
-        return int(now.timestamp() * 1000) - duration(text[1:])
+        return int(now.timestamp() * 1000) - parse_duration(text[1:])
     if clock := CLOCK.fullmatch(text):
         hour, minute, second = (int(part or 0) for part in clock.groups())
         time = now.replace(hour=hour, minute=minute, second=second, microsecond=0)
@@ -79,14 +79,14 @@ def moment(text: str, now: datetime) -> int:
     return int(time.timestamp() * 1000)
 
 
-def entry_id(text: str) -> EntryId | None:
+def parse_entry_id(text: str) -> EntryId | None:
     """The stream entry id `1795475111678-0`, or None."""
     if found := re.fullmatch(r"(\d{1,20})-(\d{1,20})", text):
         return EntryId(int(found[1]), int(found[2]))
     return None
 
 
-def offset(text: str) -> Offset:
+def parse_offset(text: str) -> Offset:
     """The offset `4/118203`, or `118203` of a stream.
 
     Raises:
@@ -97,7 +97,7 @@ def offset(text: str) -> Offset:
     raise BadInput(f"Not an offset: {text!r}", "", "Write it as 4/118203.")
 
 
-def bound(text: str, partition: int | None, now: datetime) -> StartPoint:
+def parse_start_point(text: str, partition: int | None, now: datetime) -> StartPoint:
     """Where a read starts: `oldest`, `newest`, an offset (`4/118203`, or `118203` with a partition), an id or a time.
 
     Raises:
@@ -107,12 +107,12 @@ def bound(text: str, partition: int | None, now: datetime) -> StartPoint:
         return Edge(text)
     if found := re.fullmatch(r"(\d+)/(\d+)", text):
         return At(Offset(int(found[1]), int(found[2])))
-    if entry := entry_id(text):
+    if entry := parse_entry_id(text):
         return At(entry)
     if text.isdigit():
         return At(Offset(-1 if partition is None else partition, int(text)))
     try:
-        return Since(moment(text, now))
+        return Since(parse_time(text, now))
     except BadInput:
         raise BadInput(
             f"Not a place to read from: {text!r}",

@@ -13,10 +13,10 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import exact
 from mqtui.domain.message import EntryId, Offset, Position
+from mqtui.domain.name_quoting import SIGNS, UnambiguousNames, is_shown_as, may_stand_for_another, quote
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At, Edge, Extent, PeekCost, ReadRange, Since, StartPoint
-from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
-from mqtui.domain.spelling import SIGNS, Spelling, is_shown_as, may_stand_for_another, quote
+from mqtui.domain.resource import BrokerKind, Kind, ParsedName, Ref
 from mqtui.domain.topology import Destination, Inventory
 from mqtui.services.session import Session
 
@@ -27,7 +27,7 @@ MAX_ENDS = 8
 """Partitions whose end is named."""
 
 
-async def find_destination(broker: Broker, named: Named) -> Destination:
+async def find_destination(broker: Broker, named: ParsedName) -> Destination:
     """The destination to read from of that name, without figures; an exchange only where no queue is called so.
 
     Raises:
@@ -42,7 +42,7 @@ async def find_destination(broker: Broker, named: Named) -> Destination:
     return _require_one(broker.kind, named, await _find_matching(broker, named, readings))
 
 
-async def find_target(broker: Broker, named: Named) -> Destination:
+async def find_target(broker: Broker, named: ParsedName) -> Destination:
     """The destination to send to of that name.
 
     Raises:
@@ -52,7 +52,7 @@ async def find_target(broker: Broker, named: Named) -> Destination:
     return _require_one(broker.kind, named, await _find_matching(broker, named, named.readings(broker.kind)))
 
 
-async def _find_matching(broker: Broker, named: Named, readings: Sequence[Ref]) -> list[Destination]:
+async def _find_matching(broker: Broker, named: ParsedName, readings: Sequence[Ref]) -> list[Destination]:
     """The destinations that are there of those a name may mean, at least one."""
     fits: dict[Ref, Destination] = {}
     missing: list[NotFound] = []
@@ -86,11 +86,11 @@ async def _shown_as(broker: Broker, readings: Sequence[Ref]) -> list[Destination
     return [row for row in rows if any(is_shown_as(row.ref, reading) for reading in readings)]
 
 
-def _require_one(broker: BrokerKind, named: Named, fits: Sequence[Destination]) -> Destination:
+def _require_one(broker: BrokerKind, named: ParsedName, fits: Sequence[Destination]) -> Destination:
     if len(fits) == 1:
         return fits[0]
     refs = [row.ref for row in fits]
-    spelling = Spelling(refs, broker)
+    spelling = UnambiguousNames(refs, broker)
     ways = ", ".join(f"{quote(spelling.of(ref))} is the {ref.kind} {quote(ref.name)}" for ref in refs)
     raise Refused(f"{quote(named.typed)} is the name of {len(refs)} things", ways, "Or give --kind and the bare name.")
 
@@ -107,7 +107,7 @@ async def list_destinations(broker: Broker) -> Inventory[Destination]:
     """All destinations with their depths, by name."""
     rows: dict[Ref, Destination] = {}
     missing: dict[str, None] = {}
-    async for page in broker.catalog.destinations():
+    async for page in broker.catalog.list_destinations():
         missing |= dict.fromkeys(page.missing)
         for row in page.items:
             rows[row.ref] = row
@@ -134,7 +134,7 @@ class PeekRequest:
 
 
 async def prepare_peek(
-    session: Session, named: Named, count: int, start: StartPoint | None, partition: int | None
+    session: Session, named: ParsedName, count: int, start: StartPoint | None, partition: int | None
 ) -> PeekRequest:
     """Find the destination and its price; nothing is read yet. Without a start: the newest, or a queue's head."""
     if partition is not None and session.broker.kind is not BrokerKind.KAFKA:
@@ -145,7 +145,7 @@ async def prepare_peek(
         raise Unsupported(f"{destination.ref} can't be read", support.reason, support.hint)
     price = await session.broker.reader.peek_cost(destination.ref, count)
     if price.lends:
-        await session.guard.recognise()
+        await session.guard.identify_broker()
     if start is None:
         start = Edge.OLDEST if price.lends else Edge.NEWEST
     check_bound(start, session.broker.kind, lends=price.lends)
@@ -249,7 +249,7 @@ async def peek(session: Session, looked: PeekRequest, consent: Consent) -> Async
 
 
 async def tail(
-    session: Session, named: Named, partition: int | None, note: Callable[[str], None] = lambda text: None
+    session: Session, named: ParsedName, partition: int | None, note: Callable[[str], None] = lambda text: None
 ) -> AsyncGenerator[Batch]:
     """Messages as they arrive; `note` is told what is not followed, and why.
 

@@ -85,7 +85,7 @@ async def find_one_destination(session: Session, conventions: Conventions, ref: 
         NotFound: there is no such thing.
     """
     catalog = session.broker.catalog
-    rows = [await catalog.detail(ref)]
+    rows = [await catalog.describe(ref)]
     named = conventions.by_name(session.broker.kind, ref.name)
     for origin in [Ref(named.kind, name) for name in named.candidates] if named else []:
         with suppress(NotFound, NotAuthorised):
@@ -188,7 +188,7 @@ async def _readers(session: Session, refs: Sequence[Ref]) -> Mapping[Ref, tuple[
     if not refs:
         return {}
     try:
-        return await session.broker.groups.readers(refs)
+        return await session.broker.groups.readers_of(refs)
     except CannotConnect:
         raise
     except MqtuiError:

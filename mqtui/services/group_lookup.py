@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from mqtui.brokers.port import Groups
 from mqtui.domain.errors import NotFound, Refused
+from mqtui.domain.name_quoting import may_stand_for_another, quote
 from mqtui.domain.printable import printable
-from mqtui.domain.resource import Kind, Named, Ref
-from mqtui.domain.spelling import may_stand_for_another, quote
+from mqtui.domain.resource import Kind, ParsedName, Ref
 
 
-def find_groups(there: Iterable[Ref], named: Named, target: str) -> list[Ref]:
+def find_groups(there: Iterable[Ref], named: ParsedName, target: str) -> list[Ref]:
     """The groups of a name; of Redis's `STREAM/GROUP` the last part finds those of all streams.
 
     Raises:
@@ -30,7 +30,7 @@ def find_groups(there: Iterable[Ref], named: Named, target: str) -> list[Ref]:
     return found
 
 
-async def find_exact_group(groups: Groups, named: Named) -> list[Ref] | None:
+async def find_exact_group(groups: Groups, named: ParsedName) -> list[Ref] | None:
     """The group of a name as it stands, without asking about any other; None where the list must be looked through.
 
     Raises:
@@ -39,12 +39,12 @@ async def find_exact_group(groups: Groups, named: Named) -> list[Ref] | None:
     if may_stand_for_another(named):
         return None
     words = _words(named)
-    found = [ref for word in words if await groups.has(ref := Ref(Kind.GROUP, word))]
+    found = [ref for word in words if await groups.exists(ref := Ref(Kind.GROUP, word))]
     _require_one(found, words[0])
     return found or None
 
 
-def _words(named: Named) -> list[str]:
+def _words(named: ParsedName) -> list[str]:
     """What was typed, and what follows `group:` in it."""
     typed = named.typed or named.name
     return [typed, named.name] if named.kind is Kind.GROUP and named.name != typed else [typed]

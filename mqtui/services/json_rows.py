@@ -25,10 +25,10 @@ from mqtui.domain.plan import (
     Take,
     Unmark,
 )
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag, PendingEntry
-from mqtui.domain.watching import ReaderProgress
 from mqtui.services.jsonlines import Json, add_figures, figure_json, name_or_base64
 
 if TYPE_CHECKING:

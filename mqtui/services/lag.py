@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mqtui.brokers.port import CountsLag
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Exactness, Figure, at_least_of, total, unknown
-from mqtui.domain.resource import Kind, Named, Ref
+from mqtui.domain.resource import Kind, ParsedName, Ref
 from mqtui.domain.topology import NOT_ASKED, Destination, Group, GroupLag, Inventory, PartitionLag
 from mqtui.services.browse import sort_destinations
 from mqtui.services.group_lookup import find_exact_group, find_groups
@@ -17,11 +17,11 @@ from mqtui.services.session import Session
 
 async def list_groups(session: Session, resource: Ref | None = None) -> Inventory[Group]:
     """All groups, or those that read one destination, by name."""
-    found = await session.broker.groups.groups(resource)
+    found = await session.broker.groups.list_groups(resource)
     return Inventory(tuple(sorted(found, key=lambda group: group.ref)), found.missing)
 
 
-async def read_lag(session: Session, named: Named | None = None) -> Inventory[GroupLag]:
+async def read_lag(session: Session, named: ParsedName | None = None) -> Inventory[GroupLag]:
     """Lag of one group, or of all. On Redis `STREAM/GROUP`, or `GROUP` for those of that name on all streams.
 
     A group that may be among those that could not be asked about is unknown.
@@ -33,7 +33,7 @@ async def read_lag(session: Session, named: Named | None = None) -> Inventory[Gr
     there = session.broker.groups
     if named is not None and (known := await find_exact_group(there, named)) is not None:
         return Inventory(tuple([row async for row in there.lag(known)]))
-    found = await there.names()
+    found = await there.list_names()
     refs = list(dict.fromkeys(found))
     if named is not None:
         try:
@@ -85,7 +85,7 @@ LOST_WORDS: Mapping[Kind | None, str] = {Kind.TOPIC: "deleted by retention", Kin
 
 async def list_depths(session: Session) -> Inventory[Destination]:
     """All destinations by name, each with its depth and what waits in it."""
-    there = await session.broker.depths()
+    there = await session.broker.survey_depths()
     rows, missing = sort_destinations(there.destinations), there.destinations.missing
     if any(row.backlog is NOT_ASKED for row in rows):
         missing = tuple(dict.fromkeys((*missing, *there.groups.missing)))

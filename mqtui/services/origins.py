@@ -20,9 +20,9 @@ from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import original_key, redrive_target_by_layout
 from mqtui.domain.destination_names import NamedOrigin
 from mqtui.domain.errors import MqtuiError, NotAuthorised, NotFound, StorageFailed
-from mqtui.domain.ladder import Ladder, climb
 from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind, Kind, Ref
+from mqtui.domain.retry_ladder import RetryLadders, find_retry_stages
 from mqtui.domain.topology import Destination
 from mqtui.services.browse import list_destinations
 from mqtui.services.session import Session
@@ -73,9 +73,9 @@ def why_retry_stage(session: Session, ref: Ref, conventions: Conventions) -> str
     return named.stage if named is not None else ""
 
 
-def build_ladder(kind: BrokerKind, conventions: Conventions, rows: Sequence[Destination]) -> Ladder:
+def build_ladder(kind: BrokerKind, conventions: Conventions, rows: Sequence[Destination]) -> RetryLadders:
     """The retry ladders of a listing."""
-    return climb(rows, partial(conventions.is_retry, kind))
+    return find_retry_stages(rows, partial(conventions.is_retry, kind))
 
 
 def why_retry_by_name(kind: BrokerKind, conventions: Conventions, ref: Ref) -> str:
@@ -85,13 +85,13 @@ def why_retry_by_name(kind: BrokerKind, conventions: Conventions, ref: Ref) -> s
     return "its name is that of a retry stage, which its own application empties"
 
 
-async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> Ladder:
+async def _ladder(session: Session, ref: Ref, conventions: Conventions) -> RetryLadders:
     if session.broker.kind is not BrokerKind.RABBITMQ or ref.kind is Kind.EXCHANGE:
-        return Ladder({}, {})
+        return RetryLadders({}, {})
     try:
         return build_ladder(session.broker.kind, conventions, await list_destinations(session.broker))
     except MqtuiError:
-        return Ladder({}, {})  # without its management API the letters' own headers are what is left
+        return RetryLadders({}, {})  # without its management API the letters' own headers are what is left
 
 
 async def exists(session: Session, ref: Ref) -> bool:
@@ -101,7 +101,7 @@ async def exists(session: Session, ref: Ref) -> bool:
         CannotConnect: the broker can't be asked.
     """
     try:
-        await session.broker.catalog.detail(ref)
+        await session.broker.catalog.describe(ref)
     except NotFound:
         return False
     except NotAuthorised:

@@ -45,7 +45,9 @@ async def read_pages(
     left = most
     while left is None or left > 0:
         limit = PAGE_SIZE if left is None else min(PAGE_SIZE, left)
-        page = await listed.entries(stream, group, min_idle=min_idle, consumer=consumer, cursor=cursor, limit=limit)
+        page = await listed.list_entries(
+            stream, group, min_idle=min_idle, consumer=consumer, cursor=cursor, limit=limit
+        )
         yield page.items
         cursor = page.cursor
         if cursor is None:
@@ -70,10 +72,10 @@ async def select_entries(
     Raises:
         NotFound: an id is not pending, or nothing matches.
     """
-    await session.guard.recognise()
+    await session.guard.identify_broker()
     if 0 < len(ids) <= MAX_SINGLE_LOOKUPS:
         listed = await require_pending(session, Verb.PENDING)
-        first = partial(listed.entries, stream, group, min_idle=min_idle, consumer=consumer, limit=1)
+        first = partial(listed.list_entries, stream, group, min_idle=min_idle, consumer=consumer, limit=1)
         found = [entry for one in ids for entry in (await first(cursor=str(one).encode())).items]
     else:
         found = [entry async for entry in read_entries(session, stream, group, min_idle=min_idle, consumer=consumer)]
@@ -154,7 +156,7 @@ async def _split_missing(
 async def _is_member(session: Session, stream: Ref, group: str, consumer: str) -> bool:
     """Whether the group has that consumer; so it is taken where this user may not ask."""
     try:
-        groups = await session.broker.groups.groups(stream)
+        groups = await session.broker.groups.list_groups(stream)
     except NotAuthorised:
         return True
     known = [one for one in groups if one.ref.name in (group, f"{stream.name}/{group}") and not one.why]

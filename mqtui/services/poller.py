@@ -162,7 +162,7 @@ class Poller:
     async def _list_names(self, seen: BrokerSnapshot) -> None:
         """What there is, before anything is known of it."""
         names: dict[Ref, Destination] = {}
-        async with aclosing(self.session.broker.catalog.destinations()) as pages:
+        async with aclosing(self.session.broker.catalog.list_destinations()) as pages:
             async for page in pages:
                 if names and (not page.items or any(row.ref in names for row in page.items)):
                     return
@@ -181,7 +181,7 @@ class Poller:
             seen.as_of = time()
             self._on_change()
         if seen.cluster is None:
-            seen.cluster = await self.session.broker.catalog.cluster()
+            seen.cluster = await self.session.broker.catalog.describe_cluster()
         if await self._search.search(
             self.session, self._conventions, candidates.without_origin, candidates.unclassified
         ):

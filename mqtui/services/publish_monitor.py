@@ -53,9 +53,9 @@ async def find_dead_letter_source(session: Session, conventions: Conventions, ta
 async def _dead_letters_of(session: Session, conventions: Conventions, target: Ref) -> list[Ref]:
     catalog, kind = session.broker.catalog, session.broker.kind
     if kind is BrokerKind.RABBITMQ:
-        return [ref for ref in (await catalog.detail(target)).dead_letters_to if ref.kind is Kind.QUEUE]
+        return [ref for ref in (await catalog.describe(target)).dead_letters_to if ref.kind is Kind.QUEUE]
     found: dict[Ref, None] = {}
-    async for page in catalog.destinations():
+    async for page in catalog.list_destinations():
         for row in page.items:
             named = conventions.by_name(kind, row.ref.name)
             if named is not None and row.ref != target and target.name in named.candidates:

@@ -11,10 +11,10 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.policy import Policy, strictest
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.times import written_time
-from mqtui.domain.watching import ReaderProgress
+from mqtui.domain.times import format_time
 from mqtui.profiles import protection
 from mqtui.profiles.store import Store
 from mqtui.profiles.url import parse
@@ -76,8 +76,8 @@ def describe_run(journal: Runs, record: RunRecord) -> str:
     doubtful = len(journal.open_marks(record.id))
     if doubtful:
         parts.append(f"{doubtful:,} in hand when it ended")
-    ended = written_time(record.ended, "-%H:%M:%S") if record.ended else ""
-    span = written_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
+    ended = format_time(record.ended, "-%H:%M:%S") if record.ended else ""
+    span = format_time(record.started, "%Y-%m-%d %H:%M:%S") + ended
     planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"

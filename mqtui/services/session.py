@@ -145,6 +145,6 @@ async def _remember_identity(resolved: Resolved, broker: Broker, guard: Guard) -
             identity = await broker.identity()
             if identity:
                 await asyncio.to_thread(Identities().remember, resolved.profile.name, broker.kind, identity)
-        await guard.recognise()
+        await guard.identify_broker()
     except MqtuiError:
         return

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import time
 from typing import TYPE_CHECKING, BinaryIO
 
-from mqtui.domain.audit import AuditEntry, AuditRead
+from mqtui.domain.audit import AuditContents, AuditEntry
 from mqtui.domain.errors import StorageFailed
 from mqtui.state import audit_chain
 from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, Head, chained, key_id, parsed
@@ -88,7 +88,7 @@ class Audit:
         known = self.read().entries
         return known if limit is None else known[max(0, len(known) - limit) :]
 
-    def read(self) -> AuditRead:
+    def read(self) -> AuditContents:
         """All that can be read of it, and what is damaged: lines, and its end as the journal knows it.
 
         Raises:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from mqtui.domain.audit import AuditEntry, AuditRead, Damage
+from mqtui.domain.audit import AuditContents, AuditEntry, Damage
 
 GENESIS = "0" * 64
 FORMAT = 2
@@ -114,13 +114,13 @@ class Checking:
         self.newest_format = max(self.newest_format, link.v)
         self.entries.append(entry)
 
-    def end(self, head: Head | None) -> AuditRead:
+    def end(self, head: Head | None) -> AuditContents:
         """The last line was read; `head` is what the journal knows of it."""
         self._lines += 1
         why = self._wrong_end(head)
         if why:
             self._damaged(why)
-        return AuditRead(self.entries, self.damages, self._unkeyed, self._unchecked)
+        return AuditContents(self.entries, self.damages, self._unkeyed, self._unchecked)
 
     def _damaged(self, why: str) -> None:
         self.damages.append(Damage(self._lines, why))
@@ -158,7 +158,7 @@ class Checking:
         return "its last line is not the one that the journal knows: the file was rewritten"
 
 
-def read(lines: Iterable[bytes], key: bytes | None, head: Head | None) -> AuditRead:
+def read(lines: Iterable[bytes], key: bytes | None, head: Head | None) -> AuditContents:
     """All lines of a file, checked."""
     checking = Checking(key)
     for line in lines:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mqtui.domain.spelling import quote
+from mqtui.domain.name_quoting import quote
 
 SETTING = "-o"
 SHORT = ("-H", "-k")

@@ -1,4 +1,4 @@
-"""Letters as the journal keeps them: a batch is one blob, a list of letters or a map of stretches and columns."""
+"""Letters as the journal keeps them: a batch is one blob, a list of letters, or offset ranges and columns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from mqtui.domain.bulk import BulkReceipts, OffsetRanges
+from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.redrive import Outcome
 
 Mark: TypeAlias = tuple[str, bytes, int]
@@ -18,47 +18,80 @@ Done: TypeAlias = tuple[str, str, str, str]
 """What became of a letter: position, outcome, position in the target ("" where there is none), reason."""
 
 Marks: TypeAlias = Sequence[Mark] | OffsetRanges
-"""Letters in hand, one by one or by stretches."""
+"""Letters in flight, one by one or as offset ranges."""
 
 Dones: TypeAlias = Sequence[Done] | BulkReceipts
 """What became of letters, one by one or by columns."""
 
-_marks = msgspec.msgpack.Decoder(list[Mark] | OffsetRanges)
-_dones = msgspec.msgpack.Decoder(list[Done] | BulkReceipts)
+
+class _StoredRanges(msgspec.Struct):
+    """`OffsetRanges` with the field names of the file format."""
+
+    stretches: tuple[OffsetRange, ...]
+
+
+class _StoredReceipts(msgspec.Struct):
+    """`BulkReceipts` with the field names of the file format."""
+
+    places: _StoredRanges
+    topics: tuple[str, ...]
+    which: bytes
+    partitions: bytes
+    offsets: bytes
+
+
+_marks = msgspec.msgpack.Decoder(list[Mark] | _StoredRanges)
+_dones = msgspec.msgpack.Decoder(list[Done] | _StoredReceipts)
 
 
 def pack_marks(marks: Marks) -> bytes:
     """Marks as MessagePack; fingerprints do not compress, so nothing is tried."""
-    return msgspec.msgpack.encode(marks)
+    return msgspec.msgpack.encode(_StoredRanges(marks.ranges) if isinstance(marks, OffsetRanges) else marks)
 
 
 def unpack_marks(blob: bytes) -> list[Mark]:
     """What `pack_marks` packed, one by one."""
-    marks: list[Mark] | OffsetRanges = _marks.decode(blob)
-    if isinstance(marks, OffsetRanges):
-        return [(str(place), b"", -1) for place in marks]
+    marks: list[Mark] | _StoredRanges = _marks.decode(blob)
+    if isinstance(marks, _StoredRanges):
+        return [(str(offset), b"", -1) for offset in OffsetRanges(marks.stretches)]
     return marks
 
 
 def pack_dones(dones: Dones) -> bytes:
     """Outcomes as compressed MessagePack. Bytes of a name in a reason that are not UTF-8 are escaped."""
+    if isinstance(dones, BulkReceipts):
+        return zlib.compress(msgspec.msgpack.encode(_to_stored(dones)), 1)
     try:
         packed = msgspec.msgpack.encode(dones)
     except UnicodeEncodeError:
-        assert not isinstance(dones, BulkReceipts), "names of topics are ASCII"
         packed = msgspec.msgpack.encode([tuple(map(_escaped, done)) for done in dones])
     return zlib.compress(packed, 1)
 
 
 def unpack_dones(blob: bytes) -> list[Done]:
     """What `pack_dones` packed, one by one."""
-    dones: list[Done] | BulkReceipts = _dones.decode(zlib.decompress(blob))
-    if isinstance(dones, BulkReceipts):
+    dones: list[Done] | _StoredReceipts = _dones.decode(zlib.decompress(blob))
+    if isinstance(dones, _StoredReceipts):
         return [
-            (str(place), Outcome.MOVED.value, topic if copy is None else f"{topic} {copy}", "")
-            for place, topic, copy in dones
+            (str(source), Outcome.MOVED.value, topic if copy is None else f"{topic} {copy}", "")
+            for source, topic, copy in _from_stored(dones)
         ]
     return dones
+
+
+def _to_stored(receipts: BulkReceipts) -> _StoredReceipts:
+    return _StoredReceipts(
+        _StoredRanges(receipts.sources.ranges),
+        receipts.topics,
+        receipts.topic_indexes,
+        receipts.partitions,
+        receipts.offsets,
+    )
+
+
+def _from_stored(stored: _StoredReceipts) -> BulkReceipts:
+    sources = OffsetRanges(stored.places.stretches)
+    return BulkReceipts(sources, stored.topics, stored.which, stored.partitions, stored.offsets)
 
 
 def _escaped(text: str) -> str:

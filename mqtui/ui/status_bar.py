@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mqtui.domain.figure import total, unknown
-from mqtui.domain.metrics import summed
+from mqtui.domain.metrics import sum_series
 from mqtui.domain.policy import Environment
 from mqtui.domain.topology import NOTHING_WAITS
 from mqtui.ui.render.sparkline import sparkline
@@ -44,7 +44,7 @@ def _badges(console: Console) -> Side:
         unread = [unknown("nothing is open")]
     waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
     letters = total([*(place.letters for each in seen for place in each.dead_letters), *unread])
-    trend = summed([each.waiting.values(8) for each in seen])
+    trend = sum_series([each.waiting.values(8) for each in seen])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
     runs = len(console.sessions.running_tasks)
     return (

@@ -10,7 +10,7 @@ import pika
 import pytest
 from redis import Redis
 
-from mqtui.domain.spelling import join
+from mqtui.domain.name_quoting import join
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.cli.test_foreign_text import tell

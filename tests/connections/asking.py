@@ -11,7 +11,7 @@ async def trouble(url: str) -> MqtuiError | None:
     """What keeps a look from its answer: the cluster, then what it has, as `mqtui ls` and the console begin."""
     try:
         async with open_session(url) as session:
-            await session.broker.catalog.cluster()
+            await session.broker.catalog.describe_cluster()
             await list_destinations(session.broker)
     except Unsupported:
         return None

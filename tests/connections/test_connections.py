@@ -151,7 +151,7 @@ async def asked(address: Address) -> None:
     """One question, answered."""
     adapter = connect(address)
     try:
-        assert await adapter.broker.catalog.cluster()
+        assert await adapter.broker.catalog.describe_cluster()
     finally:
         await adapter.close()
 

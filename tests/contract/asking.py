@@ -65,7 +65,7 @@ async def writing(adapter: Adapter, plan: Plan) -> AsyncIterator[RestrictedWrite
 async def listed(adapter: Adapter) -> dict[Ref, Destination]:
     """Every destination, in its last telling."""
     found: dict[Ref, Destination] = {}
-    async for page in adapter.broker.catalog.destinations():
+    async for page in adapter.broker.catalog.list_destinations():
         found.update({row.ref: row for row in page.items})
     return found
 

@@ -189,7 +189,7 @@ class Run:
         async with self.lease() as lease:
             async for batch in lease.batches(size):
                 taken = [letter for letter in batch if chosen(letter)]
-                await lease.keep([letter for letter in batch if not chosen(letter)])
+                await lease.release([letter for letter in batch if not chosen(letter)])
                 receipts += await lease.move(self.transfers(taken))
         return receipts
 

@@ -57,9 +57,9 @@ async def test_the_servers_name_is_asked_for_in_a_thread(monkeypatch: pytest.Mon
     monkeypatch.setattr(protocol_probe, "explain_certificate_failure", refused)
     address = parse("kafka+ssl://127.0.0.1:1?tls.server-name=broker.shop")[0]
     for ask in (
-        lambda connection: KafkaCatalog(connection).cluster(),
-        lambda connection: anext(aiter(KafkaCatalog(connection).destinations())),
-        lambda connection: KafkaGroups(connection).groups(),
+        lambda connection: KafkaCatalog(connection).describe_cluster(),
+        lambda connection: anext(aiter(KafkaCatalog(connection).list_destinations())),
+        lambda connection: KafkaGroups(connection).list_groups(),
         lambda connection: anext(aiter(KafkaGroups(connection).lag([Ref(Kind.GROUP, "g")]))),
         lambda connection: describe(connection, "t"),
     ):

@@ -38,11 +38,11 @@ async def assert_refused(address: Address, kind: type[CannotConnect], how: Conne
     """Every first call says the same, and closing is no trouble."""
     ref = Ref(PLACES[address.kind], "anything")
     calls: list[Callable[[Broker], Awaitable[object]]] = [
-        lambda broker: broker.catalog.cluster(),
-        lambda broker: broker.catalog.detail(ref),
+        lambda broker: broker.catalog.describe_cluster(),
+        lambda broker: broker.catalog.describe(ref),
         lambda broker: broker.reader.extent(ref),
         lambda broker: broker.snapshot(ref),
-        lambda broker: broker.groups.groups(),
+        lambda broker: broker.groups.list_groups(),
     ]
     for call in calls:
         adapter = how(address)
@@ -94,7 +94,7 @@ async def test_a_port_that_hangs_is_asked_what_it_speaks(kind: BrokerKind) -> No
         adapter = connect(address)
         async with asyncio.timeout(40):
             with pytest.raises(Unreachable, match="speaks HTTP, not"):
-                await adapter.broker.catalog.cluster()
+                await adapter.broker.catalog.describe_cluster()
         await adapter.close()
 
 
@@ -135,7 +135,7 @@ async def test_no_such_host(kind: BrokerKind) -> None:
     adapter = connect(address)
     try:
         with pytest.raises(Unreachable):
-            await adapter.broker.catalog.cluster()
+            await adapter.broker.catalog.describe_cluster()
     finally:
         await adapter.close()
 
@@ -151,7 +151,7 @@ async def test_redis_refuses_a_wrong_password(brokers: Brokers) -> None:
         await assert_refused(wrong, NotAuthenticated)
         await assert_refused(replace(wrong, secret=""), NotAuthenticated)
         adapter = connect(replace(wrong, secret="right"))
-        assert (await adapter.broker.catalog.cluster()).version
+        assert (await adapter.broker.catalog.describe_cluster()).version
         await adapter.close()
     finally:
         brokers.servers.stop("redis-secret")
@@ -164,7 +164,7 @@ async def test_kafka_refuses_a_wrong_password(brokers: Brokers) -> None:
         wrong = Address(BrokerKind.KAFKA, (place,), "alice", "wr0ng")
         await assert_refused(wrong, NotAuthenticated)
         adapter = connect(replace(wrong, secret="right"))
-        assert (await adapter.broker.catalog.cluster()).kind is BrokerKind.KAFKA
+        assert (await adapter.broker.catalog.describe_cluster()).kind is BrokerKind.KAFKA
         await adapter.close()
     finally:
         brokers.servers.stop("kafka-secret")

@@ -28,7 +28,7 @@ class Stranding(World, Protocol):
 
 
 async def readers(adapter: Adapter, ref: Ref) -> list[Group]:
-    return [group for group in await adapter.broker.groups.groups(ref) if ref in group.reads]
+    return [group for group in await adapter.broker.groups.list_groups(ref) if ref in group.reads]
 
 
 async def lag_of(adapter: Adapter, group: Ref) -> GroupLag:
@@ -66,7 +66,7 @@ async def test_all_groups_are_listed_with_what_they_read(world: World, adapter: 
         world.consume(resource, f"group-of-{resource.name[-1]}", 1)
 
     async def told() -> bool:
-        read = {resource for group in await adapter.broker.groups.groups() for resource in group.reads}
+        read = {resource for group in await adapter.broker.groups.list_groups() for resource in group.reads}
         return {ref, other} <= read
 
     await eventually(told, "both are read by somebody")
@@ -90,20 +90,20 @@ async def test_pending_entries_of_a_dead_consumer_are_shown(
     ref = world.create()
     world.put(ref, [world.letter(number) for number in range(12)])
     stranding.strand(ref, "workers", "dead", 9)
-    page = await pending.entries(ref, "workers", limit=5)
+    page = await pending.list_entries(ref, "workers", limit=5)
     assert [entry.consumer for entry in page.items] == ["dead"] * 5
     assert {entry.deliveries for entry in page.items} == {1}
-    rest = await pending.entries(ref, "workers", cursor=page.cursor, limit=5)
+    rest = await pending.list_entries(ref, "workers", cursor=page.cursor, limit=5)
     assert rest.cursor is None
     ids = [entry.id for entry in (*page.items, *rest.items)]
     assert [(str(entry), "dead") for entry in ids] == stranding.pending(ref, "workers")
-    letters = await pending.letters(ref, ids[:2])
+    letters = await pending.read_entries(ref, ids[:2])
     assert [world.seen(letter) for letter in letters if letter] == [world.letter(0), world.letter(1)]
-    assert await pending.letters(ref, [EntryId(1, 1)]) == [None]
-    assert (await pending.entries(ref, "workers", consumer="other")).items == ()
-    assert (await pending.entries(ref, "workers", min_idle=3_600_000)).items == ()
+    assert await pending.read_entries(ref, [EntryId(1, 1)]) == [None]
+    assert (await pending.list_entries(ref, "workers", consumer="other")).items == ()
+    assert (await pending.list_entries(ref, "workers", min_idle=3_600_000)).items == ()
     with pytest.raises(NotFound):
-        await pending.entries(ref, "nobody")
+        await pending.list_entries(ref, "nobody")
 
 
 async def test_pending_entries_are_claimed_once(world: World, adapter: Adapter, stranding: Stranding | None) -> None:
@@ -115,7 +115,7 @@ async def test_pending_entries_are_claimed_once(world: World, adapter: Adapter, 
     ref = world.create()
     world.put(ref, [world.letter(number) for number in range(4)])
     stranding.strand(ref, "workers", "dead", 4)
-    page = await pending.entries(ref, "workers")
+    page = await pending.list_entries(ref, "workers")
     seen = tuple((entry.id, entry.idle, entry.read_at) for entry in page.items)
 
     async def claim(consumer: str) -> int:
@@ -138,7 +138,7 @@ async def test_pending_entries_are_acknowledged(world: World, adapter: Adapter, 
     ref = world.create()
     world.put(ref, [world.letter(number) for number in range(4)])
     stranding.strand(ref, "workers", "dead", 4)
-    ids = tuple(entry.id for entry in (await pending.entries(ref, "workers")).items)
+    ids = tuple(entry.id for entry in (await pending.list_entries(ref, "workers")).items)
     step = Acknowledge(ref, "workers", (*ids[:2], EntryId(1, 1)))
     async with writing(adapter, a_plan(adapter, Verb.ACK, step)) as writer:
         result = await writer.apply(step)

@@ -75,7 +75,7 @@ async def test_letters_that_are_kept_stay_in_order(world: World, adapter: Adapte
     async with move.lease() as lease:
         async for batch in lease.batches(6):
             await lease.move(move.transfers([letter for letter in batch if number_of(world, letter) % 3 == 0]))
-            await lease.keep([letter for letter in batch if number_of(world, letter) % 3])
+            await lease.release([letter for letter in batch if number_of(world, letter) % 3])
     assert world.contents(target) == letters[::3]
     assert await left_in(world, adapter, source) == [one for place, one in enumerate(letters) if place % 3]
 
@@ -88,7 +88,7 @@ async def test_what_was_kept_can_be_moved_later(world: World, adapter: Adapter) 
     async with first.lease() as lease:
         async for batch in lease.batches(100):
             await lease.move(first.transfers([letter for letter in batch if number_of(world, letter) >= 5]))
-            await lease.keep([letter for letter in batch if number_of(world, letter) < 5])
+            await lease.release([letter for letter in batch if number_of(world, letter) < 5])
     await Move(adapter, source, target).all()
     assert world.contents(target) == letters[5:] + letters[:5]
     assert await left_in(world, adapter, source) == []
@@ -102,7 +102,7 @@ async def test_settled_letters_are_removed_and_stored_nowhere(world: World, adap
         async for batch in lease.batches(3):
             receipts = await lease.settle([letter for letter in batch if number_of(world, letter) % 3 < 2])
             assert {receipt.state for receipt in receipts} <= {PublishStatus.STORED}
-            await lease.keep([letter for letter in batch if number_of(world, letter) % 3 == 2])
+            await lease.release([letter for letter in batch if number_of(world, letter) % 3 == 2])
     assert world.contents(target) == []
     assert await left_in(world, adapter, source) == letters[2::3]
 
@@ -166,7 +166,7 @@ async def test_a_missing_source_is_not_found(world: World, adapter: Adapter) -> 
 
 async def test_many_partitions_keep_their_own_order(world: World, adapter: Adapter) -> None:
     if not world.traits.partitions:
-        assert (await adapter.broker.catalog.detail(world.create())).partitions in (None, 1)
+        assert (await adapter.broker.catalog.describe(world.create())).partitions in (None, 1)
         return
     source, target = world.create("dlq", partitions=3), world.create("home", partitions=3)
     for partition in range(3):

@@ -22,7 +22,7 @@ def bodies(world: World, messages: list[Message]) -> list[object]:
 
 
 async def test_the_broker_says_what_it_is(world: World, adapter: Adapter) -> None:
-    cluster = await adapter.broker.catalog.cluster()
+    cluster = await adapter.broker.catalog.describe_cluster()
     assert cluster.kind is world.kind is adapter.broker.kind
     assert cluster.version
 
@@ -36,7 +36,7 @@ async def test_destinations_are_listed_with_their_depths(world: World, adapter: 
         return full in found and found[full].messages.number == 5 and found[empty].messages.number == 0
 
     await eventually(told, "the list shows 5 and 0")
-    detail = await adapter.broker.catalog.detail(full)
+    detail = await adapter.broker.catalog.describe(full)
     assert detail.ref == full
     assert detail.messages.number == 5
     assert detail.type
@@ -44,7 +44,7 @@ async def test_destinations_are_listed_with_their_depths(world: World, adapter: 
 
 async def test_names_come_first_and_the_same_rows_again(world: World, adapter: Adapter) -> None:
     ref = world.create()
-    rows = [row async for page in adapter.broker.catalog.destinations() for row in page.items if row.ref == ref]
+    rows = [row async for page in adapter.broker.catalog.list_destinations() for row in page.items if row.ref == ref]
     assert len(rows) >= 2
     assert rows[-1].messages.known
 
@@ -126,7 +126,7 @@ async def test_partitions_are_read_apart(world: World, adapter: Adapter) -> None
     assert sorted(str(message.position) for message in kept) == ["1/3", "2/1", "2/2", "2/3"]
     extent = await adapter.broker.reader.extent(ref, 2)
     assert extent.end == {2: Offset(2, 4)}
-    assert (await adapter.broker.catalog.detail(ref)).partitions == 3
+    assert (await adapter.broker.catalog.describe(ref)).partitions == 3
 
 
 async def test_the_extent_counts(world: World, adapter: Adapter) -> None:
@@ -156,14 +156,14 @@ async def test_looking_changes_nothing(world: World, adapter: Adapter) -> None:
     letters = [world.letter(number) for number in range(8)]
     world.put(ref, letters)
     before = world.fingerprint()
-    await adapter.broker.catalog.cluster()
+    await adapter.broker.catalog.describe_cluster()
     await listed(adapter)
-    await adapter.broker.catalog.detail(ref)
+    await adapter.broker.catalog.describe(ref)
     await adapter.broker.reader.extent(ref)
     await adapter.broker.reader.peek_cost(ref, 10)
     await look(world, adapter, ref, 3)
     await look(world, adapter, ref, 100)
-    await adapter.broker.groups.groups(ref)
+    await adapter.broker.groups.list_groups(ref)
     await adapter.broker.snapshot(ref)
     for verb in Verb:
         await adapter.broker.can(verb, ref)
@@ -176,7 +176,7 @@ async def test_a_missing_destination_is_not_found_and_not_made(world: World, ada
     before = world.fingerprint()
     reader = adapter.broker.reader
     with pytest.raises(NotFound):
-        await adapter.broker.catalog.detail(missing)
+        await adapter.broker.catalog.describe(missing)
     with pytest.raises(NotFound):
         await look(world, adapter, missing, 5)
     with pytest.raises(NotFound):
@@ -216,13 +216,13 @@ async def test_a_tail_gives_what_arrives(world: World, adapter: Adapter) -> None
 async def test_names_with_spaces_and_emoji(world: World, adapter: Adapter) -> None:
     if not world.traits.any_name:
         with pytest.raises((NotFound, BadInput)):
-            await adapter.broker.catalog.detail(world.ref("grüße an 🐰"))
+            await adapter.broker.catalog.describe(world.ref("grüße an 🐰"))
         return
     ref = world.create("grüße an 🐰 / 100 % #1")
     world.put(ref, [world.letter(1)])
     assert bodies(world, await look(world, adapter, ref, 5)) == [world.letter(1)]
     assert ref in await listed(adapter)
-    assert (await adapter.broker.catalog.detail(ref)).ref == ref
+    assert (await adapter.broker.catalog.describe(ref)).ref == ref
 
 
 async def test_positions_are_of_the_broker(world: World, adapter: Adapter) -> None:

@@ -49,7 +49,7 @@ async def test_depths_are_those_of_a_survey(world: World, adapter: Adapter) -> N
         return {row.ref: (row.messages, row.backlog) for row in rows if row.ref in (full, shared)}
 
     async def same() -> bool:
-        whole, light = of_these(await adapter.broker.survey()), of_these(await adapter.broker.depths())
+        whole, light = of_these(await adapter.broker.survey()), of_these(await adapter.broker.survey_depths())
         return whole == light and [light[ref][1].number for ref in (full, shared)] == [7, 19]
 
     await eventually(same, "depths and backlogs of a survey")
@@ -67,7 +67,7 @@ async def test_members_are_asked_for_apart(world: World, adapter: Adapter) -> No
         groups = (await adapter.broker.survey()).groups
         filled = await adapter.broker.groups.with_members(groups)
         counts = [group.member_count for group in groups if ref in group.reads]
-        return those(list(filled)) == those(list(await adapter.broker.groups.groups(ref))) and counts == [
+        return those(list(filled)) == those(list(await adapter.broker.groups.list_groups(ref))) and counts == [
             len(group.members) for group in filled if ref in group.reads
         ]
 

@@ -109,7 +109,7 @@ async def test_a_target_that_vanished_takes_no_letter_away(world: World, adapter
                 receipts = await lease.move(move.transfers(batch))
                 assert all(receipt.reason for receipt in receipts)
                 states |= {receipt.state for receipt in receipts}
-                await lease.keep(batch)
+                await lease.release(batch)
     except MqtuiError as error:
         assert error.title
     assert states <= {PublishStatus.RETURNED, PublishStatus.REFUSED}
@@ -136,7 +136,7 @@ async def test_one_refused_letter_stays_and_the_others_go(world: World, adapter:
                     else replace(transfers[bad], target=elsewhere)
                 )
             states += [receipt.state for receipt in await lease.move(transfers)]
-            await lease.keep(batch[bad : bad + 1] if bad >= 0 else [])
+            await lease.release(batch[bad : bad + 1] if bad >= 0 else [])
     assert states.pop(4) in (PublishStatus.RETURNED, PublishStatus.REFUSED)
     assert states == [PublishStatus.STORED] * 8
     assert world.contents(target) == letters[:4] + letters[5:]

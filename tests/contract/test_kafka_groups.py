@@ -59,7 +59,7 @@ async def lag_of(adapter: Adapter, name: str) -> GroupLag:
 
 
 async def group_of(adapter: Adapter, name: str) -> Group | None:
-    found = [group for group in await adapter.broker.groups.groups() if group.ref.name == name]
+    found = [group for group in await adapter.broker.groups.list_groups() if group.ref.name == name]
     return found[0] if found else None
 
 
@@ -111,9 +111,9 @@ async def test_lag_is_counted_from_what_is_committed(stage: Stage, adapter: Adap
     assert "99" in row.parts[2].lag.why
     assert str(row.total) == "≈ 6"
     assert lag.check_lag([row], warn=None, fail=100).failed
-    groups = await adapter.broker.groups.groups(ref)
+    groups = await adapter.broker.groups.list_groups(ref)
     assert [group.ref.name for group in groups] == [name]
-    assert not await adapter.broker.groups.groups(stage.topic("other"))
+    assert not await adapter.broker.groups.list_groups(stage.topic("other"))
 
 
 async def test_a_group_nobody_knows_lags_unknown(adapter: Adapter, stage: Stage) -> None:

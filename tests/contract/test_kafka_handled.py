@@ -119,7 +119,7 @@ async def test_the_state_topic_is_created_by_the_plan(stage: Stage, adapter: Ada
         assert (await writer.apply(plan.steps[0])).done == 1
         assert (await writer.apply(plan.steps[0])).notes == (f"{stage.state} was there already",)
     assert len(stage.ends(run.source.__class__(source.kind, stage.state))) == 1
-    detail = await adapter.broker.catalog.detail(source.__class__(source.kind, stage.state))
+    detail = await adapter.broker.catalog.describe(source.__class__(source.kind, stage.state))
     assert detail.facts["cleanup.policy"] == "compact"
     assert detail.internal
     _, again = await run.planned()

@@ -138,7 +138,7 @@ async def test_looking_creates_nothing(stage: Stage, adapter: Adapter) -> None:
     broker = adapter.broker
     missing = [Ref(Kind.TOPIC, f"{stage.prefix}.missing"), Ref(Kind.TOPIC, "with space"), Ref(Kind.TOPIC, "größe 🧵")]
     for ref in (*missing, Ref(Kind.TOPIC, "\udcff"), Ref(Kind.QUEUE, there.name), Ref(Kind.TOPIC, "x" * 300)):
-        for look in (broker.catalog.detail(ref), broker.reader.extent(ref), broker.snapshot(ref)):
+        for look in (broker.catalog.describe(ref), broker.reader.extent(ref), broker.snapshot(ref)):
             with pytest.raises(NotFound):
                 await look
         for batches in (broker.reader.read(ref, ReadRange(), limit=1), broker.reader.tail(ref)):
@@ -154,7 +154,7 @@ async def test_looking_creates_nothing(stage: Stage, adapter: Adapter) -> None:
     plan = a_plan(adapter, Verb.REDRIVE, Deliver(missing[0], source.count))
     (risk,) = [risk for risk in (await broker.check_plan(source, plan)).risks if risk.name == "no-target"]
     assert risk.final
-    await broker.groups.groups(there)
+    await broker.groups.list_groups(there)
     assert stage.names() == before
 
 
@@ -176,7 +176,7 @@ async def test_a_topic_made_after_it_was_missed_is_seen(stage: Stage, adapter: A
     """A long-lived console asks for a name before it exists, and again after."""
     name = f"{stage.prefix}.dlq1"
     with pytest.raises(NotFound):
-        await adapter.broker.catalog.detail(Ref(Kind.TOPIC, name))
+        await adapter.broker.catalog.describe(Ref(Kind.TOPIC, name))
     ref = stage.topic("dlq")
     assert ref.name == name
     stage.fill(ref, 2)
@@ -301,10 +301,10 @@ async def test_options_are_checked(stage: Stage) -> None:
     for options in ({"no.such.option": "1"}, {"isolation.level": "read_uncommitted"}, {"plain": "1"}):
         adapter = stage.adapter(options=options)
         with pytest.raises(BadInput):
-            await adapter.broker.catalog.cluster()
+            await adapter.broker.catalog.describe_cluster()
         await adapter.close()
     fine = stage.adapter(options={"socket.keepalive.enable": "true"})
-    assert (await fine.broker.catalog.cluster()).nodes == 1
+    assert (await fine.broker.catalog.describe_cluster()).nodes == 1
     await fine.close()
 
 
@@ -312,6 +312,6 @@ async def test_a_plain_client_at_a_tls_door_hears_why(stage: Stage) -> None:
     """A refused TLS is told as such."""
     adapter = stage.adapter(tls=True)
     with pytest.raises(MqtuiError) as refused:
-        await adapter.broker.catalog.cluster()
+        await adapter.broker.catalog.describe_cluster()
     assert type(refused.value).__name__ == "TlsRefused"
     await adapter.close()

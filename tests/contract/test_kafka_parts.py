@@ -117,7 +117,7 @@ async def test_a_broker_without_an_address_here_costs_only_its_partitions(pair: 
     assert Counter(place.partition for place in places) == {0: 10, 2: 10}
     (note,) = (await adapter.broker.reader.extent(shared)).notes
     assert note.startswith("partition 1 is missing: it has")
-    assert (await adapter.broker.catalog.detail(own)).partitions == 1
+    assert (await adapter.broker.catalog.describe(own)).partitions == 1
     source = await adapter.broker.snapshot(own)
     assert source.identity == (await pair.stage.adapter().broker.snapshot(own)).identity
     await adapter.close()
@@ -219,7 +219,7 @@ async def test_what_a_broker_that_is_away_keeps_is_not_known(
 
     async def shown() -> int:
         mine = f"{pair.stage.prefix}."
-        return sum(group.ref.name.startswith(mine) for group in await adapter.broker.groups.groups())
+        return sum(group.ref.name.startswith(mine) for group in await adapter.broker.groups.list_groups())
 
     async def all_shown() -> bool:
         return await shown() == 8

@@ -189,7 +189,7 @@ async def test_missing_rights_are_named(guarded: Stage, limited: Adapter) -> Non
     source, target = guarded.topic("dlq"), guarded.topic("home")
     guarded.fill(source, 5)
     with pytest.raises(NotAuthorised) as refused:
-        await limited.broker.catalog.detail(source)
+        await limited.broker.catalog.describe(source)
     assert "Describe" in refused.value.hint
     grant(guarded, ResourceType.TOPIC, source.name, AclOperation.DESCRIBE)
     grant(guarded, ResourceType.TOPIC, target.name, AclOperation.DESCRIBE)

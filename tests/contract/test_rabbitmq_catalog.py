@@ -50,7 +50,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
 async def listed(rabbit: Rabbit) -> dict[Ref, Destination]:
     async with adapter(rabbit.address) as broker:
         rows: dict[Ref, Destination] = {}
-        async for page in broker.broker.catalog.destinations():
+        async for page in broker.broker.catalog.list_destinations():
             rows.update({row.ref: row for row in page.items})
         return rows
 
@@ -60,7 +60,7 @@ async def test_names_come_first_and_then_depths(rabbit: Rabbit) -> None:
     classic, quorum, stream, exchange = rabbit.queue(), rabbit.queue(QUORUM), rabbit.queue(STREAM), rabbit.exchange()
     rabbit.fill(classic, [b"1", b"2", b"3"])
     async with adapter(rabbit.address) as broker:
-        told = [row async for page in broker.broker.catalog.destinations() for row in page.items]
+        told = [row async for page in broker.broker.catalog.list_destinations() for row in page.items]
     mine = [row for row in told if row.ref == queue_ref(classic)]
     assert [row.messages.known for row in mine] == [False, True]
     assert (mine[1].messages.number, mine[1].backlog.number, mine[1].type) == (3, 3, "classic")
@@ -76,11 +76,11 @@ async def test_names_with_spaces_slashes_and_emoji(rabbit: Rabbit) -> None:
     rabbit.fill(queue, [b"x"])
     assert queue_ref(queue) in await listed(rabbit)
     async with adapter(rabbit.address) as broker:
-        row = await broker.broker.catalog.detail(queue_ref(queue))
+        row = await broker.broker.catalog.describe(queue_ref(queue))
         assert (row.ref, row.messages.number) == (queue_ref(queue), 1)
-        assert [group.ref.name for group in await broker.broker.groups.groups(queue_ref(queue))] == [queue]
+        assert [group.ref.name for group in await broker.broker.groups.list_groups(queue_ref(queue))] == [queue]
         with pytest.raises(NotFound):
-            await broker.broker.catalog.detail(queue_ref("\udcff"))
+            await broker.broker.catalog.describe(queue_ref("\udcff"))
 
 
 async def test_a_look_creates_nothing(rabbit: Rabbit) -> None:
@@ -88,11 +88,11 @@ async def test_a_look_creates_nothing(rabbit: Rabbit) -> None:
     async with adapter(rabbit.address) as broker:
         for ref in (queue_ref(missing), Ref(Kind.EXCHANGE, missing), Ref(Kind.STREAM, missing), Ref(Kind.TOPIC, "t")):
             with pytest.raises(NotFound):
-                await broker.broker.catalog.detail(ref)
+                await broker.broker.catalog.describe(ref)
     async with adapter(without_management(rabbit.address)) as broker:
         for ref in (queue_ref(missing), Ref(Kind.EXCHANGE, missing)):
             with pytest.raises(NotFound):
-                await broker.broker.catalog.detail(ref)
+                await broker.broker.catalog.describe(ref)
     assert missing not in {ref.name for ref in await listed(rabbit)}
 
 
@@ -125,7 +125,7 @@ async def test_dead_letter_routes_are_followed_to_queues(rabbit: Rabbit) -> None
         dlq: set(),
     }
     async with adapter(rabbit.address) as broker:
-        assert (await broker.broker.catalog.detail(queue_ref(ruled))).dead_letters_to == (queue_ref(dlq),)
+        assert (await broker.broker.catalog.describe(queue_ref(ruled))).dead_letters_to == (queue_ref(dlq),)
 
 
 @pytest.mark.parametrize(
@@ -182,11 +182,11 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
         rabbit.settled(busy, 2)
         until(lambda: "somebody" in rabbit.management.get("/consumers/%2F").text, "the consumer is listed")
         async with adapter(rabbit.address) as broker:
-            groups = {group.ref.name: group for group in await broker.broker.groups.groups()}
+            groups = {group.ref.name: group for group in await broker.broker.groups.list_groups()}
             wanted = [groups[name].ref for name in (busy, idle, stream)]
             lags = {lag.group.name: lag async for lag in broker.broker.groups.lag(wanted)}
             with pytest.raises(NotFound):
-                await broker.broker.groups.groups(queue_ref(rabbit.name()))
+                await broker.broker.groups.list_groups(queue_ref(rabbit.name()))
     (member,) = groups[busy].members
     assert (member.name, member.assigned, groups[busy].reads) == ("somebody", ((busy, 0),), (queue_ref(busy),))
     assert (groups[busy].pending.number, groups[idle].members, groups[idle].state) == (1, (), "no consumers")
@@ -196,7 +196,7 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
 
 async def test_the_cluster_tells_its_version_and_user(rabbit: Rabbit) -> None:
     async with adapter(rabbit.address) as broker:
-        cluster = await broker.broker.catalog.cluster()
+        cluster = await broker.broker.catalog.describe_cluster()
     assert (cluster.kind, cluster.nodes) == (BrokerKind.RABBITMQ, 1)
     assert cluster.version == rabbit.version
     facts = dict(cluster.facts)
@@ -229,11 +229,11 @@ async def test_verbs_are_offered_or_refused_with_the_reason(rabbit: Rabbit) -> N
         assert "management" in (await broker.broker.can(Verb.LIST)).hint
         assert await broker.broker.can(Verb.PUBLISH, queue_ref(queue))
         with pytest.raises(Unsupported) as told:
-            await anext(aiter(broker.broker.catalog.destinations()))
+            await anext(aiter(broker.broker.catalog.list_destinations()))
         assert "?management=" in told.value.hint
         with pytest.raises(Unsupported):
-            await broker.broker.groups.groups()
-        row = await broker.broker.catalog.detail(queue_ref(queue))
+            await broker.broker.groups.list_groups()
+        row = await broker.broker.catalog.describe(queue_ref(queue))
         assert (row.type, row.backlog.number, row.messages.number) == ("unknown", 0, None)
 
 
@@ -253,7 +253,7 @@ async def test_no_conversation_says_why(rabbit: Rabbit) -> None:
         ):
             async with adapter(address) as broker:
                 with pytest.raises(error) as told:
-                    await broker.broker.catalog.cluster()
+                    await broker.broker.catalog.describe_cluster()
                 assert told.value.title
                 assert "wrong-secret" not in str(told.value)
         for url, problem in (
@@ -263,7 +263,7 @@ async def test_no_conversation_says_why(rabbit: Rabbit) -> None:
         ):
             async with adapter(replace(right, options={"management": url})) as broker:
                 with pytest.raises(problem):
-                    await anext(aiter(broker.broker.catalog.destinations()))
+                    await anext(aiter(broker.broker.catalog.list_destinations()))
 
 
 async def test_a_user_without_a_tag_or_a_vhost_is_told(rabbit: Rabbit) -> None:
@@ -271,11 +271,11 @@ async def test_a_user_without_a_tag_or_a_vhost_is_told(rabbit: Rabbit) -> None:
         rabbit.management.put(f"/users/{address.user}", json={"password": "secret", "tags": ""})
         async with adapter(address) as broker:
             with pytest.raises((NotAuthenticated, NotAuthorised)):
-                await anext(aiter(broker.broker.catalog.destinations()))
+                await anext(aiter(broker.broker.catalog.list_destinations()))
         rabbit.management.delete(f"/permissions/%2F/{address.user}")
         async with adapter(address) as broker:
             with pytest.raises((NotAuthorised, NotAuthenticated)):
-                await broker.broker.catalog.cluster()
+                await broker.broker.catalog.describe_cluster()
 
 
 def test_options_that_do_not_exist_are_refused(rabbit: Rabbit) -> None:

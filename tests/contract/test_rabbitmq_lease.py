@@ -126,7 +126,7 @@ async def test_a_letter_with_none_left_is_moved_or_saved_never_returned(rabbit: 
             elif letter.value == b"00001":
                 assert states(await lease.move(homeward([letter], nowhere))) == [PublishStatus.RETURNED]
             else:
-                await lease.keep(batch)
+                await lease.release(batch)
     assert lefts == [0, 0, 0, 3]
     rabbit.settled(source, 3)
     assert rabbit.ready(dead) == 0
@@ -258,7 +258,7 @@ async def test_a_selective_walk_keeps_the_order_of_the_rest(rabbit: Rabbit) -> N
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(50):
             chosen = [letter for letter in batch if int(letter.value or b"0") % 7 == 0]
-            await lease.keep([letter for letter in batch if letter not in chosen])
+            await lease.release([letter for letter in batch if letter not in chosen])
             await lease.move(homeward(chosen, queue_ref(target)))
     rest = [body for body in numbered(500) if int(body) % 7]
     rabbit.settled(source, len(rest))

@@ -218,7 +218,7 @@ async def test_a_letter_with_none_left_and_a_refused_reply_address_is_saved(rabb
     rabbit.settled(source, 1)
     async with leased(rabbit, source, terms()) as lease:
         async for batch in lease.batches(1):
-            await lease.keep(batch)
+            await lease.release(batch)
     rabbit.settled(source, 1)
     assert rabbit.ready(target) == 0
 

@@ -102,6 +102,6 @@ async def test_what_is_no_stream_is_not_read_for_nothing(rabbit: Rabbit, stream:
         await read(rabbit, Ref(Kind.STREAM, rabbit.name()), Edge.OLDEST, 1)
     async with adapter(without_management(rabbit.address)) as broker:
         with pytest.raises(Unsupported):
-            await broker.broker.catalog.detail(stream)
+            await broker.broker.catalog.describe(stream)
         with pytest.raises(Refused):
             await anext(aiter(broker.broker.reader.read(stream, ReadRange(), limit=1)))

@@ -219,7 +219,7 @@ async def test_a_cluster_is_listed_and_read_whole(field: Field, adapter: Adapter
     receipts = await publish(adapter, [entry(low, 3), entry(high, 4), entry(low, 4)])
     assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert [int(one.fields[0][1]) for one in await read(adapter, high)] == [0, 1, 2, 3, 4]
-    assert (await adapter.broker.catalog.cluster()).nodes == 2
+    assert (await adapter.broker.catalog.describe_cluster()).nodes == 2
 
 
 async def test_a_slot_that_moved_is_found(field: Field, adapter: Adapter) -> None:
@@ -265,7 +265,7 @@ async def test_one_node_of_a_cluster_says_that_it_is_one(pair: tuple[Stage, Stag
     low.call("XGROUP", "CREATE", name, "g", "$")
     for variant, told in (("", True), ("cluster", False)):
         adapter = low.adapter(variant=variant)
-        groups = await adapter.broker.groups.groups()
+        groups = await adapter.broker.groups.list_groups()
         rows = await list_destinations(adapter.broker)
         assert name in {row.ref.name for row in rows}
         assert [bool(found.missing) for found in (groups, rows)] == [told, told]

@@ -87,7 +87,7 @@ async def test_settled_and_kept_letters_are_claimed_no_more(stage: Stage, adapte
         assert await first.claim(letters) == [FREE] * 3
         assert 0 < stage.client.ttl(table(stage, source)) <= LIFE_S
         await lease.settle(letters[:1])
-        await lease.keep(letters[1:2])
+        await lease.release(letters[1:2])
         async with taking(adapter, source, "bert") as (second, _, _):
             told = await second.claim(letters)
     handled, kept, held = told

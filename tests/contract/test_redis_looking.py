@@ -63,7 +63,7 @@ async def test_names_are_bytes(stage: Stage, adapter: Adapter) -> None:
     assert ref in await listed(adapter)
     (message,) = await read(adapter, ref)
     assert message.fields == ((b"\xff", b"\xfe"),)
-    (group,) = await adapter.broker.groups.groups(ref)
+    (group,) = await adapter.broker.groups.list_groups(ref)
     assert (group.ref, group.members[0].name) == (group_ref(ref, name_text(b"g\xff")), name_text(b"c\xfe"))
     assert (await lags(adapter, group.ref))[0].total == exact(0)
 
@@ -73,11 +73,11 @@ async def test_a_key_of_another_type_is_no_stream(stage: Stage, adapter: Adapter
     name = stage.name("text")
     stage.client.set(name, "value")
     ref = Ref(Kind.STREAM, name)
-    for look in (adapter.broker.catalog.detail(ref), adapter.broker.snapshot(ref), read(adapter, ref)):
+    for look in (adapter.broker.catalog.describe(ref), adapter.broker.snapshot(ref), read(adapter, ref)):
         with pytest.raises(NotFound, match="holds a string"):
             await look
     with pytest.raises(NotFound):
-        await adapter.broker.groups.groups(ref)
+        await adapter.broker.groups.list_groups(ref)
     assert ref not in await listed(adapter)
 
 
@@ -137,7 +137,7 @@ async def test_what_no_group_reads_has_no_backlog(stage: Stage, adapter: Adapter
     results, work = stage.stream("rq:results", 3), stage.stream("work", 3)
     stage.call("XGROUP", "CREATE", work.name, "g", "0")
     found = await listed(adapter)
-    detail = await adapter.broker.catalog.detail(results)
+    detail = await adapter.broker.catalog.describe(results)
     assert (found[results].messages, found[results].backlog, detail.backlog) == (exact(3), NOTHING_WAITS, NOTHING_WAITS)
     assert found[work].backlog == exact(3)
 
@@ -214,7 +214,7 @@ async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> 
         (row,) = await lags(adapter, group_ref(ref, group))
         assert row.total == exact(wanted), group
     assert (await listed(adapter))[ref].backlog == exact(61)
-    assert (await adapter.broker.catalog.detail(ref)).backlog == exact(61)
+    assert (await adapter.broker.catalog.describe(ref)).backlog == exact(61)
 
 
 async def test_what_was_trimmed_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
@@ -267,7 +267,7 @@ async def test_groups_with_slashes_are_told_apart(stage: Stage, adapter: Adapter
     assert (await lags(adapter, group_ref(plain, "a/b")))[0].total == exact(3)
     stage.group(nested, "b")
     assert (await lags(adapter, group_ref(nested, "b")))[0].total == exact(2)
-    names = {group.ref.name for group in await adapter.broker.groups.groups() if group.ref.name.startswith(base)}
+    names = {group.ref.name for group in await adapter.broker.groups.list_groups() if group.ref.name.startswith(base)}
     assert names == {f"{base}/a/b"}
 
 
@@ -278,7 +278,7 @@ async def test_a_search_has_a_budget(stage: Stage) -> None:
         pipe.set(f"{stage.prefix}:k{number}", "")
     pipe.execute()
     adapter = stage.adapter(options={"scan-keys": "2000"})
-    pages = [page async for page in adapter.broker.catalog.destinations()]
+    pages = [page async for page in adapter.broker.catalog.list_destinations()]
     await adapter.close()
     assert any(page.cursor for page in pages)
 
@@ -328,7 +328,7 @@ async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
         assert await adapter.broker.can(verb, ref)
     assert (await adapter.broker.reader.peek_cost(ref, 10)).text == "free"
     with pytest.raises(NotFound):
-        await adapter.broker.catalog.detail(Ref(Kind.QUEUE, ref.name))
+        await adapter.broker.catalog.describe(Ref(Kind.QUEUE, ref.name))
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ async def test_d2_a_claim_whose_reply_was_lost_is_looked_up(stage: Stage, adapte
     ref = stage.stream("work", 4)
     stage.group(ref, "g", take=4, consumer="dead")
     assert adapter.broker.pending is not None
-    page = await adapter.broker.pending.entries(ref, "g")
+    page = await adapter.broker.pending.list_entries(ref, "g")
     seen = tuple((one.id, one.idle + 1, one.read_at) for one in page.items)
     claim = Claim(ref, "g", "alive", 0, seen)
     proxy.arm(b"XCLAIM")

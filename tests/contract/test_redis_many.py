@@ -53,7 +53,7 @@ def groups(stage: Stage, name: str) -> list[Ref]:
 
 async def listed(adapter: Adapter) -> dict[Ref, Destination]:
     found: dict[Ref, Destination] = {}
-    async for page in adapter.broker.catalog.destinations():
+    async for page in adapter.broker.catalog.list_destinations():
         found.update({row.ref: row for row in page.items})
     return found
 

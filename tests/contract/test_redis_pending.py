@@ -59,7 +59,7 @@ async def long_idle(listed: Pending, ref: Ref, milliseconds: int) -> tuple[Pendi
 
     async def idle() -> bool:
         nonlocal found
-        found = (await listed.entries(ref, "g")).items
+        found = (await listed.list_entries(ref, "g")).items
         return all(one.idle >= milliseconds for one in found)
 
     await eventually(idle, "the entries are idle")
@@ -96,7 +96,7 @@ async def test_d6_a_second_operator_takes_nothing(stage: Stage, adapter: Adapter
 
     async def older_than_shown() -> bool:
         return all(
-            one.idle > entry.idle for one, entry in zip((await listed.entries(ref, "g")).items, shown, strict=True)
+            one.idle > entry.idle for one, entry in zip((await listed.list_entries(ref, "g")).items, shown, strict=True)
         )
 
     await eventually(older_than_shown, "the claimed entries are idle for as long as was shown")
@@ -109,9 +109,9 @@ async def test_a_claim_does_not_count_as_a_delivery(stage: Stage, adapter: Adapt
     """JUSTID: deliveries stay; a consumer that was not there is told."""
     ref = stage.stream("work", 2)
     stage.group(ref, "g", take=2, consumer="dead")
-    result = await apply(adapter, Verb.CLAIM, claim_of(ref, (await listed.entries(ref, "g")).items))
+    result = await apply(adapter, Verb.CLAIM, claim_of(ref, (await listed.list_entries(ref, "g")).items))
     assert (result.done, len(result.ids)) == (2, 2)
-    assert [one.deliveries for one in (await listed.entries(ref, "g", consumer="alive")).items] == [1, 1]
+    assert [one.deliveries for one in (await listed.list_entries(ref, "g", consumer="alive")).items] == [1, 1]
     assert any("alive was no consumer" in note for note in result.notes)
 
 
@@ -119,7 +119,7 @@ async def test_a_claim_says_what_it_could_not_take(stage: Stage, adapter: Adapte
     """Acknowledged meanwhile, or deleted from the stream: each has its note."""
     ref = stage.stream("work", 3)
     ids = stage.group(ref, "g", take=3, consumer="dead")
-    shown = (await listed.entries(ref, "g")).items
+    shown = (await listed.list_entries(ref, "g")).items
     stage.call("XACK", ref.name, "g", ids[0])
     stage.call("XDEL", ref.name, ids[1])
     result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
@@ -155,18 +155,18 @@ async def test_pending_entries_come_in_pages(stage: Stage, listed: Pending) -> N
     found: list[PendingEntry] = []
     cursor = None
     while True:
-        page = await listed.entries(ref, "g", cursor=cursor, limit=10)
+        page = await listed.list_entries(ref, "g", cursor=cursor, limit=10)
         found += page.items
         cursor = page.cursor
         if cursor is None:
             break
     assert [str(one.id).encode() for one in found] == [raw for raw, _ in stage.rows(ref)]
-    assert len((await listed.entries(ref, "g", consumer="other")).items) == 5
-    assert (await listed.entries(ref, "g", min_idle=3_600_000)).items == ()
+    assert len((await listed.list_entries(ref, "g", consumer="other")).items) == 5
+    assert (await listed.list_entries(ref, "g", min_idle=3_600_000)).items == ()
     seconds, micros = stage.client.time()
     assert abs(found[0].read_at - (seconds * 1000 + micros // 1000)) < 60_000
     with pytest.raises(NotFound):
-        await listed.entries(ref, "no")
+        await listed.list_entries(ref, "no")
 
 
 async def test_letters_of_pending_entries(stage: Stage, listed: Pending) -> None:
@@ -175,7 +175,7 @@ async def test_letters_of_pending_entries(stage: Stage, listed: Pending) -> None
     ids = stage.group(ref, "g", take=250)
     stage.call("XDEL", ref.name, ids[100])
     wanted = [EntryId(*map(int, raw.decode().split("-"))) for raw in ids]
-    letters = await listed.letters(ref, wanted)
+    letters = await listed.read_entries(ref, wanted)
     assert [letter is None for letter in letters] == [number == 100 for number in range(250)]
     assert [letter.position for letter in letters if letter] == wanted[:100] + wanted[101:]
-    assert await listed.letters(Ref(Kind.STREAM, stage.name("none")), wanted[:1]) == [None]
+    assert await listed.read_entries(Ref(Kind.STREAM, stage.name("none")), wanted[:1]) == [None]

@@ -273,11 +273,11 @@ async def test_c62_a_disabled_command_costs_what_it_tells(brokers: Brokers, comm
         source, target = stage.stream("dlq", 6), stage.stream("home")
         pending = stage.group(source, "g", take=6)
         assert len(await read(adapter, source)) == 6
-        assert ((await adapter.broker.catalog.cluster()).version == "?") is (command == "INFO")
+        assert ((await adapter.broker.catalog.describe_cluster()).version == "?") is (command == "INFO")
         _, plan = await Move(adapter, source, target).planned()
         assert said == "" or names(plan)[said] is Severity.WARN
         assert said == "" or "not known" in words(plan, said)
-        page = await adapter.broker.pending.entries(source, "g") if adapter.broker.pending else None
+        page = await adapter.broker.pending.list_entries(source, "g") if adapter.broker.pending else None
         assert page is not None
         assert len(page.items) == len(pending)
         seen = tuple((entry.id, entry.idle, entry.read_at) for entry in page.items)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mqtui.domain.cause import cause_id, cause_text, normalised
+from mqtui.domain.cause import cause_id, cause_text, normalize_message
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ from mqtui.domain.cause import cause_id, cause_text, normalised
     ],
 )
 def test_normalised(message: str, normal: str) -> None:
-    assert normalised(message) == normal
+    assert normalize_message(message) == normal
 
 
 def test_normalised_stays_as_it_is() -> None:
     for text in ("payments did not answer within # ms", 'For input string: "…"', "<id> of <time> at <url>"):
-        assert normalised(text) == text
+        assert normalize_message(text) == text
 
 
 def test_a_long_payload_in_a_message_does_not_count() -> None:
-    assert normalised("bad body " + "x" * 5_000) == normalised("bad body " + "x" * 6_000)
+    assert normalize_message("bad body " + "x" * 5_000) == normalize_message("bad body " + "x" * 6_000)
 
 
 def test_the_cause_id_is_what_it_was() -> None:

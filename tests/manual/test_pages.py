@@ -11,7 +11,7 @@ import click
 import pytest
 
 from mqtui.brokers.registry import declared_options
-from mqtui.cli import COMMANDS, exits
+from mqtui.cli import COMMANDS, exit_codes
 from mqtui.cli import mqtui as group
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.manual import FOLDER, ORDER, PAGES_OF_COMMANDS, find_page
@@ -89,7 +89,14 @@ def risks() -> set[str]:
 
 
 def test_every_exit_code_is_told() -> None:
-    codes = [exits.DONE, exits.NOT_ALL, exits.USAGE, exits.NO_CONNECTION, exits.REFUSED, exits.INTERRUPTED]
+    codes = [
+        exit_codes.DONE,
+        exit_codes.INCOMPLETE,
+        exit_codes.USAGE,
+        exit_codes.NO_CONNECTION,
+        exit_codes.REFUSED,
+        exit_codes.INTERRUPTED,
+    ]
     assert re.findall(r"^\| (\d+) \|", page("exit-codes"), re.M) == [str(code) for code in codes]
 
 

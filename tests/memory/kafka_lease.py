@@ -143,7 +143,7 @@ class KafkaLease:
     def lost(self) -> None:
         """The connection is gone; nothing was lent."""
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They were never taken away."""
 
     def _still_mine(self, letters: Batch) -> None:

@@ -110,7 +110,7 @@ class RabbitMQLease:
         self._shelf.faults.batch_done()
         return [Receipt(PublishStatus.STORED) for _ in letters]
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They stay lent until the end."""
 
     def _ack(self, letter: Message) -> None:

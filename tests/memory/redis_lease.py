@@ -88,7 +88,7 @@ class RedisLease:
     def lost(self) -> None:
         """The connection is gone; nothing was lent."""
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They were never taken away."""
 
     def _here(self, letter: Message) -> bool:

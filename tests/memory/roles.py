@@ -61,12 +61,12 @@ class MemoryCatalog:
     def __init__(self, talk: MemoryConversation) -> None:
         self._talk = talk
 
-    async def cluster(self) -> Cluster:
+    async def describe_cluster(self) -> Cluster:
         """The broker as a whole."""
         shelf = self._talk.shelf
         return Cluster(shelf.kind, shelf.version, "memory")
 
-    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
+    async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names, then depths."""
         found = tuple(self._talk.shelf.destinations())
         yield Page(tuple(replace(row, messages=NOT_ASKED, backlog=NOT_ASKED) for row in found))
@@ -76,7 +76,7 @@ class MemoryCatalog:
         """One destination, without its figures."""
         return replace(self._talk.shelf.detail(ref), messages=NOT_ASKED, backlog=NOT_ASKED)
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One destination."""
         return self._talk.shelf.detail(ref)
 
@@ -124,19 +124,19 @@ class MemoryGroups:
     def __init__(self, talk: MemoryConversation) -> None:
         self._talk = talk
 
-    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All, or those of one destination."""
         if ref is not None:
             self._talk.shelf.detail(ref)
         return Inventory(tuple(self._talk.shelf.groups(ref)))
 
-    async def names(self) -> Inventory[Ref]:
+    async def list_names(self) -> Inventory[Ref]:
         """Of all."""
         return Inventory(tuple(group.ref for group in self._talk.shelf.groups(None)))
 
-    async def has(self, ref: Ref) -> bool:
+    async def exists(self, ref: Ref) -> bool:
         """Whether it is among them."""
-        return ref in await self.names()
+        return ref in await self.list_names()
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
         """As the listing tells them."""
@@ -144,7 +144,7 @@ class MemoryGroups:
         told = [group for group in self._talk.shelf.groups(None) if group.ref in names]
         return Inventory(tuple(told), groups.missing)
 
-    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """By the snapshots, which know them."""
         return {ref: self._talk.shelf.snapshot(ref).readers for ref in refs}
 
@@ -160,7 +160,7 @@ class MemoryPending:
     def __init__(self, talk: MemoryConversation) -> None:
         self._talk = talk
 
-    async def entries(
+    async def list_entries(
         self,
         stream: Ref,
         group: str,
@@ -179,14 +179,14 @@ class MemoryPending:
         found = self._talk.shelf.pending(stream, group, min_idle=0, consumer="", after=None, limit=sys.maxsize)
         return dict(Counter(entry.consumer for entry in found.items).most_common())
 
-    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+    async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves."""
         found = {message.position: message for message in self._talk.shelf.messages(stream, ReadRange())}
         return [found.get(entry) for entry in ids]
 
     async def are_in_stream(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[bool]:
         """Whether the entries are there."""
-        return [letter is not None for letter in await self.letters(stream, ids)]
+        return [letter is not None for letter in await self.read_entries(stream, ids)]
 
 
 class MemoryBroker:
@@ -220,7 +220,7 @@ class MemoryBroker:
             groups = tuple(replace(group, members=(), size=len(group.members)) for group in groups)
         return Survey(rows, Inventory(groups), lags)
 
-    async def depths(self) -> Survey:
+    async def survey_depths(self) -> Survey:
         """The same."""
         return await self.survey()
 

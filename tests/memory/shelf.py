@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 from mqtui.brokers.port import Address, Batch, Lease
-from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import NotFound, Unsupported
 from mqtui.domain.message import Message, Outgoing, Position
 from mqtui.domain.plan import Plan, Step, StepResult, Take
@@ -125,8 +125,10 @@ class Shelf(ABC):
     def can(self, verb: Verb, ref: Ref | None) -> Support:
         """Kind, then rights."""
         if reason := self.unsupported(verb, ref):
-            return no(reason)
-        return no(f"the user has no right to {verb}", "Grant it.") if verb in self.faults.denied else YES
+            return not_supported(reason)
+        return (
+            not_supported(f"the user has no right to {verb}", "Grant it.") if verb in self.faults.denied else SUPPORTED
+        )
 
     # --- changing
 

@@ -61,7 +61,7 @@ async def test_a_broker_that_goes_away_and_comes_back(made: type[Any3]) -> None:
     with pytest.raises(BrokerTrouble):
         await Move(world.connect(), source, target).all(size=2)
     with pytest.raises(Unreachable):
-        await world.connect().broker.catalog.cluster()
+        await world.connect().broker.catalog.describe_cluster()
     world.shelf.faults.unreachable = False
     await Move(world.connect(), source, target).all()
     assert {world.letter(number) for number in range(6)} == set(world.contents(target))
@@ -149,5 +149,5 @@ async def test_two_addresses_are_two_servers() -> None:
     world = MemoryWorld()
     here, there = world.kafka(), world.kafka("elsewhere")
     here.make("work")
-    rows = [row async for page in world.connect(there.address).broker.catalog.destinations() for row in page.items]
+    rows = [row async for page in world.connect(there.address).broker.catalog.list_destinations() for row in page.items]
     assert rows == []

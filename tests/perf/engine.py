@@ -12,7 +12,7 @@ import pytest
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.policy import Consent
-from mqtui.domain.resource import Named
+from mqtui.domain.resource import ParsedName
 from mqtui.services.browse import find_destination
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning.plan import plan_redrive
@@ -49,7 +49,7 @@ async def rate(url: str, scene: Scene) -> float:
 
     with own_desk():
         async with open_session(url) as session:
-            source = (await find_destination(session.broker, Named(scene.dlq))).ref
+            source = (await find_destination(session.broker, ParsedName(scene.dlq))).ref
             planned = await plan_redrive(session, RedriveRequest(Verb.REDRIVE, source), conventions)
             journal = Runs()
             try:

@@ -14,7 +14,7 @@ from mqtui.domain.errors import BadInput, NeedsConsent, NotFound, Refused, Unsup
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
-from mqtui.domain.resource import BrokerKind, Kind, Named
+from mqtui.domain.resource import BrokerKind, Kind, ParsedName
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.services import browse
@@ -40,11 +40,11 @@ def number(message: Message) -> int:
 
 
 async def test_find_by_name(ground: Ground, session: Session) -> None:
-    assert (await browse.find_destination(session.broker, Named(ground.origin.name))).ref == ground.origin
+    assert (await browse.find_destination(session.broker, ParsedName(ground.origin.name))).ref == ground.origin
     assert (
-        await browse.find_destination(session.broker, Named(ground.origin.name, ground.origin.kind))
+        await browse.find_destination(session.broker, ParsedName(ground.origin.name, ground.origin.kind))
     ).ref == ground.origin
-    for missing in (Named("nowhere"), Named("nowhere", ground.origin.kind)):
+    for missing in (ParsedName("nowhere"), ParsedName("nowhere", ground.origin.kind)):
         with pytest.raises(NotFound):
             await browse.find_destination(session.broker, missing)
 
@@ -54,9 +54,9 @@ async def test_an_exchange_is_found_where_no_queue_has_the_name() -> None:
     exchange = ground.shelf.exchange("work")
     ground.shelf.exchange("only")
     async with open_session(ground.url, adapters=ground.connect) as session:
-        assert (await browse.find_destination(session.broker, Named("work"))).ref.kind is Kind.QUEUE
-        assert (await browse.find_destination(session.broker, Named("work", Kind.EXCHANGE))).ref == exchange
-        assert (await browse.find_destination(session.broker, Named("only"))).ref.kind is Kind.EXCHANGE
+        assert (await browse.find_destination(session.broker, ParsedName("work"))).ref.kind is Kind.QUEUE
+        assert (await browse.find_destination(session.broker, ParsedName("work", Kind.EXCHANGE))).ref == exchange
+        assert (await browse.find_destination(session.broker, ParsedName("only"))).ref.kind is Kind.EXCHANGE
 
 
 async def test_destinations_by_kind_and_name(ground: Ground, session: Session) -> None:
@@ -80,7 +80,7 @@ async def test_internal_ones_come_last() -> None:
 async def test_a_look_without_a_start(ground: Ground, session: Session) -> None:
     """The newest messages, or a queue's head."""
     ground.put(range(9))
-    look = await browse.prepare_peek(session, Named(ground.source.name), 3, None, None)
+    look = await browse.prepare_peek(session, ParsedName(ground.source.name), 3, None, None)
     found = [number(message) for message in await seen(session, look)]
     assert found == ([0, 1, 2] if look.price.lends else [6, 7, 8])
     assert sorted(ground.left()) == list(range(9))
@@ -98,7 +98,7 @@ async def test_looks_from_a_place_or_a_time(ground: type[Ground]) -> None:
     ]
     async with open_session(made.url, adapters=made.connect) as session:
         for start, expected in starts:
-            look = await browse.prepare_peek(session, Named(made.source.name), 3, start, None)
+            look = await browse.prepare_peek(session, ParsedName(made.source.name), 3, start, None)
             assert [number(message) for message in await seen(session, look)] == expected
 
 
@@ -106,7 +106,7 @@ async def test_one_partition() -> None:
     ground = KafkaGround()
     ground.put(range(6))
     async with open_session(ground.url, adapters=ground.connect) as session:
-        look = await browse.prepare_peek(session, Named("orders.DLQ"), 9, Edge.OLDEST, 1)
+        look = await browse.prepare_peek(session, ParsedName("orders.DLQ"), 9, Edge.OLDEST, 1)
         assert [number(message) for message in await seen(session, look)] == [1, 3, 5]
 
 
@@ -118,15 +118,15 @@ async def test_starts_that_cannot_be(ground: Ground, session: Session) -> None:
         wrong += [Edge.NEWEST, Since(5)]
     for start in wrong:
         with pytest.raises(BadInput):
-            await browse.prepare_peek(session, Named(ground.source.name), 1, start, None)
+            await browse.prepare_peek(session, ParsedName(ground.source.name), 1, start, None)
     if ground.kind is not BrokerKind.KAFKA:
         with pytest.raises(BadInput):
-            await browse.prepare_peek(session, Named(ground.source.name), 1, None, 0)
+            await browse.prepare_peek(session, ParsedName(ground.source.name), 1, None, 0)
     with pytest.raises(NotFound):
-        await browse.prepare_peek(session, Named("nowhere"), 1, None, None)
+        await browse.prepare_peek(session, ParsedName("nowhere"), 1, None, None)
     ground.shelf.faults.denied = {Verb.PEEK}
     with pytest.raises(Unsupported):
-        await browse.prepare_peek(session, Named(ground.source.name), 1, None, None)
+        await browse.prepare_peek(session, ParsedName(ground.source.name), 1, None, None)
 
 
 async def test_free_looks_ask_nobody_and_write_nothing() -> None:
@@ -134,7 +134,7 @@ async def test_free_looks_ask_nobody_and_write_nothing() -> None:
     ground.put(range(3))
     before = list(ground.shelf.events)
     async with open_session(ground.url, adapters=ground.connect) as session:
-        await seen(session, await browse.prepare_peek(session, Named("orders.DLQ"), 3, None, None))
+        await seen(session, await browse.prepare_peek(session, ParsedName("orders.DLQ"), 3, None, None))
     assert ground.shelf.events == before
     assert not Audit().path.exists()
 
@@ -149,7 +149,7 @@ def limited() -> RabbitMQGround:
 async def test_a_paid_look_is_planned_and_noted() -> None:
     ground = limited()
     async with open_session(ground.url, adapters=ground.connect) as session:
-        look = await browse.prepare_peek(session, Named("work.dlq"), 2, None, None)
+        look = await browse.prepare_peek(session, ParsedName("work.dlq"), 2, None, None)
         assert look.price.spends
         assert dict(browse.plan_peek(session, look).facts)["price"] == look.price.text
         assert [number(message) for message in await seen(session, look)] == [0, 1]
@@ -163,11 +163,13 @@ async def test_the_last_delivery_is_never_spent() -> None:
     async with open_session(ground.url, adapters=ground.connect) as session:
         reads = []
         for _ in range(3):
-            reads.append(len(await seen(session, await browse.prepare_peek(session, Named("work.dlq"), 4, None, None))))
+            reads.append(
+                len(await seen(session, await browse.prepare_peek(session, ParsedName("work.dlq"), 4, None, None)))
+            )
         assert reads == [4, 4, 1]
         with pytest.raises(Refused):
             await seen(
-                session, await browse.prepare_peek(session, Named("work.dlq"), 4, None, None), Consent(spend=True)
+                session, await browse.prepare_peek(session, ParsedName("work.dlq"), 4, None, None), Consent(spend=True)
             )
     assert ground.left() == [0, 1, 2, 3]
 
@@ -186,7 +188,7 @@ async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, re
     ground = limited()
     Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
     async with open_session("shop", adapters=ground.connect) as session:
-        look = await browse.prepare_peek(session, Named("work.dlq"), 2, None, None)
+        look = await browse.prepare_peek(session, ParsedName("work.dlq"), 2, None, None)
         if reads:
             assert len(await seen(session, look, consent)) == 2
             return
@@ -197,7 +199,7 @@ async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, re
 
 async def test_follow(ground: Ground, session: Session) -> None:
     ground.put(range(2))
-    tail = browse.tail(session, Named(ground.source.name), None)
+    tail = browse.tail(session, ParsedName(ground.source.name), None)
     if ground.kind is BrokerKind.RABBITMQ:
         with pytest.raises(Unsupported):
             await anext(tail)

@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, about, at_least, at_most, exact, unknown
-from mqtui.domain.resource import Kind, Ref, parse
+from mqtui.domain.resource import Kind, Ref, parse_name
 from mqtui.domain.topology import GroupLag
 from mqtui.services import lag
 from mqtui.services.session import Session, open_session
@@ -39,10 +39,10 @@ async def test_groups_by_name(kafka: KafkaGround, session: Session) -> None:
 
 async def test_lag_of_one_or_all(session: Session) -> None:
     assert {row.group.name: row.total.number for row in await lag.read_lag(session)} == {"slow": 4, "fast": 0}
-    (slow,) = await lag.read_lag(session, parse("slow"))
+    (slow,) = await lag.read_lag(session, parse_name("slow"))
     assert {part.partition: part.lag.number for part in slow.parts} == {0: 4, 1: 0}
     with pytest.raises(NotFound, match="nobody"):
-        await lag.read_lag(session, parse("nobody"))
+        await lag.read_lag(session, parse_name("nobody"))
 
 
 async def test_streams_name_groups_by_stream_too() -> None:
@@ -50,7 +50,7 @@ async def test_streams_name_groups_by_stream_too() -> None:
     ground.put(range(4))
     ground.shelf.group(ground.source, "billing")
     async with open_session(ground.url, adapters=ground.connect) as session:
-        (row,) = await lag.read_lag(session, parse("billing"))
+        (row,) = await lag.read_lag(session, parse_name("billing"))
     assert row.total == exact(4)
 
 

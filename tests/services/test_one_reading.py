@@ -24,10 +24,10 @@ from mqtui.cli.publish import publish
 from mqtui.cli.redrive import redrive
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError, NotFound, Refused
+from mqtui.domain.name_quoting import UnambiguousNames, command, join
 from mqtui.domain.printable import printable
 from mqtui.domain.redrive import Selection
-from mqtui.domain.resource import KINDS, BrokerKind, Kind, Named, Ref, name_bytes, parse
-from mqtui.domain.spelling import Spelling, command, join
+from mqtui.domain.resource import KINDS, BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
 from mqtui.domain.topology import Destination, Page
 from mqtui.services.browse import find_destination, find_target
 from mqtui.services.group_lookup import find_groups
@@ -63,7 +63,7 @@ class Names:
             raise NotFound(f"There is no {ref}")
         return Destination(ref, ref.kind)
 
-    async def destinations(self) -> AsyncIterator[Page[Destination]]:
+    async def list_destinations(self) -> AsyncIterator[Page[Destination]]:
         yield Page(tuple(Destination(ref, ref.kind) for ref in self.there))
 
 
@@ -88,7 +88,7 @@ def world(dice: random.Random, kind: BrokerKind) -> Names:
             name += dice.choice(("", "@newest", "@4/7", "\n", dice.choice(STEMS)))
         if dice.random() < 0.2:
             name = "".join(dice.choice("s:/@ \n\\-x\udcff\0\u202e␊'") for _ in range(dice.randint(0, 8)))
-        named = parse(name)
+        named = parse_name(name)
         names += [name, named.name, printable(name), f"{dice.choice(KINDS[kind])}:{name}"][: dice.randint(1, 4)]
     found = {allowed(name, kind) for name in names} - {None}
     refs = [Ref(of, name or "") for name in found for of in KINDS[kind] if dice.random() < 0.8]
@@ -113,21 +113,21 @@ def words_of(lines: Sequence[str]) -> list[list[str]]:
     return [[next(words) for _ in range(int(count))] for count in words]
 
 
-def given(to: click.Command, words: Sequence[str]) -> dict[str, Named]:
+def given(to: click.Command, words: Sequence[str]) -> dict[str, ParsedName]:
     """The things a command was given."""
     context = to.make_context(to.name, list(words))
-    return {name: value for name, value in context.params.items() if isinstance(value, Named)}
+    return {name: value for name, value in context.params.items() if isinstance(value, ParsedName)}
 
 
 async def test_a_printed_name_is_read_back_or_refused() -> None:
     """What `ls` prints leads back; only where everything that could be typed means two things it is refused."""
     refused = 0
     for there in worlds():
-        spelling = Spelling(there.there, there.kind)
+        spelling = UnambiguousNames(there.there, there.kind)
         for ref in there.there:
             word = printable(spelling.of(ref))
             try:
-                found = (await find_target(cast("Broker", there), parse(word))).ref
+                found = (await find_target(cast("Broker", there), parse_name(word))).ref
             except Refused as error:
                 refused += 1
                 assert "is the name of" in error.title
@@ -211,6 +211,6 @@ def test_a_position_stays_with_its_name() -> None:
 async def test_what_is_nowhere_is_told_in_all_its_readings() -> None:
     there = cast("Broker", Names(BrokerKind.RABBITMQ, frozenset()))
     with pytest.raises(NotFound, match="no queue 'nothere' and no exchange 'nothere'"):
-        await find_target(there, parse("nothere"))
+        await find_target(there, parse_name("nothere"))
     with pytest.raises(MqtuiError):
-        await find_destination(there, parse("exchange:nothere"))
+        await find_destination(there, parse_name("exchange:nothere"))

@@ -38,7 +38,7 @@ async def test_nothing_connects_before_the_first_question(ground: Ground) -> Non
     ground.shelf.faults.unreachable = True
     async with open_session(ground.url, adapters=ground.connect) as session:
         with pytest.raises(Unreachable):
-            await session.broker.catalog.cluster()
+            await session.broker.catalog.describe_cluster()
 
 
 async def test_a_profile() -> None:

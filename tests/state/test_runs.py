@@ -133,7 +133,7 @@ def test_letters_are_written_down_by_stretches(runs: Runs) -> None:
     """They read as if each had been written down alone; what was said of some of them leaves the others open."""
     runs.begin(record())
     hand = OffsetRanges.of([0, 0, 1, 1, 0], [7, 8, 3, 5, 9])
-    assert hand.stretches == (OffsetRange(0, 7, 2), OffsetRange(1, 3, 1), OffsetRange(1, 5, 1), OffsetRange(0, 9, 1))
+    assert hand.ranges == (OffsetRange(0, 7, 2), OffsetRange(1, 3, 1), OffsetRange(1, 5, 1), OffsetRange(0, 9, 1))
     first = runs.in_hand(RUN, hand)
     names = ["0/7", "0/8", "1/3", "1/5", "0/9"]
     assert runs.open_marks(RUN) == [(name, b"", -1) for name in names]

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from cryptography.fernet import Fernet
 
+from mqtui.domain.name_quoting import command
 from mqtui.domain.printable import printable
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.spelling import command
 from tests.cli.driver import Done, Mqtui
 from tests.strangers.odd import KEY, SEALED, TITLE, Place, Strangers
 

@@ -9,7 +9,7 @@ import pytest
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import EntryId, Offset
 from mqtui.domain.read_range import At, Edge, Since
-from mqtui.domain.resource import BrokerKind, Kind, Named, Ref
+from mqtui.domain.resource import BrokerKind, Kind, ParsedName, Ref
 from mqtui.ui.navigation.goto import (
     AuditTarget,
     FoundResource,
@@ -39,33 +39,35 @@ def at(partition: int, offset: int) -> At:
 @pytest.mark.parametrize(
     ("text", "goal"),
     [
-        ("orders", ResourceTarget(Named("orders"))),
-        ("  orders ", ResourceTarget(Named("orders"))),
-        ("t:orders", ResourceTarget(Named("orders", Kind.TOPIC))),
-        ("queue:work", ResourceTarget(Named("work", Kind.QUEUE))),
-        ("payments:dlq", ResourceTarget(Named("payments:dlq"))),
-        ("orders@4/118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
-        ("orders@newest", ResourceTarget(Named("orders"), at=Edge.NEWEST)),
-        ("orders@14:02", ResourceTarget(Named("orders"), at=Since(TWO))),
-        ("s:payments@-15m", ResourceTarget(Named("payments", Kind.STREAM), at=Since(QUARTER))),
-        ("orders-4@118203", ResourceTarget(Named("orders-4"), at=at(-1, 118203))),
-        ("orders[4] offset 118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
-        ("orders [4] at offset 118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
-        ("orders[4]@118203", ResourceTarget(Named("orders"), at=at(4, 118203))),
-        ("orders-4 at offset 118203", ResourceTarget(Named("orders-4"), at=at(-1, 118203))),
-        ("shop/q:work", ResourceTarget(Named("work", Kind.QUEUE), "shop")),
-        ("shop/kafka/orders@4/7", ResourceTarget(Named("orders"), "shop", BrokerKind.KAFKA, at(4, 7))),
-        ("shop/orders[4]@7", ResourceTarget(Named("orders"), "shop", None, at(4, 7))),
-        ("team/work", ResourceTarget(Named("team/work"))),
-        ("user@queue", ResourceTarget(Named("user@queue"))),
-        ("user@queue@newest", ResourceTarget(Named("user@queue"), at=Edge.NEWEST)),
+        ("orders", ResourceTarget(ParsedName("orders"))),
+        ("  orders ", ResourceTarget(ParsedName("orders"))),
+        ("t:orders", ResourceTarget(ParsedName("orders", Kind.TOPIC))),
+        ("queue:work", ResourceTarget(ParsedName("work", Kind.QUEUE))),
+        ("payments:dlq", ResourceTarget(ParsedName("payments:dlq"))),
+        ("orders@4/118203", ResourceTarget(ParsedName("orders"), at=at(4, 118203))),
+        ("orders@newest", ResourceTarget(ParsedName("orders"), at=Edge.NEWEST)),
+        ("orders@14:02", ResourceTarget(ParsedName("orders"), at=Since(TWO))),
+        ("s:payments@-15m", ResourceTarget(ParsedName("payments", Kind.STREAM), at=Since(QUARTER))),
+        ("orders-4@118203", ResourceTarget(ParsedName("orders-4"), at=at(-1, 118203))),
+        ("orders[4] offset 118203", ResourceTarget(ParsedName("orders"), at=at(4, 118203))),
+        ("orders [4] at offset 118203", ResourceTarget(ParsedName("orders"), at=at(4, 118203))),
+        ("orders[4]@118203", ResourceTarget(ParsedName("orders"), at=at(4, 118203))),
+        ("orders-4 at offset 118203", ResourceTarget(ParsedName("orders-4"), at=at(-1, 118203))),
+        ("shop/q:work", ResourceTarget(ParsedName("work", Kind.QUEUE), "shop")),
+        ("shop/kafka/orders@4/7", ResourceTarget(ParsedName("orders"), "shop", BrokerKind.KAFKA, at(4, 7))),
+        ("shop/orders[4]@7", ResourceTarget(ParsedName("orders"), "shop", None, at(4, 7))),
+        ("team/work", ResourceTarget(ParsedName("team/work"))),
+        ("user@queue", ResourceTarget(ParsedName("user@queue"))),
+        ("user@queue@newest", ResourceTarget(ParsedName("user@queue"), at=Edge.NEWEST)),
         (
             "kafka://prod-eu/topic/orders",
-            ResourceTarget(Named("orders", Kind.TOPIC), "", BrokerKind.KAFKA, None, "prod-eu"),
+            ResourceTarget(ParsedName("orders", Kind.TOPIC), "", BrokerKind.KAFKA, None, "prod-eu"),
         ),
         (
             "redis://h:6379/0/stream/pay@1795475111678-0",
-            ResourceTarget(Named("pay", Kind.STREAM), "", BrokerKind.REDIS, At(EntryId(1795475111678, 0)), "h:6379"),
+            ResourceTarget(
+                ParsedName("pay", Kind.STREAM), "", BrokerKind.REDIS, At(EntryId(1795475111678, 0)), "h:6379"
+            ),
         ),
         ("kafka://h:9092", SessionTarget("kafka://h:9092")),
         ("shop", SessionTarget("shop")),
@@ -82,7 +84,7 @@ def at(partition: int, offset: int) -> At:
         ("Dead Letters", ViewTarget("nav.view_3")),
         ("notes", ViewTarget("notes")),
         ("audit", ViewTarget("nav.view_6")),
-        ("s:audit", ResourceTarget(Named("audit", Kind.STREAM))),
+        ("s:audit", ResourceTarget(ParsedName("audit", Kind.STREAM))),
         ("run 7F3A", RunTarget("7f3a")),
         ("audit 318", AuditTarget(318)),
         ("audit #318", AuditTarget(318)),

@@ -83,7 +83,7 @@ class KafkaBroker:
         """Topics, groups and lags by partition; each partition's offsets are asked once."""
         return await survey(self._connection, self.catalog, self.groups)
 
-    async def depths(self) -> Survey:
+    async def survey_depths(self) -> Survey:
         """The same with lags by topic and without records behind open transactions: a round trip less."""
         return await depths(self._connection, self.catalog, self.groups)
 

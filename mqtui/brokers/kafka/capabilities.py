@@ -6,15 +6,15 @@ from confluent_kafka.admin import AclOperation
 
 from mqtui.brokers.kafka.connection.clients import Connection
 from mqtui.brokers.kafka.read.topic_metadata import describe, topic_name
-from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.resource import Kind, Ref
 
-NO_PENDING = no("Kafka has no pending entries list: an offset is committed, not acknowledged one by one")
+NO_PENDING = not_supported("Kafka has no pending entries list: an offset is committed, not acknowledged one by one")
 NEVER = {
     Verb.PENDING: NO_PENDING,
     Verb.CLAIM: NO_PENDING,
     Verb.ACK: NO_PENDING,
-    Verb.SPEND: no("Kafka lends nothing: looking at a topic is free"),
+    Verb.SPEND: not_supported("Kafka lends nothing: looking at a topic is free"),
 }
 NEEDED = {
     Verb.PEEK: AclOperation.READ,
@@ -37,9 +37,11 @@ async def supported(connection: Connection, verb: Verb, ref: Ref | None) -> Supp
         return NEVER[verb]
     needed = NEEDED.get(verb)
     if ref is None or ref.kind is Kind.GROUP or needed is None:
-        return YES
+        return SUPPORTED
     topic = await describe(connection, topic_name(ref))
     if needed in topic.rights:
-        return YES
+        return SUPPORTED
     right = needed.name.capitalize()
-    return no(f"the right to {right.lower()} {topic.name} is missing", f"Needed: {right} on topic {topic.name}.")
+    return not_supported(
+        f"the right to {right.lower()} {topic.name} is missing", f"Needed: {right} on topic {topic.name}."
+    )

@@ -12,7 +12,7 @@ from mqtui.brokers.rabbitmq.facts import queue_facts
 from mqtui.brokers.rabbitmq.groups import RabbitGroups
 from mqtui.brokers.rabbitmq.options import HINT
 from mqtui.brokers.rabbitmq.reader import RabbitReader
-from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Unsupported
 from mqtui.domain.figure import Exactness, Figure, exact, pluralize, unknown
 from mqtui.domain.plan import Plan
@@ -54,18 +54,18 @@ class RabbitBroker:
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether the verb is offered, or the reason why not."""
         if verb in NEED_MANAGEMENT and not self._access.management.given:
-            return no(f"{verb} needs the management API, and none was given", HINT)
+            return not_supported(f"{verb} needs the management API, and none was given", HINT)
         sort = ""
         if ref is not None and ref.kind is Kind.QUEUE and verb in steps.READING | steps.OF_STREAMS:
             sort = (await queue_facts(self._access, ref.name)).sort
         refusal = steps.refusal(verb, ref, sort)
-        return YES if refusal is None else refusal
+        return SUPPORTED if refusal is None else refusal
 
     async def survey(self) -> Survey:
         """Queues, streams and exchanges with what waits; each is listed once."""
         return await self.catalog.survey()
 
-    async def depths(self) -> Survey:
+    async def survey_depths(self) -> Survey:
         """The same: a queue tells both at once."""
         return await self.survey()
 
@@ -101,7 +101,7 @@ class RabbitBroker:
         made = await creation.creation_of(self._access, facts)
         clock = creation.broker_time(self._access)
         at = None if clock is None else (clock + DATE_AGE) * 1000
-        readers = (await self.groups.readers([source]))[source] if facts.consumers else ()
+        readers = (await self.groups.readers_of([source]))[source] if facts.consumers else ()
         if facts.consumers and not readers:
             readers = (pluralize(facts.consumers, "consumer"),)
         identity = f"{await self.identity()}/{source.name}" + ("" if made is None else f" {made.shape}")
@@ -121,5 +121,5 @@ class RabbitBroker:
         try:
             await listen.bindings(self._access, source)
         except (Unsupported, NotAuthorised, CannotConnect) as error:
-            return no(error.detail or error.title, error.hint)
-        return YES
+            return not_supported(error.detail or error.title, error.hint)
+        return SUPPORTED

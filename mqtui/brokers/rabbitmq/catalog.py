@@ -43,7 +43,7 @@ class RabbitCatalog:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def cluster(self) -> Cluster:
+    async def describe_cluster(self) -> Cluster:
         """Version, cluster name and alarms."""
         server = await self._access.server()
         facts = [("vhost", self._access.vhost), ("user", self._access.options.user)]
@@ -59,7 +59,7 @@ class RabbitCatalog:
             facts += [("alarm", f"{row['name']}: {alarm}") for row in rows for alarm in alarms(row)]
         return Cluster(BrokerKind.RABBITMQ, server.version, server.cluster, nodes, tuple(facts))
 
-    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
+    async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """Names first, then the same rows with depths.
 
         Raises:
@@ -116,7 +116,7 @@ class RabbitCatalog:
     def _pages(self, things: str, parameters: Mapping[str, str | int]) -> AsyncIterator[Sequence[Row]]:
         return self._access.management.pages(f"{things}/{{vhost}}", f"list of {things}", parameters)
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One queue, stream or exchange. Without the management API a queue by a passive declaration only.
 
         Raises:

@@ -27,7 +27,7 @@ class RabbitGroups:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All queues with their consumers, or one.
 
         Raises:
@@ -42,12 +42,12 @@ class RabbitGroups:
         rows, readers = await self._rows(), await self._readers()
         return Inventory(tuple(_group(row, readers[row["name"]]) for row in rows))
 
-    async def names(self) -> Inventory[Ref]:
+    async def list_names(self) -> Inventory[Ref]:
         """The names of all queues."""
         rows = await self._rows({"columns": "name"})
         return Inventory(tuple(Ref(Kind.GROUP, row["name"]) for row in rows))
 
-    async def has(self, ref: Ref) -> bool:
+    async def exists(self, ref: Ref) -> bool:
         """Whether there is a queue of that name."""
         await self._access.require_management("A list of consumers and lag")
         try:
@@ -76,7 +76,7 @@ class RabbitGroups:
         readers = await self._readers()
         return Inventory(tuple(_filled(group, readers[group.ref.name]) for group in groups), groups.missing)
 
-    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The consumers of each queue, as tag@channel; none without the management API."""
         if not self._access.management.given:
             return dict.fromkeys(refs, ())

@@ -15,7 +15,7 @@ from mqtui.brokers.rabbitmq.outbox import Parcel, Word
 from mqtui.brokers.rabbitmq.publisher import Post
 from mqtui.brokers.rabbitmq.rescue import Rescuer
 from mqtui.brokers.rabbitmq.taking import Bounds, Taking
-from mqtui.domain.copies import without_copies
+from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.errors import BrokerTrouble, MqtuiError
 from mqtui.domain.message import Delivery, Message, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
@@ -201,7 +201,7 @@ class Hand:
 
 def _alone(outgoing: Outgoing) -> Outgoing:
     """The message without what would send copies of it elsewhere (R14)."""
-    return replace(outgoing, headers=without_copies(outgoing.headers))
+    return replace(outgoing, headers=rename_cc_headers(outgoing.headers))
 
 
 def tag_of(message: Message) -> int:

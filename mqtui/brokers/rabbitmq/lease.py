@@ -59,7 +59,7 @@ class RabbitLease:
         """Acknowledge letters that are stored elsewhere, or are discarded."""
         return await asyncio.shield(self._access.io.call(self._hand.settle(letters)))
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """Hold letters back; they are returned at the end, in order."""
         await self._access.io.call(self._hand.keep(letters))
 

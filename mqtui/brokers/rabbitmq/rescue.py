@@ -16,7 +16,7 @@ from mqtui.brokers.rabbitmq.letters import DELIVERY_COUNT
 from mqtui.brokers.rabbitmq.outbox import FAST_REPLY, Parcel
 from mqtui.brokers.rabbitmq.properties import closed, opened
 from mqtui.brokers.rabbitmq.publisher import Post
-from mqtui.domain.copies import without_copies
+from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.field_table import string
 from mqtui.domain.redrive import PublishStatus
@@ -104,7 +104,7 @@ class Rescuer:
 def copied(properties: bytes) -> bytes:
     """The properties of the copy: all that came, but for counts and for what would send it elsewhere."""
     headers, named = opened(properties)
-    kept = [header for header in without_copies(headers) if header[0] not in COUNTS]
+    kept = [header for header in rename_cc_headers(headers) if header[0] not in COUNTS]
     bound = [pair for pair in named if pair[0] == "user_id" or pair == ("reply_to", FAST_REPLY)]
     kept += [(KEPT_PROPERTIES[name], string(str(value)), "string") for name, value in bound]
     return closed(kept, [pair for pair in named if pair not in bound])

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from mqtui.domain.capability import Support, Verb, no
+from mqtui.domain.capability import Support, Verb, not_supported
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.plan import Step, StepResult
 from mqtui.domain.resource import Kind, Ref
 
-NO_PENDING = no(
+NO_PENDING = not_supported(
     "RabbitMQ keeps no list of pending entries: what a consumer holds goes back to the queue when its connection ends",
     "See `mqtui groups`: the consumers of a queue and what they hold.",
 )
-NO_TAIL = no(
+NO_TAIL = not_supported(
     "a queue gives each message to one reader: following it would take messages from its consumers",
     "Streams can be followed.",
 )
-NO_MESSAGES = no("an exchange holds no messages", "Look at the queues bound to it.")
+NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues bound to it.")
 READING = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 OF_STREAMS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
-NO_REMOVAL = no("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
+NO_REMOVAL = not_supported("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
 
 
 async def apply(step: Step) -> StepResult:

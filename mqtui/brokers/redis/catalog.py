@@ -48,11 +48,11 @@ class StreamCatalog:
         self._server = server
         self._lags = lags
 
-    async def cluster(self) -> Cluster:
+    async def describe_cluster(self) -> Cluster:
         """The server or cluster as a whole."""
         return await self._server.cluster()
 
-    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
+    async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All streams: names as SCAN finds them, then the same rows with length, pending and lag.
 
         The last page of names has a cursor where the budget (`scan-keys`) ended the search before the keyspace did, and
@@ -89,7 +89,7 @@ class StreamCatalog:
             held = unknown(error.title)
         return Destination(ref, "stream", held, partitions=1)
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One stream with its groups, ids and memory. What this user may not ask is unknown, and hinders nothing (D9).
 
         Raises:

@@ -35,7 +35,7 @@ from mqtui.brokers.redis.steps import StreamSteps
 from mqtui.brokers.redis.survey import survey
 from mqtui.brokers.redis.tracing import MoveTracer
 from mqtui.brokers.redis.wire import database
-from mqtui.domain.capability import YES, Support, Verb, no
+from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure, exact
 from mqtui.domain.message import EntryId, Position
@@ -79,21 +79,21 @@ class RedisBroker:
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and version allow the verb; missing rights are named by the plan."""
         if verb is Verb.SPEND:
-            return no("Redis lends nothing: a look is free", "peek reads without a price.")
+            return not_supported("Redis lends nothing: a look is free", "peek reads without a price.")
         if ref is not None and ref.kind is not Kind.STREAM:
-            return no(f"Redis has no {ref.kind}", "Its destinations are streams.")
+            return not_supported(f"Redis has no {ref.kind}", "Its destinations are streams.")
         version = await self._server.version()
         needed, command = SINCE.get(verb, ((5, 0, 0), "streams"))
         if version is not None and version < needed:
             shown = ".".join(map(str, version))
-            return no(f"{command} needs Redis {needed[0]}.{needed[1]}; this is {shown}")
-        return YES
+            return not_supported(f"{command} needs Redis {needed[0]}.{needed[1]}; this is {shown}")
+        return SUPPORTED
 
     async def survey(self) -> Survey:
         """Streams, groups and lags; each stream is asked about once."""
         return await survey(self._streams)
 
-    async def depths(self) -> Survey:
+    async def survey_depths(self) -> Survey:
         """The same: a stream tells both at once."""
         return await self.survey()
 

@@ -46,7 +46,7 @@ class StreamGroups:
         self._catalog = catalog
         self._lags = lags
 
-    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """The groups of one stream, or of all that SCAN finds and this user may read.
 
         `state` is `empty` without consumers, else `members`: Redis itself has no word for it. `idle` is the time since
@@ -66,7 +66,7 @@ class StreamGroups:
             found += await self._with_members(lists)
         return Inventory(tuple(found), missing)
 
-    async def names(self) -> Inventory[Ref]:
+    async def list_names(self) -> Inventory[Ref]:
         """The groups of all streams that SCAN finds, without their consumers."""
         found: list[Ref] = []
         missing: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ class StreamGroups:
             found += [group_ref(ref, standing(group).name) for ref, groups in lists for group in groups]
         return Inventory(tuple(found), missing)
 
-    async def has(self, ref: Ref) -> bool:
+    async def exists(self, ref: Ref) -> bool:
         """By the streams that the name may begin with; so it is taken where one of them may not be asked."""
         return await self._locate([ref]) != [None]
 
@@ -130,7 +130,7 @@ class StreamGroups:
         told = zip(groups, answers, strict=True)
         return Inventory(tuple(_filled(group, answer) for group, answer in told), groups.missing)
 
-    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The groups of each stream that have consumers; none where this user may not ask."""
         told = zip(refs, await self._told(refs), strict=True)
         lists = {ref: [standing(group) for group in answer] for ref, answer in told if isinstance(answer, list)}

@@ -153,7 +153,7 @@ class StreamLease:
         await self._claims.end(letters)
         return await self._others.named(letters, receipts)
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They are where they were, and anybody's."""
         self._kept += len(letters)
         await self._claims.end(letters)

@@ -28,7 +28,7 @@ class StreamPending:
     def __init__(self, nodes: Nodes) -> None:
         self._nodes = nodes
 
-    async def entries(
+    async def list_entries(
         self,
         stream: Ref,
         group: str,
@@ -73,7 +73,7 @@ class StreamPending:
             counts[name_text(name) if isinstance(name, bytes) else ""] = number(count)
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
-    async def letters(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
+    async def read_entries(self, stream: Ref, ids: Sequence[EntryId]) -> Sequence[Message | None]:
         """The entries themselves, one for each id; None where one was trimmed or deleted."""
         key = stream_key(stream)
         found: list[Message | None] = []
@@ -95,7 +95,7 @@ class StreamPending:
             some = ids[start : start + ASKED_TOGETHER]
             (answer,) = await self._nodes.pipe(key, [call(IN_STREAM, (key,), *map(id_bytes, some))])
             if isinstance(answer, RedisError):
-                found += [letter is not None for letter in await self.letters(stream, some)]
+                found += [letter is not None for letter in await self.read_entries(stream, some)]
             else:
                 found += [said == 1 for said in items(answer)]
         return found

@@ -10,7 +10,7 @@ import msgspec
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import StorageFailed
 from mqtui.domain.figure import Figure, at_most, unknown
-from mqtui.domain.redrive import Bounds, CountBound, IdBounds, OffsetBounds, Selection, Source
+from mqtui.domain.redrive import CountBound, IdBounds, OffsetBounds, Selection, SnapshotBounds, Source
 from mqtui.domain.resource import Ref
 
 
@@ -65,7 +65,7 @@ class SavedRequest(msgspec.Struct, frozen=True, rename={"request": "order"}):
     ids: IdBounds | None = None
     ready: CountBound | None = None
 
-    def bounds(self) -> Bounds:
+    def bounds(self) -> SnapshotBounds:
         """The bounds as planned."""
         for known in (self.offsets, self.ids, self.ready):
             if known is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from mqtui.domain.errors import BadInput
-from mqtui.domain.times import duration
+from mqtui.domain.times import parse_duration
 from mqtui.ui.render.table_model import RowRenderer
 
 Item = TypeVar("Item")
@@ -120,7 +120,7 @@ def _state(state: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:
 def _amount(text: str) -> float:
     if found := NUMBER.fullmatch(text):
         return float(found[1]) * SCALE[found[2].lower()]
-    return duration(text) / 1000
+    return parse_duration(text) / 1000
 
 
 def _comparison(key: str, sign: str, wanted: float, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:

@@ -13,12 +13,12 @@ from typing import TypeAlias
 
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset
+from mqtui.domain.name_quoting import SIGNS
 from mqtui.domain.printable import printable
 from mqtui.domain.read_range import At, Edge, StartPoint
-from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref
-from mqtui.domain.resource import parse as named
-from mqtui.domain.spelling import SIGNS
-from mqtui.domain.times import EPOCH, bound
+from mqtui.domain.resource import KIND_LETTERS, BrokerKind, Kind, ParsedName, Ref
+from mqtui.domain.resource import parse_name as named
+from mqtui.domain.times import EPOCH, parse_start_point
 
 VIEWS = {
     "home": "nav.home",
@@ -116,7 +116,7 @@ class ResourceTarget:
     `typed` all of it: each may be a name as it stands, with what looks like a profile, a kind or a position in it.
     """
 
-    named: Named
+    named: ParsedName
     target: str = ""
     broker: BrokerKind | None = None
     at: StartPoint | None = None
@@ -124,13 +124,16 @@ class ResourceTarget:
     whole: str = field(default="", compare=False)
     typed: str = field(default="", compare=False)
 
-    def readings(self) -> Iterator[tuple[Named, StartPoint | None]]:
+    def readings(self) -> Iterator[tuple[ParsedName, StartPoint | None]]:
         """What it may name, and where in it."""
         yield self.named, self.at
         if self.named.typed != self.named.name:
-            yield Named(self.named.typed or self.named.name, None if self.named.typed else self.named.kind), self.at
+            yield (
+                ParsedName(self.named.typed or self.named.name, None if self.named.typed else self.named.kind),
+                self.at,
+            )
         if self.at is not None and self.whole:
-            yield Named(self.whole, None if self.named.typed else self.named.kind), None
+            yield ParsedName(self.whole, None if self.named.typed else self.named.kind), None
             if self.named.typed:
                 yield named(self.whole), None
 
@@ -203,12 +206,12 @@ def _at_offset(text: str, name: str, offset: Offset, now: datetime, profiles: Co
 
 
 def _letter(ref: Ref) -> str:
-    return next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
+    return next(letter for letter, kind in KIND_LETTERS.items() if kind is ref.kind)
 
 
 def _bound(text: str, now: datetime) -> StartPoint | None:
     try:
-        return bound(text, None, now)
+        return parse_start_point(text, None, now)
     except BadInput:
         return None
 
@@ -240,7 +243,7 @@ def _url(text: str, found: re.Match[str], now: datetime) -> GotoTarget:
         if kind is not None and len(parts) > place + 1:
             name, mark, position = rest.rpartition("@")
             at = _bound(position, now) if mark and name else None
-            return ResourceTarget(Named(rest if at is None else name, kind), "", broker, at, host, whole=rest)
+            return ResourceTarget(ParsedName(rest if at is None else name, kind), "", broker, at, host, whole=rest)
     return SessionTarget(text)
 
 
@@ -302,7 +305,7 @@ def _is_plain(name: str, profiles: Collection[str]) -> bool:
         goal = parse(name, EPOCH, profiles)
     except BadInput:
         return False
-    return isinstance(goal, ResourceTarget) and goal == ResourceTarget(Named(name))
+    return isinstance(goal, ResourceTarget) and goal == ResourceTarget(ParsedName(name))
 
 
 def is_written(name: str, text: str) -> bool:

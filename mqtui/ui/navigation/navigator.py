@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from mqtui.domain.errors import NotFound
-from mqtui.domain.resource import BrokerKind, Kind, Ref, parse
+from mqtui.domain.resource import BrokerKind, Kind, Ref, parse_name
 from mqtui.ui.actions import Action
 from mqtui.ui.session.sessions import BackgroundTask, BrokerSession
 
@@ -63,7 +63,7 @@ class Navigator:
         """
         from mqtui.services.browse import find_destination
 
-        wanted = parse(resource)
+        wanted = parse_name(resource)
         missing = NotFound(f"No {resource!r} on {target}")
         for broker_session in self._console.sessions.for_target(target):
             await broker_session.opened_or_failed.wait()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.domain.audit import AuditEntry
-from mqtui.domain.resource import Kind, parse
-from mqtui.domain.times import written_time
+from mqtui.domain.resource import Kind, parse_name
+from mqtui.domain.times import format_time
 from mqtui.ui.render.table_model import Cell, Column
 
 LISTED = 4_000
@@ -48,7 +48,7 @@ class AuditRow:
 
 def _named(on: str) -> str:
     """A thing by its name; an exchange by its kind too, as a queue may have the same name."""
-    return on if parse(on).kind is Kind.EXCHANGE else parse(on).name
+    return on if parse_name(on).kind is Kind.EXCHANGE else parse_name(on).name
 
 
 def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditRow]:
@@ -74,7 +74,7 @@ def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> lis
 def brief(line: AuditRow) -> list[list[Cell]]:
     """A change in two lines, where there is little room: when, what and by whom; how it ended."""
     begin = line.begin
-    time = written_time(begin.time, "%m-%d %H:%M")
+    time = format_time(begin.time, "%m-%d %H:%M")
     tone = "danger" if line.broken else "live" if line.goes_on else ""
     run = f" · run {begin.run[:4].upper()}" if begin.run else ""
     return [
@@ -104,7 +104,7 @@ class AuditRenderer:
     def cells(self, item: AuditRow) -> Sequence[Cell]:
         """A cell for each column."""
         begin = item.begin
-        time = written_time(begin.time, "%m-%d %H:%M:%S")
+        time = format_time(begin.time, "%m-%d %H:%M:%S")
         tone = "danger" if item.broken else "live" if item.goes_on else ""
         return (
             (str(begin.n), "muted"),

@@ -8,7 +8,7 @@ import msgspec
 
 from mqtui.domain.audit import AuditEntry
 from mqtui.domain.capability import Verb
-from mqtui.domain.spelling import command, join, needs_kind
+from mqtui.domain.name_quoting import command, join, needs_kind
 from mqtui.domain.times import calendar_time
 from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.state.runs import RunRecord

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mqtui.domain.figure import Figure
-from mqtui.domain.times import calendar_time, written_time
+from mqtui.domain.times import calendar_time, format_time
 
 
 def size(number: int) -> str:
@@ -57,7 +57,7 @@ def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
 
 def clock(time_ms: int | None) -> str:
     """Local time of day with milliseconds."""
-    return written_time(time_ms, "%H:%M:%S.%f")
+    return format_time(time_ms, "%H:%M:%S.%f")
 
 
 def cell(figure: Figure) -> str:

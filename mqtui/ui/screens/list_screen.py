@@ -9,8 +9,8 @@ from typing import Any, Generic, TypeVar
 from textual import on
 
 from mqtui.domain.errors import BadInput, MqtuiError
+from mqtui.domain.name_quoting import join
 from mqtui.domain.resource import Ref
-from mqtui.domain.spelling import join
 from mqtui.ui.render.figures import age
 from mqtui.ui.render.table_model import Cell, row_as_text
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles

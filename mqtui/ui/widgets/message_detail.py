@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mqtui.domain.convention import Conventions
 from mqtui.domain.message import Message
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.headers import HeaderRow, headers, laid_out, properties
@@ -200,5 +200,5 @@ def counted(message: Message | None, listed: int) -> str:
 
 def iso(stamp: int) -> str:
     """Local time with its zone; `stamp` is ms since the epoch."""
-    zone = written_time(stamp, "%z")
-    return written_time(stamp, f"%Y-%m-%d %H:%M:%S.%f {zone[:3]}:{zone[3:5]}")
+    zone = format_time(stamp, "%z")
+    return format_time(stamp, f"%Y-%m-%d %H:%M:%S.%f {zone[:3]}:{zone[3:5]}")

@@ -46,7 +46,7 @@ class KafkaCatalog:
             self._cluster_id = told.cluster_id or ""
         return self._cluster_id
 
-    async def cluster(self) -> Cluster:
+    async def describe_cluster(self) -> Cluster:
         """The cluster. Its version is the release whose protocol the brokers speak, such as 4.3."""
         told = await self._described("looking at the cluster")
         controller = told.controller
@@ -56,7 +56,7 @@ class KafkaCatalog:
         version = await release(self._connection)
         return Cluster(BrokerKind.KAFKA, version or "not told", told.cluster_id or "", len(told.nodes), tuple(facts))
 
-    async def destinations(self) -> AsyncGenerator[Page[Destination]]:
+    async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
         """All topics: names and partitions from one metadata answer, then the same rows with counts."""
         partitions = await self.partitions()
         names = list(partitions)
@@ -88,7 +88,7 @@ class KafkaCatalog:
         counts = _figures(partitions, first, end)
         return [self._row(name, len(numbers), counts[name]) for name, numbers in partitions.items()]
 
-    async def detail(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One topic with its count, first and end offsets and the settings that matter."""
         topic = await describe(self._connection, topic_name(ref))
         counts = await self._counts({topic.name: topic.partitions})

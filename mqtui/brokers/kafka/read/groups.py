@@ -52,7 +52,7 @@ class KafkaGroups:
         self._connection = connection
         self._share: dict[str, ShareGroup] = {}
 
-    async def groups(self, ref: Ref | None = None) -> Inventory[Group]:
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All groups, or those that have members or committed offsets on one topic, of which share groups tell none."""
         if ref is not None:
             told = await list_groups(self._connection)
@@ -72,21 +72,21 @@ class KafkaGroups:
         """The same: a group is described with its members."""
         return groups
 
-    async def readers(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The groups that have members or committed offsets on each topic, from one listing."""
         found = (await list_groups(self._connection)).groups
         return {ref: tuple(sorted(group.ref.name for group in found if ref in group.reads)) for ref in refs}
 
-    async def names(self) -> Inventory[Ref]:
+    async def list_names(self) -> Inventory[Ref]:
         """By the brokers' lists alone; share groups are asked for where there may be any."""
         listed = await list_names(self._connection)
         await self._list_shares(listed)
         names = sorted({*(one.group_id for one in listed.groups), *self._share})
         return Inventory(tuple(Ref(Kind.GROUP, name) for name in names), listed.untold)
 
-    async def has(self, ref: Ref) -> bool:
+    async def exists(self, ref: Ref) -> bool:
         """As the brokers list it; what a user may not describe is in no list, and refused where it is asked for."""
-        there = await self.names()
+        there = await self.list_names()
         if ref in there or there.missing:
             return ref in there
         commits = await committed(self._connection, [ref.name])

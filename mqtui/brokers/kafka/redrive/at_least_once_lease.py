@@ -56,7 +56,7 @@ class LooseLease:
         """Nothing can be marked at the broker; the caller's journal keeps it."""
         return [Receipt(PublishStatus.STORED)] * len(letters)
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They stay in the topic, and others are given for them."""
         self._given -= len(letters)
 

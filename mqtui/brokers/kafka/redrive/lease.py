@@ -60,7 +60,7 @@ class KafkaLease:
         """Mark letters handled."""
         return await wait_uncancelled(self._work.settle(letters))
 
-    async def keep(self, letters: Batch) -> None:
+    async def release(self, letters: Batch) -> None:
         """They stay in the topic, unmarked, and others are given for them."""
         await wait_uncancelled(self._work.keep(len(letters)))
 

@@ -91,7 +91,7 @@ class Mover:
         """One receipt a letter.
 
         Raises:
-            TakenOver: another run took over; it tells what became of each letter. Held: where that can't be read.
+            FencedDuringMove: another run took over; it holds what became of each letter. Held: where that is unknown.
             NotFound, NotAuthorised: a target can't be had; what was committed before stays so.
             BrokerTrouble: no broker answers; the state topic will tell what became of the letters.
         """
@@ -231,7 +231,7 @@ class Mover:
     def _mark(self, freight: Freight) -> None:
         """Mark what is in the transaction handled, a run of neighbours at a time."""
         partitions, offsets, sent = freight.partitions, freight.offsets, self._sent
-        for run in OffsetRanges.of([partitions[place] for place in sent], [offsets[place] for place in sent]).stretches:
+        for run in OffsetRanges.of([partitions[place] for place in sent], [offsets[place] for place in sent]).ranges:
             self._state.marks(run.partition).add(run.first, run.first + run.count)
 
     def _write(self) -> None:

@@ -20,7 +20,7 @@ from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
 from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Strength
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 
 
 def promise(missing: Sequence[str] = ()) -> Guarantee:
@@ -106,7 +106,7 @@ def _holder(source: Source) -> list[Risk]:
     holder: LockOwner | None = source.lock_owner
     if holder is None or holder.stale:
         return []
-    since = written_time(holder.since, "%H:%M:%S")
+    since = format_time(holder.since, "%H:%M:%S")
     text = (
         f"run {holder.run[:8]} of {holder.operator} on {holder.host} has held {source.ref.name} since {since}, "
         f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"

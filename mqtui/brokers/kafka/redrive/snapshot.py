@@ -28,7 +28,7 @@ async def snapshot(connection: Connection, ref: Ref) -> Source:
     state, holder = await asyncio.gather(state_of(connection, topic.identity), holder_of(connection, topic.identity))
     handled = state.handled(dict(known.first))
     first = {number: min(mark, known.end[number]) for number, mark in handled.watermark.items()}
-    groups = await KafkaGroups(connection).groups(ref)
+    groups = await KafkaGroups(connection).list_groups(ref)
     return Source(
         ref,
         topic.identity,

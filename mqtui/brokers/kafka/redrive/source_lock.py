@@ -24,7 +24,7 @@ from mqtui.brokers.kafka.redrive.state_topic import (
     watch_holder,
 )
 from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 
 TRANSACTION_MS = 15_000
 """How long the coordinator leaves a transaction of a dead run open (K4)."""
@@ -195,7 +195,7 @@ class Hold:
 
 def held(name: str, holder: HolderRecord) -> Held:
     """The refusal that names who, where and since when."""
-    since = written_time(holder.since, "%H:%M:%S")
+    since = format_time(holder.since, "%H:%M:%S")
     return Held(
         f"{name} is held by another run",
         f"run {holder.stamp.run[:8]} of {holder.stamp.operator} on {holder.stamp.presence.host} since {since}, "

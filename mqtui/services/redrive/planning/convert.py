@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import orjson
 
-from mqtui.domain.copies import without_copies
+from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.field_table import plain, python
 from mqtui.domain.message import Field, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
@@ -22,7 +22,7 @@ KEY, VALUE = b"key", b"value"
 
 def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
     """The message as the target's broker takes it."""
-    alone = without_copies(message.headers) if target is BrokerKind.RABBITMQ else message.headers
+    alone = rename_cc_headers(message.headers) if target is BrokerKind.RABBITMQ else message.headers
     if alone is not message.headers:
         message = replace(message, headers=alone)
     if source is target:

@@ -49,7 +49,7 @@ async def why_not_observable(
         return f"nothing tells that what dies in {request.to.name} comes to {name}"
     if request.to.kind is Kind.EXCHANGE:
         return f"{request.to.name} is an exchange: where letters of the queues behind it die is not known"
-    dead_letters_to = (await session.broker.catalog.detail(request.to)).dead_letters_to
+    dead_letters_to = (await session.broker.catalog.describe(request.to)).dead_letters_to
     if request.source in dead_letters_to:
         return ""
     where = ", ".join(ref.name for ref in dead_letters_to)

@@ -49,7 +49,7 @@ class PartitionCheck:
         elsewhere = 0
         for target, letters in self._recorded.items():
             try:
-                partitions = (await broker.catalog.detail(target)).partitions
+                partitions = (await broker.catalog.describe(target)).partitions
             except MqtuiError:
                 continue
             if partitions:

@@ -13,7 +13,7 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import CountBound, Selection, Source
 from mqtui.domain.resource import Kind, Ref
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 from mqtui.services.browse import PeekRequest, plan_peek
 from mqtui.services.origins import (
     RouteCounter,
@@ -98,7 +98,7 @@ def peek_facts(
     if peeked is not None and peeked.opened:
         facts.append(("opened", describe_unwrapped(peeked.opened)))
     if peeked is not None:
-        when = written_time(peeked.at, "%Y-%m-%d %H:%M:%S")
+        when = format_time(peeked.at, "%Y-%m-%d %H:%M:%S")
         facts.append(("seen", f"{pluralize(peeked.letters, 'letter')} at {when}: {_describe_known(peeked)}"))
     return facts
 

@@ -109,7 +109,7 @@ async def plan_redrive(
         raise BadInput("Another broker needs a destination", "", "Name it with --to.")
     for each in (session, remote):
         if each is not None:
-            await each.guard.recognise()
+            await each.guard.identify_broker()
     await require_verb(session.broker, request.verb, request.source)
     source = source or await session.broker.snapshot(request.source)
     conventions = await resolve_origin(session, request.source, conventions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mqtui.domain.body_envelope import Content, looks_like_envelope, open_envelope
+from mqtui.domain.body_envelope import EnvelopeContent, looks_like_envelope, open_envelope
 from mqtui.domain.convention import Conventions, Layout
 from mqtui.domain.deadletter import original_key, redrive_target_by_layout
 from mqtui.domain.message import Message
@@ -101,7 +101,7 @@ class RedriveRouter:
             if self._targets is not None and target not in self._targets:
                 return Unroutable(f"{target} is not in the plan")
             self._last_target = target
-        content: Content | None = None
+        content: EnvelopeContent | None = None
         if layout.envelope is not None:
             opened = open_envelope(layout.envelope, letter)
             if isinstance(opened, str):

@@ -16,7 +16,7 @@ from mqtui.domain.message import EntryId, Field, Message
 from mqtui.domain.read_range import At, ReadRange
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.times import entry_id
+from mqtui.domain.times import parse_entry_id
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.session import Session
 from mqtui.state import bundles
@@ -86,7 +86,7 @@ async def find_in_source(session: Session, record: RunRecord, doubtful: Mapping[
     found: set[str] = set()
     letters = await run_in_thread("bundle", partial(_read_bundle, session, record, doubtful))
     for end in set(doubtful.values()):
-        start = entry_id(end.decode())
+        start = parse_entry_id(end.decode())
         remaining: Counter[tuple[Field, ...]] = Counter()
         async for batch in session.broker.reader.read(record.source, ReadRange(At(start or EntryId(0, 0))), limit=None):
             remaining.update(entry.fields for entry in batch)

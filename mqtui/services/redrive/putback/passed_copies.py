@@ -9,7 +9,7 @@ from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.times import offset
+from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.redrive.run.stored_copies import TargetCopies
 from mqtui.services.session import Session
@@ -28,7 +28,7 @@ async def describe_passed(session: Session, record: RunRecord, places: Sequence[
     sentences: list[str] = []
     for topic, copies in (await run_in_thread("copies", partial(_by_topic, places))).items():
         try:
-            groups = await session.broker.groups.groups(Ref(Kind.TOPIC, topic))
+            groups = await session.broker.groups.list_groups(Ref(Kind.TOPIC, topic))
         except NotFound:
             continue
         async for row in session.broker.groups.lag([group.ref for group in groups]):
@@ -47,5 +47,5 @@ def _by_topic(places: Sequence[str]) -> dict[str, TargetCopies]:
     for place in places:
         topic, _, position = place.rpartition(" ")
         if topic:
-            found.setdefault(topic, TargetCopies()).add(offset(position))
+            found.setdefault(topic, TargetCopies()).add(parse_offset(position))
     return found

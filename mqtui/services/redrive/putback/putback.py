@@ -18,7 +18,7 @@ import msgspec
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.brokers.restricted_writer import RestrictedWriter
 from mqtui.domain.capability import Verb
-from mqtui.domain.copies import without_copies
+from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.errors import Held, NotFound, Refused
 from mqtui.domain.figure import exact, pluralize
 from mqtui.domain.message import Message, Outgoing
@@ -26,7 +26,7 @@ from mqtui.domain.plan import Plan, Result, Risk, Send, Unmark
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OUTCOMES, Outcome
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.times import offset
+from mqtui.domain.times import parse_offset
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.redrive.planning.routing import DELIVERY_HEADERS
@@ -90,8 +90,8 @@ async def plan_put_back(session: Session, record: RunRecord, runs: Runs) -> Plan
 
 async def _build_plan(session: Session, record: RunRecord, runs: Runs) -> PlannedPutBack:
     _check_allowed(record)
-    await session.guard.recognise()
-    session.guard.hold((await run_in_thread("journal", partial(runs.policies, record.id)))[:1])
+    await session.guard.identify_broker()
+    session.guard.add_policies((await run_in_thread("journal", partial(runs.policies, record.id)))[:1])
     journaled = await run_in_thread("journal", partial(_read_journal, record, runs))
     put_back = journaled.history.returned
     if journaled.history.doubtful and record.broker is BrokerKind.REDIS:
@@ -168,7 +168,7 @@ def _returnable(
 
 def _step(record: RunRecord, done: dict[str, str]) -> Unmark | Send:
     if record.broker is BrokerKind.KAFKA:
-        return Unmark(record.source, record.id, tuple(sorted(offset(name) for name in done)))
+        return Unmark(record.source, record.id, tuple(sorted(parse_offset(name) for name in done)))
     return Send(record.source, exact(len(done)), "from the bundle")
 
 
@@ -292,7 +292,7 @@ def to_outgoing(letter: Message) -> Outgoing:
     """The letter as it lay in its source, but for what the broker itself adds to a delivery."""
     headers = tuple(header for header in letter.headers if header[0] not in DELIVERY_HEADERS)
     if letter.envelope is not None:
-        headers = without_copies(headers)
+        headers = rename_cc_headers(headers)
     properties = letter.envelope.properties if letter.envelope else ()
     kept = tuple(pair for pair in properties if pair[0] != "user_id")
     return Outgoing(letter.resource, letter.value, letter.key, headers, letter.fields, properties=kept)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Offset
 from mqtui.domain.redrive import Handled, OffsetBounds, Outcome, Source
-from mqtui.domain.times import offset
+from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.putback.history import MAX_RUNS, find_put_backs, returned_names
 from mqtui.services.redrive.request import decode_request
 from mqtui.state.runs import RunRecord, Runs
@@ -33,7 +33,7 @@ def _moved_offsets(source: Source, runs: Runs) -> Iterator[Offset]:
         returned = {name for put_back in find_put_backs(record, listed) for name in returned_names(put_back, runs)}
         for name, outcome, _, _ in runs.outcomes(record.id):
             if outcome == Outcome.MOVED and name not in returned:
-                yield offset(name)
+                yield parse_offset(name)
 
 
 def _is_run_of(record: RunRecord, source: Source) -> bool:

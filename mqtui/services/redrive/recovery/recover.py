@@ -19,7 +19,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message, Position
 from mqtui.domain.redrive import OUTCOMES, LeaseOptions, Outcome, PublishStatus, Receipt, Source, Transfer
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.times import entry_id, offset
+from mqtui.domain.times import parse_entry_id, parse_offset
 from mqtui.services.redrive.planning.convert import convert_message
 from mqtui.services.redrive.planning.routing import RedriveRouter
 from mqtui.services.redrive.run.batch import POSSIBLE_DUPLICATE, name_suspect
@@ -77,7 +77,7 @@ def _position(kind: BrokerKind, mark: Mark) -> Position | None:
     """Where the letter lay; None where its queue only lent it."""
     if mark[1]:
         return None
-    return entry_id(mark[0]) if kind is BrokerKind.REDIS else offset(mark[0])
+    return parse_entry_id(mark[0]) if kind is BrokerKind.REDIS else parse_offset(mark[0])
 
 
 async def resolve_unmatched(

@@ -92,7 +92,7 @@ async def plan_resume(
     began_under = await asyncio.to_thread(runs.policies, record.id)
     for each, policy in zip((session, remote), began_under, strict=False):
         if each is not None:
-            each.guard.hold((policy,))
+            each.guard.add_policies((policy,))
     journaled = await asyncio.to_thread(_read_journal, record, runs)
     if record.state == "done" and not journaled.in_flight:
         raise Refused(
@@ -215,7 +215,7 @@ async def _clipped_snapshot(session: Session, saved: SavedRequest) -> Source:
 def _recreated_stream_risk(source: Source, saved: SavedRequest) -> list[Risk]:
     """A stream of the same name whose ids went back: letters of the plan's ids may be others."""
     bounds = source.bounds
-    if saved.ids is None or not isinstance(bounds, IdBounds) or not bounds.made_anew_since(saved.ids):
+    if saved.ids is None or not isinstance(bounds, IdBounds) or not bounds.recreated_since(saved.ids):
         return []
     text = f"{source.ref.name} was deleted and made again since the run was planned, or a failover took it back"
     return [Risk("made-anew", f"{text}: other letters may have the ids of the plan", Severity.REFUSE)]

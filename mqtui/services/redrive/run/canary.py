@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mqtui.domain.watching import ReaderProgress
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.services.redrive.planning.monitor_risks import NO_CONSUMER_RISK, NOT_OBSERVABLE_RISK
 from mqtui.services.redrive.run.monitor_result import MAX_NAMED, MonitorResult
 

@@ -9,10 +9,10 @@ from time import monotonic
 
 from mqtui.brokers.port import Broker
 from mqtui.domain.errors import MqtuiError
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.times import entry_id
+from mqtui.domain.times import parse_entry_id
 from mqtui.domain.topology import Group, GroupLag
-from mqtui.domain.watching import ReaderProgress
 from mqtui.services.redrive.run.stored_copies import PositionKey, StoredCopies, TargetCopies
 
 STATISTICS_DELAY = 6.0
@@ -171,7 +171,7 @@ class ConsumerProgress:
         cursor: bytes | None = b"%d-%d" % min(part[0] for part in placed)
         found: set[PositionKey] = set()
         for _ in range(MAX_PAGES):
-            page = await pending.entries(stream, group, cursor=cursor, limit=PAGE_SIZE)
+            page = await pending.list_entries(stream, group, cursor=cursor, limit=PAGE_SIZE)
             positions = [(entry.id.ms, entry.id.seq) for entry in page.items]
             found.update(position for position in positions if any(position in part for part in placed))
             cursor = page.cursor
@@ -208,12 +208,12 @@ async def find_reading_groups(broker: Broker, target: Ref) -> tuple[tuple[Group,
 
     Groups of a kind that a topic does not tell of (Kafka's share groups) are looked for where no other one is alive.
     """
-    found = await broker.groups.groups(target)
+    found = await broker.groups.list_groups(target)
     if broker.kind is not BrokerKind.KAFKA or any(
         has_live_consumer(group, target, broker.kind) is not False for group in found
     ):
         return tuple(found), found.missing
-    everything = await broker.groups.groups()
+    everything = await broker.groups.list_groups()
     return tuple(group for group in everything if target in group.reads), everything.missing
 
 
@@ -238,5 +238,5 @@ def _next_position(committed: str) -> PositionKey | None:
     """The first place that a committed offset, or a last delivered id, does not include."""
     if committed.isdigit():
         return int(committed), 0
-    found = entry_id(committed) if "-" in committed else None
+    found = parse_entry_id(committed) if "-" in committed else None
     return None if found is None else (found.ms, found.seq + 1)

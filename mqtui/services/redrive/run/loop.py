@@ -163,7 +163,7 @@ class RedriveLoop:
             keys.append(key)
             transfers.append(route)
         if rest:
-            await lease.keep(rest)
+            await lease.release(rest)
         for _, reason in unroutable:
             self._counter.add(Outcome.REFUSED, reason=reason)
         if unroutable:

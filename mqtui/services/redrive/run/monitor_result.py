@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mqtui.domain.figure import pluralize
-from mqtui.domain.watching import ReaderProgress
+from mqtui.domain.reader_progress import ReaderProgress
 
 MAX_NAMED = 3
 """Letters that came back that a sentence names."""

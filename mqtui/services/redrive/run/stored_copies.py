@@ -164,7 +164,7 @@ class StoredCopies:
     def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
         """Take what became of a load."""
         moved = result.moved
-        columns = (array("i", result.lanes), array("i", moved.partitions), array("q", moved.offsets))
+        columns = (array("i", result.routes), array("i", moved.partitions), array("q", moved.offsets))
         grouped: dict[tuple[int, int], list[int]] = {}
         for route_index, partition, offset in zip(*columns, strict=True):
             grouped.setdefault((route_index, partition), []).append(offset)

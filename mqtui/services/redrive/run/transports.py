@@ -109,7 +109,7 @@ class CrossBrokerTransport:
         pairs = zip(transfers, receipts, strict=True)
         kept = [transfer.letter for transfer, receipt in pairs if receipt.state in STILL_IN_SOURCE]
         if kept:
-            await self._lease.keep(kept)
+            await self._lease.release(kept)
         return receipts
 
     async def _claims(self, transfers: Sequence[Transfer]) -> Sequence[LetterClaim]:

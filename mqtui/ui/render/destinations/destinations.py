@@ -6,9 +6,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mqtui.domain.figure import Figure
+from mqtui.domain.problems import problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
-from mqtui.domain.trouble import troubles_by_destination
 from mqtui.services.deadletters import DeadLetterDestination as Letters
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
@@ -211,7 +211,7 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
         if number % SLICE == 0:
             yield []
-    wrong = troubles_by_destination(rows, seen.groups, seen.lags, broker)
+    wrong = problems_by_destination(rows, seen.groups, seen.lags, broker)
     unread = 0 if seen.groups else None
     yield []
     for start in range(0, len(rows), SLICE):
@@ -237,4 +237,4 @@ def stands_still(seen: BrokerSnapshot, group: Ref) -> bool:
     figures_of = seen.lags.get(group)
     if figures_of is None or not figures_of.total.number:
         return False
-    return seen.trend(group, "lag").only_grew(10, STILL)
+    return seen.trend(group, "lag").is_increasing(10, STILL)

@@ -8,9 +8,9 @@ from typing import Any
 
 from mqtui.domain.figure import Figure, pluralize
 from mqtui.domain.metrics import time_to_clear
+from mqtui.domain.problems import find_group_problem
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import NOT_ASKED, Group, GroupLag, Member, PartitionLag, PendingEntry
-from mqtui.domain.trouble import group_trouble
 from mqtui.services.lag import lag_notes
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
@@ -38,7 +38,7 @@ class GroupRow:
     @property
     def wrong(self) -> str:
         """What is wrong with it as it stands, in words."""
-        return group_trouble(self.group, self.lag, self.broker)
+        return find_group_problem(self.group, self.lag, self.broker)
 
     @property
     def total(self) -> Figure:

@@ -13,7 +13,7 @@ from mqtui.domain.figure import pluralize
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.redrive import Handled
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
 from mqtui.ui.render.messages.payload import clean
@@ -89,7 +89,7 @@ class MessageRenderer:
             return figures.clock(stamp)
         if self.times == "age":
             return figures.since(stamp, time() * 1000, units=2)
-        return written_time(stamp, "%H:%M:%S.%f", UTC)
+        return format_time(stamp, "%H:%M:%S.%f", UTC)
 
     def next_times(self) -> str:
         """Look at times another way; its name."""

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 from mqtui.ui.render.table_model import Cell, Column
 from mqtui.ui.session.sessions import Notification
 
@@ -32,7 +32,7 @@ class NotificationRenderer:
 
     def cells(self, item: NotificationRow) -> Sequence[Cell]:
         """A cell for each column."""
-        clock = written_time(int(item.note.time * 1000), "%H:%M:%S")
+        clock = format_time(int(item.note.time * 1000), "%H:%M:%S")
         return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
 
     def sign(self, item: NotificationRow) -> Cell:

@@ -8,7 +8,7 @@ from typing import Any
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.times import written_time
+from mqtui.domain.times import format_time
 from mqtui.ui.render.table_model import Cell, Column
 
 
@@ -170,7 +170,7 @@ def no_return(item: RunRow) -> str | None:
 
 def when(time_ms: int) -> str:
     """Local date and time: `11-24 17:11:29`."""
-    return written_time(time_ms, "%m-%d %H:%M:%S")
+    return format_time(time_ms, "%m-%d %H:%M:%S")
 
 
 def _figure(number: int | None) -> str:

@@ -12,11 +12,11 @@ from textual.widget import Widget
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
+from mqtui.domain.name_quoting import command
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost, ReadRange
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
-from mqtui.domain.spelling import command
 from mqtui.services.browse import PeekRequest, extent_notes, plan_peek
 from mqtui.services.cause_samples import CauseReport, read_letters
 from mqtui.services.deadletters import DeadLetterDestination as Letters

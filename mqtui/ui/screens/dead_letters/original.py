@@ -9,7 +9,7 @@ from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.message import EntryId, Message, Offset, Position
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At
-from mqtui.domain.resource import BrokerKind, Named
+from mqtui.domain.resource import BrokerKind, ParsedName
 from mqtui.services import browse
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.services.session import Session
@@ -53,7 +53,7 @@ async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen:
     if _lies_before(place, first):
         return Original(origin, why=f"gone (retention): {origin.ref.name} begins at {first}")
     start: Position = Offset(partition, max(0, place.offset - 1)) if isinstance(place, Offset) else place
-    looked = await browse.prepare_peek(session, Named(origin.ref.name, origin.ref.kind), 3, At(start), None)
+    looked = await browse.prepare_peek(session, ParsedName(origin.ref.name, origin.ref.kind), 3, At(start), None)
     found: dict[Position, Message] = {}
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:
@@ -74,7 +74,7 @@ async def same_key_later(session: Session, found: Original, seen: BrokerSnapshot
     ref, place = found.origin.ref, original.position
     number, size = 0, 0
     looked = await browse.prepare_peek(
-        session, Named(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
+        session, ParsedName(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
     )
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:

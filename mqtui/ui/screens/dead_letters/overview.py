@@ -10,9 +10,9 @@ from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import pluralize
+from mqtui.domain.name_quoting import command
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.spelling import command
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help

@@ -10,8 +10,8 @@ from textual import on
 from textual.widget import Widget
 
 from mqtui.domain.capability import Verb
+from mqtui.domain.name_quoting import command
 from mqtui.domain.redrive import Selection
-from mqtui.domain.spelling import command
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help

@@ -10,8 +10,8 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from mqtui.domain.figure import pluralize
+from mqtui.domain.name_quoting import command
 from mqtui.domain.resource import BrokerKind
-from mqtui.domain.spelling import command
 from mqtui.ui.render import figure_help
 from mqtui.ui.render.destinations.groups import (
     GroupRenderer,

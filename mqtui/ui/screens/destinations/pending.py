@@ -11,10 +11,10 @@ from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import at_least, exact, pluralize
+from mqtui.domain.name_quoting import command, join
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
-from mqtui.domain.spelling import command, join
 from mqtui.domain.topology import Group, Member, PendingEntry
 from mqtui.services import pending
 from mqtui.services.plan_text import plan_lines
@@ -173,7 +173,7 @@ class PendingScreen(ListScreen[PendingRow]):
             del found[MOST:]
             role = session.broker.pending
             assert role is not None
-            letters = await role.letters(self.stream, [entry.id for entry in found[:PAYLOADS]])
+            letters = await role.read_entries(self.stream, [entry.id for entry in found[:PAYLOADS]])
         except MqtuiError as error:
             self.show_error(error)
             return

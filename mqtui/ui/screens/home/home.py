@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.spelling import join
+from mqtui.domain.name_quoting import join
 from mqtui.ui.render.home.profiles import ProfileRenderer, ProfileRow
 from mqtui.ui.render.table_model import Cell
 from mqtui.ui.screens.console_screen import handles

@@ -198,7 +198,7 @@ class ProfileFormScreen(ConsoleScreen):
             try:
                 resolved = await run_in_thread("secret", partial(self._resolved, made, kind, password))
                 async with open_resolved(resolved) as session:
-                    cluster = await session.broker.catalog.cluster()
+                    cluster = await session.broker.catalog.describe_cluster()
                 took = (perf_counter() - began) * 1000
                 found.append([(f"✓ {kind} {cluster.version}, {took:.0f} ms", "ok")])
             except MqtuiError as error:

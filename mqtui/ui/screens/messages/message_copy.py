@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.events import Key
 
 from mqtui.codecs.binary import to_base64
-from mqtui.domain import spelling
+from mqtui.domain import name_quoting
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.services.conventions import load_for_profile
@@ -125,7 +125,7 @@ def command(message: Message, target: str, ref: Ref) -> str:
         options += ["--from", str(position), "-n", "1"]
     if isinstance(position, Offset) and position.partition >= 0:
         options += ["--partition", str(position.partition)]
-    return spelling.join(spelling.command("peek", target, ref, *options))
+    return name_quoting.join(name_quoting.command("peek", target, ref, *options))
 
 
 def _text(value: bytes | None) -> str | None:

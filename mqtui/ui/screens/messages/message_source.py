@@ -11,7 +11,7 @@ from mqtui.domain.figure import Figure, unknown
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At, Edge, Extent, ReadRange, StartPoint
-from mqtui.domain.resource import Named, Ref
+from mqtui.domain.resource import ParsedName, Ref
 from mqtui.services import browse
 from mqtui.services.session import Session
 
@@ -42,8 +42,8 @@ class MessageSource:
         self._next: dict[int, Offset | EntryId] = {}
 
     @property
-    def _named(self) -> Named:
-        return Named(self.ref.name, self.ref.kind)
+    def _named(self) -> ParsedName:
+        return ParsedName(self.ref.name, self.ref.kind)
 
     def more(self) -> bool:
         """Wish for older messages; whether more can be read."""

@@ -16,7 +16,7 @@ from mqtui.domain.figure import unknown
 from mqtui.domain.message import Message
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import PeekCost
-from mqtui.domain.resource import Named, Ref
+from mqtui.domain.resource import ParsedName, Ref
 from mqtui.domain.topology import Destination
 from mqtui.services import browse
 from mqtui.services.browse import PeekRequest
@@ -88,8 +88,8 @@ class PeekScreen(MessageListScreen):
             self.say_in_place("✗ the broker is not open")
             return
         try:
-            self.offer = await browse.prepare_peek(session, Named(self.ref.name, self.ref.kind), FEW, None, None)
-            self.row = await session.broker.catalog.detail(self.ref)
+            self.offer = await browse.prepare_peek(session, ParsedName(self.ref.name, self.ref.kind), FEW, None, None)
+            self.row = await session.broker.catalog.describe(self.ref)
         except MqtuiError as error:
             self.say_in_place(f"✗ {error.title}", error.detail, error.hint, "r asks again")
             return

@@ -13,12 +13,12 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Outgoing
+from mqtui.domain.name_quoting import command, join
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.domain.spelling import command, join
 from mqtui.services import publishing
 from mqtui.services.compose import STORED_WHEN, MessageDraft, build_message, message_facts, parse_header
 from mqtui.services.plan_text import plan_lines

@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.domain.resource import parse as named
+from mqtui.domain.resource import parse_name as named
 from mqtui.services.browse import find_destination
 from mqtui.services.redrive import parse_request as services
 from mqtui.services.redrive.request import RedriveRequest

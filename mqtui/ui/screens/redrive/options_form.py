@@ -12,7 +12,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput
 from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.domain.resource import parse as named
+from mqtui.domain.resource import parse_name as named
 from mqtui.services.redrive import parse_request
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.render.command_line import instant
@@ -86,8 +86,8 @@ def read(request: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, n
         cause=of("cause", str, ""),
         where=of("where", str, ""),
         partition=of("partition", _whole, None),
-        since=of("since", lambda text: times.moment(text, now), None),
-        until=of("until", lambda text: times.moment(text, now), None),
+        since=of("since", lambda text: times.parse_time(text, now), None),
+        until=of("until", lambda text: times.parse_time(text, now), None),
         limit=of("limit", _above_zero, None),
     )
     changed = replace(
@@ -105,7 +105,7 @@ def read(request: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, n
         parts = (
             of("first", parse_request.parse_canary, first),
             of("stop_at", parse_request.parse_percentage, None),
-            of("watch", times.duration, None),
+            of("watch", times.parse_duration, None),
         )
         try:
             changed = replace(changed, stages=parse_request.build_stages(*parts))

@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Result
-from mqtui.domain.watching import ReaderProgress
+from mqtui.domain.reader_progress import ReaderProgress
 from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figures

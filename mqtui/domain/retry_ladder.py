@@ -16,7 +16,7 @@ NO_READER = (None, 0)
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class RetryLadders:
     """The retry stages of a broker, why each is one, and the queues whose dead letters end in a place.
 
     `feeders` of a place are where its letters failed: queues in which they only waited are followed back to what sent
@@ -27,7 +27,7 @@ class Ladder:
     feeders: Mapping[Ref, tuple[Ref, ...]]
 
 
-def climb(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> Ladder:
+def find_retry_stages(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> RetryLadders:
     """Read the ladders of a listing. `is_retry` says whether a name is that of a retry stage, whose messages may bring
     their own time.
 
@@ -35,7 +35,7 @@ def climb(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> Ladde
     dead-letter route of its own; and every queue of a cycle.
     """
     if not any(row.dead_letters_to for row in rows):
-        return Ladder({}, {})
+        return RetryLadders({}, {})
     known = {row.ref: row for row in rows}
     to = {row.ref: tuple(ref for ref in row.dead_letters_to if ref in known) for row in rows if row.dead_letters_to}
     waits = {ref for ref in to if _sends_on(known[ref], is_retry)}
@@ -53,7 +53,7 @@ def climb(rows: Sequence[Destination], is_retry: Callable[[str], bool]) -> Ladde
             if target not in stages:
                 feeders.setdefault(target, []).append(ref)
     senders = _turned(to)
-    return Ladder(stages, {ref: _where_they_failed(ref, found, senders, waits) for ref, found in feeders.items()})
+    return RetryLadders(stages, {ref: _where_they_failed(ref, found, senders, waits) for ref, found in feeders.items()})
 
 
 def _sends_on(row: Destination, is_retry: Callable[[str], bool]) -> bool:

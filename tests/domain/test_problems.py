@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from mqtui.domain.figure import Figure, exact, unknown
+from mqtui.domain.problems import find_destination_problems, find_group_problem, problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination, Group, GroupLag, Member, PartitionLag
-from mqtui.domain.trouble import destination_troubles, group_trouble, troubles_by_destination
 
 TOPIC = Ref(Kind.TOPIC, "orders")
 QUEUE = Ref(Kind.QUEUE, "work")
@@ -37,10 +37,10 @@ def group(*members: Member, pending: int = 0) -> Group:
     ],
 )
 def test_a_group(one: Group, waiting: Figure, kind: BrokerKind, words: str) -> None:
-    told = group_trouble(one, lag(waiting), kind)
+    told = find_group_problem(one, lag(waiting), kind)
     assert words in told
     assert bool(told) is bool(words)
-    found = troubles_by_destination([Destination(TOPIC, "topic")], [one], {GROUP: lag(waiting)}, kind)
+    found = problems_by_destination([Destination(TOPIC, "topic")], [one], {GROUP: lag(waiting)}, kind)
     assert found == ({TOPIC: (f"billing {told}",)} if words else {})
 
 
@@ -60,5 +60,5 @@ def test_a_group(one: Group, waiting: Figure, kind: BrokerKind, words: str) -> N
 )
 def test_a_queue(held: Figure, facts: dict[str, str | int | bool | None], words: str) -> None:
     row = Destination(QUEUE, "classic", messages=held, facts=facts)
-    told = destination_troubles(row, {QUEUE, Ref(Kind.EXCHANGE, "there")})
+    told = find_destination_problems(row, {QUEUE, Ref(Kind.EXCHANGE, "there")})
     assert [words in each for each in told] == ([True] if words else [])

@@ -8,7 +8,7 @@ KEPT_AS = {"CC": "x-mqtui-cc", "BCC": "x-mqtui-bcc"}
 """Headers whose values are further routing keys, and the names under which a letter that is moved keeps them."""
 
 
-def without_copies(headers: tuple[Header, ...]) -> tuple[Header, ...]:
+def rename_cc_headers(headers: tuple[Header, ...]) -> tuple[Header, ...]:
     """The headers of a letter that is moved: value, type and place stay, and nobody gets a copy."""
     if not any(name in KEPT_AS for name, _, _ in headers):
         return headers

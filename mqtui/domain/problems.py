@@ -17,7 +17,7 @@ GONE = 3_600_000
 REFUSING = ("reject-publish", "reject-publish-dlx")
 
 
-def group_trouble(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
+def find_group_problem(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
     """What is wrong with a group; "" where nothing is."""
     if kind is BrokerKind.RABBITMQ or group.why:
         return ""
@@ -34,25 +34,25 @@ def group_trouble(group: Group, lag: GroupLag | None, kind: BrokerKind) -> str:
     return ""
 
 
-def destination_troubles(row: Destination, known: Collection[Ref]) -> list[str]:
+def find_destination_problems(row: Destination, known: Collection[Ref]) -> list[str]:
     """What is wrong with a destination by its own settings and figures. `known` are all destinations of its listing."""
     return [words for words in (_full(row), _lost(row, known)) if words]
 
 
-def troubles_by_destination(
+def problems_by_destination(
     rows: Sequence[Destination], groups: Sequence[Group], lags: Mapping[Ref, GroupLag], kind: BrokerKind
 ) -> dict[Ref, tuple[str, ...]]:
     """What is wrong with each destination of a listing, and with the groups that read it."""
     found: dict[Ref, list[str]] = {}
     for group in groups:
-        words = group_trouble(group, lags.get(group.ref), kind)
+        words = find_group_problem(group, lags.get(group.ref), kind)
         for ref in group.reads if words else ():
             if _waits_in(lags.get(group.ref), ref) or group.pending.number:
                 found.setdefault(ref, []).append(f"{group.ref.name.removeprefix(f'{ref.name}/')} {words}")
     if kind is BrokerKind.RABBITMQ:
         known = {row.ref for row in rows}
         for row in rows:
-            if words_of := destination_troubles(row, known):
+            if words_of := find_destination_problems(row, known):
                 found.setdefault(row.ref, []).extend(words_of)
     return {ref: tuple(words) for ref, words in found.items()}
 

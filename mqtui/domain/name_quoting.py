@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from mqtui.domain.printable import printable
-from mqtui.domain.resource import LETTERS, BrokerKind, Kind, Named, Ref, name_bytes, parse
+from mqtui.domain.resource import KIND_LETTERS, BrokerKind, Kind, ParsedName, Ref, name_bytes, parse_name
 
 SIGNS = re.compile(r"[\u2400-\u2421]|<U\+[0-9A-F]{4,6}>|\\x[0-9a-f]{2}")
 """What `printable` writes in the place of characters that can't be shown."""
@@ -21,13 +21,13 @@ ESCAPES = {ord("\n"): r"\n", ord("\t"): r"\t", ord("\r"): r"\r", ord("'"): r"\'"
 
 def candidates(ref: Ref) -> Iterator[str]:
     """The ways to type a thing, the shortest first."""
-    letter = next(letter for letter, kind in LETTERS.items() if kind is ref.kind)
+    letter = next(letter for letter, kind in KIND_LETTERS.items() if kind is ref.kind)
     yield ref.name
     yield f"{ref.kind}:{ref.name}"
     yield f"{letter}:{ref.name}"
 
 
-class Spelling:
+class UnambiguousNames:
     """How things of one broker are typed while these are there."""
 
     def __init__(self, there: Iterable[Ref], broker: BrokerKind) -> None:
@@ -41,7 +41,7 @@ class Spelling:
         """
         wanted = _place(ref)
         for text in candidates(ref):
-            means = set(map(_place, parse(text).readings(self._broker)))
+            means = set(map(_place, parse_name(text).readings(self._broker)))
             if text and wanted in means and not any(each in self._there for each in means - {wanted}):
                 return text
         return str(ref)
@@ -52,7 +52,7 @@ def _place(ref: Ref) -> Ref:
     return Ref(Kind.QUEUE, ref.name) if ref.kind is Kind.STREAM else ref
 
 
-def may_stand_for_another(named: Named) -> bool:
+def may_stand_for_another(named: ParsedName) -> bool:
     """Whether a name may be how a list shows another one. With its kind a name is exact, but for a NUL's sign."""
     return SIGNS.search(named.typed) is not None or NUL_SIGN in named.name
 
@@ -108,6 +108,6 @@ def needs_kind(ref: Ref, use: str) -> bool:
     A queue and an exchange may share a name, and what reads takes the queue; a name may begin like a kind, hold what
     stands for other characters, or be empty.
     """
-    if ref.kind is Kind.EXCHANGE or parse(ref.name).kind is not None or not ref.name or SIGNS.search(ref.name):
+    if ref.kind is Kind.EXCHANGE or parse_name(ref.name).kind is not None or not ref.name or SIGNS.search(ref.name):
         return True
     return use in SENDING and ref.kind is Kind.QUEUE
