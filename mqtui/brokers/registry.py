@@ -11,12 +11,12 @@ from mqtui.domain.resource import BrokerKind
 OPTION_MODULES = {
     BrokerKind.KAFKA: "mqtui.brokers.kafka.declared_options",
     BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.declared",
-    BrokerKind.REDIS: "mqtui.brokers.redis.declared",
+    BrokerKind.REDIS: "mqtui.brokers.redis.declared_options",
 }
 ADAPTER_MODULES = {
     BrokerKind.KAFKA: "mqtui.brokers.kafka.adapter",
     BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.client",
-    BrokerKind.REDIS: "mqtui.brokers.redis.client",
+    BrokerKind.REDIS: "mqtui.brokers.redis.adapter",
 }
 
 

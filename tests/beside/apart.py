@@ -8,7 +8,7 @@ from functools import partial
 
 from confluent_kafka import Consumer
 
-from mqtui.brokers.redis.slots import slot
+from mqtui.brokers.redis.connection.hash_slots import key_slot
 from tests.beside.kafka_theirs import run_tool
 from tests.beside.ours import look_at
 from tests.beside.redis_rows import compare_nodes
@@ -62,7 +62,7 @@ def nodes_of_a_cluster(brokers: Brokers) -> Iterator[Row]:
         url = low.url.replace("redis://", "redis+cluster://")
         for number in range(5):
             name = f"s{number}"
-            owner = low if slot(name.encode()) < MIDDLE else high
+            owner = low if key_slot(name.encode()) < MIDDLE else high
             owner.call("XADD", name, "*", "a", "b")
         yield from compare_nodes(asyncio.run(look_at(url)), asyncio.run(look_at(low.url)), [low.client, high.client])
 

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from dataclasses import replace
 
-from mqtui.brokers.redis.client import connect
+from mqtui.brokers.redis.adapter import connect
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.asking import Move
 from tests.contract.worlds import address_of

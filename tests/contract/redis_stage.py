@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.client import connect
+from mqtui.brokers.redis.adapter import connect
 from mqtui.domain.message import Field
 from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers

@@ -13,9 +13,9 @@ import pytest
 import redis
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.client import connect
-from mqtui.brokers.redis.marks import LIFE_S, run_mark
-from mqtui.brokers.redis.slots import SLOTS, slot, tag_for
+from mqtui.brokers.redis.adapter import connect
+from mqtui.brokers.redis.connection.hash_slots import SLOT_COUNT, hash_tag_for, key_slot
+from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S, stored_set_key
 from mqtui.domain.redrive import PublishStatus, Strength
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services.browse import list_destinations
@@ -49,15 +49,15 @@ async def joined(low: Stage, high: Stage, bus: int) -> None:
         return known(low) == known(high) == 2
 
     await eventually(met, "the nodes have met")
-    low.call("CLUSTER", "DELSLOTSRANGE", MIDDLE, SLOTS - 1)
+    low.call("CLUSTER", "DELSLOTSRANGE", MIDDLE, SLOT_COUNT - 1)
 
     async def taken() -> bool:
         """As long as the node believes that the other has the slots, it lets them go first."""
         try:
-            high.call("CLUSTER", "ADDSLOTSRANGE", MIDDLE, SLOTS - 1)
+            high.call("CLUSTER", "ADDSLOTSRANGE", MIDDLE, SLOT_COUNT - 1)
         except redis.ResponseError:
             with suppress(redis.ResponseError):
-                high.call("CLUSTER", "DELSLOTSRANGE", MIDDLE, SLOTS - 1)
+                high.call("CLUSTER", "DELSLOTSRANGE", MIDDLE, SLOT_COUNT - 1)
             return False
         return True
 
@@ -96,11 +96,11 @@ class Field:
         self.low, self.high = low, high
 
     def at(self, ref: Ref) -> Stage:
-        return self.low if slot(ref.name.encode()) < MIDDLE else self.high
+        return self.low if key_slot(ref.name.encode()) < MIDDLE else self.high
 
     def stream(self, stem: str, count: int = 0, *, high: bool, fields: Sequence[tuple[bytes, bytes]] = ()) -> Ref:
         tags = (f"{stem}{number}" for number in range(1000))
-        tag = next(tag for tag in tags if (slot(tag.encode()) >= MIDDLE) is high)
+        tag = next(tag for tag in tags if (key_slot(tag.encode()) >= MIDDLE) is high)
         name = self.low.name(stem, tag)
         stage = self.high if high else self.low
         return stage.stream(stem, count, name=name, fields=fields)
@@ -118,10 +118,10 @@ def test_slots_are_those_of_the_server(pair: tuple[Stage, Stage]) -> None:
     """The slot of a name is what CLUSTER KEYSLOT says, and each mark lies in its stream's slot."""
     names = [b"orders", b"{shop}:dlq", b"a{b}c{d}", b"{}x", b"a}b", b"\xff{\xfe}", "offen 🛒".encode(), b"{", b"x" * 99]
     for name in names:
-        assert slot(name) == pair[0].call("CLUSTER", "KEYSLOT", name)
-        assert slot(run_mark("mqtui", name, "ab" * 16)) == slot(name)
-        assert slot(b"x{%s}y" % tag_for(name)) == slot(name)
-    assert run_mark("mqtui", b"orders", "7f3a") == b"mqtui:{orders}:7f3a"
+        assert key_slot(name) == pair[0].call("CLUSTER", "KEYSLOT", name)
+        assert key_slot(stored_set_key("mqtui", name, "ab" * 16)) == key_slot(name)
+        assert key_slot(b"x{%s}y" % hash_tag_for(name)) == key_slot(name)
+    assert stored_set_key("mqtui", b"orders", "7f3a") == b"mqtui:{orders}:7f3a"
 
 
 async def test_d5_letters_cross_to_another_node(field: Field, adapter: Adapter) -> None:
@@ -139,10 +139,10 @@ async def test_d5_letters_cross_to_another_node(field: Field, adapter: Adapter) 
     assert [fields for _, fields in field.high.rows(target)] == [((b"n", b"%d" % n), *binary) for n in range(30)]
     assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in field.high.rows(target)]
     assert field.low.rows(source) == []
-    mark = run_mark(field.low.prefix, target.name.encode(), plan.id)
+    mark = stored_set_key(field.low.prefix, target.name.encode(), plan.id)
     members: Any = field.high.client.smembers(mark.decode())
     assert members == ids
-    assert LIFE_S - 60 < field.high.call("TTL", mark) <= LIFE_S
+    assert TTL_S - 60 < field.high.call("TTL", mark) <= TTL_S
 
 
 async def test_d5_killed_between_store_and_removal_nothing_is_doubled(field: Field, adapter: Adapter) -> None:
@@ -178,7 +178,9 @@ async def test_d5_within_a_slot_one_script_moves(field: Field, adapter: Adapter)
 async def test_d5_a_name_that_is_no_tag_crosses_too(field: Field, adapter: Adapter) -> None:
     """D5: a name with `}` can't be a tag; the mark gets a number that lies in its slot."""
     source = field.stream("dlq", 4, high=False)
-    name = next(name for name in (f"odd}}{n}-{source.name[:9]}" for n in range(99)) if slot(name.encode()) >= MIDDLE)
+    name = next(
+        name for name in (f"odd}}{n}-{source.name[:9]}" for n in range(99)) if key_slot(name.encode()) >= MIDDLE
+    )
     target = field.high.stream("home", name=name)
     assert {one.state for one in await Move(adapter, source, target).all()} == {PublishStatus.STORED}
     assert (field.numbers(target), field.numbers(source)) == ([0, 1, 2, 3], [])
@@ -227,7 +229,7 @@ async def test_a_slot_that_moved_is_found(field: Field, adapter: Adapter) -> Non
     ref = field.stream("wander", high=False)
     await adapter.broker.reader.extent(ref)
     ref2 = Ref(Kind.STREAM, ref.name + ":late")
-    number = slot(ref2.name.encode())
+    number = key_slot(ref2.name.encode())
     field.low.client.delete(ref.name)
     owner = field.high.call("CLUSTER", "MYID")
     for stage in (field.high, field.low):
@@ -260,7 +262,7 @@ async def limited(field: Field, rights: str) -> AsyncIterator[Adapter]:
 async def test_one_node_of_a_cluster_says_that_it_is_one(pair: tuple[Stage, Stage], tmp_path: Path) -> None:
     """C51: asked by redis://, a node shows what it holds and that others hold more; a check over a part fails."""
     low, _ = pair
-    name = next(name for number in range(99) if slot((name := f"{low.prefix}:s{number}").encode()) < MIDDLE)
+    name = next(name for number in range(99) if key_slot((name := f"{low.prefix}:s{number}").encode()) < MIDDLE)
     low.call("XADD", name, "*", "a", "b")
     low.call("XGROUP", "CREATE", name, "g", "$")
     for variant, told in (("", True), ("cluster", False)):

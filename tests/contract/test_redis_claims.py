@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mqtui.brokers.port import Adapter, ClaimsLetters, Lease
-from mqtui.brokers.redis import claims as claims_module
-from mqtui.brokers.redis.marks import LIFE_S, claim_table
+from mqtui.brokers.redis.redrive import cross_broker_claims
+from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S, claims_key
 from mqtui.domain.capability import Verb
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Remove, Take
@@ -51,7 +51,7 @@ async def taking(
 
 
 def table(stage: Stage, source: Ref) -> bytes:
-    return claim_table(stage.prefix, source.name.encode())
+    return claims_key(stage.prefix, source.name.encode())
 
 
 async def test_each_letter_is_claimed_by_one_run(stage: Stage, adapter: Adapter) -> None:
@@ -85,7 +85,7 @@ async def test_settled_and_kept_letters_are_claimed_no_more(stage: Stage, adapte
     source = stage.stream("dlq", 3)
     async with taking(adapter, source, "anna", "a" * 32) as (first, lease, letters):
         assert await first.claim(letters) == [FREE] * 3
-        assert 0 < stage.client.ttl(table(stage, source)) <= LIFE_S
+        assert 0 < stage.client.ttl(table(stage, source)) <= TTL_S
         await lease.settle(letters[:1])
         await lease.release(letters[1:2])
         async with taking(adapter, source, "bert") as (second, _, _):
@@ -128,8 +128,8 @@ async def test_a_run_renews_its_word_while_it_waits(
     stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C13: a slow target or a pause loses no claim."""
-    monkeypatch.setattr(claims_module, "COUNTS_MS", 1_500)
-    monkeypatch.setattr(claims_module, "RENEWED", 0.3)
+    monkeypatch.setattr(cross_broker_claims, "HEARTBEAT_TTL_MS", 1_500)
+    monkeypatch.setattr(cross_broker_claims, "HEARTBEAT_SECONDS", 0.3)
     source = stage.stream("dlq", 1)
     async with (
         taking(adapter, source, "anna") as (first, _, letters),

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from mqtui.brokers.redis.client import connect
+from mqtui.brokers.redis.adapter import connect
 from mqtui.demo.servers.ports import free_ports
 from mqtui.demo.servers.redis import find_server
 from mqtui.domain.capability import Verb
@@ -84,10 +84,10 @@ async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
             (plain_port, TlsRefused),
             (replace(secured, tls=False), TlsRefused),
         ):
-            await refused(address, ref, error)
+            await refusal_receipt(address, ref, error)
 
 
-async def refused(address: Any, ref: Any, error: type[MqtuiError]) -> None:
+async def refusal_receipt(address: Any, ref: Any, error: type[MqtuiError]) -> None:
     adapter = connect(replace(address, options={"timeout-ms": "1500"}))
     with pytest.raises(error) as told:
         await read(adapter, ref)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.marks import LIFE_S, stay_mark
+from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S, handled_set_key
 from mqtui.domain.redrive import PublishStatus
 from tests.contract.asking import Move
 from tests.contract.redis_stage import Stage
@@ -39,9 +39,9 @@ async def test_d1_entries_another_group_needs_stay_and_are_moved_once(stage: Sta
     assert stage.numbers(source) == list(range(3, 10))
     assert await Move(adapter, source, target).all() == []
     assert stage.numbers(target) == list(range(10))
-    mark = stay_mark(stage.prefix, source.name.encode())
+    mark = handled_set_key(stage.prefix, source.name.encode())
     assert stage.client.scard(mark.decode()) == 7
-    assert LIFE_S - 60 < int(stage.call("TTL", mark)) <= LIFE_S
+    assert TTL_S - 60 < int(stage.call("TTL", mark)) <= TTL_S
 
 
 async def test_d1_the_slow_group_still_gets_its_entries(stage: Stage, adapter: Adapter) -> None:

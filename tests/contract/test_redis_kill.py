@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtui.brokers.redis.slots import slot
+from mqtui.brokers.redis.connection.hash_slots import key_slot
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
@@ -80,7 +80,7 @@ def test_c6_killed_within_a_slot(stage: Stage) -> None:
 def test_c6_killed_across_slots(cluster: Stage) -> None:
     """C6, D5: across slots: lost 0, doubled 0, by the mark of the run."""
     source, target = cluster.stream("dlq", LETTERS), cluster.stream("home")
-    assert slot(source.name.encode()) != slot(target.name.encode())
+    assert key_slot(source.name.encode()) != key_slot(target.name.encode())
     kill_and_resume(cluster, "cluster", source, target)
 
 

@@ -9,14 +9,15 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import Adapter, Batch
-from mqtui.brokers.redis.building import messages, stored
-from mqtui.brokers.redis.groups import group_ref
-from mqtui.brokers.redis.lagging import LagCounter, Standing
-from mqtui.brokers.redis.nodes import nodes_of
-from mqtui.brokers.redis.options import read as read_options
-from mqtui.brokers.redis.paging import REPLY_BYTES, REPLY_ENTRIES
-from mqtui.brokers.redis.replies import entry_id
-from mqtui.brokers.redis.stream_ends import Ends
+from mqtui.brokers.redis.config import read_config
+from mqtui.brokers.redis.connection.resp import parse_entry_id
+from mqtui.brokers.redis.connection.routing import new_router
+from mqtui.brokers.redis.messages import to_messages
+from mqtui.brokers.redis.read.groups import group_ref
+from mqtui.brokers.redis.read.lag import GroupInfo, LagCounter
+from mqtui.brokers.redis.read.page_size import REPLY_BYTES, REPLY_ENTRIES
+from mqtui.brokers.redis.read.stream_info import StreamInfo
+from mqtui.brokers.redis.redrive.receipts import stored_receipts
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import Exactness, at_least, exact
@@ -110,16 +111,16 @@ async def test_the_newest_of_many(stage: Stage, adapter: Adapter) -> None:
 def test_built_in_bulk_is_built_right() -> None:
     """Messages and receipts whose slots are filled directly are those that the constructors make, in every field."""
     ref = Ref(Kind.STREAM, "s")
-    made = messages(ref, [(b"17-3", [b"a", b"1", b"a", b""]), (b"18-0", [])])
+    made = to_messages(ref, [(b"17-3", [b"a", b"1", b"a", b""]), (b"18-0", [])])
     fields = ((b"a", b"1"), (b"a", b""))
     assert made == [
         Message(ref, EntryId(17, 3), None, timestamp=17, fields=fields),
         Message(ref, EntryId(18, 0), None, timestamp=18),
     ]
-    assert stored([b"5-0", b"5-1", b"6-0"]) == [
+    assert stored_receipts([b"5-0", b"5-1", b"6-0"]) == [
         Receipt(PublishStatus.STORED, EntryId(ms, seq)) for ms, seq in ((5, 0), (5, 1), (6, 0))
     ]
-    assert all(repr(one) for one in (*made, *stored([b"5-0"])))
+    assert all(repr(one) for one in (*made, *stored_receipts([b"5-0"])))
 
 
 async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
@@ -164,9 +165,9 @@ async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
     """Beyond the budget on both sides a bound; a group and a stream that stand still are not counted again (D7)."""
     ref = stage.stream("work", 300)
     rows = stage.rows(ref)
-    nodes = nodes_of(stage.address, read_options(stage.address))
-    counter, ends = LagCounter(nodes), Ends(300, entry_id(rows[-1][0]), entry_id(rows[0][0]))
-    middle = Standing("g", 0, 0, entry_id(rows[149][0]), None)
+    nodes = new_router(stage.address, read_config(stage.address))
+    counter, ends = LagCounter(nodes), StreamInfo(300, parse_entry_id(rows[-1][0]), parse_entry_id(rows[0][0]))
+    middle = GroupInfo("g", 0, 0, parse_entry_id(rows[149][0]), None)
     key = ref.name.encode()
 
     def scripts() -> int:
@@ -179,7 +180,9 @@ async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
         before = scripts()
         await counter.lag(key, middle, ends)
         assert scripts() == before
-        assert (await counter.lag(key, replace(middle, delivered=entry_id(rows[9][0])), ends)).waiting == exact(290)
+        assert (await counter.lag(key, replace(middle, delivered=parse_entry_id(rows[9][0])), ends)).waiting == exact(
+            290
+        )
         assert scripts() > before
     finally:
         await nodes.close()

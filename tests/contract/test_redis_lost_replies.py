@@ -142,7 +142,7 @@ async def test_d2_a_discard_whose_reply_was_lost_is_done(stage: Stage, adapter: 
     source = stage.stream("dlq", 5)
     async with Move(adapter, source, source, removes=True).lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
-        proxy.arm(b"release(KEYS")
+        proxy.arm(b"remove(KEYS")
         receipts = list(await lease.settle(letters))
     assert (proxy.cuts, states(receipts), stage.rows(source)) == (1, [PublishStatus.STORED] * 5, [])
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.client import connect
-from mqtui.brokers.redis.groups import group_ref
-from mqtui.brokers.redis.stream_ends import TOGETHER
+from mqtui.brokers.redis.adapter import connect
+from mqtui.brokers.redis.read.groups import group_ref
+from mqtui.brokers.redis.read.stream_info import STREAMS_PER_SCRIPT_CALL
 from mqtui.domain.figure import Exactness, exact
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Destination, GroupLag
@@ -103,12 +103,12 @@ async def test_a_list_of_many_streams_takes_few_scripts(stage: Stage) -> None:
         scripts(stage)
         found = await listed(adapter)
         counting = MANY  # the lag of `half` is counted once for each
-        assert scripts(stage) <= MANY / TOGETHER + counting + 2
+        assert scripts(stage) <= MANY / STREAMS_PER_SCRIPT_CALL + counting + 2
         assert {row.backlog for row in found.values()} == {exact(2)} and len(found) == MANY
         await listed(adapter)
-        assert scripts(stage) <= MANY / TOGETHER + 2
+        assert scripts(stage) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
         assert {row.total for row in await lags(adapter, groups(stage, "half"))} == {exact(1)}
-        assert scripts(stage) <= MANY / TOGETHER + 2
+        assert scripts(stage) <= MANY / STREAMS_PER_SCRIPT_CALL + 2
     finally:
         await adapter.close()
 
@@ -153,4 +153,6 @@ async def test_without_the_right_to_scripts_nobody_is_asked_twice(stage: Stage) 
         refused = stage.client.info("commandstats").get("cmdstat_eval_ro", {}).get("rejected_calls", 0)
     assert {row.messages for row in found.values()} == {exact(2)}
     assert {row.backlog.sort for row in found.values()} == {Exactness.AT_MOST}
-    assert refused <= MANY / TOGETHER + 2 * MANY, "once for all ends; alone only for a lag that has to be counted"
+    assert refused <= MANY / STREAMS_PER_SCRIPT_CALL + 2 * MANY, (
+        "once for all ends; alone only for a lag that has to be counted"
+    )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mqtui.brokers.port import Adapter, Pending
-from mqtui.brokers.redis.steps import lock
+from mqtui.brokers.redis.steps import min_idle_time
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotFound
 from mqtui.domain.message import EntryId
@@ -68,9 +68,9 @@ async def long_idle(listed: Pending, ref: Ref, milliseconds: int) -> tuple[Pendi
 
 def test_d6_the_lock_moves_with_time() -> None:
     """D6: max(asked, shown idle + time since it was read - 50 ms)."""
-    assert lock(0, 3_000, 10_000, 14_000) == 6_950
-    assert lock(9_000, 3_000, 10_000, 14_000) == 9_000
-    assert lock(0, 10, 10_000, 10_000) == 0
+    assert min_idle_time(0, 3_000, 10_000, 14_000) == 6_950
+    assert min_idle_time(9_000, 3_000, 10_000, 14_000) == 9_000
+    assert min_idle_time(0, 10, 10_000, 10_000) == 0
 
 
 async def test_d6_work_somebody_touched_meanwhile_is_not_stolen(

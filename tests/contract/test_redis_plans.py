@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis import checks
+from mqtui.brokers.redis.redrive import plan_checks as checks
 from mqtui.domain.resource import Ref
 from tests.contract.asking import Move
 from tests.contract.redis_stage import Stage
@@ -27,7 +27,7 @@ async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
     await made.close()
 
 
-async def told(adapter: Adapter, source: Ref, target: Ref, name: str) -> list[str]:
+async def query_info(adapter: Adapter, source: Ref, target: Ref, name: str) -> list[str]:
     _, plan = await Move(adapter, source, target).planned()
     return [risk.text for risk in plan.risks if risk.name == name]
 
@@ -35,10 +35,10 @@ async def told(adapter: Adapter, source: Ref, target: Ref, name: str) -> list[st
 async def test_c75_keys_that_expire(stage: Stage, adapter: Adapter) -> None:
     """C75: the source takes its letters along, the target what was moved there."""
     source, target = stage.stream("dlq", 2), stage.stream("home")
-    assert await told(adapter, source, target, "expires") == []
+    assert await query_info(adapter, source, target, "expires") == []
     stage.call("EXPIRE", source.name, 58)
     stage.call("EXPIRE", target.name, 120)
-    before, after = await told(adapter, source, target, "expires")
+    before, after = await query_info(adapter, source, target, "expires")
     assert before.startswith(f"{target.name} expires in 2 min, and what is moved there")
     assert after.startswith(f"{source.name} expires in 5")
 
@@ -46,15 +46,15 @@ async def test_c75_keys_that_expire(stage: Stage, adapter: Adapter) -> None:
 async def test_c78_a_target_that_nobody_reads(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """C78: no group, a group without consumers, consumers that have not asked for long; one that asks is enough."""
     source, target = stage.stream("dlq", 2), stage.stream("home", 1)
-    assert await told(adapter, source, target, "no-reader") == [f"no group reads {target.name}"]
+    assert await query_info(adapter, source, target, "no-reader") == [f"no group reads {target.name}"]
     stage.group(target, "g")
-    assert await told(adapter, source, target, "no-reader") == [
+    assert await query_info(adapter, source, target, "no-reader") == [
         f"nobody reads {target.name} now: group g: no consumer is known"
     ]
     stage.call("XREADGROUP", "GROUP", "g", "w1", "STREAMS", target.name, ">")
-    assert await told(adapter, source, target, "no-reader") == []
+    assert await query_info(adapter, source, target, "no-reader") == []
     monkeypatch.setattr(checks, "ACTIVE_MS", 0)
-    (text,) = await told(adapter, source, target, "no-reader")
+    (text,) = await query_info(adapter, source, target, "no-reader")
     assert "group g: no consumer was active for " in text
 
 
@@ -62,4 +62,4 @@ async def test_c78_a_target_that_nobody_reads(stage: Stage, adapter: Adapter, mo
     ("ms", "words"), [(0, "0 s"), (59_000, "59 s"), (120_000, "2 min"), (10_800_000, "3 h"), (172_800_000, "2 d")]
 )
 def test_a_length_of_time_is_told_in_its_largest_unit(ms: int, words: str) -> None:
-    assert checks.spoken(ms) == words
+    assert checks.format_duration(ms) == words

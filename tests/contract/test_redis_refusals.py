@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.marks import stay_mark
+from mqtui.brokers.redis.redrive.bookkeeping_keys import handled_set_key
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.message import Outgoing
@@ -75,7 +75,7 @@ async def test_c63_a_discard_makes_room_in_a_full_redis(own: Stage, adapter: Ada
         receipts = await lease.settle(letters)
     assert {one.state for one in receipts} == {PublishStatus.STORED}
     assert own.numbers(source) == [2, 3, 4, 5, 6, 7, 8, 9]
-    assert own.client.scard(stay_mark(own.prefix, source.name.encode())) == 8
+    assert own.client.scard(handled_set_key(own.prefix, source.name.encode())) == 8
 
 
 async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: Stage, adapter: Adapter) -> None:
@@ -244,7 +244,7 @@ def adapter_user(stage: Stage) -> str:
 async def test_a_mark_that_is_no_set(own: Stage, adapter: Adapter) -> None:
     """D9, D4: whatever stands in the way is found before the first letter is stored."""
     source, target = own.stream("dlq", 10), own.stream("home")
-    mark = stay_mark(own.prefix, source.name.encode()).decode()
+    mark = handled_set_key(own.prefix, source.name.encode()).decode()
     receipts = await moved_while(own, adapter, source, target, ("SET", mark, "x"))
     assert [one.state for one in receipts] == [PublishStatus.STORED] * 5 + [PublishStatus.REFUSED] * 5
     assert all("WRONGTYPE" in one.reason for one in receipts[5:])

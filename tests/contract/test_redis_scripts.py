@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import Adapter
-from mqtui.brokers.redis.client import connect
-from mqtui.brokers.redis.heavy import MOST_FIELDS
-from mqtui.brokers.redis.moving import BATCH_BYTES, BATCH_LETTERS, chunked
+from mqtui.brokers.redis.adapter import connect
+from mqtui.brokers.redis.redrive.move_large_entry import MAX_SCRIPT_FIELDS
+from mqtui.brokers.redis.redrive.move_spec import CHUNK_BYTES, CHUNK_LETTERS, split_chunks
 from mqtui.domain.errors import NotAuthorised
 from mqtui.domain.message import EntryId, Field, Message
 from mqtui.domain.redrive import PublishStatus
@@ -107,7 +107,7 @@ async def test_d4_scattered_letters_are_found_among_many(stage: Stage, adapter: 
     assert len(stage.rows(source)) == 2970
 
 
-@pytest.mark.parametrize("count", [MOST_FIELDS, MOST_FIELDS + 1, 2500, 4500])
+@pytest.mark.parametrize("count", [MAX_SCRIPT_FIELDS, MAX_SCRIPT_FIELDS + 1, 2500, 4500])
 async def test_d4_letters_of_many_fields_come_home(stage: Stage, adapter: Adapter, count: int) -> None:
     """D4: Lua hands at most some 3,900 fields to XADD; larger letters go by a transaction, in their place."""
     fields = [(b"f%d" % (number % 1000), b"\xff%d" % number) for number in range(count - 1)]
@@ -178,11 +178,11 @@ async def test_lease_batches_are_full_in_order_and_bounded(stage: Stage, adapter
 def test_d4_a_batch_is_500_letters_and_1_mb() -> None:
     """D4: at most 500 entries and 1 MB a call; one larger entry goes alone."""
     small, large = letters_of(1200, 10), letters_of(5, 600_000)
-    assert [len(some) for some in chunked(small)] == [500, 500, 200]
-    assert [len(some) for some in chunked(small, heaviest=11)] == [500, 500, 200]
-    assert [len(some) for some in chunked(large)] == [1] * 5
-    assert max(sum(one.size for one in some) for some in chunked(letters_of(3000, 3000))) <= BATCH_BYTES
-    assert max(len(some) for some in chunked(small)) == BATCH_LETTERS
+    assert [len(some) for some in split_chunks(small)] == [500, 500, 200]
+    assert [len(some) for some in split_chunks(small, largest=11)] == [500, 500, 200]
+    assert [len(some) for some in split_chunks(large)] == [1] * 5
+    assert max(sum(one.size for one in some) for some in split_chunks(letters_of(3000, 3000))) <= CHUNK_BYTES
+    assert max(len(some) for some in split_chunks(small)) == CHUNK_LETTERS
 
 
 def letters_of(count: int, size: int) -> Sequence[Message]:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from mqtui.brokers.port import Adapter, TracesMoves
-from mqtui.brokers.redis.heavy import MOST_FIELDS
-from mqtui.brokers.redis.marks import LIFE_S
-from mqtui.brokers.redis.scripts import RECORD_LENGTH
-from mqtui.brokers.redis.slots import slot
+from mqtui.brokers.redis.connection.hash_slots import key_slot
+from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S
+from mqtui.brokers.redis.redrive.lua import MOVE_LOG_LENGTH
+from mqtui.brokers.redis.redrive.move_large_entry import MAX_SCRIPT_FIELDS
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Plan
 from mqtui.domain.redrive import PublishStatus, Receipt, Source
@@ -86,7 +86,7 @@ async def test_killed_then_removed_by_another_hand(brokers: Brokers, way: str) -
 async def test_across_slots_the_mark_of_the_run_is_the_proof(cluster: Stage) -> None:
     """D5, C13: letters stored in another slot's stream are known by the run's mark there."""
     source, target = cluster.stream("dlq", 5), cluster.stream("home")
-    assert slot(source.name.encode()) != slot(target.name.encode())
+    assert key_slot(source.name.encode()) != key_slot(target.name.encode())
     adapter = cluster.adapter(variant="cluster")
     move = Move(adapter, source, target)
     planned = await move.planned()
@@ -115,7 +115,7 @@ async def test_a_discard_knows_what_it_removed_itself(stage: Stage, adapter: Ada
 
 async def test_letters_of_many_fields_and_letters_that_stay_are_recorded(stage: Stage, adapter: Adapter) -> None:
     """C13, D4, D1: the transaction of a letter of many fields records it as the script does; so is one that stays."""
-    fields = [(b"f%d" % number, b"") for number in range(MOST_FIELDS + 1)]
+    fields = [(b"f%d" % number, b"") for number in range(MAX_SCRIPT_FIELDS + 1)]
     source, target = stage.stream("dlq", 2, fields=fields), stage.stream("home")
     stage.call("XADD", source.name, "*", "n", "2")
     stage.group(source, "slow", take=1)
@@ -132,7 +132,7 @@ async def test_letters_of_many_fields_and_letters_that_stay_are_recorded(stage: 
 
 async def test_a_resume_keeps_what_the_killed_process_recorded(stage: Stage, adapter: Adapter) -> None:
     """C13: the record is short, but what was in doubt at a crash is still known after a long resume, killed or not."""
-    source, target = stage.stream("dlq", 2 * RECORD_LENGTH + 20), stage.stream("home")
+    source, target = stage.stream("dlq", 2 * MOVE_LOG_LENGTH + 20), stage.stream("home")
     move = Move(adapter, source, target)
     planned = await move.planned()
     letters = await all_letters(move, planned)
@@ -145,11 +145,11 @@ async def test_a_resume_keeps_what_the_killed_process_recorded(stage: Stage, ada
                 await lease.move(move.transfers([letter]))
     receipts = await traced(adapter, move, planned, letters)
     assert {one.state for one in receipts[:20]} == {PublishStatus.STORED}
-    assert sum(one.state is PublishStatus.STORED for one in receipts) == 20 + RECORD_LENGTH
+    assert sum(one.state is PublishStatus.STORED for one in receipts) == 20 + MOVE_LOG_LENGTH
     records = [key for key in stage.client.scan_iter(f"{stage.prefix}*") if b":moved:" in key]
     assert len(records) == 2
-    assert all(0 < stage.client.ttl(key) <= LIFE_S for key in records)
-    assert max(stage.client.llen(key) for key in records) <= RECORD_LENGTH
+    assert all(0 < stage.client.ttl(key) <= TTL_S for key in records)
+    assert max(stage.client.llen(key) for key in records) <= MOVE_LOG_LENGTH
 
 
 async def test_without_the_right_to_a_record_letters_move_and_are_unknown_after_a_crash(stage: Stage) -> None:

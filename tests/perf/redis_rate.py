@@ -13,7 +13,7 @@ import redis
 
 from mqtui.brokers.guard import WriteGrant
 from mqtui.brokers.port import Address
-from mqtui.brokers.redis.client import connect
+from mqtui.brokers.redis.adapter import connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.plan import Deliver, Plan, Take

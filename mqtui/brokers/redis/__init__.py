@@ -1,1 +1,1 @@
-"""Redis Streams."""
+"""The adapter of Redis Streams: standalone servers, Sentinel and Cluster, and Valkey."""

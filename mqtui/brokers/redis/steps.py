@@ -1,46 +1,52 @@
-"""Single changes: reassign pending entries, acknowledge them."""
+"""The single steps of a plan: claim pending entries for another consumer, or acknowledge them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from redis.exceptions import RedisError
-
-from mqtui.brokers.redis.catalog import stream_key
-from mqtui.brokers.redis.errors import RepliesLost, answered
-from mqtui.brokers.redis.line import Line
-from mqtui.brokers.redis.nodes import Nodes
-from mqtui.brokers.redis.pending import StreamPending, clock
-from mqtui.brokers.redis.replies import Answer, entries, id_bytes, items, number, pairs, sure
-from mqtui.brokers.redis.wire import Command
+from mqtui.brokers.redis.connection.resp import (
+    Command,
+    ReplyOrError,
+    as_dict,
+    as_int,
+    as_list,
+    encode_entry_id,
+    parse_entries,
+    raise_if_error,
+)
+from mqtui.brokers.redis.connection.routing import Router
+from mqtui.brokers.redis.connection.write_connection import WriteConnection
+from mqtui.brokers.redis.errors import RepliesLost
+from mqtui.brokers.redis.read.catalog import stream_key
+from mqtui.brokers.redis.read.pending import RedisPending, server_time_ms
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, ReplyLost, Unsupported
 from mqtui.domain.message import EntryId
 from mqtui.domain.plan import Acknowledge, Claim, Step, StepResult
 from mqtui.domain.resource import name_bytes, name_text
 
-SLACK_MS = 50
-TOGETHER = 1000
-GHOST = "reassigned, but it is gone from the stream: acknowledge it"
-"""What XCLAIM of Redis 6.2 does with an entry that was trimmed or deleted; since 7.0 it takes it off the list."""
+CLOCK_SLACK_MS = 50
+IDS_PER_PIPELINE = 1000
+CLAIMED_BUT_DELETED = "reassigned, but it is gone from the stream: acknowledge it"
+"""So does XCLAIM of Redis 6.2 with an entry that was trimmed or deleted; since 7.0 it takes it off the list."""
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
-    """Who holds a pending entry, and for how long nobody touched it (ms)."""
+class PendingOwner:
+    """The consumer of a pending entry, and the milliseconds since it was last delivered."""
 
     consumer: str
     idle: int
 
 
-class StreamSteps:
-    """Runs the steps of a plan."""
+class RedisSteps:
+    """Applies the steps of a plan."""
 
-    def __init__(self, nodes: Nodes) -> None:
-        self._nodes = nodes
+    def __init__(self, router: Router) -> None:
+        self._router = router
 
     async def apply(self, step: Step) -> StepResult:
-        """Reassign or acknowledge; the notes say what was not done and why.
+        """Claim or acknowledge entries. The notes of the result say what was not done and why.
 
         Raises:
             NotFound: no such stream or group.
@@ -49,73 +55,76 @@ class StreamSteps:
         """
         match step:
             case Claim():
-                stepping: Claiming | Acknowledging = Claiming(self._nodes, step)
+                runner: ClaimRunner | AckRunner = ClaimRunner(self._router, step)
             case Acknowledge():
-                stepping = Acknowledging(self._nodes, step)
+                runner = AckRunner(self._router, step)
             case _:
                 raise Unsupported(f"Redis has no step {type(step).__name__}")
         try:
-            return await stepping.run()
+            return await runner.run()
         finally:
-            await stepping.line.close()
+            await runner.connection.close()
 
 
-class Claiming:
-    """XCLAIM with a lock: nobody may have touched the entry since it was shown (D6)."""
+class ClaimRunner:
+    """XCLAIM with a min-idle time that fails if anybody has touched the entry since it was shown (D6)."""
 
-    def __init__(self, nodes: Nodes, step: Claim) -> None:
+    def __init__(self, router: Router, step: Claim) -> None:
         self._key = stream_key(step.stream)
         self._step = step
         self._group = name_bytes(step.group)
-        self._pending = StreamPending(nodes)
-        self.line = Line(nodes, self._key)
+        self._pending = RedisPending(router)
+        self.connection = WriteConnection(router, self._key)
 
     async def run(self) -> StepResult:
-        """Reassign what was not touched; deliveries are not counted (JUSTID)."""
+        """Claim the entries that nobody has touched since. JUSTID leaves their delivery counts unchanged."""
         step, notes = self._step, list[str]()
-        told = (await self.line.pipe([("XINFO", "CONSUMERS", self._key, self._group)]))[0]
-        known = [pairs(row).get("name") for row in items(sure(told, "XINFO CONSUMERS", step.stream.name))]
-        if name_bytes(step.consumer) not in known:
+        (reply,) = await self.connection.execute_pipeline([("XINFO", "CONSUMERS", self._key, self._group)])
+        rows = as_list(raise_if_error(reply, "XINFO CONSUMERS", step.stream.name))
+        if name_bytes(step.consumer) not in [as_dict(row).get("name") for row in rows]:
             notes.append(f"{step.consumer} was no consumer of {step.group}: it was made")
         claimed: list[EntryId] = []
-        for start in range(0, len(step.seen), TOGETHER):
-            seen = step.seen[start : start + TOGETHER]
-            done = await self._claim(seen)
-            given = [one for one, yes in zip((row[0] for row in seen), done, strict=True) if yes]
-            there = await self._pending.are_in_stream(step.stream, given)
-            claimed += [one for one, yes in zip(given, there, strict=True) if yes]
-            notes += [f"{one}: {GHOST}" for one, yes in zip(given, there, strict=True) if not yes]
-            missed = [row[0] for row, yes in zip(seen, done, strict=True) if not yes]
-            notes += await self._reasons(missed)
+        for start in range(0, len(step.seen), IDS_PER_PIPELINE):
+            seen = step.seen[start : start + IDS_PER_PIPELINE]
+            are_claimed = await self._claim(seen)
+            done = [row[0] for row, is_claimed in zip(seen, are_claimed, strict=True) if is_claimed]
+            in_stream = await self._pending.are_in_stream(step.stream, done)
+            claimed += [one for one, is_there in zip(done, in_stream, strict=True) if is_there]
+            notes += [
+                f"{one}: {CLAIMED_BUT_DELETED}" for one, is_there in zip(done, in_stream, strict=True) if not is_there
+            ]
+            missed = [row[0] for row, is_claimed in zip(seen, are_claimed, strict=True) if not is_claimed]
+            notes += await self._explain_missed(missed)
         return StepResult(len(step.seen), len(claimed), tuple(notes), tuple(map(str, claimed)))
 
     async def _claim(self, seen: Sequence[tuple[EntryId, int, int]]) -> list[bool]:
-        now = clock((await self.line.pipe([("TIME",)]))[0])
+        now = server_time_ms((await self.connection.execute_pipeline([("TIME",)]))[0])
         head = ("XCLAIM", self._key, self._group, name_bytes(self._step.consumer))
         commands: list[Command] = [
-            (*head, lock(self._step.min_idle, idle, read_at, now), id_bytes(one), "JUSTID")
+            (*head, min_idle_time(self._step.min_idle, idle, read_at, now), encode_entry_id(one), "JUSTID")
             for one, idle, read_at in seen
         ]
         try:
-            answers = await self.line.pipe(commands)
+            replies = await self.connection.execute_pipeline(commands)
         except RepliesLost as lost:
-            return await self._looked_up([row[0] for row in seen], now, lost)
-        return [bool(items(sure(answer, "XCLAIM", self._step.stream.name))) for answer in answers]
+            return await self._look_up_lost([row[0] for row in seen], now, lost)
+        return [bool(as_list(raise_if_error(reply, "XCLAIM", self._step.stream.name))) for reply in replies]
 
-    async def _looked_up(self, wanted: Sequence[EntryId], sent: int, lost: RepliesLost) -> list[bool]:
-        """Replies are missing: an entry is claimed when the new consumer has it since `sent` (server time, ms)."""
+    async def _look_up_lost(self, ids: Sequence[EntryId], sent_at: int, lost: RepliesLost) -> list[bool]:
+        """After a lost reply: an entry is claimed if the new consumer has it since `sent_at` (server time, ms)."""
         try:
-            await self.line.mend()
-            owners = await self._owners(wanted)
-            now = clock((await self.line.pipe([("TIME",)]))[0])
+            await self.connection.reconnect()
+            owners = await self._owners(ids)
+            now = server_time_ms((await self.connection.execute_pipeline([("TIME",)]))[0])
         except (CannotConnect, BrokerTrouble) as error:
             raise ReplyLost("Whether the entries were reassigned is unknown", lost.detail, error.title) from lost
         return [
-            owner is not None and owner.consumer == self._step.consumer and owner.idle <= now - sent for owner in owners
+            owner is not None and owner.consumer == self._step.consumer and owner.idle <= now - sent_at
+            for owner in owners
         ]
 
-    async def _reasons(self, missed: Sequence[EntryId]) -> list[str]:
-        """Why entries were not reassigned."""
+    async def _explain_missed(self, missed: Sequence[EntryId]) -> list[str]:
+        """Why entries were not claimed."""
         if not missed:
             return []
         gone: list[EntryId] = []
@@ -125,66 +134,79 @@ class Claiming:
                 gone.append(one)
             else:
                 notes.append(f"{one}: {owner.consumer} has it and touched it {owner.idle} ms ago")
-        answers = await self.line.pipe([("XRANGE", self._key, id_bytes(one), id_bytes(one)) for one in gone])
-        for one, answer in zip(gone, answers, strict=True):
-            there = entries(sure(answer, "XRANGE", self._step.stream.name))
-            why = "acknowledged meanwhile" if there else "deleted from the stream: it is pending no more"
+        replies = await self.connection.execute_pipeline(
+            [("XRANGE", self._key, encode_entry_id(one), encode_entry_id(one)) for one in gone]
+        )
+        for one, reply in zip(gone, replies, strict=True):
+            is_there = parse_entries(raise_if_error(reply, "XRANGE", self._step.stream.name))
+            why = "acknowledged meanwhile" if is_there else "deleted from the stream: it is pending no more"
             notes.append(f"{one}: {why}")
         return notes
 
-    async def _owners(self, wanted: Sequence[EntryId]) -> list[Owner | None]:
-        head = ("XPENDING", self._key, self._group)
-        answers = await self.line.pipe([(*head, id_bytes(one), id_bytes(one), 1) for one in wanted])
-        return [_owner(answer, self._step.stream.name) for answer in answers]
+    async def _owners(self, ids: Sequence[EntryId]) -> list[PendingOwner | None]:
+        commands = [_pending_command(self._key, self._group, one) for one in ids]
+        return [
+            _parse_owner(reply, self._step.stream.name) for reply in await self.connection.execute_pipeline(commands)
+        ]
 
 
-class Acknowledging:
-    """XACK, one answer an id."""
+class AckRunner:
+    """XACK of single ids, so that each one has a reply."""
 
-    def __init__(self, nodes: Nodes, step: Acknowledge) -> None:
+    def __init__(self, router: Router, step: Acknowledge) -> None:
         self._key = stream_key(step.stream)
         self._step = step
-        self.line = Line(nodes, self._key)
+        self.connection = WriteConnection(router, self._key)
 
     async def run(self) -> StepResult:
-        """Acknowledge; what was not pending is noted."""
+        """Acknowledge the entries. The notes name those that were not pending."""
         step, group = self._step, name_bytes(self._step.group)
-        known = await self.line.pipe([("XPENDING", self._key, group)])
-        sure(known[0], "XPENDING", f"{step.stream.name}: {step.group}")
+        (summary,) = await self.connection.execute_pipeline([("XPENDING", self._key, group)])
+        raise_if_error(summary, "XPENDING", f"{step.stream.name}: {step.group}")
         done: list[EntryId] = []
         notes: list[str] = []
-        for start in range(0, len(step.ids), TOGETHER):
-            some = step.ids[start : start + TOGETHER]
-            for one, yes in zip(some, await self._acknowledge(group, some), strict=True):
-                done += [one] if yes else []
-                notes += [] if yes else [f"{one}: was not pending"]
+        for start in range(0, len(step.ids), IDS_PER_PIPELINE):
+            ids = step.ids[start : start + IDS_PER_PIPELINE]
+            for one, is_acknowledged in zip(ids, await self._acknowledge(group, ids), strict=True):
+                done += [one] if is_acknowledged else []
+                notes += [] if is_acknowledged else [f"{one}: was not pending"]
         return StepResult(len(step.ids), len(done), tuple(notes), tuple(map(str, done)))
 
-    async def _acknowledge(self, group: bytes, some: Sequence[EntryId]) -> list[bool]:
+    async def _acknowledge(self, group: bytes, ids: Sequence[EntryId]) -> list[bool]:
         name = self._step.stream.name
         try:
-            answers = await self.line.pipe([("XACK", self._key, group, id_bytes(one)) for one in some])
-            return [number(sure(answer, "XACK", name)) == 1 for answer in answers]
+            replies = await self.connection.execute_pipeline(
+                [("XACK", self._key, group, encode_entry_id(one)) for one in ids]
+            )
+            return [as_int(raise_if_error(reply, "XACK", name)) == 1 for reply in replies]
         except RepliesLost as lost:
             try:
-                await self.line.mend()
-                head = ("XPENDING", self._key, group)
-                answers = await self.line.pipe([(*head, id_bytes(one), id_bytes(one), 1) for one in some])
+                await self.connection.reconnect()
+                replies = await self.connection.execute_pipeline(
+                    [_pending_command(self._key, group, one) for one in ids]
+                )
             except (CannotConnect, BrokerTrouble) as error:
                 raise ReplyLost("Whether the entries were acknowledged is unknown", lost.detail, error.title) from lost
-        return [_owner(answer, name) is None for answer in answers]
+        return [_parse_owner(reply, name) is None for reply in replies]
 
 
-def lock(min_idle: int, idle: int, read_at: int, now: int) -> int:
-    """The idle time, in ms, below which an entry was touched since it was shown (D6). Times are the server's."""
-    return max(min_idle, idle + (now - read_at) - SLACK_MS, 0)
+def min_idle_time(min_idle: int, idle: int, read_at: int, now: int) -> int:
+    """The min-idle time of XCLAIM, in ms: with less, an entry was touched since it was shown (D6).
+
+    `min_idle` is what the user asked for, `idle` what was shown at `read_at`. Times are the server's.
+    """
+    return max(min_idle, idle + (now - read_at) - CLOCK_SLACK_MS, 0)
 
 
-def _owner(answer: Answer, name: str) -> Owner | None:
-    if isinstance(answer, RedisError):
-        raise answered(answer, "XPENDING", name)
-    rows = items(answer)
+def _pending_command(key: bytes, group: bytes, position: EntryId) -> Command:
+    """XPENDING of one id."""
+    return ("XPENDING", key, group, encode_entry_id(position), encode_entry_id(position), 1)
+
+
+def _parse_owner(reply: ReplyOrError, name: str) -> PendingOwner | None:
+    """The consumer of an entry in the reply to XPENDING; None where it is not pending."""
+    rows = as_list(raise_if_error(reply, "XPENDING", name))
     if not rows:
         return None
-    _, owner, idle, _ = items(rows[0])
-    return Owner(name_text(owner) if isinstance(owner, bytes) else "", number(idle))
+    _, owner, idle, _ = as_list(rows[0])
+    return PendingOwner(name_text(owner) if isinstance(owner, bytes) else "", as_int(idle))

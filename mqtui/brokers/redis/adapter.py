@@ -1,0 +1,183 @@
+"""The adapter of Redis Streams: its broker for reading, its writer for the changes of one plan."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from mqtui.brokers.port import (
+    Adapter,
+    Address,
+    Batch,
+    Broker,
+    Catalog,
+    Groups,
+    Lease,
+    Pending,
+    Permit,
+    Publisher,
+    Reader,
+    Writer,
+)
+from mqtui.brokers.redis import capabilities
+from mqtui.brokers.redis.config import read_config
+from mqtui.brokers.redis.connection.connection import database_number
+from mqtui.brokers.redis.connection.routing import Router, new_router
+from mqtui.brokers.redis.connection.server_info import ServerInfo
+from mqtui.brokers.redis.publish import NEW_STREAM, RedisPublisher
+from mqtui.brokers.redis.read.catalog import RedisCatalog
+from mqtui.brokers.redis.read.groups import RedisGroups
+from mqtui.brokers.redis.read.lag import LagCounter
+from mqtui.brokers.redis.read.pending import RedisPending
+from mqtui.brokers.redis.read.reader import RedisReader
+from mqtui.brokers.redis.read.survey import survey
+from mqtui.brokers.redis.redrive.lease import RedisLease
+from mqtui.brokers.redis.redrive.plan_checks import RedisPlanChecks
+from mqtui.brokers.redis.redrive.snapshot import snapshot
+from mqtui.brokers.redis.redrive.trace import MoveTracer
+from mqtui.brokers.redis.steps import RedisSteps
+from mqtui.domain.capability import Support, Verb
+from mqtui.domain.errors import BadInput, Unsupported
+from mqtui.domain.figure import Figure
+from mqtui.domain.message import EntryId, Position
+from mqtui.domain.plan import Plan, Send, Step, StepResult
+from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
+from mqtui.domain.resource import BrokerKind, Ref
+from mqtui.domain.topology import Destination, Survey
+
+URL_VARIANTS = ("", "unix", "sentinel", "cluster")
+
+
+class RedisBroker:
+    """One Redis server, Sentinel service or Redis Cluster, for reading."""
+
+    kind = BrokerKind.REDIS
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._server = ServerInfo(router)
+        self._checks = RedisPlanChecks(router)
+        self._tracer = MoveTracer(router)
+        lags = LagCounter(router)
+        self._streams = streams = RedisCatalog(router, self._server, lags)
+        self.catalog: Catalog = streams
+        self.reader: Reader = RedisReader(router)
+        self.groups: Groups = RedisGroups(router, streams, lags)
+        self.pending: Pending | None = RedisPending(router)
+
+    async def identity(self) -> str:
+        """Replication id and database; of a cluster the least node id. "" where the server does not say."""
+        return await self._server.identity()
+
+    async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
+        """Whether kind and version allow a verb. Missing rights are named by the plan."""
+        return await capabilities.can(self._server, verb, ref)
+
+    async def survey(self) -> Survey:
+        """Streams, groups and lags; each stream is asked about once."""
+        return await survey(self._streams)
+
+    async def survey_depths(self) -> Survey:
+        """As `survey`: a stream tells its length and its groups at once."""
+        return await self.survey()
+
+    async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
+        """The lengths in the listing: letters that were handled are gone from a stream."""
+        return {row.ref: row.messages for row in rows}
+
+    async def snapshot(self, source: Ref) -> Source:
+        """First and last id, length, and the groups that have consumers.
+
+        Raises:
+            NotFound: there is no such stream.
+        """
+        return await snapshot(self._router, source)
+
+    async def check_plan(self, source: Source, plan: Plan) -> Plan:
+        """The plan with the guarantee and the risks."""
+        return await self._checks.check_plan(source, plan)
+
+    def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
+        """Exactly once within a slot; across slots a resume doubles nothing while the run's stored set exists."""
+        return self._checks.guarantee(source, targets)
+
+    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+        """What became of letters that are not in the source any more, by the run's move logs."""
+        return await self._tracer.trace(source, terms, positions)
+
+
+class RedisWriter:
+    """Makes the changes of one plan."""
+
+    def __init__(self, router: Router, plan: Plan) -> None:
+        self._router = router
+        self._plan = plan
+
+    def publisher(self) -> AbstractAsyncContextManager[Publisher]:
+        """A publisher to streams that exist, or that the plan says are new."""
+        return self._open_publisher()
+
+    @asynccontextmanager
+    async def _open_publisher(self) -> AsyncIterator[Publisher]:
+        new = frozenset(step.target for step in self._plan.steps if isinstance(step, Send) and step.note == NEW_STREAM)
+        publisher = RedisPublisher(self._router, new)
+        try:
+            yield publisher
+        finally:
+            await publisher.close()
+
+    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
+        """A lease on a stream."""
+        return RedisLease.opened(self._router, source, terms)
+
+    def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
+        """Not supported: a read of a stream uses nothing up.
+
+        Raises:
+            Unsupported: always.
+        """
+        raise Unsupported("Redis lends nothing", "A look is free there.", "Use peek.")
+
+    async def listen(self, source: Source) -> AsyncIterator[Batch]:
+        """Letters after the snapshot's last id, as they arrive."""
+        last = source.bounds.last if isinstance(source.bounds, IdBounds) else None
+        yield ()
+        async for batch in RedisReader(self._router).read_after(source.ref, last or EntryId(0, 0)):
+            yield batch
+
+    async def apply(self, step: Step) -> StepResult:
+        """Claim or acknowledge pending entries."""
+        return await RedisSteps(self._router).apply(step)
+
+
+class RedisAdapter:
+    """The broker and its writers at one address."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self.broker: Broker = RedisBroker(router)
+
+    def open_writer(self, permit: Permit) -> Writer:
+        """A writer for one plan."""
+        return RedisWriter(self._router, permit.plan)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._router.close()
+
+
+def connect(address: Address) -> Adapter:
+    """The adapter of an address; the first call connects.
+
+    Raises:
+        BadInput: no host, an unknown variant or option, or a database that is no number.
+    """
+    if address.variant not in URL_VARIANTS:
+        raise BadInput(
+            f"Redis has no variant {address.variant!r}", "", "It has redis+sentinel:// and redis+cluster://."
+        )
+    if not address.hosts:
+        raise BadInput("The address names no host", "", "redis://host:6379/0")
+    if database_number(address) and address.variant == "cluster":
+        raise BadInput("A Redis Cluster has database 0 only")
+    return RedisAdapter(new_router(address, read_config(address)))

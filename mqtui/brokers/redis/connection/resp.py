@@ -1,0 +1,93 @@
+"""RESP2 replies as Python values: flat lists of bytes. The fields of an entry stay in order and may repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias, cast
+
+from redis.exceptions import RedisError
+
+from mqtui.brokers.redis.errors import translate
+from mqtui.domain.message import EntryId, Field
+
+Command: TypeAlias = Sequence[bytes | str | int]
+"""A command name and its arguments."""
+
+Reply: TypeAlias = "int | bytes | list[Reply] | None"
+ReplyOrError: TypeAlias = "Reply | RedisError"
+
+Entry: TypeAlias = tuple[bytes, list[bytes]]
+"""A stream entry as XRANGE and XCLAIM reply it: its id and a flat list of field names and values."""
+
+MAX_SEQ = 2**64 - 1
+
+
+def raise_if_error(reply: ReplyOrError, command: str, name: str = "") -> Reply:
+    """The reply, or the domain error of an error reply. `name` is the stream or group that the error names."""
+    if isinstance(reply, RedisError):
+        raise translate(reply, command, name)
+    return reply
+
+
+def as_list(reply: Reply) -> list[Reply]:
+    """A list reply; nil is the empty list."""
+    return reply if isinstance(reply, list) else []
+
+
+def as_int(reply: Reply) -> int:
+    """An integer reply; nil is 0."""
+    return int(reply) if isinstance(reply, int | bytes) else 0
+
+
+def as_text(reply: Reply) -> str:
+    """A reply that is text of the server, such as INFO."""
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else str(reply or "")
+
+
+def as_dict(reply: Reply) -> dict[str, Reply]:
+    """A flat list of names and values, as XINFO and CONFIG GET reply it."""
+    flat = as_list(reply)
+    return {as_text(name): value for name, value in zip(flat[::2], flat[1::2], strict=False)}
+
+
+def parse_entries(reply: Reply) -> list[Entry]:
+    """The entries of XRANGE, XREVRANGE or of one stream of XREAD, without deleted ones (nil)."""
+    return [cast("Entry", entry) for entry in as_list(reply) if isinstance(entry, list) and entry[1] is not None]
+
+
+def parse_entry_id(raw: bytes) -> EntryId:
+    """An entry id from its text."""
+    ms, _, seq = raw.partition(b"-")
+    return EntryId(int(ms), int(seq or 0))
+
+
+def encode_entry_id(position: EntryId) -> bytes:
+    """An entry id as text."""
+    return b"%d-%d" % (position.ms, position.seq)
+
+
+def next_id(position: EntryId) -> EntryId:
+    """The next possible id: the start of an exclusive range, on every version of Redis."""
+    return EntryId(position.ms, position.seq + 1) if position.seq < MAX_SEQ else EntryId(position.ms + 1, 0)
+
+
+def previous_id(position: EntryId) -> EntryId:
+    """The previous possible id, at least 0-0."""
+    if position.seq:
+        return EntryId(position.ms, position.seq - 1)
+    return EntryId(position.ms - 1, MAX_SEQ) if position.ms else position
+
+
+def entry_sizes(entries: Iterable[Entry]) -> list[int]:
+    """The size of each entry: the bytes of its field names and values."""
+    return [sum(map(len, flat)) for _, flat in entries]
+
+
+def flatten_fields(fields: Iterable[Field]) -> list[bytes]:
+    """Fields as the flat list that XADD takes."""
+    return [part for pair in fields for part in pair]
+
+
+def eval_command(script: str, keys: tuple[bytes, ...], *arguments: bytes | str | int) -> Command:
+    """EVAL of a Lua script. Its text is always sent, so that a restarted server needs nothing loaded."""
+    return ("EVAL", script, len(keys), *keys, *arguments)
