@@ -15,8 +15,8 @@ from time import monotonic
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from mqtui.brokers.kafka.connection.admin_fallback import release
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.connection.admin_fallback import fetch_release
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.port import Address
 from mqtui.brokers.registry import connect
 from mqtui.cli.exit_codes import NO_CONNECTION, exit_code_of
@@ -172,7 +172,7 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
         secure(doors, "tls", host="localhost", more=f"tls.server-name={SERVER_NAME}"),
         secure(doors, "tls", trust="", host="localhost", more="tls.verify=no"),
     )
-    releases = await asyncio.gather(*(release(Connection(parse(url)[0])) for url in urls))
+    releases = await asyncio.gather(*(fetch_release(KafkaClients(parse(url)[0])) for url in urls))
     assert all(releases), releases
 
 

@@ -13,7 +13,7 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from mqtui.brokers.kafka.redrive.source_lock import Hold
+from mqtui.brokers.kafka.redrive.source_lock import SourceLock
 from mqtui.brokers.registry import connect
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.kafka_stage import Run
@@ -22,9 +22,9 @@ from tests.contract.worlds import address_of
 
 def hang_at(number: int) -> None:
     """Let the Nth commit wait for ever, once everything produced has arrived."""
-    commit, left = Hold.commit, [number]
+    commit, left = SourceLock.commit, [number]
 
-    def hanging(hold: Hold) -> None:
+    def hanging(hold: SourceLock) -> None:
         left[0] -= 1
         if left[0] == 0:
             hold.producer.flush(10)
@@ -32,7 +32,7 @@ def hang_at(number: int) -> None:
             threading.Event().wait()
         commit(hold)
 
-    Hold.commit = hanging  # type: ignore[method-assign,assignment]  # the one instant a test can't choose otherwise
+    SourceLock.commit = hanging  # type: ignore[method-assign,assignment]  # the one instant a test can't choose otherwise
 
 
 async def move(job: dict[str, Any]) -> None:

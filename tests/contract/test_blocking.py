@@ -13,10 +13,10 @@ import pytest
 
 from mqtui.brokers import protocol_probe
 from mqtui.brokers.blocking import complete, new_future
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.read.catalog import KafkaCatalog
 from mqtui.brokers.kafka.read.groups import KafkaGroups
-from mqtui.brokers.kafka.read.topic_metadata import describe
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic
 from mqtui.domain.errors import NotFound, TlsRefused
 from mqtui.domain.resource import Kind, Ref
 from mqtui.profiles.url import parse
@@ -28,8 +28,8 @@ async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
     heard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
     promise: Future[None] = new_future()
-    connection = Connection(parse("kafka://127.0.0.1:1")[0])
-    asking = asyncio.create_task(connection.ask(promise, "reading the state"))
+    connection = KafkaClients(parse("kafka://127.0.0.1:1")[0])
+    asking = asyncio.create_task(connection.await_answer(promise, "reading the state"))
     await asyncio.sleep(0)
     asking.cancel()
     await asyncio.wait({asking})
@@ -61,9 +61,9 @@ async def test_the_servers_name_is_asked_for_in_a_thread(monkeypatch: pytest.Mon
         lambda connection: anext(aiter(KafkaCatalog(connection).list_destinations())),
         lambda connection: KafkaGroups(connection).list_groups(),
         lambda connection: anext(aiter(KafkaGroups(connection).lag([Ref(Kind.GROUP, "g")]))),
-        lambda connection: describe(connection, "t"),
+        lambda connection: describe_topic(connection, "t"),
     ):
         with pytest.raises(TlsRefused):
-            await ask(Connection(address))
+            await ask(KafkaClients(address))
     assert len(threads) == 5
     assert threading.main_thread() not in threads

@@ -164,7 +164,7 @@ async def test_a_take_over_that_is_fenced_on_its_way_is_tried_again(
         batch, doomed = await anext(batches), await anext(batches)
         once(
             monkeypatch,
-            "read_state",
+            "read_progress",
             lambda: asyncio.run_coroutine_threadsafe(lease.move(first.transfers(batch)), loop).result(30),
         )
         async with second.lease() as new:
@@ -197,7 +197,7 @@ async def test_a_run_that_was_taken_over_while_it_came_back_stops(
 
         once(
             monkeypatch,
-            "read_holder",
+            "read_lock",
             lambda: asyncio.run_coroutine_threadsafe(take_over(), loop).result(30),
             after=True,
         )
@@ -245,7 +245,7 @@ async def test_what_counts_as_held(
     stage: Stage, adapter: Adapter, changed: dict[str, Any], holds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """K3: a record without `ended`, at most 30 s old; one whose age says nothing holds if it is seen to be renewed."""
-    monkeypatch.setattr(state_topic, "WATCHED", 3.0)
+    monkeypatch.setattr(state_topic, "WATCH_SECONDS", 3.0)
     source, target = stage.topic("dlq"), stage.topic("home")
     await Run(adapter, source, target).all()
     stage.fill(source, 3)
@@ -321,7 +321,7 @@ async def test_a_killed_process_of_this_machine_holds_nothing(stage: Stage, adap
 
 async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """K3: also while nothing is moved, in a transaction of its own."""
-    monkeypatch.setattr(move, "RENEW", 0.2)
+    monkeypatch.setattr(move, "RENEW_INTERVAL", 0.2)
     source, target = stage.topic("dlq"), stage.topic("home")
     stage.fill(source, 1)
     run = Run(adapter, source, target)
@@ -341,7 +341,7 @@ async def test_the_hold_is_renewed_while_idle(stage: Stage, adapter: Adapter, mo
 
 async def test_transactions_are_short(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
     """K4: a batch is split into transactions of at most so many letters; the coordinator would end them after 15 s."""
-    monkeypatch.setattr(move, "MOST_LETTERS", 10)
+    monkeypatch.setattr(move, "MAX_RECORDS", 10)
     source, target = stage.topic("dlq"), stage.topic("home")
     values = stage.fill(source, 35)
     run = Run(adapter, source, target)

@@ -15,8 +15,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafka.cluster import ClusterMetadata
 
 from mqtui.brokers.kafka.connection import clients
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.redrive.snapshot import holder_of, state_of
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.redrive.snapshot import lock_or_none, progress_or_empty
 from mqtui.brokers.port import Adapter
 from mqtui.brokers.registry import connect
 from mqtui.cli import exit_codes
@@ -281,13 +281,13 @@ async def test_no_answer_is_not_absence(brokers: Brokers, monkeypatch: pytest.Mo
     await Run(adapter, dlq, home).all()
     identity = (await adapter.broker.snapshot(dlq)).identity
     await adapter.close()
-    connection = Connection(stage.address)
-    assert (await state_of(connection, identity)).marks(0).count(0, 10) == 10
+    connection = KafkaClients(stage.address)
+    assert (await progress_or_empty(connection, identity)).handled_in(0).count(0, 10) == 10
     brokers.servers.pause("silent")
-    monkeypatch.setattr(clients, "LATEST", 1.0)
-    monkeypatch.setattr(clients, "SOON", 0.2)
+    monkeypatch.setattr(clients, "ANSWER_TIMEOUT", 1.0)
+    monkeypatch.setattr(clients, "FALLBACK_AFTER", 0.2)
     try:
-        for question in (state_of, holder_of):
+        for question in (progress_or_empty, lock_or_none):
             with pytest.raises(TimedOut) as told:
                 await question(connection, identity)
             assert exit_codes.exit_code_of(told.value) == exit_codes.NO_CONNECTION

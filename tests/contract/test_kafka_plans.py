@@ -16,7 +16,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from mqtui.brokers.kafka.redrive.target_checks import timestamp_risks
+from mqtui.brokers.kafka.redrive.target_checks import check_timestamps
 from mqtui.brokers.port import Adapter
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import NotAuthorised, Unsupported
@@ -89,7 +89,7 @@ async def test_letters_that_will_be_refused_are_told_before(stage: Stage, adapte
 )
 def test_kept_times_are_checked(age: int, config: dict[str, str], refused: bool) -> None:
     """K7: older than retention.ms, or outside message.timestamp.before/after.max.ms."""
-    assert bool(timestamp_risks("t", config, 10 * DAY, 10 * DAY, now=10 * DAY + age)) == refused
+    assert bool(check_timestamps("t", config, 10 * DAY, 10 * DAY, now=10 * DAY + age)) == refused
 
 
 async def test_kept_times_are_checked_at_both_ends(stage: Stage, adapter: Adapter) -> None:

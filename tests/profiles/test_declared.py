@@ -7,7 +7,7 @@ import re
 import pytest
 from confluent_kafka import Consumer, KafkaException
 
-from mqtui.brokers.kafka.config import FIXED
+from mqtui.brokers.kafka.config import RESERVED
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import declared_options
 from mqtui.domain.resource import BrokerKind
@@ -33,7 +33,7 @@ def test_what_sounds_secret_is_secret_and_nothing_shown_is(kind: BrokerKind) -> 
         "sasl.oauthbearer.config"
     }
     assert all(options[name].kind is not OptionKind.SECRET for name in SHOWN & set(options))
-    assert not FIXED & set(options)
+    assert not RESERVED & set(options)
 
 
 def test_only_options_that_are_known_to_be_harmless_are_said() -> None:

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from mqtui.brokers.kafka.config import require_login, tls_of
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.config import require_user, tls_settings
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.read.catalog import KafkaCatalog
 from mqtui.brokers.kafka.read.groups import KafkaGroups
-from mqtui.brokers.kafka.read.survey import depths, survey
+from mqtui.brokers.kafka.read.survey import survey, survey_depths
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.figure import Figure
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mqtui.brokers.kafka.publish import KafkaPublisher
     from mqtui.brokers.kafka.read.reader import KafkaReader
-    from mqtui.brokers.kafka.redrive.unhandled_counts import LetterCounter
+    from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
     from mqtui.brokers.port import Address, Batch, Lease, Permit
     from mqtui.domain.plan import Plan, Step, StepResult
     from mqtui.domain.redrive import Guarantee, LeaseOptions, Receipt, Source
@@ -40,9 +40,9 @@ def connect(address: Address) -> KafkaAdapter:
         BadInput: a TLS option has an impossible value, the URL excludes TLS although its options ask for it, or the
             SASL mechanism needs a user and the URL names none.
     """
-    tls_of(address)
-    require_login(address)
-    return KafkaAdapter(Connection(address))
+    tls_settings(address)
+    require_user(address)
+    return KafkaAdapter(KafkaClients(address))
 
 
 class KafkaBroker:
@@ -51,23 +51,23 @@ class KafkaBroker:
     kind = BrokerKind.KAFKA
     pending = None
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.catalog = KafkaCatalog(connection)
-        self.groups = KafkaGroups(connection)
+    def __init__(self, clients: KafkaClients) -> None:
+        self._clients = clients
+        self.catalog = KafkaCatalog(clients)
+        self.groups = KafkaGroups(clients)
 
     @cached_property
     def reader(self) -> KafkaReader:
         """Reads records of topics."""
         from mqtui.brokers.kafka.read.reader import KafkaReader
 
-        return KafkaReader(self._connection)
+        return KafkaReader(self._clients)
 
     @cached_property
-    def _letters(self) -> LetterCounter:
-        from mqtui.brokers.kafka.redrive.unhandled_counts import LetterCounter
+    def _unhandled_counter(self) -> UnhandledCounter:
+        from mqtui.brokers.kafka.redrive.unhandled_counts import UnhandledCounter
 
-        return LetterCounter(self._connection)
+        return UnhandledCounter(self._clients)
 
     async def identity(self) -> str:
         """The cluster id, asked once; "" where the cluster has none."""
@@ -75,99 +75,99 @@ class KafkaBroker:
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether Kafka has the verb and this principal's ACLs allow it."""
-        from mqtui.brokers.kafka.capabilities import supported
+        from mqtui.brokers.kafka.capabilities import can
 
-        return await supported(self._connection, verb, ref)
+        return await can(self._clients, verb, ref)
 
     async def survey(self) -> Survey:
         """Topics, groups and lags by partition; each partition's offsets are asked once."""
-        return await survey(self._connection, self.catalog, self.groups)
+        return await survey(self._clients, self.catalog, self.groups)
 
     async def survey_depths(self) -> Survey:
         """The same with lags by topic and without records behind open transactions: a round trip less."""
-        return await depths(self._connection, self.catalog, self.groups)
+        return await survey_depths(self._clients, self.catalog, self.groups)
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
         """Records by offsets, less those that the state topic records as handled."""
-        return await self._letters.count(rows)
+        return await self._unhandled_counter.count(rows)
 
     async def snapshot(self, source: Ref) -> Source:
         """Offset bounds, handled offsets and lock owner of a topic as of now. Opens no transaction (K3)."""
         from mqtui.brokers.kafka.redrive.snapshot import snapshot
 
-        return await snapshot(self._connection, source)
+        return await snapshot(self._clients, source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with its guarantee, its risks and, where it is missing, the creation of the state topic."""
-        from mqtui.brokers.kafka.redrive.plan_checks import inspected
+        from mqtui.brokers.kafka.redrive.plan_checks import check_plan
 
-        return await inspected(self._connection, source, plan)
+        return await check_plan(self._clients, source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """The guarantee of a move within this cluster if all ACLs for it are granted; `inspect` checks them."""
-        from mqtui.brokers.kafka.redrive.plan_checks import promise
+        from mqtui.brokers.kafka.redrive.plan_checks import describe_guarantee
 
-        return promise()
+        return describe_guarantee()
 
-    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """By the state topic, which run handled letters that were in flight when a process died."""
         from mqtui.brokers.kafka.redrive.trace import trace
 
-        return await trace(self._connection, source, terms, positions)
+        return await trace(self._clients, source, options, positions)
 
 
 class KafkaWriter:
     """The write side of one cluster, for one plan. Only the guard's permit opens one."""
 
-    def __init__(self, connection: Connection, plan: Plan) -> None:
-        self._connection = connection
+    def __init__(self, clients: KafkaClients, plan: Plan) -> None:
+        self._clients = clients
         self._plan = plan
 
     def publisher(self) -> AbstractAsyncContextManager[KafkaPublisher]:
         """Publishes with an idempotent producer and acks=all."""
-        from mqtui.brokers.kafka.publish import publishing
+        from mqtui.brokers.kafka.publish import open_publisher
 
-        return publishing(self._connection)
+        return open_publisher(self._clients)
 
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Unhandled letters of a topic under its lock; leaving the block releases the lock."""
-        from mqtui.brokers.kafka.redrive.lease import leasing
+        from mqtui.brokers.kafka.redrive.lease import open_lease
 
-        return leasing(self._connection, self._plan, source, terms)
+        return open_lease(self._clients, self._plan, source, options)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Not applicable: reading a topic consumes nothing."""
-        raise Unsupported(f"{ref} lends nothing", "Looking at a topic is free and changes nothing.", "Use peek.")
+        raise Unsupported(f"{ref} can't be peeked at a cost", "Reading a topic does not consume.", "Use peek.")
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """Letters after the snapshot's end, as they become readable. The first batch is empty."""
-        from mqtui.brokers.kafka.read.tail import following
+        from mqtui.brokers.kafka.read.tail import tail
         from mqtui.domain.redrive import OffsetBounds
 
         if not isinstance(source.bounds, OffsetBounds):
             raise Unsupported(f"{source.ref} is no topic")
         yield ()
-        async for batch in following(self._connection, source.ref, source.bounds.end):
+        async for batch in tail(self._clients, source.ref, source.bounds.end):
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
         """Mark letters unhandled again (K11), or create the state topic (K2)."""
-        from mqtui.brokers.kafka.steps import applied
+        from mqtui.brokers.kafka.steps import apply_step
 
-        return await applied(self._connection, self._plan, step)
+        return await apply_step(self._clients, self._plan, step)
 
 
 class KafkaAdapter:
     """One cluster with all its connections."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self.broker = KafkaBroker(connection)
+    def __init__(self, clients: KafkaClients) -> None:
+        self._clients = clients
+        self.broker = KafkaBroker(clients)
 
     def open_writer(self, permit: Permit) -> KafkaWriter:
         """A writer for the plan of one permit."""
-        return KafkaWriter(self._connection, permit.plan)
+        return KafkaWriter(self._clients, permit.plan)
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._connection.close()
+        await self._clients.close()

@@ -1,7 +1,7 @@
-"""What an address may say beside hosts, name and secret, and librdkafka's settings made from it.
+"""Turns an address and its options into librdkafka properties.
 
-Options beside `tls.*` go to librdkafka as they are, by the names of its CONFIGURATION.md (`sasl.mechanism`,
-`socket.keepalive.enable`). What mqtui's promises stand on can't be changed.
+Options other than `tls.*` are passed to librdkafka unchanged, by the names of its CONFIGURATION.md (`sasl.mechanism`,
+`socket.keepalive.enable`), except for those that mqtui's guarantees depend on.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from mqtui.brokers.port import Address
 from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
 
-Settings: TypeAlias = dict[str, str | int | float | bool]
+Properties: TypeAlias = dict[str, str | int | float | bool]
 """librdkafka properties by name."""
 
-FIXED = frozenset(
+RESERVED = frozenset(
     {
         "acks",
         "allow.auto.create.topics",
@@ -42,58 +42,58 @@ FIXED = frozenset(
 )
 """Properties mqtui sets itself: its guarantees depend on them."""
 
-OWN_KEY = ("ssl.key.location", "ssl.key.password")
-ELSEWHERE = ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location", "ssl.engine.location")
+KEY_PROPERTIES = ("ssl.key.location", "ssl.key.password")
+LIBRDKAFKA_ONLY = ("ssl.ca.pem", "ssl.certificate.pem", "ssl.key.pem", "ssl.keystore.location", "ssl.engine.location")
 
 
-def settings(address: Address, role: str) -> Settings:
-    """What every client of an address begins with; `role` goes into its client id.
+def client_properties(address: Address, role: str) -> Properties:
+    """The properties that every client of an address has; `role` becomes part of its client.id.
 
     Raises:
         BadInput: an option is not a librdkafka property, or one that mqtui sets itself.
     """
-    made: Settings = {
-        "bootstrap.servers": ",".join(_place(host, port) for host, port in address.hosts),
-        "security.protocol": _protocol(address),
+    properties: Properties = {
+        "bootstrap.servers": ",".join(_host_port(host, port) for host, port in address.hosts),
+        "security.protocol": _security_protocol(address),
         "client.id": f"{address.prefix}-{role}",
         "reconnect.backoff.max.ms": 2_000,
     }
     if address.user:
-        made["sasl.mechanism"] = "PLAIN"
-        made["sasl.username"] = address.user
-        made["sasl.password"] = address.secret
-    made |= _tls_settings(tls.from_address(address, "kafka+ssl"))
+        properties["sasl.mechanism"] = "PLAIN"
+        properties["sasl.username"] = address.user
+        properties["sasl.password"] = address.secret
+    properties |= _tls_properties(tls.from_address(address, "kafka+ssl"))
     for name, value in address.settings.items():
         if name in tls.OPTION_NAMES:
             continue
-        if name in FIXED:
+        if name in RESERVED:
             raise BadInput(f"The option {name} can't be set", "mqtui's guarantees depend on it.")
         if name not in DECLARED.options:
             raise BadInput(f"Kafka has no option {name}", hint="Its options are librdkafka's properties and tls.*.")
-        made["sasl.mechanism" if name == "sasl.mechanisms" else name] = value
-    return made
+        properties["sasl.mechanism" if name == "sasl.mechanisms" else name] = value
+    return properties
 
 
-def mechanism_of(address: Address) -> str:
-    """The SASL mechanism an address logs in by; "" where it does not."""
+def sasl_mechanism(address: Address) -> str:
+    """The SASL mechanism of an address; "" if it does not log in."""
     given = address.settings.get("sasl.mechanism") or address.settings.get("sasl.mechanisms") or ""
     return given or ("PLAIN" if address.user else "")
 
 
-def require_login(address: Address) -> None:
-    """Refuse a mechanism of user and password without a user.
+def require_user(address: Address) -> None:
+    """Check that a mechanism with user and password comes with a user.
 
     Raises:
-        BadInput: there is none.
+        BadInput: the URL names none.
     """
-    mechanism = mechanism_of(address)
+    mechanism = sasl_mechanism(address)
     if mechanism.startswith(("PLAIN", "SCRAM")) and not address.user:
         hint = "Write user:password@ before the host, or save a profile."
         raise BadInput(f"sasl.mechanism={mechanism} wants a user, and the URL names none", "", hint)
 
 
-def tls_of(address: Address) -> TlsSettings | None:
-    """The TLS of an address by `tls.*` and by librdkafka's own names for the same; None where it has none.
+def tls_settings(address: Address) -> TlsSettings | None:
+    """The TLS settings of an address, from `tls.*` and from librdkafka's own `ssl.*` properties; None without TLS.
 
     Raises:
         BadInput: as `tls.from_address`.
@@ -101,8 +101,10 @@ def tls_of(address: Address) -> TlsSettings | None:
     found, given = tls.from_address(address, "kafka+ssl"), address.settings
     if found is None:
         return None
-    if own_certificate_elsewhere(given):
-        given = {name: value for name, value in given.items() if name not in ("ssl.certificate.location", *OWN_KEY)}
+    if has_librdkafka_only_certificate(given):
+        given = {
+            name: value for name, value in given.items() if name not in ("ssl.certificate.location", *KEY_PROPERTIES)
+        }
         found = replace(found, cert="", key="", key_password="")
     verifies = given.get("enable.ssl.certificate.verification", "true").lower() not in ("false", "0", "no")
     return replace(
@@ -116,14 +118,16 @@ def tls_of(address: Address) -> TlsSettings | None:
     )
 
 
-def own_certificate_elsewhere(options: Mapping[str, str]) -> bool:
-    """Whether certificates are given in forms that only librdkafka reads: in the option itself, or a keystore."""
-    return any(name in options for name in ELSEWHERE)
+def has_librdkafka_only_certificate(options: Mapping[str, str]) -> bool:
+    """Whether the client certificate is in a form that only librdkafka reads: PEM inside an option, or a keystore."""
+    return any(name in options for name in LIBRDKAFKA_ONLY)
 
 
-def _tls_settings(given: TlsSettings | None) -> Settings:
-    """Librdkafka's properties for `tls.*`. It has none for the server's name: that is checked apart, by `Connection`,
-    and librdkafka then checks the issuer alone.
+def _tls_properties(given: TlsSettings | None) -> Properties:
+    """The librdkafka properties for `tls.*`.
+
+    librdkafka has none for an expected server name: `KafkaClients` checks the name itself before the first connection,
+    and librdkafka then verifies the issuer only.
     """
     if given is None:
         return {}
@@ -133,19 +137,19 @@ def _tls_settings(given: TlsSettings | None) -> Settings:
         "ssl.key.location": given.key or given.cert,
         "ssl.key.password": given.key_password,
     }
-    made: Settings = {name: value for name, value in places.items() if value}
+    properties: Properties = {name: value for name, value in places.items() if value}
     if not given.verify:
-        made["enable.ssl.certificate.verification"] = False
+        properties["enable.ssl.certificate.verification"] = False
     if given.server_name or not given.verify:
-        made["ssl.endpoint.identification.algorithm"] = "none"
-    return made
+        properties["ssl.endpoint.identification.algorithm"] = "none"
+    return properties
 
 
-def _protocol(address: Address) -> str:
-    if mechanism_of(address):
+def _security_protocol(address: Address) -> str:
+    if sasl_mechanism(address):
         return "SASL_SSL" if address.tls else "SASL_PLAINTEXT"
     return "SSL" if address.tls else "PLAINTEXT"
 
 
-def _place(host: str, port: int) -> str:
+def _host_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,30 +1,30 @@
-"""The options of Kafka: our own, and librdkafka's properties by their names [2.16]; and what other clients call them.
+"""The options a Kafka address accepts: mqtui's own, librdkafka's properties [2.16], and other clients' names for them.
 
-What a property is for stands in librdkafka's CONFIGURATION.md. What mqtui sets itself is in `options.FIXED`.
+librdkafka's CONFIGURATION.md explains each property. Those that mqtui sets itself are in `config.RESERVED`.
 """
 
 from __future__ import annotations
 
 from mqtui.brokers.options import LOGIN_IN_URL, ForeignOption, Option, OptionKind, as_yes_no, declare_options
 
-OFFERED = (
+HIGHLIGHTED = (
     Option("sasl.mechanism", "PLAIN (default), SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI"),
     Option("client.rack", "the rack of this machine, so that the nearest replica is read"),
     Option("sasl.oauthbearer.client.secret", "the secret of an OIDC client", OptionKind.SECRET),
     Option("ssl.keystore.password", "the password of a PKCS#12 keystore", OptionKind.SECRET),
 )
-"""Options worth telling."""
+"""Options that help texts list."""
 
-FILES = """
+FILE_PROPERTIES = """
 https.ca.location offset.store.path sasl.kerberos.keytab sasl.oauthbearer.assertion.file
 sasl.oauthbearer.assertion.jwt.template.file sasl.oauthbearer.assertion.private.key.file ssl.ca.location
 ssl.certificate.location ssl.crl.location ssl.engine.location ssl.key.location ssl.keystore.location
 """
-SECRETS = """
+SECRET_PROPERTIES = """
 sasl.oauthbearer.assertion.private.key.passphrase sasl.oauthbearer.assertion.private.key.pem
 sasl.oauthbearer.client.credentials.client.secret sasl.oauthbearer.config ssl.key.password ssl.key.pem
 """
-PLAIN = """
+OTHER_PROPERTIES = """
 api.version.fallback.ms api.version.request api.version.request.timeout.ms auto.commit.interval.ms batch.num.messages
 batch.size broker.address.family broker.address.ttl broker.version.fallback builtin.features check.crcs
 client.dns.lookup client.id client.software.name client.software.version compression.codec compression.level
@@ -55,20 +55,20 @@ sticky.partitioning.linger.ms topic.blacklist topic.metadata.propagation.max.ms 
 topic.metadata.refresh.fast.interval.ms topic.metadata.refresh.interval.ms topic.metadata.refresh.sparse
 """
 
-PROTOCOL = ForeignOption(hint="kafka+ssl:// asks for TLS; a login (user@host) or sasl.mechanism asks for SASL.")
-OWN = ForeignOption(hint="mqtui's guarantees depend on it: leave it out.")
+PROTOCOL_IN_URL = ForeignOption(hint="kafka+ssl:// asks for TLS; a login (user@host) or sasl.mechanism asks for SASL.")
+RESERVED_HINT = ForeignOption(hint="mqtui's guarantees depend on it: leave it out.")
 
 DECLARED = declare_options(
     "Kafka",
     (
-        *OFFERED,
-        *(Option(name, kind=OptionKind.FILE) for name in FILES.split()),
-        *(Option(name, kind=OptionKind.SECRET) for name in SECRETS.split()),
-        *(Option(name) for name in PLAIN.split()),
+        *HIGHLIGHTED,
+        *(Option(name, kind=OptionKind.FILE) for name in FILE_PROPERTIES.split()),
+        *(Option(name, kind=OptionKind.SECRET) for name in SECRET_PROPERTIES.split()),
+        *(Option(name) for name in OTHER_PROPERTIES.split()),
     ),
     {
-        "security.protocol": PROTOCOL,
-        "security_protocol": PROTOCOL,
+        "security.protocol": PROTOCOL_IN_URL,
+        "security_protocol": PROTOCOL_IN_URL,
         "sasl_mechanism": ForeignOption("sasl.mechanism"),
         "sasl_mechanisms": ForeignOption("sasl.mechanism"),
         "sasl.username": LOGIN_IN_URL,
@@ -83,7 +83,11 @@ DECLARED = declare_options(
         "ssl.truststore.password": ForeignOption(hint="Write tls.ca with a PEM file; Java's truststores are not read."),
         "enable_ssl_certificate_verification": ForeignOption("tls.verify", as_yes_no),
         "client_id": ForeignOption("client.id"),
-        **dict.fromkeys(("group.id", "group_id", "isolation.level", "enable.idempotence", "transactional.id"), OWN),
-        **dict.fromkeys(("acks", "partitioner", "enable.auto.commit", "auto.offset.reset", "bootstrap.servers"), OWN),
+        **dict.fromkeys(
+            ("group.id", "group_id", "isolation.level", "enable.idempotence", "transactional.id"), RESERVED_HINT
+        ),
+        **dict.fromkeys(
+            ("acks", "partitioner", "enable.auto.commit", "auto.offset.reset", "bootstrap.servers"), RESERVED_HINT
+        ),
     },
 )

@@ -1,4 +1,4 @@
-"""librdkafka's errors in the words of the domain."""
+"""Translates librdkafka's errors to domain errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mqtui.domain.errors import (
     Unreachable,
 )
 
-MISSING = frozenset(
+NOT_FOUND = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.UNKNOWN_TOPIC_ID,
@@ -27,7 +27,7 @@ MISSING = frozenset(
         KafkaError.TOPIC_EXCEPTION,
     }
 )
-RIGHTS = {
+MISSING_RIGHTS = {
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "a right on the topic",
     KafkaError._UNKNOWN_GROUP: "a right on the group",
     KafkaError.GROUP_AUTHORIZATION_FAILED: "Describe or Read on the group",
@@ -35,7 +35,7 @@ RIGHTS = {
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED: "Write and Describe on the TransactionalId",
     KafkaError.DELEGATION_TOKEN_AUTHORIZATION_FAILED: "Describe on the delegation token",
 }
-LOGIN = frozenset(
+AUTHENTICATION = frozenset(
     {
         KafkaError.SASL_AUTHENTICATION_FAILED,
         KafkaError._AUTHENTICATION,
@@ -43,11 +43,11 @@ LOGIN = frozenset(
         KafkaError.ILLEGAL_SASL_STATE,
     }
 )
-AWAY = frozenset({KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT})
-SLOW = frozenset(
+UNREACHABLE = frozenset({KafkaError._RESOLVE, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT})
+TIMED_OUT = frozenset(
     {KafkaError._TIMED_OUT, KafkaError.REQUEST_TIMED_OUT, KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT_QUEUE}
 )
-WRONG = frozenset({KafkaError._INVALID_ARG, KafkaError._CONFLICT, KafkaError.INVALID_PARTITIONS})
+INVALID_REQUEST = frozenset({KafkaError._INVALID_ARG, KafkaError._CONFLICT, KafkaError.INVALID_PARTITIONS})
 TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 FENCED = frozenset(
     {
@@ -58,22 +58,22 @@ FENCED = frozenset(
         KafkaError.INVALID_TXN_STATE,
     }
 )
-"""Another producer has the transactional id, or the coordinator ended our transaction by its time-out."""
+"""Another producer took over the transactional id, or our transaction exceeded its timeout: both look the same."""
 
 
-def error_of(error: KafkaException | KafkaError) -> KafkaError:
-    """The error itself, out of an exception."""
+def unwrap(error: KafkaException | KafkaError) -> KafkaError:
+    """The KafkaError inside a KafkaException; a KafkaError is returned as it is."""
     if isinstance(error, KafkaError):
         return error
-    inner: KafkaError = error.args[0]
-    return inner
+    kafka_error: KafkaError = error.args[0]
+    return kafka_error
 
 
-def underlying(error: KafkaException | SystemError) -> KafkaException:
-    """The exception behind a call of a producer.
+def kafka_cause(error: KafkaException | SystemError) -> KafkaException:
+    """The KafkaException behind an error of a producer call.
 
-    A fatal error is raised by poll, flush and commit; delivery reports that are called with it pending turn it into a
-    SystemError [confluent-kafka 2.16.1].
+    poll, flush and commit raise a fatal error; if delivery callbacks run while it is pending, it surfaces as a
+    SystemError instead [confluent-kafka 2.16.1].
     """
     found: BaseException | None = error
     while found is not None:
@@ -83,49 +83,52 @@ def underlying(error: KafkaException | SystemError) -> KafkaException:
     raise error
 
 
-def translate(error: KafkaException | KafkaError, doing: str) -> MqtuiError:
-    """The domain's error for librdkafka's; `doing` is what was tried, as in "reading orders"."""
-    inner = error_of(error)
-    code, said = inner.code(), said_of(inner)
-    if code in MISSING:
-        return NotFound(f"Not found while {doing}", said, "`mqtui ls` shows what there is.")
-    if code in RIGHTS:
-        return NotAuthorised(f"A right is missing for {doing}", said, f"Needed: {RIGHTS[code]}.")
-    if code in LOGIN:
+def translate(error: KafkaException | KafkaError, action: str) -> MqtuiError:
+    """The domain error for a librdkafka error; `action` says what was attempted, such as "reading orders"."""
+    kafka_error = unwrap(error)
+    code, text = kafka_error.code(), describe_error(kafka_error)
+    if code in NOT_FOUND:
+        return NotFound(f"Not found while {action}", text, "`mqtui ls` shows what there is.")
+    if code in MISSING_RIGHTS:
+        return NotAuthorised(f"A right is missing for {action}", text, f"Needed: {MISSING_RIGHTS[code]}.")
+    if code in AUTHENTICATION:
         return NotAuthenticated(
-            "The broker refused the user or the password", said, "Check user, password and sasl.mechanism."
+            "The broker refused the user or the password", text, "Check user, password and sasl.mechanism."
         )
     if code == KafkaError._SSL:
-        return TlsRefused("TLS was refused", said, "See tls.ca, tls.cert, tls.server-name and tls.verify.")
-    if code in AWAY:
-        return unreachable(said)
-    if code in SLOW:
-        return TimedOut(f"No answer in time while {doing}", said, "The broker is busy or gone; try again.")
-    if code in WRONG:
-        return BadInput(f"Refused by the client library while {doing}", said)
+        return TlsRefused("TLS was refused", text, "See tls.ca, tls.cert, tls.server-name and tls.verify.")
+    if code in UNREACHABLE:
+        return unreachable_error(text)
+    if code in TIMED_OUT:
+        return TimedOut(f"No answer in time while {action}", text, "The broker is busy or gone; try again.")
+    if code in INVALID_REQUEST:
+        return BadInput(f"Refused by the client library while {action}", text)
     if code in TOO_LARGE:
-        return BrokerTrouble(f"Too large: {doing}", said, "The topic's max.message.bytes is the limit.")
-    return BrokerTrouble(f"The broker answered with an error while {doing}", said)
+        return BrokerTrouble(f"Too large: {action}", text, "The topic's max.message.bytes is the limit.")
+    return BrokerTrouble(f"The broker answered with an error while {action}", text)
 
 
-def topic_right(error: KafkaError, right: str, name: str) -> NotAuthorised:
-    """A right on one topic is missing."""
+def missing_topic_right(error: KafkaError, right: str, name: str) -> NotAuthorised:
+    """The error for a missing ACL on one topic; `right` is the operation, such as "Read"."""
     return NotAuthorised(
-        f"The topic {name} is closed to this user", said_of(error), f"Needed: {right} on topic {name}."
+        f"The topic {name} is closed to this user", describe_error(error), f"Needed: {right} on topic {name}."
     )
 
 
-def said_of(error: KafkaError) -> str:
-    """The library's own words, with the broker's name for the error."""
+def describe_error(error: KafkaError) -> str:
+    """Name and text of the error as librdkafka gives them, such as "UNKNOWN_TOPIC_OR_PART: ..."."""
     return f"{error.name()}: {error.str()}"
 
 
-def unreachable(said: str) -> CannotConnect:
-    """Nobody answers. A listener of the other kind drops the connection, which librdkafka words as a protocol doubt."""
-    if "security.protocol" in said or "SSL_HANDSHAKE" in said:
+def unreachable_error(text: str) -> CannotConnect:
+    """The error for a connection that failed.
+
+    A TLS listener drops a plaintext client and the reverse; librdkafka then hints at security.protocol.
+    """
+    if "security.protocol" in text or "SSL_HANDSHAKE" in text:
         return TlsRefused(
             "The broker dropped the connection",
-            said,
+            text,
             "One side speaks TLS and the other does not: kafka+ssl:// for a TLS listener, kafka:// for a plain one.",
         )
-    return Unreachable("The broker can't be reached", said, "Check host and port, and that the broker runs.")
+    return Unreachable("The broker can't be reached", text, "Check host and port, and that the broker runs.")

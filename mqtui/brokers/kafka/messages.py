@@ -13,37 +13,38 @@ from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 
 Record: TypeAlias = Any
-"""A consumed or reported `confluent_kafka.Message`. Its own types allow None for what those always have."""
+"""A `confluent_kafka.Message` that was consumed or reported as delivered. Typed as Any: its stubs allow None for
+fields that such messages always have."""
 
 NO_TIME = -1
 """A record's timestamp where its producer gave none (Kafka's `RecordBatch.NO_TIMESTAMP`)."""
 
-UNREADABLE: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
-"""Stands for all headers of a record with a header name that is not UTF-8: confluent-kafka can't hand those out."""
+UNREADABLE_HEADERS: Header = ("\N{REPLACEMENT CHARACTER}", None, "unreadable")
+"""Replaces all headers of a record of which one name is not UTF-8: confluent-kafka can't return those."""
 
 read_headers = methodcaller("headers")
-"""For a header name that is not UTF-8 confluent-kafka returns a broken list and leaves an exception pending. A call
-from byte code does not look at that and dies of the list; this one does, and raises SystemError."""
+"""Calls `record.headers()`. If a header name is not UTF-8, confluent-kafka returns a broken list with an exception
+pending: a call from byte code would crash on the list, this one checks for the exception and raises SystemError."""
 
 WireHeaders: TypeAlias = list[tuple[str, str | bytes | None]]
 
 
-def message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
-    """One record, from that place."""
+def to_message(ref: Ref, record: Record, partition: int, offset: int) -> Message:
+    """The domain message of a record at that partition and offset."""
     kind, time = record.timestamp()
     try:
         headers = read_headers(record)
     except SystemError:  # a header name that is not UTF-8; the cause is confluent-kafka's UnicodeDecodeError
-        kept: tuple[Header, ...] = (UNREADABLE,)
+        kept: tuple[Header, ...] = (UNREADABLE_HEADERS,)
     else:
         kept = tuple([(name, value, "") for name, value in headers]) if headers else ()
     if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME:
         time = None
-    return swift_message(ref, swift_offset(partition, offset), record.value(), record.key(), kept, time)
+    return fast_message(ref, fast_offset(partition, offset), record.value(), record.key(), kept, time)
 
 
-def unsendable(headers: Iterable[Header]) -> str:
-    """Why these headers can't be sent, or "". confluent-kafka dies of a surrogate and cuts a name at a NUL."""
+def header_error(headers: Iterable[Header]) -> str:
+    """Why these headers can't be sent, or "". confluent-kafka crashes on a surrogate and cuts a name at a NUL."""
     for name, _, kind in headers:
         if kind == "unreadable":
             return "a header's name is not UTF-8: confluent-kafka can't read such headers"
@@ -60,7 +61,7 @@ def unsendable(headers: Iterable[Header]) -> str:
 # Their constructors look every field up by name [1.2 µs for a Message and its Offset; 0.6 this way], which a move
 # pays for each record. The tests compare what is made here with what the constructors make.
 
-_new = object.__new__
+_new_object = object.__new__
 _partition, _offset = (Offset.__dict__[name].__set__ for name in ("partition", "offset"))
 _resource, _at, _value, _key, _headers, _timestamp, _fields, _envelope = (
     Message.__dict__[name].__set__
@@ -69,15 +70,15 @@ _resource, _at, _value, _key, _headers, _timestamp, _fields, _envelope = (
 _state, _where, _reason = (Receipt.__dict__[name].__set__ for name in ("state", "position", "reason"))
 
 
-def swift_offset(partition: int, offset: int) -> Offset:
+def fast_offset(partition: int, offset: int) -> Offset:
     """`Offset(partition, offset)`."""
-    made = _new(Offset)
+    made = _new_object(Offset)
     _partition(made, partition)
     _offset(made, offset)
     return made
 
 
-def swift_message(
+def fast_message(
     ref: Ref,
     position: Offset,
     value: bytes | None,
@@ -86,7 +87,7 @@ def swift_message(
     timestamp: int | None,
 ) -> Message:
     """`Message(ref, position, value, key, headers, timestamp)`."""
-    made = _new(Message)
+    made = _new_object(Message)
     _resource(made, ref)
     _at(made, position)
     _value(made, value)
@@ -98,10 +99,10 @@ def swift_message(
     return made
 
 
-def stored(partition: int, offset: int) -> Receipt:
+def fast_stored_receipt(partition: int, offset: int) -> Receipt:
     """`Receipt(Stored.STORED, Offset(partition, offset))`."""
-    made = _new(Receipt)
+    made = _new_object(Receipt)
     _state(made, PublishStatus.STORED)
-    _where(made, swift_offset(partition, offset))
+    _where(made, fast_offset(partition, offset))
     _reason(made, "")
     return made

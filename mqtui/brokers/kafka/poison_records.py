@@ -1,8 +1,8 @@
-"""Which records the broker refused, told from the delivery reports of batches that failed.
+"""Finds the poison records of a produce batch: the ones because of which the broker refused the whole batch.
 
-A record the broker does not take fails its whole batch. librdkafka names the bad ones from two on and gives the error
-of a single one to every record of the batch [2.16.1], so that neighbours in the reports with the same error are either
-all bad or one of them is: that batch has to be halved until the record is alone (K17).
+librdkafka names the bad records only if there are two or more; the error of a single one is reported for every record
+of its batch [2.16.1]. So neighbouring delivery reports with the same error mean that all of these records are bad, or
+that one of them is: such a batch is sent again in halves until the bad record is alone (K17).
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from itertools import groupby
 
 from confluent_kafka import KafkaError
 
-from mqtui.brokers.kafka.errors import AWAY, SLOW
+from mqtui.brokers.kafka.errors import TIMED_OUT, UNREACHABLE
 
 PURGED = frozenset({KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT, KafkaError._INVALID_DIFFERENT_RECORD})
-"""Said of records that had nothing wrong with them."""
+"""Errors of records that were not at fault: they were purged with their transaction or their batch."""
 
-BLAMELESS = PURGED | SLOW | AWAY
-"""Said of records that no broker was there for, too."""
+NOT_RECORD_ERRORS = PURGED | TIMED_OUT | UNREACHABLE
+"""Delivery errors that say nothing about the record itself; those of an unreachable broker too."""
 
-FORETOLD = frozenset({KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP})
-"""Refusals that a topic's settings foretell for each record by itself."""
+PREDICTABLE = frozenset({KafkaError.INVALID_RECORD, KafkaError.INVALID_TIMESTAMP})
+"""Refusals that can be predicted for each record from the topic's configuration."""
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class FailedDelivery:
     """The delivery report of a record that was not stored."""
 
     error: KafkaError
@@ -35,8 +35,8 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Blame:
-    """`refused` are single records and why; `suspects` the first batch that was refused as a whole."""
+class PoisonRecords:
+    """`refused`: bad records by index, with the error. `suspects`: the first batch that failed as a whole."""
 
     refused: Mapping[int, KafkaError] = field(default_factory=dict)
     suspects: Sequence[int] = ()
@@ -45,39 +45,41 @@ class Blame:
         return bool(self.refused or self.suspects)
 
 
-NOBODY = Blame()
+NONE_POISONED = PoisonRecords()
 
 
-def blame(failures: Iterable[tuple[int, Failure]], expected: Container[int] = ()) -> Blame:
-    """Whom to blame, from failures by place in the order of their reports.
+def find_poison_records(
+    failures: Iterable[tuple[int, FailedDelivery]], predicted: Container[int] = ()
+) -> PoisonRecords:
+    """The records to blame for `failures`, which are given by index in the order of their delivery reports.
 
-    `expected` are records that the settings of their topics say will be refused: a batch of nothing else that is
+    `predicted` holds the records that their topics' configuration will refuse: a batch of only such records that was
     refused for such a reason needs no halving.
     """
     refused: dict[int, KafkaError] = {}
     suspects: list[int] = []
-    for (code, _, _), run in groupby(failures, key=lambda one: _batch(one[1])):
-        if code in BLAMELESS:
+    for (code, _, _), run in groupby(failures, key=lambda one: _batch_key(one[1])):
+        if code in NOT_RECORD_ERRORS:
             continue
         batch = dict(run)
-        if len(batch) == 1 or (code in FORETOLD and all(place in expected for place in batch)):
-            refused |= {place: failure.error for place, failure in batch.items()}
+        if len(batch) == 1 or (code in PREDICTABLE and all(index in predicted for index in batch)):
+            refused |= {index: failure.error for index, failure in batch.items()}
         elif not suspects:
             suspects = sorted(batch)
-    return Blame(refused, suspects)
+    return PoisonRecords(refused, suspects)
 
 
-def _batch(failure: Failure) -> tuple[int, str | None, int | None]:
+def _batch_key(failure: FailedDelivery) -> tuple[int, str | None, int | None]:
     return failure.error.code(), failure.topic, failure.partition
 
 
-def parts(group: Sequence[int], suspects: Sequence[int]) -> list[Sequence[int]]:
-    """What to try instead of a group with such suspects: in order, the suspects in two halves."""
+def split_suspects(group: Sequence[int], suspects: Sequence[int]) -> list[Sequence[int]]:
+    """The groups to send instead of a group that failed: in the same order, with the suspects in two halves."""
     if not suspects:
         return [group] if group else []
     within = frozenset(suspects)
-    others = [place for place in group if place not in within]
-    before = [place for place in others if place < suspects[0]]
+    others = [index for index in group if index not in within]
+    before = [index for index in others if index < suspects[0]]
     middle = len(suspects) // 2
     tries = (before, suspects[:middle], suspects[middle:], others[len(before) :])
     return [part for part in tries if part]

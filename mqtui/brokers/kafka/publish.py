@@ -1,4 +1,4 @@
-"""Sending records and waiting for the broker's word on each."""
+"""Publishes messages with an idempotent producer and acks=all, and returns a receipt for each."""
 
 from __future__ import annotations
 
@@ -15,148 +15,160 @@ from operator import itemgetter
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from mqtui.brokers.blocking import complete, new_future, start_thread, wait_uncancelled
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.errors import RIGHTS, SLOW, TOO_LARGE, error_of, said_of, translate, underlying
-from mqtui.brokers.kafka.messages import Record, WireHeaders, unsendable
-from mqtui.brokers.kafka.poison_records import BLAMELESS, Failure, blame, parts
-from mqtui.brokers.kafka.read.topic_limits import TopicLimits, codec_of
-from mqtui.brokers.kafka.read.topic_metadata import configs, described, topic_name
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.errors import (
+    MISSING_RIGHTS,
+    TIMED_OUT,
+    TOO_LARGE,
+    describe_error,
+    kafka_cause,
+    translate,
+    unwrap,
+)
+from mqtui.brokers.kafka.messages import Record, WireHeaders, header_error
+from mqtui.brokers.kafka.poison_records import NOT_RECORD_ERRORS, FailedDelivery, find_poison_records, split_suspects
+from mqtui.brokers.kafka.read.topic_limits import TopicLimits, choose_codec
+from mqtui.brokers.kafka.read.topic_metadata import describe_configs, describe_topic_blocking, topic_name
 from mqtui.domain.message import Offset, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt
 
-ANY = -1
-"""The partition librdkafka is to choose."""
+ANY_PARTITION = -1
+"""Lets the partitioner choose (`RD_KAFKA_PARTITION_UA`)."""
 
-DELIVERY_MS = 30_000
-"""How long librdkafka tries before a message is given up."""
+DELIVERY_TIMEOUT_MS = 30_000
+"""message.timeout.ms: how long librdkafka retries a message."""
 
-REQUEST_MAX = 100_000_000
-"""Bytes of the largest record that is offered to the broker; the topic's own limit decides."""
+MAX_REQUEST_BYTES = 100_000_000
+"""message.max.bytes of our producers, high enough that only the topic's own max.message.bytes limits a record."""
 
-BATCH_BYTES = 1_000_000
-"""librdkafka's own batch size; a topic with a smaller max.message.bytes lowers it, for it limits whole batches."""
-
-
-def batch_bytes(limits: Mapping[str, TopicLimits]) -> int:
-    """The batch size that suits every target, by the limits of each topic."""
-    return max(1, min([BATCH_BYTES, *(known.size for known in limits.values())]))
+MAX_BATCH_BYTES = 1_000_000
+"""librdkafka's default batch.size. max.message.bytes limits whole batches, so a topic with a smaller one lowers it."""
 
 
-async def topic_limits(connection: Connection, names: Sequence[str]) -> dict[str, TopicLimits]:
-    """What each topic takes, where its configuration may be read."""
-    return {name: TopicLimits.of(config) for name, config in (await configs(connection, names)).items()}
+def batch_size_for(limits: Mapping[str, TopicLimits]) -> int:
+    """The largest batch.size that every one of these topics accepts."""
+    return max(1, min([MAX_BATCH_BYTES, *(known.size for known in limits.values())]))
 
 
-UNANSWERED = BLAMELESS - {KafkaError._INVALID_DIFFERENT_RECORD}
-"""Said of records that may have been stored all the same."""
+async def read_topic_limits(clients: KafkaClients, names: Sequence[str]) -> dict[str, TopicLimits]:
+    """The limits of each topic whose configuration may be read."""
+    return {name: TopicLimits.of(config) for name, config in (await describe_configs(clients, names)).items()}
 
-LATE = Receipt(PublishStatus.UNKNOWN, None, "the broker did not answer in time")
+
+MAYBE_STORED = NOT_RECORD_ERRORS - {KafkaError._INVALID_DIFFERENT_RECORD}
+"""Delivery errors after which the record may have been stored all the same."""
+
+NO_ANSWER = Receipt(PublishStatus.UNKNOWN, None, "the broker did not answer in time")
 
 
-class Reports:
-    """Receipts of one batch, by place, and the reports on what was sent of it last."""
+class DeliveryReports:
+    """The receipts of one batch by index, and the delivery reports of what was sent of it last."""
 
-    def __init__(self, batch: Sequence[Outgoing], expected: Mapping[int, str]) -> None:
+    def __init__(self, batch: Sequence[Outgoing], predicted: Mapping[int, str]) -> None:
         self.receipts: list[Receipt | None] = [None] * len(batch)
-        self._expected = expected
-        self._told: dict[int, Record | Failure] = {}
+        self._predicted = predicted
+        self._reports: dict[int, Record | FailedDelivery] = {}
 
-    def note(self, place: int, error: KafkaError | None, record: Record) -> None:
-        """A delivery report. It is only kept: it may be called with an exception pending."""
-        self._told[place] = record if error is None else Failure(error, record.topic(), record.partition())
+    def on_delivery(self, index: int, error: KafkaError | None, record: Record) -> None:
+        """The delivery callback. It only stores the report, because it may run with an exception pending."""
+        self._reports[index] = record if error is None else FailedDelivery(error, record.topic(), record.partition())
 
-    def settle(self) -> list[Sequence[int]]:
-        """Receipts for what was sent; returns what is to be sent again, group by group.
+    def resolve(self) -> list[Sequence[int]]:
+        """Make receipts of the delivery reports; returns what must be sent again, in groups.
 
-        Those are the neighbours of a refused record: the broker took none of their batch.
+        Those are the neighbours of a refused record: the broker stored nothing of their batch.
         """
-        told, self._told = self._told, {}
-        failures = [(place, report) for place, report in told.items() if isinstance(report, Failure)]
-        found = blame(failures, self._expected)
+        reports, self._reports = self._reports, {}
+        failures = [(index, report) for index, report in reports.items() if isinstance(report, FailedDelivery)]
+        found = find_poison_records(failures, self._predicted)
         again: list[int] = []
-        for place, report in sorted(told.items(), key=itemgetter(0)):
-            if not isinstance(report, Failure):
-                self.receipts[place] = Receipt(PublishStatus.STORED, Offset(report.partition(), report.offset()))
-            elif place in found.refused:
-                self.receipts[place] = refused(report.error, self._expected.get(place, ""))
-            elif found and report.error.code() not in UNANSWERED:
-                again.append(place)
+        for index, report in sorted(reports.items(), key=itemgetter(0)):
+            if not isinstance(report, FailedDelivery):
+                self.receipts[index] = Receipt(PublishStatus.STORED, Offset(report.partition(), report.offset()))
+            elif index in found.refused:
+                self.receipts[index] = refusal_receipt(report.error, self._predicted.get(index, ""))
+            elif found and report.error.code() not in MAYBE_STORED:
+                again.append(index)
             else:
-                self.receipts[place] = refused(report.error)
-        return parts(again, found.suspects)
+                self.receipts[index] = refusal_receipt(report.error)
+        return split_suspects(again, found.suspects)
 
-    def all(self) -> list[Receipt]:
-        """One receipt a message; where no report came the outcome is unknown."""
-        return [receipt or LATE for receipt in self.receipts]
+    def receipts_or_unknown(self) -> list[Receipt]:
+        """One receipt per message; unknown if no delivery report came."""
+        return [receipt or NO_ANSWER for receipt in self.receipts]
 
 
-def refused(error: KafkaError, foretold: str = "") -> Receipt:
-    """The receipt for a message the broker or the library did not take; `foretold` is what its settings said of it."""
-    if error.code() in SLOW:
-        return LATE
-    if error.code() in TOO_LARGE and not foretold:
-        foretold = "larger than the topic's max.message.bytes"
-    return Receipt(PublishStatus.REFUSED, None, f"{said_of(error)} ({foretold})" if foretold else said_of(error))
+def refusal_receipt(error: KafkaError, predicted: str = "") -> Receipt:
+    """The receipt of a message that was not stored; `predicted` is the reason found in the topic's configuration."""
+    if error.code() in TIMED_OUT:
+        return NO_ANSWER
+    if error.code() in TOO_LARGE and not predicted:
+        predicted = "larger than the topic's max.message.bytes"
+    return Receipt(
+        PublishStatus.REFUSED, None, f"{describe_error(error)} ({predicted})" if predicted else describe_error(error)
+    )
 
 
 class KafkaPublisher:
-    """acks=all, idempotent, one receipt a message. Its producer lives in a thread of its own."""
+    """The port's Publisher. Its producer belongs to a thread that takes one batch after the other."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, clients: KafkaClients) -> None:
+        self._clients = clients
         self._producer: Producer | None = None
-        self._suits = (0, "")
+        self._producer_settings = (0, "")
         self._codec = ""
-        """What is compressed with since a message was larger than its topic takes (K18)."""
+        """compression.type since a message exceeded max.message.bytes uncompressed; "" before (K18)."""
 
         self._limits: dict[str, TopicLimits] = {}
-        self._known: set[str] = set()
+        self._described: set[str] = set()
         self._jobs: queue.SimpleQueue[tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None] = queue.SimpleQueue()
-        self._ended: Future[None] = new_future()
+        self._thread_ended: Future[None] = new_future()
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
-        """One receipt a message, in order. Cancelled on the way, the batch still goes out.
+        """One receipt per message, in order. If the caller is cancelled, the batch is sent all the same.
 
         Raises:
-            NotFound: a target does not exist; nothing of the batch was sent, and nothing is created (K9).
+            NotFound: a target topic does not exist. Nothing of the batch was sent, and no topic was created (K9).
         """
-        names = {topic_name(outgoing.target) for outgoing in batch} - self._known
+        names = {topic_name(outgoing.target) for outgoing in batch} - self._described
         if names:
-            await self._learn(sorted(names))
-        promise: Future[Sequence[Receipt]] = new_future()
-        self._jobs.put((batch, promise))
-        return await wait_uncancelled(promise)
+            await self._describe_targets(sorted(names))
+        future: Future[Sequence[Receipt]] = new_future()
+        self._jobs.put((batch, future))
+        return await wait_uncancelled(future)
 
     async def close(self) -> None:
-        """Let the thread finish what it has."""
+        """Finish the batches that were given, then end the thread."""
         self._jobs.put(None)
-        await wait_uncancelled(self._ended)
+        await wait_uncancelled(self._thread_ended)
 
-    def open(self) -> None:
+    def start(self) -> None:
         """Start the thread."""
-        start_thread("publish", self._work)
+        start_thread("publish", self._run)
 
-    async def _learn(self, names: Sequence[str]) -> None:
+    async def _describe_targets(self, names: Sequence[str]) -> None:
         for name in names:
-            await self._connection.call(f"looking at {name}", partial(described, self._connection, name))
-        self._limits.update(await topic_limits(self._connection, names))
-        self._known.update(names)
+            await self._clients.run_in_thread(
+                f"looking at {name}", partial(describe_topic_blocking, self._clients, name)
+            )
+        self._limits.update(await read_topic_limits(self._clients, names))
+        self._described.update(names)
 
-    def _work(self) -> None:
-        while (job := self._next()) is not None:
-            batch, promise = job
-            complete(promise, partial(self._sent, batch))
-        self._ended.set_result(None)
+    def _run(self) -> None:
+        while (job := self._next_job()) is not None:
+            batch, future = job
+            complete(future, partial(self._send_batch, batch))
+        self._thread_ended.set_result(None)
 
-    def _next(self) -> tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None:
-        """The next batch; the idle producer is polled meanwhile."""
+    def _next_job(self) -> tuple[Sequence[Outgoing], Future[Sequence[Receipt]]] | None:
+        """Wait for the next batch, polling the idle producer; None at the end."""
         while True:
             try:
                 return self._jobs.get(timeout=1.0)
             except queue.Empty:
-                self._idle()
+                self._poll()
 
-    def _idle(self) -> None:
+    def _poll(self) -> None:
         if self._producer is None:
             return
         try:
@@ -164,79 +176,81 @@ class KafkaPublisher:
         except KafkaException:  # a fatal error: the next batch gets another producer
             self._producer = None
 
-    def _fitting(self) -> Producer:
-        """A producer whose batches suit every target known so far."""
-        suits = (batch_bytes(self._limits), self._codec)
-        if self._producer is None or suits != self._suits:
-            self._suits = suits
-            self._producer = self._connection.producer(
+    def _suitable_producer(self) -> Producer:
+        """A producer whose batch.size every target accepts; a new one if that changed."""
+        settings = (batch_size_for(self._limits), self._codec)
+        if self._producer is None or settings != self._producer_settings:
+            self._producer_settings = settings
+            self._producer = self._clients.create_producer(
                 "publisher",
-                message_max_bytes=REQUEST_MAX,
-                batch_size=suits[0],
+                message_max_bytes=MAX_REQUEST_BYTES,
+                batch_size=settings[0],
                 linger_ms=5,
-                message_timeout_ms=DELIVERY_MS,
+                message_timeout_ms=DELIVERY_TIMEOUT_MS,
                 **({"compression_type": self._codec} if self._codec else {}),
             )
         return self._producer
 
-    def _sent(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
-        self._compress_for(batch)
-        producer = self._fitting()
+    def _send_batch(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
+        self._choose_codec(batch)
+        producer = self._suitable_producer()
         limits = {name: replace(known, compressed=bool(self._codec)) for name, known in self._limits.items()}
-        expected = objections(batch, limits)
-        reports = Reports(batch, expected)
-        sound = [place for place in range(len(batch)) if place not in expected]
-        groups: deque[Sequence[int]] = deque([sound, list(expected)])
+        predicted = predict_refusals(batch, limits)
+        reports = DeliveryReports(batch, predicted)
+        acceptable = [index for index in range(len(batch)) if index not in predicted]
+        groups: deque[Sequence[int]] = deque([acceptable, list(predicted)])
         try:
             while groups:
                 self._send(producer, batch, groups.popleft(), reports)
-                groups.extendleft(reversed(reports.settle()))
+                groups.extendleft(reversed(reports.resolve()))
         except (KafkaException, SystemError) as fatal:
             self._producer = None
-            inner = error_of(underlying(fatal))
-            if inner.code() in RIGHTS:
-                raise translate(inner, "publishing") from fatal
-            reports.settle()
-        return reports.all()
+            kafka_error = unwrap(kafka_cause(fatal))
+            if kafka_error.code() in MISSING_RIGHTS:
+                raise translate(kafka_error, "publishing") from fatal
+            reports.resolve()
+        return reports.receipts_or_unknown()
 
-    def _compress_for(self, batch: Sequence[Outgoing]) -> None:
-        """From the first message on that is larger than its topic takes: it may fit compressed (K18)."""
+    def _choose_codec(self, batch: Sequence[Outgoing]) -> None:
+        """Start to compress at the first message that exceeds its topic's limit: it may fit compressed (K18)."""
         for outgoing in () if self._codec else batch:
             known = self._limits.get(outgoing.target.name)
             if known is not None and len(outgoing.value or b"") > known.size:
-                self._codec = codec_of(self._connection.codec, [known])
+                self._codec = choose_codec(self._clients.preferred_codec, [known])
                 return
 
-    def _send(self, producer: Producer, batch: Sequence[Outgoing], group: Sequence[int], reports: Reports) -> None:
-        """Send some of a batch and wait for the broker's word on each."""
-        for place in group:
-            if reason := unsendable(batch[place].headers):
-                reports.receipts[place] = Receipt(PublishStatus.REFUSED, None, reason)
+    def _send(
+        self, producer: Producer, batch: Sequence[Outgoing], group: Sequence[int], reports: DeliveryReports
+    ) -> None:
+        """Send a group of the batch and wait for the delivery reports."""
+        for index in group:
+            if reason := header_error(batch[index].headers):
+                reports.receipts[index] = Receipt(PublishStatus.REFUSED, None, reason)
                 continue
-            error = _produce(producer, batch[place], partial(reports.note, place))
+            error = _produce(producer, batch[index], partial(reports.on_delivery, index))
             if error is not None:
-                reports.receipts[place] = refused(error)
-        until = time.monotonic() + DELIVERY_MS / 1000 + 5
+                reports.receipts[index] = refusal_receipt(error)
+        until = time.monotonic() + DELIVERY_TIMEOUT_MS / 1000 + 5
         while len(producer) and time.monotonic() < until:
             producer.flush(0.5)
 
 
-def objections(batch: Sequence[Outgoing], limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-    """Places whose message the settings of its topic say will be refused, and why."""
+def predict_refusals(batch: Sequence[Outgoing], limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+    """Messages that their topic's configuration will refuse, by index, with the reason."""
     now = int(time.time() * 1000)
     found: dict[int, str] = {}
-    for place, outgoing in enumerate(batch):
+    for index, outgoing in enumerate(batch):
         known = limits.get(outgoing.target.name)
         size = len(outgoing.value or b"")
-        if known is not None and (why := known.objection(outgoing.key, size, outgoing.timestamp, now)):
-            found[place] = why
+        if known is not None and (why := known.refusal_reason(outgoing.key, size, outgoing.timestamp, now)):
+            found[index] = why
     return found
 
 
-def _produce(producer: Producer, outgoing: Outgoing, note: partial[None]) -> KafkaError | None:
-    """Hand one message to librdkafka, waiting while its queue is full."""
+def _produce(producer: Producer, outgoing: Outgoing, on_delivery: partial[None]) -> KafkaError | None:
+    """Queue one message in librdkafka, waiting while its queue is full; the error if it takes none."""
     headers: WireHeaders = [(name, value) for name, value, _ in outgoing.headers]
-    partition = ANY if outgoing.partition is None else outgoing.partition
+    partition = ANY_PARTITION if outgoing.partition is None else outgoing.partition
     while True:
         try:
             producer.produce(
@@ -244,23 +258,23 @@ def _produce(producer: Producer, outgoing: Outgoing, note: partial[None]) -> Kaf
                 outgoing.value,
                 outgoing.key,
                 partition,
-                on_delivery=note,
+                on_delivery=on_delivery,
                 timestamp=outgoing.timestamp or 0,
                 headers=headers,
             )
         except BufferError:
             producer.poll(0.1)
         except KafkaException as error:
-            return error_of(error)
+            return unwrap(error)
         else:
             return None
 
 
 @asynccontextmanager
-async def publishing(connection: Connection) -> AsyncIterator[KafkaPublisher]:
-    """A publisher until the end of the block."""
-    publisher = KafkaPublisher(connection)
-    publisher.open()
+async def open_publisher(clients: KafkaClients) -> AsyncIterator[KafkaPublisher]:
+    """A publisher for the time of a `with` block."""
+    publisher = KafkaPublisher(clients)
+    publisher.start()
     try:
         yield publisher
     finally:

@@ -1,4 +1,4 @@
-"""Steps that are no moves: marking letters unhandled again, and creating the state topic."""
+"""Plan steps other than moves: marking letters unhandled again (put back), and creating the state topic."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import NewTopic, OffsetSpec
 
 from mqtui.brokers.blocking import submit_to_thread, wait_uncancelled
-from mqtui.brokers.kafka.connection.clients import ANSWER, Connection
-from mqtui.brokers.kafka.errors import error_of
-from mqtui.brokers.kafka.publish import BATCH_BYTES
-from mqtui.brokers.kafka.read.offsets import Answers, ask_offsets, numbers
-from mqtui.brokers.kafka.read.topic_metadata import Topic, describe, state_topic, topic_name
-from mqtui.brokers.kafka.redrive.process_identity import here, person
-from mqtui.brokers.kafka.redrive.source_lock import Hold
-from mqtui.brokers.kafka.redrive.state_topic import Stamp, records_of
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
+from mqtui.brokers.kafka.errors import unwrap
+from mqtui.brokers.kafka.publish import MAX_BATCH_BYTES
+from mqtui.brokers.kafka.read.offsets import OffsetResults, known_offsets, list_offsets
+from mqtui.brokers.kafka.read.topic_metadata import Topic, describe_topic, state_topic_name, topic_name
+from mqtui.brokers.kafka.redrive.process_identity import current_process, current_user
+from mqtui.brokers.kafka.redrive.source_lock import SourceLock
+from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, progress_records
 from mqtui.domain.errors import TimedOut, Unsupported
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Offset
@@ -29,70 +29,77 @@ STATE_CONFIG = {
     "min.cleanable.dirty.ratio": "0.1",
     "segment.bytes": str(16 << 20),
 }
-"""Small segments, cleaned early: a run's end is read from the start of the topic."""
+"""Small segments that are compacted early, because every run reads the topic from its start."""
 
 
-async def applied(connection: Connection, plan: Plan, step: Step) -> StepResult:
-    """Do one step.
+async def apply_step(clients: KafkaClients, plan: Plan, step: Step) -> StepResult:
+    """Apply one step of the plan.
 
     Raises:
-        Unsupported: Kafka has no such thing.
-        Held: a run holds the topic.
+        Unsupported: Kafka has no such step.
+        Held: a run holds the lock of the topic.
     """
     match step:
         case CreateStateTopic(name):
-            return await _create(connection, name)
+            return await _create_state_topic(clients, name)
         case Unmark(source, run, offsets):
-            topic = await describe(connection, topic_name(source))
-            stamp = Stamp(plan.id, person(), plan.hash, here())
+            topic = await describe_topic(clients, topic_name(source))
+            author = RunIdentity(plan.id, current_user(), plan.hash, current_process())
             return await wait_uncancelled(
-                submit_to_thread("putback", lambda: _unmark(connection, topic, stamp, run, offsets))
+                submit_to_thread("putback", lambda: _unmark(clients, topic, author, run, offsets))
             )
         case _:
             raise Unsupported(f"Kafka does not do that: {type(step).__name__}")
 
 
-async def _create(connection: Connection, name: str) -> StepResult:
-    admin = await connection.opened()
-    cluster = await connection.ask(admin.describe_cluster(request_timeout=ANSWER), "looking at the cluster")
+async def _create_state_topic(clients: KafkaClients, name: str) -> StepResult:
+    admin = await clients.admin()
+    cluster = await clients.await_answer(
+        admin.describe_cluster(request_timeout=REQUEST_TIMEOUT), "looking at the cluster"
+    )
     topic = NewTopic(name, 1, min(REPLICAS, len(cluster.nodes)), config=STATE_CONFIG)
-    promise = admin.create_topics([topic], operation_timeout=ANSWER, request_timeout=ANSWER)[name]
+    future = admin.create_topics([topic], operation_timeout=REQUEST_TIMEOUT, request_timeout=REQUEST_TIMEOUT)[name]
     notes: tuple[str, ...] = ()
     try:
-        await asyncio.wrap_future(promise)
+        await asyncio.wrap_future(future)
     except KafkaException as error:
-        if error_of(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            raise connection.translate(error, f"creating {name}") from error
+        if unwrap(error).code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise clients.translate(error, f"creating {name}") from error
         notes = (f"{name} was there already",)
-    await _seen(connection, name)
+    await _await_visible(clients, name)
     return StepResult(1, 1, notes)
 
 
-async def _seen(connection: Connection, name: str) -> None:
-    """Wait until the brokers know a new topic and its leader."""
-    until = time.monotonic() + ANSWER
-    ends: Answers = {}
+async def _await_visible(clients: KafkaClients, name: str) -> None:
+    """Wait until a new topic has a leader that answers."""
+    until = time.monotonic() + REQUEST_TIMEOUT
+    ends: OffsetResults = {}
     while time.monotonic() < until:
-        ends = await ask_offsets(connection, [(name, 0)], OffsetSpec.latest())
-        if numbers(ends):
+        ends = await list_offsets(clients, [(name, 0)], OffsetSpec.latest())
+        if known_offsets(ends):
             return
         await asyncio.sleep(0.05)
     raise TimedOut(f"{name} was created and does not appear", str(ends[name, 0]))
 
 
-def _unmark(connection: Connection, topic: Topic, stamp: Stamp, run: str, offsets: Sequence[Offset]) -> StepResult:
-    """In one transaction under the topic's own transactional id, so that no run goes on from what was read before."""
-    hold = Hold(connection, topic.identity, topic.name, stamp, BATCH_BYTES)
-    state = hold.take(take_over=False, resumed=False)
-    handled = [at for at in offsets if state.marks(at.partition).has(at.offset)]
+def _unmark(
+    clients: KafkaClients, topic: Topic, author: RunIdentity, run: str, offsets: Sequence[Offset]
+) -> StepResult:
+    """Mark offsets unhandled in one transaction under the topic's transactional id.
+
+    That fences a run that still works from the state as it was before.
+    """
+    lock = SourceLock(clients, topic.identity, topic.name, author, MAX_BATCH_BYTES)
+    progress = lock.acquire(take_over=False, resumed=False)
+    handled = [at for at in offsets if progress.handled_in(at.partition).contains(at.offset)]
     for at in handled:
-        state.marks(at.partition).drop([at.offset])
-    with connection.translating(f"putting back letters of {topic.name}"):
-        hold.producer.begin_transaction()
-        for key, value in records_of(topic.identity, state, stamp):
-            hold.producer.produce(state_topic(connection.prefix), value, key, partition=0)
-        hold.write_holder(ended=True)
-        hold.commit()
+        progress.handled_in(at.partition).remove([at.offset])
+    with clients.translate_errors(f"putting back letters of {topic.name}"):
+        lock.producer.begin_transaction()
+        for key, value in progress_records(topic.identity, progress, author):
+            lock.producer.produce(state_topic_name(clients.prefix), value, key, partition=0)
+        lock.write_lock_record(ended=True)
+        lock.commit()
     missed = len(offsets) - len(handled)
     notes = (f"not marked handled: {pluralize(missed, 'letter')} of run {run[:8]}",) if missed else ()
     return StepResult(len(offsets), len(handled), notes)

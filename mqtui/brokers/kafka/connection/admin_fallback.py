@@ -1,7 +1,8 @@
-"""What only kafka-python's admin client can ask: the brokers' release, a transactional id's state, share groups' names,
-and topics and settings of any broker where librdkafka waits for a controller that does not answer (K19).
+"""The second admin client, kafka-python's: for requests that librdkafka lacks, and to get round a silent controller.
 
-The answers are extras: where they can't be had (a right, an option kafka-python does not know) they are None.
+Only it can ask for the brokers' release, the state of a transactional id, and share groups. It also asks any broker for
+topics and configurations where librdkafka waits for a controller that does not answer (K19). Each answer is optional:
+None if it can't be had, because of an ACL or of an option that kafka-python does not know.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from mqtui.brokers.kafka.config import mechanism_of, own_certificate_elsewhere, tls_of
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.config import has_librdkafka_only_certificate, sasl_mechanism, tls_settings
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.port import Address
 
 Answer = TypeVar("Answer")
-PATIENCE_MS = 5_000
+TIMEOUT_MS = 5_000
 
-IMPATIENCE_MS = 1_500
-"""For what any broker can tell: one that is silent is left for another."""
+SHORT_TIMEOUT_MS = 1_500
+"""For requests that any broker answers: a silent one is soon left for the next."""
 
-BROKERS = 3
-"""How many are asked for it."""
+MOST_BROKERS = 3
+"""How many brokers are tried."""
 
 log = logging.getLogger("kafka")
 log.addHandler(logging.NullHandler())
@@ -33,8 +34,10 @@ log.propagate = False
 
 
 @dataclass(frozen=True, slots=True)
-class Transaction:
-    """What the coordinator says of a transactional id. `since` is ms since the epoch, -1 where none is open."""
+class TransactionState:
+    """A transactional id as its coordinator describes it. `since` is the start of the open transaction in ms since the
+    epoch, -1 if there is none.
+    """
 
     allowed: bool
     state: str = ""
@@ -46,36 +49,39 @@ class Transaction:
         return self.state == "Ongoing"
 
 
-async def release(connection: Connection) -> str:
-    """The oldest release that speaks the brokers' protocol, such as "4.3"; "" where it can't be told."""
+async def fetch_release(clients: KafkaClients) -> str:
+    """The oldest release with the brokers' protocol versions, such as "4.3"; "" if unknown."""
 
     def version(admin: Any) -> str:
         numbers = admin.get_broker_version_data(admin.describe_cluster()["brokers"][0]["broker_id"]).broker_version
         return ".".join(str(number) for number in numbers)
 
-    return await connection.call("asking for the release", lambda: ask(connection.address, version)) or ""
-
-
-async def transaction(connection: Connection, transactional_id: str) -> Transaction | None:
-    """The state of a transactional id, without opening a producer (K3). `allowed` is False without Describe on it."""
-    return await connection.call(
-        "asking for a transaction", lambda: ask(connection.address, lambda admin: _described(admin, transactional_id))
+    return (
+        await clients.run_in_thread("asking for the release", lambda: ask_kafka_python(clients.address, version)) or ""
     )
 
 
-def describe_topics(address: Address, names: Sequence[str]) -> dict[str, Mapping[str, Any]] | None:
-    """Topics by name as any broker describes them in one Metadata response; nothing is created."""
+async def describe_transaction(clients: KafkaClients, transactional_id: str) -> TransactionState | None:
+    """DescribeTransactions for one id; opens no producer (K3). `allowed` is False without Describe on the id."""
+    return await clients.run_in_thread(
+        "asking for a transaction",
+        lambda: ask_kafka_python(clients.address, lambda admin: _describe_transaction(admin, transactional_id)),
+    )
 
-    def told(admin: Any) -> dict[str, Mapping[str, Any]]:
+
+def describe_topics_at_any_broker(address: Address, names: Sequence[str]) -> dict[str, Mapping[str, Any]] | None:
+    """Topics by name from one broker's Metadata response; nothing is created."""
+
+    def describe(admin: Any) -> dict[str, Mapping[str, Any]]:
         return {topic["name"]: topic for topic in admin.describe_topics(list(names))}
 
-    return _ask_any(address, told)
+    return _ask_any_broker(address, describe)
 
 
-def describe_configs(address: Address, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
-    """Effective configuration by topic; a topic that is missing or closed is left out."""
+def describe_configs_at_any_broker(address: Address, names: Sequence[str]) -> dict[str, dict[str, str]] | None:
+    """Effective configuration by topic; a missing or forbidden topic is left out."""
 
-    def told(admin: Any) -> dict[str, dict[str, str]]:
+    def describe(admin: Any) -> dict[str, dict[str, str]]:
         from kafka.admin import ConfigResource
 
         found = admin.describe_configs([ConfigResource("topic", name) for name in names], config_filter="all")
@@ -86,46 +92,48 @@ def describe_configs(address: Address, names: Sequence[str]) -> dict[str, dict[s
             if entries
         }
 
-    return _ask_any(address, told)
+    return _ask_any_broker(address, describe)
 
 
-def _described(admin: Any, transactional_id: str) -> Transaction:
+def _describe_transaction(admin: Any, transactional_id: str) -> TransactionState:
     from kafka import errors
 
     try:
-        told = admin.describe_transactions([transactional_id])[transactional_id]
+        described = admin.describe_transactions([transactional_id])[transactional_id]
     except errors.TransactionalIdNotFoundError:
-        return Transaction(allowed=True)
+        return TransactionState(allowed=True)
     except errors.TransactionalIdAuthorizationFailedError:
-        return Transaction(allowed=False)
-    return Transaction(allowed=True, state=told.state.value, since=told.transaction_start_time_ms)
+        return TransactionState(allowed=False)
+    return TransactionState(allowed=True, state=described.state.value, since=described.transaction_start_time_ms)
 
 
-def _ask_any(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
-    """Ask the brokers one after the other, each with little patience, until one answers."""
+def _ask_any_broker(address: Address, question: Callable[[Any], Answer]) -> Answer | None:
+    """Ask the brokers one after the other, each with a short timeout, until one answers."""
 
     def first_answer(admin: Any) -> Answer | None:
         from kafka.errors import KafkaError
 
-        for broker in itertools.islice(admin._manager.cluster.brokers(), BROKERS):
+        for broker in itertools.islice(admin._manager.cluster.brokers(), MOST_BROKERS):
             with suppress(KafkaError, OSError):
-                # A question goes to a broker whose connection stands, before any other.
+                # Opens a connection to this broker: the request then goes to it before any other.
                 admin.get_broker_version_data(broker.node_id)
                 return question(admin)
         return None
 
-    return ask(address, first_answer, patience_ms=IMPATIENCE_MS)
+    return ask_kafka_python(address, first_answer, timeout_ms=SHORT_TIMEOUT_MS)
 
 
-def ask(address: Address, question: Callable[[Any], Answer], patience_ms: int = PATIENCE_MS) -> Answer | None:
+def ask_kafka_python(
+    address: Address, question: Callable[[Any], Answer], timeout_ms: int = TIMEOUT_MS
+) -> Answer | None:
     """The answer to a question put to a connected `KafkaAdminClient`; None where it can't be had. Blocks."""
     from kafka.admin import KafkaAdminClient
     from kafka.errors import KafkaError
 
-    if own_certificate_elsewhere(address.settings):
+    if has_librdkafka_only_certificate(address.settings):
         return None
     try:
-        admin = KafkaAdminClient(**_config(address, patience_ms))
+        admin = KafkaAdminClient(**_client_config(address, timeout_ms))
     except (KafkaError, OSError, ValueError, AssertionError):
         return None
     try:
@@ -136,21 +144,21 @@ def ask(address: Address, question: Callable[[Any], Answer], patience_ms: int = 
         admin.close()
 
 
-def _config(address: Address, patience_ms: int) -> dict[str, Any]:
+def _client_config(address: Address, timeout_ms: int) -> dict[str, Any]:
     from kafka.net.compat import KafkaNetClient
 
-    patient = partial(
+    network_client = partial(
         KafkaNetClient,
-        socket_connection_setup_timeout_ms=patience_ms,
-        socket_connection_setup_timeout_max_ms=patience_ms,
+        socket_connection_setup_timeout_ms=timeout_ms,
+        socket_connection_setup_timeout_max_ms=timeout_ms,
     )
-    tls, mechanism = tls_of(address), mechanism_of(address)
+    tls, mechanism = tls_settings(address), sasl_mechanism(address)
     config: dict[str, Any] = {
         "bootstrap_servers": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in address.hosts],
         "client_id": f"{address.prefix}-transactions",
-        "kafka_client": patient,
-        "request_timeout_ms": patience_ms,
-        "bootstrap_timeout_ms": PATIENCE_MS,
+        "kafka_client": network_client,
+        "request_timeout_ms": timeout_ms,
+        "bootstrap_timeout_ms": TIMEOUT_MS,
         "security_protocol": ("SASL_" if mechanism else "") + ("SSL" if tls else "PLAINTEXT"),
     }
     if mechanism:

@@ -1,4 +1,4 @@
-"""One cluster's admin client, made by the first call, and the settings of all further clients."""
+"""Creates the librdkafka clients of one cluster, awaits their answers, and tracks whether the cluster is reachable."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from mqtui.brokers import protocol_probe
 from mqtui.brokers.blocking import as_asyncio, start_thread, submit_to_thread
-from mqtui.brokers.kafka.config import Settings, settings, tls_of
+from mqtui.brokers.kafka.config import Properties, client_properties, tls_settings
 from mqtui.brokers.kafka.connection.bulk_admin import BulkAdminClient
-from mqtui.brokers.kafka.connection.diagnosis import explained, recognised
-from mqtui.brokers.kafka.errors import AWAY, LOGIN, said_of, translate, unreachable
+from mqtui.brokers.kafka.connection.diagnosis import detect_protocol, explain
+from mqtui.brokers.kafka.errors import AUTHENTICATION, UNREACHABLE, describe_error, translate, unreachable_error
 from mqtui.brokers.port import Address
 from mqtui.brokers.protocol_probe import ProbeTarget
 from mqtui.brokers.request_log import log_request, log_retry
@@ -27,36 +27,39 @@ from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, TimedO
 
 Result = TypeVar("Result")
 
-ANSWER = 15.0
-"""Seconds an admin request may take."""
+REQUEST_TIMEOUT = 15.0
+"""Seconds an admin request may take (request_timeout)."""
 
-LATEST = ANSWER + 5.0
-"""Seconds after which a request is given up that librdkafka did not end by itself."""
+ANSWER_TIMEOUT = REQUEST_TIMEOUT + 5.0
+"""Seconds after which a request is given up although librdkafka has not ended it."""
 
-SOON = 2.0
-"""Seconds after which another broker is asked instead of the controller. librdkafka asks it of topics and settings,
-and in KRaft it is any broker, also one that has no address on this listener [`Failed while waiting for controller`]."""
+FALLBACK_AFTER = 2.0
+"""Seconds after which another broker is asked instead of the controller. librdkafka asks the controller for topics and
+configurations; in KRaft any broker is named as it, even one without an address on this listener [`Failed while waiting
+for controller`]."""
 
 QUEUE_BACKOFF = 10
-"""Milliseconds for which librdkafka fetches nothing of a partition once enough is queued of all. Its own 1,000 are what
-a look waits whose few records come from other partitions first [a look into 200 topics: 0.1 s, 1.1 s or 2.1 s]."""
+"""fetch.queue.backoff.ms: how long librdkafka pauses fetching a partition once its queue is full. With the default of
+1,000, a peek waits for a partition whose turn comes late [a peek into 200 topics: 0.1 s, 1.1 s or 2.1 s]."""
 
-SILENCE = 30.0
+CONTROLLER_BACKOFF = 30.0
+"""Seconds during which a controller that did not answer is not waited for again."""
 
-GRACE = 1.5
-"""Seconds all brokers must be away before the first answer is given up: a name may have two addresses, one dead."""
+CONNECT_GRACE = 1.5
+"""Seconds all brokers must be down before the first connection is given up: a name may have two addresses, one dead."""
 
-OUTAGE = 8.0
-"""The same once the cluster has answered."""
+OUTAGE_GRACE = 8.0
+"""The same once the cluster has answered before."""
 
-LOOK = 0.1
+POLL_INTERVAL = 0.1
+"""Seconds between two checks of the connection's health while an answer is awaited."""
 
 log = logging.getLogger("mqtui.kafka")
 log.addHandler(logging.NullHandler())
 
 
 class Health:
-    """What the clients of one cluster said about their connections. Written by their threads, read by everyone."""
+    """Whether the cluster is reachable, by the errors its clients report. Written in their threads, read anywhere."""
 
     def __init__(self) -> None:
         self.answered = False
@@ -64,80 +67,80 @@ class Health:
         self._refused: KafkaError | None = None
         self._last = ""
 
-    def note(self, error: KafkaError) -> None:
-        """What `error_cb` is told."""
+    def on_error(self, error: KafkaError) -> None:
+        """The `error_cb` of every client."""
         code = error.code()
-        if code in LOGIN or code == KafkaError._SSL:
+        if code in AUTHENTICATION or code == KafkaError._SSL:
             self._refused = error
         elif code == KafkaError._ALL_BROKERS_DOWN:
             if self._away is None:
-                self._away = (time.monotonic(), self._last or said_of(error))
-        elif code in AWAY:
-            self._last = said_of(error)
+                self._away = (time.monotonic(), self._last or describe_error(error))
+        elif code in UNREACHABLE:
+            self._last = describe_error(error)
 
-    def well(self) -> None:
-        """An answer came."""
+    def mark_ok(self) -> None:
+        """Record that the cluster answered."""
         self.answered = True
-        self.forget()
+        self.clear()
 
-    def forget(self) -> None:
-        """What was said before counts no more."""
+    def clear(self) -> None:
+        """Forget the errors so far."""
         self._away = self._refused = None
 
-    def verdict(self) -> MqtuiError | None:
-        """Why waiting is in vain, if it is."""
+    def error(self) -> MqtuiError | None:
+        """Why no answer is to be expected any more; None while there is hope."""
         refused, away = self._refused, self._away
         if refused is not None:
             return translate(refused, "connecting")
-        if away is None or time.monotonic() - away[0] < (OUTAGE if self.answered else GRACE):
+        if away is None or time.monotonic() - away[0] < (OUTAGE_GRACE if self.answered else CONNECT_GRACE):
             return None
         if self.answered:
             return BrokerTrouble("The cluster does not answer any more", away[1], "Try again when a broker is back.")
-        return unreachable(away[1])
+        return unreachable_error(away[1])
 
 
-class Connection:
-    """Makes clients and asks questions. No I/O before the first question."""
+class KafkaClients:
+    """The clients of one cluster: one admin client, consumers and producers. No I/O before the first call."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
         self.prefix = address.prefix
         self.health = Health()
         self._admin: BulkAdminClient | None = None
-        self._making = threading.Lock()
+        self._admin_lock = threading.Lock()
         self._closed = threading.Event()
-        self._silent_until = 0.0
+        self._skip_controller_until = 0.0
         self._tls_checked = False
-        self._recognised: Future[MqtuiError | None] | None = None
+        self._protocol_check: Future[MqtuiError | None] | None = None
 
     @property
-    def codec(self) -> str:
-        """What the user's own options say to compress with; "" where they say nothing."""
+    def preferred_codec(self) -> str:
+        """compression.type from the user's own options; "" if they have none."""
         options = self.address.settings
         return options.get("compression.type") or options.get("compression.codec") or ""
 
-    def settings(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:
-        """The properties of one client, by librdkafka's names; `own` are written with `_` for the dots."""
-        made: Settings = settings(self.address, role)
+    def client_config(self, role: str, **own: str | int | float | bool) -> dict[str, Any]:
+        """The properties of one client. `own` adds librdkafka properties, written with `_` for the dots."""
+        made: Properties = client_properties(self.address, role)
         made.update({name.replace("_", "."): value for name, value in own.items()})
-        return {**made, "error_cb": self.health.note}
+        return {**made, "error_cb": self.health.on_error}
 
-    async def opened(self) -> BulkAdminClient:
-        """The one admin client. It is made in a thread: the server's name may have to be asked for first."""
-        return await as_asyncio(submit_to_thread("open", self.admin)) if self._admin is None else self._admin
+    async def admin(self) -> BulkAdminClient:
+        """The admin client. It is created in a thread, because the server's certificate may be checked first."""
+        return await as_asyncio(submit_to_thread("open", self.admin_blocking)) if self._admin is None else self._admin
 
-    def admin(self) -> BulkAdminClient:
-        """The same in a thread that may block, polled by one of its own so that log and errors go where they belong."""
-        with self._making:
+    def admin_blocking(self) -> BulkAdminClient:
+        """The same, for a thread that may block. A thread polls the client so that its log and error callbacks run."""
+        with self._admin_lock:
             if self._admin is None:
-                self._admin = self._make(lambda: BulkAdminClient(self.settings("admin"), logger=log))
+                self._admin = self._create_client(lambda: BulkAdminClient(self.client_config("admin"), logger=log))
                 admin, closed = self._admin, self._closed
-                start_thread("admin", lambda: _poll(admin, closed))
+                start_thread("admin", lambda: _poll_until_closed(admin, closed))
             return self._admin
 
-    def consumer(self, role: str, **own: str | int | float | bool) -> Consumer:
-        """A consumer that joins no group, commits nothing and creates nothing."""
-        fixed: Settings = {
+    def create_consumer(self, role: str, **own: str | int | float | bool) -> Consumer:
+        """A consumer for `assign`: it joins no group, commits no offset and creates no topic."""
+        fixed: Properties = {
             "group_id": f"{self.prefix}.{role}",
             "enable_auto_commit": False,
             "enable_auto_offset_store": False,
@@ -146,107 +149,107 @@ class Connection:
             "allow_auto_create_topics": False,
             "fetch_queue_backoff_ms": self.address.settings.get("fetch.queue.backoff.ms", QUEUE_BACKOFF),
         }
-        return self._make(lambda: Consumer(self.settings(role, **{**fixed, **own}), logger=log))
+        return self._create_client(lambda: Consumer(self.client_config(role, **{**fixed, **own}), logger=log))
 
-    def producer(self, role: str, **own: str | int | float | bool) -> Producer:
-        """An idempotent producer that puts a key where Java's puts it (K6)."""
-        fixed: Settings = {"enable_idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
-        return self._make(lambda: Producer(self.settings(role, **{**fixed, **own}), logger=log))
+    def create_producer(self, role: str, **own: str | int | float | bool) -> Producer:
+        """An idempotent producer with the partitioner of the Java client (K6)."""
+        fixed: Properties = {"enable_idempotence": True, "acks": "all", "partitioner": "murmur2_random"}
+        return self._create_client(lambda: Producer(self.client_config(role, **{**fixed, **own}), logger=log))
 
-    def controller_answers(self, promises: Iterable[Future[Any]]) -> bool:
-        """Whether the controller answers soon, in a thread that may block; if not, another broker may know (K19).
+    def controller_answers(self, pending: Iterable[Future[Any]]) -> bool:
+        """Whether the controller answers within `FALLBACK_AFTER` seconds; if not, another broker may (K19). Blocks.
 
-        True as well where no broker can be talked to. It is not waited for again within `SILENCE` seconds.
+        Also True if no broker is reachable. After a False it is not waited for within `CONTROLLER_BACKOFF` seconds.
         """
-        wait = SOON if time.monotonic() > self._silent_until else 0.0
-        if futures.wait(list(promises), wait, futures.FIRST_COMPLETED).done or self.health.verdict() is not None:
+        wait = FALLBACK_AFTER if time.monotonic() > self._skip_controller_until else 0.0
+        if futures.wait(list(pending), wait, futures.FIRST_COMPLETED).done or self.health.error() is not None:
             return True
-        self._silent_until = time.monotonic() + SILENCE
+        self._skip_controller_until = time.monotonic() + CONTROLLER_BACKOFF
         log_retry("kafka", "a question to the controller", "it does not answer, another broker is asked")
         return False
 
-    async def ask(self, promise: Future[Result], doing: str) -> Result:
-        """The answer, or the domain's error as soon as waiting for it is in vain."""
-        answer = await self._answer(promise, doing)
-        self.health.well()
+    async def await_answer(self, future: Future[Result], action: str) -> Result:
+        """The result of a client's future, or the domain error as soon as no answer is to be expected."""
+        answer = await self._await_answer(future, action)
+        self.health.mark_ok()
         return answer
 
-    async def _answer(self, promise: Future[Result], doing: str) -> Result:
-        waiting, began = as_asyncio(promise), time.monotonic()
-        with log_request("kafka", lambda: doing):
-            while not (await asyncio.wait({waiting}, timeout=LOOK))[0]:
-                if (trouble := self.health.verdict()) is not None:
-                    raise await self._explained(trouble)
+    async def _await_answer(self, future: Future[Result], action: str) -> Result:
+        waiting, began = as_asyncio(future), time.monotonic()
+        with log_request("kafka", lambda: action):
+            while not (await asyncio.wait({waiting}, timeout=POLL_INTERVAL))[0]:
+                if (trouble := self.health.error()) is not None:
+                    raise await self._explain(trouble)
                 if not self.health.answered and time.monotonic() > began + protocol_probe.PROBE_AFTER:
-                    self._recognise()
+                    self._check_protocol()
             try:
                 answer = waiting.result()
             except KafkaException as error:
-                raise await self._explained(self.translate(error, doing)) from error
+                raise await self._explain(self.translate(error, action)) from error
         return answer
 
-    def _recognise(self) -> None:
-        """Ask the listeners once what they speak, and see what they said.
+    def _check_protocol(self) -> None:
+        """Probe once, in the background, whether the address speaks another protocol; raise what was found by now.
 
         Raises:
-            CannotConnect: they speak something else.
+            CannotConnect: it speaks another protocol.
         """
-        if self._recognised is None:
-            self._recognised = submit_to_thread("probe", lambda: recognised(self.address))
-        if self._recognised.done() and (wrong := self._recognised.result()) is not None:
+        if self._protocol_check is None:
+            self._protocol_check = submit_to_thread("probe", lambda: detect_protocol(self.address))
+        if self._protocol_check.done() and (wrong := self._protocol_check.result()) is not None:
             raise wrong
 
-    async def call(self, doing: str, work: Callable[[], Result]) -> Result:
-        """The result of a blocking call in a thread of its own."""
-        return await self.ask(submit_to_thread("call", work), doing)
+    async def run_in_thread(self, action: str, function: Callable[[], Result]) -> Result:
+        """The result of a blocking function, called in a thread of its own, with errors translated."""
+        return await self.await_answer(submit_to_thread("call", function), action)
 
-    async def call_bootstrap(self, doing: str, work: Callable[[], Result]) -> Result:
-        """The same of a question that the address itself answers: of the brokers it names nothing is known yet."""
-        answer = await self._answer(submit_to_thread("call", work), doing)
-        self.health.forget()
+    async def run_bootstrap_call(self, action: str, function: Callable[[], Result]) -> Result:
+        """The same for a request that the bootstrap servers answer: it proves nothing about the other brokers."""
+        answer = await self._await_answer(submit_to_thread("call", function), action)
+        self.health.clear()
         return answer
 
-    def translate(self, error: KafkaException, doing: str) -> MqtuiError:
-        """The error of an answer; one that only ran out of time may have a better reason."""
-        found = translate(error, doing)
-        return (self.health.verdict() or found) if isinstance(found, TimedOut) else found
+    def translate(self, error: KafkaException, action: str) -> MqtuiError:
+        """The domain error of a request; for a timeout, the connection's own error if there is one."""
+        found = translate(error, action)
+        return (self.health.error() or found) if isinstance(found, TimedOut) else found
 
-    async def _explained(self, error: MqtuiError) -> MqtuiError:
-        return await as_asyncio(submit_to_thread("probe", lambda: self.explained(error)))
+    async def _explain(self, error: MqtuiError) -> MqtuiError:
+        return await as_asyncio(submit_to_thread("probe", lambda: self.explain(error)))
 
-    def explained(self, error: MqtuiError) -> MqtuiError:
-        """The error with its cause, which the listeners are asked for; in a thread that may block."""
-        return explained(self.address, error) if isinstance(error, CannotConnect) else error
+    def explain(self, error: MqtuiError) -> MqtuiError:
+        """The error, replaced by its cause if probing the listeners finds one. Blocks."""
+        return explain(self.address, error) if isinstance(error, CannotConnect) else error
 
     @contextmanager
-    def translating(self, doing: str) -> Iterator[None]:
-        """Let librdkafka's errors leave as the domain's, in a thread that may block."""
+    def translate_errors(self, action: str) -> Iterator[None]:
+        """Raise librdkafka's errors of the block as domain errors. Blocks while it looks for the cause."""
         try:
             yield
         except KafkaException as error:
-            raise self.explained(self.translate(error, doing)) from error
+            raise self.explain(self.translate(error, action)) from error
 
     async def close(self) -> None:
-        """Let go of the admin client; its threads end by themselves."""
+        """Release the admin client; its threads end by themselves."""
         self._closed.set()
-        with self._making:
+        with self._admin_lock:
             self._admin = None
 
-    def _make(self, maker: Callable[[], Result]) -> Result:
+    def _create_client(self, create: Callable[[], Result]) -> Result:
         self._check_tls()
         try:
-            return maker()
+            return create()
         except KafkaException as error:
             raise translate(error, "reading the options") from error
 
     def _check_tls(self) -> None:
-        """Once, before the first client: the files of the TLS options, and the server's name where it is not the
-        address's, which librdkafka can't look for.
+        """Check, before the first client, the files of the TLS options, and an expected server name that differs from
+        the host: librdkafka can't check that one.
 
         Raises:
             TlsRefused: a file can't be used, or a server of the address has another name.
         """
-        if self._tls_checked or (wanted := tls_of(self.address)) is None:
+        if self._tls_checked or (wanted := tls_settings(self.address)) is None:
             return
         wanted.context()
         if wanted.server_name:
@@ -257,18 +260,18 @@ class Connection:
         self._tls_checked = True
 
 
-def answer_of(promise: Future[Result]) -> Result:
-    """What an admin request answered, in a thread that may block.
+def answer_blocking(future: Future[Result]) -> Result:
+    """The result of an admin request. Blocks.
 
     Raises:
-        KafkaException: the broker's error; `_TIMED_OUT` where no answer came, which says nothing about what there is.
+        KafkaException: the broker's error, or `_TIMED_OUT` if no answer came.
     """
     try:
-        return promise.result(LATEST)
+        return future.result(ANSWER_TIMEOUT)
     except TimeoutError as error:
-        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer within {LATEST:.0f} s")) from error
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer within {ANSWER_TIMEOUT:.0f} s")) from error
 
 
-def _poll(admin: BulkAdminClient, closed: threading.Event) -> None:
+def _poll_until_closed(admin: BulkAdminClient, closed: threading.Event) -> None:
     while not closed.is_set():
         admin.poll(0.5)

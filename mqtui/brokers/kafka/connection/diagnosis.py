@@ -1,4 +1,4 @@
-"""Why there is no conversation with a cluster: librdkafka's words say less than the listener itself."""
+"""Finds out why a connection fails by probing the listeners: librdkafka's own errors say too little."""
 
 from __future__ import annotations
 
@@ -7,57 +7,57 @@ import struct
 from contextlib import suppress
 
 from mqtui.brokers import protocol_probe
-from mqtui.brokers.kafka.config import mechanism_of, own_certificate_elsewhere, tls_of
+from mqtui.brokers.kafka.config import has_librdkafka_only_certificate, sasl_mechanism, tls_settings
 from mqtui.brokers.options import hint_to_set
 from mqtui.brokers.port import Address
 from mqtui.brokers.protocol_probe import ProbeTarget
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated, Unreachable
 
-SAID_BY = re.compile(r"(?:\w+://)?(?P<place>[^\s/]+)/(?P<id>\d+): ")
-"""How librdkafka names a broker whose address it was told by the cluster; before that its id is `bootstrap`."""
+BROKER_IN_ERROR = re.compile(r"(?:\w+://)?(?P<place>[^\s/]+)/(?P<id>\d+): ")
+"""A broker in the text of a librdkafka error, once the cluster told its address; before that its id is `bootstrap`."""
 
 UNSUPPORTED_MECHANISM, ILLEGAL_STATE = 33, 34
 SASL_HANDSHAKE = 17
 
 
-def explained(address: Address, error: CannotConnect) -> MqtuiError:
-    """The cause, if the listeners of the address tell one; else the error as it is. It blocks for some seconds."""
-    told = SAID_BY.search(error.detail)
-    if told and told["place"] not in {protocol_probe.format_host_port(host, port) for host, port in address.hosts}:
-        return _astray(address, told["place"], error.detail)
-    tls = tls_of(address)
-    if tls is not None and own_certificate_elsewhere(address.settings):
+def explain(address: Address, error: CannotConnect) -> MqtuiError:
+    """The cause of the error if probing the listeners finds one, else the error itself. Blocks for some seconds."""
+    match = BROKER_IN_ERROR.search(error.detail)
+    if match and match["place"] not in {protocol_probe.format_host_port(host, port) for host, port in address.hosts}:
+        return _advertised_unreachable(address, match["place"], error.detail)
+    tls = tls_settings(address)
+    if tls is not None and has_librdkafka_only_certificate(address.settings):
         return error
-    places = _places(address)
-    found = protocol_probe.explain_failure(places)
+    targets = _probe_targets(address)
+    found = protocol_probe.explain_failure(targets)
     if found is None:
-        found = next((cause for door in places if (cause := _sasl(door, address)) is not None), None)
+        found = next((cause for door in targets if (cause := _check_sasl(door, address)) is not None), None)
     return found or error
 
 
-def recognised(address: Address) -> MqtuiError | None:
-    """What the listeners of the address speak instead of Kafka's protocol, if they say so. It blocks for seconds."""
-    return protocol_probe.detect_other_protocol(_places(address))
+def detect_protocol(address: Address) -> MqtuiError | None:
+    """The error if the address speaks another protocol than Kafka's; None if not known. Blocks for seconds."""
+    return protocol_probe.detect_other_protocol(_probe_targets(address))
 
 
-def _places(address: Address) -> list[ProbeTarget]:
-    tls = tls_of(address)
+def _probe_targets(address: Address) -> list[ProbeTarget]:
+    tls = tls_settings(address)
     return [ProbeTarget(host, port, "Kafka", tls) for host, port in address.hosts]
 
 
-def _astray(address: Address, place: str, said: str) -> Unreachable:
+def _advertised_unreachable(address: Address, place: str, text: str) -> Unreachable:
     asked = ", ".join(protocol_probe.format_host_port(host, port) for host, port in address.hosts)
     return Unreachable(
         f"The cluster says that a broker is at {place}, and that can't be reached",
-        said,
+        text,
         f"{asked} answers. Its advertised.listeners must name an address that this machine can reach.",
     )
 
 
-def _sasl(door: ProbeTarget, address: Address) -> NotAuthenticated | None:
-    """Whether a listener wants a login, takes none, or has other mechanisms: its answer to SaslHandshake tells."""
-    asked = mechanism_of(address)
-    answer = _handshake(door, asked or "PLAIN")
+def _check_sasl(door: ProbeTarget, address: Address) -> NotAuthenticated | None:
+    """By a SaslHandshake request: whether the listener requires a login, has none, or has other mechanisms."""
+    asked = sasl_mechanism(address)
+    answer = _sasl_handshake(door, asked or "PLAIN")
     if answer is None:
         return None
     code, offered = answer
@@ -81,8 +81,8 @@ def _sasl(door: ProbeTarget, address: Address) -> NotAuthenticated | None:
     return None
 
 
-def _handshake(door: ProbeTarget, mechanism: str) -> tuple[int, list[str]] | None:
-    """Error and mechanisms of a SaslHandshake response (key 17, version 1); None where no such answer comes."""
+def _sasl_handshake(door: ProbeTarget, mechanism: str) -> tuple[int, list[str]] | None:
+    """Error code and mechanisms of a SaslHandshake response (API key 17, version 1); None without such an answer."""
     name = mechanism.encode()
     body = struct.pack(">hhih", SASL_HANDSHAKE, 1, 7, 5) + b"mqtui" + struct.pack(">h", len(name)) + name
     with suppress(OSError, struct.error), protocol_probe.open_socket(door) as opened:

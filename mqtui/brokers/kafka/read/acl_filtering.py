@@ -1,30 +1,31 @@
-"""What this user is shown: Kafka leaves out of its lists what a user may not describe, without a word.
+"""Kafka silently leaves out of its listings what a user has no Describe ACL for: an empty list may not be complete.
 
-A user who may describe the cluster is told of every group; for topics there is no such right, but who has it is most
-likely no user of single topics.
+A user with Describe on the cluster sees every group. For topics there is no such right; but who has Describe on the
+cluster is most likely not limited to single topics.
 """
 
 from __future__ import annotations
 
 from confluent_kafka.admin import AclOperation
 
-from mqtui.brokers.kafka.connection.clients import ANSWER, Connection
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients
 from mqtui.domain.errors import BrokerTrouble, NotAuthorised, TimedOut
 
 
-async def untold_where_none(connection: Connection, things: str) -> tuple[str, ...]:
-    """Why a list that came out empty need not be all; nothing where this user may describe the cluster, or where that
-    can't be asked.
+async def explain_empty_listing(clients: KafkaClients, things: str) -> tuple[str, ...]:
+    """Why an empty list of topics or groups may be incomplete, as one sentence.
+
+    Nothing if this user may describe the cluster, or if that can't be found out.
 
     Raises:
-        CannotConnect: no broker can be talked to, whatever the address answered.
+        CannotConnect: no broker is reachable, although the bootstrap server answered.
     """
-    admin = await connection.opened()
+    admin = await clients.admin()
     try:
-        asked = admin.describe_cluster(include_authorized_operations=True, request_timeout=ANSWER)
-        told = await connection.ask(asked, "asking for the rights on the cluster")
+        future = admin.describe_cluster(include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT)
+        cluster = await clients.await_answer(future, "asking for the rights on the cluster")
     except (BrokerTrouble, NotAuthorised, TimedOut):
         return ()
-    if AclOperation.DESCRIBE in (told.authorized_operations or ()):  # None: not a single one
+    if AclOperation.DESCRIBE in (cluster.authorized_operations or ()):  # None: no operation at all
         return ()
     return (f"no {things} are shown to this user: Kafka leaves out those it may not describe",)

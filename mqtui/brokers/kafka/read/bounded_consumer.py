@@ -1,7 +1,8 @@
-"""A consumer that reads assigned partitions up to given ends and knows by position when it is there.
+"""A consumer that reads assigned partitions up to given end offsets.
 
-Offsets have gaps (transaction markers, aborted and compacted records), so neither a count nor a quiet poll tells the
-end. What does: a record at or past the end, or librdkafka's end-of-partition event, which carries the next offset.
+Offsets have gaps (transaction markers, aborted and compacted records), so neither a count of records nor an empty poll
+proves that the end was reached. A record at or past the end does, or librdkafka's end-of-partition event, which has the
+next offset.
 """
 
 from __future__ import annotations
@@ -11,122 +12,122 @@ from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.errors import RIGHTS, topic_right, translate
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.errors import MISSING_RIGHTS, missing_topic_right, translate
 from mqtui.brokers.kafka.messages import Record
 from mqtui.domain.errors import TimedOut
 
-PATIENCE = 30.0
-"""Seconds without any news before a read that is not at its end is given up."""
+SILENCE_TIMEOUT = 30.0
+"""Seconds without any record or event after which an unfinished read is given up."""
 
-HARMLESS = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.GROUP_AUTHORIZATION_FAILED})
-"""Events librdkafka recovers from by itself, or of the group that is only a name here."""
+RECOVERABLE = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError.GROUP_AUTHORIZATION_FAILED})
+"""Errors that librdkafka recovers from, or about the consumer group, which is never joined (assign only)."""
 
 
-class Cursor:
-    """Used by one thread. Only committed records are seen unless `committed` is False."""
+class BoundedConsumer:
+    """Used by one thread. Reads read_committed unless `committed` is False."""
 
     def __init__(
         self,
-        connection: Connection,
+        clients: KafkaClients,
         role: str,
         topic: str,
         starts: Mapping[int, int],
         ends: Mapping[int, int],
         *,
         committed: bool = True,
-        ahead: int = 100_000,
-        patience: float = PATIENCE,
+        prefetch: int = 100_000,
+        timeout: float = SILENCE_TIMEOUT,
     ) -> None:
         level = "read_committed" if committed else "read_uncommitted"
         self.topic = topic
         self._ends = {number: ends[number] for number, first in starts.items() if first < ends[number]}
-        self._connection = connection
-        self._patience = patience
-        self.open = set(self._ends)
-        """Partitions whose end was not reached yet."""
-        self._consumer = connection.consumer(
+        self._clients = clients
+        self._timeout = timeout
+        self.open_partitions = set(self._ends)
+        """Partitions whose end has not been reached."""
+        self._consumer = clients.create_consumer(
             role,
             isolation_level=level,
             fetch_wait_max_ms=100,
-            queued_min_messages=ahead,
+            queued_min_messages=prefetch,
             queued_max_messages_kbytes=32_768,
         )
-        if self.open:
+        if self.open_partitions:
             self._consumer.assign([TopicPartition(topic, number, starts[number]) for number in self._ends])
-        self._news = time.monotonic()
+        self._last_event_at = time.monotonic()
 
-    def take(self, count: int, wait: float) -> list[Record]:
+    def poll_records(self, count: int, wait: float) -> list[Record]:
         """Up to `count` records before the ends, waiting up to `wait` seconds for the first.
 
         Raises:
-            MqtuiError: the broker refused, or nothing at all came for `patience` seconds.
+            MqtuiError: the broker refused, or nothing came for `timeout` seconds.
         """
-        got = self.raw(count, wait)
+        got = self.poll_raw(count, wait)
         ends = self._ends
         kept: list[Record] = []
         last: dict[int, int] = {}
         for record in got:
             if record.error() is not None:
-                self.event(record)
+                self.handle_event(record)
                 continue
             number, offset = record.partition(), record.offset()
             if offset < ends[number]:
                 kept.append(record)
                 last[number] = offset
             else:
-                self.enough(number)
+                self.finish_partition(number)
         for number, offset in last.items():
             if offset + 1 >= ends[number]:
-                self.enough(number)
+                self.finish_partition(number)
         return kept
 
-    def raw(self, count: int, wait: float) -> list[Record]:
-        """What arrives, events and records at or past the ends included. Raises as `take`."""
-        if not self.open:
+    def poll_raw(self, count: int, wait: float) -> list[Record]:
+        """Everything that arrived: events too, and records at or past the ends. Raises as `poll_records`."""
+        if not self.open_partitions:
             return []
-        got = arrived(self._consumer, count, wait)
+        got = poll_available(self._consumer, count, wait)
         if got:
-            self._news = time.monotonic()
+            self._last_event_at = time.monotonic()
         else:
-            self._check()
+            self._check_silence()
         return got
 
     def close(self) -> None:
-        """Let go."""
+        """Close the consumer."""
         self._consumer.close()
 
-    def enough(self, number: int) -> None:
+    def finish_partition(self, number: int) -> None:
         """Read no more of a partition."""
-        if number in self.open:
-            self.open.discard(number)
+        if number in self.open_partitions:
+            self.open_partitions.discard(number)
             self._consumer.pause([TopicPartition(self.topic, number)])
 
-    def event(self, record: Record) -> None:
-        """Take note of what is not a record. Raises as `take`."""
+    def handle_event(self, record: Record) -> None:
+        """Handle an event that is no record: end of partition or error. Raises as `poll_records`."""
         error = record.error()
         code = error.code()
         if code == KafkaError._PARTITION_EOF:
             number, offset = record.partition(), record.offset()
             if offset >= self._ends.get(number, 0):
-                self.enough(number)
-        elif code in RIGHTS and code not in HARMLESS:
-            raise topic_right(error, "Read", self.topic)
-        elif code not in HARMLESS and not error.retriable():
+                self.finish_partition(number)
+        elif code in MISSING_RIGHTS and code not in RECOVERABLE:
+            raise missing_topic_right(error, "Read", self.topic)
+        elif code not in RECOVERABLE and not error.retriable():
             raise translate(error, f"reading {self.topic}")
 
-    def _check(self) -> None:
-        if (trouble := self._connection.health.verdict()) is not None:
-            raise self._connection.explained(trouble)
-        if time.monotonic() - self._news > self._patience:
-            where = ", ".join(f"{self.topic}/{number}" for number in sorted(self.open))
-            raise TimedOut(f"Nothing came from {self.topic}", f"for {self._patience:.0f} s from {where}", "Try again.")
+    def _check_silence(self) -> None:
+        if (trouble := self._clients.health.error()) is not None:
+            raise self._clients.explain(trouble)
+        if time.monotonic() - self._last_event_at > self._timeout:
+            where = ", ".join(f"{self.topic}/{number}" for number in sorted(self.open_partitions))
+            raise TimedOut(f"Nothing came from {self.topic}", f"for {self._timeout:.0f} s from {where}", "Try again.")
 
 
-def arrived(consumer: Consumer, count: int, wait: float) -> list[Record]:
-    """Up to `count` records and events as soon as there is one: `consume` with a wait waits until it has them all.
+def poll_available(consumer: Consumer, count: int, wait: float) -> list[Record]:
+    """Up to `count` records and events as soon as there is one; `consume` with a timeout would wait for all of them.
 
-    What is there is taken in one call, because each call gives the interpreter away and may get it back 5 ms later.
+    They are taken in one call, because each call releases the GIL and may get it back only 5 ms later.
     """
     got: list[Record] = list(consumer.consume(count, 0))
     if got:
@@ -135,10 +136,10 @@ def arrived(consumer: Consumer, count: int, wait: float) -> list[Record]:
     return [] if first is None else [first, *consumer.consume(count, 0)]
 
 
-def drained(cursor: Cursor, count: int = 500) -> Iterable[Record]:
-    """Everything up to the ends, then the cursor is closed."""
+def read_all(consumer: BoundedConsumer, count: int = 500) -> Iterable[Record]:
+    """All records up to the ends; then the consumer is closed."""
     try:
-        while cursor.open:
-            yield from cursor.take(count, 0.2)
+        while consumer.open_partitions:
+            yield from consumer.poll_records(count, 0.2)
     finally:
-        cursor.close()
+        consumer.close()

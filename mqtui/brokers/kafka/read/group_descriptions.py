@@ -1,4 +1,4 @@
-"""The states and members of consumer groups, as their coordinators describe them."""
+"""Describes consumer groups: their states and members, asked of their coordinators."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypeAlias
 from confluent_kafka import ConsumerGroupState, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription, ConsumerGroupListing
 
-from mqtui.brokers.kafka.connection.clients import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.errors import TIMED_OUT, UNREACHABLE, describe_error, unwrap
 
 CHUNK = 200
-"""Groups in one question."""
+"""Groups per DescribeGroups request."""
 
-STATES = {
+STATE_NAMES = {
     "PREPARING_REBALANCING": "PreparingRebalance",
     "COMPLETING_REBALANCING": "CompletingRebalance",
     "STABLE": "Stable",
@@ -23,21 +23,21 @@ STATES = {
     "EMPTY": "Empty",
     "UNKNOWN": "Unknown",
 }
-"""librdkafka's names for states in the broker's own words. It knows no word of KIP-848's Assigning and Reconciling."""
+"""The broker's name for each of librdkafka's group states. librdkafka lacks KIP-848's Assigning and Reconciling."""
 
-Described: TypeAlias = Mapping[str, ConsumerGroupDescription | str]
-"""By group: its description, or why there is none."""
-
-
-def state_of(name: str) -> str:
-    """A group's state in the broker's own word."""
-    return STATES.get(name, name.capitalize())
+GroupDescriptions: TypeAlias = Mapping[str, ConsumerGroupDescription | str]
+"""By group: its description, or the reason why there is none."""
 
 
-async def describe_states(
-    connection: Connection, names: Sequence[str], listed: Sequence[ConsumerGroupListing]
-) -> Described:
-    """Groups by name, but for those that are listed as empty: they have no members, and nothing else is to be told.
+def state_name(name: str) -> str:
+    """The broker's name for a group state of librdkafka."""
+    return STATE_NAMES.get(name, name.capitalize())
+
+
+async def describe_groups(
+    clients: KafkaClients, names: Sequence[str], listed: Sequence[ConsumerGroupListing]
+) -> GroupDescriptions:
+    """Descriptions by group, without groups that are listed as Empty: they have no members.
 
     Raises:
         CannotConnect, BrokerTrouble: no coordinator answers at all.
@@ -46,39 +46,39 @@ async def describe_states(
     wanted = [name for name in names if name not in empty]
     if not wanted:
         return {}
-    return await connection.call("describing groups", partial(_describe, await connection.opened(), wanted))
+    return await clients.run_in_thread("describing groups", partial(_describe_blocking, await clients.admin(), wanted))
 
 
-def _describe(admin: AdminClient, names: Sequence[str]) -> Described:
+def _describe_blocking(admin: AdminClient, names: Sequence[str]) -> GroupDescriptions:
     found: dict[str, ConsumerGroupDescription | str] = {}
     silent: list[KafkaException] = []
     chunks = [list(names[at : at + CHUNK]) for at in range(0, len(names), CHUNK)]
-    for promises in [admin.describe_consumer_groups(chunk, request_timeout=ANSWER) for chunk in chunks]:
-        for name, promise in promises.items():
+    for pending in [admin.describe_consumer_groups(chunk, request_timeout=REQUEST_TIMEOUT) for chunk in chunks]:
+        for name, future in pending.items():
             try:
-                found[name] = answer_of(promise)
+                found[name] = answer_blocking(future)
             except KafkaException as error:
-                found[name] = refusal_of(error, silent)
-    raise_if_all(silent, names)
+                found[name] = describe_refusal(error, silent)
+    raise_if_all_silent(silent, names)
     return found
 
 
-def refusal_of(error: KafkaException, silent: list[KafkaException]) -> str:
-    """Why a coordinator tells nothing of a group; the error is added to `silent` where it did not answer."""
-    inner = error_of(error)
-    if inner.code() in AWAY or inner.code() in SLOW:
+def describe_refusal(error: KafkaException, silent: list[KafkaException]) -> str:
+    """Why a group has no description; an error of a coordinator that did not answer is appended to `silent`."""
+    kafka_error = unwrap(error)
+    if kafka_error.code() in UNREACHABLE or kafka_error.code() in TIMED_OUT:
         silent.append(error)
-        return f"its coordinator does not answer ({said_of(inner)})"
-    if inner.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+        return f"its coordinator does not answer ({describe_error(kafka_error)})"
+    if kafka_error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
         return "this user may not ask about it: Describe on the group is needed"
-    return str(inner.str())
+    return str(kafka_error.str())
 
 
-def raise_if_all(silent: Sequence[KafkaException], names: Sequence[str]) -> None:
-    """One coordinator that is away costs only its own groups (K19).
+def raise_if_all_silent(silent: Sequence[KafkaException], names: Sequence[str]) -> None:
+    """Fail only if no coordinator answered at all: one that is down costs only its own groups (K19).
 
     Raises:
-        KafkaException: none of them answered.
+        KafkaException: none answered.
     """
     if silent and len(silent) == len(names):
         raise silent[0]

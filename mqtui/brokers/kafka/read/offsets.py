@@ -1,7 +1,7 @@
-"""First and last offsets, asked for many partitions at once.
+"""ListOffsets for many partitions at once: first, end and last stable offsets, and offsets by time.
 
 One request for everything is superlinear in librdkafka [10,000 partitions: 0.53 s in one call, 0.13 s in chunks of
-500 sent together], so chunks are sent together and their answers collected in a thread.
+500 sent together], so several requests are sent at once and their results collected in a thread.
 """
 
 from __future__ import annotations
@@ -19,170 +19,172 @@ from confluent_kafka import OFFSET_INVALID, IsolationLevel, KafkaError, KafkaExc
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.kafka.connection.bulk_admin import BulkAdminClient, OffsetAnswers
-from mqtui.brokers.kafka.connection.clients import ANSWER, SOON, Connection, answer_of
-from mqtui.brokers.kafka.errors import AWAY, SLOW, error_of, said_of
-from mqtui.brokers.kafka.read.topic_metadata import describe, topic_name
+from mqtui.brokers.kafka.connection.clients import FALLBACK_AFTER, REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.errors import TIMED_OUT, UNREACHABLE, describe_error, unwrap
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic, topic_name
 from mqtui.brokers.request_log import log_retry
 from mqtui.domain.errors import BrokerTrouble, NotFound
 from mqtui.domain.resource import Ref
 
 CHUNK = 500
 
-LAGGARDS = 3.0
-"""Seconds a partition has to answer by itself: a leader that is away costs only its own (K19)."""
+STRAGGLER_TIMEOUT = 3.0
+"""Seconds for a request with one partition: a leader that is down costs only its own partitions (K19)."""
 
-NOBODY = -1
-"""The offset ListOffsets gives for a time after the last record."""
+AFTER_LAST = -1
+"""The offset that ListOffsets returns for a time after the last record."""
 
-SILENT = KafkaError(KafkaError._TIMED_OUT, "its leader did not answer")
+NO_ANSWER = KafkaError(KafkaError._TIMED_OUT, "its leader did not answer")
 
-Place: TypeAlias = tuple[str, int]
+TopicPartitionKey: TypeAlias = tuple[str, int]
 """Topic and partition."""
 
-Asked: TypeAlias = tuple[list[Place], Future[OffsetAnswers]]
-"""The partitions of one request, and its answer."""
+PendingRequest: TypeAlias = tuple[list[TopicPartitionKey], Future[OffsetAnswers]]
+"""The partitions of one request, and the future of its response."""
 
-Answers: TypeAlias = Mapping[Place, int | KafkaError]
-"""An offset, or why there is none."""
+OffsetResults: TypeAlias = Mapping[TopicPartitionKey, int | KafkaError]
+"""By partition: an offset, or the error."""
 
 
-async def ask_offsets(
-    connection: Connection, places: Iterable[Place], spec: OffsetSpec, *, committed: bool = False
-) -> Answers:
-    """Offsets by partition; with `committed` the end is the last stable offset (K8).
+async def list_offsets(
+    clients: KafkaClients, keys: Iterable[TopicPartitionKey], spec: OffsetSpec, *, committed: bool = False
+) -> OffsetResults:
+    """Offsets by partition; with `committed`, the latest is the last stable offset (K8).
 
     Raises:
         CannotConnect, BrokerTrouble: no partition answered at all.
     """
-    admin = await connection.opened()
-    wanted = list(places)
-    return await connection.call("asking for offsets", lambda: collect(admin, wanted, spec, committed=committed))
+    admin = await clients.admin()
+    wanted = list(keys)
+    return await clients.run_in_thread(
+        "asking for offsets", lambda: list_offsets_blocking(admin, wanted, spec, committed=committed)
+    )
 
 
-def collect(admin: BulkAdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool) -> Answers:
-    """The same from a thread that may block.
+def list_offsets_blocking(
+    admin: BulkAdminClient, keys: Iterable[TopicPartitionKey], spec: OffsetSpec, *, committed: bool
+) -> OffsetResults:
+    """The same, for a thread that may block.
 
-    A topic that was asked for while it was missing stays without leaders in librdkafka's memory after it was created;
-    listing all topics clears that, and the question is repeated once.
+    A topic that was asked for before it existed keeps having no leaders in librdkafka's metadata cache. Listing all
+    topics refreshes the cache, and the request is repeated once.
     """
-    found = _collect(admin, places, spec, committed=committed)
-    forgotten = [place for place, answer in found.items() if isinstance(answer, KafkaError) and _leaderless(answer)]
+    found = _list_offsets_once(admin, keys, spec, committed=committed)
+    forgotten = [key for key, answer in found.items() if isinstance(answer, KafkaError) and _is_leaderless(answer)]
     if forgotten:
         log_retry("kafka", "a question for offsets", "librdkafka knows no leader of a topic that is there")
-        admin.list_topics(timeout=ANSWER)
-        found.update(_collect(admin, forgotten, spec, committed=committed))
+        admin.list_topics(timeout=REQUEST_TIMEOUT)
+        found.update(_list_offsets_once(admin, forgotten, spec, committed=committed))
     return found
 
 
-def _leaderless(answer: KafkaError) -> bool:
+def _is_leaderless(answer: KafkaError) -> bool:
     return bool(answer.code() == KafkaError._NOENT)
 
 
-def _collect(
-    admin: BulkAdminClient, places: Iterable[Place], spec: OffsetSpec, *, committed: bool
-) -> dict[Place, int | KafkaError]:
-    """One request ends when its slowest leader answered, or not at all: then each partition is asked by itself, after
-    librdkafka was told who leads now.
+def _list_offsets_once(
+    admin: BulkAdminClient, keys: Iterable[TopicPartitionKey], spec: OffsetSpec, *, committed: bool
+) -> dict[TopicPartitionKey, int | KafkaError]:
+    """Send all chunks. A request waits for its slowest leader: if it is late, the metadata is refreshed and each of its
+    partitions is asked for by a request of its own.
     """
     level = IsolationLevel.READ_COMMITTED if committed else IsolationLevel.READ_UNCOMMITTED
-    asked: list[Asked] = []
-    remaining = iter(dict.fromkeys(places))
+    pending: list[PendingRequest] = []
+    remaining = iter(dict.fromkeys(keys))
     while chunk := list(itertools.islice(remaining, CHUNK)):
-        asked.append((chunk, admin.list_offsets_together(chunk, spec, level, ANSWER)))
-    futures.wait([answers for _, answers in asked], SOON)
-    late = [place for chunk, answers in asked if not answers.done() for place in chunk]
-    found: dict[Place, int | KafkaError] = {}
+        pending.append((chunk, admin.list_offsets_bulk(chunk, spec, level, REQUEST_TIMEOUT)))
+    futures.wait([answers for _, answers in pending], FALLBACK_AFTER)
+    late = [key for chunk, answers in pending if not answers.done() for key in chunk]
+    found: dict[TopicPartitionKey, int | KafkaError] = {}
     if 1 < len(late) <= CHUNK:
         with suppress(KafkaException):
-            admin.list_topics(timeout=LAGGARDS)
-        alone = [([place], admin.list_offsets_together([place], spec, level, LAGGARDS)) for place in late]
-        found = _answers(alone)
-        if all(_is_silent(answer) for answer in found.values()):
+            admin.list_topics(timeout=STRAGGLER_TIMEOUT)
+        alone = [([key], admin.list_offsets_bulk([key], spec, level, STRAGGLER_TIMEOUT)) for key in late]
+        found = _collect_results(alone)
+        if all(_is_unanswered(answer) for answer in found.values()):
             found = {}
-    found = _answers([one for one in asked if not (found and one[0][0] in found)]) | found
-    silent = [answer for answer in found.values() if isinstance(answer, KafkaError) and _is_silent(answer)]
-    if silent and len(silent) == len(found):
-        raise KafkaException(silent[0])
+    found = _collect_results([one for one in pending if not (found and one[0][0] in found)]) | found
+    unanswered = [answer for answer in found.values() if isinstance(answer, KafkaError) and _is_unanswered(answer)]
+    if unanswered and len(unanswered) == len(found):
+        raise KafkaException(unanswered[0])
     return found
 
 
-def _answers(asked: Iterable[Asked]) -> dict[Place, int | KafkaError]:
-    """By partition an offset, or why there is none. A leader that did not answer is no error to librdkafka: it gives
-    -1001.
-    """
-    found: dict[Place, int | KafkaError] = {}
-    for chunk, promise in asked:
+def _collect_results(pending: Iterable[PendingRequest]) -> dict[TopicPartitionKey, int | KafkaError]:
+    """The results by partition. For a leader that did not answer, librdkafka returns -1001 instead of an error."""
+    found: dict[TopicPartitionKey, int | KafkaError] = {}
+    for chunk, future in pending:
         try:
-            answers = answer_of(promise)
+            answers = answer_blocking(future)
         except KafkaException as error:
-            found |= dict.fromkeys(chunk, error_of(error))
+            found |= dict.fromkeys(chunk, unwrap(error))
             continue
-        for place, answer in answers.items():
+        for key, answer in answers.items():
             known = answer if isinstance(answer, KafkaError) else answer.offset
-            found[place.topic, place.partition] = SILENT if known == OFFSET_INVALID else known
+            found[key.topic, key.partition] = NO_ANSWER if known == OFFSET_INVALID else known
     return found
 
 
-def _is_silent(answer: int | KafkaError) -> bool:
-    return isinstance(answer, KafkaError) and (answer.code() in AWAY or answer.code() in SLOW)
+def _is_unanswered(answer: int | KafkaError) -> bool:
+    return isinstance(answer, KafkaError) and (answer.code() in UNREACHABLE or answer.code() in TIMED_OUT)
 
 
-def why_missing(error: KafkaError) -> str:
-    """Why a partition gives no offsets, in plain words and the library's."""
+def explain_missing(error: KafkaError) -> str:
+    """Why a partition has no offsets, as the rest of a sentence about it."""
     if error.code() in (KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT, KafkaError.NOT_LEADER_FOR_PARTITION):
-        return f"has no leader ({said_of(error)})"
+        return f"has no leader ({describe_error(error)})"
     if error.code() == KafkaError.LISTENER_NOT_FOUND:
-        return f"has a leader without an address on this listener ({said_of(error)})"
-    if _is_silent(error):
-        return f"has a leader that does not answer ({said_of(error)})"
-    return f"gives no offsets ({said_of(error)})"
+        return f"has a leader without an address on this listener ({describe_error(error)})"
+    if _is_unanswered(error):
+        return f"has a leader that does not answer ({describe_error(error)})"
+    return f"gives no offsets ({describe_error(error)})"
 
 
-def numbers(answers: Answers) -> dict[int, int]:
-    """Offsets of one topic by partition, where known."""
+def known_offsets(answers: OffsetResults) -> dict[int, int]:
+    """The known offsets of one topic by partition."""
     return {partition: offset for (_, partition), offset in answers.items() if isinstance(offset, int)}
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
-    """First and end offsets by partition. `end` is the last stable offset, `high` the high watermark (K8)."""
+class TopicBounds:
+    """Offsets of a topic by partition. `end` is the last stable offset, `high` the high watermark (K8)."""
 
     first: Mapping[int, int]
     end: Mapping[int, int]
     high: Mapping[int, int]
     missing: Mapping[int, str] = field(default_factory=dict)
-    """Partitions that give no offsets, and why: "has no leader (LEADER_NOT_AVAILABLE: ...)" (K19)."""
+    """Partitions without offsets, and why: "has no leader (LEADER_NOT_AVAILABLE: ...)" (K19)."""
 
-    def notes(self) -> tuple[str, ...]:
-        """What is not in a look at these offsets, a sentence a partition."""
+    def missing_notes(self) -> tuple[str, ...]:
+        """A sentence for each partition that is missing."""
         return tuple(f"partition {number} is missing: it {why}" for number, why in sorted(self.missing.items()))
 
 
-async def ends_of(connection: Connection, ref: Ref, partition: int | None = None) -> Ends:
-    """The offsets of a topic as of now.
+async def read_topic_bounds(clients: KafkaClients, ref: Ref, partition: int | None = None) -> TopicBounds:
+    """The bounds of a topic, or of one of its partitions, as of now.
 
     Raises:
         NotFound: no such topic or partition.
-        BrokerTrouble: no partition of those asked for gives offsets.
+        BrokerTrouble: none of these partitions has offsets.
     """
-    topic = await describe(connection, topic_name(ref))
+    topic = await describe_topic(clients, topic_name(ref))
     if partition is not None and partition not in topic.partitions:
         raise NotFound(f"{topic.name} has no partition {partition}", f"It has {len(topic.partitions)}, from 0 on.")
     wanted = topic.partitions if partition is None else (partition,)
-    places = [(topic.name, number) for number in wanted]
+    keys = [(topic.name, number) for number in wanted]
     answers = await asyncio.gather(
-        ask_offsets(connection, places, OffsetSpec.earliest()),
-        ask_offsets(connection, places, OffsetSpec.latest(), committed=True),
-        ask_offsets(connection, places, OffsetSpec.latest()),
+        list_offsets(clients, keys, OffsetSpec.earliest()),
+        list_offsets(clients, keys, OffsetSpec.latest(), committed=True),
+        list_offsets(clients, keys, OffsetSpec.latest()),
     )
     missing: dict[int, str] = {}
     for (_, number), answer in (pair for each in answers for pair in each.items()):
         if not isinstance(answer, int):
-            missing.setdefault(number, why_missing(answer))
+            missing.setdefault(number, explain_missing(answer))
     if wanted and len(missing) == len(wanted):
         number, why = min(missing.items())
         raise BrokerTrouble(f"Partition {number} of {topic.name} gives no offsets", f"It {why}.")
     first, stable, high = (
-        {number: offset for number, offset in numbers(each).items() if number not in missing} for each in answers
+        {number: offset for number, offset in known_offsets(each).items() if number not in missing} for each in answers
     )
-    return Ends(first, stable, high, missing)
+    return TopicBounds(first, stable, high, missing)

@@ -1,4 +1,4 @@
-"""Looking at records. Nothing here joins a group, commits or creates."""
+"""Reads records of topics for peeks, searches and tails. Joins no group, commits nothing, creates nothing."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 from confluent_kafka.admin import OffsetSpec
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.connection.thread_queue import Feed
-from mqtui.brokers.kafka.read.catalog import GAPS
-from mqtui.brokers.kafka.read.fetch import Pick, pick
-from mqtui.brokers.kafka.read.newest_records import read_newest
-from mqtui.brokers.kafka.read.offsets import NOBODY, ask_offsets, ends_of, numbers
-from mqtui.brokers.kafka.read.tail import following
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
+from mqtui.brokers.kafka.read.catalog import OFFSET_GAPS
+from mqtui.brokers.kafka.read.fetch import FetchSpec, fetch
+from mqtui.brokers.kafka.read.newest_records import read_newest_records
+from mqtui.brokers.kafka.read.offsets import AFTER_LAST, known_offsets, list_offsets, read_topic_bounds
+from mqtui.brokers.kafka.read.tail import tail
 from mqtui.brokers.kafka.read.topic_metadata import topic_name
 from mqtui.brokers.port import Batch
 from mqtui.domain.errors import BadInput
@@ -23,56 +23,56 @@ from mqtui.domain.resource import Ref
 
 
 class KafkaReader:
-    """Records of topics, committed ones only."""
+    """The port's Reader, with read_committed."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, clients: KafkaClients) -> None:
+        self._clients = clients
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
-        """First and last stable offset by partition, and how many records lie behind an open transaction."""
-        known = await ends_of(self._connection, ref, partition)
-        held = sum(known.end.values()) - sum(known.first.values())
+        """First and last stable offset by partition, and the number of records in open transactions."""
+        bounds = await read_topic_bounds(self._clients, ref, partition)
+        held = sum(bounds.end.values()) - sum(bounds.first.values())
         return Extent(
-            about(held, GAPS) if held else exact(0),
-            {number: Offset(number, offset) for number, offset in known.first.items()},
-            {number: Offset(number, offset) for number, offset in known.end.items()},
-            sum(max(0, known.high[number] - offset) for number, offset in known.end.items()),
-            known.notes(),
+            about(held, OFFSET_GAPS) if held else exact(0),
+            {number: Offset(number, offset) for number, offset in bounds.first.items()},
+            {number: Offset(number, offset) for number, offset in bounds.end.items()},
+            sum(max(0, bounds.high[number] - offset) for number, offset in bounds.end.items()),
+            bounds.missing_notes(),
         )
 
     async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
-        """Looking is free."""
+        """Free: reading a topic does not consume."""
         topic_name(ref)
         return FREE_PEEK
 
     async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
         """Records up to the last stable offsets as of now.
 
-        With a limit of at most `picking.MERGED`, and for the newest, partitions are merged by timestamp; else they
+        Partitions are merged by timestamp for the newest, and for a limit of at most `fetch.MERGE_LIMIT`; else records
         come as they arrive, in order within each partition.
         """
-        chosen = await self._pick(ref, span, limit)
-        if limit == 0 or not chosen.starts:
+        fetch_spec = await self._plan_fetch(ref, span, limit)
+        if limit == 0 or not fetch_spec.starts:
             return
-        feed: Feed[Batch] = Feed()
-        feed.fill("read", lambda: pick(self._connection, chosen, feed))
+        queue: ThreadToLoopQueue[Batch] = ThreadToLoopQueue()
+        queue.run_producer("read", lambda: fetch(self._clients, fetch_spec, queue))
         try:
-            async for batch in feed.items():
+            async for batch in queue.items():
                 yield batch
         finally:
-            feed.close()
+            queue.close()
 
     async def newest(self, refs: Sequence[Ref]) -> Mapping[Ref, Message | None]:
-        """The newest committed record of each topic, by one consumer."""
-        return await read_newest(self._connection, refs)
+        """The newest committed record of each topic, read by one consumer."""
+        return await read_newest_records(self._clients, refs)
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
         """Records that become readable from now on."""
-        known = await ends_of(self._connection, ref, partition)
-        async for batch in following(self._connection, ref, known.end):
+        bounds = await read_topic_bounds(self._clients, ref, partition)
+        async for batch in tail(self._clients, ref, bounds.end):
             yield batch
 
-    async def _pick(self, ref: Ref, span: ReadRange, limit: int | None) -> Pick:
+    async def _plan_fetch(self, ref: Ref, span: ReadRange, limit: int | None) -> FetchSpec:
         partition = span.partition
         if isinstance(span.start, At):
             place = span.start.position
@@ -83,21 +83,23 @@ class KafkaReader:
             if partition is not None and place.partition not in (partition, -1):
                 raise BadInput(f"{place} is not in partition {partition}")
             partition = place.partition if place.partition >= 0 else partition
-        known = await ends_of(self._connection, ref, partition)
-        starts = dict(known.first)
+        bounds = await read_topic_bounds(self._clients, ref, partition)
+        starts = dict(bounds.first)
         match span.start:
             case At(Offset(offset=offset)):
                 starts = {number: max(first, offset) for number, first in starts.items()}
             case Since(time):
                 spec = OffsetSpec.for_timestamp(time)
-                asked = await ask_offsets(self._connection, [(ref.name, number) for number in starts], spec)
-                found = numbers(asked)
+                asked = await list_offsets(self._clients, [(ref.name, number) for number in starts], spec)
+                found = known_offsets(asked)
                 starts = {
-                    number: known.end[number] if found.get(number, NOBODY) == NOBODY else max(first, found[number])
+                    number: bounds.end[number]
+                    if found.get(number, AFTER_LAST) == AFTER_LAST
+                    else max(first, found[number])
                     for number, first in starts.items()
                 }
         starts = {number: max(first, span.after.get(number, 0)) for number, first in starts.items()}
-        starts = {number: first for number, first in starts.items() if first < known.end[number]}
+        starts = {number: first for number, first in starts.items() if first < bounds.end[number]}
         since = span.start.time if isinstance(span.start, Since) else None
         newest = span.start is Edge.NEWEST and limit is not None
-        return Pick(ref, starts, known.end, limit, since, span.until, newest)
+        return FetchSpec(ref, starts, bounds.end, limit, since, span.until, newest)

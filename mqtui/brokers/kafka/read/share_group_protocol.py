@@ -52,6 +52,6 @@ async def _describe(admin: Any, names: Sequence[str]) -> dict[str, tuple[Any, An
     return found
 
 
-def describe_error(response: Any) -> str:
+def describe_response_error(response: Any) -> str:
     """The error of a group's part of a response, by Kafka's name for it."""
     return f"{for_code(response.error_code).__name__}: {response.error_message or 'no reason given'}"

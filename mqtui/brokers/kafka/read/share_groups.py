@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mqtui.brokers.kafka.connection.admin_fallback import ask
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.connection.admin_fallback import ask_kafka_python
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.domain.topology import Member
 
 
@@ -34,13 +34,13 @@ class ShareGroup:
     why: str = ""
 
 
-async def list_share_groups(connection: Connection) -> dict[str, ShareGroup]:
+async def list_share_groups(clients: KafkaClients) -> dict[str, ShareGroup]:
     """Share groups by name; with the listed state alone where they can't be described, none where they can't be listed.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
-    return await connection.call("listing share groups", lambda: ask(connection.address, _list)) or {}
+    return await clients.run_in_thread("listing share groups", lambda: ask_kafka_python(clients.address, _list)) or {}
 
 
 def _list(admin: Any) -> dict[str, ShareGroup]:
@@ -50,11 +50,11 @@ def _list(admin: Any) -> dict[str, ShareGroup]:
         return {}
     from kafka.errors import KafkaError
 
-    from mqtui.brokers.kafka.read.share_group_protocol import describe_error, describe_share_groups
+    from mqtui.brokers.kafka.read.share_group_protocol import describe_response_error, describe_share_groups
 
     try:
         described = describe_share_groups(admin, list(states))
-        found = {name: _group(*parts, states[name], describe_error) for name, parts in described.items()}
+        found = {name: _to_group(*parts, states[name], describe_response_error) for name, parts in described.items()}
     except (KafkaError, OSError, ValueError, AttributeError, TypeError) as error:
         why = f"share groups can't be described here: {type(error).__name__}"
         return {name: ShareGroup(state, why=why) for name, state in states.items()}
@@ -62,12 +62,14 @@ def _list(admin: Any) -> dict[str, ShareGroup]:
     return {name: found.get(name, replace(missing, state=state)) for name, state in states.items()}
 
 
-def _group(described: Any, offsets: Any, listed_state: str, describe_error: Callable[[Any], str]) -> ShareGroup:
+def _to_group(
+    described: Any, offsets: Any, listed_state: str, describe_response_error: Callable[[Any], str]
+) -> ShareGroup:
     if described.error_code:
-        return ShareGroup(listed_state, why=describe_error(described))
-    members = tuple(_member(one) for one in described.members)
+        return ShareGroup(listed_state, why=describe_response_error(described))
+    members = tuple(_to_member(one) for one in described.members)
     if offsets is None or offsets.error_code:
-        why = "not answered" if offsets is None else describe_error(offsets)
+        why = "not answered" if offsets is None else describe_response_error(offsets)
         return ShareGroup(described.group_state, members, why=why)
     return ShareGroup(described.group_state, members, tuple(_progress(offsets.topics)))
 
@@ -84,7 +86,7 @@ def _progress(topics: Sequence[Any]) -> list[ShareProgress]:
     )
 
 
-def _member(described: Any) -> Member:
+def _to_member(described: Any) -> Member:
     assigned = described.assignment.topic_partitions
     partitions = [(part.topic_name, number) for part in assigned for number in part.partitions]
     return Member(described.member_id, described.client_id, described.client_host, tuple(sorted(partitions)))

@@ -1,4 +1,4 @@
-"""A cluster at one look: each topic, group and offset is asked about once."""
+"""Surveys the cluster: topics, groups and lags with as few requests as possible."""
 
 from __future__ import annotations
 
@@ -9,101 +9,104 @@ from dataclasses import dataclass, replace
 from confluent_kafka.admin import OffsetSpec
 
 from mqtui.brokers.blocking import as_asyncio, submit_to_thread
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.read.acl_filtering import untold_where_none
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read.acl_filtering import explain_empty_listing
 from mqtui.brokers.kafka.read.catalog import KafkaCatalog
-from mqtui.brokers.kafka.read.groups import KafkaGroups, Told
-from mqtui.brokers.kafka.read.lag import Found, measured, places_of, waiting_places
-from mqtui.brokers.kafka.read.offsets import Answers, Place, ask_offsets
+from mqtui.brokers.kafka.read.groups import DescribedGroups, KafkaGroups
+from mqtui.brokers.kafka.read.lag import GroupProgress, partitions_of, partitions_with_backlog, with_progress
+from mqtui.brokers.kafka.read.offsets import OffsetResults, TopicPartitionKey, list_offsets
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
 
-NOBODY = Told((), Found({}, {}, {}, {}), ())
+NO_GROUPS = DescribedGroups((), GroupProgress({}, {}, {}, {}), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What was asked: partitions by topic, groups with their commits, and first and last offsets of all partitions.
+class ClusterAnswers:
+    """The responses: partitions by topic, groups with their commits, and first and end offsets of all partitions.
 
-    `hidden` says why there need not be all topics.
+    `hidden` says why topics may be missing.
     """
 
     partitions: Mapping[str, Sequence[int]]
-    told: Told
-    shared: Sequence[Group]
+    described: DescribedGroups
+    share_groups: Sequence[Group]
     share_lags: Sequence[GroupLag]
-    first: Answers
-    end: Answers
+    first: OffsetResults
+    end: OffsetResults
     hidden: tuple[str, ...]
 
-    def survey(self, catalog: KafkaCatalog, stable: Answers) -> Survey:
-        """The same in the domain's words."""
-        refs = [group.ref for group in self.told.groups]
-        facts = measured(refs, self.told.facts, self.first, stable, self.end)
-        return self._survey(catalog, map(facts.lag, refs))
+    def survey(self, catalog: KafkaCatalog, stable: OffsetResults) -> Survey:
+        """The survey with lags by partition; `stable` are the last stable offsets."""
+        refs = [group.ref for group in self.described.groups]
+        progress = with_progress(refs, self.described.progress, self.first, stable, self.end)
+        return self._survey(catalog, map(progress.lag, refs))
 
     def depths(self, catalog: KafkaCatalog) -> Survey:
-        """The same with lags by topic."""
-        facts = self.told.facts
-        return self._survey(catalog, (facts.topic_lag(group.ref, self.first, self.end) for group in self.told.groups))
+        """The survey with lags by topic."""
+        progress = self.described.progress
+        return self._survey(
+            catalog, (progress.topic_lag(group.ref, self.first, self.end) for group in self.described.groups)
+        )
 
     def _survey(self, catalog: KafkaCatalog, lags: Iterable[GroupLag]) -> Survey:
         return Survey(
-            Inventory(tuple(catalog.counted(self.partitions, self.first, self.end)), self.hidden),
-            Inventory((*self.told.groups, *self.shared), tuple(self.told.untold)),
+            Inventory(tuple(catalog.rows_with_counts(self.partitions, self.first, self.end)), self.hidden),
+            Inventory((*self.described.groups, *self.share_groups), tuple(self.described.missing)),
             (*lags, *self.share_lags),
         )
 
 
-async def survey(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """Topics with their depths, groups, and lags with what lies behind open transactions. Figures of some 10,000
-    partitions are put together in a thread: the event loop has keys to answer.
+async def survey(clients: KafkaClients, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
+    """Topics with counts, groups, and lags by partition with the records in open transactions.
+
+    The figures are computed in a thread: 10,000 partitions would block the event loop.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
-    asked = await _ask(connection, catalog, groups)
-    waiting = waiting_places(asked.told.facts, asked.end)
-    stable: Answers = {}
+    answers = await _ask_cluster(clients, catalog, groups)
+    waiting = partitions_with_backlog(answers.described.progress, answers.end)
+    stable: OffsetResults = {}
     if waiting:
-        stable = await ask_offsets(connection, waiting, OffsetSpec.latest(), committed=True)
-    return await as_asyncio(submit_to_thread("survey", lambda: asked.survey(catalog, stable)))
+        stable = await list_offsets(clients, waiting, OffsetSpec.latest(), committed=True)
+    return await as_asyncio(submit_to_thread("survey", lambda: answers.survey(catalog, stable)))
 
 
-async def depths(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
-    """The same with lags by topic instead of by partition, which is what depths and backlogs need.
+async def survey_depths(clients: KafkaClients, catalog: KafkaCatalog, groups: KafkaGroups) -> Survey:
+    """The same with lags by topic, which is all that depths and backlogs need.
 
     Raises:
         CannotConnect, BrokerTrouble: nobody answers.
     """
-    return (await _ask(connection, catalog, groups)).depths(catalog)
+    return (await _ask_cluster(clients, catalog, groups)).depths(catalog)
 
 
-async def _ask(connection: Connection, catalog: KafkaCatalog, groups: KafkaGroups) -> Asked:
-    """Topics, then groups beside the first offsets, then the last ones: what is committed is asked before (K14).
+async def _ask_cluster(clients: KafkaClients, catalog: KafkaCatalog, groups: KafkaGroups) -> ClusterAnswers:
+    """Ask for topics, then for groups and first offsets at once, then for end offsets: after the commits (K14).
 
-    The list of topics goes first: it tells librdkafka which brokers are gone, and groups are not waited for where
-    nobody is.
+    The listing of topics comes first, because it tells librdkafka which brokers are down: with none up, the groups are
+    not waited for.
     """
     partitions = await catalog.partitions()
-    hidden = () if partitions else await untold_where_none(connection, "topics")
-    places = [(name, number) for name, numbers in partitions.items() for number in numbers]
-    first, (told, shared, share_lags) = await asyncio.gather(
-        _offsets(connection, places, OffsetSpec.earliest()), _groups(groups)
+    hidden = () if partitions else await explain_empty_listing(clients, "topics")
+    keys = [(name, number) for name, numbers in partitions.items() for number in numbers]
+    first, (described, share_groups, share_lags) = await asyncio.gather(
+        _list_offsets(clients, keys, OffsetSpec.earliest()), _describe_groups(groups)
     )
-    more = set(places_of(told.facts.commits, told.facts.described)).difference(places)
-    end = await _offsets(connection, [*places, *sorted(more)], OffsetSpec.latest())
-    return Asked(partitions, told, shared, share_lags, first, end, hidden)
+    more = set(partitions_of(described.progress.commits, described.progress.described)).difference(keys)
+    end = await _list_offsets(clients, [*keys, *sorted(more)], OffsetSpec.latest())
+    return ClusterAnswers(partitions, described, share_groups, share_lags, first, end, hidden)
 
 
-async def _offsets(connection: Connection, places: Sequence[Place], spec: OffsetSpec) -> Answers:
-    return await ask_offsets(connection, places, spec) if places else {}
+async def _list_offsets(clients: KafkaClients, keys: Sequence[TopicPartitionKey], spec: OffsetSpec) -> OffsetResults:
+    return await list_offsets(clients, keys, spec) if keys else {}
 
 
-async def _groups(groups: KafkaGroups) -> tuple[Told, list[Group], list[GroupLag]]:
+async def _describe_groups(groups: KafkaGroups) -> tuple[DescribedGroups, list[Group], list[GroupLag]]:
     try:
-        return await groups.ask_all()
+        return await groups.describe_all()
     except CannotConnect:
         raise
     except MqtuiError as error:
-        return replace(NOBODY, untold=(error.title,)), [], []
+        return replace(NO_GROUPS, missing=(error.title,)), [], []

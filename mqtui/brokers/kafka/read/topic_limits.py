@@ -1,4 +1,4 @@
-"""What the settings of a topic say it will not take."""
+"""The records that a topic's configuration refuses: too large, without key, too old or too far ahead."""
 
 from __future__ import annotations
 
@@ -7,55 +7,55 @@ from dataclasses import dataclass
 
 CODECS = frozenset({"gzip", "snappy", "lz4", "zstd"})
 FOREVER = -1
-MOST = 2**63 - 1
+UNLIMITED = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class TopicLimits:
-    """Bytes of a batch, and how far (ms) a record's own time may lie before or after the broker's."""
+    """Limits from a topic's configuration: `size` is max.message.bytes, the ages are against the broker's clock."""
 
-    size: int = MOST
+    size: int = UNLIMITED
     needs_key: bool = False
-    before: int = MOST
-    after: int = MOST
+    max_age_ms: int = UNLIMITED
+    max_ahead_ms: int = UNLIMITED
     codec: str = ""
-    """The codec its settings name; "" where they leave it to the producer."""
+    """compression.type if it names a codec; "" if the producer chooses."""
 
     compressed: bool = False
-    """Whether records are sent compressed, so that their own size says little (K18)."""
+    """Whether records are sent compressed, so that their size does not decide (K18)."""
 
     @classmethod
     def of(cls, config: Mapping[str, str]) -> TopicLimits:
-        """From a topic's configuration; what is not told limits nothing."""
+        """The limits of a configuration; a missing one is unlimited."""
         stamped = config.get("message.timestamp.type") == "LogAppendTime"
         return cls(
             _number(config, "max.message.bytes"),
             "compact" in config.get("cleanup.policy", ""),
-            MOST if stamped else _number(config, "message.timestamp.before.max.ms"),
-            MOST if stamped else _number(config, "message.timestamp.after.max.ms"),
+            UNLIMITED if stamped else _number(config, "message.timestamp.before.max.ms"),
+            UNLIMITED if stamped else _number(config, "message.timestamp.after.max.ms"),
             codec if (codec := config.get("compression.type", "")) in CODECS else "",
         )
 
-    def objection(self, key: bytes | None, size: int, time: int | None, now: int) -> str:
-        """Why a record will be refused, or "". `size` are bytes as they are sent; `time` and `now` are ms."""
+    def refusal_reason(self, key: bytes | None, size: int, time: int | None, now: int) -> str:
+        """Why the topic will refuse a record, or "". `size` in bytes, `time` and `now` in ms."""
         if size > self.size and not self.compressed:
             return f"larger than max.message.bytes={self.size}"
         if self.needs_key and key is None:
             return "a compacted topic takes no record without a key"
-        if time is not None and time < now - self.before:
-            return f"its time is older than message.timestamp.before.max.ms={self.before}"
-        if time is not None and time > now + self.after:
-            return f"its time is further ahead than message.timestamp.after.max.ms={self.after}"
+        if time is not None and time < now - self.max_age_ms:
+            return f"its time is older than message.timestamp.before.max.ms={self.max_age_ms}"
+        if time is not None and time > now + self.max_ahead_ms:
+            return f"its time is further ahead than message.timestamp.after.max.ms={self.max_ahead_ms}"
         return ""
 
 
-def codec_of(own: str, known: Iterable[TopicLimits]) -> str:
-    """What records too large for a topic are compressed with (K18): the codec of the user's own options, the first
-    that these topics' settings name, or zstd.
+def choose_codec(own: str, known: Iterable[TopicLimits]) -> str:
+    """The codec for records that are too large for a topic (K18): the user's own option, the first codec that one of
+    these topics is configured with, or zstd.
     """
     return own or next((limits.codec for limits in known if limits.codec), "zstd")
 
 
 def _number(config: Mapping[str, str], name: str) -> int:
-    number = int(config.get(name) or MOST)
-    return MOST if number == FOREVER else number
+    number = int(config.get(name) or UNLIMITED)
+    return UNLIMITED if number == FOREVER else number

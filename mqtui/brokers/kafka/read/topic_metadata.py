@@ -1,4 +1,4 @@
-"""Topics as the broker describes them. Nothing here creates one (K9)."""
+"""Describes topics and their configurations. Nothing here creates a topic (K9)."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from uuid import UUID
 from confluent_kafka import KafkaError, KafkaException, TopicCollection, Uuid
 from confluent_kafka.admin import AclOperation, ConfigResource, ResourceType, TopicDescription
 
-from mqtui.brokers.kafka.connection.admin_fallback import describe_configs, describe_topics
-from mqtui.brokers.kafka.connection.clients import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, topic_right
+from mqtui.brokers.kafka.connection.admin_fallback import describe_configs_at_any_broker, describe_topics_at_any_broker
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.errors import MISSING_RIGHTS, NOT_FOUND, missing_topic_right, unwrap
 from mqtui.domain.errors import MqtuiError, NotFound
 from mqtui.domain.resource import Kind, Ref
 
-LEGAL = re.compile(r"[a-zA-Z0-9._-]{1,249}")
-"""Names a broker accepts (`org.apache.kafka.common.internals.Topic`)."""
+LEGAL_NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+"""Topic names that a broker accepts (`org.apache.kafka.common.internals.Topic`)."""
 
 URL_SAFE = str.maketrans("+/", "-_")
 
-INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"})
-"""What Kafka itself keeps (`Topic.isInternal`, and the metadata log)."""
+INTERNAL_TOPICS = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"})
+"""Kafka's own topics (`Topic.isInternal`, and the metadata log)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic that exists. `identity` is its id in Java's spelling; `rights` are what this principal may do with it."""
+    """A described topic. `identity` is its topic id; `rights` are the ACL operations this principal is allowed."""
 
     name: str
     identity: str
     partitions: tuple[int, ...]
     replicas: int
     in_sync: int
-    """Replicas in sync in the worst partition."""
+    """In-sync replicas of the partition with the fewest."""
 
     rights: frozenset[AclOperation]
     leaderless: tuple[int, ...] = ()
-    """Partitions without a leader now."""
+    """Partitions without a leader."""
 
 
 def topic_name(ref: Ref) -> str:
-    """The name of a topic, safe to hand to the client library.
+    """The topic name of a reference, checked, so that librdkafka accepts it.
 
     Raises:
-        NotFound: Kafka has no such kind, or no topic could be called that.
+        NotFound: it is no topic, or no topic can have this name.
     """
     if ref.kind is not Kind.TOPIC:
         raise NotFound(f"Kafka has no {ref}", "It has topics and groups.")
-    if not LEGAL.fullmatch(ref.name):
+    if not LEGAL_NAME.fullmatch(ref.name):
         raise NotFound(
             f"There is no topic {ref.name!r}",
             "Topic names have 1 to 249 letters, digits, dots, hyphens and underscores.",
@@ -60,131 +60,137 @@ def topic_name(ref: Ref) -> str:
     return ref.name
 
 
-def state_topic(prefix: str) -> str:
-    """The name of the topic in which runs keep what they handled (C9)."""
+def state_topic_name(prefix: str) -> str:
+    """The name of the state topic, in which runs record handled offsets (C9)."""
     return f"{prefix}.state"
 
 
-async def describe(connection: Connection, name: str) -> Topic:
-    """One topic.
+async def describe_topic(clients: KafkaClients, name: str) -> Topic:
+    """Describe one topic.
 
     Raises:
         NotFound: it does not exist.
         NotAuthorised: Describe is missing.
-        TimedOut: nobody answered; whether it exists is not known.
+        TimedOut: nobody answered, so it is not known whether it exists.
     """
-    return await connection.call(f"looking at {name}", partial(described, connection, name))
+    return await clients.run_in_thread(f"looking at {name}", partial(describe_topic_blocking, clients, name))
 
 
-async def describe_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
-    """Several topics by one question, each with the error that `describe` raises where there is one."""
-    return await connection.call("looking at topics", partial(_described_each, connection, names))
+async def describe_topics(clients: KafkaClients, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+    """Describe several topics by one request: by name the topic, or the error that `describe_topic` would raise."""
+    return await clients.run_in_thread("looking at topics", partial(_describe_topics_blocking, clients, names))
 
 
-def described(connection: Connection, name: str) -> Topic:
-    """The same from a thread that may block."""
-    found = _described_each(connection, [name])[name]
+def describe_topic_blocking(clients: KafkaClients, name: str) -> Topic:
+    """`describe_topic` for a thread that may block."""
+    found = _describe_topics_blocking(clients, [name])[name]
     if isinstance(found, MqtuiError):
         raise found
     return found
 
 
-def _described_each(connection: Connection, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
-    """Topics by name from one request, or why one can't be described. Blocks."""
-    admin = connection.admin()
-    asked = admin.describe_topics(
-        TopicCollection(list(names)), include_authorized_operations=True, request_timeout=ANSWER
+def _describe_topics_blocking(clients: KafkaClients, names: Sequence[str]) -> dict[str, Topic | MqtuiError]:
+    """`describe_topics` for a thread that may block."""
+    admin = clients.admin_blocking()
+    pending = admin.describe_topics(
+        TopicCollection(list(names)), include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT
     )
-    told = None if connection.controller_answers(asked.values()) else describe_topics(connection.address, names)
+    by_any_broker = (
+        None if clients.controller_answers(pending.values()) else describe_topics_at_any_broker(clients.address, names)
+    )
     found: dict[str, Topic | MqtuiError] = {}
     for name in names:
         try:
-            found[name] = topic_of(answer_of(asked[name])) if told is None else _topic_told(told[name], name)
+            found[name] = (
+                to_topic(answer_blocking(pending[name]))
+                if by_any_broker is None
+                else _from_metadata_response(by_any_broker[name], name)
+            )
         except KafkaException as error:
-            why = found[name] = refusal(connection, error, name)
+            why = found[name] = topic_error(clients, error, name)
             why.__cause__ = error
     return found
 
 
-def missing(name: str) -> NotFound:
-    """There is no such topic."""
+def not_found(name: str) -> NotFound:
+    """The error for a topic that does not exist."""
     return NotFound(f"There is no topic {name}", hint="`mqtui ls` shows the topics; a look never creates one.")
 
 
-def refusal(connection: Connection, error: KafkaException, name: str) -> MqtuiError:
-    """Why a topic could not be described."""
-    code = error_of(error).code()
-    if code in MISSING:
-        return missing(name)
-    if code in RIGHTS:
-        return topic_right(error_of(error), "Describe", name)
-    return connection.translate(error, f"looking at {name}")
+def topic_error(clients: KafkaClients, error: KafkaException, name: str) -> MqtuiError:
+    """The domain error for a failed description."""
+    code = unwrap(error).code()
+    if code in NOT_FOUND:
+        return not_found(name)
+    if code in MISSING_RIGHTS:
+        return missing_topic_right(unwrap(error), "Describe", name)
+    return clients.translate(error, f"looking at {name}")
 
 
-def topic_of(told: TopicDescription) -> Topic:
-    """The broker's description in the adapter's words."""
+def to_topic(description: TopicDescription) -> Topic:
+    """The topic of confluent-kafka's description."""
     return Topic(
-        told.name,
-        java_id(told.topic_id),
-        tuple(sorted(partition.id for partition in told.partitions)),
-        max((len(partition.replicas) for partition in told.partitions), default=0),
-        min((len(partition.isr) for partition in told.partitions), default=0),
-        frozenset(AclOperation(right.value) for right in told.authorized_operations or ()),
-        tuple(sorted(one.id for one in told.partitions if one.leader is None or one.leader.id < 0)),
+        description.name,
+        format_topic_id(description.topic_id),
+        tuple(sorted(partition.id for partition in description.partitions)),
+        max((len(partition.replicas) for partition in description.partitions), default=0),
+        min((len(partition.isr) for partition in description.partitions), default=0),
+        frozenset(AclOperation(right.value) for right in description.authorized_operations or ()),
+        tuple(sorted(one.id for one in description.partitions if one.leader is None or one.leader.id < 0)),
     )
 
 
-def _topic_told(told: Mapping[str, Any], name: str) -> Topic:
-    """The same from a Metadata response.
+def _from_metadata_response(response: Mapping[str, Any], name: str) -> Topic:
+    """The topic of kafka-python's Metadata response.
 
     Raises:
-        KafkaException: the broker's error for that topic.
+        KafkaException: the response has an error for the topic.
     """
-    partitions = told["partitions"]
-    if told["error_code"]:
-        raise KafkaException(KafkaError(told["error_code"]))
+    partitions = response["partitions"]
+    if response["error_code"]:
+        raise KafkaException(KafkaError(response["error_code"]))
     return Topic(
         name,
-        java_id(Uuid(*struct.unpack(">qq", UUID(str(told["topic_id"])).bytes))),
+        format_topic_id(Uuid(*struct.unpack(">qq", UUID(str(response["topic_id"])).bytes))),
         tuple(sorted(partition["partition_index"] for partition in partitions)),
         max((len(partition["replica_nodes"]) for partition in partitions), default=0),
         min((len(partition["isr_nodes"]) for partition in partitions), default=0),
-        frozenset(AclOperation[right] for right in told["authorized_operations"] or ()),
+        frozenset(AclOperation[right] for right in response["authorized_operations"] or ()),
         tuple(sorted(partition["partition_index"] for partition in partitions if partition["leader_id"] < 0)),
     )
 
 
-def java_id(told: Uuid) -> str:
-    """A topic id as Kafka's own tools write it: base64 for URLs, without padding."""
-    return str(told).translate(URL_SAFE).rstrip("=")
+def format_topic_id(topic_id: Uuid) -> str:
+    """A topic id as Kafka's tools print it: URL-safe base64 without padding."""
+    return str(topic_id).translate(URL_SAFE).rstrip("=")
 
 
-async def configs(connection: Connection, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+async def describe_configs(clients: KafkaClients, names: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
     """Effective configuration by topic; a topic whose configuration may not be read is left out.
 
-    Each is asked for once: librdkafka takes an answer that names a topic twice for a broken one.
+    Duplicates in `names` are dropped: librdkafka rejects a response that names a topic twice.
     """
     names = tuple(dict.fromkeys(names))
     if not names:
         return {}
-    admin = await connection.opened()
+    admin = await clients.admin()
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
 
     def collect() -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {}
-        promises = admin.describe_configs(resources, request_timeout=ANSWER)
-        if not connection.controller_answers(promises.values()):
-            told = describe_configs(connection.address, names)
-            if told is not None:
-                return told
-        for resource, promise in promises.items():
+        pending = admin.describe_configs(resources, request_timeout=REQUEST_TIMEOUT)
+        if not clients.controller_answers(pending.values()):
+            by_any_broker = describe_configs_at_any_broker(clients.address, names)
+            if by_any_broker is not None:
+                return by_any_broker
+        for resource, future in pending.items():
             try:
-                entries = answer_of(promise)
+                entries = answer_blocking(future)
             except KafkaException as error:
-                if error_of(error).code() in MISSING or error_of(error).code() in RIGHTS:
+                if unwrap(error).code() in NOT_FOUND or unwrap(error).code() in MISSING_RIGHTS:
                     continue
                 raise
             found[resource.name] = {entry.name: entry.value or "" for entry in entries.values()}
         return found
 
-    return await connection.call("reading configurations", collect)
+    return await clients.run_in_thread("reading configurations", collect)

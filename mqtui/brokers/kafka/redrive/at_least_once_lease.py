@@ -1,6 +1,6 @@
-"""A lease without a hold, for principals that may not use transactions or the state topic (K2).
+"""The lease for principals without ACLs for transactions or the state topic: at least once, without a lock (K2).
 
-At least once: an idempotent producer sends, and only the journal of this machine knows what was handled.
+An idempotent producer sends the letters, and only this machine's journal knows which ones were handled.
 """
 
 from __future__ import annotations
@@ -8,69 +8,69 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.connection.thread_queue import Feed
-from mqtui.brokers.kafka.messages import message
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.connection.thread_queue import ThreadToLoopQueue
+from mqtui.brokers.kafka.messages import to_message
 from mqtui.brokers.kafka.publish import KafkaPublisher
-from mqtui.brokers.kafka.redrive.state_topic import State
-from mqtui.brokers.kafka.redrive.unhandled_reader import Letters
+from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
+from mqtui.brokers.kafka.redrive.unhandled_reader import UnhandledReader
 from mqtui.brokers.port import Batch
 from mqtui.domain.redrive import LeaseOptions, PublishStatus, Receipt, Source, Transfer
 
 
-class LooseLease:
-    """Letters read from the plan's bounds, sent and not marked."""
+class AtLeastOnceLease:
+    """The port's Lease without transactions: letters are published, and nothing is marked at the broker."""
 
-    def __init__(self, connection: Connection, source: Source, terms: LeaseOptions, publisher: KafkaPublisher) -> None:
-        self._connection = connection
+    def __init__(self, clients: KafkaClients, source: Source, options: LeaseOptions, publisher: KafkaPublisher) -> None:
+        self._clients = clients
         self._source = source
-        self._terms = terms
+        self._options = options
         self._publisher = publisher
-        self._given = 0
+        self._handed_out = 0
         self._drained = False
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
-        """Letters up to the snapshot, less those the plan knew as handled."""
-        feed: Feed[Batch] = Feed(room=1)
-        feed.fill("redrive", partial(self._read, size, feed))
-        want = self._terms.limit
+        """Letters up to the snapshot's ends, without those that were handled when it was taken."""
+        queue: ThreadToLoopQueue[Batch] = ThreadToLoopQueue(capacity=1)
+        queue.run_producer("redrive", partial(self._read, size, queue))
+        want = self._options.limit
         try:
-            async for batch in feed.items():
-                if self._drained or (want is not None and self._given >= want):
+            async for batch in queue.items():
+                if self._drained or (want is not None and self._handed_out >= want):
                     return
-                wanted = batch if want is None else batch[: want - self._given]
-                self._given += len(wanted)
+                wanted = batch if want is None else batch[: want - self._handed_out]
+                self._handed_out += len(wanted)
                 yield wanted
         finally:
-            feed.close()
+            queue.close()
 
     async def drain(self) -> None:
-        """Take no more."""
+        """End `batches` early."""
         self._drained = True
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """Store each, confirmed by the broker."""
+        """Publish each letter; the receipts are the broker's confirmations."""
         return await self._publisher.send([transfer.outgoing() for transfer in batch])
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
-        """Nothing can be marked at the broker; the caller's journal keeps it."""
+        """Nothing to do at the broker: the caller's journal records it."""
         return [Receipt(PublishStatus.STORED)] * len(letters)
 
     async def release(self, letters: Batch) -> None:
-        """They stay in the topic, and others are given for them."""
-        self._given -= len(letters)
+        """They stay in the topic and do not count towards `LeaseOptions.limit`."""
+        self._handed_out -= len(letters)
 
-    def _read(self, size: int, feed: Feed[Batch]) -> None:
-        known = State()
+    def _read(self, size: int, queue: ThreadToLoopQueue[Batch]) -> None:
+        known = TopicProgress()
         for number, mark in self._source.handled.watermark.items():
-            known.marks(number).add(0, mark)
+            known.handled_in(number).add_range(0, mark)
         for number, offsets in self._source.handled.above.items():
             for offset in offsets:
-                known.marks(number).add(offset, offset + 1)
-        letters = Letters(self._connection, self._source, known, size)
-        letters.make = partial(message, self._source.ref)
+                known.handled_in(number).add_range(offset, offset + 1)
+        reader = UnhandledReader(self._clients, self._source, known, size)
+        reader.make_item = partial(to_message, self._source.ref)
         try:
-            while (batch := letters.take(size)) and feed.give(batch):
+            while (batch := reader.next_items(size)) and queue.put(batch):
                 pass
         finally:
-            letters.close()
+            reader.close()

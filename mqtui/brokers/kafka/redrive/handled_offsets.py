@@ -1,7 +1,7 @@
-"""Which offsets of one partition are handled: a byte an offset, in segments of 200,000.
+"""A set of offsets of one partition, those that were handled, with the encoding of the state topic.
 
-A byte rather than a bit, because runs of offsets are then set, found and counted by C code. Only segments that hold
-something are in memory.
+In memory it has one byte per offset, in segments of 200,000 offsets. Bytes instead of bits, so that ranges are set,
+found and counted by C code. Only segments with a handled offset are in memory.
 """
 
 from __future__ import annotations
@@ -12,74 +12,77 @@ from collections.abc import Iterable, Iterator
 
 from mqtui.domain.errors import BrokerTrouble
 
-SEGMENT = 200_000
-"""Offsets a state record covers (K2)."""
+SEGMENT_SIZE = 200_000
+"""Offsets per record of the state topic (K2)."""
 
 ZERO, ONE = b"\x00", b"\x01"
 TO_DIGITS = bytes.maketrans(ZERO + ONE, b"01")
 TO_BYTES = bytes.maketrans(b"01", ZERO + ONE)
 
 
-class Marks:
-    """Handled offsets of one partition."""
+class OffsetSet:
+    """The handled offsets of one partition."""
 
     def __init__(self) -> None:
         self._segments: dict[int, bytearray] = {}
-        self.touched: set[int] = set()
-        """Segments changed since their records were last written."""
+        self.changed_segments: set[int] = set()
+        """Segments that changed since their records were last committed."""
 
-    def add(self, first: int, end: int) -> None:
-        """Offsets from `first` up to but not including `end` are handled."""
-        for segment, low, high in _parts(first, end):
+    def add_range(self, first: int, end: int) -> None:
+        """Add the offsets from `first` up to but not including `end`."""
+        for segment, low, high in _split_range(first, end):
             self._segment(segment)[low:high] = ONE * (high - low)
-            self.touched.add(segment)
+            self.changed_segments.add(segment)
 
-    def drop(self, offsets: Iterable[int]) -> None:
-        """These offsets are not handled after all."""
+    def remove(self, offsets: Iterable[int]) -> None:
+        """Remove these offsets."""
         for offset in offsets:
-            segment = offset // SEGMENT
-            self._segment(segment)[offset % SEGMENT] = 0
-            self.touched.add(segment)
+            segment = offset // SEGMENT_SIZE
+            self._segment(segment)[offset % SEGMENT_SIZE] = 0
+            self.changed_segments.add(segment)
 
-    def has(self, offset: int) -> bool:
-        """Whether an offset is handled."""
-        held = self._segments.get(offset // SEGMENT)
-        return held is not None and held[offset % SEGMENT] == 1
+    def contains(self, offset: int) -> bool:
+        """Whether the offset is in the set."""
+        flags = self._segments.get(offset // SEGMENT_SIZE)
+        return flags is not None and flags[offset % SEGMENT_SIZE] == 1
 
     def watermark(self, low: int) -> int:
-        """The first offset from `low` on that is not handled."""
+        """The first offset from `low` on that is not in the set."""
         at = low
-        while (held := self._segments.get(at // SEGMENT)) is not None:
-            found = held.find(ZERO, at % SEGMENT)
-            base = at // SEGMENT * SEGMENT
+        while (flags := self._segments.get(at // SEGMENT_SIZE)) is not None:
+            found = flags.find(ZERO, at % SEGMENT_SIZE)
+            base = at // SEGMENT_SIZE * SEGMENT_SIZE
             if found >= 0:
                 return base + found
-            at = base + SEGMENT
+            at = base + SEGMENT_SIZE
         return at
 
-    def above(self, first: int) -> Iterator[int]:
-        """Handled offsets from `first` on."""
+    def iter_from(self, first: int) -> Iterator[int]:
+        """The offsets in the set from `first` on, in order."""
         for segment in sorted(self._segments):
-            base, held = segment * SEGMENT, self._segments[segment]
-            at = held.find(ONE, max(0, first - base))
+            base, flags = segment * SEGMENT_SIZE, self._segments[segment]
+            at = flags.find(ONE, max(0, first - base))
             while at >= 0:
                 yield base + at
-                at = held.find(ONE, at + 1)
+                at = flags.find(ONE, at + 1)
 
     def count(self, first: int, end: int) -> int:
-        """Handled offsets from `first` up to but not including `end`."""
-        parts = _parts(first, end)
+        """How many offsets from `first` up to but not including `end` are in the set."""
+        parts = _split_range(first, end)
         return sum(
             self._segments[segment].count(ONE, low, high) for segment, low, high in parts if segment in self._segments
         )
 
-    def written(self, segment: int) -> tuple[int, str]:
-        """A segment's watermark, and its bitmap from there on as base64 of deflated bits ("" for none)."""
-        held, base = self._segment(segment), segment * SEGMENT
-        found = held.find(ZERO)
+    def encode(self, segment: int) -> tuple[int, str]:
+        """A segment for the state topic: its first unhandled offset, and the bitmap from there on ("" if it is empty).
+
+        The bitmap has the first offset in its highest bit, is deflated and base64-encoded.
+        """
+        flags, base = self._segment(segment), segment * SEGMENT_SIZE
+        found = flags.find(ZERO)
         if found < 0:
-            return base + SEGMENT, ""
-        rest = bytes(held[found:]).rstrip(ZERO)
+            return base + SEGMENT_SIZE, ""
+        rest = bytes(flags[found:]).rstrip(ZERO)
         if not rest:
             return base + found, ""
         digits = rest.translate(TO_DIGITS)
@@ -87,37 +90,37 @@ class Marks:
         bits = int(digits, 2).to_bytes(len(digits) // 8, "big")
         return base + found, base64.b64encode(zlib.compress(bits, 1)).decode()
 
-    def read(self, segment: int, watermark: int, bitmap: str) -> None:
-        """Take over what a record says of its segment.
+    def decode(self, segment: int, watermark: int, bitmap: str) -> None:
+        """Replace a segment by a record of the state topic.
 
         Raises:
             BrokerTrouble: the record is damaged.
         """
-        base = segment * SEGMENT
+        base = segment * SEGMENT_SIZE
         within = watermark - base
         try:
             bits = zlib.decompress(base64.b64decode(bitmap, validate=True)) if bitmap else b""
         except (ValueError, zlib.error) as error:
             raise BrokerTrouble("A record of what was handled is damaged", str(error)) from error
-        if not 0 <= within <= SEGMENT or within + len(bits) * 8 > SEGMENT + 7:
+        if not 0 <= within <= SEGMENT_SIZE or within + len(bits) * 8 > SEGMENT_SIZE + 7:
             raise BrokerTrouble(
                 "A record of what was handled is damaged", f"watermark {watermark} in segment {segment}"
             )
         digits = bin(int.from_bytes(b"\x01" + bits, "big"))[3:].encode() if bits else b""
-        held = ONE * within + digits.translate(TO_BYTES)
-        self._segments[segment] = bytearray(held[:SEGMENT].ljust(SEGMENT, ZERO))
+        flags = ONE * within + digits.translate(TO_BYTES)
+        self._segments[segment] = bytearray(flags[:SEGMENT_SIZE].ljust(SEGMENT_SIZE, ZERO))
 
     def _segment(self, segment: int) -> bytearray:
-        held = self._segments.get(segment)
-        if held is None:
-            held = self._segments[segment] = bytearray(SEGMENT)
-        return held
+        flags = self._segments.get(segment)
+        if flags is None:
+            flags = self._segments[segment] = bytearray(SEGMENT_SIZE)
+        return flags
 
 
-def _parts(first: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The range as (segment, first, end) within each segment."""
+def _split_range(first: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The range, split by segment: (segment, first, end), relative to the segment's start."""
     while first < end:
-        segment, low = divmod(first, SEGMENT)
-        high = min(SEGMENT, low + end - first)
+        segment, low = divmod(first, SEGMENT_SIZE)
+        high = min(SEGMENT_SIZE, low + end - first)
         yield segment, low, high
         first += high - low

@@ -1,4 +1,4 @@
-"""Letters taken from one topic: exactly once under a hold, or at least once where the rights for it are missing."""
+"""Opens the lease of a redrive: exactly once under the topic's lock, or at least once without the ACLs for that."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from mqtui.brokers.blocking import wait_uncancelled
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.publish import publishing, topic_limits
-from mqtui.brokers.kafka.read.topic_limits import codec_of
-from mqtui.brokers.kafka.read.topic_metadata import describe, topic_name
-from mqtui.brokers.kafka.redrive.at_least_once_lease import LooseLease
-from mqtui.brokers.kafka.redrive.lease_thread import Work
-from mqtui.brokers.kafka.redrive.raw_records import ParcelLoad
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.publish import open_publisher, read_topic_limits
+from mqtui.brokers.kafka.read.topic_limits import choose_codec
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic, topic_name
+from mqtui.brokers.kafka.redrive.at_least_once_lease import AtLeastOnceLease
+from mqtui.brokers.kafka.redrive.lease_thread import LeaseThread
+from mqtui.brokers.kafka.redrive.raw_records import RawRecordBatch
 from mqtui.brokers.port import Batch, Lease, RawBatch
 from mqtui.domain.bulk import BulkResult, RouteTemplates
 from mqtui.domain.errors import Refused
@@ -23,77 +23,77 @@ from mqtui.domain.resource import Kind
 
 
 class KafkaLease:
-    """Letters under a hold; each is moved in one transaction with the record that it is handled."""
+    """The port's Lease and BulkLease: a letter and the record that it was handled are stored in one transaction."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, thread: LeaseThread) -> None:
+        self._thread = thread
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
-        """Letters nobody has handled, at most `size` and about 4 MB a batch; in order within each partition.
+        """Unhandled letters, at most `size` and about 4 MB per batch; in order within each partition.
 
-        Ends at the snapshot's ends, after `drain`, or once `Terms.want` letters were given and not kept back.
+        Ends at the snapshot's ends, after `drain`, or once `LeaseOptions.limit` letters are out and not released.
         """
-        while batch := await wait_uncancelled(self._work.take(size)):
+        while batch := await wait_uncancelled(self._thread.next_messages(size)):
             yield batch
 
-    async def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
-        """The same unseen; each letter is made ready to be sent while the ones before are on their way."""
-        sorter = self._work.sorter(lanes)
-        while load := await wait_uncancelled(self._work.load(size, sorter)):
-            yield load
+    async def raw_batches(self, size: int, templates: RouteTemplates) -> AsyncIterator[RawBatch]:
+        """The same as raw records; each is routed while the ones before it are being sent."""
+        router = self._thread.record_router(templates)
+        while raw_batch := await wait_uncancelled(self._thread.next_raw_batch(size, router)):
+            yield raw_batch
 
-    async def move_raw(self, load: RawBatch) -> BulkResult:
-        """Store each and mark it handled, as `move` does."""
-        if not isinstance(load, ParcelLoad):
-            raise TypeError(f"{load} is no load of this lease")
-        return await wait_uncancelled(self._work.carry(load))
+    async def move_raw(self, raw_batch: RawBatch) -> BulkResult:
+        """Move raw records, as `move` does with messages."""
+        if not isinstance(raw_batch, RawRecordBatch):
+            raise TypeError(f"{raw_batch} is no raw batch of this lease")
+        return await wait_uncancelled(self._thread.move_raw(raw_batch))
 
     async def drain(self) -> None:
-        """Give no more: nothing is lent, so what was read ahead stays in the topic."""
-        await wait_uncancelled(self._work.drain())
+        """End the batches early. Prefetched letters are simply dropped: they are still in the topic."""
+        await wait_uncancelled(self._thread.drain())
 
     async def move(self, batch: Sequence[Transfer]) -> Sequence[Receipt]:
-        """Store each and mark it handled. Cancelled on the way, what was produced is still committed (K4)."""
-        return await wait_uncancelled(self._work.move(batch))
+        """Store letters and mark them handled. If the caller is cancelled, the transaction is still committed (K4)."""
+        return await wait_uncancelled(self._thread.move(batch))
 
     async def settle(self, letters: Batch) -> Sequence[Receipt]:
-        """Mark letters handled."""
-        return await wait_uncancelled(self._work.settle(letters))
+        """Mark letters handled without sending them."""
+        return await wait_uncancelled(self._thread.mark_handled(letters))
 
     async def release(self, letters: Batch) -> None:
-        """They stay in the topic, unmarked, and others are given for them."""
-        await wait_uncancelled(self._work.keep(len(letters)))
+        """They stay in the topic, unhandled, and do not count towards `LeaseOptions.limit`."""
+        await wait_uncancelled(self._thread.release(len(letters)))
 
 
 @asynccontextmanager
-async def leasing(connection: Connection, plan: Plan, source: Source, terms: LeaseOptions) -> AsyncIterator[Lease]:
-    """A lease as strong as the plan promises.
+async def open_lease(clients: KafkaClients, plan: Plan, source: Source, options: LeaseOptions) -> AsyncIterator[Lease]:
+    """A lease with the plan's guarantee.
 
     Raises:
         Held: another run holds the topic.
-        Refused: the topic was deleted and made anew since the plan.
-        NotFound, NotAuthorised: the topic, the state topic or a right is missing.
+        Refused: the topic was deleted and created again since the plan.
+        NotFound, NotAuthorised: the topic, the state topic or an ACL is missing.
     """
-    topic = await describe(connection, topic_name(source.ref))
+    topic = await describe_topic(clients, topic_name(source.ref))
     if topic.identity != source.identity:
         raise Refused(
-            f"{topic.name} is another topic now", "It was deleted and made anew since the plan.", "Plan again."
+            f"{topic.name} is another topic now", "It was deleted and created again since the plan.", "Plan again."
         )
     if plan.guarantee is not None and plan.guarantee.strength is Strength.AT_LEAST_ONCE:
-        async with publishing(connection) as publisher:
-            yield LooseLease(connection, source, terms, publisher)
+        async with open_publisher(clients) as publisher:
+            yield AtLeastOnceLease(clients, source, options, publisher)
         return
-    names = [target.name for target in terms.targets if target.kind is Kind.TOPIC]
-    told = await topic_limits(connection, [source.ref.name, *names])
-    limits = {name: told[name] for name in names if name in told}
+    names = [target.name for target in options.targets if target.kind is Kind.TOPIC]
+    limits_by_topic = await read_topic_limits(clients, [source.ref.name, *names])
+    limits = {name: limits_by_topic[name] for name in names if name in limits_by_topic}
     codec = ""
     if any(plan.largest > known.size for known in limits.values()):
-        codec = codec_of(connection.codec, told.values())
+        codec = choose_codec(clients.preferred_codec, limits_by_topic.values())
         limits = {name: replace(known, compressed=True) for name, known in limits.items()}
-    work = Work(connection, source, terms, limits, codec)
-    opened = work.begin()
+    thread = LeaseThread(clients, source, options, limits, codec)
+    opened = thread.start()
     try:
         await wait_uncancelled(opened)
-        yield KafkaLease(work)
+        yield KafkaLease(thread)
     finally:
-        await wait_uncancelled(work.end())
+        await wait_uncancelled(thread.stop())

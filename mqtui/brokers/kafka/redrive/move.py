@@ -1,4 +1,4 @@
-"""Moving letters: they and the record that they are handled, in one transaction (K2, K4)."""
+"""Moves letters in transactions: each commits the copies together with the record that they were handled (K2, K4)."""
 
 from __future__ import annotations
 
@@ -10,276 +10,288 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.errors import MISSING, RIGHTS, error_of, translate, underlying
-from mqtui.brokers.kafka.poison_records import NOBODY, Blame, blame, parts
-from mqtui.brokers.kafka.publish import refused
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.errors import MISSING_RIGHTS, NOT_FOUND, kafka_cause, translate, unwrap
+from mqtui.brokers.kafka.poison_records import NONE_POISONED, PoisonRecords, find_poison_records, split_suspects
+from mqtui.brokers.kafka.publish import refusal_receipt
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
-from mqtui.brokers.kafka.read.topic_metadata import state_topic
-from mqtui.brokers.kafka.redrive.raw_records import ParcelLoad
-from mqtui.brokers.kafka.redrive.source_lock import TRANSACTION_MS, Hold, lost
-from mqtui.brokers.kafka.redrive.state_topic import Stamp, State, read_handlers, records_of
-from mqtui.brokers.kafka.redrive.transaction_batch import Freight, Letters, Parcels, Transfers
-from mqtui.brokers.kafka.redrive.transactional_sender import Outbox, Word, receipt_of
+from mqtui.brokers.kafka.read.topic_metadata import state_topic_name
+from mqtui.brokers.kafka.redrive.raw_records import RawRecordBatch
+from mqtui.brokers.kafka.redrive.source_lock import TRANSACTION_TIMEOUT_MS, SourceLock, is_fenced_or_unknown
+from mqtui.brokers.kafka.redrive.state_topic import RunIdentity, TopicProgress, progress_records, read_handling_runs
+from mqtui.brokers.kafka.redrive.transaction_batch import MarkOnly, MessageTransfers, RawTransfers, TransactionBatch
+from mqtui.brokers.kafka.redrive.transactional_sender import DeliveryOutcome, TransactionalSender, to_receipt
 from mqtui.domain.bulk import BulkResult, FencedDuringMove, OffsetRanges
 from mqtui.domain.errors import BrokerTrouble, Held, MqtuiError
 from mqtui.domain.message import Message
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 
-MOST_LETTERS = 10_000
-MOST_BYTES = 4_000_000
-MOST_SECONDS = 0.7
-"""Of producing; with its commit a transaction stays open for about a second at most (K4)."""
+MAX_RECORDS = 10_000
+MAX_BYTES = 4_000_000
+MAX_SECONDS = 0.7
+"""Seconds of producing per transaction; with the commit it is open for about a second at most (K4)."""
 
-LOOK = 256
-"""Letters between two looks at the clock. Delivery reports wait for the commit: each poll gives the interpreter away,
-and another busy thread keeps it for 5 ms."""
+CLOCK_CHECK_EVERY = 256
+"""Records between two checks of the clock. The producer is not polled meanwhile: each poll releases the GIL, and a busy
+thread keeps it for 5 ms. Delivery reports are handled before the commit."""
 
-REPORTS = 0.05
-"""Seconds between two looks at the reports. A commit would wait 5 s and more for letters behind a refused one."""
+REPORT_INTERVAL = 0.05
+"""Seconds between two checks of the delivery reports. A commit would wait 5 s and more for records behind a refused
+one."""
 
-STANDSTILL = 3.0
-"""Seconds without any report after which the targets are asked whether a partition has no leader (K19)."""
+STALL_TIMEOUT = 3.0
+"""Seconds without a delivery report after which the targets are checked for leaderless partitions (K19)."""
 
-TRIES = 5
-"""Transactions in a row that may fail without a letter to blame."""
+MAX_ATTEMPTS = 5
+"""Transactions in a row that may fail without a poison record to blame."""
 
-RENEW = 10.0
-"""Seconds between two writings of the holder record (K3)."""
-
-
-Told = TypeVar("Told", list[Receipt], BulkResult)
+RENEW_INTERVAL = 10.0
+"""Seconds between two renewals of the lock record (K3)."""
 
 
-def _receipts(words: Sequence[Word]) -> list[Receipt]:
-    return [receipt_of(word) for word in words]
+Result = TypeVar("Result", list[Receipt], BulkResult)
 
 
-def _said(words: Sequence[Word | None]) -> list[Word]:
-    return [word for word in words if word is not None]
+def _to_receipts(outcomes: Sequence[DeliveryOutcome]) -> list[Receipt]:
+    return [to_receipt(outcome) for outcome in outcomes]
 
 
-class Mover:
-    """Moves and settles letters under a hold. Used by one thread."""
+def _known_outcomes(outcomes: Sequence[DeliveryOutcome | None]) -> list[DeliveryOutcome]:
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+class TransactionalMover:
+    """Moves letters, or only marks them handled, under the lock. Used by one thread."""
 
     def __init__(
         self,
-        connection: Connection,
+        clients: KafkaClients,
         identity: str,
-        hold: Hold,
-        state: State,
-        stamp: Stamp,
-        meanwhile: Callable[[], None],
+        lock: SourceLock,
+        progress: TopicProgress,
+        author: RunIdentity,
+        while_sending: Callable[[], None],
         limits: Mapping[str, TopicLimits],
     ) -> None:
-        self._connection = connection
+        self._clients = clients
         self._identity = identity
-        self._hold = hold
-        self._state = state
-        self._stamp = stamp
-        self._meanwhile = meanwhile
-        """What to do while librdkafka sends: it must not raise, nor use the producer."""
-        self._outbox = Outbox(connection, limits)
-        self._topic = state_topic(connection.prefix)
+        self._lock = lock
+        self._progress = progress
+        self._author = author
+        self._while_sending = while_sending
+        """Called while librdkafka sends; it must not raise nor use the producer."""
+        self._sender = TransactionalSender(clients, limits)
+        self._topic = state_topic_name(clients.prefix)
         self._leaderless: frozenset[tuple[str, int]] = frozenset()
-        """Partitions of targets that had no leader while letters waited for one, by topic."""
+        """Leaderless partitions of targets, as (topic, partition), found when delivery reports stalled."""
 
-        self._sent: list[int] = []
-        """Places of the letters in the open transaction."""
+        self._in_transaction: list[int] = []
+        """Indexes of the letters in the open transaction."""
 
     def move(self, batch: Sequence[Transfer]) -> list[Receipt]:
-        """One receipt a letter.
+        """Store letters and mark them handled; one receipt per letter.
 
         Raises:
-            FencedDuringMove: another run took over; it holds what became of each letter. Held: where that is unknown.
-            NotFound, NotAuthorised: a target can't be had; what was committed before stays so.
-            BrokerTrouble: no broker answers; the state topic will tell what became of the letters.
+            FencedDuringMove: another run took over; it has the outcome of each letter.
+            Held: another run took over, and the outcomes can't be read.
+            NotFound, NotAuthorised: a target can't be written; transactions committed before stay committed.
+            BrokerTrouble: no broker answers; the state topic will have the outcome of each letter.
         """
-        return self._settled(Transfers(batch), _receipts)
+        return self._run(MessageTransfers(batch), _to_receipts)
 
-    def carry(self, load: ParcelLoad) -> BulkResult:
-        """The same for letters unseen. Raises as `move`."""
-        parcels = Parcels(load)
-        return self._settled(parcels, parcels.told)
+    def move_raw(self, raw_batch: RawRecordBatch) -> BulkResult:
+        """The same for raw records. Raises as `move`."""
+        transfers = RawTransfers(raw_batch)
+        return self._run(transfers, transfers.to_result)
 
-    def settle(self, letters: Sequence[Message]) -> list[Receipt]:
-        """Mark letters handled, without sending them anywhere. Raises as `move`."""
-        return self._settled(Letters(letters), _receipts)
+    def mark_handled(self, letters: Sequence[Message]) -> list[Receipt]:
+        """Mark letters handled without sending them. Raises as `move`."""
+        return self._run(MarkOnly(letters), _to_receipts)
 
     def renew(self) -> None:
-        """Say that the run is still there, when it is time to (K3).
+        """Renew the lock if that is due (K3).
 
         Raises:
-            Held: it was taken over.
+            Held: another run took over.
         """
-        if time.monotonic() - self._hold.renewed < RENEW:
+        if time.monotonic() - self._lock.renewed_at < RENEW_INTERVAL:
             return
         try:
-            self._hold.renew(ended=False)
+            self._lock.renew(ended=False)
         except (KafkaException, SystemError) as error:
-            self._sent = []
-            self._failed(underlying(error), Letters([]), [], ())
+            self._in_transaction = []
+            self._after_failure(kafka_cause(error), MarkOnly([]), [], ())
 
-    def _settled(self, freight: Freight, told: Callable[[Sequence[Word]], Told]) -> Told:
-        freight.ready(self._outbox)
-        words: list[Word | None] = [None] * len(freight.offsets)
+    def _run(self, batch: TransactionBatch, to_result: Callable[[Sequence[DeliveryOutcome]], Result]) -> Result:
+        batch.describe_targets(self._sender)
+        outcomes: list[DeliveryOutcome | None] = [None] * len(batch.offsets)
         try:
-            self._all(freight, words)
+            self._commit_all(batch, outcomes)
         except Held as error:
-            self._find_out(freight, words)
-            if None in words:
+            self._resolve_after_fencing(batch, outcomes)
+            if None in outcomes:
                 raise
-            raise FencedDuringMove(error, told(_said(words))) from error
-        return told(_said(words))
+            raise FencedDuringMove(error, to_result(_known_outcomes(outcomes))) from error
+        return to_result(_known_outcomes(outcomes))
 
-    def _all(self, freight: Freight, words: list[Word | None]) -> None:
-        """Transactions until there is a word on each letter.
+    def _commit_all(self, batch: TransactionBatch, outcomes: list[DeliveryOutcome | None]) -> None:
+        """Run transactions until each letter has an outcome.
 
-        Letters that their topic is expected to refuse are tried apart, so that no neighbour is sent twice.
+        Letters that their topic will probably refuse get transactions of their own, so that no neighbour is sent twice.
         """
-        expected = freight.objections(self._outbox.limits)
-        sound: Sequence[int] = [place for place in range(len(words)) if place not in expected]
-        groups: deque[Sequence[int]] = deque(group for group in (sound, list(expected)) if group)
-        tries = 0
+        predicted = batch.predict_refusals(self._sender.limits)
+        acceptable: Sequence[int] = [index for index in range(len(outcomes)) if index not in predicted]
+        groups: deque[Sequence[int]] = deque(group for group in (acceptable, list(predicted)) if group)
+        attempts = 0
         while groups:
             group = groups.popleft()
-            blamed = self._attempt(freight, group, words, expected)
-            for place, error in blamed.refused.items():
-                words[place] = refused(error, expected.get(place, ""))
-            rest = [place for place in group if words[place] is None]
-            groups.extendleft(reversed(parts(rest, blamed.suspects)))
-            tries = tries + 1 if len(rest) == len(group) and not blamed else 0
-            if tries >= TRIES:
-                raise BrokerTrouble("The broker commits nothing", f"{TRIES} transactions in a row failed.")
+            failed = self._try_commit(batch, group, outcomes, predicted)
+            for index, error in failed.refused.items():
+                outcomes[index] = refusal_receipt(error, predicted.get(index, ""))
+            rest = [index for index in group if outcomes[index] is None]
+            groups.extendleft(reversed(split_suspects(rest, failed.suspects)))
+            attempts = attempts + 1 if len(rest) == len(group) and not failed else 0
+            if attempts >= MAX_ATTEMPTS:
+                raise BrokerTrouble("The broker commits nothing", f"{MAX_ATTEMPTS} transactions in a row failed.")
 
-    def _find_out(self, freight: Freight, words: list[Word | None]) -> None:
-        """Once another run holds the topic, and this one's last transaction is over: who handled the rest (C8)."""
+    def _resolve_after_fencing(self, batch: TransactionBatch, outcomes: list[DeliveryOutcome | None]) -> None:
+        """After another run took the lock: find out from the state topic who handled the remaining letters (C8)."""
         wanted: dict[int, list[int]] = {}
-        for place, word in enumerate(words):
-            if word is None:
-                wanted.setdefault(freight.partitions[place], []).append(freight.offsets[place])
+        for index, outcome in enumerate(outcomes):
+            if outcome is None:
+                wanted.setdefault(batch.partitions[index], []).append(batch.offsets[index])
         try:
-            handlers = read_handlers(self._connection, self._identity, wanted)
-        except MqtuiError:  # nobody tells: the letters stay in doubt
+            handlers = read_handling_runs(self._clients, self._identity, wanted)
+        except MqtuiError:  # the outcomes stay unknown
             return
-        for place, word in enumerate(words):
-            if word is None:
-                run, operator = handlers.get((freight.partitions[place], freight.offsets[place]), ("", ""))
-                if run == self._stamp.run:
-                    words[place] = self._outbox.word(place)
+        for index, outcome in enumerate(outcomes):
+            if outcome is None:
+                run, operator = handlers.get((batch.partitions[index], batch.offsets[index]), ("", ""))
+                if run == self._author.run:
+                    outcomes[index] = self._sender.outcome(index)
                 elif run:
-                    words[place] = Receipt(PublishStatus.GONE, None, f"handled by run {run[:8]} of {operator}")
+                    outcomes[index] = Receipt(PublishStatus.GONE, None, f"handled by run {run[:8]} of {operator}")
                 else:
-                    words[place] = Receipt(PublishStatus.RETURNED, None, "another run took the topic over")
+                    outcomes[index] = Receipt(PublishStatus.RETURNED, None, "another run took the topic over")
 
-    def _attempt(
-        self, freight: Freight, group: Sequence[int], words: list[Word | None], expected: Container[int]
-    ) -> Blame:
-        """One transaction with as much of the group as fits. Returns the letters to blame where it was aborted."""
-        self._outbox.clear()
-        self._sent = []
+    def _try_commit(
+        self,
+        batch: TransactionBatch,
+        group: Sequence[int],
+        outcomes: list[DeliveryOutcome | None],
+        predicted: Container[int],
+    ) -> PoisonRecords:
+        """Run one transaction with as much of the group as fits; the poison records if it was aborted."""
+        self._sender.reset()
+        self._in_transaction = []
         try:
-            self._hold.producer.begin_transaction()
-            self._send(freight, group, words)
-            self._meanwhile()
-            self._mark(freight)
-            self._write()
+            self._lock.producer.begin_transaction()
+            self._produce(batch, group, outcomes)
+            self._while_sending()
+            self._mark_handled(batch)
+            self._write_state()
             self._await_reports()
-            self._hold.commit()
+            self._lock.commit()
         except (KafkaException, SystemError) as error:
-            return self._failed(underlying(error), freight, words, expected)
-        self._state.written()
-        for place in self._sent:
-            words[place] = self._outbox.word(place)
-        return NOBODY
+            return self._after_failure(kafka_cause(error), batch, outcomes, predicted)
+        self._progress.mark_committed()
+        for index in self._in_transaction:
+            outcomes[index] = self._sender.outcome(index)
+        return NONE_POISONED
 
-    def _send(self, freight: Freight, group: Sequence[int], words: list[Word | None]) -> None:
-        producer, outbox, send, sent = self._hold.producer, self._outbox, freight.send, self._sent
-        weights, weight, until = freight.weights, 0, time.monotonic() + MOST_SECONDS
-        for count, place in enumerate(group):
-            if count % LOOK == 0 and count and time.monotonic() > until:
+    def _produce(self, batch: TransactionBatch, group: Sequence[int], outcomes: list[DeliveryOutcome | None]) -> None:
+        producer, sender, send, in_transaction = self._lock.producer, self._sender, batch.produce, self._in_transaction
+        value_sizes, size, until = batch.value_sizes, 0, time.monotonic() + MAX_SECONDS
+        for count, index in enumerate(group):
+            if count % CLOCK_CHECK_EVERY == 0 and count and time.monotonic() > until:
                 return
-            refusal = send(outbox, producer, place)
+            refusal = send(sender, producer, index)
             if refusal is None:
-                sent.append(place)
-                weight += weights[place]
+                in_transaction.append(index)
+                size += value_sizes[index]
             else:
-                words[place] = refusal
-            if weight >= MOST_BYTES or count + 1 >= MOST_LETTERS:
+                outcomes[index] = refusal
+            if size >= MAX_BYTES or count + 1 >= MAX_RECORDS:
                 return
 
     def _await_reports(self) -> None:
-        """Until every letter arrived, or one of them was refused.
+        """Wait until every record was delivered, or one was refused.
 
         Raises:
-            KafkaException: some wait for a partition that has no leader now.
+            KafkaException: records wait for a leaderless partition.
         """
-        until = time.monotonic() + TRANSACTION_MS / 1000
+        until = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         left, since = 0, time.monotonic()
-        while (waiting := self._hold.producer.flush(REPORTS)) and not self._outbox.failing:
+        while (waiting := self._lock.producer.flush(REPORT_INTERVAL)) and not self._sender.has_failed:
             now = time.monotonic()
             if waiting != left:
                 left, since = waiting, now
-            elif now - since > STANDSTILL:
-                self._leaderless = self._outbox.leaderless()
+            elif now - since > STALL_TIMEOUT:
+                self._leaderless = self._sender.leaderless_partitions()
                 if self._leaderless:
                     raise KafkaException(KafkaError(KafkaError._STATE, "letters wait for partitions without a leader"))
                 since = now
             if now > until:
                 return
 
-    def _mark(self, freight: Freight) -> None:
-        """Mark what is in the transaction handled, a run of neighbours at a time."""
-        partitions, offsets, sent = freight.partitions, freight.offsets, self._sent
-        for run in OffsetRanges.of([partitions[place] for place in sent], [offsets[place] for place in sent]).ranges:
-            self._state.marks(run.partition).add(run.first, run.first + run.count)
+    def _mark_handled(self, batch: TransactionBatch) -> None:
+        """Add the letters of the open transaction to the handled offsets, range by range."""
+        partitions, offsets, in_transaction = batch.partitions, batch.offsets, self._in_transaction
+        for run in OffsetRanges.of(
+            [partitions[index] for index in in_transaction], [offsets[index] for index in in_transaction]
+        ).ranges:
+            self._progress.handled_in(run.partition).add_range(run.first, run.first + run.count)
 
-    def _write(self) -> None:
-        """Put what is handled, and from time to time who holds the topic, into the transaction."""
-        producer = self._hold.producer
-        for key, value in records_of(self._identity, self._state, self._stamp):
+    def _write_state(self) -> None:
+        """Produce the changed progress records, and the lock record if it is due, into the open transaction."""
+        producer = self._lock.producer
+        for key, value in progress_records(self._identity, self._progress, self._author):
             producer.produce(self._topic, value, key, partition=0)
-        if time.monotonic() - self._hold.renewed > RENEW / 2:
-            self._hold.write_holder(ended=False)
+        if time.monotonic() - self._lock.renewed_at > RENEW_INTERVAL / 2:
+            self._lock.write_lock_record(ended=False)
 
-    def _failed(
-        self, error: KafkaException, freight: Freight, words: list[Word | None], expected: Container[int]
-    ) -> Blame:
-        """Abort and say which letters are to blame; or go on with a new producer and see what was committed.
+    def _after_failure(
+        self,
+        error: KafkaException,
+        batch: TransactionBatch,
+        outcomes: list[DeliveryOutcome | None],
+        predicted: Container[int],
+    ) -> PoisonRecords:
+        """Abort and find the poison records; or, after fencing, reacquire the lock and find out what was committed.
 
-        A letter that the broker refuses while others are still produced shows as `_STATE` of the next.
+        If the broker refuses a record while others are still being produced, the next produce fails with `_STATE`.
         """
-        inner = error_of(error)
-        over = inner.txn_requires_abort() or inner.code() == KafkaError._STATE
-        if inner.code() in RIGHTS and not over:
+        kafka_error = unwrap(error)
+        over = kafka_error.txn_requires_abort() or kafka_error.code() == KafkaError._STATE
+        if kafka_error.code() in MISSING_RIGHTS and not over:
             raise translate(error, "moving letters") from error
-        if over and not inner.fatal():
+        if over and not kafka_error.fatal():
             try:
-                self._hold.abort()
+                self._lock.abort()
             except (KafkaException, SystemError) as again:
-                if not lost(underlying(again)):
-                    raise translate(underlying(again), "aborting a transaction") from again
+                if not is_fenced_or_unknown(kafka_cause(again)):
+                    raise translate(kafka_cause(again), "aborting a transaction") from again
             else:
-                return self._undone(inner, freight, expected)
-        elif not lost(error):
+                return self._after_abort(kafka_error, batch, predicted)
+        elif not is_fenced_or_unknown(error):
             raise translate(error, "moving letters") from error
-        self._state.partitions = self._hold.regain().partitions
-        for place in self._sent:
-            if self._state.marks(freight.partitions[place]).has(freight.offsets[place]):
-                words[place] = self._outbox.word(place)
-        return NOBODY
+        self._progress.partitions = self._lock.reacquire().partitions
+        for index in self._in_transaction:
+            if self._progress.handled_in(batch.partitions[index]).contains(batch.offsets[index]):
+                outcomes[index] = self._sender.outcome(index)
+        return NONE_POISONED
 
-    def _undone(self, error: KafkaError, freight: Freight, expected: Container[int]) -> Blame:
-        for place in self._sent:
-            self._state.marks(freight.partitions[place]).drop([freight.offsets[place]])
-        failures = list(self._outbox.failures())
-        for reason in (error, *(failure.error for _, failure in failures)):
-            if reason.code() in RIGHTS or reason.code() in MISSING:
+    def _after_abort(self, error: KafkaError, batch: TransactionBatch, predicted: Container[int]) -> PoisonRecords:
+        for index in self._in_transaction:
+            self._progress.handled_in(batch.partitions[index]).remove([batch.offsets[index]])
+        failed_deliveries = list(self._sender.failed_deliveries())
+        for reason in (error, *(failure.error for _, failure in failed_deliveries)):
+            if reason.code() in MISSING_RIGHTS or reason.code() in NOT_FOUND:
                 raise translate(reason, "moving letters")
-        found = blame(failures, expected)
+        found = find_poison_records(failed_deliveries, predicted)
         stranded = {
-            place: KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"partition {failure.partition} has no leader")
-            for place, failure in failures
+            index: KafkaError(KafkaError.LEADER_NOT_AVAILABLE, f"partition {failure.partition} has no leader")
+            for index, failure in failed_deliveries
             if (failure.topic, failure.partition) in self._leaderless
         }
         return replace(found, refused={**found.refused, **stranded})

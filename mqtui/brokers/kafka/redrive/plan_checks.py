@@ -1,4 +1,4 @@
-"""A plan with the cluster's word on it: what is promised, what may go wrong, and the state topic to create."""
+"""Checks a plan against the cluster: guarantee, risks, missing ACLs, and whether the state topic must be created."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from functools import partial
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
 
-from mqtui.brokers.kafka.connection.admin_fallback import transaction
-from mqtui.brokers.kafka.connection.clients import ANSWER, Connection, answer_of
-from mqtui.brokers.kafka.read.offsets import ask_offsets, numbers, why_missing
-from mqtui.brokers.kafka.read.topic_metadata import Topic, configs, describe, state_topic, topic_name
-from mqtui.brokers.kafka.redrive.state_topic import LAPSES, transactional_id
-from mqtui.brokers.kafka.redrive.target_checks import target_risks
+from mqtui.brokers.kafka.connection.admin_fallback import describe_transaction
+from mqtui.brokers.kafka.connection.clients import REQUEST_TIMEOUT, KafkaClients, answer_blocking
+from mqtui.brokers.kafka.read.offsets import explain_missing, known_offsets, list_offsets
+from mqtui.brokers.kafka.read.topic_metadata import (
+    Topic,
+    describe_configs,
+    describe_topic,
+    state_topic_name,
+    topic_name,
+)
+from mqtui.brokers.kafka.redrive.state_topic import LOCK_TIMEOUT, transactional_id
+from mqtui.brokers.kafka.redrive.target_checks import check_targets
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import CreateStateTopic, Plan, Risk, Severity, Step, Take
@@ -23,8 +29,8 @@ from mqtui.domain.redrive import Guarantee, LockOwner, OffsetBounds, Source, Str
 from mqtui.domain.times import format_time
 
 
-def promise(missing: Sequence[str] = ()) -> Guarantee:
-    """What a run promises (K5); `missing` are rights without which it can promise less."""
+def describe_guarantee(missing: Sequence[str] = ()) -> Guarantee:
+    """The guarantee of a run (K5); at least once if `missing` names ACLs that transactions need."""
     if missing:
         return Guarantee(
             Strength.AT_LEAST_ONCE,
@@ -38,30 +44,30 @@ def promise(missing: Sequence[str] = ()) -> Guarantee:
     )
 
 
-async def inspected(connection: Connection, source: Source, plan: Plan) -> Plan:
-    """The plan completed. Nothing is written and no producer opened."""
-    missing, steps, risks = await _state(connection, source)
-    risks += _holder(source)
+async def check_plan(clients: KafkaClients, source: Source, plan: Plan) -> Plan:
+    """The plan with guarantee, risks and preliminary steps. Writes nothing and opens no producer."""
+    missing, steps, risks = await _check_state_topic(clients, source)
+    risks += _check_lock(source)
     if any(isinstance(step, Take) for step in plan.steps):
-        risks += await _missing_partitions(connection, source)
-        risks += await _uncommitted(connection, source)
+        risks += await _check_missing_partitions(clients, source)
+        risks += await _check_open_transactions(clients, source)
     else:
         missing, steps = [], []
-    risks += await target_risks(connection, plan)
-    guarantee = plan.guarantee if plan.guarantee is not None and not missing else promise(missing)
+    risks += await check_targets(clients, plan)
+    guarantee = plan.guarantee if plan.guarantee is not None and not missing else describe_guarantee(missing)
     return replace(plan, steps=(*steps, *plan.steps), risks=(*plan.risks, *risks), guarantee=guarantee)
 
 
-async def _state(connection: Connection, source: Source) -> tuple[list[str], list[Step], list[Risk]]:
-    """Rights that are missing, steps to take first, and risks, of the state topic and the transactional id (K15)."""
+async def _check_state_topic(clients: KafkaClients, source: Source) -> tuple[list[str], list[Step], list[Risk]]:
+    """Missing ACLs, preliminary steps and risks that concern the state topic and the transactional id (K15)."""
     missing: list[str] = []
     steps: list[Step] = []
     risks: list[Risk] = []
-    name, ours = state_topic(connection.prefix), transactional_id(connection.prefix, source.identity)
+    name, ours = state_topic_name(clients.prefix), transactional_id(clients.prefix, source.identity)
     try:
-        topic = await describe(connection, name)
+        topic = await describe_topic(clients, name)
     except NotFound:
-        if await connection.call("asking for rights", partial(_may_create, connection)):
+        if await clients.run_in_thread("asking for rights", partial(_can_create_topics, clients)):
             steps.append(CreateStateTopic(name))
         else:
             missing.append(f"the topic {name} is missing and the right to create it too (Create on topic {name})")
@@ -71,8 +77,8 @@ async def _state(connection: Connection, source: Source) -> tuple[list[str], lis
         for right in (AclOperation.READ, AclOperation.WRITE):
             if right not in topic.rights:
                 missing.append(f"{right.name.capitalize()} on topic {name} is missing")
-        risks += await _shape(connection, topic)
-    seen = await transaction(connection, ours)
+        risks += await _check_state_topic_config(clients, topic)
+    seen = await describe_transaction(clients, ours)
     if seen is not None and not seen.allowed:
         missing.append(f"Write and Describe on TransactionalId {ours} are missing")
     if missing:
@@ -82,19 +88,22 @@ async def _state(connection: Connection, source: Source) -> tuple[list[str], lis
     return missing, steps, risks
 
 
-def _may_create(connection: Connection) -> bool:
-    """Whether topics may be created. A right on the one name alone is not told by the broker before the try.
+def _can_create_topics(clients: KafkaClients) -> bool:
+    """Whether this principal has Create on the cluster.
 
-    Nor is any by a controller that does not answer: then the try tells (K19).
+    An ACL for the one topic name can't be asked for; and True if the controller does not answer (K19): then creating
+    the topic will show it.
     """
-    asked = connection.admin().describe_cluster(include_authorized_operations=True, request_timeout=ANSWER)
-    if not connection.controller_answers([asked]):
+    asked = clients.admin_blocking().describe_cluster(
+        include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT
+    )
+    if not clients.controller_answers([asked]):
         return True
-    return AclOperation.CREATE in (answer_of(asked).authorized_operations or ())
+    return AclOperation.CREATE in (answer_blocking(asked).authorized_operations or ())
 
 
-async def _shape(connection: Connection, topic: Topic) -> list[Risk]:
-    config = (await configs(connection, [topic.name])).get(topic.name, {})
+async def _check_state_topic_config(clients: KafkaClients, topic: Topic) -> list[Risk]:
+    config = (await describe_configs(clients, [topic.name])).get(topic.name, {})
     policy = config.get("cleanup.policy", "compact")
     if len(topic.partitions) == 1 and policy == "compact":
         return []
@@ -102,47 +111,49 @@ async def _shape(connection: Connection, topic: Topic) -> list[Risk]:
     return [Risk("state-topic", text, Severity.REFUSE, final=True)]
 
 
-def _holder(source: Source) -> list[Risk]:
-    holder: LockOwner | None = source.lock_owner
-    if holder is None or holder.stale:
+def _check_lock(source: Source) -> list[Risk]:
+    owner: LockOwner | None = source.lock_owner
+    if owner is None or owner.stale:
         return []
-    since = format_time(holder.since, "%H:%M:%S")
+    since = format_time(owner.since, "%H:%M:%S")
     text = (
-        f"run {holder.run[:8]} of {holder.operator} on {holder.host} has held {source.ref.name} since {since}, "
-        f"last heard of {max(0, round(holder.age))} s ago; it lapses after {LAPSES:.0f} s; --take-over fences it"
+        f"run {owner.run[:8]} of {owner.operator} on {owner.host} has held {source.ref.name} since {since}, "
+        f"last heard of {max(0, round(owner.age))} s ago; it lapses after {LOCK_TIMEOUT:.0f} s; --take-over fences it"
     )
     return [Risk("held", text, Severity.REFUSE)]
 
 
-async def _uncommitted(connection: Connection, source: Source) -> list[Risk]:
-    """Letters behind an open transaction, which no reader of committed records can see (K8)."""
+async def _check_open_transactions(clients: KafkaClients, source: Source) -> list[Risk]:
+    """Letters in open transactions, which a read_committed consumer can't see (K8)."""
     bounds = source.bounds
-    places = [(source.ref.name, number) for number in bounds.end] if isinstance(bounds, OffsetBounds) else []
-    if not places:
+    keys = [(source.ref.name, number) for number in bounds.end] if isinstance(bounds, OffsetBounds) else []
+    if not keys:
         return []
     stable, high = await asyncio.gather(
-        ask_offsets(connection, places, OffsetSpec.latest(), committed=True),
-        ask_offsets(connection, places, OffsetSpec.latest()),
+        list_offsets(clients, keys, OffsetSpec.latest(), committed=True),
+        list_offsets(clients, keys, OffsetSpec.latest()),
     )
-    ends = numbers(high)
-    held = sum(max(0, ends.get(number, 0) - offset) for number, offset in numbers(stable).items())
+    ends = known_offsets(high)
+    held = sum(max(0, ends.get(number, 0) - offset) for number, offset in known_offsets(stable).items())
     if not held:
         return []
     text = f"{pluralize(held, 'letter')} in an open transaction, not yet committed by their writer: not in the plan"
     return [Risk("uncommitted", text)]
 
 
-async def _missing_partitions(connection: Connection, source: Source) -> list[Risk]:
-    """Partitions that gave no offsets when the source was read (K19)."""
-    topic = await describe(connection, topic_name(source.ref))
+async def _check_missing_partitions(clients: KafkaClients, source: Source) -> list[Risk]:
+    """Partitions that had no offsets when the snapshot was taken (K19)."""
+    topic = await describe_topic(clients, topic_name(source.ref))
     bounds = source.bounds
     absent = [number for number in topic.partitions if isinstance(bounds, OffsetBounds) and number not in bounds.end]
     if not absent:
         return []
     try:
-        answers = await ask_offsets(connection, [(topic.name, number) for number in absent], OffsetSpec.earliest())
+        answers = await list_offsets(clients, [(topic.name, number) for number in absent], OffsetSpec.earliest())
         whys = {
-            number: why_missing(answer) if isinstance(answer, KafkaError) else "did not answer when the plan was made"
+            number: explain_missing(answer)
+            if isinstance(answer, KafkaError)
+            else "did not answer when the plan was made"
             for (_, number), answer in answers.items()
         }
     except TimedOut:

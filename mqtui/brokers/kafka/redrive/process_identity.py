@@ -1,4 +1,4 @@
-"""This process on this machine, as a holder record names it."""
+"""Identifies this process and its machine, so that a lock record tells whether its owner has ended."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
-    """A process: its host's name, what tells the machine from others of that name, id, and start in clock ticks."""
+class ProcessIdentity:
+    """A process: host name, machine id, process id, and start time in clock ticks since boot."""
 
     host: str
-    machine: str
+    machine_id: str
     pid: int
     start: int
 
     @property
-    def gone(self) -> bool:
-        """Whether it certainly ended: it ran on this machine, and no process has that id and start time now."""
-        if self.machine != machine() or not self.machine:
+    def has_ended(self) -> bool:
+        """Whether it has certainly ended: it ran on this machine, and no process has its id and start time now."""
+        if self.machine_id != machine_id() or not self.machine_id:
             return False
-        now = started(self.pid)
+        now = start_time(self.pid)
         return now is None or now != self.start
 
 
-def here() -> Presence:
-    """This process."""
+def current_process() -> ProcessIdentity:
+    """The identity of this process."""
     pid = os.getpid()
-    return Presence(socket.gethostname(), machine(), pid, started(pid) or 0)
+    return ProcessIdentity(socket.gethostname(), machine_id(), pid, start_time(pid) or 0)
 
 
-def machine() -> str:
-    """The boot and process namespace of Linux; "" elsewhere, where a process can't be known to be gone."""
+def machine_id() -> str:
+    """Linux: boot id and pid namespace. Elsewhere "": there nobody can tell whether a process has ended."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
@@ -42,8 +42,8 @@ def machine() -> str:
         return ""
 
 
-def started(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (proc(5), stat field 22). None: it is gone or a zombie."""
+def start_time(pid: int) -> int | None:
+    """The start time of a process in clock ticks since boot (proc(5), stat field 22); None if it has ended."""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
@@ -52,8 +52,8 @@ def started(pid: int) -> int | None:
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
 
 
-def person() -> str:
-    """Who runs this process, where no run says so."""
+def current_user() -> str:
+    """The login name of this process, for steps that no run stands behind."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):

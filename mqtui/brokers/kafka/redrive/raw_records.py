@@ -1,7 +1,7 @@
-"""Letters that nobody looks at: librdkafka's records, and the headers they are sent on with.
+"""The bulk path: librdkafka's records with the headers for their target, without a domain Message per letter.
 
-A shape is a row of header names. What letters of one shape have in common is asked once; all the rest here is paid for
-each letter of a move.
+A header shape is a sequence of header names. Its route is built once for each combination of the header values that
+decide it; all other code here runs for every letter of a move.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from typing import TypeAlias
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 
-from mqtui.brokers.kafka.messages import NO_TIME, Record, WireHeaders, message, read_headers, unsendable
+from mqtui.brokers.kafka.messages import NO_TIME, Record, WireHeaders, header_error, read_headers, to_message
 from mqtui.brokers.port import Batch
 from mqtui.domain.bulk import OffsetRanges, RouteTemplate, RouteTemplates
 from mqtui.domain.resource import Ref
 
-MOST_SHAPES = 2_000
+MAX_SHAPES = 2_000
 
-Parcel: TypeAlias = tuple[Record, int, int, RouteTemplate | None, WireHeaders, int]
-"""Record, partition, offset, lane (None: it needs a look), headers and time to send it with (0: now)."""
+RawRecord: TypeAlias = tuple[Record, int, int, RouteTemplate | None, WireHeaders, int]
+"""Record, partition, offset, route (None: it must be moved as a message), headers and timestamp to send (0: now)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Road:
-    """A lane, ready to send along."""
+class EncodedRoute:
+    """A route template with its added headers as confluent-kafka takes them."""
 
-    lane: RouteTemplate
+    template: RouteTemplate
     added: WireHeaders
 
 
 @dataclass(slots=True)
-class Shape:
-    """Letters with the same header names: their roads by the headers that decide."""
+class HeaderShape:
+    """The routes of records with the same header names, by the values that `discriminator` picks from the headers."""
 
-    decisive: Callable[[WireHeaders], Hashable]
-    roads: dict[Hashable, Road | None] = field(default_factory=dict)
+    discriminator: Callable[[WireHeaders], Hashable]
+    routes: dict[Hashable, EncodedRoute | None] = field(default_factory=dict)
 
 
-class Sorter:
-    """Makes a parcel of each record. Used by one thread."""
+class RecordRouter:
+    """Makes a RawRecord of each record by its headers. Used by one thread."""
 
-    def __init__(self, ref: Ref, lanes: RouteTemplates) -> None:
+    def __init__(self, ref: Ref, templates: RouteTemplates) -> None:
         self._ref = ref
-        self._lanes = lanes
-        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._templates = templates
+        self._shapes: dict[tuple[str, ...], HeaderShape] = {}
 
-    def __call__(self, record: Record, partition: int, offset: int) -> Parcel:
-        """The parcel of one record, from that place."""
+    def __call__(self, record: Record, partition: int, offset: int) -> RawRecord:
+        """The routed record at that partition and offset."""
         try:
             headers: WireHeaders = read_headers(record) or []
         except SystemError:  # a header name that is not UTF-8
@@ -58,58 +58,60 @@ class Sorter:
         shape = self._shapes.get(names)
         if shape is None:
             shape = self._learn(names, record, partition, offset)
-        decided = shape.decisive(headers)
+        values = shape.discriminator(headers)
         try:
-            road = shape.roads[decided]
+            route = shape.routes[values]
         except KeyError:
-            road = self._build(shape, decided, record, partition, offset)
-        if road is None:
+            route = self._build(shape, values, record, partition, offset)
+        if route is None:
             return (record, partition, offset, None, [], 0)
-        lane = road.lane
+        template = route.template
         kind, time = record.timestamp()
         if kind == TIMESTAMP_NOT_AVAILABLE or time == NO_TIME:
             time = None
-        pairs = [headers[place] for place in lane.kept]
-        if (origin := lane.origin) is not None:
-            pairs.append((lane.origin_name, origin(partition, offset, time)))
-        pairs += road.added
-        return (record, partition, offset, lane, pairs, (time or 0) if lane.keeps_time else 0)
+        pairs = [headers[index] for index in template.kept]
+        if (origin := template.origin) is not None:
+            pairs.append((template.origin_name, origin(partition, offset, time)))
+        pairs += route.added
+        return (record, partition, offset, template, pairs, (time or 0) if template.keeps_time else 0)
 
-    def _learn(self, names: tuple[str, ...], record: Record, partition: int, offset: int) -> Shape:
-        if len(self._shapes) >= MOST_SHAPES:
+    def _learn(self, names: tuple[str, ...], record: Record, partition: int, offset: int) -> HeaderShape:
+        if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
-        places = self._lanes.discriminating_headers(message(self._ref, record, partition, offset))
-        found = self._shapes[names] = Shape(itemgetter(*places) if places else len)
+        indexes = self._templates.discriminating_headers(to_message(self._ref, record, partition, offset))
+        found = self._shapes[names] = HeaderShape(itemgetter(*indexes) if indexes else len)
         return found
 
-    def _build(self, shape: Shape, decided: Hashable, record: Record, partition: int, offset: int) -> Road | None:
-        if len(shape.roads) >= MOST_SHAPES:
-            shape.roads.clear()
-        letter = message(self._ref, record, partition, offset)
-        lane = self._lanes.route_for(letter)
-        road = None
-        if lane is not None and not unsendable([letter.headers[place] for place in lane.kept]):
-            road = Road(lane, [(name, content) for name, content, _ in lane.added])
-        shape.roads[decided] = road
-        return road
+    def _build(
+        self, shape: HeaderShape, values: Hashable, record: Record, partition: int, offset: int
+    ) -> EncodedRoute | None:
+        if len(shape.routes) >= MAX_SHAPES:
+            shape.routes.clear()
+        letter = to_message(self._ref, record, partition, offset)
+        template = self._templates.route_for(letter)
+        route = None
+        if template is not None and not header_error([letter.headers[index] for index in template.kept]):
+            route = EncodedRoute(template, [(name, content) for name, content, _ in template.added])
+        shape.routes[values] = route
+        return route
 
 
-class ParcelLoad:
-    """Parcels in hand."""
+class RawRecordBatch:
+    """The port's RawBatch: raw records that were given out and not yet moved."""
 
-    def __init__(self, ref: Ref, parcels: list[Parcel]) -> None:
+    def __init__(self, ref: Ref, records: list[RawRecord]) -> None:
         self._ref = ref
-        self.parcels = parcels
-        self.partitions = [parcel[1] for parcel in parcels]
-        self.offsets = [parcel[2] for parcel in parcels]
+        self.records = records
+        self.partitions = [record[1] for record in records]
+        self.offsets = [record[2] for record in records]
         self.ranges = OffsetRanges.of(self.partitions, self.offsets)
-        lanes = {id(parcel[3]): parcel[3] for parcel in parcels}.values()
-        self.is_routed = None not in lanes
-        self.routes: Sequence[RouteTemplate] = [lane for lane in lanes if lane is not None]
+        templates = {id(record[3]): record[3] for record in records}.values()
+        self.is_routed = None not in templates
+        self.routes: Sequence[RouteTemplate] = [template for template in templates if template is not None]
 
     def __len__(self) -> int:
-        return len(self.parcels)
+        return len(self.records)
 
     def letters(self) -> Batch:
-        """The letters themselves."""
-        return [message(self._ref, record, number, offset) for record, number, offset, *_ in self.parcels]
+        """The letters as messages."""
+        return [to_message(self._ref, record, number, offset) for record, number, offset, *_ in self.records]

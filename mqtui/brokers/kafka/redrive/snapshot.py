@@ -1,63 +1,68 @@
-"""A dead-letter topic at one instant: its bounds, what was handled, who holds it, who reads it."""
+"""Takes the snapshot of a dead-letter topic: offset bounds, handled offsets, lock owner, and reading groups."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.read.catalog import GAPS
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read.catalog import OFFSET_GAPS
 from mqtui.brokers.kafka.read.groups import KafkaGroups
-from mqtui.brokers.kafka.read.offsets import Ends, ends_of
-from mqtui.brokers.kafka.read.topic_metadata import describe, topic_name
-from mqtui.brokers.kafka.redrive.state_topic import HolderRecord, State, read_state, watch_holder
+from mqtui.brokers.kafka.read.offsets import TopicBounds, read_topic_bounds
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic, topic_name
+from mqtui.brokers.kafka.redrive.state_topic import LockRecord, TopicProgress, read_progress, watch_lock
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.figure import Figure, about, exact
 from mqtui.domain.redrive import OffsetBounds, Source
 from mqtui.domain.resource import Ref
 
 
-async def snapshot(connection: Connection, ref: Ref) -> Source:
-    """The source as of now. Opens no producer: calling `init_transactions` would end another run (K3).
+async def snapshot(clients: KafkaClients, ref: Ref) -> Source:
+    """The source as of now. Opens no producer: `init_transactions` would fence a running redrive (K3).
 
     Raises:
         NotFound: there is no such topic.
     """
-    topic = await describe(connection, topic_name(ref))
-    known = await ends_of(connection, ref)
-    state, holder = await asyncio.gather(state_of(connection, topic.identity), holder_of(connection, topic.identity))
-    handled = state.handled(dict(known.first))
-    first = {number: min(mark, known.end[number]) for number, mark in handled.watermark.items()}
-    groups = await KafkaGroups(connection).list_groups(ref)
+    topic = await describe_topic(clients, topic_name(ref))
+    bounds = await read_topic_bounds(clients, ref)
+    progress, lock = await asyncio.gather(
+        progress_or_empty(clients, topic.identity), lock_or_none(clients, topic.identity)
+    )
+    handled = progress.to_handled(dict(bounds.first))
+    first = {number: min(mark, bounds.end[number]) for number, mark in handled.watermark.items()}
+    groups = await KafkaGroups(clients).list_groups(ref)
     return Source(
         ref,
         topic.identity,
-        OffsetBounds(first, known.end),
-        _count(known, first, state),
+        OffsetBounds(first, bounds.end),
+        _count_unhandled(bounds, first, progress),
         handled,
-        holder.shown() if holder is not None else None,
+        lock.to_lock_owner() if lock is not None else None,
         tuple(group.ref.name for group in groups),
     )
 
 
-async def state_of(connection: Connection, identity: str) -> State:
-    """What is committed in the state topic; an empty state where there is none, or where it may not be read."""
+async def progress_or_empty(clients: KafkaClients, identity: str) -> TopicProgress:
+    """The committed progress; empty if there is no state topic or it may not be read."""
     try:
-        return await connection.call("reading the state", lambda: read_state(connection, identity, settled=False))
+        return await clients.run_in_thread(
+            "reading the state", lambda: read_progress(clients, identity, to_high_watermark=False)
+        )
     except (NotFound, NotAuthorised):
-        return State()
+        return TopicProgress()
 
 
-async def holder_of(connection: Connection, identity: str) -> HolderRecord | None:
-    """Who holds the topic, as far as that may be read."""
+async def lock_or_none(clients: KafkaClients, identity: str) -> LockRecord | None:
+    """The lock record; None if there is no state topic or it may not be read."""
     try:
-        return await connection.call("reading the holder", lambda: watch_holder(connection, identity))
+        return await clients.run_in_thread("reading the lock", lambda: watch_lock(clients, identity))
     except (NotFound, NotAuthorised):
         return None
 
 
-def _count(known: Ends, first: Mapping[int, int], state: State) -> Figure:
+def _count_unhandled(bounds: TopicBounds, first: Mapping[int, int], progress: TopicProgress) -> Figure:
     number = sum(
-        known.end[place] - mark - state.marks(place).count(mark, known.end[place]) for place, mark in first.items()
+        bounds.end[place] - mark - progress.handled_in(place).count(mark, bounds.end[place])
+        for place, mark in first.items()
     )
-    return about(number, GAPS) if number else exact(0)
+    return about(number, OFFSET_GAPS) if number else exact(0)

@@ -1,6 +1,7 @@
-"""The transactional producer of one dead-letter topic, and the order in which a run takes hold of it (K1, K3).
+"""The lock of a dead-letter topic: its transactional producer, and the record in the state topic that names the owner.
 
-Holder first, then `init_transactions`, which ends or fences an earlier run; only then is read what was handled.
+To acquire it, a run reads the lock record, then calls `init_transactions`, which fences the previous run, and only then
+reads which offsets are handled (K1, K3).
 """
 
 from __future__ import annotations
@@ -9,203 +10,208 @@ import time
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.errors import FENCED, RIGHTS, error_of, underlying
-from mqtui.brokers.kafka.publish import REQUEST_MAX
-from mqtui.brokers.kafka.read.topic_metadata import state_topic
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.errors import FENCED, MISSING_RIGHTS, kafka_cause, unwrap
+from mqtui.brokers.kafka.publish import MAX_REQUEST_BYTES
+from mqtui.brokers.kafka.read.topic_metadata import state_topic_name
 from mqtui.brokers.kafka.redrive.state_topic import (
-    HolderRecord,
-    Stamp,
-    State,
-    holder_record,
-    read_holder,
-    read_state,
+    LockRecord,
+    RunIdentity,
+    TopicProgress,
+    lock_record,
+    read_lock,
+    read_progress,
     transactional_id,
-    watch_holder,
+    watch_lock,
 )
 from mqtui.domain.errors import BrokerTrouble, Held, Unreachable
 from mqtui.domain.times import format_time
 
-TRANSACTION_MS = 15_000
-"""How long the coordinator leaves a transaction of a dead run open (K4)."""
+TRANSACTION_TIMEOUT_MS = 15_000
+"""transaction.timeout.ms: how long a killed run's transaction stays open (K4)."""
 
-OUTAGE = 30.0
-"""Seconds a run waits for a broker that went away."""
+OUTAGE_TIMEOUT = 30.0
+"""Seconds a run waits for brokers to come back."""
 
-TAKES = 5
-"""How often a run that is fenced before its record is written takes hold again."""
+MAX_ATTEMPTS = 5
+"""How often a run tries again if it is fenced before its lock record is written."""
 
-STEP = 5.0
-PAUSE = 0.5
+CALL_TIMEOUT = 5.0
+RETRY_PAUSE = 0.5
 
 
-class Hold:
-    """A hold on one dead-letter topic. Used by one thread."""
+class SourceLock:
+    """The lock of one dead-letter topic, held by one run. Used by one thread."""
 
     def __init__(
-        self, connection: Connection, identity: str, name: str, stamp: Stamp, batch_bytes: int, codec: str = ""
+        self, clients: KafkaClients, identity: str, name: str, author: RunIdentity, batch_size: int, codec: str = ""
     ) -> None:
-        self._connection = connection
+        self._clients = clients
         self._identity = identity
         self._name = name
-        self._stamp = stamp
-        self._batch_bytes = batch_bytes
+        self._author = author
+        self._batch_size = batch_size
         self._codec = codec
         self._since = int(time.time() * 1000)
-        self.renewed = 0.0
-        """When the holder record was last written (monotonic)."""
+        self.renewed_at = 0.0
+        """When the lock record was last written (time.monotonic)."""
         self.producer: Producer
 
-    def take(self, *, take_over: bool, resumed: bool) -> State:
-        """Check, fence, read, and say so. Returns what was handled.
+    def acquire(self, *, take_over: bool, resumed: bool) -> TopicProgress:
+        """Check the lock record, fence, read the progress, write the lock record; returns the progress.
 
         Raises:
             Held: another run holds the topic.
-            NotAuthorised: a right on the transactional id or the state topic is missing.
-            BrokerTrouble: another run takes it back again and again.
+            NotAuthorised: an ACL on the transactional id or the state topic is missing.
+            BrokerTrouble: another run fences this one again and again.
         """
-        for _ in range(TAKES):
-            state = self._take(take_over=take_over, resumed=resumed)
+        for _ in range(MAX_ATTEMPTS):
+            progress = self._acquire_once(take_over=take_over, resumed=resumed)
             try:
                 self.renew(ended=False)
             except (KafkaException, SystemError) as error:
-                if not lost(underlying(error)):
-                    raise self._connection.translate(underlying(error), f"taking hold of {self._name}") from error
+                if not is_fenced_or_unknown(kafka_cause(error)):
+                    raise self._clients.translate(kafka_cause(error), f"acquiring the lock of {self._name}") from error
             else:
-                return state
+                return progress
         raise BrokerTrouble(
-            f"{self._name} can't be held", "Another run takes it back each time.", "End it, then retry."
+            f"The lock of {self._name} can't be kept", "Another run takes it back each time.", "End it, then retry."
         )
 
-    def _take(self, *, take_over: bool, resumed: bool) -> State:
-        """Check, fence and read. Whoever fences this one before its record is written may move letters meanwhile."""
-        before = read_holder(self._connection, self._identity)
+    def _acquire_once(self, *, take_over: bool, resumed: bool) -> TopicProgress:
+        """Check, fence and read. Until the lock record is written, another run may fence this one and move letters."""
+        before = read_lock(self._clients, self._identity)
         if not take_over and before is not None and not self._is_own(before, resumed=resumed):
-            before = watch_holder(self._connection, self._identity)
-            self._refuse(before, resumed=resumed)
-        self._open()
-        state = read_state(self._connection, self._identity, settled=True)
-        if not take_over and state.holder is not None and (before is None or state.holder.stamp != before.stamp):
-            self._refuse(watch_holder(self._connection, self._identity), resumed=resumed)
-        return state
+            before = watch_lock(self._clients, self._identity)
+            self._raise_if_held(before, resumed=resumed)
+        self._open_producer()
+        progress = read_progress(self._clients, self._identity, to_high_watermark=True)
+        if not take_over and progress.lock is not None and (before is None or progress.lock.author != before.author):
+            self._raise_if_held(watch_lock(self._clients, self._identity), resumed=resumed)
+        return progress
 
-    def regain(self) -> State:
-        """After `_FENCED` or a lost reply: go on with a new producer, unless another run holds the topic now.
+    def reacquire(self) -> TopicProgress:
+        """After `_FENCED` or a lost response: fence with a new producer, unless another run owns the lock now.
 
         Raises:
-            Held: it was taken over.
-            BrokerTrouble: no broker answered for `OUTAGE` seconds.
+            Held: another run owns it.
+            BrokerTrouble: no broker answered for `OUTAGE_TIMEOUT` seconds.
         """
-        until = time.monotonic() + OUTAGE
+        until = time.monotonic() + OUTAGE_TIMEOUT
         while True:
             try:
-                self._recognise(read_holder(self._connection, self._identity))
-                self._open()
-                state = read_state(self._connection, self._identity, settled=True)
-                self._recognise(state.holder)  # it may have been written between the first look and the fencing
+                self._raise_if_taken_over(read_lock(self._clients, self._identity))
+                self._open_producer()
+                progress = read_progress(self._clients, self._identity, to_high_watermark=True)
+                self._raise_if_taken_over(progress.lock)  # it may be written between read_lock and the fencing
             except (BrokerTrouble, Unreachable):
                 if time.monotonic() > until:
                     raise
-                time.sleep(PAUSE)
+                time.sleep(RETRY_PAUSE)
                 continue
-            self.renewed = 0.0
-            return state
+            self.renewed_at = 0.0
+            return progress
 
     def renew(self, *, ended: bool) -> None:
-        """Write the holder record in a transaction of its own."""
+        """Write the lock record in a transaction of its own."""
         self.producer.begin_transaction()
-        self.write_holder(ended=ended)
+        self.write_lock_record(ended=ended)
         self.commit()
 
-    def write_holder(self, *, ended: bool) -> None:
-        """Put the holder record into the open transaction."""
-        key, value = holder_record(self._identity, self._stamp, self._since, ended=ended)
-        self.producer.produce(state_topic(self._connection.prefix), value, key, partition=0)
-        self.renewed = time.monotonic()
+    def write_lock_record(self, *, ended: bool) -> None:
+        """Produce the lock record into the open transaction."""
+        key, value = lock_record(self._identity, self._author, self._since, ended=ended)
+        self.producer.produce(state_topic_name(self._clients.prefix), value, key, partition=0)
+        self.renewed_at = time.monotonic()
 
     def commit(self) -> None:
-        """Commit, and go on trying for as long as the coordinator may still do it.
+        """Commit the transaction, with retries until its timeout.
 
         Raises:
-            KafkaException: it did not, or nobody knows.
+            KafkaException: it was not committed, or the outcome is unknown.
         """
-        until = time.monotonic() + TRANSACTION_MS / 1000
+        until = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         while True:
             try:
-                self.producer.commit_transaction(STEP)
+                self.producer.commit_transaction(CALL_TIMEOUT)
             except KafkaException as error:
-                inner = error_of(error)
-                if inner.txn_requires_abort() or inner.fatal() or not inner.retriable() or time.monotonic() > until:
+                kafka_error = unwrap(error)
+                if (
+                    kafka_error.txn_requires_abort()
+                    or kafka_error.fatal()
+                    or not kafka_error.retriable()
+                    or time.monotonic() > until
+                ):
                     raise
             else:
                 return
 
     def abort(self) -> None:
-        """Abort.
+        """Abort the transaction, with retries until its timeout.
 
         Raises:
-            KafkaException: the transaction is in another's hands.
+            KafkaException: another producer took over the transactional id.
         """
-        until = time.monotonic() + TRANSACTION_MS / 1000
+        until = time.monotonic() + TRANSACTION_TIMEOUT_MS / 1000
         while True:
             try:
-                self.producer.abort_transaction(STEP)
+                self.producer.abort_transaction(CALL_TIMEOUT)
             except KafkaException as error:
-                if not error_of(error).retriable() or time.monotonic() > until:
+                if not unwrap(error).retriable() or time.monotonic() > until:
                     raise
             else:
                 return
 
-    def _open(self) -> None:
-        """A new producer: it fences the old one, whoever has it."""
-        producer = self._connection.producer(
+    def _open_producer(self) -> None:
+        """Create a transactional producer, which fences the one before it, whoever has that."""
+        producer = self._clients.create_producer(
             "redrive",
-            transactional_id=transactional_id(self._connection.prefix, self._identity),
-            transaction_timeout_ms=TRANSACTION_MS,
-            message_max_bytes=REQUEST_MAX,
-            batch_size=self._batch_bytes,
+            transactional_id=transactional_id(self._clients.prefix, self._identity),
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            message_max_bytes=MAX_REQUEST_BYTES,
+            batch_size=self._batch_size,
             linger_ms=5,
             **({"compression_type": self._codec} if self._codec else {}),
         )
-        until = time.monotonic() + OUTAGE
+        until = time.monotonic() + OUTAGE_TIMEOUT
         while True:
             try:
-                producer.init_transactions(STEP)
+                producer.init_transactions(CALL_TIMEOUT)
             except KafkaException as error:
-                inner = error_of(error)
-                if inner.code() in RIGHTS or not inner.retriable() or time.monotonic() > until:
-                    raise self._connection.translate(error, f"taking hold of {self._name}") from error
+                kafka_error = unwrap(error)
+                if kafka_error.code() in MISSING_RIGHTS or not kafka_error.retriable() or time.monotonic() > until:
+                    raise self._clients.translate(error, f"acquiring the lock of {self._name}") from error
             else:
                 self.producer = producer
                 return
 
-    def _refuse(self, holder: HolderRecord | None, *, resumed: bool) -> None:
-        if holder is not None and not holder.lapsed and not self._is_own(holder, resumed=resumed):
-            raise held(self._name, holder)
+    def _raise_if_held(self, lock: LockRecord | None, *, resumed: bool) -> None:
+        if lock is not None and not lock.has_lapsed and not self._is_own(lock, resumed=resumed):
+            raise held_error(self._name, lock)
 
-    def _is_own(self, holder: HolderRecord, *, resumed: bool) -> bool:
-        stamp = holder.stamp
-        return stamp.run == self._stamp.run and (resumed or stamp.presence == self._stamp.presence)
+    def _is_own(self, lock: LockRecord, *, resumed: bool) -> bool:
+        author = lock.author
+        return author.run == self._author.run and (resumed or author.process == self._author.process)
 
-    def _recognise(self, holder: HolderRecord | None) -> None:
-        """Whether the last holder is still this very run: else it was taken over, even if that run has ended by now."""
-        if holder is not None and (holder.stamp.run, holder.stamp.presence) != (self._stamp.run, self._stamp.presence):
-            raise held(self._name, holder)
+    def _raise_if_taken_over(self, lock: LockRecord | None) -> None:
+        """Raise if another run wrote the lock record last, even if that run has ended by now."""
+        if lock is not None and (lock.author.run, lock.author.process) != (self._author.run, self._author.process):
+            raise held_error(self._name, lock)
 
 
-def held(name: str, holder: HolderRecord) -> Held:
-    """The refusal that names who, where and since when."""
-    since = format_time(holder.since, "%H:%M:%S")
+def held_error(name: str, lock: LockRecord) -> Held:
+    """The error that names the owner: who, where, since when."""
+    since = format_time(lock.since, "%H:%M:%S")
     return Held(
         f"{name} is held by another run",
-        f"run {holder.stamp.run[:8]} of {holder.stamp.operator} on {holder.stamp.presence.host} since {since}, "
-        f"last heard of {max(0, round(holder.age()))} s ago",
+        f"run {lock.author.run[:8]} of {lock.author.operator} on {lock.author.process.host} since {since}, "
+        f"last heard of {max(0, round(lock.age()))} s ago",
         "Wait for its end, or take it over with --take-over.",
     )
 
 
-def lost(error: KafkaException) -> bool:
-    """Whether the producer is of no use any more, or the outcome is not known."""
-    inner = error_of(error)
-    over = inner.code() in FENCED or inner.code() in (KafkaError._FATAL, KafkaError._TIMED_OUT)
-    return bool(inner.fatal() or over or inner.retriable())
+def is_fenced_or_unknown(error: KafkaException) -> bool:
+    """Whether the producer was fenced or is unusable, or the outcome of the call is unknown."""
+    kafka_error = unwrap(error)
+    over = kafka_error.code() in FENCED or kafka_error.code() in (KafkaError._FATAL, KafkaError._TIMED_OUT)
+    return bool(kafka_error.fatal() or over or kafka_error.retriable())

@@ -1,6 +1,6 @@
-"""The state topic: what was handled in each dead-letter topic, and who holds it.
+"""The state topic: which offsets of each dead-letter topic are handled, and which run has its lock.
 
-One compacted topic of one partition, `<prefix>.state`. Records, as JSON with a version `v`:
+A compacted topic with one partition, `<prefix>.state`. Its records are JSON with a version `v`:
 
     key   <topic id>/<partition>/<segment>
     value {"v":1,"watermark":118203,"bitmap":"...","run":...,"operator":...,"host":...,"time":ms,"plan":...}
@@ -8,7 +8,7 @@ One compacted topic of one partition, `<prefix>.state`. Records, as JSON with a 
     value {"v":1,"run":...,"operator":...,"host":...,"machine":...,"pid":...,"start":...,"since":ms,"time":ms,
            "plan":...,"ended":false}
 
-`watermark` is the first offset of the segment that is not handled; `bitmap` covers the offsets from there on.
+`watermark` is the first unhandled offset of the segment; `bitmap` has the offsets from there on (`OffsetSet.encode`).
 """
 
 from __future__ import annotations
@@ -21,277 +21,287 @@ import orjson
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import OffsetSpec
 
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.errors import translate
-from mqtui.brokers.kafka.read.bounded_consumer import Cursor, drained
-from mqtui.brokers.kafka.read.offsets import collect, numbers
-from mqtui.brokers.kafka.read.topic_metadata import described, state_topic
-from mqtui.brokers.kafka.redrive.handled_offsets import Marks
-from mqtui.brokers.kafka.redrive.process_identity import Presence
+from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer, read_all
+from mqtui.brokers.kafka.read.offsets import known_offsets, list_offsets_blocking
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, state_topic_name
+from mqtui.brokers.kafka.redrive.handled_offsets import OffsetSet
+from mqtui.brokers.kafka.redrive.process_identity import ProcessIdentity
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import Handled, LockOwner
 
 VERSION = 1
-HOLDER = b"holder"
-LAPSES = 30.0
-"""Seconds after which a hold that was not renewed is over (K3)."""
+LOCK_KEY = b"holder"
+LOCK_TIMEOUT = 30.0
+"""Seconds after which a lock that was not renewed has expired (K3)."""
 
-WATCHED = 15.0
-"""Seconds a holder record is watched whose age is in doubt; a live run writes it every 10 s (K3)."""
+WATCH_SECONDS = 15.0
+"""Seconds for which a lock record of doubtful age is watched; a live run renews it every 10 s (K3)."""
 
-WATCH_STEP = 1.0
+WATCH_INTERVAL = 1.0
 
-AHEAD = -5.0
-"""Seconds of age at which two clocks certainly disagree."""
+CLOCK_SKEW = -5.0
+"""The age in seconds below which two clocks certainly disagree."""
 
-SETTLING = 45.0
-"""Seconds to wait for foreign transactions in the state topic: a killed run's is ended after 15 s, looked for every
-10 s (transaction.abort.timed.out.transaction.cleanup.interval.ms)."""
+OPEN_TRANSACTION_TIMEOUT = 45.0
+"""Seconds to wait for other runs' open transactions in the state topic: that of a killed run times out after 15 s, and
+the coordinator checks every 10 s (transaction.abort.timed.out.transaction.cleanup.interval.ms)."""
 
 
 def transactional_id(prefix: str, identity: str) -> str:
-    """One id for each dead-letter topic, so that runs on one topic are serial (C9)."""
+    """One transactional id per dead-letter topic, so that only one run at a time can write (C9)."""
     return f"{prefix}.{identity}"
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """Who writes a record: the run and the person behind it."""
+class RunIdentity:
+    """The run that writes a record: run id, operator, plan hash and process."""
 
     run: str
     operator: str
     plan: str
-    presence: Presence
+    process: ProcessIdentity
 
 
 @dataclass(frozen=True, slots=True)
-class HolderRecord:
-    """Who holds a topic. Times are ms since the epoch, by the clock of the holder's machine."""
+class LockRecord:
+    """Which run has the lock of a topic. Times are ms since the epoch, by the clock of that run's machine."""
 
-    stamp: Stamp
+    author: RunIdentity
     since: int
     time: int
     ended: bool
     alive: bool | None = field(default=None, compare=False)
-    """Whether it was seen to be renewed, None where nobody watched."""
+    """Whether it was renewed while it was watched; None if it was not watched."""
 
     def age(self, now: float | None = None) -> float:
-        """Seconds since it was renewed, by this machine's clock; none where it was just seen to be."""
+        """Seconds since it was renewed, by this machine's clock; 0 if it was seen to be renewed."""
         if self.alive:
             return 0.0
         return (time.time() if now is None else now) - self.time / 1000
 
     @property
-    def lapsed(self) -> bool:
-        """Whether it holds no more: it ended, was not renewed, or its process on this machine is gone."""
+    def has_lapsed(self) -> bool:
+        """Whether the lock is free: it was released or not renewed, or its process on this machine has ended."""
         if self.alive is not None:
             return not self.alive
-        return self.ended or self.age() > LAPSES or self.stamp.presence.gone
+        return self.ended or self.age() > LOCK_TIMEOUT or self.author.process.has_ended
 
     @property
-    def doubtful(self) -> bool:
-        """Whether only two machines' clocks, compared, could tell whether it holds."""
-        return not self.ended and not self.stamp.presence.gone and not AHEAD <= self.age() <= LAPSES
+    def is_doubtful(self) -> bool:
+        """Whether its age depends on the clocks of two machines agreeing, so that it must be watched."""
+        return not self.ended and not self.author.process.has_ended and not CLOCK_SKEW <= self.age() <= LOCK_TIMEOUT
 
-    def shown(self) -> LockOwner | None:
-        """The domain's holder; None once it ended."""
+    def to_lock_owner(self) -> LockOwner | None:
+        """The domain value; None once the lock was released."""
         if self.ended:
             return None
-        who = self.stamp.presence
+        who = self.author.process
         return LockOwner(
-            self.stamp.run, self.stamp.operator, who.host, self.since, self.age(), self.lapsed, (who.pid, who.start)
+            self.author.run,
+            self.author.operator,
+            who.host,
+            self.since,
+            self.age(),
+            self.has_lapsed,
+            (who.pid, who.start),
         )
 
 
 @dataclass(slots=True)
-class State:
-    """What the state topic says of one dead-letter topic."""
+class TopicProgress:
+    """What the state topic records about one dead-letter topic."""
 
-    partitions: dict[int, Marks] = field(default_factory=dict)
-    holder: HolderRecord | None = None
+    partitions: dict[int, OffsetSet] = field(default_factory=dict)
+    lock: LockRecord | None = None
 
-    def marks(self, partition: int) -> Marks:
-        """Marks of a partition, empty ones where nothing was handled."""
-        return self.partitions.setdefault(partition, Marks())
+    def handled_in(self, partition: int) -> OffsetSet:
+        """The handled offsets of a partition; a new empty set if there are none."""
+        return self.partitions.setdefault(partition, OffsetSet())
 
-    def written(self) -> None:
-        """The records of all changes are committed."""
-        for marks in self.partitions.values():
-            marks.touched.clear()
+    def mark_committed(self) -> None:
+        """Note that the records of all changes were committed."""
+        for offsets in self.partitions.values():
+            offsets.changed_segments.clear()
 
-    def handled(self, low: dict[int, int]) -> Handled:
-        """Watermark and offsets above it, for the partitions that begin at `low`."""
-        watermark = {number: self.marks(number).watermark(first) for number, first in low.items()}
-        above = {number: frozenset(self.marks(number).above(mark)) for number, mark in watermark.items()}
+    def to_handled(self, low: dict[int, int]) -> Handled:
+        """The domain value, for partitions with these first offsets."""
+        watermark = {number: self.handled_in(number).watermark(first) for number, first in low.items()}
+        above = {number: frozenset(self.handled_in(number).iter_from(mark)) for number, mark in watermark.items()}
         return Handled(watermark, {number: offsets for number, offsets in above.items() if offsets})
 
 
-def read_state(connection: Connection, identity: str, *, settled: bool) -> State:
-    """What is committed, read by a read_committed consumer in this thread (K1).
+def read_progress(clients: KafkaClients, identity: str, *, to_high_watermark: bool) -> TopicProgress:
+    """The committed progress of a topic, read by a read_committed consumer (K1). Blocks.
 
-    With `settled` up to the high watermark: records behind a transaction of another run in the same topic would be
-    missed at the last stable offset, so that transaction's end is waited for. Without, as far as can be read now.
+    With `to_high_watermark` it waits for the end of other runs' open transactions: records after them lie beyond the
+    last stable offset and would be missed. Without, it reads what is readable now.
 
     Raises:
         NotFound: there is no state topic.
-        TimedOut: a foreign transaction stayed open.
+        TimedOut: another run's transaction stayed open.
     """
-    state = State()
-    for key, value in _records(connection, identity, whole=settled, committed=True):
-        _take(state, key, value)
-    state.written()
-    return state
+    progress = TopicProgress()
+    for key, value in _topic_records(clients, identity, to_high_watermark=to_high_watermark, committed=True):
+        _apply_record(progress, key, value)
+    progress.mark_committed()
+    return progress
 
 
-def read_handlers(
-    connection: Connection, identity: str, wanted: Mapping[int, Iterable[int]]
+def read_handling_runs(
+    clients: KafkaClients, identity: str, wanted: Mapping[int, Iterable[int]]
 ) -> dict[tuple[int, int], tuple[str, str]]:
-    """Run and operator that first said of an offset that it is handled, by partition and offset.
+    """By partition and offset: run id and operator of the run that first recorded it as handled. Blocks.
 
-    `wanted` are offsets by partition; those that nobody handled are left out. Raises as `read_state`.
+    `wanted` are offsets by partition; unhandled ones are left out. Raises as `read_progress`.
     """
     found: dict[tuple[int, int], tuple[str, str]] = {}
-    for key, value in _records(connection, identity, whole=True, committed=True):
-        state = State()
-        _take(state, key, value)
-        for partition, marks in state.partitions.items():
-            told = orjson.loads(value)
-            who = (told["run"], told["operator"])
+    for key, value in _topic_records(clients, identity, to_high_watermark=True, committed=True):
+        progress = TopicProgress()
+        _apply_record(progress, key, value)
+        for partition, offsets in progress.partitions.items():
+            fields = orjson.loads(value)
+            who = (fields["run"], fields["operator"])
             for offset in wanted.get(partition, ()):
-                if marks.has(offset):
+                if offsets.contains(offset):
                     found.setdefault((partition, offset), who)
     return found
 
 
-def read_holder(connection: Connection, identity: str) -> HolderRecord | None:
-    """Who last said that they hold the topic, committed or not.
+def read_lock(clients: KafkaClients, identity: str) -> LockRecord | None:
+    """The last lock record of a topic, whether it is committed or not. Blocks.
 
-    Not waiting for open transactions: a killed run's own would hide its record for 25 s, and another run's could hide
-    a holder that has just begun.
+    A read_committed consumer would not do: a killed run's open transaction would hide its lock record for 25 s, or the
+    one of a run that has just started.
 
     Raises:
         NotFound: there is no state topic.
     """
-    state = State()
-    for key, value in _records(connection, identity, whole=True, committed=False):
-        if key == HOLDER:
-            _take(state, key, value)
-    return state.holder
+    progress = TopicProgress()
+    for key, value in _topic_records(clients, identity, to_high_watermark=True, committed=False):
+        if key == LOCK_KEY:
+            _apply_record(progress, key, value)
+    return progress.lock
 
 
-def watch_holder(connection: Connection, identity: str) -> HolderRecord | None:
-    """Who holds the topic, whatever the clocks say: a record that looks old, or of the future, is watched.
+def watch_lock(clients: KafkaClients, identity: str) -> LockRecord | None:
+    """The lock record; if its age is doubtful, because clocks may disagree, it is watched first. Blocks.
 
-    A live run renews it within `WATCHED` seconds; one that stands still has lapsed. Raises as `read_holder`.
+    A live run renews it within `WATCH_SECONDS` seconds; otherwise it has expired. Raises as `read_lock`.
     """
-    first = read_holder(connection, identity)
-    if first is None or not first.doubtful:
+    first = read_lock(clients, identity)
+    if first is None or not first.is_doubtful:
         return first
-    until = time.monotonic() + WATCHED
+    until = time.monotonic() + WATCH_SECONDS
     while time.monotonic() < until:
-        time.sleep(WATCH_STEP)
-        now = read_holder(connection, identity)
+        time.sleep(WATCH_INTERVAL)
+        now = read_lock(clients, identity)
         if now != first:
             return now if now is None or now.ended else replace(now, alive=True)
     return replace(first, alive=False)
 
 
-def read_on(connection: Connection, states: Mapping[str, State], since: int) -> int:
-    """Take what was committed from offset `since` on into the states by topic id; the offset to go on from. Blocks.
+def read_updates(clients: KafkaClients, states: Mapping[str, TopicProgress], since: int) -> int:
+    """Apply the records from offset `since` on to the progress of each topic id; returns the next offset. Blocks.
 
-    No consumer is opened where nothing came. Raises as `read_holder`.
+    Opens no consumer if there is nothing new. Raises as `read_lock`.
     """
-    for offset, key, value in _records_of_all(connection, whole=False, committed=True, since=since):
+    for offset, key, value in _all_records(clients, to_high_watermark=False, committed=True, since=since):
         since = offset + 1
         identity, _, rest = key.partition(b"/")
-        state = states.get(identity.decode("ascii", "replace"))
-        if state is not None and rest != HOLDER:
-            _take(state, rest, value)
+        progress = states.get(identity.decode("ascii", "replace"))
+        if progress is not None and rest != LOCK_KEY:
+            _apply_record(progress, rest, value)
     return since
 
 
-def _records(connection: Connection, identity: str, *, whole: bool, committed: bool) -> Iterator[tuple[bytes, bytes]]:
-    """What the state topic says of one topic, up to the high watermark (`whole`) or the last stable offset."""
-    described(connection, state_topic(connection.prefix))
+def _topic_records(
+    clients: KafkaClients, identity: str, *, to_high_watermark: bool, committed: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    """Key, without the topic id, and value of each record about one topic."""
+    describe_topic_blocking(clients, state_topic_name(clients.prefix))
     head = f"{identity}/".encode()
-    for _, key, value in _records_of_all(connection, whole=whole, committed=committed):
+    for _, key, value in _all_records(clients, to_high_watermark=to_high_watermark, committed=committed):
         if key.startswith(head):
             yield key[len(head) :], value
 
 
-def _records_of_all(
-    connection: Connection, *, whole: bool, committed: bool, since: int = 0
+def _all_records(
+    clients: KafkaClients, *, to_high_watermark: bool, committed: bool, since: int = 0
 ) -> Iterator[tuple[int, bytes, bytes]]:
-    """Offset, key and value of each record from an offset on."""
-    name = state_topic(connection.prefix)
-    admin, place = connection.admin(), [(name, 0)]
-    with connection.translating(f"reading {name}"):
-        first = collect(admin, place, OffsetSpec.earliest(), committed=False)
-        end = collect(admin, place, OffsetSpec.latest(), committed=not whole)
+    """Offset, key and value of each record from `since` up to the high watermark or the last stable offset."""
+    name = state_topic_name(clients.prefix)
+    admin, keys = clients.admin_blocking(), [(name, 0)]
+    with clients.translate_errors(f"reading {name}"):
+        first = list_offsets_blocking(admin, keys, OffsetSpec.earliest(), committed=False)
+        end = list_offsets_blocking(admin, keys, OffsetSpec.latest(), committed=not to_high_watermark)
     for answer in (first[name, 0], end[name, 0]):
         if isinstance(answer, KafkaError):
             raise translate(answer, f"reading {name}")
-    starts = {number: max(offset, since) for number, offset in numbers(first).items()}
-    ends = numbers(end)
+    starts = {number: max(offset, since) for number, offset in known_offsets(first).items()}
+    ends = known_offsets(end)
     if all(ends[number] <= start for number, start in starts.items()):
         return
-    for record in drained(Cursor(connection, "state", name, starts, ends, committed=committed, patience=SETTLING)):
+    for record in read_all(
+        BoundedConsumer(clients, "state", name, starts, ends, committed=committed, timeout=OPEN_TRANSACTION_TIMEOUT)
+    ):
         offset, key, value = record.offset(), record.key(), record.value()
         if offset is not None and key is not None and value is not None:
             yield offset, key, value
 
 
-def _take(state: State, key: bytes, value: bytes) -> None:
+def _apply_record(progress: TopicProgress, key: bytes, value: bytes) -> None:
     try:
-        told = orjson.loads(value)
-        if told["v"] > VERSION:
+        fields = orjson.loads(value)
+        if fields["v"] > VERSION:
             raise BrokerTrouble(
-                "The state topic was written by a newer mqtui", f"Its records have version {told['v']}.", "Upgrade."
+                "The state topic was written by a newer mqtui", f"Its records have version {fields['v']}.", "Upgrade."
             )
-        if key == HOLDER:
-            who = Presence(told["host"], told["machine"], told["pid"], told["start"])
-            stamp = Stamp(told["run"], told["operator"], told["plan"], who)
-            state.holder = HolderRecord(stamp, told["since"], told["time"], told["ended"])
+        if key == LOCK_KEY:
+            who = ProcessIdentity(fields["host"], fields["machine"], fields["pid"], fields["start"])
+            author = RunIdentity(fields["run"], fields["operator"], fields["plan"], who)
+            progress.lock = LockRecord(author, fields["since"], fields["time"], fields["ended"])
         else:
             partition, segment = (int(part) for part in key.split(b"/"))
-            state.marks(partition).read(segment, told["watermark"], told["bitmap"])
+            progress.handled_in(partition).decode(segment, fields["watermark"], fields["bitmap"])
     except (KeyError, TypeError, ValueError) as error:
         raise BrokerTrouble("A record of the state topic can't be read", f"key {key!r}: {error}") from error
 
 
-def records_of(identity: str, state: State, stamp: Stamp) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value for each segment that changed since its record was last committed."""
+def progress_records(identity: str, progress: TopicProgress, author: RunIdentity) -> Iterator[tuple[bytes, bytes]]:
+    """Key and value of the record of each changed segment."""
     now = int(time.time() * 1000)
-    for partition, marks in state.partitions.items():
-        for segment in sorted(marks.touched):
-            watermark, bitmap = marks.written(segment)
+    for partition, offsets in progress.partitions.items():
+        for segment in sorted(offsets.changed_segments):
+            watermark, bitmap = offsets.encode(segment)
             value = {
                 "v": VERSION,
                 "watermark": watermark,
                 "bitmap": bitmap,
-                "run": stamp.run,
-                "operator": stamp.operator,
-                "host": stamp.presence.host,
+                "run": author.run,
+                "operator": author.operator,
+                "host": author.process.host,
                 "time": now,
-                "plan": stamp.plan,
+                "plan": author.plan,
             }
             yield f"{identity}/{partition}/{segment}".encode(), orjson.dumps(value)
 
 
-def holder_record(identity: str, stamp: Stamp, since: int, *, ended: bool) -> tuple[bytes, bytes]:
-    """Key and value that say who holds a topic from now on."""
-    who = stamp.presence
+def lock_record(identity: str, author: RunIdentity, since: int, *, ended: bool) -> tuple[bytes, bytes]:
+    """Key and value of the lock record as of now."""
+    who = author.process
     value = {
         "v": VERSION,
-        "run": stamp.run,
-        "operator": stamp.operator,
+        "run": author.run,
+        "operator": author.operator,
         "host": who.host,
-        "machine": who.machine,
+        "machine": who.machine_id,
         "pid": who.pid,
         "start": who.start,
         "since": since,
         "time": int(time.time() * 1000),
-        "plan": stamp.plan,
+        "plan": author.plan,
         "ended": ended,
     }
-    return f"{identity}/holder".encode(), orjson.dumps(value)
+    return f"{identity}/".encode() + LOCK_KEY, orjson.dumps(value)

@@ -1,4 +1,4 @@
-"""What may go wrong with the topics a plan sends letters to, by their settings, partitions and readers."""
+"""Checks the target topics of a plan: existence, ACLs, configuration, partitions, and reading groups."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import KafkaError
 from confluent_kafka.admin import AclOperation, OffsetSpec
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.read.groups import list_groups
-from mqtui.brokers.kafka.read.offsets import ask_offsets, why_missing
-from mqtui.brokers.kafka.read.topic_limits import FOREVER, MOST, TopicLimits, codec_of
-from mqtui.brokers.kafka.read.topic_metadata import Topic, configs, describe, topic_name
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read.groups import describe_all_groups
+from mqtui.brokers.kafka.read.offsets import explain_missing, list_offsets
+from mqtui.brokers.kafka.read.topic_limits import FOREVER, UNLIMITED, TopicLimits, choose_codec
+from mqtui.brokers.kafka.read.topic_metadata import Topic, describe_configs, describe_topic, topic_name
 from mqtui.domain.errors import NotAuthorised, NotFound, TimedOut
 from mqtui.domain.figure import pluralize
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group
 
-SHORT = 3_600_000
-"""Milliseconds of retention within which letters may be deleted before anybody read them."""
+SHORT_RETENTION_MS = 3_600_000
+"""A retention.ms below this may delete letters before anybody has read them."""
 
-ASLEEP = frozenset({"Empty", "Dead"})
+INACTIVE_STATES = frozenset({"Empty", "Dead"})
 
 
-async def target_risks(connection: Connection, plan: Plan) -> list[Risk]:
-    """The topics letters go to: there, writable, fit for the letters, and read by somebody."""
+async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
+    """The risks of all target topics of a plan."""
     refs: dict[Ref, None] = {}
     for step in plan.steps:
         if isinstance(step, Send | Deliver):
@@ -36,7 +36,7 @@ async def target_risks(connection: Connection, plan: Plan) -> list[Risk]:
     found: list[Topic] = []
     for ref in refs:
         try:
-            topic = await describe(connection, topic_name(ref))
+            topic = await describe_topic(clients, topic_name(ref))
         except NotFound as error:
             risks.append(Risk("no-target", f"{error.title}; mqtui does not create it", Severity.REFUSE, final=True))
         except NotAuthorised as error:
@@ -49,19 +49,19 @@ async def target_risks(connection: Connection, plan: Plan) -> list[Risk]:
     if not found:
         return risks
     taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
-    told = await configs(connection, [*taken, *(topic.name for topic in found)])
-    sources = [TopicLimits.of(told[name]) for name in taken if name in told]
+    configs = await describe_configs(clients, [*taken, *(topic.name for topic in found)])
+    sources = [TopicLimits.of(configs[name]) for name in taken if name in configs]
     for topic in found:
-        config = told.get(topic.name)
+        config = configs.get(topic.name)
         if config is not None:
-            codec = codec_of(connection.codec, [*sources, TopicLimits.of(config)])
-            risks += fitness_risks(topic.name, config, plan, codec)
-    risks += await _partition_risks(connection, found)
-    return risks + await _reader_risks(connection, found)
+            codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.of(config)])
+            risks += check_config(topic.name, config, plan, codec)
+    risks += await _check_partitions(clients, found)
+    return risks + await _check_readers(clients, found)
 
 
-def fitness_risks(name: str, config: Mapping[str, str], plan: Plan, codec: str = "zstd") -> list[Risk]:
-    """What a topic's settings say against the letters of a plan; `codec` is what large ones are compressed with."""
+def check_config(name: str, config: Mapping[str, str], plan: Plan, codec: str = "zstd") -> list[Risk]:
+    """The risks from a topic's configuration; `codec` is the one for letters that are too large."""
     risks: list[Risk] = []
     limits = TopicLimits.of(config)
     if plan.largest > limits.size:
@@ -79,18 +79,18 @@ def fitness_risks(name: str, config: Mapping[str, str], plan: Plan, codec: str =
         )
         risks.append(Risk("compacted", text))
     retention = int(config.get("retention.ms") or FOREVER)
-    if "delete" in config.get("cleanup.policy", "delete") and 0 <= retention < SHORT:
+    if "delete" in config.get("cleanup.policy", "delete") and 0 <= retention < SHORT_RETENTION_MS:
         text = f"{name} deletes records after {retention / 1000:,.0f} s (retention.ms={retention}), read or not"
         risks.append(Risk("expiry", text))
     if plan.keeps_time:
-        risks += timestamp_risks(name, config, plan.oldest, plan.newest)
+        risks += check_timestamps(name, config, plan.oldest, plan.newest)
     return risks
 
 
-def timestamp_risks(
+def check_timestamps(
     name: str, config: Mapping[str, str], oldest: int | None, newest: int | None, now: int | None = None
 ) -> list[Risk]:
-    """Why letters can't go to a topic with their own time (K7). Times are ms; `config` is the topic's.
+    """Why letters can't keep their timestamps in a topic of that configuration (K7). Times are ms.
 
     [A kept 8-day-old time in a 7-day topic: deleted before anybody read it.]
     """
@@ -99,51 +99,54 @@ def timestamp_risks(
         texts = [f"{name} stamps records itself (message.timestamp.type=LogAppendTime): it can't keep a letter's time"]
     else:
         limits = TopicLimits.of(config)
-        retention = int(config.get("retention.ms") or MOST)
+        retention = int(config.get("retention.ms") or UNLIMITED)
         if "delete" not in config.get("cleanup.policy", "delete") or retention == FOREVER:
-            retention = MOST
+            retention = UNLIMITED
         age = now - oldest if oldest is not None else 0
         ahead = newest - now if newest is not None else 0
-        told = f"the oldest letter is {age // 1000:,} s old; {name}"
-        texts = [f"{told} deletes what is older (retention.ms={retention})"] * (age > retention)
-        if age > limits.before:
-            texts.append(f"{told} refuses older times (message.timestamp.before.max.ms={limits.before})")
-        if ahead > limits.after:
+        subject = f"the oldest letter is {age // 1000:,} s old; {name}"
+        texts = [f"{subject} deletes what is older (retention.ms={retention})"] * (age > retention)
+        if age > limits.max_age_ms:
+            texts.append(f"{subject} refuses older times (message.timestamp.before.max.ms={limits.max_age_ms})")
+        if ahead > limits.max_ahead_ms:
             text = f"the newest letter is {ahead // 1000:,} s ahead; {name} refuses times so far ahead "
-            texts.append(f"{text}(message.timestamp.after.max.ms={limits.after})")
+            texts.append(f"{text}(message.timestamp.after.max.ms={limits.max_ahead_ms})")
     return [Risk("timestamps", text, Severity.REFUSE, final=True) for text in texts]
 
 
-async def _partition_risks(connection: Connection, topics: Sequence[Topic]) -> list[Risk]:
-    """Partitions that take no letters now (K19)."""
-    places = [(topic.name, number) for topic in topics for number in topic.partitions]
+async def _check_partitions(clients: KafkaClients, topics: Sequence[Topic]) -> list[Risk]:
+    """Partitions that can't be written to now (K19)."""
+    keys = [(topic.name, number) for topic in topics for number in topic.partitions]
     try:
-        answers = await ask_offsets(connection, places, OffsetSpec.latest())
+        answers = await list_offsets(clients, keys, OffsetSpec.latest())
     except TimedOut as error:
         return [Risk("target-partition", f"no partition of {topics[0].name} answers: {error.detail}")]
     return [
-        Risk("target-partition", f"partition {number} of {name} {why_missing(answer)}: letters for it do not get there")
+        Risk(
+            "target-partition",
+            f"partition {number} of {name} {explain_missing(answer)}: letters for it do not get there",
+        )
         for (name, number), answer in sorted(answers.items())
         if isinstance(answer, KafkaError)
     ]
 
 
-async def _reader_risks(connection: Connection, topics: Sequence[Topic]) -> list[Risk]:
-    """Topics that nobody reads now, as far as the coordinators told."""
-    told = await list_groups(connection)
+async def _check_readers(clients: KafkaClients, topics: Sequence[Topic]) -> list[Risk]:
+    """Topics without an active consumer group."""
+    described = await describe_all_groups(clients)
     risks: list[Risk] = []
     for topic in topics:
-        readers = [group for group in told.groups if Ref(Kind.TOPIC, topic.name) in group.reads]
-        if any(group.state not in ASLEEP for group in readers):
+        readers = [group for group in described.groups if Ref(Kind.TOPIC, topic.name) in group.reads]
+        if any(group.state not in INACTIVE_STATES for group in readers):
             continue
-        if told.untold:
-            risks.append(Risk("no-reader", f"who reads {topic.name} is not known: {told.untold[0]}"))
+        if described.missing:
+            risks.append(Risk("no-reader", f"who reads {topic.name} is not known: {described.missing[0]}"))
         else:
-            risks.append(Risk("no-reader", f"nobody reads {topic.name}: {_states(readers)}"))
+            risks.append(Risk("no-reader", f"nobody reads {topic.name}: {_describe_states(readers)}"))
     return risks
 
 
-def _states(groups: Sequence[Group]) -> str:
+def _describe_states(groups: Sequence[Group]) -> str:
     if not groups:
         return "no group has an offset or a member there"
     states = Counter(group.state for group in groups)

@@ -1,12 +1,12 @@
-"""What became of letters that were in hand when a process died: the state topic tells who handled them (K2, C13)."""
+"""Finds out, from the state topic, what became of letters that were in flight when a process died (K2, C13)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.read.offsets import ends_of
-from mqtui.brokers.kafka.redrive.state_topic import read_handlers
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.read.offsets import read_topic_bounds
+from mqtui.brokers.kafka.redrive.state_topic import read_handling_runs
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.message import Offset, Position
 from mqtui.domain.redrive import HANDLED_BY, LeaseOptions, PublishStatus, Receipt, Source
@@ -16,27 +16,27 @@ NOT_HANDLED = "no run has handled it"
 
 
 async def trace(
-    connection: Connection, source: Source, terms: LeaseOptions, positions: Sequence[Position]
+    clients: KafkaClients, source: Source, options: LeaseOptions, positions: Sequence[Position]
 ) -> Sequence[Receipt]:
-    """One receipt a letter: stored by this run, gone since another run handled it, or unknown with the reason.
+    """One receipt per letter: stored by this run, gone because another run handled it, or unknown with the reason.
 
     Raises:
-        TimedOut: a foreign transaction in the state topic stayed open.
-        CannotConnect, BrokerTrouble: no conversation.
+        TimedOut: another run's transaction in the state topic stayed open.
+        CannotConnect, BrokerTrouble: the cluster does not answer.
     """
     wanted: dict[int, list[int]] = {}
     for place in positions:
         if isinstance(place, Offset):
             wanted.setdefault(place.partition, []).append(place.offset)
-    begins = (await ends_of(connection, source.ref)).first
+    begins = (await read_topic_bounds(clients, source.ref)).first
     try:
-        handlers = await connection.call(
-            "reading the state", lambda: read_handlers(connection, source.identity, wanted)
+        handlers = await clients.run_in_thread(
+            "reading the state", lambda: read_handling_runs(clients, source.identity, wanted)
         )
     except (NotFound, NotAuthorised):
         handlers = {}
     return [
-        _receipt(place, handlers.get((place.partition, place.offset)), terms.run, begins.get(place.partition, 0))
+        _receipt(place, handlers.get((place.partition, place.offset)), options.run, begins.get(place.partition, 0))
         if isinstance(place, Offset)
         else Receipt(PublishStatus.UNKNOWN, None, NOT_HANDLED)
         for place in positions

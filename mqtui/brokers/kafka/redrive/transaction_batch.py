@@ -1,4 +1,4 @@
-"""What a transaction moves: letters seen, letters unseen, or none at all where they are only marked handled."""
+"""The letters of one transaction: messages to send, raw records to send, or letters that are only marked handled."""
 
 from __future__ import annotations
 
@@ -11,152 +11,162 @@ from confluent_kafka import Producer
 
 from mqtui.brokers.kafka.messages import Record
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
-from mqtui.brokers.kafka.redrive.raw_records import ParcelLoad
-from mqtui.brokers.kafka.redrive.transactional_sender import STORED, Outbox, Word
+from mqtui.brokers.kafka.redrive.raw_records import RawRecordBatch
+from mqtui.brokers.kafka.redrive.transactional_sender import STORED_RECEIPT, DeliveryOutcome, TransactionalSender
 from mqtui.domain.bulk import UNKNOWN_POSITION, BulkReceipts, BulkResult, OffsetRanges
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.redrive import Receipt, Transfer
 from mqtui.domain.resource import Ref
 
-ODD = "a load is carried whole"
+NO_ROUTE = "only a batch in which every record has a route is moved raw"
 
 
-class Freight(Protocol):
-    """Letters by place, and how each is put into a transaction."""
+class TransactionBatch(Protocol):
+    """Letters by index, and how each is produced into a transaction."""
 
     partitions: list[int]
     offsets: list[int]
-    weights: list[int]
-    """Bytes of values that are sent."""
+    value_sizes: list[int]
+    """Bytes of each value; 0 if it is not sent."""
 
-    def ready(self, outbox: Outbox) -> None:
-        """Ask for what must be known before the first is sent.
+    def describe_targets(self, sender: TransactionalSender) -> None:
+        """Describe the target topics before the first letter is sent (K9).
 
         Raises:
-            NotFound, NotAuthorised: a target can't be had.
+            NotFound, NotAuthorised: a target does not exist or may not be described.
         """
 
-    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """Places whose letter the settings of its topic say will be refused, and why."""
+    def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """Letters that their topic's configuration will refuse, by index, with the reason."""
 
-    def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
-        """Hand one over; a receipt where it is refused at once."""
+    def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
+        """Queue one letter in the producer; a receipt if it is refused at once."""
 
 
-class Letters:
-    """Letters that are only marked handled."""
+class MarkOnly:
+    """Letters that are marked handled and not sent."""
 
     def __init__(self, letters: Sequence[Message]) -> None:
-        places = [letter.position for letter in letters]
-        self.partitions = [at.partition for at in places if isinstance(at, Offset)]
-        self.offsets = [at.offset for at in places if isinstance(at, Offset)]
-        if len(self.offsets) != len(places):
-            raise TypeError("a letter is at no place in a topic")
-        self.weights = [0] * len(letters)
+        positions = [letter.position for letter in letters]
+        self.partitions = [at.partition for at in positions if isinstance(at, Offset)]
+        self.offsets = [at.offset for at in positions if isinstance(at, Offset)]
+        if len(self.offsets) != len(positions):
+            raise TypeError("a letter has no offset")
+        self.value_sizes = [0] * len(letters)
 
-    def ready(self, outbox: Outbox) -> None:
+    def describe_targets(self, sender: TransactionalSender) -> None:
         """Nothing is sent."""
 
-    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+    def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
         """Nothing is sent."""
         return {}
 
-    def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
+    def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
         """Nothing is sent."""
         return None
 
 
-class Transfers(Letters):
-    """Letters on their way, each with its own."""
+class MessageTransfers(MarkOnly):
+    """Letters as messages, each with its own transfer."""
 
     def __init__(self, transfers: Sequence[Transfer]) -> None:
         super().__init__([transfer.letter for transfer in transfers])
-        self.weights = [len(transfer.letter.value or b"") for transfer in transfers]
+        self.value_sizes = [len(transfer.letter.value or b"") for transfer in transfers]
         self._transfers = transfers
 
-    def ready(self, outbox: Outbox) -> None:
-        """Describe the targets."""
-        outbox.learn({transfer.target for transfer in self._transfers})
+    def describe_targets(self, sender: TransactionalSender) -> None:
+        """Describe the targets that are new."""
+        sender.describe_targets({transfer.target for transfer in self._transfers})
 
-    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """By key, size of the value and kept time."""
+    def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """By key, size of the value, and a kept timestamp."""
         now = int(time.time() * 1000)
         found: dict[int, str] = {}
-        for place, (transfer, weight) in enumerate(zip(self._transfers, self.weights, strict=True)):
+        for index, (transfer, size) in enumerate(zip(self._transfers, self.value_sizes, strict=True)):
             known = limits.get(transfer.target.name)
-            if known is not None and (why := known.objection(transfer.letter.key, weight, transfer.timestamp, now)):
-                found[place] = why
+            if known is not None and (why := known.refusal_reason(transfer.letter.key, size, transfer.timestamp, now)):
+                found[index] = why
         return found
 
-    def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
-        """Hand one over."""
-        return outbox.send(producer, place, self._transfers[place])
+    def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
+        """Queue one letter in the producer; a receipt if it is refused at once."""
+        return sender.produce_transfer(producer, index, self._transfers[index])
 
 
-class Parcels:
-    """Letters unseen."""
+class RawTransfers:
+    """Letters as raw records."""
 
-    def __init__(self, load: ParcelLoad) -> None:
-        self.partitions, self.offsets = load.partitions, load.offsets
-        self.weights = [len(parcel[0]) for parcel in load.parcels]
-        self._lanes = load.routes
-        self._targets = {lane.target for lane in load.routes}
-        self._parcels = load.parcels
+    def __init__(self, raw_batch: RawRecordBatch) -> None:
+        self.partitions, self.offsets = raw_batch.partitions, raw_batch.offsets
+        self.value_sizes = [len(record[0]) for record in raw_batch.records]
+        self._routes = raw_batch.routes
+        self._targets = {route.target for route in raw_batch.routes}
+        self._records = raw_batch.records
 
-    def ready(self, outbox: Outbox) -> None:
-        """Describe the targets."""
-        outbox.learn(self._targets)
+    def describe_targets(self, sender: TransactionalSender) -> None:
+        """Describe the targets that are new."""
+        sender.describe_targets(self._targets)
 
-    def objections(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
-        """By key, size of the value and kept time; what a topic does not limit is not asked of each letter."""
+    def predict_refusals(self, limits: Mapping[str, TopicLimits]) -> dict[int, str]:
+        """The same; letters are only checked one by one if a limit can concern them."""
         now = int(time.time() * 1000)
         found: dict[int, str] = {}
-        heaviest = max(self.weights, default=0)
-        keeping = any(lane.keeps_time for lane in self._lanes)
-        known = [limits[name] for name in {lane.target.name for lane in self._lanes} if name in limits]
+        heaviest = max(self.value_sizes, default=0)
+        keeping = any(route.keeps_time for route in self._routes)
+        known = [limits[name] for name in {route.target.name for route in self._routes} if name in limits]
         if not keeping and not any(topic.needs_key or heaviest > topic.size for topic in known):
             return found
-        for place, (record, _, _, lane, _, sent) in enumerate(self._parcels):
-            topic = limits.get(lane.target.name) if lane is not None else None
-            if topic is not None and (why := topic.objection(record.key(), self.weights[place], sent or None, now)):
-                found[place] = why
+        for index, (record, _, _, route, _, sent) in enumerate(self._records):
+            topic = limits.get(route.target.name) if route is not None else None
+            if topic is not None and (
+                why := topic.refusal_reason(record.key(), self.value_sizes[index], sent or None, now)
+            ):
+                found[index] = why
         return found
 
-    def send(self, outbox: Outbox, producer: Producer, place: int) -> Receipt | None:
-        """Hand one over."""
-        record, _, _, lane, headers, time = self._parcels[place]
-        assert lane is not None, ODD
-        return outbox.put(producer, place, lane.target.name, record.value(), record.key(), headers, time)
+    def produce(self, sender: TransactionalSender, producer: Producer, index: int) -> Receipt | None:
+        """Queue one letter in the producer; a receipt if it is refused at once."""
+        record, _, _, route, headers, time = self._records[index]
+        assert route is not None, NO_ROUTE
+        return sender.produce(producer, index, route.target.name, record.value(), record.key(), headers, time)
 
-    def told(self, words: Sequence[Word]) -> BulkResult:
-        """What became of each, from the words of all."""
-        receipts = {place: word for place, word in enumerate(words) if isinstance(word, Receipt) and word is not STORED}
-        others = [(self._place(at), self._target(at), receipt) for at, receipt in receipts.items()]
-        moved = [at for at in range(len(words)) if at not in receipts]
-        return BulkResult(self._arrivals(words, moved), others, self._lanes_of(moved))
+    def to_result(self, outcomes: Sequence[DeliveryOutcome]) -> BulkResult:
+        """The bulk result of all outcomes."""
+        receipts = {
+            index: outcome
+            for index, outcome in enumerate(outcomes)
+            if isinstance(outcome, Receipt) and outcome is not STORED_RECEIPT
+        }
+        others = [(self._source_position(at), self._target(at), receipt) for at, receipt in receipts.items()]
+        moved = [at for at in range(len(outcomes)) if at not in receipts]
+        return BulkResult(self._bulk_receipts(outcomes, moved), others, self._route_numbers(moved))
 
-    def _place(self, at: int) -> Offset:
+    def _source_position(self, at: int) -> Offset:
         return Offset(self.partitions[at], self.offsets[at])
 
     def _target(self, at: int) -> Ref:
-        lane = self._parcels[at][3]
-        assert lane is not None, ODD
-        return lane.target
+        route = self._records[at][3]
+        assert route is not None, NO_ROUTE
+        return route.target
 
-    def _lanes_of(self, moved: Sequence[int]) -> bytes:
-        numbers = {id(lane): number for number, lane in enumerate(self._lanes)}
-        return array("i", [numbers[id(self._parcels[at][3])] for at in moved]).tobytes()
+    def _route_numbers(self, moved: Sequence[int]) -> bytes:
+        numbers = {id(route): number for number, route in enumerate(self._routes)}
+        return array("i", [numbers[id(self._records[at][3])] for at in moved]).tobytes()
 
-    def _arrivals(self, words: Sequence[Word], moved: Sequence[int]) -> BulkReceipts:
-        lanes = [self._parcels[at][3] for at in moved]
-        different = {id(lane): lane.target.name for lane in lanes if lane is not None}
+    def _bulk_receipts(self, outcomes: Sequence[DeliveryOutcome], moved: Sequence[int]) -> BulkReceipts:
+        routes = [self._records[at][3] for at in moved]
+        different = {id(route): route.target.name for route in routes if route is not None}
         topics = tuple(dict.fromkeys(different.values()))
-        numbers = {lane: topics.index(name) for lane, name in different.items()}
-        reports: list[Record] = [words[at] for at in moved]
+        numbers = {route: topics.index(name) for route, name in different.items()}
+        reports: list[Record] = [outcomes[at] for at in moved]
         return BulkReceipts(
             OffsetRanges.of([self.partitions[at] for at in moved], [self.offsets[at] for at in moved]),
             topics,
-            array("i", [numbers[id(lane)] for lane in lanes]).tobytes(),
-            array("i", [UNKNOWN_POSITION if word is STORED else word.partition() for word in reports]).tobytes(),
-            array("q", [UNKNOWN_POSITION if word is STORED else word.offset() for word in reports]).tobytes(),
+            array("i", [numbers[id(route)] for route in routes]).tobytes(),
+            array(
+                "i", [UNKNOWN_POSITION if outcome is STORED_RECEIPT else outcome.partition() for outcome in reports]
+            ).tobytes(),
+            array(
+                "q", [UNKNOWN_POSITION if outcome is STORED_RECEIPT else outcome.offset() for outcome in reports]
+            ).tobytes(),
         )

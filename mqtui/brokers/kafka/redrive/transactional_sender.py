@@ -1,4 +1,7 @@
-"""Letters into the open transaction: what `Transfer.outgoing()` says, without building a message for each."""
+"""Produces letters into the open transaction and keeps the delivery reports.
+
+What is sent equals `Transfer.outgoing()`, without building a message for each letter.
+"""
 
 from __future__ import annotations
 
@@ -10,87 +13,87 @@ from typing import TypeAlias
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from mqtui.brokers.kafka.connection.clients import Connection
-from mqtui.brokers.kafka.errors import error_of
-from mqtui.brokers.kafka.messages import Record, WireHeaders, stored, unsendable
-from mqtui.brokers.kafka.poison_records import BLAMELESS, Failure
-from mqtui.brokers.kafka.publish import ANY, refused
+from mqtui.brokers.kafka.connection.clients import KafkaClients
+from mqtui.brokers.kafka.errors import unwrap
+from mqtui.brokers.kafka.messages import Record, WireHeaders, fast_stored_receipt, header_error
+from mqtui.brokers.kafka.poison_records import NOT_RECORD_ERRORS, FailedDelivery
+from mqtui.brokers.kafka.publish import ANY_PARTITION, refusal_receipt
 from mqtui.brokers.kafka.read.topic_limits import TopicLimits
-from mqtui.brokers.kafka.read.topic_metadata import described, topic_name
+from mqtui.brokers.kafka.read.topic_metadata import describe_topic_blocking, topic_name
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.message import Header
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
-KNOWN_NAMES = 10_000
+MAX_VALID_NAMES = 10_000
 
-Word: TypeAlias = Record | Receipt
-"""What became of a letter: the report of its delivery as it came, or a receipt."""
+DeliveryOutcome: TypeAlias = Record | Receipt
+"""The outcome of a letter: its delivery report, or a receipt."""
 
-STORED = Receipt(PublishStatus.STORED)
-
-
-def receipt_of(word: Word) -> Receipt:
-    """A word as a receipt."""
-    return word if isinstance(word, Receipt) else stored(word.partition(), word.offset())
+STORED_RECEIPT = Receipt(PublishStatus.STORED)
 
 
-OVER = frozenset({KafkaError._STATE, KafkaError._FATAL})
-"""What producing says once the transaction, or the producer, is at its end: of no letter's own doing."""
+def to_receipt(outcome: DeliveryOutcome) -> Receipt:
+    """The receipt of an outcome."""
+    return outcome if isinstance(outcome, Receipt) else fast_stored_receipt(outcome.partition(), outcome.offset())
+
+
+TRANSACTION_ENDED = frozenset({KafkaError._STATE, KafkaError._FATAL})
+"""produce() errors that mean the transaction or the producer is dead, not that this record is bad."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """A topic letters go to, described right before the first of them (K9)."""
+class KnownTarget:
+    """A target topic, described right before the first letter is sent to it (K9)."""
 
     name: str
     partitions: int
 
 
-class Outbox:
-    """Hands letters to librdkafka and keeps its delivery reports, by place."""
+class TransactionalSender:
+    """Queues letters in a transactional producer and keeps their delivery reports by index."""
 
-    def __init__(self, connection: Connection, limits: Mapping[str, TopicLimits]) -> None:
-        self._connection = connection
+    def __init__(self, clients: KafkaClients, limits: Mapping[str, TopicLimits]) -> None:
+        self._clients = clients
         self.limits = limits
-        """What is known of the topics letters go to, by name."""
-        self._targets: dict[Ref, Target] = {}
+        """The limits of target topics, by name, as far as known."""
+        self._targets: dict[Ref, KnownTarget] = {}
         self._last: Ref | None = None
-        self._known = Target("", 0)
-        """The target of the last letter; most have the same."""
-        self._sendable: set[str] = set()
-        """Header names known to be fit for the client library."""
-        self._reports: dict[int, Record | Failure] = {}
-        self.failing = False
-        """Whether a letter was refused, so that the transaction can't be committed any more."""
+        self._known = KnownTarget("", 0)
+        """The target of the last letter: most have the same."""
+        self._valid_names: set[str] = set()
+        """Header names that were found valid for confluent-kafka."""
+        self._reports: dict[int, Record | FailedDelivery] = {}
+        self.has_failed = False
+        """Whether a letter was refused, so that the transaction can't be committed."""
 
-    def learn(self, targets: Iterable[Ref]) -> None:
+    def describe_targets(self, targets: Iterable[Ref]) -> None:
         """Describe targets that are new.
 
         Raises:
-            NotFound, NotAuthorised: one can't be had.
+            NotFound, NotAuthorised: one does not exist or may not be described.
         """
         for target in targets:
             if target not in self._targets:
-                topic = described(self._connection, topic_name(target))
-                self._targets[target] = Target(topic.name, len(topic.partitions))
+                topic = describe_topic_blocking(self._clients, topic_name(target))
+                self._targets[target] = KnownTarget(topic.name, len(topic.partitions))
 
-    def leaderless(self) -> frozenset[tuple[str, int]]:
-        """Partitions of the targets that have no leader now, by topic; none where that can't be asked."""
+    def leaderless_partitions(self) -> frozenset[tuple[str, int]]:
+        """The leaderless partitions of all targets, as (topic, partition); none if that can't be asked."""
         found: set[tuple[str, int]] = set()
         for target in self._targets:
             with suppress(MqtuiError):
-                topic = described(self._connection, topic_name(target))
+                topic = describe_topic_blocking(self._clients, topic_name(target))
                 found.update((topic.name, number) for number in topic.leaderless)
         return frozenset(found)
 
-    def clear(self) -> None:
+    def reset(self) -> None:
         """Forget the reports of the last transaction."""
         self._reports = {}
-        self.failing = False
+        self.has_failed = False
 
-    def send(self, producer: Producer, place: int, transfer: Transfer) -> Receipt | None:
-        """Hand over one letter, whose target is known; a receipt where it is refused at once."""
+    def produce_transfer(self, producer: Producer, index: int, transfer: Transfer) -> Receipt | None:
+        """Queue one letter whose target was described; a receipt if it is refused at once."""
         letter, known = transfer.content or transfer.letter, self._known
         if transfer.target is not self._last:
             self._last, known = transfer.target, self._targets[transfer.target]
@@ -100,33 +103,33 @@ class Outbox:
             headers = [header for header in headers if header[0] not in stripped]
         if transfer.added:
             headers = [*headers, *transfer.added]
-        sendable = self._sendable
-        pairs: WireHeaders = [(name, value) for name, value, _ in headers if name in sendable]
+        valid_names = self._valid_names
+        pairs: WireHeaders = [(name, value) for name, value, _ in headers if name in valid_names]
         if len(pairs) != len(headers):
-            if reason := self._check(headers):
+            if reason := self._check_headers(headers):
                 return Receipt(PublishStatus.REFUSED, None, reason)
             pairs = [(name, value) for name, value, _ in headers]
         partition = transfer.partition
         if partition is None:
-            partition = ANY
+            partition = ANY_PARTITION
         elif not 0 <= partition < known.partitions:
             return Receipt(PublishStatus.REFUSED, None, f"{known.name} has no partition {partition}")
-        return self.put(
-            producer, place, known.name, letter.value, letter.key, pairs, transfer.timestamp or 0, partition
+        return self.produce(
+            producer, index, known.name, letter.value, letter.key, pairs, transfer.timestamp or 0, partition
         )
 
-    def put(
+    def produce(
         self,
         producer: Producer,
-        place: int,
+        index: int,
         topic: str,
         value: bytes | None,
         key: bytes | None,
         headers: WireHeaders,
         time: int,
-        partition: int = ANY,
+        partition: int = ANY_PARTITION,
     ) -> Receipt | None:
-        """Hand over what is ready to be sent; a receipt where it is refused at once."""
+        """Queue one prepared record, waiting while the queue is full; a receipt if it is refused at once."""
         while True:
             try:
                 producer.produce(
@@ -134,42 +137,42 @@ class Outbox:
                     value,
                     key,
                     partition,
-                    on_delivery=partial(self._note, place),
+                    on_delivery=partial(self._on_delivery, index),
                     timestamp=time,
                     headers=headers,
                 )
             except BufferError:
                 producer.poll(0.1)
             except KafkaException as error:
-                inner = error_of(error)
-                if inner.fatal() or inner.txn_requires_abort() or inner.code() in OVER:
+                kafka_error = unwrap(error)
+                if kafka_error.fatal() or kafka_error.txn_requires_abort() or kafka_error.code() in TRANSACTION_ENDED:
                     raise
-                return refused(inner)
+                return refusal_receipt(kafka_error)
             else:
                 return None
 
-    def failures(self) -> Iterator[tuple[int, Failure]]:
-        """Reports of letters that were not stored, by place in the order in which they came."""
-        for place, told in self._reports.items():
-            if isinstance(told, Failure):
-                yield place, told
+    def failed_deliveries(self) -> Iterator[tuple[int, FailedDelivery]]:
+        """Delivery reports of letters that were not stored, by index, in the order in which they came."""
+        for index, report in self._reports.items():
+            if isinstance(report, FailedDelivery):
+                yield index, report
 
-    def word(self, place: int) -> Word:
-        """What is known of a committed letter; not its position where the report was lost."""
-        told = self._reports.get(place)
-        return STORED if told is None or isinstance(told, Failure) else told
+    def outcome(self, index: int) -> DeliveryOutcome:
+        """The outcome of a committed letter; without its position if the delivery report was lost."""
+        report = self._reports.get(index)
+        return STORED_RECEIPT if report is None or isinstance(report, FailedDelivery) else report
 
-    def _note(self, place: int, error: KafkaError | None, record: Record) -> None:
+    def _on_delivery(self, index: int, error: KafkaError | None, record: Record) -> None:
         if error is None:
-            self._reports[place] = record
+            self._reports[index] = record
             return
-        self._reports[place] = Failure(error, record.topic(), record.partition())
-        self.failing = self.failing or error.code() not in BLAMELESS
+        self._reports[index] = FailedDelivery(error, record.topic(), record.partition())
+        self.has_failed = self.has_failed or error.code() not in NOT_RECORD_ERRORS
 
-    def _check(self, headers: Sequence[Header]) -> str:
-        if reason := unsendable(headers):
+    def _check_headers(self, headers: Sequence[Header]) -> str:
+        if reason := header_error(headers):
             return reason
-        if len(self._sendable) > KNOWN_NAMES:
-            self._sendable.clear()
-        self._sendable.update(name for name, _, _ in headers)
+        if len(self._valid_names) > MAX_VALID_NAMES:
+            self._valid_names.clear()
+        self._valid_names.update(name for name, _, _ in headers)
         return ""

@@ -1,4 +1,4 @@
-"""Letters nobody has handled, read ahead by the lease's thread up to the ends of the plan's snapshot."""
+"""Reads the unhandled letters of a dead-letter topic, with prefetch, up to the ends of the plan's snapshot."""
 
 from __future__ import annotations
 
@@ -8,136 +8,148 @@ from typing import Any, TypeAlias
 
 from confluent_kafka.admin import OffsetSpec
 
-from mqtui.brokers.kafka.connection.clients import Connection
+from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.messages import Record
-from mqtui.brokers.kafka.read.bounded_consumer import Cursor
-from mqtui.brokers.kafka.read.offsets import collect, numbers
-from mqtui.brokers.kafka.redrive.state_topic import State
+from mqtui.brokers.kafka.read.bounded_consumer import BoundedConsumer
+from mqtui.brokers.kafka.read.offsets import known_offsets, list_offsets_blocking
+from mqtui.brokers.kafka.redrive.state_topic import TopicProgress
 from mqtui.domain.errors import Refused
 from mqtui.domain.redrive import OffsetBounds, Source
 
-AT_ONCE = 1_000
-"""Records taken from librdkafka at once [5,000 leave the processor's caches: 7 µs a letter instead of 3.5]."""
+POLL_SIZE = 1_000
+"""Records per poll [with 5,000 they do not fit into the CPU's caches: 7 µs per letter instead of 3.5]."""
 
-MOST_BYTES = 4_000_000
-"""Bytes of one batch; one letter may be larger (K4)."""
+MAX_BUFFERED_BYTES = 4_000_000
+"""Bytes that are prefetched; a single letter may be larger (K4)."""
 
 
 Item: TypeAlias = Any
-"""What is made of a record: a message, or a parcel."""
+"""What is made of a record: a Message or a RawRecord."""
 
 
-class Letters:
-    """Used by one thread. Offsets the consumer skips (markers, compaction, retention) count as handled.
+class UnhandledReader:
+    """Used by one thread. Offsets that the consumer skips (markers, compaction, retention) are marked handled.
 
-    `make` turns each record into an item, from its partition and offset. Nothing is read before it is known, and all
-    is read with the same.
+    `make_item` turns each record into an item, given its partition and offset. It must be set before the first read and
+    not changed afterwards.
     """
 
-    def __init__(self, connection: Connection, source: Source, state: State, hand: int) -> None:
+    def __init__(self, clients: KafkaClients, source: Source, progress: TopicProgress, max_buffered: int) -> None:
         if not isinstance(source.bounds, OffsetBounds):
             raise Refused(f"{source.ref} was not planned as a Kafka topic")
-        self.make: Callable[[Record, int, int], Item] | None = None
-        self._state = state
-        self._hand = max(1, hand)
-        self._ready: list[Item] = []
+        self.make_item: Callable[[Record, int, int], Item] | None = None
+        self._progress = progress
+        self._max_buffered = max(1, max_buffered)
+        self._buffer: list[Item] = []
         self._sizes: list[int] = []
         self._bytes = 0
-        self._next = _starts(connection, source.ref.name, source.bounds, state)
-        self._ends = {number: source.bounds.end[number] for number in self._next}
-        self._mixed = {number for number in self._next if _holds(state, number, self._next[number], self._ends[number])}
-        """Partitions with handled letters above the watermark."""
-        self._cursor = Cursor(connection, "redrive", source.ref.name, self._next, self._ends)
-        self._open = set(self._cursor.open)
+        self._expected = _start_offsets(clients, source.ref.name, source.bounds, progress)
+        self._ends = {number: source.bounds.end[number] for number in self._expected}
+        self._partly_handled = {
+            number
+            for number in self._expected
+            if _has_handled(progress, number, self._expected[number], self._ends[number])
+        }
+        """Partitions with handled letters after the first unhandled one."""
+        self._consumer = BoundedConsumer(clients, "redrive", source.ref.name, self._expected, self._ends)
+        self._open = set(self._consumer.open_partitions)
         self.drained = False
 
     @property
-    def hungry(self) -> bool:
-        """Whether more should be read ahead."""
+    def wants_more(self) -> bool:
+        """Whether more should be prefetched."""
         return (
-            self.make is not None
+            self.make_item is not None
             and bool(self._open)
             and not self.drained
-            and len(self._ready) < self._hand
-            and self._bytes < MOST_BYTES
+            and len(self._buffer) < self._max_buffered
+            and self._bytes < MAX_BUFFERED_BYTES
         )
 
-    def take(self, size: int) -> list[Item]:
-        """At most `size` of them; none at the end of the snapshot, or once drained.
+    def next_items(self, size: int) -> list[Item]:
+        """At most `size` items; empty at the end of the snapshot, or once drained.
 
         Raises:
             MqtuiError: the broker refused or is gone.
         """
-        while self._open and not self.drained and len(self._ready) < size and self._bytes < MOST_BYTES:
-            self.fetch(0.2)
-        batch = self._ready[:size]
+        while self._open and not self.drained and len(self._buffer) < size and self._bytes < MAX_BUFFERED_BYTES:
+            self.read_more(0.2)
+        batch = self._buffer[:size]
         self._bytes -= sum(self._sizes[:size])
-        del self._ready[:size], self._sizes[:size]
+        del self._buffer[:size], self._sizes[:size]
         return batch
 
     def drain(self) -> None:
-        """Give no more: nothing is lent, so what was read ahead simply stays in the topic."""
+        """Give out no more. Prefetched letters are simply dropped: they are still in the topic."""
         self.drained = True
-        self._ready, self._sizes = [], []
+        self._buffer, self._sizes = [], []
 
-    def ahead(self, seconds: float) -> None:
-        """Read ahead what has arrived, for about so long at most."""
+    def prefetch(self, seconds: float) -> None:
+        """Prefetch what has arrived, for about so many seconds at most."""
         until = time.monotonic() + seconds
-        while self.hungry and self.fetch(0) and time.monotonic() < until:
+        while self.wants_more and self.read_more(0) and time.monotonic() < until:
             pass
 
-    def fetch(self, wait: float) -> bool:
-        """Read some ahead; whether anything came. One loop, because everything in it is paid for each letter."""
-        cursor, expected, ends, mixed, make = self._cursor, self._next, self._ends, self._mixed, self.make
+    def read_more(self, wait: float) -> bool:
+        """Prefetch one poll of records; whether any came. One long loop, because each call in it costs per letter."""
+        consumer, expected, ends, partly_handled, make = (
+            self._consumer,
+            self._expected,
+            self._ends,
+            self._partly_handled,
+            self.make_item,
+        )
         if make is None:
-            raise RuntimeError("nobody said what is to be made of records")
-        add, weigh, before = self._ready.append, self._sizes.append, len(self._sizes)
-        arrived = cursor.raw(AT_ONCE, wait)
+            raise RuntimeError("make_item was not set")
+        add, weigh, before = self._buffer.append, self._sizes.append, len(self._sizes)
+        arrived = consumer.poll_raw(POLL_SIZE, wait)
         for record in arrived:
             if record.error() is not None:
-                cursor.event(record)
+                consumer.handle_event(record)
                 continue
             number, offset = record.partition(), record.offset()
             end = ends[number]
             if offset >= end:
-                cursor.enough(number)
+                consumer.finish_partition(number)
                 continue
-            if offset != expected[number] and not self._jumps(number, offset):
+            if offset != expected[number] and not self._accept_after_gap(number, offset):
                 continue
             expected[number] = offset + 1
             if offset + 1 == end:
-                cursor.enough(number)
-            if number in mixed and self._state.marks(number).has(offset):
+                consumer.finish_partition(number)
+            if number in partly_handled and self._progress.handled_in(number).contains(offset):
                 continue
             add(make(record, number, offset))
             weigh(len(record))
         self._bytes += sum(self._sizes[before:])
-        for number in self._open - cursor.open:
-            self._state.marks(number).add(expected[number], ends[number])
-        self._open = set(cursor.open)
+        for number in self._open - consumer.open_partitions:
+            self._progress.handled_in(number).add_range(expected[number], ends[number])
+        self._open = set(consumer.open_partitions)
         return bool(arrived)
 
-    def _jumps(self, number: int, offset: int) -> bool:
-        """Whether a letter after a gap is wanted. The gap is handled: nobody will ever read what was there."""
-        due = self._next[number]
+    def _accept_after_gap(self, number: int, offset: int) -> bool:
+        """Whether to take a letter after a gap in the offsets. The gap is marked handled: it can never be read."""
+        due = self._expected[number]
         if offset < due:
             return False
-        self._state.marks(number).add(due, offset)
+        self._progress.handled_in(number).add_range(due, offset)
         return True
 
     def close(self) -> None:
-        """Read no more."""
-        self._cursor.close()
+        """Close the consumer."""
+        self._consumer.close()
 
 
-def _starts(connection: Connection, name: str, bounds: OffsetBounds, state: State) -> dict[int, int]:
-    """The first offset to read by partition: not below the log's start, the plan's wish or what is handled."""
-    places = [(name, number) for number in bounds.end]
-    with connection.translating(f"reading {name}"):
-        low = numbers(collect(connection.admin(), places, OffsetSpec.earliest(), committed=False))
+def _start_offsets(clients: KafkaClients, name: str, bounds: OffsetBounds, progress: TopicProgress) -> dict[int, int]:
+    """By partition the first unhandled offset, from the log start offset and the plan's first offset on."""
+    keys = [(name, number) for number in bounds.end]
+    with clients.translate_errors(f"reading {name}"):
+        low = known_offsets(
+            list_offsets_blocking(clients.admin_blocking(), keys, OffsetSpec.earliest(), committed=False)
+        )
     starts = {number: max(first, bounds.first.get(number, 0)) for number, first in low.items()}
-    return {number: state.marks(number).watermark(first) for number, first in starts.items()}
+    return {number: progress.handled_in(number).watermark(first) for number, first in starts.items()}
 
 
-def _holds(state: State, number: int, first: int, end: int) -> bool:
-    return first < end and state.marks(number).count(first, end) > 0
+def _has_handled(progress: TopicProgress, number: int, first: int, end: int) -> bool:
+    return first < end and progress.handled_in(number).count(first, end) > 0
