@@ -14,6 +14,7 @@ from mqtui.domain.deadletter import DeadLetterInfo, describe
 from mqtui.domain.figure import pluralize
 from mqtui.domain.message import Message
 from mqtui.services.cause_grouping import CauseGrouping
+from mqtui.services.header_values import untyped_value
 from mqtui.services.origins import RouteCounter
 
 MAX_SAMPLES = 50
@@ -33,7 +34,9 @@ class CauseSamples:
     deaths: list[DeadLetterInfo] = field(default_factory=list)
     partitions: Counter[int] = field(default_factory=Counter)
     attempts: Counter[int] = field(default_factory=Counter)
-    common_headers: dict[str, bytes] | None = None
+    common_headers: dict[str, tuple[bytes, str]] | None = None
+    """Value and type by name."""
+
     per_minute: Counter[int] = field(default_factory=Counter)
     """Letters by minute since the epoch."""
 
@@ -49,7 +52,9 @@ class CauseSamples:
         if death.time is not None:
             self.per_minute[death.time // 60_000] += 1
         kept = {
-            name: value for name, value, _ in letter.headers if value is not None and len(value) <= MAX_VALUE_LENGTH
+            name: (value, kind)
+            for name, value, kind in letter.headers
+            if value is not None and len(value) <= MAX_VALUE_LENGTH
         }
         if self.common_headers is None:
             self.common_headers = kept
@@ -95,9 +100,9 @@ class CauseReport:
         if len(case.attempts) == 1:
             parts.append(pluralize(next(iter(case.attempts)), "attempt"))
         plain = {name: value for name, value in (case.common_headers or {}).items() if name not in self._stripped(case)}
-        for name, value in list(plain.items())[:MAX_COMMON_HEADERS]:
+        for name, (value, kind) in list(plain.items())[:MAX_COMMON_HEADERS]:
             try:
-                parts.append(f"{name} {value.decode()}")
+                parts.append(f"{name} {(untyped_value(value, kind) or b'').decode()}")
             except UnicodeDecodeError:
                 continue
         return " · ".join(parts)

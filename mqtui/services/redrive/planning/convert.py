@@ -13,9 +13,9 @@ from dataclasses import replace
 import orjson
 
 from mqtui.domain.cc_headers import rename_cc_headers
-from mqtui.domain.field_table import plain, python
 from mqtui.domain.message import Field, Outgoing
 from mqtui.domain.resource import BrokerKind, Kind, name_bytes, name_text
+from mqtui.services.header_values import untyped_value
 
 KEY, VALUE = b"key", b"value"
 
@@ -31,7 +31,7 @@ def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -
         message = _from_fields(message)
     headers = message.headers
     if source is BrokerKind.RABBITMQ:
-        headers = tuple((name, _untyped(value, kind) if kind else value, "") for name, value, kind in headers)
+        headers = tuple((name, untyped_value(value, kind), "") for name, value, kind in headers)
     message = replace(message, headers=headers, properties=(), partition=None)
     if target is BrokerKind.REDIS:
         return _to_fields(message)
@@ -57,16 +57,6 @@ def describe_conversion(source: BrokerKind, target: BrokerKind) -> str:
         BrokerKind.REDIS: "key, value and headers become fields",
     }
     return "; ".join(filter(None, (words.get(source, ""), places.get(target, ""))))
-
-
-def _untyped(value: bytes | None, kind: str) -> bytes | None:
-    """A typed header's value as text; strings keep their bytes."""
-    read = python(value, kind)
-    if read is None or isinstance(read, bytes):
-        return read
-    if isinstance(read, str):
-        return name_bytes(read)
-    return orjson.dumps(plain(value, kind))
 
 
 def _from_fields(message: Outgoing) -> Outgoing:
