@@ -106,7 +106,7 @@ def test_letters_that_come_from_elsewhere_are_not_counted_in(mqtui: Mqtui, rabbi
     stays = {risk["text"] for risk in plan["risks"] if risk["name"] == "no-origin"}
     assert stays == {
         "2 stay: there is no queue:gone, where they came from",
-        "2 stay: nothing says where they came from",
+        "2 stay: original destination unknown: no header names it, use --to",
     }
     assert "where 5 of them go is known" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text
     told = result(mqtui("redrive", rabbit.url, error, "--yes", "--json").refused(1))

@@ -74,11 +74,11 @@ async def test_counts_by_target_and_letters_without_origin() -> None:
     assert delivers == {ground.origin: 5, other: 3}
     assert facts(planned)["to"] == "orders 5, invoices 3; 1 of 9 stay"
     (lost,) = [risk for risk in planned.plan.risks if risk.name == "no-origin"]
-    assert lost.text == "1 stay: nothing says where it came from"
+    assert lost.text == "1 stay: original destination unknown: no header names it, use --to"
     assert planned.plan.count == exact(9)
     result = whole(await Operator(ground).run_planned(planned))
     assert (result.moved, result.refused) == (8, 1)
-    assert result.reasons == (("nothing says where it came from", 1),)
+    assert result.reasons == (("original destination unknown: no header names it, use --to", 1),)
 
 
 async def test_no_letter_says_where_it_came_from() -> None:

@@ -90,7 +90,7 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Patience:
 
     def decide(whole: bool) -> None:
         if not whole:
-            monkeypatch.setattr(monitor, "SETTLED", 2.0)
+            monkeypatch.setattr(monitor, "STABLE_SECONDS", 2.0)
 
     return decide
 

@@ -42,7 +42,7 @@ class Payments:
 
 @pytest.fixture
 def payments(brokers: Brokers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Payments]:
-    monkeypatch.setattr(monitor, "SETTLED", 2.0)
+    monkeypatch.setattr(monitor, "STABLE_SECONDS", 2.0)
     made = Payments(brokers.redis())
     yield made
     made.close()

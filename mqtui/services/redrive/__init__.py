@@ -1,1 +1,1 @@
-"""Redrive: letters go home, none lost, none doubled where the broker can promise it."""
+"""Redrive: dead letters go back where they came from, none lost, none duplicated where the broker can promise it."""

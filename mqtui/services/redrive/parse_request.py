@@ -1,4 +1,4 @@
-"""The terms of a redrive or a discard as people type them, read alike in both faces."""
+"""Parses the options of a redrive or discard as people type them, for the command line and the console's form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_STOP_AT = 0.05
 
 
 def parse_canary(text: str) -> tuple[int, ...]:
-    """`1,10`: sizes of the first stages.
+    """Parse `1,10`: the sizes of the first stages.
 
     Raises:
         BadInput: it is no list of numbers above zero.
@@ -25,7 +25,7 @@ def parse_canary(text: str) -> tuple[int, ...]:
 
 
 def parse_percentage(text: str) -> float:
-    """`5%`: a share from 0 to 1.
+    """Parse `5%` to a share from 0 to 1.
 
     Raises:
         BadInput: it is no percentage.
@@ -40,10 +40,10 @@ def parse_percentage(text: str) -> float:
 
 
 def build_stages(first: tuple[int, ...], stop_at: float | None, watch: int | None) -> CanaryStages:
-    """The stages; a canary without a watch (in ms) is watched for a minute.
+    """Build the stages. A canary without a `watch` (ms) is monitored for a minute.
 
     Raises:
-        BadInput: `stop_at` without anything that is watched.
+        BadInput: `stop_at` without a canary or watch.
     """
     watched = (DEFAULT_WATCH_MS if first else 0) if watch is None else watch
     if stop_at is not None and not watched:
@@ -52,7 +52,7 @@ def build_stages(first: tuple[int, ...], stop_at: float | None, watch: int | Non
 
 
 def allowed_risks(order: RedriveRequest, risks: Iterable[str]) -> frozenset[str]:
-    """The risks let through by name: those given, and those that `take_over` and `shared` stand for."""
+    """The names of the risks that are accepted: those given, and those that `take_over` and `shared` stand for."""
     named = {*risks}
     if order.take_over:
         named.add("held")
@@ -62,10 +62,10 @@ def allowed_risks(order: RedriveRequest, risks: Iterable[str]) -> frozenset[str]
 
 
 def check_supported(order: RedriveRequest, source: BrokerKind, target: BrokerKind) -> None:
-    """Let through what means something on these brokers.
+    """Check that every option is supported by the kinds of broker it concerns.
 
     Raises:
-        BadInput: one term does not; it is never accepted and ignored.
+        BadInput: one is not; it is never accepted and ignored.
     """
     for option, given, kind in (
         ("--partition", order.selection.partition is not None, source),

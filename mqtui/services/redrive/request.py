@@ -1,4 +1,4 @@
-"""What was asked for, in a form that a journal keeps and a resume reads."""
+"""A redrive or discard as it was asked for, and the form in which the journal keeps it for a resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mqtui.domain.resource import Ref
 @dataclass(frozen=True, slots=True)
 class CanaryStages:
     """`first` are the sizes of the stages before the rest (`1, 10`). The run stops by itself where more than `stop_at`
-    (0 to 1) of the letters came back within `watch` seconds; 0 seconds: nothing is watched.
+    (0 to 1) of the letters were dead-lettered again within `watch` seconds; 0 seconds: not monitored.
     """
 
     first: tuple[int, ...] = ()
@@ -26,11 +26,11 @@ class CanaryStages:
 
     @property
     def is_watched(self) -> bool:
-        """Whether the letters are looked after."""
+        """Whether the stages are monitored."""
         return self.watch > 0
 
     def describe(self) -> str:
-        """The stages in one line."""
+        """One line for a plan, such as `1, then 10, then the rest`."""
         sizes = ", then ".join([*(f"{size:,}" for size in self.first), "the rest"])
         return (
             f"{sizes}; stops if more than {self.stop_at:.0%} come back within {self.watch:.0f}s"
@@ -41,7 +41,11 @@ class CanaryStages:
 
 @dataclass(frozen=True, slots=True)
 class RedriveRequest:
-    """A redrive, or a discard, as it was asked for. Without `to` letters go where each of them came from."""
+    """A redrive or discard. Without `to` each letter goes back to its original topic, queue or stream.
+
+    `to_target` names another broker (a profile or URL), `rate` is letters a second, `shared` agrees that consumers may
+    read the source meanwhile, `take_over` ends another operator's run on it.
+    """
 
     verb: Verb
     source: Ref
@@ -101,7 +105,7 @@ def decode_request(raw: bytes) -> SavedRequest:
 
 
 def clip_to(source: Source, kept: SavedRequest) -> Source:
-    """A fresh snapshot, cut down to what the recipe was planned with: letters that came later are not in it."""
+    """A fresh snapshot, clipped to the bounds of the first plan: letters that arrived later are not in it."""
     bounds = source.bounds
     match bounds, kept.bounds():
         case OffsetBounds(), OffsetBounds(end=end):
@@ -117,13 +121,13 @@ def clip_to(source: Source, kept: SavedRequest) -> Source:
 
 
 def at_most_selected(held: Figure) -> Figure:
-    """How many of so many letters are chosen by what only a look at each tells."""
+    """The count of a selection that is not known before each letter is read: `held` at most."""
     why = "known when the letters are read"
     return unknown(why) if held.number is None else at_most(held.number, why)
 
 
 def count_up_to_limit(source: Source, limit: int | None) -> Figure:
-    """How many letters a run over everything would take."""
+    """How many letters a run without selection would take."""
     if limit is None or source.count.number is None or source.count.number <= limit:
         return source.count
     return Figure(limit, source.count.sort, source.count.why)

@@ -1,4 +1,4 @@
-"""A message of one broker in the shape of another.
+"""Converts a message of one kind of broker to another's format.
 
 Key, value and header bytes go over as they are where the other broker has a place for them. AMQP's typed headers become
 text, and its properties stay behind. A Redis entry of the field `value` alone is that value; another becomes a JSON
@@ -21,7 +21,7 @@ KEY, VALUE = b"key", b"value"
 
 
 def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -> Outgoing:
-    """The message as the target's broker takes it."""
+    """The message in the format of the target's broker."""
     alone = rename_cc_headers(message.headers) if target is BrokerKind.RABBITMQ else message.headers
     if alone is not message.headers:
         message = replace(message, headers=alone)
@@ -45,7 +45,7 @@ def convert_message(message: Outgoing, source: BrokerKind, target: BrokerKind) -
 
 
 def describe_conversion(source: BrokerKind, target: BrokerKind) -> str:
-    """What a plan says of letters that cross over; "" where they keep their shape."""
+    """What a plan says of the conversion; "" between brokers of one kind."""
     if source is target:
         return ""
     words = {

@@ -13,11 +13,12 @@ from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.redrive.planning.convert import describe_conversion
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from mqtui.services.redrive.planning.peeked_targets import describe_unwrapped, envelope_risks
+from mqtui.services.redrive.planning.routing import ORIGIN_UNKNOWN
 from mqtui.services.redrive.planning.scan import ScanResult
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 
-PEEK_HINT = ", or read them once with `mqtui dlq`: what they say themselves is kept for the plan"
+PEEK_HINT = ", or read the letters once with `mqtui dlq`: the origins they name are kept for the plan"
 
 
 def plan_facts(
@@ -28,7 +29,7 @@ def plan_facts(
     here: BrokerKind,
     remote: Session | None,
 ) -> list[tuple[str, str]]:
-    """What a plan says of itself, a label and a sentence each."""
+    """The facts of a plan: a label and a sentence each."""
     held = pluralize(source.count, "letter")
     facts = [("from", f"{source.ref.name}, {held} as of now; later ones are not in the plan")]
     if request.verb is Verb.DISCARD:
@@ -37,7 +38,7 @@ def plan_facts(
         where = f" on {request.to_target}" if remote else ""
         named = ", ".join(f"{ref.name} {scan.targets[ref]:,}" if scan else ref.name for ref in targets)
         stay = f"; {scan.unroutable.total():,} of {scan.selected:,} stay" if scan and named and scan.unroutable else ""
-        facts.append(("to", (named or "nobody knows where") + where + stay))
+        facts.append(("to", (named or "unknown target") + where + stay))
     if remote is not None and (shape := describe_conversion(here, remote.broker.kind)):
         facts.append(("shape", shape))
     chosen = [f"{name} {value}" for name, value in _selected(request)]
@@ -88,7 +89,7 @@ def plan_headers(scan: ScanResult | None) -> tuple[tuple[str, tuple[str, ...]], 
 
 
 def jq_failures(selector: LetterSelector) -> list[Risk]:
-    """Letters on which the jq program failed: they stay."""
+    """Letters on which the jq program failed: they stay in the source."""
     return [
         Risk("where", f"{pluralize(number, 'letter')} stay: {reason}")
         for reason, number in (selector.jq_filter.failure_reasons() if selector.jq_filter is not None else ())
@@ -96,13 +97,13 @@ def jq_failures(selector: LetterSelector) -> list[Risk]:
 
 
 def scan_risks(request: RedriveRequest, targets: Sequence[Ref], scan: ScanResult | None) -> list[Risk]:
-    """What speaks against the plan in what was read of the letters."""
+    """The risks that follow from what the scan found."""
     risks: list[Risk] = []
     if request.verb is not Verb.DISCARD and not targets and (scan is None or scan.selected):
         risks.append(
             Risk(
                 "no-target",
-                "nothing says where these letters came from: name it with --to" + ("" if scan else PEEK_HINT),
+                ORIGIN_UNKNOWN + ("" if scan else PEEK_HINT),
                 Severity.REFUSE,
                 final=True,
             )

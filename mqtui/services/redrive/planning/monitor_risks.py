@@ -1,4 +1,4 @@
-"""What a watch will not be able to tell, known before anything moves (C16, R16)."""
+"""What the monitor of a run will not be able to observe, known before anything moves (C16, R16)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mqtui.services.redrive.run.group_progress import find_reading_groups, has_l
 from mqtui.services.session import Session
 
 NOT_OBSERVABLE_RISK = "not-heard"
-"""The risk that letters die again and nobody hears it; let through by name, a run goes on after its first stage."""
+"""The risk that letters are dead-lettered again unobserved. Accepted by name, a run goes on after its first stage."""
 
 NO_CONSUMER_RISK = "unread"
-"""The risk that nobody reads where letters go, or that nobody can be asked; let through by name likewise."""
+"""The risk that a target has no consumer, or that consumers can't be listed. Accepted by name likewise."""
 
 
 async def why_not_observable(
@@ -28,10 +28,10 @@ async def why_not_observable(
     remote: Session | None,
     original_targets: frozenset[Ref],
 ) -> str:
-    """Why letters that die again are not heard at their source, or not all of them; "" where they are, or where nothing
-    is watched.
+    """Why letters that are dead-lettered again would not be seen in the source, or not all of them.
 
-    `homes` are places that letters name as the one they came from: what dies there comes to the source.
+    "" where they would, or where the run is not monitored. `original_targets` are the destinations that letters name as
+    their origin: what dies there comes to the source.
     """
     if not request.stages.is_watched or request.verb is Verb.DISCARD:
         return ""
@@ -61,7 +61,7 @@ async def why_not_observable(
 async def monitor_risks(
     request: RedriveRequest, targets: Sequence[Ref], broker: Broker, not_observable: str
 ) -> list[Risk]:
-    """What keeps a watched run from going on by itself. `broker` is that of the targets."""
+    """What keeps a monitored run from continuing by itself. `broker` is that of the targets."""
     if not request.stages.is_watched or request.verb is Verb.DISCARD:
         return []
     risks: list[Risk] = []
@@ -77,7 +77,7 @@ async def monitor_risks(
 
 
 async def why_no_consumer(broker: Broker, target: Ref) -> str:
-    """Why nothing will be seen to pass in a target; "" where somebody reads it."""
+    """Why no consumer will be seen to pass the copies in a target; "" where there is one."""
     if target.kind is Kind.EXCHANGE:
         return f"who reads the queues behind the exchange {target.name} is not asked"
     try:

@@ -1,4 +1,4 @@
-"""The marks mqtui puts on a letter it sends home: `x-mqtui-origin`, `-run`, `-count`, `-by` and `-at`.
+"""The headers mqtui adds to a redriven letter: `x-mqtui-origin`, `-run`, `-count`, `-by` and `-at`.
 
 None on Redis, where every field belongs to the application (D5).
 """
@@ -38,7 +38,7 @@ def _amqp_number(name: str, value: int) -> Header:
 
 @dataclass(frozen=True, slots=True)
 class HeaderEncoding:
-    """How one broker writes our headers."""
+    """How our headers are encoded for one kind of broker."""
 
     text: Callable[[str, str], Header]
     number: Callable[[str, int], Header]
@@ -51,7 +51,7 @@ ENCODINGS = {
 
 
 class HeaderStamper:
-    """Marks letters for one run. `at` is ISO 8601 with zone."""
+    """Makes the headers for the letters of one run. `at` is ISO 8601 with zone."""
 
     def __init__(self, kind: BrokerKind, run: str, operator: str, at: str) -> None:
         self._encoding = ENCODINGS.get(kind)
@@ -63,9 +63,9 @@ class HeaderStamper:
             self._first_headers = (*self._run_headers, self._encoding.number(COUNT, 1))
 
     def headers_to_strip(self, source: BrokerKind) -> frozenset[str]:
-        """Our headers of an earlier run: the new ones take their place. The origin is written once and stays.
+        """Headers of an earlier run, which the new ones replace. The origin header is written once and kept.
 
-        Where none are written, those of another broker stay behind: every field belongs to the application.
+        A target that gets no headers of ours keeps none of another broker's either.
         """
         if self._encoding:
             return REPLACED_HEADERS
@@ -81,14 +81,14 @@ class HeaderStamper:
         return (self._encoding.text(ORIGIN, encode_origin(letter)), *self._run_headers, count)
 
     def first_headers_for(self, letter: Message) -> tuple[Header, ...]:
-        """The same for a letter that bears none of our headers: at full speed."""
+        """The same for a letter that has none of our headers yet, without looking for them."""
         if self._encoding is None:
             return ()
         return (self._encoding.text(ORIGIN, encode_origin(letter)), *self._first_headers)
 
 
 def redrive_count(letter: Message) -> int:
-    """How often this letter was sent home before."""
+    """How many times this letter was redriven before."""
     for name, value, kind in letter.headers:
         if name == COUNT and value is not None:
             number = python(value, kind) if kind else value
@@ -99,7 +99,7 @@ def redrive_count(letter: Message) -> int:
 
 
 def encode_origin(letter: Message) -> str:
-    """Where the letter lay: JSON with a version `v` (C9); `time` is the letter's own, in ms since the epoch (K7)."""
+    """The value of `x-mqtui-origin`: where the letter lay, as JSON with a version `v` (C9); `time` in ms (K7)."""
     position, around = letter.position, letter.envelope
     text = (
         _origin_prefix(letter.resource.name, around.exchange, around.routing_key)
@@ -114,7 +114,7 @@ def encode_origin(letter: Message) -> str:
 
 
 def origin_encoder(topic: str) -> OriginOf:
-    """The same, encoded, of letters of one topic by partition, offset and time: at full speed."""
+    """A function that encodes the same for the letters of one topic from partition, offset and time: the bulk path."""
     head = _origin_prefix(topic).encode()
 
     def text(partition: int, offset: int, time: int | None) -> bytes:
@@ -127,7 +127,7 @@ def origin_encoder(topic: str) -> OriginOf:
 
 @lru_cache(maxsize=1024)
 def _origin_prefix(resource: str, exchange: str | None = None, routing_key: str | None = None) -> str:
-    """How the JSON begins: what letters of one place have in common."""
+    """The beginning of the JSON, which the letters of one source share."""
     text: dict[str, object] = {"v": 1, "resource": resource}
     if exchange is not None:
         text |= {"exchange": exchange, "routing_key": routing_key}

@@ -1,6 +1,6 @@
-"""Whether letters with a key would come back to the partition they came from (K6).
+"""Whether letters with a key would go back to their original partition (K6).
 
-They do not where their producer used another partitioner than Java's, or where the topic has grown since.
+They do not where their producer used another partitioner than Java's, or where partitions were added since.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ MAX_COMPARED = 1_000
 
 
 class PartitionCheck:
-    """Compares the recorded partition with the one that the key leads to, for the first letters that have both."""
+    """Compares the recorded partition with the one that the key hashes to, for the first letters that have both."""
 
     def __init__(self, conventions: Conventions) -> None:
         self._conventions = conventions
         self._recorded: dict[Ref, list[tuple[bytes, int]]] = {}
         self._compared = 0
         self.original_targets: set[Ref] = set()
-        """Targets that a letter names as the place it came from."""
+        """Targets that a letter names as its origin."""
 
     def add(self, letter: Message, route: Transfer) -> None:
-        """Remember one letter on its way to the topic it came from."""
+        """Take one letter that is routed to its original topic."""
         key = (route.content or letter).key
         compares = self._compared < MAX_COMPARED and key is not None and route.target.kind is Kind.TOPIC
         if not compares and route.target in self.original_targets:
@@ -45,7 +45,7 @@ class PartitionCheck:
         self._recorded.setdefault(route.target, []).append((key, came_from.partition))
 
     async def describe(self, broker: Broker) -> str:
-        """What to say about it; "" where all agree, or where the topics can't be asked."""
+        """A sentence for the plan; "" where all agree, or where the topics can't be described."""
         elsewhere = 0
         for target, letters in self._recorded.items():
             try:

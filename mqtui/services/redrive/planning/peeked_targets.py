@@ -1,4 +1,4 @@
-"""Where the letters of a queue go, where they can't be read for nothing: RabbitMQ's own settings, and a look."""
+"""Targets of letters that a plan can't read without cost (a RabbitMQ queue): from bindings, and from one peek."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from mqtui.services.origins import (
     recall_routes,
     remember_routes,
 )
-from mqtui.services.redrive.planning.routing import ENVELOPE_RISK
+from mqtui.services.redrive.planning.routing import ENVELOPE_RISK, ORIGIN_UNKNOWN
 from mqtui.services.redrive.request import RedriveRequest, at_most_selected, count_up_to_limit
 from mqtui.services.session import Session
 from mqtui.state.origins import Sighting
 
 MAX_PEEKED = 1_000
-"""Letters that a plan looks at."""
+"""Letters that a plan peeks at."""
 
 
 async def find_targets(
     session: Session, request: RedriveRequest, source: Source, price: PeekCost, conventions: Conventions
 ) -> tuple[tuple[Ref, ...], Sighting | None, tuple[Risk, ...]]:
-    """Targets of letters that are not read for the plan, what a look told of them, and what of it leads nowhere.
+    """Targets of letters that the plan does not read, what a peek told of them, and the risks of those that are gone.
 
-    The queues whose dead letters the broker sends here are targets, and what letters were seen to name. A look is made
-    only where nothing else tells, and where it uses up nothing.
+    Targets are the queues whose dead letters the broker sends here, and the origins that peeked letters name. A peek is
+    made only where nothing else tells, and where it uses up no delivery.
     """
     if request.to is not None:
         if request.to.kind is not Kind.EXCHANGE:
@@ -58,7 +58,7 @@ async def find_targets(
         for ref in missing
     )
     if unnamed := peeked.letters - sum(peeked.routes.values()):
-        gone += (Risk("no-origin", f"{unnamed:,} stay: nothing says where they came from"),)
+        gone += (Risk("no-origin", f"{unnamed:,} stay: {ORIGIN_UNKNOWN}"),)
     peeked = replace(peeked, routes={route: count for route, count in peeked.routes.items() if route[0] not in missing})
     return tuple(dict.fromkeys((*feeders, *peeked.targets))), peeked, gone + risks
 
@@ -66,7 +66,7 @@ async def find_targets(
 def delivery_step(
     request: RedriveRequest, source: Source, target: Ref, targets: Sequence[Ref], peeked: Sighting | None
 ) -> Deliver:
-    """One target of a plan: how many go there as far as it is known, and with which routing keys."""
+    """The step of one target: how many letters go there as far as it is known, and with which routing keys."""
     count = count_up_to_limit(source, request.selection.limit)
     if not request.selection.everything:
         count = at_most_selected(count)
@@ -89,7 +89,7 @@ def delivery_step(
 def peek_facts(
     request: RedriveRequest, source: Source, targets: Sequence[Ref], peeked: Sighting | None
 ) -> list[tuple[str, str]]:
-    """The routing keys where an exchange is the target, and what was looked at for the plan."""
+    """Facts of a plan: routing keys where an exchange is the target, and what was peeked."""
     if request.verb is not Verb.REDRIVE or not isinstance(source.bounds, CountBound):
         return []
     facts = [
@@ -111,12 +111,12 @@ def _describe_known(peeked: Sighting) -> str:
 
 
 def describe_unwrapped(number: int) -> str:
-    """What a plan says of letters whose message is a part of their body."""
+    """What a plan says of letters that are envelopes around the message."""
     return f"{pluralize(number, 'letter')}: the message in its envelope is delivered, the envelope stays behind"
 
 
 def envelope_risks(doubts: Mapping[str, int]) -> list[Risk]:
-    """Letters whose message may not be the one that was sent, by the reason."""
+    """The risk that what an envelope holds is not the message that was sent, by the reason."""
     return [
         Risk(ENVELOPE_RISK, f"the message of {pluralize(number, 'letter')}: {reason}", Severity.REFUSE)
         for reason, number in doubts.items()
@@ -126,7 +126,7 @@ def envelope_risks(doubts: Mapping[str, int]) -> list[Risk]:
 async def _peek_or_recall(
     session: Session, source: Source, price: PeekCost, conventions: Conventions
 ) -> Sighting | None:
-    """Look at letters where that uses up nothing; else recall what the last look found. None where nothing is known."""
+    """Peek where that uses up no delivery; else recall what the last peek found. None where nothing is known."""
     before = await recall_routes(session, source)
     count = min(MAX_PEEKED, int(source.count.number or 0))
     if price.spends or price.refusal or not count:

@@ -1,4 +1,4 @@
-"""The plan of a redrive or a discard: what the dry run prints, and the very steps that run."""
+"""Plans a redrive or discard: what a dry run prints, and exactly what a run then does."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ DISCARD_GUARANTEES = {
 
 @dataclass(frozen=True, slots=True)
 class PlannedRedrive:
-    """A plan and what it was made from. `delivery` is the plan for the other broker where letters cross over."""
+    """A plan and what it was made from. `remote_plan` is that of the other broker where letters go to one."""
 
     request: RedriveRequest
     plan: Plan
@@ -72,19 +72,19 @@ class PlannedRedrive:
     targets: tuple[Ref, ...]
     remote_plan: Plan | None = None
     is_scanned: bool = True
-    """Whether the letters could be read for nothing; if not, the count of a selection is known only when it ran."""
+    """Whether all letters were read for the plan; if not, the count of a selection is known only when it ran."""
 
     source_guarantee: Guarantee | None = None
-    """What the source's broker promises for its own part: how it keeps in mind what was taken out."""
+    """What the source's broker guarantees for its own part: how it records what was handled."""
 
     unwraps_envelopes: bool = False
-    """Whether a letter's message is taken out of an envelope, so that each letter has to be looked at."""
+    """Whether messages are taken out of envelopes, so that each letter has to be parsed."""
 
     not_observable: str = ""
-    """Why letters that die again are not heard; "" where they are, or where nothing is watched."""
+    """Why letters that are dead-lettered again can't be observed; "" where they can, or where nothing is monitored."""
 
     conventions: Conventions = field(kw_only=True)
-    """As they hold for the letters of the source: the run reads them like the plan."""
+    """As resolved for the source, so that the run reads letters as the plan did."""
 
 
 async def plan_redrive(
@@ -97,12 +97,12 @@ async def plan_redrive(
     run: str = "",
     targets: tuple[Ref, ...] = (),
 ) -> PlannedRedrive:
-    """Plan an order. A resume gives the source as cut down to its first plan, the run's id and its targets.
+    """Plan a request. A resume gives the source clipped to its first plan, the run's id and its targets.
 
     Raises:
         NotFound: the source is not there, or no letter in it has the cause.
         Unsupported: the verb is not offered.
-        BadInput: letters are to cross to another broker, and no destination there is named.
+        BadInput: letters are to go to another broker, and no destination there is named.
         Refused: the source is a retry stage.
     """
     if remote is not None and request.to is None:
@@ -124,7 +124,7 @@ async def plan_redrive(
 
 
 def _is_remembered_here_only(planned: PlannedRedrive) -> bool:
-    """Whether the broker may not be asked to keep what was handled, so that only this machine's journal knows (K2)."""
+    """Whether the broker can't record what was handled, so that only this machine's journal knows (K2)."""
     weak = planned.source_guarantee is not None and planned.source_guarantee.strength is Strength.AT_LEAST_ONCE
     return weak and isinstance(planned.source.bounds, OffsetBounds)
 
@@ -214,7 +214,7 @@ async def _find_targets(
     scan: ScanResult | None,
     targets: tuple[Ref, ...],
 ) -> tuple[tuple[Ref, ...], Sighting | None, Sequence[Risk]]:
-    """The targets, those a resume was given first; and what a peek told where the letters could not be scanned."""
+    """The targets (a resume keeps those it was given), and what a peek told where the letters were not scanned."""
     if request.verb is Verb.DISCARD:
         return (), None, ()
     if request.to is not None:
@@ -228,7 +228,7 @@ async def _find_targets(
 
 
 def _discard_guarantee(kind: BrokerKind, source_guarantee: Guarantee | None) -> Guarantee:
-    """What a discard promises. Without the rights to mark letters at Kafka, only this machine remembers them."""
+    """Without the right to mark letters on Kafka, only this machine remembers a discard."""
     if (
         kind is BrokerKind.KAFKA
         and source_guarantee is not None
@@ -239,7 +239,7 @@ def _discard_guarantee(kind: BrokerKind, source_guarantee: Guarantee | None) -> 
 
 
 def now_iso() -> str:
-    """ISO 8601 with zone, in seconds."""
+    """The time as ISO 8601 with zone, in seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -288,7 +288,7 @@ def _assemble(
 
 
 def _remote_plan(remote: Session, plan: Plan, targets: tuple[Ref, ...]) -> Plan:
-    """The plan for the broker that letters cross over to: same run, its own permit and audit line."""
+    """The plan of the target's broker: the same run, with its own write permit and audit entry."""
     steps = tuple(Send(target, plan.count) for target in targets)
     return replace(
         plan,
@@ -309,7 +309,7 @@ def hash_terms(request: RedriveRequest, identity: str, targets: Sequence[Ref], s
 
 
 def describe_stripped(conventions: Conventions, kind: BrokerKind) -> list[str]:
-    """What the conventions of a broker leave behind, in words."""
+    """Which headers and fields the conventions of a broker strip."""
     return [
         f"{one.name}: {sorted(one.strip_prefixes)} {sorted(one.strip_names)} {sorted(one.strip_fields)}"
         for one in conventions.known

@@ -1,4 +1,4 @@
-"""What speaks against a plan whatever the broker: its source, its target, and what this machine can keep."""
+"""Risks of a redrive plan on any broker: retry stages, a missing bundle key, a target that is the source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqtui.services.session import Session
 
 
 def refuse_retry_stage(request: RedriveRequest, stage: str) -> None:
-    """Refuse to send home what waits in a queue for another try, or goes round (R15). `stage` says why it is one.
+    """Refuse to redrive a retry queue, whose messages are still being retried (R15). `stage` says why it is one.
 
     Raises:
         Refused: the queue is a retry stage, and no destination is named.
@@ -30,7 +30,7 @@ def refuse_retry_stage(request: RedriveRequest, stage: str) -> None:
 
 
 def retry_stage_risk(request: RedriveRequest, stage: str) -> list[Risk]:
-    """What becomes of messages that are taken out of a retry stage."""
+    """The risk of taking messages out of a retry stage: they are not dead letters."""
     if not stage:
         return []
     text = f"{request.source.name} is a retry stage, its messages are alive: {stage}"
@@ -38,7 +38,7 @@ def retry_stage_risk(request: RedriveRequest, stage: str) -> list[Risk]:
 
 
 async def bundle_risk(session: Session, source: Source) -> list[Risk]:
-    """What forbids to keep the letters' bytes, where the source forgets what is removed (C2)."""
+    """The risk that no bundle of the letters can be kept, where the broker deletes what is removed (C2)."""
     if isinstance(source.bounds, OffsetBounds):
         return []
     try:
@@ -50,7 +50,7 @@ async def bundle_risk(session: Session, source: Source) -> list[Risk]:
 
 
 async def loop_risk(session: Session, request: RedriveRequest, remote: Session | None) -> list[Risk]:
-    """What forbids to send letters to where they lie, by whatever name its broker was reached."""
+    """The risk that source and target are the same, under whatever name the broker was reached."""
     if request.to != request.source:
         return []
     if remote is not None and await remote.broker.identity() != await session.broker.identity():

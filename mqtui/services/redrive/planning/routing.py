@@ -1,4 +1,4 @@
-"""Where each letter goes, and what stays behind on the way."""
+"""Decides where each letter goes, and which headers and properties are stripped."""
 
 from __future__ import annotations
 
@@ -14,30 +14,33 @@ from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES, HeaderSt
 from mqtui.services.redrive.request import RedriveRequest
 
 DROPPED_PROPERTIES = frozenset({"user_id", "expiration"})
-"""AMQP properties that stay behind: `user_id` must be the sender's own, an expiration would kill the letter again."""
+"""AMQP properties that are not sent: `user_id` must be the sender's own, `expiration` would expire the letter again."""
 
 ENVELOPE_RISK = "envelope"
-"""The risk of a plan that delivers what an envelope holds without being sure of its bytes, or an envelope itself."""
+"""The risk of delivering an envelope's content without being sure of its bytes, or an envelope as it is."""
 
 UNKNOWN_ENVELOPE = "it looks like an envelope that no convention describes, and would be delivered whole"
 
 DELIVERY_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
-"""Headers a quorum queue adds to each delivery; they are no part of the letter."""
+"""Headers that a quorum queue adds to each delivery; they are not part of the message."""
+
+
+ORIGIN_UNKNOWN = "original destination unknown: no header names it, use --to"
 
 
 @dataclass(frozen=True, slots=True)
 class Unroutable:
-    """A letter that can't be sent, and why."""
+    """Why a letter stays in the source."""
 
     reason: str
 
 
 EXPIRED_RISK = "expired"
-"""The name of the risk that lets letters go whose own expiry has passed."""
+"""The risk name under which letters are sent although their own expiry has passed."""
 
 
 class RedriveRouter:
-    """Decides for each letter of one order."""
+    """Routes the letters of one request."""
 
     def __init__(
         self,
@@ -49,9 +52,9 @@ class RedriveRouter:
         risks: frozenset[str] = frozenset(),
         alive_at: int | None = None,
     ) -> None:
-        """`targets` are the plan's, and letters that would go elsewhere are left; None while the plan is made. `risks`
-        are the names of the plan's: what it does not tell is not risked. Letters whose own expiry was before `alive_at`
-        (ms since the epoch) are left; None: they are sent too.
+        """`targets` are those of the plan: letters that would go elsewhere stay; None while planning. `risks` are the
+        names of the plan's risks: no other risk is taken. Letters whose own expiry was before `alive_at` (ms since the
+        epoch) stay; None: they are sent too.
         """
         self._alive_at = alive_at
         self.verb = request.verb
@@ -68,15 +71,15 @@ class RedriveRouter:
         )
         self._dropped = DROPPED_PROPERTIES if kind is BrokerKind.RABBITMQ else frozenset()
         self._layout: Layout | None = None
-        """Of the letter before, and what follows from it: nearly always that of the next one too."""
+        """The layout of the previous letter, and what was derived from it: the next one nearly always has the same."""
 
         self._strips: frozenset[str] = frozenset()
         self._headers_for = stamper.headers_for
         self._last_target: Ref | None = None
-        """The target of the letter before."""
+        """The target of the previous letter, already checked."""
 
     def route(self, letter: Message) -> Transfer | Unroutable:
-        """The letter's way, or why it has none."""
+        """Where the letter goes and with which headers, or why it stays."""
         routing_key = ""
         layout = self._conventions.layout(letter)
         if layout is not self._layout:
@@ -93,11 +96,11 @@ class RedriveRouter:
         else:
             found = redrive_target_by_layout(layout, letter, self._conventions)
             if found is None:
-                return Unroutable("nothing says where it came from")
+                return Unroutable(ORIGIN_UNKNOWN)
             target, routing_key = found.ref, found.routing_key
         if target is not self._last_target:
             if target == self._source:
-                return Unroutable("its way leads back to where it lies")
+                return Unroutable("it would go back to the destination it lies in")
             if self._targets is not None and target not in self._targets:
                 return Unroutable(f"{target} is not in the plan")
             self._last_target = target
@@ -124,9 +127,9 @@ class RedriveRouter:
         )
 
     def doubt(self, letter: Message, route: Transfer | Unroutable) -> str:
-        """Why the message that goes may not be the one that was sent; "" where nothing speaks against it.
+        """Why the message that is sent may not be the original one; "" where there is no doubt.
 
-        Of letters whose headers tell nothing the body is looked at: an envelope that nobody described would go whole.
+        Of letters without known headers the body is looked at: an envelope of an unknown kind would be sent whole.
         """
         if isinstance(route, Unroutable):
             return ""
@@ -139,7 +142,7 @@ class RedriveRouter:
         return UNKNOWN_ENVELOPE if tells_nothing and looks_like_envelope(letter.value) else ""
 
     def _use_layout(self, layout: Layout) -> None:
-        """What stays behind, the convention's and ours of an earlier run, and how such letters are marked."""
+        """Derive what is stripped, and whether letters of this layout can have headers of an earlier run."""
         self._layout = layout
         self._strips = layout.stripped | self._own_headers
         fresh = layout.stripped.isdisjoint(HEADER_NAMES) and not set(HEADER_NAMES).intersection(layout.kept)

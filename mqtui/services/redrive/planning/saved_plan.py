@@ -1,4 +1,4 @@
-"""A plan in a file, and whether the plan made now is still that one: broker, profile and every term (C17)."""
+"""A plan saved to a file, and the check that a plan made later has the same terms, broker and profile (C17)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMAT = 2
 async def encode_plan(
     session: Session, planned: PlannedRedrive, remote: Session | None, allowed: frozenset[str]
 ) -> Json:
-    """What a file keeps: the plan as a dry run prints it, and its terms. `allowed` are risks let through."""
+    """What the file keeps: the plan as a dry run prints it, and its terms. `allowed` are the accepted risks."""
     terms = await _terms(session, planned, remote, allowed)
     return plan_row(planned.plan) | {"format": FORMAT, "terms": terms}
 
@@ -52,10 +52,10 @@ async def _terms(session: Session, planned: PlannedRedrive, remote: Session | No
 
 
 def decode_plan(raw: bytes, name: str) -> Json:
-    """The plan a file holds.
+    """Decode a plan file.
 
     Raises:
-        BadInput: it holds none.
+        BadInput: it holds no plan.
         Refused: it was saved by an older version, which did not keep the terms.
     """
     try:
@@ -74,10 +74,10 @@ def decode_plan(raw: bytes, name: str) -> Json:
 
 
 def require_same_terms(saved: Json, now: Json) -> None:
-    """Let through the plan that was saved.
+    """Check that a plan made now has the terms of the saved one.
 
     Raises:
-        Refused: it is another one by now; each term that differs is named.
+        Refused: it has not; each term that differs is named.
     """
     before, after = saved["terms"], msgspec.json.decode(msgspec.json.encode(now["terms"]))
     names = [name for name in {**before, **after} if before.get(name) != after.get(name)]

@@ -1,4 +1,4 @@
-"""What a run would do, found by reading what can be read for nothing."""
+"""Reads all letters of a source for a plan, where reading does not consume, and counts what a run would do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ScanResult:
     stripped_headers: Counter[str] = field(default_factory=Counter)
     added_headers: tuple[str, ...] = ()
     earlier_runs: Counter[str] = field(default_factory=Counter)
-    """Earlier runs that sent letters home that are here again."""
+    """Ids of earlier runs, by how many of their letters are dead-lettered again."""
 
     unwrapped: int = 0
     """Letters whose message is taken out of an envelope."""
@@ -47,7 +47,7 @@ class ScanResult:
     keyless: int = 0
 
     def add(self, letter: Message, route: Transfer | Unroutable, doubt: str = "") -> None:
-        """Count one chosen letter and its way; `doubt` says why its message may not be the one that was sent."""
+        """Count one selected letter and its route; `doubt` says why its message may not be the one that was sent."""
         self.selected += 1
         size = letter.size
         self.size += size
@@ -75,7 +75,7 @@ class ScanResult:
 
 
 async def read_unhandled(broker: Broker, source: Source, partition: int | None = None) -> AsyncIterator[Batch]:
-    """The letters of a source that nobody handled, in order, within its bounds. Only where looking is free."""
+    """The unhandled letters of a source, in order, within its bounds. Only where reading does not consume."""
     after: dict[int, int] = {}
     ends: dict[int, int] = {}
     if isinstance(source.bounds, IdBounds) and source.bounds.last is None:
@@ -96,7 +96,7 @@ def _is_unhandled(letter: Message, source: Source, ends: dict[int, int]) -> bool
 
 
 async def drop_missing_targets(session: Session, scan: ScanResult) -> None:
-    """Count letters whose origin is not there any more among those that stay: it is never made for them."""
+    """Count letters whose origin no longer exists as unroutable: a redrive never creates a destination."""
     for ref in list(scan.targets):
         if not await exists(session, ref):
             scan.unroutable[f"there is no {ref}, where they came from"] += scan.targets.pop(ref)
@@ -110,7 +110,7 @@ async def scan_source(
     limit: int | None,
     partition_check: PartitionCheck,
 ) -> ScanResult:
-    """Read all letters of a source and count where the chosen ones go."""
+    """Read all letters of a source and count where the selected ones would go."""
     found, slices = ScanResult(), TimeSlices()
     async for batch in read_unhandled(broker, source):
         most = None if limit is None else limit - found.selected

@@ -1,4 +1,4 @@
-"""Which letters of a run earlier put backs returned, for sure or perhaps."""
+"""Which letters of a run earlier put backs returned, for certain or perhaps."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from mqtui.state import bundles
 from mqtui.state.runs import RunRecord, Runs
 
 MAX_RUNS = 1_000
-"""Runs looked into, the newest first."""
+"""Runs that are searched, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class PutBackHistory:
-    """What earlier put backs of a run did. `doubtful`: letters in hand when one broke, and where the source ended."""
+    """What earlier put backs of a run did. `doubtful`: letters in flight when one broke, and where the source ended."""
 
     returned: frozenset[str]
     doubtful: Mapping[str, bytes]
@@ -38,7 +38,7 @@ class PutBackHistory:
         """Read the journal.
 
         Raises:
-            Held: one of them still goes on.
+            Held: one of them is still running.
         """
         returned: set[str] = set()
         doubtful: dict[str, bytes] = {}
@@ -53,7 +53,7 @@ class PutBackHistory:
 
 
 def encode_run_reference(run: str) -> bytes:
-    """How the journal writes down which run a put back is of."""
+    """The journal's form of which run a put back is of."""
     return msgspec.json.encode({"putback": run})
 
 
@@ -69,7 +69,7 @@ def returned_names(put_back: RunRecord, runs: Runs) -> set[str]:
 
 
 async def find_source_end(session: Session, record: RunRecord) -> bytes:
-    """Where the source of a run ends now, as far as ids tell it (Redis): what is put back comes after that."""
+    """Redis: the last id of a run's source; what is put back comes after it. Empty elsewhere."""
     if record.broker is not BrokerKind.REDIS:
         return b""
     end = (await session.broker.reader.extent(record.source)).end.get(0)
@@ -82,7 +82,7 @@ def _read_bundle(session: Session, record: RunRecord, names: Collection[str]) ->
 
 
 async def find_in_source(session: Session, record: RunRecord, doubtful: Mapping[str, bytes]) -> frozenset[str]:
-    """Those doubtful letters that lie behind the place where the source ended before they were put back."""
+    """Those doubtful letters that are in the source after the id at which it ended before they were put back."""
     found: set[str] = set()
     letters = await run_in_thread("bundle", partial(_read_bundle, session, record, doubtful))
     for end in set(doubtful.values()):

@@ -1,4 +1,4 @@
-"""How many of the copies a run made its readers have passed already (K11)."""
+"""How many of a run's copies consumers have passed already, for the plan of a put back (K11)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COPIES_STAY = "the copies stay where they went: what was read there is read agai
 
 
 async def describe_passed(session: Session, record: RunRecord, places: Sequence[str]) -> str:
-    """A sentence for each group that reads a topic they went to; "" where nothing can be told.
+    """A sentence for each group that reads a topic the copies went to; "" where nothing can be told.
 
     `places` are `topic partition/offset`, as the journal has them.
     """

@@ -1,7 +1,7 @@
-"""Put back (never called undo): letters of a run return to where they were, as far as that can be.
+"""Put back: returns the letters of a run to their source, as far as possible (it is never called undo).
 
 Kafka: they are marked unhandled, nothing is produced (K11). RabbitMQ and Redis: they are published again from the
-bundle, to the end of their source (R11). What readers have already taken stays taken, and the plan says so.
+bundle, to the end of their source (R11). What consumers have already processed stays processed, and the plan says so.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ CHUNK_SIZE = 500
 class PlannedPutBack:
     """A planned put back. `names` are the journal's names of the letters.
 
-    `doubtful` are those of them that may be somewhere else already: an earlier put back had them in hand when it broke,
-    or nothing tells what the run did with them.
+    `doubtful` are those that may be elsewhere already: an earlier put back had them in flight when it broke, or the
+    outcome of the run is unknown for them.
     """
 
     plan: Plan
     record: RunRecord
     run_name: str
-    """What the run is called that it is of."""
+    """The short name of the run it is of."""
 
     names: frozenset[str]
     doubtful: frozenset[str] = frozenset()
@@ -63,26 +63,26 @@ class PlannedPutBack:
 
 @dataclass(frozen=True, slots=True)
 class JournaledLetters:
-    """What the journal knows of a run that is to be put back."""
+    """What the journal has of a run that is to be put back."""
 
     run_name: str
     moved: dict[str, str]
     """Where each letter that was moved went, by its name."""
 
     unknown: dict[str, str]
-    """Letters of which nothing is known but that the bundle has them."""
+    """Letters whose outcome is unknown and that are in the bundle, by name."""
 
     history: PutBackHistory
     in_hand: int
 
 
 async def plan_put_back(session: Session, record: RunRecord, runs: Runs) -> PlannedPutBack:
-    """What can be put back of a run.
+    """Plan what can be put back of a run.
 
     Raises:
-        NotFound: nothing of it was moved, or all of it was put back already; letters in hand are found out about first.
+        NotFound: nothing of it was moved, or all of it was put back already; letters in flight need a resume first.
         Refused: its bundle is gone, or it is a put back itself.
-        Held: the run, or a put back of it, is going on.
+        Held: the run, or a put back of it, is still running.
     """
     with fewer_collections():
         return await _build_plan(session, record, runs)
@@ -142,14 +142,14 @@ def _read_journal(record: RunRecord, runs: Runs) -> JournaledLetters:
 
 
 def _resume_hint(journaled: JournaledLetters) -> str:
-    """How to find out about letters that were in hand."""
+    """How to find out about letters that were in flight."""
     return f"`mqtui runs resume {journaled.run_name}` finds out about them." if journaled.in_hand else ""
 
 
 def _returnable(
     session: Session, record: RunRecord, journaled: JournaledLetters, put_back: frozenset[str]
 ) -> tuple[dict[str, str], list[Risk]]:
-    """Letters that are not back yet and can be put back, with where they went; and the risks of that.
+    """Letters that are not back yet and can be put back, with where they went; and the risks.
 
     Raises:
         NotFound: there are none. Refused, StorageFailed: as `_require_bundle`.
@@ -173,7 +173,7 @@ def _step(record: RunRecord, done: dict[str, str]) -> Unmark | Send:
 
 
 def _check_allowed(record: RunRecord) -> None:
-    """Let through what can be put back at all."""
+    """Check that the run can be put back at all."""
     if record.verb == Verb.PUT_BACK:
         raise Refused("A put back is not put back", "", "Redrive what is in the source again.")
     if record.state == "running" and not record.interrupted:
@@ -196,7 +196,7 @@ def _require_bundle(session: Session, record: RunRecord, wanted: dict[str, str],
 
 
 def _moved_and_unknown(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
-    """Letters that were moved, with where; and those of which nothing is known but that the bundle has them."""
+    """Letters that were moved, with where; and those whose outcome is unknown and that are in the bundle."""
     moved: dict[str, str] = {}
     unknown: dict[str, str] = {}
     for name, outcome, at, _ in runs.outcomes(record.id):
@@ -208,11 +208,11 @@ def _moved_and_unknown(record: RunRecord, runs: Runs) -> tuple[dict[str, str], d
 
 
 async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
-    """Do it.
+    """Put the letters back.
 
     Raises:
-        Refused, NeedsConsent: as the guard says.
-        MqtuiError: it broke on the way; what is not back yet can be put back by another one.
+        Refused, NeedsConsent: from the write gate.
+        MqtuiError: it broke on the way; another put back returns what is not back yet.
     """
     planned = put_back.plan
     counter = OutcomeCounter(planned.id, len(put_back.names))
@@ -235,7 +235,7 @@ async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Runs, c
 
 
 def is_marking_only(planned: Plan) -> bool:
-    """Whether letters are only marked, since their broker still has them (Kafka)."""
+    """Whether letters are only marked unhandled, since their broker still has them (Kafka)."""
     return isinstance(planned.steps[0], Unmark)
 
 
@@ -254,7 +254,7 @@ async def _publish(
     journal: JournalWriter,
     counter: OutcomeCounter,
 ) -> None:
-    """Publish the letters in chunks. One whose fate is unknown stays open in the journal."""
+    """Publish the letters in chunks. One whose outcome is unknown stays open in the journal."""
     chunks = _chunks(session, put_back)
     async with writer.publisher() as publisher:
         while chunk := await journal.run_in_thread(partial(next, chunks, None)):
@@ -289,7 +289,7 @@ def _chunks(session: Session, put_back: PlannedPutBack) -> Iterator[list[tuple[s
 
 
 def to_outgoing(letter: Message) -> Outgoing:
-    """The letter as it lay in its source, but for what the broker itself adds to a delivery."""
+    """The letter as it lay in its source, without what the broker itself adds to a delivery."""
     headers = tuple(header for header in letter.headers if header[0] not in DELIVERY_HEADERS)
     if letter.envelope is not None:
         headers = rename_cc_headers(headers)

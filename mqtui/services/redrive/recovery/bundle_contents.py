@@ -1,4 +1,4 @@
-"""What the bundle of a run still holds of the letters that the journal says are in it, and what only it knows of."""
+"""Which letters a run's bundle still holds: those that the journal expects, and those that only it has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mqtui.state.runs import Mark, RunRecord, Runs
 def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[frozenset[str], str]:
     """Those of the letters that can be read from the bundle, and a sentence on the others; "" where there are none.
 
-    It reads the whole bundle, so this is not for an event loop.
+    It blocks: the whole bundle is read.
 
     Raises:
         Refused: the bundle was made with another key, or there is none.
@@ -34,9 +34,9 @@ def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str])
 
 
 def find_unjournaled(session: Session, record: RunRecord, runs: Runs) -> list[Mark]:
-    """Letters without a delivery left that a process kept in the bundle, and died before it noted them in the journal.
+    """Letters on their last delivery that a process wrote to the bundle, and died before it wrote them to the journal.
 
-    Their queue has dropped them, so only the bundle has them. It reads the whole bundle.
+    Their queue has dropped them, so only the bundle has them. It blocks: the whole bundle is read.
 
     Raises:
         Refused, StorageFailed: the bundle can't be read.

@@ -1,4 +1,4 @@
-"""What this machine's journal knows as handled, where the broker may not be asked to keep it (K2)."""
+"""Handled letters as this machine's journal knows them, where the broker can't record them (K2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.state.runs import RunRecord, Runs
 
 
 def add_handled_from_journal(source: Source, runs: Runs) -> Source:
-    """The source with letters that runs of this machine moved, and did not put back, as handled too."""
+    """The source, with letters that runs of this machine moved and did not put back counted as handled too."""
     if not isinstance(source.bounds, OffsetBounds):
         return source
     above = {partition: set(offsets) for partition, offsets in source.handled.above.items()}

@@ -1,9 +1,9 @@
-"""What becomes of letters that were in hand when a process died and are not in the source any more (C13).
+"""Finds out what became of letters that were in flight when a process died and left the source since (C13).
 
-One is moved where something proves it: the journal says that it was stored before it was to be removed, or the broker's
-own record says so. One that had no delivery left may have been dropped by its queue when the connection broke: it is
-sent again from the bundle (R2). Of all others nobody knows: somebody purged or trimmed them, they expired, or they were
-discarded by the process that died; the bundle has them, and put back returns them.
+One counts as moved where something proves it: the journal says that it was stored before it was to be removed, or the
+broker's own record says so. One on its last delivery may have been dropped by its queue when the connection broke: it
+is sent again from the bundle (R2). All others are unknown: purged, trimmed, expired, or discarded by the process that
+died; the bundle has them, and put back returns them.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounte
 from mqtui.state.runs import Done, Mark
 
 STORED_BEFORE = "stored before a crash, and not in the source any more"
-FATE_UNKNOWN = "in hand at a crash and not in the source any more; nothing tells whether it was moved"
+FATE_UNKNOWN = "in flight at a crash and not in the source any more; nothing tells whether it was moved"
 
 
 @dataclass(frozen=True, slots=True)
 class CrashEvidence:
-    """What is known of letters that were in hand at a crash, by their names in the journal."""
+    """What is known of letters that were in flight at a crash, by their names in the journal."""
 
     proven: frozenset[str] = frozenset()
-    """Stored, as the journal has it from the broker."""
+    """Stored for certain: the journal has the broker's confirmation."""
 
     repeated: frozenset[str] = frozenset()
-    """In hand at more than one crash: each time it may have been stored."""
+    """In flight at more than one crash: each time it may have been stored."""
 
     traced: Mapping[str, Receipt] = field(default_factory=dict)
     """What the broker's own record of the run says."""
@@ -58,9 +58,9 @@ class CrashEvidence:
 async def trace_in_flight(
     broker: Broker, source: Source, terms: LeaseOptions, marks: Iterable[Mark]
 ) -> dict[str, Receipt]:
-    """What the broker's own record says of letters that were in hand, by name; nothing where it keeps none.
+    """What the broker's own record says of letters that were in flight, by name; nothing where it keeps none.
 
-    It is asked before the source is walked through: a Kafka run marks gaps that it meets as handled.
+    It is read before the source is: a Kafka run marks the gaps that it meets as handled.
     """
     places: dict[str, Position] = {}
     for mark in marks:
@@ -74,7 +74,7 @@ async def trace_in_flight(
 
 
 def _position(kind: BrokerKind, mark: Mark) -> Position | None:
-    """Where the letter lay; None where its queue only lent it."""
+    """Where the letter lay; None for a letter of a queue, which has no position."""
     if mark[1]:
         return None
     return parse_entry_id(mark[0]) if kind is BrokerKind.REDIS else parse_offset(mark[0])
@@ -88,9 +88,9 @@ async def resolve_unmatched(
     kinds: tuple[BrokerKind, BrokerKind],
     evidence: CrashEvidence,
 ) -> None:
-    """Send frail letters again, and write down what is known of the others. `kinds` are those of source and target.
+    """Resend letters on their last delivery, and record what is known of the others. `kinds`: of source and target.
 
-    `writer` writes to the target. Each letter sent again is a suspect: it may have been stored before the process died.
+    `writer` writes to the target. Each letter that is resent is a suspect: it may have been stored before the crash.
     """
     known = {mark[0]: evidence.receipt_for(mark) for mark in counter.unmatched()}
     last_delivery = {mark[0]: mark for mark in counter.unmatched() if mark[2] == 0 and _is_unknown(known[mark[0]])}
@@ -119,7 +119,7 @@ def _is_unknown(receipt: Receipt) -> bool:
 
 
 def _name_letters(names: Iterable[str], journal: JournalWriter) -> dict[str, str]:
-    """How those letters are named to people: by what the bundle has of them, else by the journal's name."""
+    """How letters are named to people: from the bundle where it has them, else by the journal's name."""
     found = dict.fromkeys(names, "")
     if found and journal.bundle is not None:
         for name, letter in journal.bundle.read():

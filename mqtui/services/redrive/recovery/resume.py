@@ -1,4 +1,4 @@
-"""Taking up a run whose process is gone: the same order, on the same letters, under the same id."""
+"""Resumes a run whose process is gone: the same request, on the same letters, under the same id."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mqtui.state.runs import Mark, RunRecord, Runs
 
 DAY_MS = 24 * 3_600_000
 UNSURE_BATCHES = 8
-"""Batches before a broken connection whose acks may be lost: some seconds."""
+"""Batches before a lost connection whose acks may not have arrived: some seconds."""
 
 FINISHED = (Outcome.MOVED, Outcome.SKIPPED, Outcome.UNKNOWN)
 """Outcomes after which nothing is tried again. An unknown letter that may still be in the source stays open instead."""
@@ -33,29 +33,29 @@ FINISHED = (Outcome.MOVED, Outcome.SKIPPED, Outcome.UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class JournaledRun:
-    """What the journal knows of a run."""
+    """What the journal has of a run."""
 
     in_flight: list[Mark]
-    """Letters that were in hand."""
+    """Letters that were in flight."""
 
     stored: frozenset[str]
-    """Names of those of them that were stored, and perhaps not removed."""
+    """Names of those in flight that were stored, and perhaps not removed."""
 
     acks_in_doubt: list[Mark]
-    """Letters that were moved, and that the broker may have given back."""
+    """Letters that were moved, and that the broker may have requeued since it never got the ack."""
 
     counts: dict[str, int]
-    """Finished letters by outcome, without the unsure ones."""
+    """Finished letters by outcome, without those whose ack is in doubt."""
 
     finished: int
     possible_duplicates: list[str]
-    """Names of letters that may be in two places."""
+    """Names of letters that may have been stored twice."""
 
     unknown: list[str]
-    """Journal names of letters of which nothing can be found out any more."""
+    """Journal names of letters whose outcome can't be found out any more."""
 
     repeated: frozenset[str]
-    """Letters that were in more than one hand."""
+    """Letters that were in flight at more than one crash."""
 
     refused: Sequence[Mark] = ()
     """Letters of a queue that were refused, and are tried again."""
@@ -63,13 +63,13 @@ class JournaledRun:
 
 @dataclass(frozen=True, slots=True)
 class ResumeOverrides:
-    """What a resume is given leave to, beside what its run was given."""
+    """Risks that a resume accepts beside those its run accepted."""
 
     take_over: bool = False
-    """To end another run on the same source."""
+    """End another run on the same source."""
 
     shared: bool = False
-    """To take letters while consumers read the source."""
+    """Move letters while consumers read the source."""
 
 
 NO_OVERRIDES = ResumeOverrides()
@@ -83,7 +83,7 @@ async def plan_resume(
     remote: Session | None = None,
     overrides: ResumeOverrides = NO_OVERRIDES,
 ) -> tuple[PlannedRedrive, EarlierProgress]:
-    """The rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
+    """Plan the rest of a run. Letters that came after the first plan are not in it; refused ones are tried again.
 
     Raises:
         Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
@@ -134,7 +134,7 @@ async def plan_resume(
 
 
 def _earlier_progress(saved: SavedRequest, journaled: JournaledRun, total: int | None) -> EarlierProgress:
-    """What the rest of the run is told of the processes before it."""
+    """What the rest of the run has to know of the processes before it."""
     return EarlierProgress(
         total,
         journaled.counts,
@@ -150,13 +150,13 @@ def _earlier_progress(saved: SavedRequest, journaled: JournaledRun, total: int |
 
 
 def _describe_bundle_loss(session: Session, record: RunRecord, runs: Runs) -> str:
-    """What the bundle lost of the letters that were moved, in a sentence; "" where it lost none."""
+    """A sentence on moved letters that the bundle lost; "" where it lost none."""
     moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
     return find_in_bundle(session, record, moved)[1]
 
 
 def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
-    """Read the journal; a long run has many lines, so this is not for an event loop."""
+    """It blocks: the journal of a long run has many rows."""
     marks = runs.open_marks(record.id)
     batches_by_name = Counter(mark[0] for _, batch in runs.open_hands(record.id) for mark in batch)
     acks_in_doubt = _acks_in_doubt(record, runs, marks)
@@ -185,7 +185,7 @@ def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
 
 
 def _acks_in_doubt(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:
-    """Letters that were moved shortly before the broker broke off, and that it may have given back.
+    """Letters that were moved shortly before the connection broke, and that the broker may have requeued.
 
     An ack has no answer: a broker that dies keeps the copy it confirmed and forgets the ack that followed
     [RabbitMQ 3.10.8: 250 letters came back]. Those that are met again are moved as suspects, the others stay moved.
@@ -199,10 +199,10 @@ def _acks_in_doubt(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) ->
 
 
 async def _clipped_snapshot(session: Session, saved: SavedRequest) -> Source:
-    """The source as of now, within the bounds of the plan. A stream that expired or was deleted is an empty one.
+    """The source as of now, within the bounds of the plan. A stream that expired or was deleted counts as empty.
 
     Raises:
-        NotFound: it is gone, and it was no stream.
+        NotFound: it is gone, and it was not a stream.
     """
     try:
         return clip_to(await session.broker.snapshot(saved.request.source), saved)
@@ -213,7 +213,7 @@ async def _clipped_snapshot(session: Session, saved: SavedRequest) -> Source:
 
 
 def _recreated_stream_risk(source: Source, saved: SavedRequest) -> list[Risk]:
-    """A stream of the same name whose ids went back: letters of the plan's ids may be others."""
+    """The risk that a stream was created anew since the plan: its ids may name other letters."""
     bounds = source.bounds
     if saved.ids is None or not isinstance(bounds, IdBounds) or not bounds.recreated_since(saved.ids):
         return []
@@ -222,10 +222,10 @@ def _recreated_stream_risk(source: Source, saved: SavedRequest) -> list[Risk]:
 
 
 def check_resumable(record: RunRecord) -> None:
-    """Let through what can be resumed.
+    """Check that a run can be resumed.
 
     Raises:
-        Refused: a put back is not resumed but asked for again.
+        Refused: it is a put back, which is asked for again instead.
         Held: its process still runs.
     """
     if record.verb == Verb.PUT_BACK:

@@ -1,4 +1,4 @@
-"""Letters in hand: how they are written down, moved, and what is said of them afterwards."""
+"""A batch in flight: journal it, move it, record the outcomes."""
 
 from __future__ import annotations
 
@@ -17,55 +17,55 @@ from mqtui.services.redrive.run.transports import STORED_BEFORE, Transport, is_h
 from mqtui.state.runs import Done, Mark
 
 POSSIBLE_DUPLICATE = "perhaps twice: "
-"""How the journal's reason of a moved letter begins that may be in two places; its name follows."""
+"""How the journal's reason begins for a moved letter that may be in two places; its name follows."""
 
 NOT_REMOVED = "stored, and perhaps not removed"
 ALREADY_STORED = Receipt(PublishStatus.STORED)
-TAKEN_BY_OTHERS = "stored here, and another hand took it from the source meanwhile"
+TAKEN_BY_OTHERS = "stored here, and somebody else took it from the source meanwhile"
 
 
 class CopyObserver(Protocol):
-    """Who wants to know where copies went."""
+    """Is told where copies were stored: the monitor, which watches whether consumers pass them."""
 
     def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
-        """Of a batch."""
+        """Take the receipts of a batch of messages."""
 
     def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
-        """Of a load."""
+        """Take the result of a batch of raw records."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecorder:
-    """Where a run writes: its counts, its journal, and for whoever watches."""
+    """Where a run records what happens: its counts, its journal and its monitor."""
 
     counter: OutcomeCounter
     journal: JournalWriter
     observer: CopyObserver | None
     may_duplicate: bool
-    """Whether a letter whose fate is in doubt may be there twice."""
+    """Whether a letter in doubt may have been stored twice: not where the broker moves in a transaction or script."""
 
 
 class MoveBatch(Protocol):
-    """Letters that are to be moved: noted, moved, settled, in that order."""
+    """Letters that are moved together: journaled, moved, removed, recorded, in that order."""
 
     def __len__(self) -> int:
-        """How many."""
+        """How many letters."""
 
-    async def journal(self) -> int:
-        """Write down that they are in hand, and get the number of the batch."""
+    async def write_journal(self) -> int:
+        """Write to the journal that they are in flight; the number of the batch there."""
 
     async def move(self) -> None:
-        """Store them; where the broker does both in one step, they are removed from the source too."""
+        """Store them in the target; where the broker does both in one step, they are removed from the source too."""
 
     async def remove(self) -> None:
-        """Write down which are stored, and remove these from the source."""
+        """Write to the journal which are stored, and remove these from the source."""
 
-    async def record(self, number: int) -> None:
-        """Count and write down what became of them."""
+    async def record_outcomes(self, number: int) -> None:
+        """Count the outcomes and write them to the journal."""
 
 
 class MessageMoveBatch:
-    """Letters that were looked at, each with its way."""
+    """Letters that were parsed, each with its route."""
 
     def __init__(
         self, recorder: RunRecorder, transport: Transport, keys: Sequence[JournalKey], transfers: Sequence[Transfer]
@@ -78,18 +78,18 @@ class MessageMoveBatch:
         self._already_stored = frozenset(
             index for index, key in enumerate(keys) if key.was_stored and not key.fingerprint and transport.stores_first
         )
-        """Places of letters that an earlier process stored, for sure: these are only removed."""
+        """Indices of letters that an earlier process of this run stored for certain: these are only removed."""
 
         self._taken_by_others: set[int] = set()
-        """Places of letters that are stored, and that another hand took from the source."""
+        """Indices of letters that we stored, and that somebody else took from the source."""
 
         self._removal_error: MqtuiError | None = None
 
     def __len__(self) -> int:
         return len(self._transfers)
 
-    async def journal(self) -> int:
-        """With the bytes where the source forgets them."""
+    async def write_journal(self) -> int:
+        """With their bytes where the run keeps a bundle."""
         letters = [transfer.letter for transfer in self._transfers]
         in_flight: list[Mark] = [
             (key.name, key.fingerprint, deliveries_left(letter))
@@ -98,7 +98,7 @@ class MessageMoveBatch:
         return await self._recorder.journal.write_batch(in_flight, letters)
 
     async def move(self) -> None:
-        """Where the broker breaks off nobody knows what became of them."""
+        """Where the connection breaks, all of them count as unknown."""
         fresh = [index for index in range(len(self)) if index not in self._already_stored]
         try:
             receipts = await self._transport.store([self._transfers[index] for index in fresh])
@@ -115,12 +115,12 @@ class MessageMoveBatch:
             self._recorder.observer.add_batch(self._transfers, self._receipts)
 
     def _set_receipts(self, fresh: Sequence[int], receipts: Sequence[Receipt]) -> None:
-        """Letters of an earlier process that the journal knows as stored are not sent again."""
+        """Letters that an earlier process stored were not sent again: their receipts say so."""
         by_index = dict(zip(fresh, receipts, strict=True))
         self._receipts = [by_index.get(index, ALREADY_STORED) for index in range(len(self))]
 
     async def remove(self) -> None:
-        """A letter that is stored and not removed stays in doubt: a resume removes it."""
+        """A letter that is stored and can't be removed counts as unknown: a resume removes it."""
         if not self._transport.stores_first:
             return
         stored = [index for index, receipt in enumerate(self._receipts) if receipt.state is PublishStatus.STORED]
@@ -142,24 +142,24 @@ class MessageMoveBatch:
                 self._receipts[index] = Receipt(PublishStatus.UNKNOWN, self._receipts[index].position, reason)
 
     def _describe_position(self, index: int) -> str:
-        """Where a letter is stored, as the journal has it."""
+        """Where a letter is stored, in the journal's form."""
         position = self._receipts[index].position
-        key = self._transfers[index].target.name
-        return key if position is None else f"{key} {position}"
+        name = self._transfers[index].target.name
+        return name if position is None else f"{name} {position}"
 
-    async def record(self, number: int) -> None:
-        """A letter whose fate is in doubt stays open in the journal: a resume asks again.
+    async def record_outcomes(self, number: int) -> None:
+        """An unknown letter stays open in the journal: a resume asks the broker again.
 
         Raises:
-            MqtuiError: the broker broke off while what is stored was removed.
+            MqtuiError: the connection broke while stored letters were removed.
         """
-        counter, suspicious = self._recorder.counter, self._recorder.may_duplicate
+        counter, may_duplicate = self._recorder.counter, self._recorder.may_duplicate
         outcomes: list[Done] = []
         in_doubt: list[int] = []
         moved = 0
         for index, (key, transfer, receipt) in enumerate(zip(self._keys, self._transfers, self._receipts, strict=True)):
             outcome = OUTCOMES[receipt.state]
-            sent_again = suspicious and key.was_in_flight and index not in self._already_stored
+            sent_again = may_duplicate and key.was_in_flight and index not in self._already_stored
             possible_duplicate = (
                 sent_again or index in self._taken_by_others or receipt.reason.startswith(STORED_BEFORE)
             )
@@ -191,7 +191,7 @@ class MessageMoveBatch:
             self._recorder.counter.gone += 1
 
     def _add_suspects(self, indices: range | list[int]) -> None:
-        """Name letters that may be there twice, where the broker can't rule that out."""
+        """Name letters that may have been stored twice, where the broker can't rule that out."""
         if self._recorder.may_duplicate:
             self._recorder.counter.suspects += [
                 name_suspect(self._keys[index], self._transfers[index].letter) for index in indices
@@ -199,7 +199,7 @@ class MessageMoveBatch:
 
 
 class RawMoveBatch:
-    """A load of a convoy. The broker rules out doubles, and keeps the letters' bytes."""
+    """A batch of raw records on the bulk path. The broker rules out duplicates and keeps the letters' bytes."""
 
     def __init__(self, recorder: RunRecorder, lease: BulkLease, batch: RawBatch) -> None:
         self._recorder = recorder
@@ -210,12 +210,12 @@ class RawMoveBatch:
     def __len__(self) -> int:
         return len(self._batch)
 
-    async def journal(self) -> int:
-        """By stretches."""
+    async def write_journal(self) -> int:
+        """As offset ranges."""
         return await self._recorder.journal.write_batch(self._batch.ranges, ())
 
     async def move(self) -> None:
-        """Where the broker breaks off nobody knows what became of them."""
+        """Where the connection breaks, all of them count as unknown."""
         try:
             self._result = await self._lease.move_raw(self._batch)
         except FencedDuringMove as error:
@@ -229,33 +229,33 @@ class RawMoveBatch:
             self._recorder.observer.add_raw_batch(self._batch, self._result)
 
     async def remove(self) -> None:
-        """The broker removes what it stores."""
+        """Nothing to do: the broker removes in the same transaction."""
 
-    async def record(self, number: int) -> None:
-        """Those that were moved by columns, the others one by one; one in doubt stays open in the journal."""
+    async def record_outcomes(self, number: int) -> None:
+        """Moved letters as columns, the others one by one. An unknown letter stays open in the journal."""
         counter, journal = self._recorder.counter, self._recorder.journal
         counter.add(Outcome.MOVED, len(self._result.moved))
         await journal.write_outcomes(number, self._result.moved)
         outcomes: list[Done] = []
-        for index, target, receipt in self._result.others:
+        for offset, target, receipt in self._result.others:
             outcome = OUTCOMES[receipt.state]
             counter.add(outcome, reason=receipt.reason)
             counter.gone += receipt.state is PublishStatus.GONE and not is_handled_by_another_run(receipt)
             if outcome is not Outcome.UNKNOWN:
-                outcomes.append((str(index), outcome, target.name, receipt.reason))
+                outcomes.append((str(offset), outcome, target.name, receipt.reason))
         await journal.write_outcomes(number, outcomes)
 
 
 def name_suspect(key: JournalKey, letter: Message) -> str:
-    """How a letter that may be doubled is named: its position, or its message id and fingerprint."""
+    """How a possibly duplicated letter is named to people: by position, or by message id and fingerprint."""
     if letter.envelope is None:
         return f"{letter.resource.name} {key.name}"
-    message_id = next((value for key, value in letter.envelope.properties if key == "message_id"), "")
+    message_id = next((value for name, value in letter.envelope.properties if name == "message_id"), "")
     return " ".join(part for part in (letter.resource.name, str(message_id), key.fingerprint.hex()) if part)
 
 
 def deliveries_left(letter: Message) -> int:
-    """Deliveries left, -1 where there is no limit or it is unknown."""
+    """Deliveries left before the queue's delivery limit; -1 where there is no limit or it is unknown."""
     if letter.envelope is None or letter.envelope.left.number is None:
         return -1
     return int(letter.envelope.left.number)

@@ -1,4 +1,4 @@
-"""How letters go that need no look of their own: what the router says of one holds for all of its shape."""
+"""Route templates of the bulk path: what the router decides for one letter holds for all with the same headers."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from mqtui.services.redrive.request import RedriveRequest
 
 
 class BulkRoutes:
-    """`domain.convoy.Lanes` of one order between topics. Its router is its own: it is asked by the lease's thread.
-
-    Letters that have no way home, or that would go elsewhere than the plan says, have no lane.
-    """
+    """`domain.bulk.RouteTemplates` of one request between topics. It has its own router: the lease's thread asks it."""
 
     def __init__(self, request: RedriveRequest, router: RedriveRouter, conventions: Conventions) -> None:
         self._targets_vary = request.to is None
@@ -25,7 +22,7 @@ class BulkRoutes:
         self._conventions = conventions
 
     def discriminating_headers(self, letter: Message) -> tuple[int, ...]:
-        """Origin, where that is the target, the group it failed in, and how often it was sent home before."""
+        """Indices of the headers that a route depends on: origin, failed group, number of earlier redrives."""
         slots = self._conventions.layout(letter).slots
         places = {at for at, (name, _, _) in enumerate(letter.headers) if name == COUNT}
         if self._targets_vary and "origin" in slots:
@@ -35,7 +32,7 @@ class BulkRoutes:
         return tuple(sorted(places))
 
     def route_for(self, letter: Message) -> RouteTemplate | None:
-        """What the router says of this one."""
+        """The route of this letter as a template; None where it has none, or goes elsewhere than the plan says."""
         route, place = self._router.route(letter), letter.position
         if (
             not isinstance(route, Transfer)

@@ -1,4 +1,4 @@
-"""First a few, then more: the stages of a run, and what is asked between them."""
+"""Canary stages: whether a run continues after the first few letters."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from mqtui.services.redrive.run.monitor_result import MAX_NAMED, MonitorResult
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """Where a run is between two stages. `left` is None where it is not known."""
+    """What a run has done when a stage ends. `left` is None where it is not known."""
 
     stage: int
     result: MonitorResult | None
     moved: int
     left: int | None
     is_failing: bool
-    """Whether more came back than the stages allow."""
+    """Whether more letters came back than the stages allow."""
 
     hold: str = ""
-    """Why a run that nobody is asked about does not go on (C16); "" where it does."""
+    """Why a run without an operator holds here (C16); "" where it continues."""
 
 
 StageGate: TypeAlias = Callable[[StageReport], Awaitable[bool]]
-"""Asked between two stages: whether to go on."""
+"""Decides between two stages whether to continue."""
 
 
 async def continue_unless_failing(report: StageReport) -> bool:
-    """Go on unless something says otherwise."""
+    """The gate of a run without an operator: continue unless there is a reason to hold."""
     return not report.hold
 
 
 def hold_reason(result: MonitorResult | None, stop_at: float, allowed: Collection[str] = ()) -> str:
-    """Why a stage is not followed by the next one; "" where it is, or where nothing was watched.
+    """Why the next stage does not follow; "" where it does, or where nothing was monitored.
 
-    `allowed` are the risks that were let through by name.
+    `allowed` are the risks that were accepted by name.
     """
     if result is None:
         return ""
@@ -61,7 +61,7 @@ def hold_reason(result: MonitorResult | None, stop_at: float, allowed: Collectio
 
 
 def too_many_returned(result: MonitorResult, stop_at: float) -> str:
-    """That more came back than is accepted, with the first of them and what they died of; "" where it is not so."""
+    """That more came back than is accepted, with the first of them and their errors; "" where it is not so."""
     if result.returned_share <= stop_at:
         return ""
     named = "; ".join(result.returned_letters[:MAX_NAMED]) + ("; …" if len(result.returned_letters) > MAX_NAMED else "")

@@ -10,28 +10,28 @@ from mqtui.state.runs import Mark
 
 @dataclass(frozen=True, slots=True)
 class EarlierProgress:
-    """What an earlier process of the run left: what was planned, letters by outcome, and those it had in hand."""
+    """What an earlier process of the run left: what was planned, letters by outcome, and those it had in flight."""
 
     planned: int | None
     counts: Mapping[str, int] = field(default_factory=dict)
     in_flight: Sequence[Mark] = ()
     suspects: Sequence[str] = ()
-    """Names of letters that were moved and may be there twice."""
+    """Names of letters that were moved and may have been stored twice."""
 
     unknown_names: Sequence[str] = ()
-    """Names of letters of which nothing can be found out any more."""
+    """Names of letters whose outcome can't be found out any more."""
 
     stored: frozenset[str] = frozenset()
-    """Those of the open marks that were stored, and perhaps not removed."""
+    """Letters in flight that were stored, and perhaps not removed."""
 
     repeated: frozenset[str] = frozenset()
-    """Those of the open marks that were in hand at more than one crash."""
+    """Letters that were in flight at more than one crash."""
 
     proven: frozenset[str] = frozenset()
-    """Those of the open marks that were stored for sure."""
+    """Letters in flight that were stored for certain."""
 
     first_offsets: Mapping[int, int] = field(default_factory=dict)
-    """Kafka: the offsets from which its first plan began, by partition."""
+    """Kafka: the offsets at which the first plan began, by partition."""
 
     refused: Sequence[Mark] = ()
     """Letters of a queue that were refused, and are tried again under the same names."""

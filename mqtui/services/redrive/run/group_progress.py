@@ -1,4 +1,4 @@
-"""Who reads the targets of a run, and how far each is: the groups' positions, compared with where the copies lie."""
+"""How far the consumer groups of a run's targets are: committed positions compared with the positions of the copies."""
 
 from __future__ import annotations
 
@@ -16,27 +16,25 @@ from mqtui.domain.topology import Group, GroupLag
 from mqtui.services.redrive.run.stored_copies import PositionKey, StoredCopies, TargetCopies
 
 STATISTICS_DELAY = 6.0
-"""Seconds after which a queue's own figures and its list of consumers are younger than the copies: RabbitMQ takes them
-every 5.
-"""
+"""Seconds after which RabbitMQ's queue statistics and consumer list include the copies: it samples them every 5."""
 
 LIST_INTERVAL = 5.0
-"""Seconds between two looks for groups that came or went; in between only those that are known are asked."""
+"""Seconds between two listings of groups; in between only the known ones are polled."""
 
 PAGE_SIZE = 1_000
 MAX_PAGES = 50
-"""Pages of a pending entries list that one look reads; copies behind them are not told as passed yet."""
+"""Pages of a pending entries list that one poll reads; copies beyond them do not count as passed yet."""
 
 ALIVE_IDLE_MS = 600_000
-"""Milliseconds since it last asked until which a consumer of a stream is taken to be alive; it may block for long."""
+"""Milliseconds of idle time up to which a consumer of a stream counts as alive; XREADGROUP may block for long."""
 
 REBALANCING_STATES = ("PreparingRebalance", "CompletingRebalance", "Assigning", "Reconciling", "Unknown")
-"""States of a Kafka group in which members may not have their partitions yet."""
+"""States of a Kafka group in which members may not have their partitions assigned yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroupProgress:
-    """How far one group is in one target. `ends` are the places it has not passed yet, by partition."""
+    """How far one group is in one target. `ends` are its next positions, by partition."""
 
     name: str
     target: Ref
@@ -44,16 +42,16 @@ class GroupProgress:
     has_live_consumer: bool | None
     ends: Mapping[int, PositionKey] = field(default_factory=dict)
     pending: frozenset[PositionKey] = frozenset()
-    """Copies before these places that were delivered and are not acknowledged."""
+    """Copies before these positions that were delivered and are not acknowledged."""
 
     gone: int = 0
-    """Copies that are no more in a queue."""
+    """RabbitMQ: copies that are no longer in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressReport:
-    """What one look found. `passed` is None where nobody can be asked, `why` says why; `unread` are targets that nobody
-    who is alive reads.
+    """What one poll found. `passed` is None where consumers can't be asked, `why` says why; `without_consumer` are
+    targets without a live consumer.
     """
 
     groups: tuple[ReaderProgress, ...] = ()
@@ -63,7 +61,7 @@ class ProgressReport:
 
 
 class ConsumerProgress:
-    """Asks one broker about the readers of everything a run stored there."""
+    """Polls the consumer groups of everything a run stored on one broker."""
 
     def __init__(self, broker: Broker, copies: StoredCopies) -> None:
         self._broker = broker
@@ -73,9 +71,9 @@ class ConsumerProgress:
         self._gone: Counter[Ref] = Counter()
 
     async def poll(self, came_back: int, not_observable: str) -> ProgressReport:
-        """Ask now. `came_back` of the copies are dead letters again; `deaf` says why that may not be all of them.
+        """Poll now. `came_back` of the copies are dead letters again; `not_observable` says why that may not be all.
 
-        What left a queue either was acknowledged or died, so without hearing nothing is known of it.
+        What left a queue was either acknowledged or dead-lettered: without observing the latter nothing is known.
         """
         if not_observable and self._broker.kind is BrokerKind.RABBITMQ:
             return ProgressReport(
@@ -122,7 +120,7 @@ class ConsumerProgress:
             )
 
     async def _groups(self, target: Ref) -> tuple[tuple[Group, ...], Sequence[str]]:
-        """The groups of a target, and why some may be missing. Asked again where a while passed or nobody is alive."""
+        """The groups of a target, and why some may be missing; listed again after a while, or where there is none."""
         if monotonic() - self._listed.get(target, -LIST_INTERVAL) < LIST_INTERVAL and self._known[target]:
             return self._known[target], ()
         found, missing = await find_reading_groups(self._broker, target)
@@ -152,7 +150,7 @@ class ConsumerProgress:
         return GroupProgress(name, target, state, has_live, {0: end}, pending)
 
     def _count_gone(self, row: GroupLag, target: Ref) -> int:
-        """Copies that are no more in a queue, ready or in hand: at most so many as it holds messages are there."""
+        """Copies that are no longer in a queue, ready or unacked: at most as many are there as it holds messages."""
         held = row.total.number
         if held is not None and monotonic() - self._copies.last_stored_at >= STATISTICS_DELAY:
             self._gone[target] = max(self._gone[target], self._copies.count(target) - int(held))
@@ -181,18 +179,18 @@ class ConsumerProgress:
 
 
 def expected_groups(progresses: Sequence[GroupProgress], failed: str) -> list[GroupProgress]:
-    """The readers that letters have to pass: the group they failed in where it reads there, else all that are alive."""
+    """The groups that have to pass the letters: the one they failed in where it reads there, else all live ones."""
     named = [progress for progress in progresses if progress.name == failed]
     return named or [progress for progress in progresses if progress.has_live_consumer is not False]
 
 
 def group_name(group: Group, target: Ref, kind: BrokerKind) -> str:
-    """A group's own name: that of a stream's group is written behind its stream's."""
+    """A group's own name: in the reference of a Redis group it follows the stream's name."""
     return group.ref.name.removeprefix(f"{target.name}/") if kind is BrokerKind.REDIS else group.ref.name
 
 
 def has_live_consumer(group: Group, target: Ref, kind: BrokerKind) -> bool | None:
-    """Whether somebody is in a group who reads a target; None where that can't be told."""
+    """Whether a group has a live member that reads a target; None where that can't be told."""
     if not group.members:
         return None if group.why else False
     if kind is BrokerKind.REDIS:
@@ -218,7 +216,7 @@ async def find_reading_groups(broker: Broker, target: Ref) -> tuple[tuple[Group,
 
 
 def _count_passed(progresses: Sequence[GroupProgress], copies: TargetCopies) -> int:
-    """How many copies were passed by all of these readers; none where there is no reader."""
+    """How many copies all of these groups have passed; 0 without a group."""
     if not progresses:
         return 0
     if not copies.partitions:
@@ -235,7 +233,7 @@ def _count_passed(progresses: Sequence[GroupProgress], copies: TargetCopies) -> 
 
 
 def _next_position(committed: str) -> PositionKey | None:
-    """The first place that a committed offset, or a last delivered id, does not include."""
+    """The next position after a committed offset or a last delivered id."""
     if committed.isdigit():
         return int(committed), 0
     found = parse_entry_id(committed) if "-" in committed else None

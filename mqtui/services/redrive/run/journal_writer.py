@@ -1,4 +1,4 @@
-"""What this machine writes down about a run, off the event loop and before the broker hears of it."""
+"""Writes a run's journal and bundle on a thread of its own, each entry before the broker sees what it is about."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
 Result = TypeVar("Result")
 
 NO_BATCH = 0
-"""The number of words that settle no batch."""
+"""The batch number of outcomes that finish no batch."""
 
 PIECE = 10_000
 """Outcomes that are written at once where there are many: packing them holds the interpreter."""
@@ -32,7 +32,7 @@ PIECE = 10_000
 
 @asynccontextmanager
 async def open_journal() -> AsyncIterator[Runs]:
-    """The journal of this machine, for a while.
+    """Open the journal of this machine, and close it off the event loop.
 
     Raises:
         StorageFailed: it can't be read.
@@ -45,7 +45,7 @@ async def open_journal() -> AsyncIterator[Runs]:
 
 
 class JournalWriter:
-    """The journal of one run, and its bundle once `open_bundle` made it."""
+    """Writes the journal of one run, and its bundle once `open_bundle` was called."""
 
     def __init__(self, journal: Runs, run: str) -> None:
         self.journal = journal
@@ -54,11 +54,11 @@ class JournalWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mqtui-journal")
 
     async def run_in_thread(self, work: Callable[[], Result]) -> Result:
-        """Do it in the journal's own thread, behind what was asked for before."""
+        """Run it in the journal's thread, after everything asked for before."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def open_bundle(self, profile: Profile | None) -> None:
-        """Keep the bytes of letters from now on, since the source forgets what is removed (C2). The key may take long.
+        """Keep the bytes of letters from now on, where the broker deletes what is removed (C2). May wait for the key.
 
         Raises:
             Refused: there is no key, it is no Fernet key, or not the one the bundle was made with.
@@ -67,7 +67,7 @@ class JournalWriter:
         self.bundle = await run_in_thread("bundle key", lambda: Bundle(self.run, bundle_key(profile)))
 
     async def write_start(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
-        """Note the run, and let go of what is kept long enough: bundles for 14 days, ended runs for 90."""
+        """Insert the run; expire bundles after 14 days and finished runs after 90."""
 
         def write() -> None:
             self.journal.begin(record, policies)
@@ -77,7 +77,7 @@ class JournalWriter:
         await self.run_in_thread(write)
 
     async def claim(self, pid: int) -> None:
-        """Make an interrupted run this process's own.
+        """Make this process the owner of an interrupted run.
 
         Raises:
             Held: its process still runs, or it runs on another host.
@@ -85,7 +85,7 @@ class JournalWriter:
         await self.run_in_thread(lambda: self.journal.take_up(self.run, pid, process_start(pid)))
 
     async def write_batch(self, in_flight: Marks, letters: Sequence[Message]) -> int:
-        """Keep the letters' bytes and note that they are in hand; both are on disk when it returns.
+        """Append the letters to the bundle and journal them as in flight; both are on disk when it returns.
 
         Raises:
             StorageFailed: the disk is full; nothing of this batch may be moved.
@@ -99,12 +99,12 @@ class JournalWriter:
         return await self.run_in_thread(write)
 
     async def write_stored(self, places: Sequence[tuple[str, str]]) -> None:
-        """Note letters that are stored, with where, and are still to be removed; their fate stays open (C8)."""
+        """Journal letters, by name and position, that are stored and not yet removed: they stay open (C8)."""
         outcomes = [(name, PublishStatus.STORED.value, at, "") for name, at in places]
         await self.run_in_thread(lambda: self.journal.done(self.run, NO_BATCH, outcomes))
 
     async def write_resolved(self, in_flight: Sequence[Mark], outcomes: Sequence[Done]) -> None:
-        """Note what became of letters that an earlier process had in hand."""
+        """Journal the outcomes of letters that an earlier process had in flight."""
 
         def write() -> None:
             self.journal.done(self.run, self.journal.in_hand(self.run, in_flight), outcomes)
@@ -113,17 +113,17 @@ class JournalWriter:
             await self.run_in_thread(write)
 
     async def write_outcomes(self, number: int, outcomes: Dones) -> None:
-        """Note what became of letters of a batch."""
+        """Journal the outcomes of a batch."""
         await self.run_in_thread(lambda: self.journal.done(self.run, number, outcomes))
 
     async def write_moved(self, names: Iterable[str]) -> None:
-        """Note that all of these letters were moved, in no batch; in pieces, so that the loop gets its turns."""
+        """Journal that all of these letters were moved, in pieces, so that the event loop gets its turns."""
         remaining = iter(names)
         while piece := [(name, Outcome.MOVED, "", "") for name in itertools.islice(remaining, PIECE)]:
             await self.run_in_thread(partial(self.journal.done, self.run, NO_BATCH, piece))
 
     async def write_end(self, state: str, result: bytes) -> None:
-        """Note the end, and let the disk go."""
+        """Journal the end of the run, close the bundle and end the thread."""
         try:
             await self.run_in_thread(lambda: self.journal.end(self.run, state, result))
         finally:

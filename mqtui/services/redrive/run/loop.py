@@ -1,7 +1,7 @@
-"""Walking through a source: take a batch, write down that it is in hand, move it, write down what became of it.
+"""The main loop of a run: take a batch from the source, journal it, move it, record the outcomes.
 
-While one batch moves, the next is written down and the one before is settled. Batches move one after the other, so
-order is kept. What is lent is written down at once: a crash before that costs a letter with no delivery left its life.
+While one batch moves, the next is journaled and the previous one recorded. Batches move one after the other, so order
+is kept. Deliveries are journaled at once: a crash before that loses a letter that has no delivery left.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from mqtui.services.redrive.run.transports import Transport
 
 BATCH_SIZE = 5_000
 MAX_BATCHES_IN_FLIGHT = 3
-"""Batches in hand at once."""
+"""Batches that are journaled, moved or recorded at the same time."""
 
 RAW_BATCH_SIZE = 10_000
-"""Letters of a load: what one transaction holds at most (K4)."""
+"""Raw records of a batch on the bulk path: what one transaction holds at most (K4)."""
 
 
 class RedriveLoop:
-    """One walk through a source. `budget` is how many letters may be chosen beside those of an earlier process.
+    """One pass over a source. `budget` is how many letters may be selected beside those of an earlier process.
 
-    With `lanes`, letters of a convoy that have one are moved unseen: all of them were selected, and none is in doubt.
+    With `bulk_routes`, records that match one are moved without being parsed: all are selected, none is in doubt.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RedriveLoop:
         self._limiter = RateLimiter(request.rate)
 
     async def run(self, lease: Lease, transport: Transport) -> None:
-        """Walk to the end of the snapshot, to the limit, or until the stop; what is in hand is always finished."""
+        """Run to the end of the snapshot, to the limit, or until the stop; batches in flight are always finished."""
         if self._budget == 0 and not self._counter.has_unmatched:
             return
         tasks: deque[asyncio.Task[int]] = deque()
@@ -87,7 +87,7 @@ class RedriveLoop:
                 raise end
 
     async def _read_batches(self, lease: Lease, transport: Transport) -> AsyncIterator[tuple[MoveBatch | None, Batch]]:
-        """What is to be moved, with the letters it was chosen from as far as they were shown."""
+        """What is to be moved, with the letters it was selected from where they were parsed."""
         if self._bulk_routes is None or not isinstance(lease, BulkLease):
             async for batch in lease.batches(self._limiter.batch_size(BATCH_SIZE)):
                 yield await self._select_and_route(lease, transport, batch), batch
@@ -106,31 +106,31 @@ class RedriveLoop:
     async def _process(
         self, moving: MoveBatch, before: asyncio.Future[bool] | None, after: asyncio.Future[bool]
     ) -> int:
-        """Write down, move when the step before has moved, settle; how many were tried. None are once a step failed."""
+        """Journal a batch, move it after the previous one, record it. How many were tried: none once one failed."""
         moved = False
         try:
-            number = await moving.journal()
+            number = await moving.write_journal()
             if before is not None and not await before:
                 return 0
             try:
                 await moving.move()
             except FencedDuringMove:
-                await moving.record(number)
+                await moving.record_outcomes(number)
                 raise
             await moving.remove()
             moved = True
         finally:
             after.set_result(moved)
-        await moving.record(number)
+        await moving.record_outcomes(number)
         self._progress(self._counter)
         return len(moving)
 
     def _is_done(self, batch: Batch) -> bool:
         """Whether nothing more is wanted.
 
-        Letters in hand at a crash are looked for to the end, since their broker keeps no better record. But where a
-        return costs a delivery, a letter that was never delivered is the last: those that came back stand before it, in
-        any order, with what was only on its way to the dead process [995 of those came before 1,000 in hand].
+        Letters in flight at a crash are searched for to the end, since their broker keeps no better record. But where a
+        requeue costs a delivery, the search ends at a letter that was never delivered: requeued ones stand before it,
+        in any order, mixed with those the dead process had prefetched [995 of these came before 1,000 in flight].
         """
         if self._budget != 0:
             return False
@@ -139,7 +139,7 @@ class RedriveLoop:
         )
 
     async def _select_and_route(self, lease: Lease, transport: Transport, batch: Batch) -> MoveBatch | None:
-        """What is to be moved of a batch. The rest stays in the source."""
+        """Select the letters of a batch that are to be moved, and route them. The rest stays in the source."""
         keys: list[JournalKey] = []
         transfers: list[Transfer] = []
         rest: list[Message] = []
@@ -173,7 +173,7 @@ class RedriveLoop:
         return MessageMoveBatch(self._recorder, transport, keys, transfers) if transfers else None
 
     async def _select(self, letters: Batch) -> list[bool]:
-        """Which letters are chosen, counted off the budget. The stop ends a jq program, and none is chosen then."""
+        """Which letters are selected, counted off the budget. A stop ends the jq program: then none is."""
         if self._selector.jq_filter is None:
             wanted = await self._selector.select(letters, self._budget)
         else:

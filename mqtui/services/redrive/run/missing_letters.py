@@ -1,4 +1,4 @@
-"""Letters of a plan that a walk to the end of the source did not meet: why, as far as the broker can tell (C8, C13)."""
+"""Planned letters that were not in the source any more: why, as far as the broker can tell (C8, C13)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ BY_ANOTHER_RUN = f"{HANDLED_BY} another run"
 DELETED = "deleted before it was moved: by retention, or on purpose"
 TAKEN_BY_OTHERS = {
     BrokerKind.KAFKA: DELETED,
-    BrokerKind.RABBITMQ: "left the queue by another hand, or expired, before it was moved",
-    BrokerKind.REDIS: "left the stream by another hand, or was trimmed, before it was moved",
+    BrokerKind.RABBITMQ: "was taken from the queue by somebody else, or expired, before it was moved",
+    BrokerKind.REDIS: "was removed from the stream by somebody else, or trimmed, before it was moved",
 }
 
 
 async def count_missing(broker: Broker, source: Source, first: Mapping[int, int], counter: OutcomeCounter) -> None:
-    """Count them as skipped, with the reason. Only Kafka keeps what other runs handled; elsewhere nobody knows.
+    """Count them as skipped, with the reason. Only Kafka records what other runs handled.
 
-    `first` are the offsets from which the run's first plan began, by partition.
+    `first` are the offsets at which the run's first plan began, by partition.
     """
     missing = counter.untried
     if not missing:
@@ -36,7 +36,7 @@ async def count_missing(broker: Broker, source: Source, first: Mapping[int, int]
 
 
 async def _deleted(broker: Broker, source: Source, planned: Mapping[int, int]) -> int:
-    """How many letters at most lay, unhandled, below where the topic begins now."""
+    """How many unhandled letters at most lay below the topic's first offset of now."""
     extent = await broker.reader.extent(source.ref)
     number = 0
     for partition, first in planned.items():

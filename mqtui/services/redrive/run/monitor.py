@@ -1,6 +1,6 @@
-"""After a redrive: did the copies pass their readers, and did any come back as a dead letter (C16, K12, R9, R16)?
+"""Monitors a redrive: did consumers pass the copies, and was any dead-lettered again (C16, K12, R9, R16)?
 
-One watch whatever way letters were moved. Nothing is peeked that costs a delivery. What can't be known is not claimed.
+One mechanism for every transport. Nothing is peeked that costs a delivery. What can't be known is not claimed.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ from mqtui.services.redrive.run.monitor_result import MonitorResult
 from mqtui.services.redrive.run.stored_copies import StoredCopies
 
 POLL_SECONDS = 1.0
-"""Seconds between two looks at the readers; a look that took long is not repeated at once."""
+"""Seconds between two polls of the consumers' progress."""
 
 BACKOFF_FACTOR = 3
-"""How many times as long as the last look took the readers are left alone."""
+"""A slow poll is followed by a pause of this many times its duration."""
 
 STABLE_SECONDS = 10.0
-"""Seconds without any change after which the verdict is certain: all readers have passed, or nothing can be seen."""
+"""Seconds without any change after which the result is final: all consumers have passed, or nothing can be seen."""
 
 MAX_UNMATCHED = 20_000
-"""Letters of unknown copies that are remembered, for a letter may die before the receipt of its copy was read."""
+"""Unmatched dead letters that are remembered: a copy may be dead-lettered before its receipt was read."""
 
 MAX_RETURNED_NAMED = 100
-"""Letters that came back that are named."""
+"""How many of the letters that came back are named."""
 
 
 class DeadLetterListener(Protocol):
-    """Who can hear what comes to a source."""
+    """Listens to what is dead-lettered to a source."""
 
     def listen(self, source: Source) -> AsyncIterator[Batch]:
         """As `Writer.listen`."""
 
 
 class ConsumptionMonitor:
-    """Watches one run."""
+    """Monitors one run, or one published message."""
 
     def __init__(
         self, target: Broker, source: Source | None, run: str, conventions: Conventions, not_observable: str = ""
     ) -> None:
-        """`target` is the broker the copies went to, `source` where those that die again come; None where that is not
-        known. `deaf` says why they are not heard there, or not all of them.
+        """`target` is the broker the copies went to, `source` where those that are dead-lettered again arrive; None
+        where that is not known. `not_observable` says why they can't be seen there, or not all of them.
         """
         self.message_ids: Collection[str] = ()
-        """Ids by which messages of a queue are known again, beside the run's own header."""
+        """Message ids by which dead letters of a queue are recognised, beside the run's own header."""
 
         self.noun = "letter"
         self.copies = StoredCopies(conventions)
@@ -68,17 +68,17 @@ class ConsumptionMonitor:
         self._conventions = conventions
         self._returned: dict[str, str] = {}
         self._unmatched: dict[tuple[Ref, Position], str] = {}
-        """Letters of copies that are not known to be ours, by where those lay: where each is and what it died of."""
+        """Dead letters that match no known copy yet, by the position of their original: position and error of each."""
 
         self._without_position: Counter[Ref | None] = Counter()
-        """Letters that do not tell where their copies lay, by the destination they came from."""
+        """Dead letters that do not tell the position of their original, counted by their origin."""
 
         self._not_observable = not_observable
         self._listening: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
     async def start(self, listener: DeadLetterListener) -> None:
-        """Listen for letters that die again, before the first one leaves."""
+        """Start to listen for letters that are dead-lettered again, before the first one is moved."""
         if self._source is None:
             return
         self._listening = asyncio.create_task(self._listen(listener, self._source), name="aftermath")
@@ -102,7 +102,7 @@ class ConsumptionMonitor:
             self._not_observable = self._not_observable or error.detail or error.title
 
     def _match_returned(self, letter: Message) -> None:
-        """Whether it is one of ours: by the run's id, else by the place of our copy as its origin (K12)."""
+        """Whether it is one of ours: by the run's id, else by our copy's position as its origin (K12)."""
         stamp = letter.header(RUN)
         if stamp is not None and self._run.encode() in stamp:
             self._add_returned(f"{letter.position} {len(self._returned)}", letter)
@@ -124,7 +124,7 @@ class ConsumptionMonitor:
             self._unmatched[came_from.ref, place] = self._describe(letter)
 
     async def _match_unmatched(self) -> None:
-        """Letters that were heard before it was known where our copies lie."""
+        """Match dead letters that arrived before the positions of our copies were known."""
         slices = TimeSlices()
         for (ref, place), named in list(self._unmatched.items()):
             if slices.is_over:
@@ -141,8 +141,9 @@ class ConsumptionMonitor:
     async def watch(
         self, seconds: float, most: float, tell: Callable[[MonitorResult], None], stop: asyncio.Event
     ) -> MonitorResult:
-        """Look until the verdict is certain, too many came back (more than the share `most`), the time is over, or the
-        stop. It is certain where nothing that matters has changed for a while, and nothing is waited for.
+        """Poll until the result is final, too many came back (more than the share `most`), the time is over, or a stop.
+
+        It is final where nothing that matters has changed for a while, and no consumer is waited for.
         """
         began = since = monotonic()
         before: tuple[int | None, int, tuple[str, ...]] | None = None
@@ -188,7 +189,7 @@ class ConsumptionMonitor:
         )
 
     def _why_listening_ended(self) -> str:
-        """Why nothing is heard any more though nobody said so; "" while it listens."""
+        """Why listening ended by itself; "" while it goes on."""
         if self._listening is None or not self._listening.done():
             return ""
         error = None if self._listening.cancelled() else self._listening.exception()
@@ -196,7 +197,7 @@ class ConsumptionMonitor:
 
 
 def _original_position(came_from: Origin) -> Position | None:
-    """Where the message lay that a letter came from."""
+    """The position of the message that a letter came from."""
     if came_from.partition is not None and came_from.offset is not None:
         return Offset(came_from.partition, came_from.offset)
     return came_from.id

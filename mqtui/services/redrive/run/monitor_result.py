@@ -1,4 +1,4 @@
-"""What a watch says: how many copies passed their readers, how many came back, and what of it is not known."""
+"""The result of a monitor: how many copies consumers have passed, how many came back, and what is not known."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mqtui.domain.figure import pluralize
 from mqtui.domain.reader_progress import ReaderProgress
 
 MAX_NAMED = 3
-"""Letters that came back that a sentence names."""
+"""How many of the letters that came back a sentence names."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorResult:
-    """What is known after a while. `passed` is None where nobody can be asked; `why` says why.
+    """What is known after a while. `passed` is None where consumers can't be asked; `why` says why.
 
-    `seconds` is how long it was watched, of `most` at most.
+    `seconds` is how long it was monitored, of `limit` at most.
     """
 
     moved: int
@@ -25,24 +25,24 @@ class MonitorResult:
     limit: float = 0.0
     readers: tuple[ReaderProgress, ...] = ()
     returned_letters: tuple[str, ...] = ()
-    """Where letters that came back lie, each with what it died of."""
+    """Positions of letters that came back, each with its error."""
 
     possibly_returned: int = 0
-    """Letters that came meanwhile and say nothing by which they could be told apart from others."""
+    """Letters that were dead-lettered meanwhile, and that nothing identifies as ours or as others'."""
 
     why: str = ""
     not_observable: str = ""
-    """Why letters that die again are not heard, or not all of them; "" where they are."""
+    """Why letters that are dead-lettered again can't be observed, or not all of them; "" where they can."""
 
     without_consumer: tuple[str, ...] = ()
-    """Names of targets that nobody reads."""
+    """Names of targets without a live consumer."""
 
     noun: str = "letter"
-    """What they are called: letters of a redrive, messages that somebody sent."""
+    """What they are called: "letter" of a redrive, "message" where one was published."""
 
     @property
     def returned_share(self) -> float:
-        """Came back, of all moved: 0 to 1."""
+        """The share of moved letters that came back: 0 to 1."""
         return self.came_back / self.moved if self.moved else 0.0
 
     @property
@@ -52,23 +52,23 @@ class MonitorResult:
 
     @property
     def waiting(self) -> int | None:
-        """Copies that did not pass yet; None where nobody can be asked."""
+        """Copies that consumers have not passed yet; None where they can't be asked."""
         return None if self.passed is None else max(0, self.moved - self.passed)
 
     @property
     def lagging_groups(self) -> tuple[ReaderProgress, ...]:
-        """Readers that have to be passed and were not yet."""
+        """Groups that have to pass the copies and have not yet."""
         return tuple(reader for reader in self.readers if reader.counts and reader.waiting)
 
     @property
     def is_success(self) -> bool:
-        """Whether all have passed, none came back for all that is known, and it would have been heard."""
+        """Whether all were passed, none came back as far as is known, and it would have been observed."""
         return (
             self.passed == self.moved and not self.came_back and not self.possibly_returned and not self.not_observable
         )
 
     def describe(self) -> str:
-        """The verdict in a sentence."""
+        """The result in a sentence."""
         watched = f"watched {self.seconds:.0f} s of at most {self.limit:.0f}."
         return f"{self._describe_passed()} {self._describe_returned()}; {watched}"
 

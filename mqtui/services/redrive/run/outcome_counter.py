@@ -1,4 +1,4 @@
-"""Counting what becomes of each letter, over a crash and back."""
+"""Counts the outcomes of a run, and recognises letters that were in flight when an earlier process died."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DELIVERY_COUNT_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
 
 
 def fingerprint(letter: Message) -> bytes:
-    """16 bytes that name a letter a queue gives no id to: over everything but what a delivery itself changes.
+    """16 bytes that identify a letter of a queue, which gives no id: over all that a delivery itself does not change.
 
     A quorum queue that counts a second delivery sorts the headers by name (`rabbit_misc:sort_field_table`).
     """
@@ -39,23 +39,22 @@ def fingerprint(letter: Message) -> bytes:
 
 
 class JournalKey(NamedTuple):
-    """How the journal knows a letter. `print` is the fingerprint of one that a queue only lends, else empty."""
+    """How the journal identifies a letter. `fingerprint` is empty where the broker gives positions or ids."""
 
     name: str
     fingerprint: bytes
     was_in_flight: bool
-    """Whether it was in hand when an earlier process of this run died."""
+    """Whether it was in flight when an earlier process of this run died."""
 
     was_stored: bool = False
-    """Whether that process wrote down that it is stored, and not that it is removed."""
+    """Whether that process journaled that it is stored, and not that it is removed."""
 
 
 class OutcomeCounter:
     """The outcomes of a run. `planned` is the sum of them all (C8); None: as many as are tried.
 
-    `before` are outcomes that an earlier process of this run wrote down, `open_marks` letters in hand at its end, with
-    the names of those of them it had `stored`; `suspects` names those it may have doubled; `refused` were refused,
-    and a queue's keep their names.
+    `before` are outcomes that an earlier process of this run journaled, `in_flight` its letters without an outcome, of
+    which it had `stored` some; `suspects` names possible duplicates; `refused` are tried again, under the same names.
     """
 
     def __init__(
@@ -73,10 +72,10 @@ class OutcomeCounter:
         self.suspects: list[str] = [*suspects]
         self.reasons: Counter[str] = Counter()
         self.gone = 0
-        """Letters that another hand than a run of mqtui took from the source."""
+        """Letters that somebody other than a run of mqtui took from the source."""
 
         self.unknown_names: list[str] = []
-        """Names of unknown letters of which no broker knows more."""
+        """Names of unknown letters about which no broker knows more."""
 
         self.stored = frozenset(stored)
         self._in_flight: dict[str | bytes, list[Mark]] = {}
@@ -93,7 +92,7 @@ class OutcomeCounter:
         self._started = monotonic()
 
     def key_for(self, letter: Message) -> JournalKey:
-        """The name of a letter: its position, or one of our own where the broker gives none; kept over a crash."""
+        """The key of a letter: its position, or a name of our own where the broker gives none; kept over a crash."""
         if type(letter.position) is not Delivery:
             text = str(letter.position)
             met = self._match_in_flight(text) is not None if self._in_flight else False
@@ -118,7 +117,7 @@ class OutcomeCounter:
 
     @property
     def has_unmatched(self) -> bool:
-        """Whether letters that were in hand at the crash were not met yet."""
+        """Whether letters that were in flight at the crash were not met in the source yet."""
         return bool(self._in_flight)
 
     def add(self, outcome: Outcome, number: int = 1, reason: str = "") -> None:
@@ -128,11 +127,11 @@ class OutcomeCounter:
             self.reasons[reason] += number
 
     def unmatched(self) -> list[Mark]:
-        """Letters that were in hand at the crash and are not in the source any more."""
+        """Letters that were in flight at the crash and were not met in the source."""
         return [mark for waiting in self._in_flight.values() for mark in waiting]
 
     def resolve(self, mark: Mark) -> None:
-        """Take a letter that was not met off the list: something else was found out about it."""
+        """Take an unmatched letter off the list: its outcome was found out otherwise."""
         key = mark[1] or mark[0]
         self._in_flight[key].remove(mark)
         if not self._in_flight[key]:
@@ -149,12 +148,12 @@ class OutcomeCounter:
 
     @property
     def untried(self) -> int:
-        """Letters of the plan that nothing was said about yet."""
+        """Planned letters without an outcome yet."""
         accounted = self.counted + len(self.unmatched())
         return 0 if self.planned is None else max(0, self.planned - accounted)
 
     def result(self) -> Result:
-        """The sum as of now. What nothing was said about is left."""
+        """The figures as of now. Letters without an outcome count as left."""
         counts = Counter(self._counts)
         counts[Outcome.UNKNOWN] += len(self.unmatched())
         counts[Outcome.LEFT] += self.untried
@@ -176,5 +175,5 @@ class OutcomeCounter:
 
 
 def _escape_undecodable(text: str) -> str:
-    """Text that any file or terminal takes: bytes of a name that are not UTF-8 are escaped."""
+    """Text for any file or terminal: bytes that are not UTF-8 are escaped."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""One run from its permit to its result."""
+"""Carries out a planned redrive or discard, stage by stage, from the write permit to the result."""
 
 from __future__ import annotations
 
@@ -58,18 +58,18 @@ from mqtui.state.process import host, operator, process_start
 from mqtui.state.runs import RunRecord, Runs
 
 MAX_RETURNED_NAMED = 20
-"""Letters that came back that the result names."""
+"""How many of the letters that came back the result names."""
 
 UNKNOWN_COUNT = -1
-"""In the journal: how many letters were meant was not known before they were read."""
+"""In the journal: the number of planned letters was not known before they were read."""
 
 
 def no_progress(_: OutcomeCounter) -> None:
-    """Tell nobody."""
+    """Report no progress."""
 
 
 class RedriveRun:
-    """A planned run. `ledger` counts while it goes on, so that its figures survive an error."""
+    """A planned run. `counter` counts while it goes on, so that its figures survive an error."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class RedriveRun:
         self.remote = remote
         self.canary = planned.request.stages
         self.monitor_result: MonitorResult | None = None
-        """What the last watch found; None where nothing was watched."""
+        """What the monitor found last; None where the run is not monitored."""
 
         self.monitor = ConsumptionMonitor(
             (remote or session).broker, planned.source, planned.plan.id, planned.conventions, planned.not_observable
@@ -96,12 +96,13 @@ class RedriveRun:
         self._allowed: frozenset[str] = frozenset()
         self.stop = asyncio.Event()
         self.is_watching = False
-        """Whether it looks after what has moved so far."""
+        """Whether it is between two stages, watching what became of the copies."""
 
         self.is_journaled = False
-        """Whether the journal knows of it, so that it can be resumed."""
+        """Whether the journal has it, so that it can be resumed."""
+
         self._resumed = before is not None
-        self._open_marks = before.in_flight if before else ()
+        self._in_flight = before.in_flight if before else ()
         self._evidence = CrashEvidence(before.proven, before.repeated) if before else CrashEvidence()
         bounds = planned.source.bounds
         first_planned = bounds.first if isinstance(bounds, OffsetBounds) else {}
@@ -128,11 +129,11 @@ class RedriveRun:
         self._journal = JournalWriter(runs, plan.id)
 
     async def run(self, consent: Consent, remote_consent: Consent | None = None) -> Result:
-        """Do it.
+        """Move the letters and return the result.
 
         Raises:
-            Refused, NeedsConsent: as the guard says; nothing was written.
-            MqtuiError: it broke on the way; `result()` tells how far it came, and the journal lets it be resumed.
+            Refused, NeedsConsent: from the write gate; nothing was written.
+            MqtuiError: it broke on the way; `result()` tells how far it came, and it can be resumed from the journal.
         """
         self._allowed = consent.allowed
         permit = replace(self.planned.plan, guarantee=self.planned.source_guarantee)
@@ -164,7 +165,7 @@ class RedriveRun:
         return self.result()
 
     async def _write_failure(self) -> None:
-        """Note how far it came, where the disk still takes a note: else the journal says that it was interrupted."""
+        """Write how far it came. Where the disk is full, the journal shows the run as interrupted."""
         with suppress(StorageFailed):
             await self._journal.write_end("failed", self._encoded_result())
 
@@ -235,11 +236,11 @@ class RedriveRun:
                 self._early_end_reason = f"no letter has the cause {request.selection.cause}"
 
     def _bulk_routes(self, stamper: HeaderStamper, *, may_duplicate: bool) -> RouteTemplates | None:
-        """How letters go that nobody looks at: where all are wanted, and none can be doubled."""
+        """Routes of the bulk path, where letters are not parsed: all are selected, and no duplicate is possible."""
         request = self.planned.request
-        plain = request.verb is Verb.REDRIVE and request.selection.everything and request.rate is None
-        beside = self.remote is None and not self._needs_bundle
-        if not plain or not beside or may_duplicate or self._open_marks or self.planned.unwraps_envelopes:
+        moves_all = request.verb is Verb.REDRIVE and request.selection.everything and request.rate is None
+        is_local = self.remote is None and not self._needs_bundle
+        if not moves_all or not is_local or may_duplicate or self._in_flight or self.planned.unwraps_envelopes:
             return None
         return BulkRoutes(request, self._router(stamper), self._conventions)
 
@@ -259,7 +260,7 @@ class RedriveRun:
         *,
         may_duplicate: bool,
     ) -> None:
-        """Each stage is a lease of its own: nothing is held and no transaction is open while it is watched (K4, R9)."""
+        """Each stage has its own lease: nothing is held and no transaction is open while it is monitored (K4, R9)."""
         observer = self.monitor.copies if self.canary.is_watched else None
         recorder = RunRecorder(self.counter, self._journal, observer, may_duplicate)
         for number, size in enumerate((*self.canary.first, None)):
@@ -275,10 +276,12 @@ class RedriveRun:
                 bulk_routes=bulk_routes,
             )
             async with selector, AsyncExitStack() as stack:
-                terms = self._lease_options(size, RAW_BATCH_SIZE if bulk_routes else BATCH_SIZE)
-                lease = await stack.enter_async_context(writer.lease(self.planned.source, terms))
-                if number == 0 and self._open_marks:
-                    traced = await trace_in_flight(self.session.broker, self.planned.source, terms, self._open_marks)
+                lease_options = self._lease_options(size, RAW_BATCH_SIZE if bulk_routes else BATCH_SIZE)
+                lease = await stack.enter_async_context(writer.lease(self.planned.source, lease_options))
+                if number == 0 and self._in_flight:
+                    traced = await trace_in_flight(
+                        self.session.broker, self.planned.source, lease_options, self._in_flight
+                    )
                     self._evidence = replace(self._evidence, traced=traced)
                 await loop.run(
                     lease, await self._transport(stack, lease, remote, (self.remote or self.session).broker.kind)
@@ -296,7 +299,7 @@ class RedriveRun:
                 return
 
     async def _monitor_stage(self, stage: int, left: int | None, *, last: bool) -> None:
-        """Watch what was moved so far, and ask whether to go on; no: the rest stays."""
+        """Monitor what was moved so far and ask the gate whether to continue; if not, the rest stays."""
         if self.canary.is_watched and self.monitor.copies.stored:
             self.is_watching = True
             self.monitor_result = await self.monitor.watch(
@@ -319,7 +322,7 @@ class RedriveRun:
         self._progress(self.counter)
 
     async def _prepare(self, writer: RestrictedWriter) -> None:
-        """The plan's steps that come before the letters, such as the state topic."""
+        """Carry out the steps that come before the letters, such as creating the state topic."""
         for step in self.planned.plan.steps:
             if isinstance(step, CreateStateTopic):
                 await writer.apply(step)
@@ -335,11 +338,11 @@ class RedriveRun:
         return CrossBrokerTransport(lease, publisher, self.session.broker.kind, target_kind)
 
     def _budget(self, stage: int | None) -> int | None:
-        """Letters that may be chosen beside those of an earlier process, so that a resume keeps to what was planned."""
+        """How many letters may be selected beside those of an earlier process: a resume keeps to what was planned."""
         most = self.planned.request.selection.limit if self._planned_count is None else self._planned_count
         if most is None:
             return stage
-        left = max(0, most - self.counter.counted - len(self._open_marks))
+        left = max(0, most - self.counter.counted - len(self._in_flight))
         return left if stage is None else min(stage, left)
 
     def _lease_options(self, stage: int | None, most: int) -> LeaseOptions:
@@ -355,7 +358,7 @@ class RedriveRun:
             operator=operator(),
             plan_hash=plan.hash,
             max_in_flight=max_in_flight,
-            limit=None if self._open_marks else want,
+            limit=None if self._in_flight else want,
             targets=() if self.remote is not None else self.planned.targets,
             take_over=request.take_over,
             resumed=self._resumed,
@@ -367,6 +370,6 @@ class RedriveRun:
 
 
 def summarize_result(result: Result) -> str:
-    """One line for the audit."""
+    """One line for the audit log."""
     parts = [(outcome, getattr(result, outcome)) for outcome in Outcome]
     return ", ".join(f"{number} {outcome}" for outcome, number in parts if number) or "nothing to do"

@@ -1,4 +1,4 @@
-"""Where the copies lie that a run made, so that readers' positions can be compared with them: 16 bytes a copy."""
+"""Positions of the copies that a run stored, to be compared with consumers' positions: 16 bytes a copy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Ref
 
 PositionKey: TypeAlias = tuple[int, int]
-"""An order within a partition: offset and 0, or the two numbers of an entry's id."""
+"""Sorts positions within a partition: offset and 0, or the two numbers of an entry id."""
 
 STREAM_PARTITION = 0
-"""The partition of a stream that has none."""
+"""The partition under which a Redis stream, which has none, is kept."""
 
 
 class PartitionCopies:
-    """Copies in one partition, ordered by place."""
+    """Copies in one partition, ordered by position."""
 
     def __init__(self) -> None:
         self._high = array("Q")
@@ -40,13 +40,13 @@ class PartitionCopies:
         return self._high[at], self._low[at]
 
     def add(self, key: PositionKey) -> None:
-        """Take one more, which is nearly always the last."""
+        """Add one more, which is nearly always the last."""
         at = len(self) if not self or self[-1] <= key else self.count_before(key)
         self._high.insert(at, key[0])
         self._low.insert(at, key[1])
 
     def add_offsets(self, offsets: Sequence[int]) -> None:
-        """Take many more at once, nearly always behind the others or in one gap between them."""
+        """Add many at once, nearly always after the others or in one gap between them."""
         in_order = sorted(offsets)
         if not in_order:
             return
@@ -60,17 +60,17 @@ class PartitionCopies:
         self._low[at:at] = array("Q", bytes(8 * len(in_order)))
 
     def count_before(self, key: PositionKey) -> int:
-        """How many lie before a place."""
+        """How many lie before a position."""
         return bisect_left(range(len(self)), key, key=self.__getitem__)
 
     def first_from(self, key: PositionKey) -> PositionKey | None:
-        """The first one at a place or behind it."""
+        """The first one at a position or after it."""
         at = self.count_before(key)
         return self[at] if at < len(self) else None
 
     @property
     def last(self) -> PositionKey:
-        """The place of the last one."""
+        """The position of the last one."""
         return self[-1]
 
 
@@ -80,7 +80,7 @@ class TargetCopies:
     def __init__(self) -> None:
         self.partitions: dict[int, PartitionCopies] = {}
         self.without_position = 0
-        """Copies of which the broker did not tell where they lie; in a queue none has a place."""
+        """Copies whose position the broker did not tell; in a queue none has one."""
 
     def __len__(self) -> int:
         return self.without_position + sum(map(len, self.partitions.values()))
@@ -90,7 +90,7 @@ class TargetCopies:
         return found is not None and found[0] in self.partitions and found[1] in self.partitions[found[0]]
 
     def add(self, position: Position | None) -> None:
-        """Take one more."""
+        """Add one more."""
         found = None if position is None else position_key(position)
         if found is None:
             self.without_position += 1
@@ -98,14 +98,14 @@ class TargetCopies:
             self._partition(found[0]).add(found[1])
 
     def add_offsets(self, partition: int, offsets: Sequence[int]) -> None:
-        """Take more of one partition, from the columns of a load."""
+        """Add more of one partition, from the columns of a bulk receipt."""
         if partition == UNKNOWN_POSITION:
             self.without_position += len(offsets)
         else:
             self._partition(partition).add_offsets(offsets)
 
     def count_before(self, ends: Mapping[int, PositionKey]) -> int:
-        """How many lie before these places, by partition; none in a partition that is not among them."""
+        """How many lie before these positions, by partition; none in a partition that is not among them."""
         parts = self.partitions
         return sum(parts[number].count_before(end) for number, end in ends.items() if number in parts)
 
@@ -117,18 +117,18 @@ class TargetCopies:
 
 
 class StoredCopies:
-    """What a run stored, by target and by the group that the letters say they failed in."""
+    """What a run stored, by target and by the consumer group that the letters failed in."""
 
     def __init__(self, conventions: Conventions) -> None:
         self._conventions = conventions
         self.by_group: dict[tuple[Ref, str], TargetCopies] = {}
         self.stored = 0
         self.last_stored_at = 0.0
-        """When the newest one was stored."""
+        """When the newest one was stored (`time.monotonic`)."""
 
     @property
     def targets(self) -> Sequence[Ref]:
-        """Where copies went."""
+        """Where copies were stored."""
         return tuple(dict.fromkeys(target for target, _ in self.by_group))
 
     def in_target(self, target: Ref) -> Iterator[tuple[str, TargetCopies]]:
@@ -138,15 +138,15 @@ class StoredCopies:
                 yield group, copies
 
     def count(self, target: Ref) -> int:
-        """How many went to a target."""
+        """How many were stored in a target."""
         return sum(len(copies) for _, copies in self.in_target(target))
 
     def contains(self, target: Ref, position: Position) -> bool:
-        """Whether a copy lies there."""
+        """Whether a copy lies at a position."""
         return any(position in copies for _, copies in self.in_target(target))
 
     def add_batch(self, transfers: Sequence[Transfer], receipts: Sequence[Receipt]) -> None:
-        """Take the receipts of a batch."""
+        """Add what a batch stored."""
         for transfer, receipt in zip(transfers, receipts, strict=True):
             if receipt.state is PublishStatus.STORED:
                 group = self._conventions.layout(transfer.letter).read_last(transfer.letter, "group")
@@ -156,13 +156,13 @@ class StoredCopies:
                 self._count(1)
 
     def add_published(self, target: Ref, positions: Iterable[Position | None]) -> None:
-        """Take messages that were sent, and are no letters."""
+        """Add messages that were published, not redriven."""
         for position in positions:
             self._at(target, "").add(position)
             self._count(1)
 
     def add_raw_batch(self, batch: RawBatch, result: BulkResult) -> None:
-        """Take what became of a load."""
+        """Add what a batch of raw records stored."""
         moved = result.moved
         columns = (array("i", result.routes), array("i", moved.partitions), array("q", moved.offsets))
         grouped: dict[tuple[int, int], list[int]] = {}
@@ -185,7 +185,7 @@ class StoredCopies:
 
 
 def position_key(position: Position) -> tuple[int, PositionKey] | None:
-    """Partition and place of a position that stays; None of one that a queue only lends."""
+    """Partition and sort key of a position; None of a delivery from a queue, which has no position."""
     if isinstance(position, Offset):
         return position.partition, (position.offset, 0)
     if isinstance(position, EntryId):

@@ -1,6 +1,6 @@
-"""The ways a letter leaves its source: to a target beside it, to another broker, or into the bundle alone.
+"""How letters are moved: within one broker, to another broker, or only out of the source (discard).
 
-A mover stores letters and then removes them, so that the journal can say in between which ones are stored (C8). Where
+A transport stores letters and then removes them, so that the journal can say in between which are stored (C8). Where
 the broker does both in one step, there is nothing left to remove.
 """
 
@@ -16,7 +16,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.planning.convert import convert_message
 
 STORED_BEFORE = "perhaps stored before too, by "
-"""How the reason of a stored letter begins that another run claimed and left; who it was follows."""
+"""How the reason begins for a stored letter that another run had claimed and left; that run follows."""
 
 CLAIMED_BY = "claimed by"
 
@@ -24,20 +24,20 @@ STILL_IN_SOURCE = (PublishStatus.REFUSED, PublishStatus.RETURNED, PublishStatus.
 
 
 class Transport(Protocol):
-    """Stores letters and removes them from their source; one receipt a letter, in order."""
+    """Stores letters in their targets and removes them from the source; one receipt a letter, in order."""
 
     stores_first: bool
-    """Whether `remove` has anything to do, so that what is stored is worth writing down before it."""
+    """Whether `remove` does anything, so that the journal has to say before it what is stored."""
 
     async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
-        """Store them. What was refused stays in the source."""
+        """Store them. What is refused stays in the source."""
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
         """Remove letters that are stored."""
 
 
 class AtomicTransport:
-    """Within one broker, by its own transaction or script."""
+    """Within one broker, by its transaction (Kafka) or script (Redis)."""
 
     stores_first = False
 
@@ -49,12 +49,12 @@ class AtomicTransport:
         return await self._lease.move(transfers)
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
-        """They are removed already."""
+        """Nothing to do: they are removed already."""
         return [Receipt(PublishStatus.STORED) for _ in letters]
 
 
 class StoreThenRemoveTransport:
-    """Within one broker that confirms what is stored, and is then told to remove it."""
+    """Within one broker that confirms what is stored and then removes it (RabbitMQ)."""
 
     stores_first = True
 
@@ -72,7 +72,7 @@ class StoreThenRemoveTransport:
 
 
 class DiscardTransport:
-    """Discard: removed from the source, kept in the bundle."""
+    """Discard: removed from the source, kept in the bundle only."""
 
     stores_first = False
 
@@ -84,12 +84,12 @@ class DiscardTransport:
         return await self._lease.settle([transfer.letter for transfer in transfers])
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
-        """They are removed already."""
+        """Nothing to do: they are removed already."""
         return [Receipt(PublishStatus.STORED) for _ in letters]
 
 
 class CrossBrokerTransport:
-    """To another broker: stored there and confirmed, then removed here."""
+    """To another broker: stored and confirmed there, then removed here."""
 
     stores_first = True
 
@@ -100,7 +100,7 @@ class CrossBrokerTransport:
         self._target = target
 
     async def store(self, transfers: Sequence[Transfer]) -> Sequence[Receipt]:
-        """Send them there, those that other runs could send too once they are claimed."""
+        """Claim those that other runs could send too, then publish them there."""
         claims = await self._claims(transfers)
         free = [transfer for transfer, claim in zip(transfers, claims, strict=True) if claim.refused is None]
         messages = [convert_message(transfer.outgoing(), self._source, self._target) for transfer in free]
@@ -118,7 +118,7 @@ class CrossBrokerTransport:
         return await self._lease.claim([transfer.letter for transfer in transfers])
 
     async def remove(self, letters: Sequence[Message]) -> Sequence[Receipt]:
-        """Settle here what is stored there."""
+        """Remove here what is stored there."""
         return await self._lease.settle(letters)
 
 
@@ -129,10 +129,10 @@ def _with_doubt(receipt: Receipt, doubt: str) -> Receipt:
 
 
 def same_broker_transport(lease: Lease) -> Transport:
-    """The mover within one broker."""
+    """The transport for targets on the source's own broker."""
     return StoreThenRemoveTransport(lease, lease) if isinstance(lease, StoresFirst) else AtomicTransport(lease)
 
 
 def is_handled_by_another_run(receipt: Receipt) -> bool:
-    """Whether a letter is gone since another run of mqtui handled it, or is about to."""
+    """Whether a letter is gone because another run of mqtui handled it, or is about to."""
     return receipt.state is PublishStatus.GONE and receipt.reason.startswith((HANDLED_BY, CLAIMED_BY))
