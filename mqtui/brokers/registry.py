@@ -10,12 +10,12 @@ from mqtui.domain.resource import BrokerKind
 
 OPTION_MODULES = {
     BrokerKind.KAFKA: "mqtui.brokers.kafka.declared_options",
-    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.declared",
+    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.declared_options",
     BrokerKind.REDIS: "mqtui.brokers.redis.declared_options",
 }
 ADAPTER_MODULES = {
     BrokerKind.KAFKA: "mqtui.brokers.kafka.adapter",
-    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.client",
+    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.adapter",
     BrokerKind.REDIS: "mqtui.brokers.redis.adapter",
 }
 

@@ -16,7 +16,7 @@ import pika
 
 from mqtui.brokers.guard import WriteGrant
 from mqtui.brokers.port import Address, Lease
-from mqtui.brokers.rabbitmq.client import RabbitAdapter, RabbitWriter, connect
+from mqtui.brokers.rabbitmq.adapter import RabbitAdapter, RabbitWriter, connect
 from mqtui.domain.capability import Verb
 from mqtui.domain.figure import exact
 from mqtui.domain.message import Message

@@ -13,7 +13,7 @@ import pika
 import pytest
 
 from mqtui.brokers.port import ChecksListening
-from mqtui.brokers.rabbitmq.client import RabbitAdapter
+from mqtui.brokers.rabbitmq.adapter import RabbitAdapter
 from mqtui.domain.errors import Refused, Unsupported
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.redrive import CountBound, PublishStatus, Source

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import HasPeekBudget
-from mqtui.brokers.rabbitmq.policies import effective
-from mqtui.brokers.rabbitmq.routes import matches
+from mqtui.brokers.rabbitmq.read.bindings import matches
+from mqtui.brokers.rabbitmq.read.policies import queue_definition
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import (
     BadInput,
@@ -169,9 +169,9 @@ def test_the_strongest_policy_holds_and_an_operators_number_lowers_it() -> None:
     ]
     operators = [{"pattern": "work", "definition": {"delivery-limit": 3, "expires": 1}, "apply-to": "quorum_queues"}]
     row = {"name": "work", "type": "quorum"}
-    assert effective(row, own, operators, queue=True) == {"delivery-limit": 3, "max-length": 5, "expires": 1}
-    assert effective({**row, "type": "classic"}, own, operators, queue=True) == {"delivery-limit": 7, "max-length": 5}
-    assert effective({"name": "none"}, own, operators, queue=True) == {}
+    assert queue_definition(row, own, operators) == {"delivery-limit": 3, "max-length": 5, "expires": 1}
+    assert queue_definition({**row, "type": "classic"}, own, operators) == {"delivery-limit": 7, "max-length": 5}
+    assert queue_definition({"name": "none"}, own, operators) == {}
 
 
 async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
@@ -279,7 +279,7 @@ async def test_a_user_without_a_tag_or_a_vhost_is_told(rabbit: Rabbit) -> None:
 
 
 def test_options_that_do_not_exist_are_refused(rabbit: Rabbit) -> None:
-    from mqtui.brokers.rabbitmq.client import connect
+    from mqtui.brokers.rabbitmq.adapter import connect
 
     for options in ({"nonsense": "1"}, {"timeout-ms": "soon"}, {"management": "localhost:15672"}):
         with pytest.raises(BadInput):

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers.rabbitmq import channel
+from mqtui.brokers.rabbitmq.config import parameters, read
+from mqtui.brokers.rabbitmq.connection import channel
 from mqtui.brokers.rabbitmq.errors import Asked
-from mqtui.brokers.rabbitmq.options import parameters, read
 from tests.contract.asking import eventually
 from tests.contract.worlds import address_of
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.rabbitmq.properties import RawProperties, closed, opened
+from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, closed, opened
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import int64, plain, raw, string
 from mqtui.domain.message import Header, Outgoing

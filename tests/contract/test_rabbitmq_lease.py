@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers.rabbitmq.access import Access
-from mqtui.brokers.rabbitmq.facts import queue_facts
-from mqtui.brokers.rabbitmq.hand import Hand
-from mqtui.brokers.rabbitmq.taking import Bounds
+from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
+from mqtui.brokers.rabbitmq.redrive.move import Hand
+from mqtui.brokers.rabbitmq.redrive.queue_consumer import Bounds
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.field_table import string
 from mqtui.domain.redrive import CountBound, PublishStatus

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mqtui.brokers.rabbitmq import rescue
-from mqtui.brokers.rabbitmq.access import Access, Seen
-from mqtui.brokers.rabbitmq.limits import FREE, Limit, Sort, limit_of, version_of
+from mqtui.brokers.rabbitmq.connection.session import Access, Seen, version_of
+from mqtui.brokers.rabbitmq.read import last_delivery
+from mqtui.brokers.rabbitmq.read.delivery_limit import FREE, Limit, Sort, limit_of
 from mqtui.domain.errors import BrokerTrouble, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import Exactness as FigureSort
 from mqtui.domain.resource import Kind, Ref
@@ -146,7 +146,7 @@ async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
     holding, full = rabbit.queue(), rabbit.queue({"x-max-length": 1, "x-overflow": "reject-publish"})
     rabbit.fill(holding, [b"poison"])
     rabbit.fill(full, [b"in the way"])
-    monkeypatch.setattr(rescue, "PATIENCE", 0.3)
+    monkeypatch.setattr(last_delivery, "PATIENCE", 0.3)
     access = Access(rabbit.address)
 
     async def save() -> None:
@@ -154,7 +154,7 @@ async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
             channel = await link.channel()
             got = await channel.get(holding)
             assert got is not None
-            rescuer = rescue.Rescuer(access, full)
+            rescuer = last_delivery.Rescuer(access, full)
             try:
                 await rescuer.save(channel, got[0].delivery_tag, got[1], got[2])
             finally:

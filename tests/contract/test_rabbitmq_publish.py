@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mqtui.brokers.rabbitmq import publisher as publishing
+from mqtui.brokers.rabbitmq import publish as publishing
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotAuthorised, NotFound
 from mqtui.domain.field_table import int64
 from mqtui.domain.message import Outgoing

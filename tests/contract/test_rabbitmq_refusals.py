@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers.rabbitmq import outbox
+from mqtui.brokers.rabbitmq import confirms
 from mqtui.domain.message import Message, Outgoing, Property
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Kind, Ref
@@ -40,7 +40,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
 @pytest.fixture
 def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """No message is known beforehand as one that the broker may refuse."""
-    monkeypatch.setattr(outbox, "is_risky", lambda *_: False)
+    monkeypatch.setattr(confirms, "is_risky", lambda *_: False)
 
 
 async def sent(rabbit: Rabbit, messages: list[Outgoing]) -> list[Receipt]:

@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.rabbitmq import creation, price
-from mqtui.brokers.rabbitmq.access import Access, Seen
-from mqtui.brokers.rabbitmq.borrow import Unreadable
-from mqtui.brokers.rabbitmq.creation import Creation
-from mqtui.brokers.rabbitmq.facts import queue_facts
+from mqtui.brokers.rabbitmq.connection.session import Access, Seen
+from mqtui.brokers.rabbitmq.read import peek_budget, queue_fingerprint
+from mqtui.brokers.rabbitmq.read.peek_queue import Unreadable
+from mqtui.brokers.rabbitmq.read.queue_fingerprint import Creation
+from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Severity
@@ -145,9 +145,9 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
         access = Access(rabbit.address)
         access.counts = counts
         facts = await queue_facts(access, queue)
-        key = await price.identity(access, queue)
+        key = await peek_budget.budget_key(access, queue)
         for _ in range(2):
-            await price.begin(access, facts, key)
+            await peek_budget.record_start(access, facts, key)
         await access.close()
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 1
         assert await look(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
@@ -198,7 +198,7 @@ async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None
     access = Access(rabbit.address)
 
     async def now() -> Creation:
-        known = await creation.creation_of(access, await queue_facts(access, queue))
+        known = await queue_fingerprint.creation_of(access, await queue_facts(access, queue))
         assert known is not None
         return known
 
@@ -210,18 +210,18 @@ async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None
         before.append(await now())
     latest = before[-1]
     await access.close()
-    assert not any(creation.is_another(earlier, latest) for earlier in before)
+    assert not any(queue_fingerprint.is_another(earlier, latest) for earlier in before)
 
 
 def test_no_proof_means_the_same_queue() -> None:
     """A node that started again, several nodes, counters of a broker that forgot all of them: nothing is proved."""
     known = Creation("quorum", None, None, "rabbit@a", 1000, 5, 5, 100)
-    assert not creation.is_another(known, replace(known, started=2000, published=0, delivered=0, total=200))
-    assert not creation.is_another(known, replace(known, node="rabbit@b", published=0, total=200))
-    assert not creation.is_another(known, replace(known, published=0, delivered=0, total=0))
-    assert not creation.is_another(known, replace(known, started=None, published=0))
-    assert creation.is_another(known, replace(known, published=0, delivered=0, total=101))
+    assert not queue_fingerprint.is_another(known, replace(known, started=2000, published=0, delivered=0, total=200))
+    assert not queue_fingerprint.is_another(known, replace(known, node="rabbit@b", published=0, total=200))
+    assert not queue_fingerprint.is_another(known, replace(known, published=0, delivered=0, total=0))
+    assert not queue_fingerprint.is_another(known, replace(known, started=None, published=0))
+    assert queue_fingerprint.is_another(known, replace(known, published=0, delivered=0, total=101))
     log = Creation("quorum", 40, 41)
-    assert not creation.is_another(log, Creation("quorum", 39, 40))
-    assert not creation.is_another(log, Creation("quorum"))
-    assert creation.is_another(log, Creation("quorum", 5, 6))
+    assert not queue_fingerprint.is_another(log, Creation("quorum", 39, 40))
+    assert not queue_fingerprint.is_another(log, Creation("quorum"))
+    assert queue_fingerprint.is_another(log, Creation("quorum", 5, 6))

@@ -87,7 +87,7 @@ def _parameters(url: str) -> pika.ConnectionParameters:
 
 async def ours(url: str, source: str, target: str, count: int) -> float:
     """Seconds our lease needs."""
-    from mqtui.brokers.rabbitmq.client import connect
+    from mqtui.brokers.rabbitmq.adapter import connect
     from mqtui.domain.redrive import LeaseOptions, Transfer
     from mqtui.domain.resource import Kind, Ref
     from tests.contract.rabbitmq_support import writer

@@ -1,24 +1,10 @@
-"""Steps of a plan that are run by themselves: RabbitMQ has none of them."""
+"""Single steps of a plan, such as acknowledging pending entries: RabbitMQ has none."""
 
 from __future__ import annotations
 
-from mqtui.domain.capability import Support, Verb, not_supported
+from mqtui.brokers.rabbitmq.capabilities import NO_PENDING
 from mqtui.domain.errors import Unsupported
 from mqtui.domain.plan import Step, StepResult
-from mqtui.domain.resource import Kind, Ref
-
-NO_PENDING = not_supported(
-    "RabbitMQ keeps no list of pending entries: what a consumer holds goes back to the queue when its connection ends",
-    "See `mqtui groups`: the consumers of a queue and what they hold.",
-)
-NO_TAIL = not_supported(
-    "a queue gives each message to one reader: following it would take messages from its consumers",
-    "Streams can be followed.",
-)
-NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues bound to it.")
-READING = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
-OF_STREAMS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
-NO_REMOVAL = not_supported("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
 
 
 async def apply(step: Step) -> StepResult:
@@ -28,19 +14,3 @@ async def apply(step: Step) -> StepResult:
         Unsupported: always.
     """
     raise Unsupported(f"RabbitMQ has no {type(step).__name__.lower()}", NO_PENDING.reason, NO_PENDING.hint)
-
-
-def refusal(verb: Verb, ref: Ref | None, sort: str) -> Support | None:
-    """Why a verb is not offered on that destination; None where nothing speaks against it. `sort` is the queue's."""
-    if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
-        return NO_PENDING
-    if ref is None:
-        return None
-    if ref.kind is Kind.EXCHANGE and verb in READING:
-        return NO_MESSAGES
-    stream = ref.kind is Kind.STREAM or sort == "stream"
-    if verb is Verb.TAIL and not stream:
-        return NO_TAIL
-    if verb in OF_STREAMS and stream:
-        return NO_REMOVAL
-    return None

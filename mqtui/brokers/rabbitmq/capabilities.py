@@ -1,0 +1,49 @@
+"""Which verbs are available on a queue, stream or exchange, and the reason where one is not."""
+
+from __future__ import annotations
+
+from mqtui.brokers.rabbitmq.config import HINT
+from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
+from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
+from mqtui.domain.resource import Kind, Ref
+
+NO_PENDING = not_supported(
+    "RabbitMQ keeps no list of pending entries: what a consumer holds goes back to the queue when its connection ends",
+    "See `mqtui groups`: the consumers of a queue and what they hold.",
+)
+NO_TAIL = not_supported(
+    "a queue gives each message to one reader: following it would take messages from its consumers",
+    "Streams can be followed.",
+)
+NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues bound to it.")
+READING = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
+OF_STREAMS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
+NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
+NO_REMOVAL = not_supported("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
+
+
+async def can(access: Access, verb: Verb, ref: Ref | None = None) -> Support:
+    """Whether the verb is available, or the reason why not."""
+    if verb in NEED_MANAGEMENT and not access.management.given:
+        return not_supported(f"{verb} needs the management API, and none was given", HINT)
+    sort = ""
+    if ref is not None and ref.kind is Kind.QUEUE and verb in READING | OF_STREAMS:
+        sort = (await queue_facts(access, ref.name)).sort
+    return refusal(verb, ref, sort) or SUPPORTED
+
+
+def refusal(verb: Verb, ref: Ref | None, sort: str) -> Support | None:
+    """Why a verb is not offered on that destination; None where nothing speaks against it. `sort` is the queue's."""
+    if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
+        return NO_PENDING
+    if ref is None:
+        return None
+    if ref.kind is Kind.EXCHANGE and verb in READING:
+        return NO_MESSAGES
+    stream = ref.kind is Kind.STREAM or sort == "stream"
+    if verb is Verb.TAIL and not stream:
+        return NO_TAIL
+    if verb in OF_STREAMS and stream:
+        return NO_REMOVAL
+    return None

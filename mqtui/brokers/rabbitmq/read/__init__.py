@@ -1,0 +1,1 @@
+"""Reading: queues, streams, exchanges, consumers, lag, and peeks with what they cost."""

@@ -1,0 +1,123 @@
+"""Rows of the management API as destinations, with figures and how exact they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mqtui.brokers.rabbitmq.connection.management_api import QUEUE_TOTALS, SAMPLED, Management, Row
+from mqtui.brokers.rabbitmq.read.bindings import setting
+from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import NOT_ASKED, Destination
+
+LISTED = "name,type,durable,auto_delete,exclusive,arguments,internal"
+"""The columns of a listing of names."""
+
+MANY = 2_000
+"""From this many queues on their depths are the sampled ones: asking each for its own costs the broker too much."""
+
+TAKEN = ("ack", "deliver_no_ack", "get_no_ack")
+"""The rates at which messages leave a queue for good."""
+
+NO_FIGURE = unknown("the management API has no figure yet")
+HOLDS_NOTHING = unknown("an exchange holds no messages")
+
+
+async def list_totals(management: Management, queues: int) -> list[Row]:
+    """The counts of all queues by the queues' own word; none where there are too many `queues` to ask."""
+    if queues > MANY:
+        return []
+    return [row async for page in management.list_all("queues", QUEUE_TOTALS) for row in page]
+
+
+def depths_by_queue(totals: Sequence[Row]) -> dict[str, tuple[Figure, Figure]]:
+    """Messages and ready ones by queue, as the queues themselves said; streams do not answer this."""
+    found: dict[str, tuple[Figure, Figure]] = {}
+    for row in totals:
+        if isinstance(row.get("messages"), int) and isinstance(row.get("messages_ready"), int):
+            figure = exact if row.get("type") == "classic" else _noted
+            found[row["name"]] = (figure(row["messages"]), figure(row["messages_ready"]))
+    return found
+
+
+def queue_row(
+    row: Row,
+    totals: Mapping[str, tuple[Figure, Figure]],
+    dead: tuple[Ref, ...] = (),
+    policy: Mapping[str, Any] | None = None,
+) -> Destination:
+    """A queue or stream. `totals` are its own counts by name, `dead` is where its dead letters go."""
+    sort = str(row.get("type", "classic"))
+    messages, backlog = totals.get(row["name"], (_sampled(row, "messages"), _sampled(row, "messages_ready")))
+    facts: dict[str, str | int | bool | None] = {
+        "durable": row.get("durable"),
+        "auto_delete": row.get("auto_delete"),
+        "exclusive": True if row.get("exclusive") else None,
+        "consumers": row.get("consumers"),
+        "policy": row.get("policy"),
+        "dead_letter_exchange": setting(row, policy, "dead-letter-exchange"),
+        "dead_letter_routing_key": setting(row, policy, "dead-letter-routing-key"),
+        "message_ttl": setting(row, policy, "message-ttl"),
+        "max_length": setting(row, policy, "max-length"),
+        "overflow": setting(row, policy, "overflow"),
+        "delivery_limit": setting(row, policy, "delivery-limit"),
+        "state": row.get("state"),
+    }
+    return Destination(
+        Ref(Kind.STREAM if sort == "stream" else Kind.QUEUE, row["name"]),
+        sort,
+        messages=messages,
+        backlog=unknown("each reader of a stream has its own place") if sort == "stream" else backlog,
+        size=_sampled(row, "message_bytes"),
+        internal=row["name"].startswith("amq."),
+        facts={name: value for name, value in facts.items() if value is not None},
+        rate_in=_rate_in(row),
+        dead_letters_to=dead,
+    )
+
+
+def _rate_in(row: Row) -> Figure:
+    """What is published to a queue; where nobody publishes, what it gained and gave: dead letters come unpublished."""
+    stats = row.get("message_stats") or {}
+    published = _rate(stats, "publish")
+    if published:
+        return about(published, SAMPLED)
+    gained = _rate(row, "messages")
+    if gained is None:
+        return unknown("the management API tells no rates") if "node" in row else NOT_ASKED
+    return about(max(0.0, gained + sum(_rate(stats, name) or 0.0 for name in TAKEN)), SAMPLED)
+
+
+def _rate(row: Row, name: str) -> float | None:
+    rate = (row.get(f"{name}_details") or {}).get("rate")
+    return float(rate) if isinstance(rate, int | float) else None
+
+
+def _noted(number: int) -> Figure:
+    return about(number, "a quorum queue notes its counts a moment later")
+
+
+def _sampled(row: Row, key: str) -> Figure:
+    if isinstance(row.get(key), int):
+        return about(row[key], SAMPLED)
+    return NO_FIGURE if "node" in row else NOT_ASKED
+
+
+def exchange_row(row: Row, policy: Mapping[str, Any] | None = None) -> Destination:
+    """An exchange, which holds no messages."""
+    facts = {
+        "durable": row.get("durable"),
+        "auto_delete": row.get("auto_delete"),
+        "alternate_exchange": row.get("arguments", {}).get("alternate-exchange")
+        or (policy or {}).get("alternate-exchange"),
+    }
+    return Destination(
+        Ref(Kind.EXCHANGE, row["name"]),
+        str(row["type"]),
+        messages=HOLDS_NOTHING,
+        backlog=HOLDS_NOTHING,
+        size=HOLDS_NOTHING,
+        internal=bool(row.get("internal")) or row["name"].startswith("amq."),
+        facts={name: value for name, value in facts.items() if value is not None},
+    )

@@ -1,0 +1,173 @@
+"""The consumers of a queue are its group; what is ready and what is in their hands is its lag."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+
+from mqtui.brokers.rabbitmq.connection.management_api import QUEUE_TOTALS, SAMPLED, Row
+from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.read.lag import destination_of, queue_lag, waiting_messages
+from mqtui.domain.errors import NotFound
+from mqtui.domain.figure import Figure, about, exact, unknown
+from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.topology import Group, GroupLag, Inventory, Member
+
+ASKED_ALONE = 2
+"""So many queues are asked about one by one; for more of them all are listed once."""
+
+NOBODY = "no consumers"
+
+
+class RabbitGroups:
+    """One group a queue, named like it."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
+        """All queues with their consumers, or one.
+
+        Raises:
+            Unsupported: no management API was given.
+            NotFound: there is no such queue.
+        """
+        if ref is not None:
+            if ref.kind is Kind.EXCHANGE:
+                return Inventory()
+            row, consumers = await self._one(ref)
+            return Inventory((_group(row, consumers),))
+        rows, readers = await self._rows(), await self._readers()
+        return Inventory(tuple(_group(row, readers[row["name"]]) for row in rows))
+
+    async def list_names(self) -> Inventory[Ref]:
+        """The names of all queues."""
+        rows = await self._rows({"columns": "name"})
+        return Inventory(tuple(Ref(Kind.GROUP, row["name"]) for row in rows))
+
+    async def exists(self, ref: Ref) -> bool:
+        """Whether there is a queue of that name."""
+        await self._access.require_management("A list of consumers and lag")
+        try:
+            await self._access.management.queue(ref.name)
+        except NotFound:
+            return False
+        return True
+
+    async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
+        """Ready and unacknowledged messages of each queue, asked of the queues themselves."""
+        if len(groups) <= ASKED_ALONE:
+            for ref in groups:
+                row, consumers = await self._one(ref)
+                yield queue_lag(ref, row, _state(consumers), waiting_messages(row))
+            return
+        rows = {row["name"]: row for row in await self._rows()}
+        readers = await self._readers()
+        for ref in groups:
+            if ref.name not in rows:
+                continue  # deleted meanwhile, as queues for replies are all the time
+            row = rows[ref.name]
+            yield queue_lag(ref, row, _state(readers[ref.name]), waiting_messages(row))
+
+    async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
+        """The groups with their consumers and what these say of themselves."""
+        readers = await self._readers()
+        return Inventory(tuple(_filled(group, readers[group.ref.name]) for group in groups), groups.missing)
+
+    async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
+        """The consumers of each queue, as tag@channel; none without the management API."""
+        if not self._access.management.given:
+            return dict.fromkeys(refs, ())
+        rows = await self._readers()
+        return {ref: tuple(map(_tag, rows[ref.name])) for ref in refs}
+
+    async def _one(self, ref: Ref) -> tuple[Row, Sequence[Row]]:
+        """One queue with its own counts and its consumers; no other queue is asked about.
+
+        Raises:
+            NotFound: there is no such queue.
+        """
+        await self._access.require_management("A list of consumers and lag")
+        try:
+            told = await self._access.management.queue(ref.name)
+        except NotFound as error:
+            raise _no_queue(ref) from error
+        wanted = {**QUEUE_TOTALS, "name": ref.name}
+        row = next((row for row in await self._rows(wanted) if row["name"] == ref.name), told)
+        return row, told.get("consumer_details", ())
+
+    async def _readers(self) -> defaultdict[str, list[Row]]:
+        readers: defaultdict[str, list[Row]] = defaultdict(list)
+        for consumer in await self._access.management.consumers():
+            readers[consumer["queue"]["name"]].append(consumer)
+        return readers
+
+    async def _rows(self, wanted: Mapping[str, str | int] = QUEUE_TOTALS) -> list[Row]:
+        await self._access.require_management("A list of consumers and lag")
+        rows: list[Row] = []
+        async for page in self._access.management.pages("queues/{vhost}", "list of queues", wanted):
+            rows += page
+        return rows
+
+
+def groups_of(queues: Sequence[Row], totals: Sequence[Row]) -> tuple[Inventory[Group], tuple[GroupLag, ...]]:
+    """Each queue of a listing as the group of its consumers, without these; and what waits, by the queues' own word."""
+    asked = {row["name"]: row for row in totals}
+    groups: list[Group] = []
+    lags: list[GroupLag] = []
+    for row in queues:
+        known = asked.get(row["name"])
+        size = row.get("consumers")
+        group = replace(_group(known or row, ()), state=NOBODY if size == 0 else "", size=size)
+        waits = waiting_messages(known or row)
+        if known is None:
+            group, waits = replace(group, pending=_sampled(group.pending)), _sampled(waits)
+        groups.append(group)
+        lags.append(queue_lag(group.ref, row, group.state, waits))
+    return Inventory(tuple(groups)), tuple(lags)
+
+
+def _filled(group: Group, consumers: Sequence[Row]) -> Group:
+    members = tuple(_member(group.ref.name, each) for each in consumers)
+    return replace(group, state=_state(consumers), members=members, size=None)
+
+
+def _tag(consumer: Row) -> str:
+    return f"{consumer['consumer_tag']}@{(consumer.get('channel_details') or {}).get('name', '?')}"
+
+
+def _sampled(figure: Figure) -> Figure:
+    return figure if figure.number is None else about(figure.number, SAMPLED)
+
+
+def _no_queue(ref: Ref) -> NotFound:
+    return NotFound(f"There is no queue {ref.name}", "A group of RabbitMQ is the consumers of one queue.")
+
+
+def _group(row: Row, consumers: Sequence[Row]) -> Group:
+    taken = row.get("messages_unacknowledged")
+    return Group(
+        Ref(Kind.GROUP, row["name"]),
+        str(row.get("type", "classic")),
+        _state(consumers),
+        tuple(_member(row["name"], consumer) for consumer in consumers),
+        (destination_of(row),),
+        exact(taken) if isinstance(taken, int) else unknown("the queue does not tell"),
+    )
+
+
+def _state(consumers: Sequence[Row]) -> str:
+    words = {str(consumer.get("activity_status", "up")) for consumer in consumers}
+    return ", ".join(sorted(words)) or NOBODY
+
+
+def _member(queue: str, consumer: Row) -> Member:
+    channel = consumer.get("channel_details") or {}
+    host, port = channel.get("peer_host", ""), channel.get("peer_port", "")
+    return Member(
+        str(consumer["consumer_tag"]),
+        client=str(channel.get("user", "")),
+        host=f"{host}:{port}" if host else "",
+        assigned=((queue, 0),),
+    )

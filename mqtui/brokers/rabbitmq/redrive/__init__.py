@@ -1,0 +1,1 @@
+"""Moving letters out of a queue: snapshot, plan checks, the lease, and the session that moves them."""
