@@ -102,7 +102,7 @@ def is_alarmed(rabbit: Rabbit) -> bool:
 
 
 async def test_an_alarm_is_said_and_a_look_still_works(alarmed: Rabbit) -> None:
-    """Nothing is asked by publishing, which the broker would not answer before the alarm ends."""
+    """No request publishes, which the broker would not answer before the alarm ends."""
     source, target = alarmed.queue({**QUORUM, "x-delivery-limit": 20}), alarmed.queue()
     message = {"properties": {}, "routing_key": source, "payload": "stuck", "payload_encoding": "string"}
     assert alarmed.management.post("/exchanges/%2F/amq.default/publish", json=message).json() == {"routed": True}

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mqtui.brokers.port import HasPeekBudget
-from mqtui.brokers.rabbitmq.read.bindings import matches
+from mqtui.brokers.rabbitmq.read.bindings import binding_matches
 from mqtui.brokers.rabbitmq.read.policies import queue_definition
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import (
@@ -156,7 +156,7 @@ async def test_dead_letter_routes_are_followed_to_queues(rabbit: Rabbit) -> None
     ],
 )
 def test_bindings_let_routing_keys_through(sort: str, pattern: str, key: str | None, passes: bool) -> None:
-    assert matches(sort, pattern, key) is passes
+    assert binding_matches(sort, pattern, key) is passes
 
 
 def test_the_strongest_policy_holds_and_an_operators_number_lowers_it() -> None:

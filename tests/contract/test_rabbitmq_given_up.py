@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers.rabbitmq.config import parameters, read
+from mqtui.brokers.rabbitmq.config import connection_parameters, from_address
 from mqtui.brokers.rabbitmq.connection import channel
-from mqtui.brokers.rabbitmq.errors import Asked
+from mqtui.brokers.rabbitmq.errors import Endpoint
 from tests.contract.asking import eventually
 from tests.contract.worlds import address_of
 
@@ -22,26 +22,26 @@ def sockets() -> set[int]:
     return {each.fileno() for each in known if each.proto == socket.IPPROTO_TCP} - {-1}
 
 
-async def ended(task: asyncio.Task[channel.Link]) -> None:
+async def ended(task: asyncio.Task[channel.Connection]) -> None:
     """Wait for a connection that was cancelled, or came before."""
     (came,) = await asyncio.gather(task, return_exceptions=True)
-    if isinstance(came, channel.Link):
+    if isinstance(came, channel.Connection):
         await came.close()
 
 
-IT = Asked("it", "/", "guest")
+IT = Endpoint("it", "/", "guest")
 
 
 async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = parameters(read(address_of(rabbitmq_url)))
-    await ended(asyncio.ensure_future(channel.connect(known, IT)))
+    known = connection_parameters(from_address(address_of(rabbitmq_url)))
+    await ended(asyncio.ensure_future(channel.open_connection(known, IT)))
     before = sockets()
 
     async def all_closed() -> bool:
         return sockets() <= before
 
-    leaving: list[asyncio.Task[channel.Link]] = []
-    create = channel._Wire.create_connection
+    leaving: list[asyncio.Task[channel.Connection]] = []
+    create = channel.RawConnection.create_connection
 
     def open_and_leave(places: Any, came: Any, **more: Any) -> Any:
         def came_too_late(result: Any) -> None:
@@ -50,7 +50,7 @@ async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: py
 
         return create(places, came_too_late, **more)
 
-    monkeypatch.setattr(channel._Wire, "create_connection", open_and_leave)
-    leaving.append(asyncio.ensure_future(channel.connect(known, IT)))
+    monkeypatch.setattr(channel.RawConnection, "create_connection", open_and_leave)
+    leaving.append(asyncio.ensure_future(channel.open_connection(known, IT)))
     await ended(leaving[0])
     await eventually(all_closed, "what came too late is closed")

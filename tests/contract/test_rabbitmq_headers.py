@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, closed, opened
+from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, decode_properties, encode_properties
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import int64, plain, raw, string
 from mqtui.domain.message import Header, Outgoing
@@ -87,15 +87,17 @@ def taken(rabbit: Rabbit, queue: str) -> tuple[bytes, bytes]:
 
 
 def test_properties_are_read_and_written_without_a_change() -> None:
-    headers, named = opened(table())
+    headers, named = decode_properties(table())
     assert len(headers) == 21
     assert named == PROPERTIES
-    assert closed(headers, named) == table()
+    assert encode_properties(headers, named) == table()
 
 
 def test_received_properties_look_like_pikas() -> None:
     """Code that reads a received message with pika sees what pika would have decoded."""
-    properties = RawProperties().decode(closed((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1))))
+    properties = RawProperties().decode(
+        encode_properties((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1)))
+    )
     assert properties.headers == {"n": 5}
     assert (properties.message_id, properties.priority, properties.content_type) == ("m", 1, None)
     assert not hasattr(properties, "nonsense")
@@ -103,7 +105,9 @@ def test_received_properties_look_like_pikas() -> None:
 
 def test_a_field_that_is_set_is_sent() -> None:
     """Whoever reads a message with pika, changes a field and publishes it again, publishes the change."""
-    properties = RawProperties().decode(closed((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1))))
+    properties = RawProperties().decode(
+        encode_properties((("n", int64(5), "int64"),), (("message_id", "m"), ("priority", 1)))
+    )
     properties.headers = {"why": "late"}
     again = RawProperties().decode(b"".join(properties.encode()))
     assert (again.headers, again.message_id, again.priority) == ({"why": "late"}, "m", 1)
@@ -114,7 +118,7 @@ def test_a_field_that_is_set_is_sent() -> None:
 )
 def test_a_property_that_can_not_be_sent_is_bad_input(pair: tuple[str, str | int]) -> None:
     with pytest.raises(BadInput):
-        closed((), (pair,))
+        encode_properties((), (pair,))
 
 
 def as_stored(rabbit: Rabbit, encoded: bytes) -> bytes:
@@ -126,10 +130,10 @@ def as_stored(rabbit: Rabbit, encoded: bytes) -> bytes:
 
 def test_an_older_broker_stores_every_byte(rabbit: Rabbit) -> None:
     """So that what the others compare with is all that was sent; a newer broker keeps each name once."""
-    stored, sent = as_stored(rabbit, table()), opened(table())[0]
+    stored, sent = as_stored(rabbit, table()), decode_properties(table())[0]
     if rabbit.release < (4,):
         assert stored == table()
-    headers, named = opened(stored)
+    headers, named = decode_properties(stored)
     assert named == PROPERTIES
     assert {name for name, _, _ in headers} >= {name for name, _, _ in sent} - {"\udcff\udcfe"}
     assert set(headers) <= set(sent)
@@ -142,7 +146,7 @@ async def test_a_look_tells_every_type(rabbit: Rabbit) -> None:
     stored = as_stored(rabbit, table())
     async with adapter(rabbit.address) as broker:
         (message,) = await borrowed(broker, queue, 5)
-    assert message.headers == opened(stored)[0]
+    assert message.headers == decode_properties(stored)[0]
     assert message.envelope is not None
     assert message.envelope.properties == PROPERTIES
     assert message.timestamp == 7000
@@ -176,8 +180,8 @@ async def test_a_move_from_a_quorum_queue_changes_no_field(rabbit: Rabbit) -> No
     source, target = rabbit.queue(QUORUM), rabbit.queue()
     await moved(rabbit, source, target)
     encoded, body = taken(rabbit, target)
-    headers, named = opened(encoded)
-    assert sorted(headers) == sorted(opened(as_stored(rabbit, table()))[0])
+    headers, named = decode_properties(encoded)
+    assert sorted(headers) == sorted(decode_properties(as_stored(rabbit, table()))[0])
     assert (named, body) == (PROPERTIES, b"\x00\xff")
 
 
@@ -195,8 +199,8 @@ async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) ->
                     transfer, stripped=frozenset({"two", "\udcff\udcfe"}), added=(ours,), dropped=frozenset({"app_id"})
                 )
                 await lease.move([changed])
-    headers, named = opened(taken(rabbit, target)[0])
-    kept = [header for header in opened(as_stored(rabbit, table()))[0] if header[0] not in changed.stripped]
+    headers, named = decode_properties(taken(rabbit, target)[0])
+    kept = [header for header in decode_properties(as_stored(rabbit, table()))[0] if header[0] not in changed.stripped]
     assert headers == (*kept, ours)
     assert named == PROPERTIES[:-1]
 
@@ -220,13 +224,13 @@ async def test_a_thousand_headers_and_many_megabytes_move(rabbit: Rabbit) -> Non
     source, target = rabbit.queue(), rabbit.queue()
     headers = tuple((f"header-{number:03d}", int64(number), "int64") for number in range(1000))
     big = bytes(range(256)) * ((80 if rabbit.release < (4,) else 64) * 1024)
-    put(rabbit, source, closed(headers, (("delivery_mode", 2),)))
-    put(rabbit, source, closed((), (("delivery_mode", 1),)), big)
+    put(rabbit, source, encode_properties(headers, (("delivery_mode", 2),)))
+    put(rabbit, source, encode_properties((), (("delivery_mode", 1),)), big)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         async with writer(broker).lease(snapshot, terms()) as lease:
             receipts = await move_all(lease, queue_ref(target))
     assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 2
     first, second = rabbit.drain(target)
-    assert opened(first[1].encoded) == (headers, (("delivery_mode", 2),))
-    assert (opened(second[1].encoded)[1], second[2] == big) == ((("delivery_mode", 1),), True)
+    assert decode_properties(first[1].encoded) == (headers, (("delivery_mode", 2),))
+    assert (decode_properties(second[1].encoded)[1], second[2] == big) == ((("delivery_mode", 1),), True)

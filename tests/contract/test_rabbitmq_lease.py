@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
-from mqtui.brokers.rabbitmq.redrive.move import Hand
-from mqtui.brokers.rabbitmq.redrive.queue_consumer import Bounds
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
+from mqtui.brokers.rabbitmq.redrive.move import MoveSession
+from mqtui.brokers.rabbitmq.redrive.queue_consumer import ConsumeLimits
 from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.field_table import string
 from mqtui.domain.redrive import CountBound, PublishStatus
@@ -273,23 +273,23 @@ async def test_a_selective_walk_ends_when_it_holds_too_many_or_too_long(
     """R9: 10,000 held or 5 minutes; here fewer."""
     source = rabbit.queue()
     rabbit.fill(source, numbered(100))
-    access = Access(rabbit.address)
-    facts = await queue_facts(access, source)
+    session = RabbitSession(rabbit.address)
+    queue = await describe_queue(session, source)
 
     async def walk() -> list[int]:
-        link = await access.connect()
-        bounds = Bounds(letters=100, hand=50, run=RUN, at=2**60, held=held, seconds=seconds)
-        hand = Hand(access, facts, link, await link.channel(), bounds)
-        await hand.open()
+        connection = await session.connect()
+        limits = ConsumeLimits(100, 50, RUN, snapshot_time=2**60, max_held=held, max_held_seconds=seconds)
+        moves = MoveSession(session, queue, connection, await connection.channel(), limits)
+        await moves.open()
         sizes = []
-        while batch := await hand.taking.next(10):
+        while batch := await moves.consumer.next_batch(10):
             sizes.append(len(batch))
-            await hand.keep(batch)
-        await hand.leave()
+            await moves.release(batch)
+        await moves.finish()
         return sizes
 
-    sizes = await access.io.call(walk())
-    await access.close()
+    sizes = await session.io.call(walk())
+    await session.close()
     assert sum(sizes) <= held + 55 if seconds else 55
     assert sum(sizes) < 100
     assert rabbit.bodies(source) == numbered(100)

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mqtui.brokers.rabbitmq.connection.session import Access, Seen, version_of
+from mqtui.brokers.rabbitmq.connection.session import InMemoryPeekBudget, RabbitSession, parse_version
 from mqtui.brokers.rabbitmq.read import last_delivery
-from mqtui.brokers.rabbitmq.read.delivery_limit import FREE, Limit, Sort, limit_of
+from mqtui.brokers.rabbitmq.read.delivery_limit import NO_LIMIT, DeliveryLimit, LimitKind, resolve_delivery_limit
 from mqtui.domain.errors import BrokerTrouble, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import Exactness as FigureSort
 from mqtui.domain.resource import Kind, Ref
@@ -98,7 +98,7 @@ async def test_the_memory_of_counts_outlives_a_process_and_ends_with_an_empty_qu
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN[:2])
     spend(rabbit, queue, 2, 2)
-    counts = Seen()
+    counts = InMemoryPeekBudget()
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
         assert len(await borrowed(broker, queue, 10)) == 1
@@ -146,26 +146,26 @@ async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
     holding, full = rabbit.queue(), rabbit.queue({"x-max-length": 1, "x-overflow": "reject-publish"})
     rabbit.fill(holding, [b"poison"])
     rabbit.fill(full, [b"in the way"])
-    monkeypatch.setattr(last_delivery, "PATIENCE", 0.3)
-    access = Access(rabbit.address)
+    monkeypatch.setattr(last_delivery, "FULL_QUEUE_TIMEOUT", 0.3)
+    session = RabbitSession(rabbit.address)
 
-    async def save() -> None:
-        async with access.link() as link:
-            channel = await link.channel()
+    async def republish() -> None:
+        async with session.connection() as connection:
+            channel = await connection.channel()
             got = await channel.get(holding)
             assert got is not None
-            rescuer = last_delivery.Rescuer(access, full)
+            republisher = last_delivery.LastDeliveryRepublisher(session, full)
             try:
-                await rescuer.save(channel, got[0].delivery_tag, got[1], got[2])
+                await republisher.republish(channel, got[0].delivery_tag, got[1], got[2])
             finally:
-                await rescuer.close()
+                await republisher.close()
 
     with pytest.raises(BrokerTrouble) as told:
-        await access.io.call(save())
-    await access.close()
-    shelter = f"mqtui.rescue.{full}"
-    assert shelter in told.value.detail
-    assert rabbit.bodies(rabbit.queue(name=shelter)) == [b"poison"]
+        await session.io.call(republish())
+    await session.close()
+    parking_queue = f"mqtui.rescue.{full}"
+    assert parking_queue in told.value.detail
+    assert rabbit.bodies(rabbit.queue(name=parking_queue)) == [b"poison"]
     assert (rabbit.ready(holding), rabbit.bodies(full)) == (0, [b"in the way"])
 
 
@@ -235,18 +235,25 @@ async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: 
 
 def test_the_limit_by_version_and_sign() -> None:
     """R4: reported, else the least of argument and policy, else by version; a negative one."""
-    old, new = version_of("3.10.8"), version_of("4.0.5-rc.1")
+    old, new = parse_version("3.10.8"), parse_version("4.0.5-rc.1")
     quorum = {"type": "quorum", "arguments": {}}
     negative = {"type": "quorum", "arguments": {"x-delivery-limit": -1}}
-    assert limit_of({"type": "classic"}, {}, old) is FREE
-    assert limit_of(quorum, {}, old) == Limit(Sort.NONE, orders=False)
-    assert limit_of(quorum, {}, new) == Limit(Sort.KNOWN, 20)
-    assert limit_of({**quorum, "delivery_limit": 8}, {"delivery-limit": 2}, new) == Limit(Sort.KNOWN, 8)
-    assert limit_of(quorum, {"delivery-limit": 2}, new) == Limit(Sort.KNOWN, 2)
-    assert limit_of(quorum, None, new).sort is Sort.UNTOLD
-    assert limit_of(negative, {}, new) == Limit(Sort.NONE, orders=False)
-    assert limit_of(negative, {}, old).spare(0) == 0
-    assert [Limit(Sort.KNOWN, 3).left(count).number for count in (None, 0, 2, 3, 9)] == [3, 3, 1, 0, 0]
+    assert resolve_delivery_limit({"type": "classic"}, {}, old) is NO_LIMIT
+    assert resolve_delivery_limit(quorum, {}, old) == DeliveryLimit(LimitKind.NONE, keeps_order=False)
+    assert resolve_delivery_limit(quorum, {}, new) == DeliveryLimit(LimitKind.KNOWN, 20)
+    reported = {**quorum, "delivery_limit": 8}
+    assert resolve_delivery_limit(reported, {"delivery-limit": 2}, new) == DeliveryLimit(LimitKind.KNOWN, 8)
+    assert resolve_delivery_limit(quorum, {"delivery-limit": 2}, new) == DeliveryLimit(LimitKind.KNOWN, 2)
+    assert resolve_delivery_limit(quorum, None, new).kind is LimitKind.UNREADABLE
+    assert resolve_delivery_limit(negative, {}, new) == DeliveryLimit(LimitKind.NONE, keeps_order=False)
+    assert resolve_delivery_limit(negative, {}, old).deliveries_left(0) == 0
+    assert [DeliveryLimit(LimitKind.KNOWN, 3).left_figure(count).number for count in (None, 0, 2, 3, 9)] == [
+        3,
+        3,
+        1,
+        0,
+        0,
+    ]
 
 
 async def test_a_missing_right_is_named_before_anything_is_taken(rabbit: Rabbit) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mqtui.brokers.rabbitmq import publish as publishing
+from mqtui.brokers.rabbitmq import publish
 from mqtui.domain.errors import BadInput, BrokerTrouble, NotAuthorised, NotFound
 from mqtui.domain.field_table import int64
 from mqtui.domain.message import Outgoing
@@ -117,7 +117,7 @@ async def test_a_missing_right_is_named(rabbit: Rabbit) -> None:
 
 async def test_big_messages_go_on_a_channel_of_their_own(rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that the broker refuses takes no other with it; order is kept."""
-    monkeypatch.setattr(publishing, "BIG", 1000)
+    monkeypatch.setattr(publish, "LARGE", 1000)
     queue = rabbit.queue()
     ref = queue_ref(queue)
     outcome = await sent(

@@ -25,7 +25,7 @@ from tests.contract.rabbitmq_support import (
     writer,
 )
 
-FAST_REPLY = "amq.rabbitmq.reply-to"
+DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 SAID = "406 PRECONDITION_FAILED - fast reply consumer does not exist"
 LIMITED = {**QUORUM, "x-delivery-limit": 20}
 
@@ -40,7 +40,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
 @pytest.fixture
 def unforeseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """No message is known beforehand as one that the broker may refuse."""
-    monkeypatch.setattr(confirms, "is_risky", lambda *_: False)
+    monkeypatch.setattr(confirms, "may_close_channel", lambda *_: False)
 
 
 async def sent(rabbit: Rabbit, messages: list[Outgoing]) -> list[Receipt]:
@@ -59,7 +59,7 @@ def outgoing(queue: str, count: int, bad: dict[int, Property]) -> list[Outgoing]
 async def test_the_smallest_form(rabbit: Rabbit) -> None:
     """One message, refused: not an unknown fate, and not a lost connection."""
     queue = rabbit.queue()
-    (receipt,) = await sent(rabbit, outgoing(queue, 1, {0: ("reply_to", FAST_REPLY)}))
+    (receipt,) = await sent(rabbit, outgoing(queue, 1, {0: ("reply_to", DIRECT_REPLY_TO)}))
     assert (receipt.state, receipt.reason) == (PublishStatus.REFUSED, SAID)
     assert rabbit.ready(queue) == 0
 
@@ -67,7 +67,7 @@ async def test_the_smallest_form(rabbit: Rabbit) -> None:
 @pytest.mark.parametrize(
     ("bad", "words"),
     [
-        (("reply_to", FAST_REPLY), "fast reply consumer"),
+        (("reply_to", DIRECT_REPLY_TO), "fast reply consumer"),
         (("user_id", "somebody"), "user_id property set to 'somebody'"),
         (("expiration", "soon"), "invalid expiration 'soon'"),
     ],
@@ -94,7 +94,7 @@ async def test_one_that_nobody_foresaw_is_found_without_doubling(rabbit: Rabbit,
     Those before that were not confirmed are unknown, not stored: a routed message may still be lost with its node.
     """
     queue = rabbit.queue(arguments)
-    receipts = await sent(rabbit, outgoing(queue, 500, {77: ("reply_to", FAST_REPLY), 300: ("user_id", "x")}))
+    receipts = await sent(rabbit, outgoing(queue, 500, {77: ("reply_to", DIRECT_REPLY_TO), 300: ("user_id", "x")}))
     assert (receipts[77].state, receipts[77].reason) == (PublishStatus.REFUSED, SAID)
     assert receipts[300].state is PublishStatus.REFUSED
     assert set(states(receipts[:77])) <= {PublishStatus.STORED, PublishStatus.UNKNOWN}
@@ -110,7 +110,7 @@ async def test_a_resumed_run_asks_before_it_sends(rabbit: Rabbit) -> None:
     """So the letters before one that nobody foresaw are not in doubt again and again."""
     source, target = rabbit.queue(LIMITED), rabbit.queue()
     rabbit.fill(source, numbered(20))
-    rabbit.publish("", source, b"bad", reply_to=FAST_REPLY + ".x")
+    rabbit.publish("", source, b"bad", reply_to=DIRECT_REPLY_TO + ".x")
     rabbit.fill(source, numbered(30)[20:])
     async with leased(rabbit, source, replace(terms(), resumed=True)) as lease:
         receipts: list[Receipt] = []
@@ -126,7 +126,7 @@ def fast_reply(letter: Message, target: Ref) -> Transfer:
     """The letter that asked for it gets a reply address that the broker refuses; a 0-9-1 publisher can't store one."""
     assert letter.envelope is not None
     named = tuple(
-        (name, FAST_REPLY) if name == "reply_to" else (name, value) for name, value in letter.envelope.properties
+        (name, DIRECT_REPLY_TO) if name == "reply_to" else (name, value) for name, value in letter.envelope.properties
     )
     return Transfer(replace(letter, envelope=replace(letter.envelope, properties=named)), target)
 

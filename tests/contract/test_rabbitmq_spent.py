@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
-from mqtui.brokers.rabbitmq.connection.session import Access, Seen
+from mqtui.brokers.rabbitmq.connection.session import InMemoryPeekBudget, RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_budget, queue_fingerprint
-from mqtui.brokers.rabbitmq.read.peek_queue import Unreadable
-from mqtui.brokers.rabbitmq.read.queue_fingerprint import Creation
-from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
+from mqtui.brokers.rabbitmq.read.peek_queue import UnreadableMessage
+from mqtui.brokers.rabbitmq.read.queue_fingerprint import QueueFingerprint
+from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Severity
@@ -57,7 +57,7 @@ def send_unreadable(rabbit: Rabbit, queue: str) -> None:
         sender.send(amqp10.message(b"unreadable", {"id": uuid.UUID(int=1)}))
 
 
-async def look(rabbit: Rabbit, queue: str, counts: Seen | StoredPeekBudget) -> list[bytes | None]:
+async def look(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> list[bytes | None]:
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
         return [message.value for message in await borrowed(broker, queue, 10)]
@@ -71,8 +71,8 @@ async def test_an_unreadable_message_is_named_and_survives_every_look(rabbit: Ra
     send_unreadable(rabbit, queue)
     rabbit.publish("", queue, b"plain")
     rabbit.settled(queue, 2)
-    counts = Seen()
-    with pytest.raises(Unreadable, match=f"Message 1 from the head of {queue} can't be read") as told:
+    counts = InMemoryPeekBudget()
+    with pytest.raises(UnreadableMessage, match=f"Message 1 from the head of {queue} can't be read") as told:
         await look(rabbit, queue, counts)
     assert "541 INTERNAL_ERROR" in told.value.detail
     assert "spent a delivery" in told.value.detail
@@ -91,7 +91,7 @@ async def test_what_stands_before_an_unreadable_message_is_shown(rabbit: Rabbit)
     rabbit.settled(queue, 4)
     shown: list[Message] = []
     async with adapter(rabbit.address) as broker:
-        with pytest.raises(Unreadable, match="Message 4 from the head"):
+        with pytest.raises(UnreadableMessage, match="Message 4 from the head"):
             async for batch in writer(broker).peek_unacked(queue_ref(queue), 10):
                 shown += batch
         assert not (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal, "a classic queue spends nothing"
@@ -107,7 +107,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
     send_unreadable(rabbit, source)
     rabbit.publish("", source, b"behind")
     rabbit.settled(source, 6)
-    counts = Seen()
+    counts = InMemoryPeekBudget()
     reasons: list[str] = []
     receipts: list[Receipt] = []
     for _ in range(2):
@@ -139,16 +139,16 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
     """Written before it is asked for: the process may end while messages are held, and nothing tells their counts."""
     queue = rabbit.queue(THREE)
     rabbit.fill(queue, numbered(3))
-    counts = Seen()
+    counts = InMemoryPeekBudget()
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
-        access = Access(rabbit.address)
-        access.counts = counts
-        facts = await queue_facts(access, queue)
-        key = await peek_budget.budget_key(access, queue)
+        session = RabbitSession(rabbit.address)
+        session.peek_budget = counts
+        described = await describe_queue(session, queue)
+        key = await peek_budget.budget_key(session, queue)
         for _ in range(2):
-            await peek_budget.record_start(access, facts, key)
-        await access.close()
+            await peek_budget.record_start(session, described, key)
+        await session.close()
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 1
         assert await look(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 0
@@ -156,7 +156,7 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
         await look(rabbit, queue, counts)
 
 
-async def spend_all(rabbit: Rabbit, queue: str, counts: Seen | StoredPeekBudget) -> None:
+async def spend_all(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> None:
     """Look until looks are refused."""
     for _ in range(4):
         try:
@@ -170,7 +170,7 @@ async def test_a_queue_made_again_starts_anew(rabbit: Rabbit) -> None:
     """The same name and the same arguments, and a message that was never delivered."""
     queue = rabbit.queue(THREE)
     rabbit.fill(queue, numbered(2))
-    counts = Seen()
+    counts = InMemoryPeekBudget()
     await spend_all(rabbit, queue, counts)
     with pytest.raises(Refused):
         await look(rabbit, queue, counts)
@@ -183,7 +183,7 @@ async def test_a_queue_made_again_starts_anew(rabbit: Rabbit) -> None:
 async def test_a_queue_made_again_with_other_arguments_starts_anew(rabbit: Rabbit) -> None:
     queue = rabbit.queue({**QUORUM, "x-delivery-limit": 1})
     rabbit.fill(queue, numbered(1))
-    counts = Seen()
+    counts = InMemoryPeekBudget()
     await spend_all(rabbit, queue, counts)
     rabbit.channel.queue_delete(queue)
     rabbit.queue({**QUORUM, "x-delivery-limit": 2}, name=queue)
@@ -195,10 +195,10 @@ async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None
     """Whatever happens to it: messages come and go, are returned, expire; its counters are read again and again."""
     queue = rabbit.queue(THREE)
     rabbit.fill(queue, numbered(5))
-    access = Access(rabbit.address)
+    session = RabbitSession(rabbit.address)
 
-    async def now() -> Creation:
-        known = await queue_fingerprint.creation_of(access, await queue_facts(access, queue))
+    async def now() -> QueueFingerprint:
+        known = await queue_fingerprint.take_fingerprint(session, await describe_queue(session, queue))
         assert known is not None
         return known
 
@@ -209,19 +209,23 @@ async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None
         rabbit.publish("", queue, b"more")
         before.append(await now())
     latest = before[-1]
-    await access.close()
-    assert not any(queue_fingerprint.is_another(earlier, latest) for earlier in before)
+    await session.close()
+    assert not any(queue_fingerprint.is_different_queue(earlier, latest) for earlier in before)
 
 
 def test_no_proof_means_the_same_queue() -> None:
     """A node that started again, several nodes, counters of a broker that forgot all of them: nothing is proved."""
-    known = Creation("quorum", None, None, "rabbit@a", 1000, 5, 5, 100)
-    assert not queue_fingerprint.is_another(known, replace(known, started=2000, published=0, delivered=0, total=200))
-    assert not queue_fingerprint.is_another(known, replace(known, node="rabbit@b", published=0, total=200))
-    assert not queue_fingerprint.is_another(known, replace(known, published=0, delivered=0, total=0))
-    assert not queue_fingerprint.is_another(known, replace(known, started=None, published=0))
-    assert queue_fingerprint.is_another(known, replace(known, published=0, delivered=0, total=101))
-    log = Creation("quorum", 40, 41)
-    assert not queue_fingerprint.is_another(log, Creation("quorum", 39, 40))
-    assert not queue_fingerprint.is_another(log, Creation("quorum"))
-    assert queue_fingerprint.is_another(log, Creation("quorum", 5, 6))
+    known = QueueFingerprint("quorum", None, None, "rabbit@a", 1000, 5, 5, 100)
+    assert not queue_fingerprint.is_different_queue(
+        known, replace(known, node_started=2000, published=0, delivered=0, broker_total=200)
+    )
+    assert not queue_fingerprint.is_different_queue(
+        known, replace(known, node="rabbit@b", published=0, broker_total=200)
+    )
+    assert not queue_fingerprint.is_different_queue(known, replace(known, published=0, delivered=0, broker_total=0))
+    assert not queue_fingerprint.is_different_queue(known, replace(known, node_started=None, published=0))
+    assert queue_fingerprint.is_different_queue(known, replace(known, published=0, delivered=0, broker_total=101))
+    log = QueueFingerprint("quorum", 40, 41)
+    assert not queue_fingerprint.is_different_queue(log, QueueFingerprint("quorum", 39, 40))
+    assert not queue_fingerprint.is_different_queue(log, QueueFingerprint("quorum"))
+    assert queue_fingerprint.is_different_queue(log, QueueFingerprint("quorum", 5, 6))

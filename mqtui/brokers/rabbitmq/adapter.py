@@ -1,4 +1,4 @@
-"""RabbitMQ behind the port: what can be read, what a plan may change. Nothing connects before the first call."""
+"""The RabbitMQ adapter: its broker (reads), its writer (changes), and `connect`. The first call connects."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from contextlib import AbstractAsyncContextManager
 
 from mqtui.brokers.port import Address, Batch, Lease, PeekBudget, Pending, Permit, Publisher
 from mqtui.brokers.rabbitmq import capabilities, publish, steps
-from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_cost, peek_queue
 from mqtui.brokers.rabbitmq.read.catalog import RabbitCatalog
 from mqtui.brokers.rabbitmq.read.groups import RabbitGroups
-from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
+from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.brokers.rabbitmq.read.reader import RabbitReader
 from mqtui.brokers.rabbitmq.read.survey import survey
 from mqtui.brokers.rabbitmq.redrive import dlx_listener, lease, plan_checks
@@ -31,152 +31,152 @@ GUARANTEE = Guarantee(
     "the broker may drop one if the run is killed before it is in the bundle",
 )
 
-ASKED = 50
-"""Queues of which a listing has samples only that are asked for their own figures, one round trip each."""
+MAX_COUNTED_SINGLY = 50
+"""Queues with sampled counts only that are asked for their own, one request each."""
 
 
 class RabbitBroker:
-    """PeekHistory, and changes nothing."""
+    """Everything that can be read from a broker. It changes nothing."""
 
     kind = BrokerKind.RABBITMQ
     pending: Pending | None = None
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
-        self.catalog = RabbitCatalog(access)
-        self.reader = RabbitReader(access)
-        self.groups = RabbitGroups(access)
+    def __init__(self, session: RabbitSession) -> None:
+        self._session = session
+        self.catalog = RabbitCatalog(session)
+        self.reader = RabbitReader(session)
+        self.groups = RabbitGroups(session)
 
     async def identity(self) -> str:
-        """Cluster name and vhost, as the broker says them when a connection opens: no management API is needed."""
-        return await self._access.identity()
+        """`<cluster name>/<vhost>`. No management API is needed."""
+        return await self._session.identity()
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
-        """Whether the verb is offered, or the reason why not."""
-        return await capabilities.can(self._access, verb, ref)
+        """Whether the verb is available, or the reason why not."""
+        return await capabilities.can(self._session, verb, ref)
 
     async def survey(self) -> Survey:
-        """Queues, streams and exchanges with what waits; each is listed once."""
-        return await survey(self._access)
+        """Queues, streams and exchanges with depths and lag, by one listing of each."""
+        return await survey(self._session)
 
     async def survey_depths(self) -> Survey:
-        """The same: a queue tells both at once."""
+        """The same: a listing of queues has depths and lag at once."""
         return await self.survey()
 
     async def count_letters(self, rows: Sequence[Destination]) -> Mapping[Ref, Figure]:
-        """What is ready by the listing; a queue of which that is a sample only is asked itself, where they are few."""
+        """Ready messages by the listing. Queues with a sampled count are asked themselves, where they are few."""
         sampled = [row for row in rows if row.ref.kind is Kind.QUEUE and row.backlog.sort is not Exactness.EXACT]
-        asked = [row.ref for row in sampled] if len(sampled) <= ASKED else []
-        return {row.ref: row.backlog for row in rows} | {ref: await self._ready(ref) for ref in asked}
+        singly = [row.ref for row in sampled] if len(sampled) <= MAX_COUNTED_SINGLY else []
+        return {row.ref: row.backlog for row in rows} | {ref: await self._ready_count(ref) for ref in singly}
 
-    async def _ready(self, queue: Ref) -> Figure:
+    async def _ready_count(self, queue: Ref) -> Figure:
         try:
-            return exact((await self._access.declared(queue.name))[0])
+            return exact((await self._session.queue_counts(queue.name))[0])
         except CannotConnect:
             raise
         except MqtuiError as error:
             return unknown(error.title)
 
     async def snapshot(self, source: Ref) -> Source:
-        """How many messages are ready as of now, and who reads them.
+        """How many messages are ready as of now, and which consumers the queue has.
 
         Raises:
             NotFound: there is no such queue.
             Unsupported: it is a stream or an exchange, from which no single message can be removed.
         """
-        return await take_snapshot(self._access, self.groups, source)
+        return await take_snapshot(self._session, self.groups, source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
-        """The plan with room, routes, rights and readers looked at."""
-        return await plan_checks.inspected(self._access, source, plan, self.guarantee(source.ref, ()))
+        """The plan with risks: alarms, permissions, routes, limits, consumers."""
+        return await plan_checks.check_plan(self._session, source, plan, self.guarantee(source.ref, ()))
 
     def guarantee(self, source: Ref, targets: Sequence[Ref]) -> Guarantee:
-        """At least once, suspects named (C6)."""
+        """At least once; letters that may be there twice are named (C6)."""
         return GUARANTEE
 
     async def can_listen(self, source: Ref) -> Support:
-        """Whether the queue's bindings can be shared by another queue, or why not (R16)."""
+        """Whether a private queue can have the same bindings, or why not (R16)."""
         try:
-            await dlx_listener.bindings(self._access, source)
+            await dlx_listener.shareable_bindings(self._session, source)
         except (Unsupported, NotAuthorised, CannotConnect) as error:
             return not_supported(error.detail or error.title, error.hint)
         return SUPPORTED
 
 
 class RabbitWriter:
-    """What a plan may change."""
+    """The changes that a plan may make."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, session: RabbitSession) -> None:
+        self._session = session
 
     def publisher(self) -> AbstractAsyncContextManager[Publisher]:
-        """Publishing, mandatory and confirmed."""
-        return publish.publishing(self._access)
+        """Publish with `mandatory` and confirms."""
+        return publish.open_publisher(self._session)
 
     def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """Take letters from a queue."""
-        return lease.leasing(self._access, source, terms)
+        return lease.open_lease(self._session, source, terms)
 
     async def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
-        """The paid look (R3).
+        """Peek a queue at the cost of deliveries (R3).
 
         Raises:
-            Refused: a message has no delivery left, or the limit allows no return at all.
-            Unsupported: it is a stream, which is read for nothing.
+            Refused: a message has no delivery left, or the limit allows no requeue at all.
+            Unsupported: it is a stream, which is read at no cost.
         """
-        facts = await queue_facts(self._access, ref.name)
-        if facts.sort == "stream":
+        queue = await describe_queue(self._session, ref.name)
+        if queue.type == "stream":
             raise Unsupported(f"{ref} is a stream", "It is read for nothing.")
-        cost = await peek_cost.of(self._access, facts)
+        cost = await peek_cost.cost_of_peek(self._session, queue)
         if cost.refusal:
             raise Refused(f"{ref} can't be looked at", cost.refusal, "Move or consume its messages instead.")
-        async for batch in peek_queue.look(self._access, facts, count):
+        async for batch in peek_queue.peek(self._session, queue, count):
             yield batch
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
-        """Copies of letters that come to a queue, by a private queue beside it (R9).
+        """Copies of letters that come to a queue, by a private queue with its bindings (R9).
 
         Raises:
-            Unsupported: no other queue can get them.
+            Unsupported: no other queue can get copies.
         """
-        rows = await dlx_listener.bindings(self._access, source.ref)
-        async for batch in self._access.io.iterate(lambda: dlx_listener.listening(self._access, source.ref, rows)):
+        rows = await dlx_listener.shareable_bindings(self._session, source.ref)
+        async for batch in self._session.io.iterate(lambda: dlx_listener.listen(self._session, source.ref, rows)):
             yield batch
 
     async def apply(self, step: Step) -> StepResult:
-        """RabbitMQ has no steps of that sort."""
+        """Refuse: RabbitMQ has no such steps."""
         return await steps.apply(step)
 
 
 class RabbitAdapter:
-    """One broker, one vhost."""
+    """One broker and vhost, as one user."""
 
     def __init__(self, address: Address) -> None:
-        self._access = Access(address)
-        self.broker = RabbitBroker(self._access)
+        self._session = RabbitSession(address)
+        self.broker = RabbitBroker(self._session)
 
     @property
     def peek_budget(self) -> PeekBudget:
-        """Where looks remember what was left; `state/counts.py` has the shape."""
-        return self._access.counts
+        """Where the peek budget is kept; in memory unless a store is set."""
+        return self._session.peek_budget
 
     @peek_budget.setter
     def peek_budget(self, budget: PeekBudget) -> None:
-        self._access.counts = counts
+        self._session.peek_budget = budget
 
     def open_writer(self, permit: Permit) -> RabbitWriter:
         """A writer for one permit."""
-        return RabbitWriter(self._access)
+        return RabbitWriter(self._session)
 
     async def close(self) -> None:
         """Close all connections and end the thread."""
-        await self._access.close()
+        await self._session.close()
 
 
 def connect(address: Address) -> RabbitAdapter:
     """The adapter for an address.
 
     Raises:
-        BadInput: an option is not known.
+        BadInput: an option is unknown.
     """
     return RabbitAdapter(address)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.config import HINT
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.resource import Kind, Ref
 
@@ -17,33 +17,33 @@ NO_TAIL = not_supported(
     "Streams can be followed.",
 )
 NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues bound to it.")
-READING = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
-OF_STREAMS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
+READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
+REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
 NO_REMOVAL = not_supported("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
 
 
-async def can(access: Access, verb: Verb, ref: Ref | None = None) -> Support:
+async def can(session: RabbitSession, verb: Verb, ref: Ref | None = None) -> Support:
     """Whether the verb is available, or the reason why not."""
-    if verb in NEED_MANAGEMENT and not access.management.given:
+    if verb in NEED_MANAGEMENT and not session.management.is_configured:
         return not_supported(f"{verb} needs the management API, and none was given", HINT)
-    sort = ""
-    if ref is not None and ref.kind is Kind.QUEUE and verb in READING | OF_STREAMS:
-        sort = (await queue_facts(access, ref.name)).sort
-    return refusal(verb, ref, sort) or SUPPORTED
+    queue_type = ""
+    if ref is not None and ref.kind is Kind.QUEUE and verb in READING_VERBS | REMOVING_VERBS:
+        queue_type = (await describe_queue(session, ref.name)).type
+    return why_not(verb, ref, queue_type) or SUPPORTED
 
 
-def refusal(verb: Verb, ref: Ref | None, sort: str) -> Support | None:
-    """Why a verb is not offered on that destination; None where nothing speaks against it. `sort` is the queue's."""
+def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:
+    """Why a verb is not available there, by kind and `queue_type` alone; None where it is."""
     if verb in (Verb.PENDING, Verb.CLAIM, Verb.ACK):
         return NO_PENDING
     if ref is None:
         return None
-    if ref.kind is Kind.EXCHANGE and verb in READING:
+    if ref.kind is Kind.EXCHANGE and verb in READING_VERBS:
         return NO_MESSAGES
-    stream = ref.kind is Kind.STREAM or sort == "stream"
+    stream = ref.kind is Kind.STREAM or queue_type == "stream"
     if verb is Verb.TAIL and not stream:
         return NO_TAIL
-    if verb in OF_STREAMS and stream:
+    if verb in REMOVING_VERBS and stream:
         return NO_REMOVAL
     return None

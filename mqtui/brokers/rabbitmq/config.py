@@ -1,4 +1,4 @@
-"""How a RabbitMQ connection is set up, read from the address and its options."""
+"""Settings of a RabbitMQ connection, read from the address and its options, and what pika needs of them."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mqtui.brokers.options import hint_to_set
 from mqtui.brokers.port import Address
 from mqtui.brokers.protocol_probe import format_host_port
 from mqtui.brokers.rabbitmq.declared_options import DECLARED
-from mqtui.brokers.rabbitmq.errors import GUEST, MECHANISMS, Asked
+from mqtui.brokers.rabbitmq.errors import GUEST, MECHANISMS, Endpoint
 from mqtui.brokers.tls import TlsSettings
 from mqtui.domain.errors import BadInput
 
 HINT = f"{hint_to_set({'management': 'http://HOST:15672'})}."
-"""What to do where the management API would have been asked."""
+"""The hint of errors where the management API is needed and no URL was given."""
 
 BLOCKED_TIMEOUT = 300.0
-"""Seconds a broker in alarm may keep a connection from sending."""
+"""Seconds for which an alarm may block a publishing connection before pika closes it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RabbitConfig:
     """The adapter's settings. Times are in seconds; `timeout-ms` is given in milliseconds."""
 
     hosts: tuple[tuple[str, int], ...]
@@ -45,24 +45,24 @@ class Options:
     heartbeat: int
     timeout: float
     prefix: str
-    """All names mqtui makes start with it."""
+    """Names of queues that mqtui declares start with it."""
 
     @property
-    def asked(self) -> Asked:
-        """What a connection is asked of."""
-        return Asked(", ".join(format_host_port(host, port) for host, port in self.hosts), self.vhost, self.user)
+    def endpoint(self) -> Endpoint:
+        """What errors name when AMQP fails."""
+        return Endpoint(", ".join(format_host_port(host, port) for host, port in self.hosts), self.vhost, self.user)
 
     @property
-    def management_asked(self) -> Asked:
-        """What the management API is asked of."""
-        return Asked(self.management, self.vhost, self.management_login[0])
+    def management_endpoint(self) -> Endpoint:
+        """What errors name when the management API fails."""
+        return Endpoint(self.management, self.vhost, self.management_login[0])
 
 
-def read(address: Address) -> Options:
-    """The settings an address carries.
+def from_address(address: Address) -> RabbitConfig:
+    """The settings in an address.
 
     Raises:
-        BadInput: an option is not known, or its value can't be read.
+        BadInput: an option is unknown, or its value can't be read.
     """
     given = address.settings
     for name in given:
@@ -71,7 +71,7 @@ def read(address: Address) -> Options:
     user, secret = address.user or GUEST, address.secret or ("" if address.user else GUEST)
     management, login = _management(given.get("management", ""), (user, secret))
     secured = management.startswith("https:")
-    return Options(
+    return RabbitConfig(
         hosts=address.hosts,
         vhost=address.path or "/",
         user=user,
@@ -87,38 +87,36 @@ def read(address: Address) -> Options:
     )
 
 
-def parameters(options: Options) -> Sequence[pika.ConnectionParameters]:
-    """What pika connects with, one for each host.
+def connection_parameters(config: RabbitConfig) -> Sequence[pika.ConnectionParameters]:
+    """Pika's parameters, one for each host.
 
     Raises:
         TlsRefused: a certificate file can't be read.
     """
-    return [_to(options, host, port) for host, port in options.hosts]
+    return [_parameters_for(config, host, port) for host, port in config.hosts]
 
 
-def _to(options: Options, host: str, port: int) -> pika.ConnectionParameters:
+def _parameters_for(config: RabbitConfig, host: str, port: int) -> pika.ConnectionParameters:
     made = pika.ConnectionParameters(
         host=host,
         port=port,
-        virtual_host=options.vhost,
-        credentials=_credentials(options),
-        heartbeat=options.heartbeat,
+        virtual_host=config.vhost,
+        credentials=_credentials(config),
+        heartbeat=config.heartbeat,
         blocked_connection_timeout=BLOCKED_TIMEOUT,
         connection_attempts=1,
-        socket_timeout=options.timeout,
-        stack_timeout=options.timeout * 2,
-        client_properties={"product": "mqtui", "connection_name": options.prefix},
+        socket_timeout=config.timeout,
+        stack_timeout=config.timeout * 2,
+        client_properties={"product": "mqtui", "connection_name": config.prefix},
     )
-    if options.tls is not None:
-        made.ssl_options = pika.SSLOptions(options.tls.context(), options.tls.server_name or host)
+    if config.tls is not None:
+        made.ssl_options = pika.SSLOptions(config.tls.context(), config.tls.server_name or host)
     return made
 
 
-def _credentials(options: Options) -> pika.PlainCredentials | ExternalCredentials:
+def _credentials(config: RabbitConfig) -> pika.PlainCredentials | ExternalCredentials:
     return (
-        ExternalCredentials()
-        if options.mechanism == "EXTERNAL"
-        else pika.PlainCredentials(options.user, options.secret)
+        ExternalCredentials() if config.mechanism == "EXTERNAL" else pika.PlainCredentials(config.user, config.secret)
     )
 
 

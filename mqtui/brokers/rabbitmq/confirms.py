@@ -1,8 +1,8 @@
-"""Messages on their way to the broker: mandatory, confirmed, each with the broker's word (R6, R7).
+"""Publisher confirms and returns: which of the mandatory messages of a channel the broker stored (R6, R7).
 
-Confirms name a publish by its number on the channel and may come out of order. A returned message names nothing: it
-precedes its own confirm and returns keep the order of publishing, so it belongs to the next open publish after the
-last returned one that has its exchange, routing key and body.
+A confirm names a publish by its number on the channel and may come out of order. A returned message has no number: it
+comes before its own confirm and returns keep the order of publishing, so it is the next unconfirmed publish after the
+last returned one with the same exchange, routing key and body.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pika import spec
 from pika.compat import as_bytes
 
 from mqtui.brokers.rabbitmq import errors
-from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, closed
+from mqtui.brokers.rabbitmq.connection.basic_properties import RawProperties, encode_properties
 from mqtui.brokers.rabbitmq.connection.channel import Channel
 from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Header, Outgoing, Property
@@ -24,37 +24,37 @@ from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, name_bytes
 
 NACKED = "the broker refused it (nack): a full queue that rejects, or trouble in the queue"
-UNHEARD = "the connection was lost before the broker's word"
+CONNECTION_LOST = "the connection was lost before the broker's word"
 NOT_SENT = "not sent: the connection was lost before"
-FAST_REPLY = "amq.rabbitmq.reply-to"
+DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 PERSISTENT: tuple[Property, ...] = (("delivery_mode", 2),)
 
-Word = Callable[[PublishStatus, str], None]
-"""Called once for a message: what became of it and why. `UNKNOWN` where the channel was lost before."""
+OnOutcome = Callable[[PublishStatus, str], None]
+"""Called once for each message with its state and the reason; `UNKNOWN` where the channel was lost first."""
 
 
 @dataclass(slots=True)
-class Parcel:
-    """One message ready to be sent; names as the broker holds them."""
+class EncodedPublish:
+    """The arguments of one `basic.publish`, encoded."""
 
     exchange: bytes
     routing_key: bytes
     properties: bytes
     body: bytes
-    risky: bool = False
-    """Whether the broker is likely to close the channel over it."""
+    may_close_channel: bool = False
+    """Whether the broker probably closes the channel over it; it is then published on one of its own."""
 
     @property
     def size(self) -> int:
-        """Bytes of properties and body."""
+        """Size of properties and body in bytes."""
         return len(self.properties) + len(self.body)
 
 
-def is_risky(headers: Sequence[Header], properties: Sequence[Property], user: str) -> bool:
-    """Whether the broker answers such a message by closing the channel [406 on 3.10.8 and 4.0.5, each tried]."""
+def may_close_channel(headers: Sequence[Header], properties: Sequence[Property], user: str) -> bool:
+    """Whether the broker closes the channel over such a message [406 on 3.10.8 and 4.0.5, each case tried]."""
     for name, value in properties:
         match name:
-            case "reply_to" if value == FAST_REPLY:
+            case "reply_to" if value == DIRECT_REPLY_TO:
                 return True
             case "user_id" if value != user:
                 return True
@@ -67,106 +67,108 @@ def is_risky(headers: Sequence[Header], properties: Sequence[Property], user: st
     return any(name in ("CC", "BCC") and kind != "array" for name, _, kind in headers)
 
 
-def parcel(outgoing: Outgoing, user: str) -> Parcel:
-    """A queue or stream is reached by the default exchange. Persistent unless the properties say otherwise.
+def encode_publish(outgoing: Outgoing, user: str) -> EncodedPublish:
+    """Encode a message that `user` sends. A queue or stream is reached by the default exchange.
 
-    `user` is the one who sends.
+    The message is persistent unless its properties say otherwise.
 
     Raises:
-        BadInput: a header or property can't be written.
+        BadInput: a header or property can't be encoded.
     """
     properties = outgoing.properties
     if not any(name == "delivery_mode" for name, _ in properties):
         properties += PERSISTENT
-    encoded = closed(outgoing.headers, properties)
+    encoded = encode_properties(outgoing.headers, properties)
     name, key = name_bytes(outgoing.target.name), name_bytes(outgoing.routing_key)
     if outgoing.target.kind is not Kind.EXCHANGE:
         name, key = b"", name
     if len(name) > 255 or len(key) > 255:
         raise BadInput("A routing key or a name is too long", "AMQP allows 255 bytes.")
-    risky = is_risky(outgoing.headers, properties, user)
-    return Parcel(name, key, encoded, outgoing.value or b"", risky)
+    risky = may_close_channel(outgoing.headers, properties, user)
+    return EncodedPublish(name, key, encoded, outgoing.value or b"", risky)
 
 
-class Outbox:
-    """Sends on one channel. `open_bytes` are on their way without the broker's word."""
+class ConfirmTracker:
+    """Publishes on one channel and matches confirms and returns to messages."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._number = 0
-        self._low = 1
-        self._open: dict[int, tuple[Parcel, Word]] = {}
+        self._first_unconfirmed = 1
+        self._unconfirmed: dict[int, tuple[EncodedPublish, OnOutcome]] = {}
         self._returned: dict[int, str] = {}
         self._last_returned = 0
-        self._heard = asyncio.Event()
-        self._quiet = asyncio.Event()
-        self._quiet.set()
-        self.open_bytes = 0
-        self.unsettled: Sequence[tuple[Parcel, Word]] = ()
-        """Messages in order whose `word` is still to be called: the broker closed the channel over one of them."""
+        self._progress = asyncio.Event()
+        self._all_confirmed = asyncio.Event()
+        self._all_confirmed.set()
+        self.unconfirmed_bytes = 0
+        """Size of the messages that were sent and not yet confirmed or refused."""
 
-        channel.on_lost.append(self._on_lost)
+        self.unresolved: Sequence[tuple[EncodedPublish, OnOutcome]] = ()
+        """Where the broker closed the channel over a message: those without an outcome, in order."""
+
+        channel.on_close.append(self._on_lost)
 
     async def start(self) -> None:
         """Turn on confirms."""
-        await self._channel.confirming(self._on_confirm, self._on_return)
+        await self._channel.confirm_select(self._on_confirm, self._on_return)
 
     @property
-    def failure(self) -> BaseException | None:
-        """What ended the channel; None while it is open."""
-        return self._channel.failure
+    def close_reason(self) -> BaseException | None:
+        """What closed the channel; None while it is open."""
+        return self._channel.close_reason
 
     @property
-    def refusal(self) -> tuple[int, str] | None:
-        """Code and words with which the broker closed the channel; None while it is open, or was lost."""
-        return None if self._channel.failure is None else errors.answered_with(self._channel.failure)
+    def channel_error(self) -> tuple[int, str] | None:
+        """Code and text with which the broker closed the channel over a message; None while it is open, or was lost."""
+        return None if self._channel.close_reason is None else errors.channel_error(self._channel.close_reason)
 
-    def send(self, parcel: Parcel, word: Word) -> None:
-        """Send one message; `word` is called when its fate is known."""
-        if self._channel.failure is not None:
-            word(PublishStatus.REFUSED, NOT_SENT)
+    def send(self, message: EncodedPublish, on_outcome: OnOutcome) -> None:
+        """Publish one message; `on_outcome` is called when the broker has confirmed, returned or refused it."""
+        if self._channel.close_reason is not None:
+            on_outcome(PublishStatus.REFUSED, NOT_SENT)
             return
         self._number += 1
-        self._open[self._number] = (parcel, word)
-        self.open_bytes += parcel.size
-        self._quiet.clear()
-        self._channel.publish(parcel.exchange, parcel.routing_key, parcel.properties, parcel.body)
+        self._unconfirmed[self._number] = (message, on_outcome)
+        self.unconfirmed_bytes += message.size
+        self._all_confirmed.clear()
+        self._channel.publish(message.exchange, message.routing_key, message.properties, message.body)
 
-    async def quiet(self) -> None:
-        """Wait until every message has the broker's word."""
-        await self._quiet.wait()
+    async def wait_all(self) -> None:
+        """Wait until every message has an outcome."""
+        await self._all_confirmed.wait()
 
-    async def room(self, most: int) -> None:
-        """Wait until fewer than `most` bytes are on their way."""
-        while self.open_bytes >= most and self._open:
-            self._heard.clear()
-            await self._heard.wait()
+    async def wait_capacity(self, max_bytes: int) -> None:
+        """Wait until fewer than `max_bytes` are unconfirmed."""
+        while self.unconfirmed_bytes >= max_bytes and self._unconfirmed:
+            self._progress.clear()
+            await self._progress.wait()
 
     def _on_confirm(self, frame: Any) -> None:
         method = frame.method
         tag = method.delivery_tag
         state = PublishStatus.REFUSED if isinstance(method, spec.Basic.Nack) else PublishStatus.STORED
         if method.multiple:
-            for number in range(self._low, tag + 1):
-                self._tell(number, state)
-            self._low = max(self._low, tag + 1)
+            for number in range(self._first_unconfirmed, tag + 1):
+                self._resolve(number, state)
+            self._first_unconfirmed = max(self._first_unconfirmed, tag + 1)
         else:
-            self._tell(tag, state)
-        self._heard.set()
-        if not self._open:
-            self._quiet.set()
+            self._resolve(tag, state)
+        self._progress.set()
+        if not self._unconfirmed:
+            self._all_confirmed.set()
 
-    def _tell(self, number: int, state: PublishStatus) -> None:
-        found = self._open.pop(number, None)
+    def _resolve(self, number: int, state: PublishStatus) -> None:
+        found = self._unconfirmed.pop(number, None)
         if found is None:
             return
-        parcel, word = found
-        self.open_bytes -= parcel.size
+        message, on_outcome = found
+        self.unconfirmed_bytes -= message.size
         reason = self._returned.pop(number, None) if self._returned else None
         if reason is not None:
-            word(PublishStatus.RETURNED, reason)
+            on_outcome(PublishStatus.RETURNED, reason)
         else:
-            word(state, NACKED if state is PublishStatus.REFUSED else "")
+            on_outcome(state, NACKED if state is PublishStatus.REFUSED else "")
 
     def _on_return(self, _: Any, method: Any, properties: RawProperties, body: bytes) -> None:
         number = self._match(as_bytes(method.exchange), as_bytes(method.routing_key), properties.encoded, body)
@@ -175,24 +177,24 @@ class Outbox:
             self._last_returned = number
 
     def _match(self, exchange: bytes, routing_key: bytes, properties: bytes, body: bytes) -> int | None:
-        """The number of the returned message; where brokers rewrite properties the first that looks like it."""
+        """The number of the returned message. Where the broker rewrote its properties: the first with the same body."""
         alike: int | None = None
-        for number, (parcel, _) in self._open.items():
+        for number, (message, _) in self._unconfirmed.items():
             if number <= self._last_returned or number in self._returned:
                 continue
-            if (parcel.exchange, parcel.routing_key) == (exchange, routing_key) and parcel.body == body:
-                if parcel.properties == properties:
+            if (message.exchange, message.routing_key) == (exchange, routing_key) and message.body == body:
+                if message.properties == properties:
                     return number
                 alike = alike or number
         return alike
 
     def _on_lost(self, reason: BaseException) -> None:
-        lost, self._open = self._open, {}
-        self.open_bytes = 0
-        if errors.answered_with(reason) is not None:
-            self.unsettled = tuple(lost.values())
+        lost, self._unconfirmed = self._unconfirmed, {}
+        self.unconfirmed_bytes = 0
+        if errors.channel_error(reason) is not None:
+            self.unresolved = tuple(lost.values())
         else:
-            for parcel_and_word in lost.values():
-                parcel_and_word[1](PublishStatus.UNKNOWN, UNHEARD)
-        self._heard.set()
-        self._quiet.set()
+            for entry in lost.values():
+                entry[1](PublishStatus.UNKNOWN, CONNECTION_LOST)
+        self._progress.set()
+        self._all_confirmed.set()

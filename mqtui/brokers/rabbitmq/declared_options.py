@@ -1,4 +1,4 @@
-"""The options of RabbitMQ, and what its other clients call them.
+"""The options of a RabbitMQ profile, and what other clients call them.
 
 Others' names: https://www.rabbitmq.com/docs/uri-query-parameters, pika's URLParameters, aio-pika's connect.
 """

@@ -1,4 +1,4 @@
-"""What pika, sockets and httpx raise, in the words of `domain.errors`."""
+"""Exceptions of pika, sockets and httpx as errors of `domain.errors`."""
 
 from __future__ import annotations
 
@@ -30,49 +30,49 @@ NOT_ALLOWED, NOT_IMPLEMENTED = 530, 540
 GUEST = "guest"
 MECHANISMS = ("PLAIN", "EXTERNAL")
 CONNECTION_FORCED = 320
-"""An operator or a shutdown closed the connection: no answer to anything that was sent."""
+"""An operator or a shutdown closed the connection: this says nothing about what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a connection was asked of: hosts and ports as they are shown, the vhost and the user."""
+class Endpoint:
+    """What errors name: hosts and ports as text, vhost and user."""
 
     where: str
     vhost: str
     user: str
 
 
-def connecting(error: BaseException, asked: Asked) -> MqtuiError:
-    """Why no conversation came about."""
-    cause = _root(error)
-    where, text = asked.where, str(cause) or type(cause).__name__
+def connect_error(error: BaseException, endpoint: Endpoint) -> MqtuiError:
+    """Why no connection was opened."""
+    cause = _root_cause(error)
+    where, text = endpoint.where, str(cause) or type(cause).__name__
     if isinstance(cause, ssl.SSLError | ssl.CertificateError):
         return TlsRefused(f"TLS with {where} was refused", text, "See tls.ca, tls.cert and tls.verify.")
     if isinstance(cause, pika_errors.ProbableAuthenticationError):
-        return wrong_login(asked)
+        return login_refused(endpoint)
     if isinstance(cause, pika_errors.AuthenticationError):
-        return other_mechanism(where, text, ())
+        return mechanism_not_offered(where, text, ())
     if isinstance(cause, pika_errors.ConnectionClosedByBroker):
-        return _refused_login(cause, asked)
+        return _closed_at_login(cause, endpoint)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError) and "not found" in text:
-        return no_vhost(asked)
+        return vhost_not_found(endpoint)
     if isinstance(cause, pika_errors.ProbableAccessDeniedError):
-        return closed_vhost(asked, text)
+        return vhost_not_permitted(endpoint, text)
     if isinstance(cause, pika_errors.ProtocolVersionMismatch | pika_errors.IncompatibleProtocolError):
         return Unreachable(f"{where} does not speak AMQP 0-9-1", text, "TLS has a port of its own: amqps://, 5671.")
     return Unreachable(f"{where} can't be reached", text, "Is the broker running, and is the port right?")
 
 
-def wrong_login(asked: Asked, said: str = "") -> NotAuthenticated:
+def login_refused(endpoint: Endpoint, said: str = "") -> NotAuthenticated:
     """The user or the password is wrong; the broker does not say which."""
     hint = "Check user and password."
-    if asked.user == GUEST:
+    if endpoint.user == GUEST:
         hint = f"{GUEST} is taken where no user is given; most brokers let it in from their own machine only. {hint}"
-    return NotAuthenticated(f"{asked.where} refused the user {asked.user} or the password", said, hint)
+    return NotAuthenticated(f"{endpoint.where} refused the user {endpoint.user} or the password", said, hint)
 
 
-def other_mechanism(where: str, mechanism: str, offered: Sequence[str]) -> NotAuthenticated:
-    """The broker takes logins in another way; `offered` are its ways, as far as they are known."""
+def mechanism_not_offered(where: str, mechanism: str, offered: Sequence[str]) -> NotAuthenticated:
+    """The broker does not offer this SASL mechanism; `offered` are those it does, as far as known."""
     ours = [name for name in offered if name in MECHANISMS]
     by = f"{hint_to_set({'sasl.mechanism': ours[0]})}." if ours else "mqtui has PLAIN and EXTERNAL."
     more = " Its user is who the certificate of this client names (tls.cert)." if ours[:1] == ["EXTERNAL"] else ""
@@ -83,30 +83,31 @@ def other_mechanism(where: str, mechanism: str, offered: Sequence[str]) -> NotAu
     )
 
 
-def no_vhost(asked: Asked) -> NoSuchSpace:
-    """There is no vhost of the URL's path."""
+def vhost_not_found(endpoint: Endpoint) -> NoSuchSpace:
+    """The vhost in the URL's path does not exist."""
     hint = "The path of the URL is the vhost; without one it is /. rabbitmqctl list_vhosts shows what there is."
-    return NoSuchSpace(f"{asked.where} has no vhost {asked.vhost}", "", hint)
+    return NoSuchSpace(f"{endpoint.where} has no vhost {endpoint.vhost}", "", hint)
 
 
-def closed_vhost(asked: Asked, said: str) -> NotAuthorised:
-    """There is the vhost, and this user has no permission in it."""
-    hint = f"rabbitmqctl set_permissions -p {asked.vhost} {asked.user} … gives one; the path of the URL is the vhost."
-    return NotAuthorised(f"The user {asked.user} may not use the vhost {asked.vhost}", said, hint)
+def vhost_not_permitted(endpoint: Endpoint, said: str) -> NotAuthorised:
+    """The vhost exists, and the user has no permission in it."""
+    command = f"rabbitmqctl set_permissions -p {endpoint.vhost} {endpoint.user} …"
+    hint = f"{command} gives one; the path of the URL is the vhost."
+    return NotAuthorised(f"The user {endpoint.user} may not use the vhost {endpoint.vhost}", said, hint)
 
 
-def _refused_login(error: pika_errors.ConnectionClosedByBroker, asked: Asked) -> MqtuiError:
+def _closed_at_login(error: pika_errors.ConnectionClosedByBroker, endpoint: Endpoint) -> MqtuiError:
     if error.reply_code == ACCESS_REFUSED:
-        return wrong_login(asked, error.reply_text)
+        return login_refused(endpoint, error.reply_text)
     if error.reply_code == NOT_ALLOWED and "not found" in error.reply_text:
-        return no_vhost(asked)
+        return vhost_not_found(endpoint)
     if error.reply_code == NOT_ALLOWED:
-        return closed_vhost(asked, error.reply_text)
-    return BrokerTrouble(f"{asked.where} closed the connection", f"{error.reply_code} {error.reply_text}")
+        return vhost_not_permitted(endpoint, error.reply_text)
+    return BrokerTrouble(f"{endpoint.where} closed the connection", f"{error.reply_code} {error.reply_text}")
 
 
-def answered_with(reason: BaseException) -> tuple[int, str] | None:
-    """Code and words of a broker that closed a channel or a connection over what it was sent; None for a loss."""
+def channel_error(reason: BaseException) -> tuple[int, str] | None:
+    """Reply code and text where the broker closed a channel or connection because of what was sent; None otherwise."""
     if not isinstance(reason, pika_errors.ChannelClosedByBroker | pika_errors.ConnectionClosedByBroker):
         return None
     if reason.reply_code == CONNECTION_FORCED:
@@ -114,13 +115,13 @@ def answered_with(reason: BaseException) -> tuple[int, str] | None:
     return reason.reply_code, f"{reason.reply_code} {reason.reply_text}"
 
 
-def one_line(error: MqtuiError) -> str:
-    """The reason of a refusal."""
+def summarize(error: MqtuiError) -> str:
+    """Title and detail in one line, as the reason in a receipt."""
     return f"{error.title} {error.detail}".rstrip()
 
 
-def talking(error: BaseException, doing: str, right: str = "") -> MqtuiError:
-    """What ended a channel or a connection while `doing`; `right` names what it needs, such as `read on queue work`."""
+def amqp_error(error: BaseException, doing: str, right: str = "") -> MqtuiError:
+    """What ended a channel or connection while `doing`; `right` is the permission needed: `read on queue work`."""
     if isinstance(error, MqtuiError):
         return error
     if isinstance(error, pika_errors.ChannelClosedByBroker | pika_errors.ConnectionClosedByBroker):
@@ -143,8 +144,8 @@ def talking(error: BaseException, doing: str, right: str = "") -> MqtuiError:
     return BrokerTrouble(f"{doing}: the connection was lost", text, "The broker gives back what was in hand.")
 
 
-def management(error: httpx.HTTPError, where: str) -> MqtuiError:
-    """Why the management API gave no answer."""
+def http_error(error: httpx.HTTPError, where: str) -> MqtuiError:
+    """Why the management API gave no response."""
     text = str(error) or type(error).__name__
     if isinstance(error, httpx.TimeoutException):
         return TimedOut(f"The management API at {where} does not answer", text)
@@ -153,57 +154,57 @@ def management(error: httpx.HTTPError, where: str) -> MqtuiError:
     return Unreachable(f"The management API at {where} can't be reached", text, "Check the option management.")
 
 
-TAGS = {
+TAG_ERRORS = {
     "management": "Not management user",
     "monitoring": "Not monitor user",
     "policymaker": "Not policymaker user",
     "administrator": "Not administrator user",
 }
-"""What the API says with 401, as for a wrong password, where a tag is missing."""
+"""What the API answers where a user tag is missing: with status 401, as for a wrong password."""
 
 
-def answered(response: httpx.Response, what: str, asked: Asked) -> MqtuiError:
-    """What a reply that is no success means; `asked` is of the management API and its user."""
-    lacking = next((tag for tag, words in TAGS.items() if words in response.text), "")
-    if response.status_code == 401 and lacking:
+def http_status_error(response: httpx.Response, what: str, endpoint: Endpoint) -> MqtuiError:
+    """What a response other than 200 means. `endpoint` is the management API's, with its user."""
+    missing = next((tag for tag, words in TAG_ERRORS.items() if words in response.text), "")
+    if response.status_code == 401 and missing:
         return NotAuthorised(
-            f"The management API is closed to the user {asked.user}",
-            f"Asked for: {what}. It needs the tag `{lacking}`.",
-            f"rabbitmqctl set_user_tags {asked.user} {lacking} gives it.",
+            f"The management API is closed to the user {endpoint.user}",
+            f"Asked for: {what}. It needs the tag `{missing}`.",
+            f"rabbitmqctl set_user_tags {endpoint.user} {missing} gives it.",
         )
     if response.status_code == 401 and "virtual host" in response.text:
-        return closed_vhost(asked, f"Asked for: {what}.")
+        return vhost_not_permitted(endpoint, f"Asked for: {what}.")
     if response.status_code == 401:
         return NotAuthenticated(
-            f"The management API refused the user {asked.user} or the password",
+            f"The management API refused the user {endpoint.user} or the password",
             f"Asked for: {what}.",
             "Check user and password; the user needs the tag `management`.",
         )
     if response.status_code == 403:
         return NotAuthorised(
-            f"The management API does not show this to the user {asked.user}",
+            f"The management API does not show this to the user {endpoint.user}",
             f"Asked for: {what}.",
             "Which tags has it?",
         )
     return BrokerTrouble(
         f"The management API failed on: {what}",
         f"{response.status_code} {response.text[:200]}".strip(),
-        f"Is {asked.where} the address of RabbitMQ's management API, without a path?",
+        f"Is {endpoint.where} the address of RabbitMQ's management API, without a path?",
     )
 
 
-def _root(error: BaseException) -> BaseException:
-    """The innermost reason of a connection attempt; the last one where several hosts were tried."""
+def _root_cause(error: BaseException) -> BaseException:
+    """The innermost exception of a connection attempt; the last host's where several were tried."""
     while True:
         if isinstance(error, workflow.AMQPConnectionWorkflowFailed):
             error = error.exceptions[-1]
         elif isinstance(error, workflow.AMQPConnectorPhaseErrorBase):
             error = error.exception
-        elif isinstance(error, pika_errors.AMQPConnectionError) and error.args and _nested(error.args[-1]):
+        elif (
+            isinstance(error, pika_errors.AMQPConnectionError)
+            and error.args
+            and isinstance(error.args[-1], BaseException)
+        ):
             error = error.args[-1]
         else:
             return error
-
-
-def _nested(thing: object) -> bool:
-    return isinstance(thing, BaseException)

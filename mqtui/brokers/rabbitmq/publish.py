@@ -1,4 +1,4 @@
-"""Publishing with confirmation on one channel (R10), opened anew when the broker closes it (R12)."""
+"""Publishing with confirms on one channel (R10), which is reopened where the broker closes it over a message (R12)."""
 
 from __future__ import annotations
 
@@ -8,192 +8,191 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from mqtui.brokers.rabbitmq import errors, refused_publish
-from mqtui.brokers.rabbitmq.confirms import NOT_SENT, Outbox, Parcel, Word, parcel
+from mqtui.brokers.rabbitmq.confirms import NOT_SENT, ConfirmTracker, EncodedPublish, OnOutcome, encode_publish
 from mqtui.brokers.rabbitmq.connection import permission_probes
-from mqtui.brokers.rabbitmq.connection.channel import Channel, Link
-from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.connection.channel import Channel, Connection
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.errors import ACCESS_REFUSED, NOT_FOUND
-from mqtui.brokers.rabbitmq.refused_publish import Answer
+from mqtui.brokers.rabbitmq.refused_publish import ChannelError
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthorised, NotFound
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import name_text
 
-WINDOW = 16 * 1024 * 1024
-"""Bytes on their way at once."""
+MAX_UNCONFIRMED_BYTES = 16 * 1024 * 1024
+"""Size of the messages that may be unconfirmed at once."""
 
-BIG = 8 * 1024 * 1024
-"""Larger messages go on a channel of their own, as risky ones do: a broker closes the channel over one too large."""
+LARGE = 8 * 1024 * 1024
+"""Larger messages get a channel of their own: a broker closes the channel over one that is too large."""
 
-TURN = 100
-"""Messages sent before the broker's answers are listened to again."""
+YIELD_EVERY = 100
+"""Messages published in one go before confirms are read again."""
 
 SENT = Receipt(PublishStatus.STORED)
 NOT_CONFIRMED = "the broker closed the channel over a message before it confirmed this one"
-Connect = Callable[[], Awaitable[Link]]
-Item = tuple[Parcel, Word]
+Connect = Callable[[], Awaitable[Connection]]
+QueuedPublish = tuple[EncodedPublish, OnOutcome]
 
 
-class Post:
-    """Sends batches over a connection of its own; only on the I/O thread.
+class ConfirmedPublisher:
+    """Publishes batches over a connection of its own, with confirms. Only on the I/O thread.
 
-    A message that the broker refuses by closing the channel, or the connection, is refused alone (R12).
+    Where the broker refuses a message by closing the channel or the connection, only that message is refused (R12).
     """
 
     def __init__(self, connect: Connect, user: str) -> None:
-        self.outbox: Outbox
-        self.careful = False
-        """Whether the broker is asked whether it takes a batch before the batch is sent."""
+        self.tracker: ConfirmTracker
+        self.dry_run_first = False
+        """Whether each batch is first published in a transaction that is rolled back, to find refused messages."""
 
         self._connect = connect
         self._user = user
-        self._link: Link | None = None
-        self._allowed: dict[bytes, MqtuiError | None] = {}
+        self._connection: Connection | None = None
+        self._permissions: dict[bytes, MqtuiError | None] = {}
         self._lost: MqtuiError | None = None
 
     async def open(self) -> None:
-        """Connect, and turn on confirms."""
-        self.outbox = Outbox(await self._channel())
-        await self.outbox.start()
+        """Connect and turn on confirms."""
+        self.tracker = ConfirmTracker(await self._channel())
+        await self.tracker.start()
 
     async def close(self) -> None:
         """Close the connection."""
-        if self._link is not None:
-            await self._link.close()
+        if self._connection is not None:
+            await self._connection.close()
 
     @property
     def failure(self) -> MqtuiError | None:
-        """Why nothing can be sent any more; None while it can."""
-        if self._lost is None and self.outbox.failure is not None and self.outbox.refusal is None:
-            self._lost = errors.talking(self.outbox.failure, "Publishing")
+        """Why nothing can be published any more; None while it can."""
+        if self._lost is None and self.tracker.close_reason is not None and self.tracker.channel_error is None:
+            self._lost = errors.amqp_error(self.tracker.close_reason, "Publishing")
         return self._lost
 
-    def parcel(self, outgoing: Outgoing) -> Parcel:
-        """The message ready to be sent.
+    def encode(self, outgoing: Outgoing) -> EncodedPublish:
+        """Encode a message for `send`.
 
         Raises:
-            BadInput: a header or property can't be written.
+            BadInput: a header or property can't be encoded.
         """
-        return parcel(outgoing, self._user)
+        return encode_publish(outgoing, self._user)
 
-    async def allow(self, item: Parcel) -> None:
-        """Check exchange and right before the first message to an exchange.
+    async def check_permission(self, message: EncodedPublish) -> None:
+        """Check that the exchange exists and may be published to, once for each exchange.
 
         Raises:
             NotFound, NotAuthorised: that message would be refused.
         """
-        if item.exchange not in self._allowed:
+        if message.exchange not in self._permissions:
             try:
-                await permission_probes.may_write(
-                    await self._connected(), name_text(item.exchange), name_text(item.routing_key)
-                )
-                self._allowed[item.exchange] = None
+                exchange, key = name_text(message.exchange), name_text(message.routing_key)
+                await permission_probes.require_write(await self._connected(), exchange, key)
+                self._permissions[message.exchange] = None
             except (NotFound, NotAuthorised) as error:
-                self._allowed[item.exchange] = error
-        known = self._allowed[item.exchange]
+                self._permissions[message.exchange] = error
+        known = self._permissions[message.exchange]
         if known is not None:
             raise known
 
-    async def send(self, parcels: Sequence[Parcel], words: Sequence[Word]) -> None:
-        """Send all, and wait until each has the broker's word."""
-        waiting: Sequence[Item] = list(zip(parcels, words, strict=True))
+    async def send(self, messages: Sequence[EncodedPublish], on_outcomes: Sequence[OnOutcome]) -> None:
+        """Publish all and wait until each message has an outcome."""
+        waiting: Sequence[QueuedPublish] = list(zip(messages, on_outcomes, strict=True))
         while waiting:
-            if self.outbox.refusal is not None and not await self._reopened():
-                for _, word in waiting:
-                    word(PublishStatus.REFUSED, NOT_SENT)
+            if self.tracker.channel_error is not None and not await self._reopen():
+                for _, on_outcome in waiting:
+                    on_outcome(PublishStatus.REFUSED, NOT_SENT)
                 return
-            if self.careful:
-                waiting = await self._acceptable(waiting)
-            waiting = await self._send(waiting)
+            if self.dry_run_first:
+                waiting = await self._drop_refused(waiting)
+            waiting = await self._send_until_refused(waiting)
 
-    async def _send(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Send until the broker refuses one; what it did not look at is given back, to be sent again."""
-        unsent: Sequence[Item] = ()
-        for place, (item, word) in enumerate(items, 1):
-            if _goes_alone(item):
-                await self.outbox.quiet()
-                if self.outbox.refusal is not None:
-                    unsent = items[place - 1 :]
+    async def _send_until_refused(self, items: Sequence[QueuedPublish]) -> Sequence[QueuedPublish]:
+        """Publish until the broker refuses one. Returns those that it did not look at, to be published again."""
+        unsent: Sequence[QueuedPublish] = ()
+        for index, (item, on_outcome) in enumerate(items, 1):
+            if _needs_own_channel(item):
+                await self.tracker.wait_all()
+                if self.tracker.channel_error is not None:
+                    unsent = items[index - 1 :]
                     break
-                await self._alone(item, word)
+                await self._send_on_own_channel(item, on_outcome)
             else:
-                self.outbox.send(item, word)
-                if place % TURN:
+                self.tracker.send(item, on_outcome)
+                if index % YIELD_EVERY:
                     continue
                 await asyncio.sleep(0)
-                await self.outbox.room(WINDOW)
-            if self.outbox.refusal is not None:
-                unsent = items[place:]
+                await self.tracker.wait_capacity(MAX_UNCONFIRMED_BYTES)
+            if self.tracker.channel_error is not None:
+                unsent = items[index:]
                 break
-        await self.outbox.quiet()
-        if self.outbox.refusal is None:
+        await self.tracker.wait_all()
+        if self.tracker.channel_error is None:
             return ()
-        return [*await self._find_refused(self.outbox.unsettled, self.outbox.refusal), *unsent]
+        return [*await self._find_refused(self.tracker.unresolved, self.tracker.channel_error), *unsent]
 
-    async def _find_refused(self, unsettled: Sequence[Item], answer: Answer) -> Sequence[Item]:
-        """Tell what became of messages after the broker closed the channel; those it did not look at are given back.
+    async def _find_refused(self, unresolved: Sequence[QueuedPublish], answer: ChannelError) -> Sequence[QueuedPublish]:
+        """Report outcomes after the broker closed the channel. Returns the messages that it did not look at.
 
-        Those before the refused one were routed, and their confirms are lost. What an exchange or a right that vanished
-        does to which message can't be found out afterwards: all for that exchange are in doubt.
+        Those before the refused one were routed, and their confirms are lost: unknown. Where an exchange or a
+        permission vanished meanwhile, all messages for that exchange are unknown.
         """
-        self.careful = True
+        self.dry_run_first = True
         code, text = answer
-        if not unsettled:
+        if not unresolved:
             return ()
         try:
-            found = await refused_publish.find_refused(self._channel, [item for item, _ in unsettled])
+            found = await refused_publish.find_refused(self._channel, [item for item, _ in unresolved])
         except MqtuiError:
             found = None
-        doubted: Sequence[Item] = unsettled
-        rest: Sequence[Item] = ()
+        uncertain: Sequence[QueuedPublish] = unresolved
+        rest: Sequence[QueuedPublish] = ()
         if found is not None and found[1][0] == code:
             first = last = found[0]
             if code in (NOT_FOUND, ACCESS_REFUSED):
-                self._allowed.clear()
-                exchange = unsettled[first][0].exchange
-                last = max(place for place, (item, _) in enumerate(unsettled) if item.exchange == exchange)
-            doubted, rest = unsettled[: last + 1], unsettled[last + 1 :]
+                self._permissions.clear()
+                exchange = unresolved[first][0].exchange
+                last = max(index for index, (item, _) in enumerate(unresolved) if item.exchange == exchange)
+            uncertain, rest = unresolved[: last + 1], unresolved[last + 1 :]
             if first == last:
-                unsettled[first][1](PublishStatus.REFUSED, text)
-                doubted = unsettled[:first]
-        for _, word in doubted:
-            word(PublishStatus.UNKNOWN, f"{NOT_CONFIRMED}: {text}")
+                unresolved[first][1](PublishStatus.REFUSED, text)
+                uncertain = unresolved[:first]
+        for _, on_outcome in uncertain:
+            on_outcome(PublishStatus.UNKNOWN, f"{NOT_CONFIRMED}: {text}")
         return rest
 
-    async def _acceptable(self, items: Sequence[Item]) -> Sequence[Item]:
-        """Those that the broker would take; the others are told its words."""
-        asked = [item for item in items if not _goes_alone(item[0])]
+    async def _drop_refused(self, items: Sequence[QueuedPublish]) -> Sequence[QueuedPublish]:
+        """The messages that the broker would take. The others are reported as refused."""
+        unchecked = [item for item in items if not _needs_own_channel(item[0])]
         refused: set[int] = set()
-        while asked:
+        while unchecked:
             try:
-                found = await refused_publish.find_refused(self._channel, [item for item, _ in asked])
+                found = await refused_publish.find_refused(self._channel, [item for item, _ in unchecked])
             except MqtuiError:
                 break
             if found is None:
                 break
-            place, (_, text) = found
-            asked[place][1](PublishStatus.REFUSED, text)
-            refused.add(id(asked[place]))
-            asked = asked[place + 1 :]
+            index, (_, text) = found
+            unchecked[index][1](PublishStatus.REFUSED, text)
+            refused.add(id(unchecked[index]))
+            unchecked = unchecked[index + 1 :]
         return [item for item in items if id(item) not in refused]
 
-    async def _alone(self, item: Parcel, word: Word) -> None:
-        """Send one message on a channel of its own; what the broker says when it closes that is the reason."""
+    async def _send_on_own_channel(self, item: EncodedPublish, on_outcome: OnOutcome) -> None:
+        """Publish one message on a channel of its own. The error with which the broker closes it is the reason."""
         try:
             channel = await self._channel()
-            box = Outbox(channel)
-            await box.start()
+            tracker = ConfirmTracker(channel)
+            await tracker.start()
         except MqtuiError:
-            word(PublishStatus.REFUSED, NOT_SENT)
+            on_outcome(PublishStatus.REFUSED, NOT_SENT)
             return
-        box.send(item, word)
-        await box.quiet()
-        if box.refusal is not None and box.unsettled:
-            word(PublishStatus.REFUSED, box.refusal[1])
+        tracker.send(item, on_outcome)
+        await tracker.wait_all()
+        if tracker.channel_error is not None and tracker.unresolved:
+            on_outcome(PublishStatus.REFUSED, tracker.channel_error[1])
         await channel.close()
 
-    async def _reopened(self) -> bool:
-        """Whether there is a channel again after the broker closed the one before."""
+    async def _reopen(self) -> bool:
+        """Open a channel after the broker closed the one before; False where that fails."""
         try:
             await self.open()
         except MqtuiError as error:
@@ -204,66 +203,66 @@ class Post:
     async def _channel(self) -> Channel:
         return await (await self._connected()).channel()
 
-    async def _connected(self) -> Link:
-        if self._link is None or not self._link.is_open:
-            self._link = await self._connect()
-        return self._link
+    async def _connected(self) -> Connection:
+        if self._connection is None or not self._connection.is_open:
+            self._connection = await self._connect()
+        return self._connection
 
 
-def _goes_alone(item: Parcel) -> bool:
-    return item.risky or item.size > BIG
+def _needs_own_channel(item: EncodedPublish) -> bool:
+    return item.may_close_channel or item.size > LARGE
 
 
 class RabbitPublisher:
-    """One channel with confirms; a message is stored when the broker confirmed it and did not return it."""
+    """The publisher of the port. A message is stored when the broker confirmed it and did not return it."""
 
-    def __init__(self, access: Access, post: Post) -> None:
-        self._access = access
-        self._post = post
+    def __init__(self, session: RabbitSession, publisher: ConfirmedPublisher) -> None:
+        self._session = session
+        self._publisher = publisher
 
     async def send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
-        """One receipt a message, in order.
+        """Publish a batch; one receipt a message, in order.
 
         Raises:
-            BadInput, NotFound, NotAuthorised: the only reason why none of them could be sent.
+            BadInput, NotFound, NotAuthorised: none could be sent, all for the same reason.
         """
-        return await asyncio.shield(self._access.io.call(self._send(batch)))
+        return await asyncio.shield(self._session.io.call(self._send(batch)))
 
     async def _send(self, batch: Sequence[Outgoing]) -> Sequence[Receipt]:
         receipts = [SENT] * len(batch)
-        parcels: list[Parcel] = []
-        words: list[Word] = []
+        messages: list[EncodedPublish] = []
+        on_outcomes: list[OnOutcome] = []
         refused: list[MqtuiError] = []
-        for place, outgoing in enumerate(batch):
+        for index, outgoing in enumerate(batch):
             try:
-                made = self._post.parcel(outgoing)
-                await self._post.allow(made)
+                message = self._publisher.encode(outgoing)
+                await self._publisher.check_permission(message)
             except (BadInput, NotFound, NotAuthorised) as error:
-                receipts[place] = Receipt(PublishStatus.REFUSED, None, errors.one_line(error))
+                receipts[index] = Receipt(PublishStatus.REFUSED, None, errors.summarize(error))
                 refused.append(error)
                 continue
-            parcels.append(made)
-            words.append(partial(_note, receipts, place))
-        if refused and not parcels and len({str(error) for error in refused}) == 1:
+            messages.append(message)
+            on_outcomes.append(partial(_set_receipt, receipts, index))
+        if refused and not messages and len({str(error) for error in refused}) == 1:
             raise refused[0]
-        await self._post.send(parcels, words)
+        await self._publisher.send(messages, on_outcomes)
         return receipts
 
 
-def _note(receipts: list[Receipt], place: int, state: PublishStatus, reason: str) -> None:
+def _set_receipt(receipts: list[Receipt], index: int, state: PublishStatus, reason: str) -> None:
     if state is not PublishStatus.STORED:
-        receipts[place] = Receipt(state, None, reason)
+        receipts[index] = Receipt(state, None, reason)
 
 
 @asynccontextmanager
-async def publishing(access: Access) -> AsyncIterator[RabbitPublisher]:
-    """A publisher with a connection of its own."""
-    post = Post(access.connect, access.options.user)
-    await access.io.call(post.open())
-    access.endings.add(post.close)
+async def open_publisher(session: RabbitSession) -> AsyncIterator[RabbitPublisher]:
+    """A publisher with a connection of its own, which is closed at the end."""
+    publisher = ConfirmedPublisher(session.connect, session.config.user)
+    await session.io.call(publisher.open())
+    session.closers.add(publisher.close)
     try:
-        yield RabbitPublisher(access, post)
+        yield RabbitPublisher(session, publisher)
     finally:
-        if post.close in access.endings:
-            access.endings.discard(post.close)
-            await asyncio.shield(access.io.call(post.close()))
+        if publisher.close in session.closers:
+            session.closers.discard(publisher.close)
+            await asyncio.shield(session.io.call(publisher.close()))

@@ -8,7 +8,7 @@ from mqtui.domain.plan import Step, StepResult
 
 
 async def apply(step: Step) -> StepResult:
-    """Refuse.
+    """Refuse every step.
 
     Raises:
         Unsupported: always.

@@ -1,10 +1,10 @@
-"""Acknowledging what was stored (R6), and giving back the rest in order (R5).
+"""Acknowledgements of one channel: ack what was stored (R6), requeue the rest in order (R5).
 
-Quorum queues want care [3.10.8]. Their client in the broker holds commands back while 32 wait to be applied, and what
-it holds is lost with the channel: 157 of 1,000 single acknowledgements came to nothing although the channel had
-answered after them, and in 3 of 80 runs one sent right before the channel closed. And a queue returns what one
-`nack multiple` covers consumer by consumer, `basic.get` first, more than 32 messages in no order at all, and two nacks
-as one when the first is not yet applied.
+Quorum queues need care [3.10.8]. Their client process in the broker queues up commands while 32 wait to be applied, and
+loses those with the channel: 157 of 1,000 single acks had no effect although the channel had answered a later method,
+and in 3 of 80 runs an ack sent right before the channel closed. A quorum queue also requeues what one `nack multiple`
+covers consumer by consumer, `basic.get` first, more than 32 messages in no order at all, and two nacks as one where the
+first is not yet applied.
 """
 
 from __future__ import annotations
@@ -20,195 +20,198 @@ from itertools import groupby
 from mqtui.brokers.rabbitmq.connection.channel import Channel
 from mqtui.domain.errors import MqtuiError
 
-Gate = Callable[[int], bool]
-"""Whether so many acknowledgements may be sent now: each lets a consumer get another letter (R2)."""
+MayAck = Callable[[int], bool]
+"""Whether that many acks may be sent now: each lets the broker deliver one more message to a consumer (R2)."""
 
-AT_ONCE = 24
-"""Commands for a quorum queue that may wait to be applied."""
+MAX_UNAPPLIED = 24
+"""Acks that a quorum queue may have to apply yet; fewer than the 32 after which its client process holds back."""
 
-PACE = 0.005
-"""Seconds between acknowledgements of a quorum queue."""
+QUORUM_ACK_INTERVAL = 0.005
+"""Seconds between two acks on a quorum queue."""
 
-GIVEN = 0.1
-"""Seconds a queue that does not tell is given to apply them, or four times its latency."""
+APPLY_TIME = 0.1
+"""Seconds to wait for acks to be applied where nothing reports it, or four times the latency of a `basic.get`."""
 
-RETURNED = 32
-"""Messages a quorum queue returns in order: it keeps them in a map, and a larger one has no order."""
+MAX_ORDERED_REQUEUE = 32
+"""Messages that a quorum queue requeues in order: it keeps them in an Erlang map, which is unordered beyond that."""
 
-SETTLING = 100
-"""Hundredths of a second a queue is given to count what was returned."""
-
-
-class Applies(StrEnum):
-    """How one learns that a queue has taken note of acknowledgements and returns."""
-
-    AT_ONCE = "at once"
-    ASKED = "asked"
-    """Quorum queues before 4.0: by a consumer without credit."""
-
-    WAITED = "waited"
-    """Nothing tells: time is given."""
+READY_COUNT_CHECKS = 100
+"""How often a queue's ready count is read, every 10 ms, until it includes what was requeued."""
 
 
-class Acks:
-    """Delivery tags of one channel in order; `ack multiple` covers stored letters with nothing else before them."""
+class AckVisibility(StrEnum):
+    """How it is known that a queue has applied acks and requeues."""
 
-    def __init__(self, channel: Channel, queue: str, gate: Gate, applies: Applies) -> None:
+    IMMEDIATE = "immediate"
+    """Classic queues: with the next answer on the channel."""
+
+    BY_PROBE = "by probe"
+    """Quorum queues before 4.0: by starting a consumer with zero credit."""
+
+    BY_WAITING = "by waiting"
+    """Other queues: nothing reports it, so some time is given."""
+
+
+class AckTracker:
+    """The unacknowledged delivery tags of one channel. `ack multiple` covers only stored messages from the front."""
+
+    def __init__(self, channel: Channel, queue: str, may_ack: MayAck, visibility: AckVisibility) -> None:
         self._channel = channel
         self._queue = queue
-        self._gate = gate
-        self._applies = applies
-        self._order: deque[int] = deque()
+        self._may_ack = may_ack
+        self._visibility = visibility
+        self._tags: deque[int] = deque()
         self._stored: set[int] = set()
-        self._gone: set[int] = set()
-        self._turns: list[int] = []
-        self._newest = 0
+        self._acked_singly: set[int] = set()
+        self._source_changes: list[int] = []
+        self._last_tag = 0
         self._unapplied = 0
-        self._due = False
-        self._catching_up: asyncio.Task[None] | None = None
-        self._resting = asyncio.Lock()
-        self.latency = 0.0
+        self._ack_scheduled = False
+        self._apply_task: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()
+        self.get_latency = 0.0
         """Seconds the queue needed for a `basic.get`, as last seen."""
 
-        self.sent = 0
-        """Acknowledgements sent so far."""
+        self.acks_sent = 0
+        """How many deliveries were acknowledged so far."""
 
     @property
-    def unacknowledged(self) -> int:
-        """Letters the broker still counts as taken."""
-        return len(self._order) - len(self._gone)
+    def unacked(self) -> int:
+        """How many deliveries the broker still counts as unacknowledged."""
+        return len(self._tags) - len(self._acked_singly)
 
-    def took(self, tag: int) -> None:
-        """A delivery came."""
-        self._order.append(tag)
-        self._newest = tag
+    def on_delivery(self, tag: int) -> None:
+        """Add a delivery."""
+        self._tags.append(tag)
+        self._last_tag = tag
 
-    def turn(self) -> None:
-        """From here on deliveries come another way: by a consumer, or by `basic.get`."""
-        self._turns.append(self._newest)
+    def mark_source_change(self) -> None:
+        """Record that later deliveries come from the other source: a consumer, or `basic.get`."""
+        self._source_changes.append(self._last_tag)
 
-    def out_since_turn(self) -> int:
-        """Unacknowledged letters that came the present way."""
-        first = self._turns[-1] if self._turns else 0
-        return sum(tag > first and tag not in self._gone for tag in self._order)
+    def unacked_since_source_change(self) -> int:
+        """How many unacknowledged deliveries came from the present source."""
+        first = self._source_changes[-1] if self._source_changes else 0
+        return sum(tag > first and tag not in self._acked_singly for tag in self._tags)
 
-    def stored(self, tag: int) -> None:
-        """That letter is safe elsewhere; it is acknowledged with others a moment later."""
+    def mark_stored(self, tag: int) -> None:
+        """Record that this message is stored elsewhere. It is acknowledged a moment later, together with others."""
         self._stored.add(tag)
-        if not self._due:
-            self._due = True
+        if not self._ack_scheduled:
+            self._ack_scheduled = True
             loop = asyncio.get_running_loop()
-            if self._applies is Applies.AT_ONCE:
-                loop.call_soon(self.prefix)
+            if self._visibility is AckVisibility.IMMEDIATE:
+                loop.call_soon(self.ack_prefix)
             else:
-                loop.call_later(PACE, self._paced)
+                loop.call_later(QUORUM_ACK_INTERVAL, self._ack_when_applied)
 
-    def _paced(self) -> None:
-        """A quorum queue's turn."""
-        if self._unapplied < AT_ONCE // 2:
-            self.prefix()
-        elif self._channel.failure is None:
-            self._catching_up = asyncio.get_running_loop().create_task(self._catch_up())
+    def _ack_when_applied(self) -> None:
+        """Acknowledge on a quorum queue, unless too many acks wait to be applied."""
+        if self._unapplied < MAX_UNAPPLIED // 2:
+            self.ack_prefix()
+        elif self._channel.close_reason is None:
+            self._apply_task = asyncio.get_running_loop().create_task(self._apply_then_ack())
 
-    async def _catch_up(self) -> None:
+    async def _apply_then_ack(self) -> None:
         with suppress(MqtuiError):
-            await self._applied(1)
-        self.prefix()
+            await self._wait_until_applied(1)
+        self.ack_prefix()
 
-    def prefix(self) -> None:
-        """Acknowledge the stored letters at the front in one go."""
-        self._due = False
-        if self._channel.failure is not None:
+    def ack_prefix(self) -> None:
+        """Acknowledge the stored messages at the front by one `ack multiple`."""
+        self._ack_scheduled = False
+        if self._channel.close_reason is not None:
             return
         run = 0
-        for tag in self._order:
+        for tag in self._tags:
             if tag in self._stored:
                 run += 1
-            elif tag not in self._gone:
+            elif tag not in self._acked_singly:
                 break
-        if not run or not self._gate(run):
+        if not run or not self._may_ack(run):
             return
         last = 0
         while run:
-            tag = self._order.popleft()
-            if tag in self._gone:
-                self._gone.discard(tag)
+            tag = self._tags.popleft()
+            if tag in self._acked_singly:
+                self._acked_singly.discard(tag)
                 continue
             self._stored.discard(tag)
             last, run = tag, run - 1
-            self.sent += 1
+            self.acks_sent += 1
         self._channel.ack(last, multiple=True)
         self._unapplied += 1
 
-    async def rest(self) -> None:
-        """Acknowledge every stored letter, those behind a held one singly; wait until the broker took note.
+    async def flush(self) -> None:
+        """Acknowledge every stored message, one by one behind a message that is held; wait until the acks are applied.
 
         Raises:
-            BrokerTrouble: the channel was lost; which of them were acknowledged is not known.
+            BrokerTrouble: the channel was lost; which acks were applied is unknown.
         """
-        async with self._resting:
-            await self._applied(AT_ONCE // 2)
-            self.prefix()
-            while self._stored and not self._gate(len(self._stored)):
-                await self._channel.barrier()
-                self.prefix()
+        async with self._flushing:
+            await self._wait_until_applied(MAX_UNAPPLIED // 2)
+            self.ack_prefix()
+            while self._stored and not self._may_ack(len(self._stored)):
+                await self._channel.sync()
+                self.ack_prefix()
             left = sorted(self._stored)
             self._stored.clear()
             for tag in left:
                 self._channel.ack(tag, multiple=False)
-                self._gone.add(tag)
-                self.sent += 1
+                self._acked_singly.add(tag)
+                self.acks_sent += 1
                 self._unapplied += 1
-                await self._applied(AT_ONCE)
-            await self._applied(1)
-            await self._channel.barrier()
+                await self._wait_until_applied(MAX_UNAPPLIED)
+            await self._wait_until_applied(1)
+            await self._channel.sync()
 
-    def forget(self, tag: int) -> None:
-        """That letter was acknowledged by somebody else on this channel."""
-        self._gone.add(tag)
+    def mark_acked(self, tag: int) -> None:
+        """Record that other code has acknowledged this delivery on the channel."""
+        self._acked_singly.add(tag)
         self._unapplied += 1
 
-    async def give_back(self) -> None:
-        """Return everything unacknowledged, in order, and wait until the queue counts it.
+    async def requeue_all(self) -> None:
+        """Requeue everything unacknowledged, in order, and wait until the queue counts it as ready.
 
         Raises:
-            BrokerTrouble: the channel was lost; the broker returns it all.
+            BrokerTrouble: the channel was lost; the broker requeues it all.
         """
-        left = [tag for tag in self._order if tag not in self._gone]
-        self._order.clear()
-        self._gone.clear()
-        await self._applied(1)
+        left = [tag for tag in self._tags if tag not in self._acked_singly]
+        self._tags.clear()
+        self._acked_singly.clear()
+        await self._wait_until_applied(1)
         if not left:
             return
-        ready = (await self._channel.declared(self._queue))[0]
-        for tags in [left] if self._applies is Applies.AT_ONCE else self._portions(left):
-            self._channel.give_back(tags[-1])
+        ready = (await self._channel.queue_counts(self._queue))[0]
+        for tags in [left] if self._visibility is AckVisibility.IMMEDIATE else self._requeue_portions(left):
+            self._channel.requeue_up_to(tags[-1])
             ready += len(tags)
-            if self._applies is Applies.ASKED:
-                await self._channel.applied(self._queue)
+            if self._visibility is AckVisibility.BY_PROBE:
+                await self._channel.wait_until_applied(self._queue)
             else:
-                await self._counted(ready)
+                await self._wait_for_ready_count(ready)
 
-    def _portions(self, left: Sequence[int]) -> Iterator[Sequence[int]]:
-        for _, turn in groupby(left, lambda tag: bisect_left(self._turns, tag)):
-            tags = list(turn)
-            for start in range(0, len(tags), RETURNED):
-                yield tags[start : start + RETURNED]
+    def _requeue_portions(self, left: Sequence[int]) -> Iterator[Sequence[int]]:
+        """Tags from one source, in groups that a quorum queue requeues in order."""
+        for _, group in groupby(left, lambda tag: bisect_left(self._source_changes, tag)):
+            tags = list(group)
+            for start in range(0, len(tags), MAX_ORDERED_REQUEUE):
+                yield tags[start : start + MAX_ORDERED_REQUEUE]
 
-    async def _counted(self, ready: int) -> None:
-        """Wait until the queue has so many ready messages; where others take them meanwhile, not for long."""
-        for _ in range(SETTLING):
-            if (await self._channel.declared(self._queue))[0] >= ready:
+    async def _wait_for_ready_count(self, ready: int) -> None:
+        """Wait until the queue has that many ready messages, at most a second: others may take them meanwhile."""
+        for _ in range(READY_COUNT_CHECKS):
+            if (await self._channel.queue_counts(self._queue))[0] >= ready:
                 return
             await asyncio.sleep(0.01)
 
-    async def _applied(self, most: int) -> None:
-        """Go on when fewer than `most` commands wait to be applied."""
-        if self._applies is Applies.AT_ONCE or self._unapplied < most:
+    async def _wait_until_applied(self, limit: int) -> None:
+        """Wait until fewer than `limit` acks may still have to be applied."""
+        if self._visibility is AckVisibility.IMMEDIATE or self._unapplied < limit:
             return
         self._unapplied = 0
-        if self._applies is Applies.ASKED:
-            await self._channel.applied(self._queue)
+        if self._visibility is AckVisibility.BY_PROBE:
+            await self._channel.wait_until_applied(self._queue)
         else:
-            await self._channel.barrier()
-            await asyncio.sleep(max(GIVEN, 4 * self.latency))
+            await self._channel.sync()
+            await asyncio.sleep(max(APPLY_TIME, 4 * self.get_latency))

@@ -1,7 +1,7 @@
-"""Basic properties that keep every byte (R1).
+"""AMQP basic properties, decoded and encoded without loss (R1).
 
-pika's own decoder turns a header of 1.75 into 1 and int16 into int64. `RawProperties`, registered for the class
-`basic`, keeps the encoded properties as they came; `opened` and `closed` read and write them without pika's tables.
+pika's decoder turns a header of 1.75 into 1 and int16 into int64. `RawProperties`, registered with pika for the class
+`basic`, keeps the encoded bytes as received; `decode_properties` and `encode_properties` do without pika's tables.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FIELDS: tuple[tuple[int, str, str], ...] = (
     (3, "app_id", "s"),
     (2, "cluster_id", "s"),
 )
-"""Bit, name and form of each property: s short string, B octet, Q eight octets, F the header table."""
+"""Flag bit, name and type of each property: s short string, B octet, Q eight octets, F field table."""
 
 _NAMES = {name: (bit, form) for bit, name, form in FIELDS}
 _FLAGS = struct.Struct(">H")
@@ -43,9 +43,9 @@ _WIDE = struct.Struct(">Q")
 
 
 class RawProperties(spec.BasicProperties):
-    """The properties of a received message; its fields are read when asked for, as pika would.
+    """The properties of a received message. Fields are decoded by pika on first access.
 
-    Every user of pika in the process gets them, so a field that is set counts as with pika's own.
+    Every user of pika in this process gets this class, so setting a field works as with pika's own.
     """
 
     encoded: bytes
@@ -55,12 +55,12 @@ class RawProperties(spec.BasicProperties):
         self.__dict__["was_set"] = False
 
     def decode(self, encoded: bytes, offset: int = 0) -> RawProperties:
-        """Keep the bytes."""
+        """Keep the encoded bytes."""
         self.encoded = encoded[offset:]
         return self
 
     def encode(self) -> list[bytes]:
-        """The bytes as they came, or pika's encoding once a field was set."""
+        """The bytes as received, or pika's encoding once a field was set."""
         return spec.BasicProperties.encode(self) if self.__dict__["was_set"] else [self.encoded]
 
     def __getattr__(self, name: str) -> object:
@@ -85,11 +85,11 @@ _registered: dict[int, type[spec.BasicProperties]] = cast("Any", spec.props)
 _registered[spec.BasicProperties.INDEX] = RawProperties
 
 
-def opened(encoded: bytes) -> tuple[tuple[Header, ...], tuple[Property, ...]]:
-    """Headers and properties of an encoded property list.
+def decode_properties(encoded: bytes) -> tuple[tuple[Header, ...], tuple[Property, ...]]:
+    """Headers and other properties of an encoded property list.
 
     Raises:
-        BadInput: it can't be read.
+        BadInput: it can't be decoded.
     """
     headers: tuple[Header, ...] = ()
     found: list[Property] = []
@@ -117,11 +117,13 @@ def opened(encoded: bytes) -> tuple[tuple[Header, ...], tuple[Property, ...]]:
     return headers, tuple(found)
 
 
-def closed(headers: Iterable[Header], properties: Iterable[Property]) -> bytes:
-    """The encoded property list of these; `closed(*opened(encoded)) == encoded` unless the header table was empty.
+def encode_properties(headers: Iterable[Header], properties: Iterable[Property]) -> bytes:
+    """Headers and other properties as a property list.
+
+    What `decode_properties` gave is encoded to the same bytes, but for an empty header table, which is left out.
 
     Raises:
-        BadInput: a property is not known, has the wrong type or is too long.
+        BadInput: a property is unknown, has the wrong type or is too long.
     """
     table = field_table.join(headers)
     flags, parts = 0, {}

@@ -1,7 +1,7 @@
-"""Conversations with RabbitMQ as coroutines, on the I/O thread's loop.
+"""pika's connection and channel with coroutines in place of callbacks. Everything here runs on the I/O thread's loop.
 
-Two things pika's channel does on its own are not wanted here: it rejects what arrives while a consumer is being
-cancelled (each such return spends a delivery, R2), and it allows one `basic.get` at a time.
+Two habits of pika's channel are switched off: it rejects what arrives while a consumer is being cancelled (each such
+requeue counts as a delivery, R2), and it allows only one `basic.get` at a time.
 """
 
 from __future__ import annotations
@@ -21,122 +21,122 @@ from pika.frame import decode_frame
 
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.connection import amqp_frames
-from mqtui.brokers.rabbitmq.connection.amqp_frames import Assembler, Given
+from mqtui.brokers.rabbitmq.connection.amqp_frames import DeliveryAssembler, DeliveryInfo
 
-Arrival = Callable[[Given, bytes, bytes], None]
-"""Called with what the broker says of a message, its encoded properties and its body."""
+OnDelivery = Callable[[DeliveryInfo, bytes, bytes], None]
+"""Called with the delivery's method fields, the encoded properties and the body of a message."""
 
-Got = tuple[Given, bytes, bytes]
-Answered = Callable[[Got | None], None]
-"""Called with the message that was asked for, or with None where the queue is empty."""
+RawDelivery = tuple[DeliveryInfo, bytes, bytes]
+OnGet = Callable[[RawDelivery | None], None]
+"""Called with the message a `basic.get` brought, or with None where the queue is empty."""
 
-ANSWER = 30.0
-"""Seconds an answer may take."""
+REPLY_TIMEOUT = 30.0
+"""Seconds within which the broker must answer a method."""
 
-ABANDONED = 2.0
-"""Seconds an attempt to connect that nobody waits for may take to end."""
+ABORT_TIMEOUT = 2.0
+"""Seconds given to a cancelled connection attempt to end."""
 
-FLUSH = 64 * 1024
-"""Bytes that are sent without waiting for the next turn of the loop."""
+FLUSH_BYTES = 64 * 1024
+"""Bytes of frames that are written at once; fewer wait for the next turn of the loop."""
 
 
-class _Lane(PikaChannel):
-    """A channel that hands on whatever arrives."""
+class RawChannel(PikaChannel):
+    """pika's channel, with every delivery and `basic.get` answer passed on as it arrives."""
 
-    on_delivery: Arrival
-    on_got: Answered
+    on_delivery: OnDelivery
+    on_get: OnGet
 
     def _on_getempty(self, method_frame: Any) -> None:
-        self.on_got(None)
+        self.on_get(None)
 
-    def ask_for(self, queue: str) -> None:
+    def send_get(self, queue: str) -> None:
         """Send one `basic.get`."""
         cast("Any", self)._send_method(spec.Basic.Get(queue=queue, no_ack=False))
 
 
-class _Wire(AsyncioConnection):
-    """A connection that sends what is due in one turn of the loop in one go [pika: one system call a frame].
+class RawConnection(AsyncioConnection):
+    """pika's connection with batched writes: all frames of one turn of the loop in one call [pika: one call a frame].
 
-    Delivered messages are put together here and handed to their channel; pika sees all other frames.
+    Delivered messages are assembled here and passed to their channel; pika handles all other frames.
     """
 
-    _due: list[bytes]
-    _due_size = 0
-    _assembler: Assembler | None = None
+    _outgoing: list[bytes]
+    _outgoing_bytes = 0
+    _assembler: DeliveryAssembler | None = None
 
     def _create_channel(self, channel_number: int, on_open_callback: Any) -> PikaChannel:
-        return _Lane(self, channel_number, on_open_callback)
+        return RawChannel(self, channel_number, on_open_callback)
 
     def _on_data_available(self, data_in: bytes) -> None:
-        wire = cast("Any", self)
+        raw = cast("Any", self)
         if not self.is_open:
-            wire_class = cast("Any", super())
-            wire_class._on_data_available(data_in)
+            pika_connection = cast("Any", super())
+            pika_connection._on_data_available(data_in)
             return
         if self._assembler is None:
-            self._assembler = Assembler(self._arrived)
-        buffer, wire._frame_buffer = wire._frame_buffer + data_in, b""
+            self._assembler = DeliveryAssembler(self._on_assembled)
+        buffer, raw._frame_buffer = raw._frame_buffer + data_in, b""
         at, end = 0, len(buffer)
-        while end - at > amqp_frames.HEAD.size:
-            kind, number, size = amqp_frames.HEAD.unpack_from(buffer, at)
-            stop = at + amqp_frames.HEAD.size + size + 1
+        while end - at > amqp_frames.FRAME_HEADER.size:
+            kind, number, size = amqp_frames.FRAME_HEADER.unpack_from(buffer, at)
+            stop = at + amqp_frames.FRAME_HEADER.size + size + 1
             if stop > end:
                 break
-            if not self._assembler.takes(kind, number, buffer[at + amqp_frames.HEAD.size : stop - 1]):
-                wire._process_frame(decode_frame(buffer[at:stop])[1])
+            if not self._assembler.accept(kind, number, buffer[at + amqp_frames.FRAME_HEADER.size : stop - 1]):
+                raw._process_frame(decode_frame(buffer[at:stop])[1])
             at = stop
-        wire._frame_buffer = buffer[at:]
-        wire.bytes_received += at
+        raw._frame_buffer = buffer[at:]
+        raw.bytes_received += at
 
-    def _arrived(self, number: int, given: Given, properties: bytes, body: bytes) -> None:
-        lane = cast("Any", self)._channels.get(number)
-        if lane is None:
+    def _on_assembled(self, number: int, info: DeliveryInfo, properties: bytes, body: bytes) -> None:
+        channel = cast("Any", self)._channels.get(number)
+        if channel is None:
             return
-        if given.asked:
-            lane.on_got((given, properties, body))
+        if info.from_get:
+            channel.on_get((info, properties, body))
         else:
-            lane.on_delivery(given, properties, body)
+            channel.on_delivery(info, properties, body)
 
-    def cut(self) -> None:
-        """Break the transport; who waits for the end is told."""
+    def drop_transport(self) -> None:
+        """Close the socket without AMQP's handshake; the close callbacks are called."""
         cast("Any", self)._adapter_disconnect_stream()
 
     def _output_marshaled_frames(self, marshaled_frames: Sequence[bytes]) -> None:
-        if not self._due_size:
-            self._due = []
+        if not self._outgoing_bytes:
+            self._outgoing = []
             self.ioloop.call_soon(self._flush)
-        self._due += marshaled_frames
+        self._outgoing += marshaled_frames
         size = sum(map(len, marshaled_frames))
-        self._due_size += size
+        self._outgoing_bytes += size
         self.bytes_sent += size
         self.frames_sent += len(marshaled_frames)
-        if self._due_size >= FLUSH:
+        if self._outgoing_bytes >= FLUSH_BYTES:
             self._flush()
 
     def _flush(self) -> None:
-        wire = cast("Any", self)
-        if self._due_size and wire._transport is not None:
-            wire._adapter_emit_data(b"".join(self._due))
-        self._due, self._due_size = [], 0
+        raw = cast("Any", self)
+        if self._outgoing_bytes and raw._transport is not None:
+            raw._adapter_emit_data(b"".join(self._outgoing))
+        self._outgoing, self._outgoing_bytes = [], 0
 
 
 class Channel:
-    """One open channel. When it is closed, everything that waits on it raises."""
+    """One open channel. When it is closed, every coroutine that waits for an answer on it raises."""
 
-    def __init__(self, lane: _Lane) -> None:
-        self.lane = lane
-        self.failure: BaseException | None = None
-        self.on_lost: list[Callable[[BaseException], None]] = []
-        """Called once when the channel is closed, by whomever."""
+    def __init__(self, raw: RawChannel) -> None:
+        self.raw = raw
+        self.close_reason: BaseException | None = None
+        self.on_close: list[Callable[[BaseException], None]] = []
+        """Called once when the channel is closed, by either side."""
 
         self._waiting: set[asyncio.Future[Any]] = set()
-        self._gets: deque[Answered] = deque()
+        self._gets: deque[OnGet] = deque()
         self._prefetch = 1
-        lane.on_got = self._on_got
-        lane.add_on_close_callback(self._on_close)
+        raw.on_get = self._on_get
+        raw.add_on_close_callback(self._on_close)
 
-    async def ask(self, send: Callable[[Callable[[Any], None]], object], doing: str, right: str = "") -> Any:
-        """Send a method and wait for the frame that answers it.
+    async def call(self, send: Callable[[Callable[[Any], None]], object], doing: str, right: str = "") -> Any:
+        """Send a method and wait for its answer. `doing` and `right` (a permission) are named in errors.
 
         Raises:
             MqtuiError: the broker closed the channel or the connection instead, or did not answer.
@@ -149,154 +149,154 @@ class Channel:
                 future.set_result(frame)
 
         try:
-            if self.failure is not None:
-                raise self.failure
+            if self.close_reason is not None:
+                raise self.close_reason
             send(answered)
-            return await asyncio.wait_for(future, ANSWER)
+            return await asyncio.wait_for(future, REPLY_TIMEOUT)
         except (pika_errors.AMQPError, OSError) as error:
-            raise errors.talking(self.failure or error, doing, right) from error
+            raise errors.amqp_error(self.close_reason or error, doing, right) from error
         finally:
             self._waiting.discard(future)
 
-    async def declared(self, queue: str) -> tuple[int, int]:
-        """Ready messages and consumers of a queue, never creating it.
+    async def queue_counts(self, queue: str) -> tuple[int, int]:
+        """Ready messages and consumers of a queue, by a passive declare, which creates nothing.
 
         Raises:
             NotFound: there is no such queue.
         """
-        frame = await self.ask(
-            lambda back: self.lane.queue_declare(queue, passive=True, callback=back), f"Looking for queue {queue}"
+        frame = await self.call(
+            lambda back: self.raw.queue_declare(queue, passive=True, callback=back), f"Looking for queue {queue}"
         )
         return int(frame.method.message_count), int(frame.method.consumer_count)
 
-    async def exchange_declared(self, exchange: str) -> None:
-        """Whether an exchange exists, never creating it.
+    async def require_exchange(self, exchange: str) -> None:
+        """Check that an exchange exists, by a passive declare, which creates nothing.
 
         Raises:
             NotFound: there is no such exchange.
         """
-        await self.ask(
-            lambda back: self.lane.exchange_declare(exchange, passive=True, callback=back),
+        await self.call(
+            lambda back: self.raw.exchange_declare(exchange, passive=True, callback=back),
             f"Looking for exchange {exchange}",
         )
 
-    async def barrier(self) -> None:
-        """When it returns, the broker's channel has taken note of everything sent before."""
-        await self.ask(lambda back: self.lane.basic_qos(prefetch_count=self._prefetch, callback=back), "Waiting")
+    async def sync(self) -> None:
+        """Wait until the broker's channel has processed everything sent before; `basic.qos` is the question."""
+        await self.call(lambda back: self.raw.basic_qos(prefetch_count=self._prefetch, callback=back), "Waiting")
 
     async def consume(
-        self, queue: str, prefetch: int, arrived: Arrival, arguments: Mapping[str, Any] | None = None
+        self, queue: str, prefetch: int, on_delivery: OnDelivery, arguments: Mapping[str, Any] | None = None
     ) -> str:
-        """Start a consumer with manual acknowledgement; its tag."""
+        """Start a consumer with manual acknowledgement; returns its tag."""
         self._prefetch = prefetch
-        self.lane.on_delivery = arrived
-        await self.barrier()
-        frame = await self.ask(
-            lambda back: self.lane.basic_consume(
-                queue, lambda *_: None, arguments=dict(arguments or {}), callback=back
-            ),
+        self.raw.on_delivery = on_delivery
+        await self.sync()
+        frame = await self.call(
+            lambda back: self.raw.basic_consume(queue, lambda *_: None, arguments=dict(arguments or {}), callback=back),
             f"Reading queue {queue}",
             f"read on queue {queue}",
         )
         return str(frame.method.consumer_tag)
 
-    async def applied(self, queue: str) -> None:
-        """When it returns, a quorum queue before 4.0 has applied everything this channel sent it.
+    async def wait_until_applied(self, queue: str) -> None:
+        """Wait until a quorum queue before 4.0 has applied every command of this channel.
 
-        A consumer without credit gets nothing; its start goes through the queue's log behind all earlier commands.
+        A consumer with zero credit gets no message, and its start goes through the queue's log behind all earlier
+        commands.
         """
         arguments = {"x-credit": {"credit": long(0), "drain": False}}
-        frame = await self.ask(
-            lambda back: self.lane.basic_consume(queue, lambda *_: None, arguments=arguments, callback=back),
+        frame = await self.call(
+            lambda back: self.raw.basic_consume(queue, lambda *_: None, arguments=arguments, callback=back),
             f"Waiting for queue {queue}",
         )
         await self.cancel(str(frame.method.consumer_tag))
 
     async def cancel(self, tag: str) -> None:
-        """End a consumer; what arrives before the answer is still handed on."""
-        await self.ask(lambda back: self.lane.basic_cancel(tag, callback=back), "Ending a consumer")
+        """Cancel a consumer; deliveries that arrive before the answer are still passed on."""
+        await self.call(lambda back: self.raw.basic_cancel(tag, callback=back), "Ending a consumer")
 
-    async def get(self, queue: str) -> Got | None:
-        """One message, to be acknowledged; None where the queue is empty."""
-        found: Got | None = await self.ask(
-            lambda back: self.request(queue, back), f"Reading queue {queue}", f"read on queue {queue}"
+    async def get(self, queue: str) -> RawDelivery | None:
+        """One message by `basic.get`, not yet acknowledged; None where the queue is empty."""
+        found: RawDelivery | None = await self.call(
+            lambda back: self.request_get(queue, back), f"Reading queue {queue}", f"read on queue {queue}"
         )
         return found
 
-    def request(self, queue: str, got: Answered) -> None:
-        """Ask for one message without waiting."""
-        self._gets.append(got)
-        self.lane.ask_for(queue)
+    def request_get(self, queue: str, on_get: OnGet) -> None:
+        """Send a `basic.get` without waiting for its answer; several may be open."""
+        self._gets.append(on_get)
+        self.raw.send_get(queue)
 
-    async def confirming(self, heard: Callable[[Any], None], returned: Callable[..., None]) -> None:
-        """Turn on publisher confirms."""
-        self.lane.add_on_return_callback(returned)
-        await self.ask(lambda back: self.lane.confirm_delivery(heard, callback=back), "Turning on confirms")
+    async def confirm_select(self, on_confirm: Callable[[Any], None], on_return: Callable[..., None]) -> None:
+        """Turn on publisher confirms; unroutable messages come to `on_return`."""
+        self.raw.add_on_return_callback(on_return)
+        await self.call(lambda back: self.raw.confirm_delivery(on_confirm, callback=back), "Turning on confirms")
 
     def publish(self, exchange: bytes, routing_key: bytes, properties: bytes, body: bytes) -> None:
-        """Send one message, mandatory."""
-        if not self.lane.is_open:
+        """Publish one message with the flag `mandatory`; returns before it is sent."""
+        if not self.raw.is_open:
             raise pika_errors.ChannelWrongStateError("Channel is closed.")
-        wire = cast("Any", self.lane.connection)
-        number, most = self.lane.channel_number, wire._body_max_length
-        wire._output_marshaled_frames(amqp_frames.publish(number, exchange, routing_key, properties, body, most))
+        connection = cast("Any", self.raw.connection)
+        number, max_body = self.raw.channel_number, connection._body_max_length
+        made = amqp_frames.publish_frames(number, exchange, routing_key, properties, body, max_body)
+        connection._output_marshaled_frames(made)
 
     def ack(self, tag: int, *, multiple: bool) -> None:
-        """Acknowledge a delivery, or all up to it."""
-        self.lane.basic_ack(tag, multiple)
+        """Acknowledge a delivery; with `multiple` all unacknowledged ones up to it."""
+        self.raw.basic_ack(tag, multiple)
 
-    def give_back(self, tag: int) -> None:
-        """Return all that is unacknowledged up to a delivery that is unacknowledged itself."""
-        self.lane.basic_nack(tag, multiple=True, requeue=True)
+    def requeue_up_to(self, tag: int) -> None:
+        """Requeue all unacknowledged deliveries up to this one, which must be one of them, by one `basic.nack`."""
+        self.raw.basic_nack(tag, multiple=True, requeue=True)
 
     async def close(self) -> None:
-        """Close it; whatever is unacknowledged goes back to its queue, and that counts as a return."""
-        if not self.lane.is_open:
+        """Close the channel. The broker requeues what is unacknowledged, and counts that as a delivery."""
+        if not self.raw.is_open:
             return
         closed = asyncio.get_running_loop().create_future()
 
-        def lost(_: BaseException) -> None:
+        def on_close(_: BaseException) -> None:
             if not closed.done():
                 closed.set_result(None)
 
-        self.on_lost.append(lost)
-        self.lane.close()
-        await asyncio.wait_for(closed, ANSWER)
+        self.on_close.append(on_close)
+        self.raw.close()
+        await asyncio.wait_for(closed, REPLY_TIMEOUT)
 
-    def _on_got(self, got: Got | None) -> None:
+    def _on_get(self, got: RawDelivery | None) -> None:
         self._gets.popleft()(got)
 
     def _on_close(self, _: Any, reason: BaseException) -> None:
-        self.failure = reason
+        self.close_reason = reason
         for future in self._waiting:
             if not future.done():
                 future.set_exception(reason)
-        for lost in self.on_lost:
-            lost(reason)
+        for callback in self.on_close:
+            callback(reason)
 
 
-class Link:
-    """One connection."""
+class Connection:
+    """One open AMQP connection."""
 
-    def __init__(self, wire: _Wire) -> None:
-        self._wire = wire
+    def __init__(self, raw: RawConnection) -> None:
+        self._raw = raw
         loop = asyncio.get_running_loop()
         self._closed: asyncio.Future[None] = loop.create_future()
         self._blocked: asyncio.Future[None] = loop.create_future()
-        """An alarm stops publishers: the broker reads nothing more from one that published."""
+        """Done when an alarm blocks publishers: then the broker reads nothing more from a connection that published."""
 
-        wire.add_on_close_callback(self._on_close)
-        wire.add_on_connection_blocked_callback(self._on_blocked)
+        raw.add_on_close_callback(self._on_close)
+        raw.add_on_connection_blocked_callback(self._on_blocked)
 
     @property
-    def server(self) -> Mapping[str, Any]:
-        """What the broker says of itself: `version`, `cluster_name`, `product`."""
-        return dict(self._wire.server_properties or {})
+    def server_properties(self) -> Mapping[str, Any]:
+        """The server properties of `connection.start`: `version`, `cluster_name`, `product` and others."""
+        return dict(self._raw.server_properties or {})
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still be used."""
-        return bool(self._wire.is_open)
+        """Whether channels can still be opened on it."""
+        return bool(self._raw.is_open)
 
     async def channel(self) -> Channel:
         """Open a channel.
@@ -306,32 +306,32 @@ class Link:
         """
         opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
-        def ready(lane: Any) -> None:
+        def ready(raw: Any) -> None:
             if not opened.done():
-                opened.set_result(lane)
+                opened.set_result(raw)
 
-        waiting = {opened, self._closed}
+        ends = {opened, self._closed}
         try:
-            self._wire.channel(on_open_callback=ready)
+            self._raw.channel(on_open_callback=ready)
         except pika_errors.AMQPError as error:
-            raise errors.talking(error, "Opening a channel") from error
-        await asyncio.wait(waiting, timeout=ANSWER, return_when=asyncio.FIRST_COMPLETED)
+            raise errors.amqp_error(error, "Opening a channel") from error
+        await asyncio.wait(ends, timeout=REPLY_TIMEOUT, return_when=asyncio.FIRST_COMPLETED)
         if not opened.done():
-            raise errors.talking(pika_errors.StreamLostError("no channel was opened"), "Opening a channel")
+            raise errors.amqp_error(pika_errors.StreamLostError("no channel was opened"), "Opening a channel")
         return Channel(opened.result())
 
-    async def close(self, patience: float = ANSWER) -> None:
-        """Close the connection. One that does not answer within `patience` seconds is cut off, and so is at once one
-        that the broker does not read from.
+    async def close(self, timeout: float = REPLY_TIMEOUT) -> None:
+        """Close the connection. Its socket is closed where the broker does not answer within `timeout` seconds, and at
+        once where an alarm keeps the broker from reading.
         """
-        if self._wire.is_open:
-            self._wire.close()
+        if self._raw.is_open:
+            self._raw.close()
         if not self._closed.done():
             ends = {self._closed, self._blocked}
-            await asyncio.wait(ends, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         if not self._closed.done():
-            self._wire.cut()
-            await asyncio.wait({self._closed}, timeout=ANSWER)
+            self._raw.drop_transport()
+            await asyncio.wait({self._closed}, timeout=REPLY_TIMEOUT)
 
     def _on_close(self, _: Any, __: BaseException) -> None:
         if not self._closed.done():
@@ -342,37 +342,37 @@ class Link:
             self._blocked.set_result(None)
 
 
-def _abandon(attempt: Any) -> None:
-    """End an attempt to connect. During the AMQP handshake pika 1.4.4 trips over its own assertion before it closes."""
+def _abort(attempt: Any) -> None:
+    """End a connection attempt. During the AMQP handshake pika 1.4.4 fails an assertion of its own before it closes."""
     try:
         attempt.abort()
     except AssertionError:
         attempt._connector._amqp_conn.close()
 
 
-async def connect(parameters: Sequence[pika.ConnectionParameters], asked: errors.Asked) -> Link:
+async def open_connection(parameters: Sequence[pika.ConnectionParameters], endpoint: errors.Endpoint) -> Connection:
     """Open a connection to the first host that answers.
 
     Raises:
-        CannotConnect, NotAuthorised, NotFound: as `errors.connecting`.
+        CannotConnect, NotAuthorised, NotFound: as `errors.connect_error`.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[Any] = loop.create_future()
 
-    def came(result: Any) -> None:
+    def on_result(result: Any) -> None:
         if not done.done():
             done.set_result(result)
 
-    attempt = _Wire.create_connection(list(parameters), came, custom_ioloop=loop)
+    attempt = RawConnection.create_connection(list(parameters), on_result, custom_ioloop=loop)
     try:
         result = await asyncio.shield(done)
     except asyncio.CancelledError:
         if not done.done():
-            _abandon(attempt)
-            await asyncio.wait({done}, timeout=ABANDONED)
-        if done.done() and isinstance(done.result(), _Wire):
-            await Link(done.result()).close()
+            _abort(attempt)
+            await asyncio.wait({done}, timeout=ABORT_TIMEOUT)
+        if done.done() and isinstance(done.result(), RawConnection):
+            await Connection(done.result()).close()
         raise
-    if not isinstance(result, _Wire):
-        raise errors.connecting(result, asked)
-    return Link(result)
+    if not isinstance(result, RawConnection):
+        raise errors.connect_error(result, endpoint)
+    return Connection(result)

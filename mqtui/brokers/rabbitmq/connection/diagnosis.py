@@ -1,4 +1,4 @@
-"""Why no AMQP connection came about: the port itself says more than pika does."""
+"""Why an AMQP connection failed: found by probing the port, which tells more than pika's exception."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from mqtui.brokers import protocol_probe
 from mqtui.brokers.protocol_probe import ProbeTarget
-from mqtui.brokers.rabbitmq.errors import other_mechanism
+from mqtui.brokers.rabbitmq.errors import mechanism_not_offered
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthenticated
 
 HEADER = b"AMQP\x00\x00\x09\x01"
@@ -16,19 +16,19 @@ METHOD, CONNECTION_START = 1, struct.pack(">HH", 10, 10)
 LARGEST = 1 << 16
 
 
-def explained(error: CannotConnect, places: Sequence[ProbeTarget], mechanism: str) -> MqtuiError:
-    """The cause, if the ports tell one; else the error as it is. It blocks for some seconds."""
+def explain_failure(error: CannotConnect, places: Sequence[ProbeTarget], mechanism: str) -> MqtuiError:
+    """The cause found by probing, else the error itself. This blocks for some seconds."""
     if not isinstance(error, NotAuthenticated):
         return protocol_probe.explain_failure(places) or error
     for door in places:
         offered = offered_mechanisms(door)
         if offered and mechanism not in offered:
-            return other_mechanism(door.host_port, mechanism, offered)
+            return mechanism_not_offered(door.host_port, mechanism, offered)
     return error
 
 
 def offered_mechanisms(door: ProbeTarget) -> list[str]:
-    """The SASL mechanisms of a broker, from its Connection.Start; none where no such greeting comes."""
+    """The SASL mechanisms in the broker's `connection.start`; none where that does not come."""
     with suppress(OSError, struct.error), protocol_probe.open_socket(door) as opened:
         opened.sendall(HEADER)
         with opened.makefile("rb") as reply:

@@ -1,7 +1,7 @@
-"""The thread on which pika lives.
+"""The thread that runs pika.
 
-Sustained streams leave the caller's event loop: one daemon thread has a loop of its own, and what crosses between the
-two is whole batches [pika at 12k messages a second inside Textual's loop: key to paint p95 103 ms; outside: 50].
+Steady traffic stays off the caller's event loop: one daemon thread has a loop of its own, and only whole batches cross
+between the two [pika at 12k messages a second inside Textual's loop: key to paint p95 103 ms; outside: 50].
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from mqtui.domain.errors import BrokerTrouble
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 for _name in ("pika", "httpx", "httpcore"):
     _logger = logging.getLogger(_name)
@@ -25,7 +25,7 @@ if logging.getLogger("pika").level == logging.NOTSET:  # a log that was asked fo
 
 
 class IoThread:
-    """One thread, started at the first call."""
+    """One daemon thread with an event loop, started at the first call."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -34,8 +34,8 @@ class IoThread:
         self._end: asyncio.Event | None = None
         self._closed = False
 
-    async def call(self, work: Coroutine[object, object, Answer]) -> Answer:
-        """Run a coroutine over there and give its answer. Cancelling the call cancels the work."""
+    async def call(self, work: Coroutine[object, object, Result]) -> Result:
+        """Run a coroutine on the thread's loop and return its result. Cancelling the call cancels the coroutine."""
         try:
             loop = self._running()
         except BrokerTrouble:
@@ -43,18 +43,18 @@ class IoThread:
             raise
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
 
-    async def iterate(self, make: Callable[[], AsyncGenerator[Answer, None]]) -> AsyncIterator[Answer]:
-        """What a generator over there yields, an item a crossing; it is closed with this iterator."""
+    async def iterate(self, make: Callable[[], AsyncGenerator[Result, None]]) -> AsyncIterator[Result]:
+        """Items of a generator that runs on the thread's loop. It is closed with this iterator."""
         generator = make()
         try:
             while found := await self.call(_next(generator)):
                 yield found[0]
         finally:
             if not self._closed:
-                await asyncio.shield(self.call(_closed(generator)))
+                await asyncio.shield(self.call(_close_generator(generator)))
 
     async def close(self) -> None:
-        """End the thread; what runs there is cancelled."""
+        """End the thread; coroutines that run on it are cancelled."""
         loop, thread, end = self._loop, self._thread, self._end
         self._closed = True
         if loop is None or thread is None or end is None:
@@ -85,13 +85,13 @@ class IoThread:
         await self._end.wait()
 
 
-async def _next(generator: AsyncGenerator[Answer, None]) -> tuple[Answer, ...]:
-    """The next item, or nothing at the end."""
+async def _next(generator: AsyncGenerator[Result, None]) -> tuple[Result, ...]:
+    """The next item in a tuple, or an empty tuple at the end."""
     try:
         return (await anext(generator),)
     except StopAsyncIteration:
         return ()
 
 
-async def _closed(generator: AsyncGenerator[Answer, None]) -> None:
+async def _close_generator(generator: AsyncGenerator[Result, None]) -> None:
     await generator.aclose()

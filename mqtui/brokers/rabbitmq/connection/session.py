@@ -1,4 +1,4 @@
-"""What every role of the adapter works with: the settings, the management API and short AMQP conversations."""
+"""What all parts of the adapter share: settings, management API, AMQP connections, I/O thread, peek budget."""
 
 from __future__ import annotations
 
@@ -13,50 +13,49 @@ import pika
 from mqtui.brokers.blocking import run_to_end_in_thread
 from mqtui.brokers.port import Address, PeekBudget
 from mqtui.brokers.protocol_probe import ProbeTarget, open_or_diagnose
-from mqtui.brokers.rabbitmq.config import HINT, Options, parameters, read
-from mqtui.brokers.rabbitmq.connection import channel as amqp
-from mqtui.brokers.rabbitmq.connection.channel import Channel, Link
-from mqtui.brokers.rabbitmq.connection.diagnosis import explained
+from mqtui.brokers.rabbitmq.config import HINT, RabbitConfig, connection_parameters, from_address
+from mqtui.brokers.rabbitmq.connection.channel import Channel, Connection, open_connection
+from mqtui.brokers.rabbitmq.connection.diagnosis import explain_failure
 from mqtui.brokers.rabbitmq.connection.io_thread import IoThread
-from mqtui.brokers.rabbitmq.connection.management_api import Management
+from mqtui.brokers.rabbitmq.connection.management_api import ManagementApi
 from mqtui.brokers.request_log import log_request
 from mqtui.domain.errors import BrokerTrouble, NotAuthenticated, NotFound, TlsRefused, Unreachable, Unsupported
 from mqtui.domain.read_range import PeekHistory
 from mqtui.domain.resource import name_bytes
 
-SILENT = 3.0
-"""Seconds after which a connection that was used before is given up for a new one: it may be half open."""
+HALF_OPEN_TIMEOUT = 3.0
+"""Seconds an idle connection has to open a channel; then it is taken to be half open and is replaced."""
 
-Answer = TypeVar("Answer")
-Ending = Callable[[], Coroutine[object, object, None]]
+Result = TypeVar("Result")
+Closer = Callable[[], Coroutine[object, object, None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """What the broker says of itself when a connection opens."""
+class ServerInfo:
+    """Version and cluster name, as the broker reports them when a connection opens."""
 
     version: str
     cluster: str
 
     @property
-    def numbers(self) -> tuple[int, ...]:
-        """The version to compare with."""
-        return version_of(self.version)
+    def version_numbers(self) -> tuple[int, ...]:
+        """The version in a form that can be compared: (3, 10, 8)."""
+        return parse_version(self.version)
 
 
-class Seen:
-    """What looks found and spent, for as long as this process lives. Stands in for `state/counts.py`."""
+class InMemoryPeekBudget:
+    """Deliveries that peeks have spent, by queue, kept for the life of this process where no store on disk is given."""
 
     def __init__(self) -> None:
         self._left: dict[str, int] = {}
         self._looks: dict[str, PeekHistory] = {}
 
     def get(self, queue: str) -> int | None:
-        """The least that was left of a message; None where nothing is remembered."""
+        """The fewest deliveries a message of that queue had left; None where nothing is known."""
         return self._left.get(queue)
 
     def set(self, queue: str, left: int | None) -> None:
-        """Remember, or with None forget."""
+        """Keep that number; None forgets everything about the queue."""
         if left is None:
             self._left.pop(queue, None)
             self._looks.pop(queue, None)
@@ -64,148 +63,150 @@ class Seen:
             self._left[queue] = left
 
     def history(self, queue: str) -> PeekHistory:
-        """What looks at that queue left behind."""
+        """Peeks of that queue that were not answered, or met an unreadable message."""
         return self._looks.get(queue, PeekHistory())
 
     def begin(self, queue: str, mark: str) -> None:
-        """Deliveries are about to be asked for."""
+        """Record that a peek is about to ask for deliveries."""
         known = self.history(queue)
         self._looks[queue] = replace(known, unanswered=known.unanswered + 1, mark=mark or known.mark)
 
     def end(self, queue: str, *, unreadable: int = 0) -> None:
-        """What was asked for was answered."""
+        """Record that the peek was answered."""
         known = self.history(queue)
-        told = known.unreadable + unreadable
-        self._looks[queue] = replace(known, unanswered=max(0, known.unanswered - 1), unreadable=told)
+        unreadable += known.unreadable
+        self._looks[queue] = replace(known, unanswered=max(0, known.unanswered - 1), unreadable=unreadable)
 
 
-class Access:
-    """One broker, one vhost, one user."""
+class RabbitSession:
+    """One user's access to one vhost of one broker. Nothing connects before the first call."""
 
     def __init__(self, address: Address) -> None:
-        self.options: Options = read(address)
-        self.management = Management(self.options)
+        self.config: RabbitConfig = from_address(address)
+        self.management = ManagementApi(self.config)
         self.io = IoThread("mqtui-rabbitmq")
-        self.counts: PeekBudget = Seen()
-        self.endings: set[Ending] = set()
-        """What gives back and closes whatever is still open; it runs on the I/O thread."""
+        self.peek_budget: PeekBudget = InMemoryPeekBudget()
+        self.closers: set[Closer] = set()
+        """Coroutine functions that requeue and close what is still open. They run on the I/O thread."""
 
         self._parameters: Sequence[pika.ConnectionParameters] = ()
-        self._server: Server | None = None
-        self._shared: Link | None = None
-        """The connection that all questions share, each on a channel of its own. None of them publishes: in an alarm
-        the broker reads nothing more from a connection that did."""
+        self._server: ServerInfo | None = None
+        self._shared_connection: Connection | None = None
+        """For short requests, each on a channel of its own. None of them publishes: during an alarm the broker reads
+        nothing more from a connection that did."""
 
-        self._opening = asyncio.Lock()
+        self._connecting = asyncio.Lock()
 
     @property
     def vhost(self) -> str:
-        """The vhost."""
-        return self.options.vhost
+        """The name of the vhost."""
+        return self.config.vhost
 
-    async def remembered(self, work: Callable[[PeekBudget], Answer]) -> Answer:
-        """What earlier looks found and spent, read or changed; on disk when it returns.
+    async def with_peek_budget(self, work: Callable[[PeekBudget], Result]) -> Result:
+        """Read or change the peek budget off the event loop; it is on disk when this returns.
 
         Raises:
-            StorageFailed: it could not be kept.
+            StorageFailed: it could not be written.
         """
-        return await run_to_end_in_thread("counts", lambda: work(self.counts))
+        return await run_to_end_in_thread("counts", lambda: work(self.peek_budget))
 
     @asynccontextmanager
-    async def link(self) -> AsyncIterator[Link]:
-        """A connection of one's own; only on the I/O thread."""
-        link = await self.connect()
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection for one purpose, closed at the end. Only on the I/O thread."""
+        connection = await self.connect()
         try:
-            yield link
+            yield connection
         finally:
-            await link.close()
+            await connection.close()
 
-    async def connect(self) -> Link:
-        """A connection to be closed by the caller; only on the I/O thread."""
+    async def connect(self) -> Connection:
+        """A connection that the caller closes. Only on the I/O thread."""
         if not self._parameters:
-            self._parameters = parameters(self.options)
-        places = [ProbeTarget(host, port, "AMQP", self.options.tls) for host, port in self.options.hosts]
+            self._parameters = connection_parameters(self.config)
+        targets = [ProbeTarget(host, port, "AMQP", self.config.tls) for host, port in self.config.hosts]
         try:
             with log_request("rabbitmq", lambda: "connecting by AMQP"):
-                link = await open_or_diagnose(amqp.connect(self._parameters, self.options.asked), places)
+                opening = open_connection(self._parameters, self.config.endpoint)
+                connection = await open_or_diagnose(opening, targets)
         except (Unreachable, TlsRefused, NotAuthenticated) as error:
-            raise await asyncio.to_thread(explained, error, places, self.options.mechanism) from error
-        self._server = Server(str(link.server.get("version", "")), str(link.server.get("cluster_name", "")))
-        return link
+            raise await asyncio.to_thread(explain_failure, error, targets, self.config.mechanism) from error
+        reported = connection.server_properties
+        self._server = ServerInfo(str(reported.get("version", "")), str(reported.get("cluster_name", "")))
+        return connection
 
-    async def ask(self, work: Callable[[Channel], Awaitable[Answer]]) -> Answer:
-        """A question on a throw-away channel; whatever the broker closes over it harms nobody else."""
+    async def on_channel(self, work: Callable[[Channel], Awaitable[Result]]) -> Result:
+        """Run `work` on a throw-away channel: one that the broker closes over it disturbs nothing else."""
 
-        async def there() -> Answer:
+        async def run() -> Result:
             channel = await self._shared_channel()
             try:
-                with log_request("rabbitmq", lambda: "an AMQP question"):
+                with log_request("rabbitmq", lambda: "an AMQP request"):
                     return await work(channel)
             finally:
                 await channel.close()
 
-        return await self.io.call(there())
+        return await self.io.call(run())
 
     async def _shared_channel(self) -> Channel:
-        """A channel of the shared connection; where that one is gone, or is silent, of a new one."""
-        async with self._opening:
-            if self._shared is not None:
+        """A channel of the shared connection, which is replaced where it was lost or does not answer."""
+        async with self._connecting:
+            if self._shared_connection is not None:
                 try:
-                    return await asyncio.wait_for(self._shared.channel(), SILENT)
+                    return await asyncio.wait_for(self._shared_connection.channel(), HALF_OPEN_TIMEOUT)
                 except (BrokerTrouble, TimeoutError):
-                    await self._shared.close(0.0)
-                    self._shared = None
-            self._shared = await self.connect()
-            return await self._shared.channel()
+                    await self._shared_connection.close(0.0)
+                    self._shared_connection = None
+            self._shared_connection = await self.connect()
+            return await self._shared_connection.channel()
 
-    async def server(self) -> Server:
-        """Version and cluster name, asked once."""
+    async def server_info(self) -> ServerInfo:
+        """Version and cluster name; connects where nothing has connected before."""
         if self._server is None:
-            await self.ask(_nothing)
+            await self.on_channel(_do_nothing)
         if self._server is None:
-            raise RuntimeError("a connection opened without a greeting")
+            raise RuntimeError("a connection opened without server properties")
         return self._server
 
     async def identity(self) -> str:
-        """Cluster name and vhost, as the broker reports them when a connection opens: no management API is needed."""
-        return f"{(await self.server()).cluster}/{self.vhost}"
+        """`<cluster name>/<vhost>`. No management API is needed."""
+        return f"{(await self.server_info()).cluster}/{self.vhost}"
 
     async def require_management(self, what: str) -> None:
-        """Refuse what AMQP itself can't tell. Whatever is wrong with the connection is told first.
+        """Refuse what can be read from the management API only. A failed connection is reported first.
 
         Raises:
             Unsupported: no management API was given.
-            CannotConnect, NotAuthorised, BrokerTrouble: there is no conversation at all.
+            CannotConnect, NotAuthorised, BrokerTrouble: no AMQP connection.
         """
-        if not self.management.given:
-            await self.server()
+        if not self.management.is_configured:
+            await self.server_info()
             raise Unsupported(f"{what} needs the management API", "AMQP itself has no such list.", HINT)
 
-    async def declared(self, queue: str) -> tuple[int, int]:
-        """Ready messages and consumers of a queue, from the queue itself.
+    async def queue_counts(self, queue: str) -> tuple[int, int]:
+        """Ready messages and consumers of a queue, as the queue itself counts them.
 
         Raises:
             NotFound: there is no such queue.
         """
         if not name_bytes(queue).isascii() and name_bytes(queue).decode(errors="replace") != queue:
             raise NotFound(f"There is no queue {queue!r}", "Names of queues are UTF-8.")
-        return await self.ask(lambda channel: channel.declared(queue))
+        return await self.on_channel(lambda channel: channel.queue_counts(queue))
 
     async def close(self) -> None:
-        """Give back what is in hand and close everything."""
-        while self.endings:
-            await self.io.call(self.endings.pop()())
+        """Requeue what is unacknowledged and close everything."""
+        while self.closers:
+            await self.io.call(self.closers.pop()())
         await self.management.close()
-        if self._shared is not None:
-            await self.io.call(self._shared.close(SILENT))
+        if self._shared_connection is not None:
+            await self.io.call(self._shared_connection.close(HALF_OPEN_TIMEOUT))
         await self.io.close()
 
 
-async def _nothing(_: Channel) -> None:
+async def _do_nothing(_: Channel) -> None:
     return
 
 
-def version_of(text: str) -> tuple[int, ...]:
-    """`3.10.8` as numbers; a suffix such as `-rc.1` is left away."""
+def parse_version(text: str) -> tuple[int, ...]:
+    """`3.10.8` as numbers; a suffix such as `-rc.1` is ignored."""
     head = text.split("-")[0].split("+")[0]
     return tuple(int(part) for part in head.split(".") if part.isdecimal())

@@ -1,4 +1,4 @@
-"""What there is: queues, streams and exchanges, by the management API; one queue also without it."""
+"""Lists and details of queues, streams and exchanges, by the management API; one queue also without it."""
 
 from __future__ import annotations
 
@@ -7,46 +7,46 @@ from collections.abc import AsyncGenerator, Sequence
 from mqtui.brokers.rabbitmq.config import HINT
 from mqtui.brokers.rabbitmq.connection.alarms import node_alarms
 from mqtui.brokers.rabbitmq.connection.management_api import SAMPLED, Row
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.bindings import Routes
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.bindings import BindingGraph
 from mqtui.brokers.rabbitmq.read.destination_rows import (
     HOLDS_NOTHING,
-    LISTED,
+    NAME_COLUMNS,
     depths_by_queue,
     exchange_row,
     list_totals,
     queue_row,
 )
 from mqtui.brokers.rabbitmq.read.policies import exchange_policy, queue_policies
-from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, Queue, queue_facts
+from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo, describe_queue
 from mqtui.domain.errors import NotAuthorised, NotFound, Unsupported
 from mqtui.domain.figure import about, exact, unknown
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes
 from mqtui.domain.topology import Cluster, Destination, Page
 
-LONGEST = 255
+MAX_NAME_BYTES = 255
 
 
-def may_be_a_name(name: str) -> bool:
-    """Whether something can be called so. RabbitMQ takes line breaks out of a name: another queue would answer."""
+def is_valid_name(name: str) -> bool:
+    """Whether a queue or exchange can have that name. RabbitMQ drops line breaks: a different queue would answer."""
     raw = name_bytes(name)
-    return len(raw) <= LONGEST and not {"\r", "\n"} & set(name) and raw.decode("utf-8", "replace") == name
+    return len(raw) <= MAX_NAME_BYTES and not {"\r", "\n"} & set(name) and raw.decode("utf-8", "replace") == name
 
 
 class RabbitCatalog:
     """Queues, streams and exchanges of one vhost."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, session: RabbitSession) -> None:
+        self._session = session
 
     async def describe_cluster(self) -> Cluster:
         """Version, cluster name and alarms."""
-        server = await self._access.server()
-        facts = [("vhost", self._access.vhost), ("user", self._access.options.user)]
+        server = await self._session.server_info()
+        facts = [("vhost", self._session.vhost), ("user", self._session.config.user)]
         nodes = 1
-        if self._access.management.given:
-            overview = await self._access.management.get("overview", "overview")
-            me = await self._access.management.get("whoami", "user")
+        if self._session.management.is_configured:
+            overview = await self._session.management.get("overview", "overview")
+            me = await self._session.management.get("whoami", "user")
             tags = me.get("tags", [])
             facts.append(("tags", tags if isinstance(tags, str) else ", ".join(tags) or "none"))
             facts.append(("erlang", str(overview.get("erlang_version", "?"))))
@@ -56,109 +56,111 @@ class RabbitCatalog:
         return Cluster(BrokerKind.RABBITMQ, server.version, server.cluster, nodes, tuple(facts))
 
     async def list_destinations(self) -> AsyncGenerator[Page[Destination]]:
-        """Names first, then the same rows with depths.
+        """All of them by name, then the same rows with depths.
 
         Raises:
             Unsupported: no management API was given.
         """
-        await self._access.require_management("A list of queues")
+        await self._session.require_management("A list of queues")
         types: dict[str, str] = {}
         queues: list[Row] = []
-        async for page in self._access.management.list_all("queues", {"columns": LISTED}):
+        async for page in self._session.management.list_all("queues", {"columns": NAME_COLUMNS}):
             types |= {row["name"]: row.get("type", "classic") for row in page}
             queues += page
             yield Page(tuple(queue_row(row, {}) for row in page))
         exchanges: list[Row] = []
-        async for page in self._access.management.list_all("exchanges", {"columns": LISTED}):
+        async for page in self._session.management.list_all("exchanges", {"columns": NAME_COLUMNS}):
             named = [row for row in page if row["name"]]
             exchanges += named
             yield Page(tuple(exchange_row(row) for row in named))
-        asked = await list_totals(self._access.management, len(queues))
-        totals = depths_by_queue(asked)
-        routes = Routes(self._access.management, types)
-        async for page in self._access.management.list_all("queues", {}):
-            policies = await queue_policies(self._access.management, page)
+        totals = await list_totals(self._session.management, len(queues))
+        depths = depths_by_queue(totals)
+        graph = BindingGraph(self._session.management, types)
+        async for page in self._session.management.list_all("queues", {}):
+            policies = await queue_policies(self._session.management, page)
             filled = [
-                queue_row(row, totals, await routes.dead_letters(row, policies.get(row["name"])), policies[row["name"]])
+                queue_row(
+                    row, depths, await graph.dead_letter_targets(row, policies.get(row["name"])), policies[row["name"]]
+                )
                 for row in page
             ]
             yield Page(tuple(filled))
         yield Page(tuple(exchange_row(row) for row in exchanges))
 
     async def describe(self, ref: Ref) -> Destination:
-        """One queue, stream or exchange. Without the management API a queue by a passive declaration only.
+        """One queue, stream or exchange. Without the management API only what a passive declare reports.
 
         Raises:
-            NotFound: there is no such thing.
-            Unsupported: a stream, and no management API to tell it from a queue.
+            NotFound: it does not exist.
+            Unsupported: a stream is asked for, and only the management API tells it from a queue.
         """
-        found = await self._looked_up(ref)
-        return await self._detailed(found) if isinstance(found, Queue) else found
+        found = await self._look_up(ref)
+        return await self._queue_detail(found) if isinstance(found, QueueInfo) else found
 
     async def locate(self, ref: Ref) -> Destination:
-        """One queue, stream or exchange; where its dead letters go is not asked for.
+        """One queue, stream or exchange, without looking up where its dead letters go.
 
         Raises:
-            NotFound: there is no such thing.
-            Unsupported: a stream, and no management API to tell it from a queue.
+            NotFound: it does not exist.
+            Unsupported: a stream is asked for, and only the management API tells it from a queue.
         """
-        found = await self._looked_up(ref)
-        if not isinstance(found, Queue):
+        found = await self._look_up(ref)
+        if not isinstance(found, QueueInfo):
             return found
-        return Destination(found.ref, found.sort, backlog=exact(found.ready), facts={"consumers": found.consumers})
+        return Destination(found.ref, found.type, backlog=exact(found.ready), facts={"consumers": found.consumers})
 
-    async def _looked_up(self, ref: Ref) -> Queue | Destination:
-        """What is known of a queue or stream, or an exchange."""
-        if not may_be_a_name(ref.name):
+    async def _look_up(self, ref: Ref) -> QueueInfo | Destination:
+        """What is known of a queue or stream; an exchange as it is shown."""
+        if not is_valid_name(ref.name):
             raise NotFound(f"There is no {ref.kind} {ref.name!r}", "Names are up to 255 bytes of UTF-8 in one line.")
         if ref.kind is Kind.EXCHANGE:
             return await self._exchange(ref.name)
         if ref.kind not in (Kind.QUEUE, Kind.STREAM):
             raise NotFound(f"RabbitMQ has no {ref.kind}", ref.name)
-        facts = await queue_facts(self._access, ref.name)
-        if ref.kind is Kind.STREAM and facts.sort == UNKNOWN:
-            raise Unsupported(f"Nobody says whether {ref.name} is a stream", facts.why, HINT)
-        if ref.kind is Kind.STREAM and facts.sort != "stream":
-            raise NotFound(f"There is no stream {ref.name}", f"It is a {facts.sort} queue.")
-        return facts
+        queue = await describe_queue(self._session, ref.name)
+        if ref.kind is Kind.STREAM and queue.type == UNKNOWN:
+            raise Unsupported(f"Nobody says whether {ref.name} is a stream", queue.unreadable_reason, HINT)
+        if ref.kind is Kind.STREAM and queue.type != "stream":
+            raise NotFound(f"There is no stream {ref.name}", f"It is a {queue.type} queue.")
+        return queue
 
-    async def _detailed(self, facts: Queue) -> Destination:
-        if facts.sort == UNKNOWN:
+    async def _queue_detail(self, queue: QueueInfo) -> Destination:
+        if queue.type == UNKNOWN:
             return Destination(
-                facts.ref,
+                queue.ref,
                 UNKNOWN,
                 messages=unknown("unacknowledged messages are told by the management API only"),
-                backlog=exact(facts.ready),
+                backlog=exact(queue.ready),
                 size=unknown("told by the management API only"),
-                facts={"consumers": facts.consumers},
+                facts={"consumers": queue.consumers},
             )
-        types = {facts.name: facts.sort}
-        exchange = facts.setting("dead-letter-exchange")
+        types = {queue.name: queue.type}
+        exchange = queue.setting("dead-letter-exchange")
         if exchange is not None:
-            async for page in self._access.management.list_all("queues", {"columns": "name,type"}):
+            async for page in self._session.management.list_all("queues", {"columns": "name,type"}):
                 types |= {row["name"]: row.get("type", "classic") for row in page}
-        routes = Routes(self._access.management, types)
-        dead = await routes.dead_letters(facts.row, facts.policy)
-        unacknowledged = facts.row.get("messages_unacknowledged")
-        if facts.sort == "stream":
-            messages = about(facts.ready, "offsets of a stream, up to a second old")
-        elif unacknowledged or (unacknowledged is None and facts.consumers):
-            messages = about(facts.ready + (unacknowledged or 0), SAMPLED)
+        graph = BindingGraph(self._session.management, types)
+        dead = await graph.dead_letter_targets(queue.row, queue.policy)
+        unacknowledged = queue.row.get("messages_unacknowledged")
+        if queue.type == "stream":
+            messages = about(queue.ready, "offsets of a stream, up to a second old")
+        elif unacknowledged or (unacknowledged is None and queue.consumers):
+            messages = about(queue.ready + (unacknowledged or 0), SAMPLED)
         else:
-            messages = exact(facts.ready)
-        row = {**facts.row, "consumers": facts.consumers}
-        return queue_row(row, {facts.name: (messages, exact(facts.ready))}, dead, facts.policy)
+            messages = exact(queue.ready)
+        row = {**queue.row, "consumers": queue.consumers}
+        return queue_row(row, {queue.name: (messages, exact(queue.ready))}, dead, queue.policy)
 
     async def _exchange(self, name: str) -> Destination:
-        if not self._access.management.given:
-            await self._access.ask(lambda channel: channel.exchange_declared(name))
+        if not self._session.management.is_configured:
+            await self._session.on_channel(lambda channel: channel.require_exchange(name))
             return Destination(Ref(Kind.EXCHANGE, name), UNKNOWN, messages=HOLDS_NOTHING, backlog=HOLDS_NOTHING)
-        row = await self._access.management.exchange(name)
-        return exchange_row(row, await exchange_policy(self._access.management, row))
+        row = await self._session.management.exchange(name)
+        return exchange_row(row, await exchange_policy(self._session.management, row))
 
     async def _nodes(self) -> Sequence[Row]:
         try:
-            found: Sequence[Row] = await self._access.management.get(
+            found: Sequence[Row] = await self._session.management.get(
                 "nodes", "nodes", {"columns": "name,mem_alarm,disk_free_alarm"}
             )
         except NotAuthorised:

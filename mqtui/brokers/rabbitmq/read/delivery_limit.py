@@ -1,4 +1,4 @@
-"""How often a queue gives a message away before it removes it (R4)."""
+"""The delivery limit of a queue: how often a message may be delivered before the broker drops it (R4)."""
 
 from __future__ import annotations
 
@@ -12,91 +12,94 @@ from mqtui.domain.figure import Figure, exact, unknown
 
 DEFAULT_SINCE = (4, 0)
 DEFAULT = 20
-"""The limit of quorum queues from 4.0 on that name none."""
+"""The limit of quorum queues from 4.0 on that set none."""
 
 
-class Sort(StrEnum):
-    """What is known of a limit."""
+class LimitKind(StrEnum):
+    """What is known of the limit."""
 
     NONE = "none"
-    """Looking spends nothing that counts."""
+    """There is none: a peek costs nothing that counts."""
 
     KNOWN = "known"
-    UNTOLD = "untold"
-    """Arguments and policy can't be read: every message is treated as one with 1 left."""
+    UNREADABLE = "unreadable"
+    """Arguments and policy can't be read: every message is treated as if it had 1 delivery left."""
 
-    NEVER = "never"
-    """A negative limit before 4.0: no return at all is survived."""
+    NO_REQUEUE = "no requeue"
+    """A negative limit before 4.0: a message that is requeued is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
-    """The delivery limit of one queue; `orders` says whether what is returned keeps its place (R5)."""
+class DeliveryLimit:
+    """The delivery limit of one queue. `keeps_order`: whether requeued messages keep their places (R5)."""
 
-    sort: Sort
+    kind: LimitKind
     number: int | None = None
-    orders: bool = True
+    keeps_order: bool = True
 
     @property
-    def costs(self) -> bool:
-        """Whether a return may remove a message."""
-        return self.sort is not Sort.NONE
+    def counts_deliveries(self) -> bool:
+        """Whether a requeue may drop a message."""
+        return self.kind is not LimitKind.NONE
 
-    def spare(self, deliveries: int | None) -> int | None:
-        """The same for decisions: None without a limit, 1 where the limit is untold."""
-        match self.sort:
-            case Sort.NONE:
+    def deliveries_left(self, deliveries: int | None) -> int | None:
+        """How often a message with that delivery count can be requeued: None without a limit, 1 where unreadable."""
+        match self.kind:
+            case LimitKind.NONE:
                 return None
-            case Sort.UNTOLD:
+            case LimitKind.UNREADABLE:
                 return 1
-            case Sort.NEVER:
+            case LimitKind.NO_REQUEUE:
                 return 0
-            case Sort.KNOWN:
+            case LimitKind.KNOWN:
                 return max(0, (self.number or 0) - (deliveries or 0))
 
-    def left(self, deliveries: int | None) -> Figure:
-        """How often a message that arrived with that count can still be returned."""
-        if self.sort is Sort.NONE:
-            return _WITHOUT
-        if self.sort is Sort.UNTOLD:
-            return _UNTOLD
-        return _left(max(0, (self.number or 0) - (deliveries or 0)) if self.sort is Sort.KNOWN else 0)
+    def left_figure(self, deliveries: int | None) -> Figure:
+        """The same as a figure, with the reason where it is unknown."""
+        if self.kind is LimitKind.NONE:
+            return _LEFT_WITHOUT_LIMIT
+        if self.kind is LimitKind.UNREADABLE:
+            return _LEFT_UNREADABLE
+        return _exact(max(0, (self.number or 0) - (deliveries or 0)) if self.kind is LimitKind.KNOWN else 0)
 
 
-_WITHOUT = unknown("the queue has no delivery limit")
-_UNTOLD = unknown("the queue's arguments and policy can't be read")
-FREE = Limit(Sort.NONE)
-UNTOLD = Limit(Sort.UNTOLD, orders=False)
+_LEFT_WITHOUT_LIMIT = unknown("the queue has no delivery limit")
+_LEFT_UNREADABLE = unknown("the queue's arguments and policy can't be read")
+NO_LIMIT = DeliveryLimit(LimitKind.NONE)
+UNLIMITED_QUORUM = DeliveryLimit(LimitKind.NONE, keeps_order=False)
+UNREADABLE_LIMIT = DeliveryLimit(LimitKind.UNREADABLE, keeps_order=False)
 
 
 @lru_cache(maxsize=4096)
-def _left(number: int) -> Figure:
+def _exact(number: int) -> Figure:
     return exact(number)
 
 
-def limit_of(row: Mapping[str, Any], policy: Mapping[str, Any] | None, version: tuple[int, ...]) -> Limit:
-    """The limit of a queue: reported, else the least of argument and policy, else by version.
+def resolve_delivery_limit(
+    row: Mapping[str, Any], policy: Mapping[str, Any] | None, version: tuple[int, ...]
+) -> DeliveryLimit:
+    """The limit of a queue: as reported, else the lower of argument and policy, else the default of the version.
 
-    `row` is the management API's; `policy` the effective definition, operator policy included, None where it can't be
-    read.
+    `row` comes from the management API. `policy` is the definition in force, operator policy included; None where it
+    can't be read.
     """
     if row.get("type", "classic") != "quorum":
-        return FREE
+        return NO_LIMIT
     reported = row.get("delivery_limit")
     if isinstance(reported, int):
-        return _of(reported, version)
+        return _from_number(reported, version)
     if reported == "unlimited":
-        return Limit(Sort.NONE, orders=False)
+        return UNLIMITED_QUORUM
     if policy is None:
-        return UNTOLD
-    named = (row.get("arguments", {}).get("x-delivery-limit"), policy.get("delivery-limit"))
-    told = [value for value in named if isinstance(value, int)]
-    if told:
-        return _of(min(told), version)
-    return _of(DEFAULT, version) if version >= DEFAULT_SINCE else Limit(Sort.NONE, orders=False)
+        return UNREADABLE_LIMIT
+    configured = (row.get("arguments", {}).get("x-delivery-limit"), policy.get("delivery-limit"))
+    numbers = [value for value in configured if isinstance(value, int)]
+    if numbers:
+        return _from_number(min(numbers), version)
+    return _from_number(DEFAULT, version) if version >= DEFAULT_SINCE else UNLIMITED_QUORUM
 
 
-def _of(number: int, version: tuple[int, ...]) -> Limit:
+def _from_number(number: int, version: tuple[int, ...]) -> DeliveryLimit:
     if number >= 0:
-        return Limit(Sort.KNOWN, number)
-    return Limit(Sort.NONE, orders=False) if version >= DEFAULT_SINCE else Limit(Sort.NEVER, number)
+        return DeliveryLimit(LimitKind.KNOWN, number)
+    return UNLIMITED_QUORUM if version >= DEFAULT_SINCE else DeliveryLimit(LimitKind.NO_REQUEUE, number)

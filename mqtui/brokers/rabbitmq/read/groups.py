@@ -1,4 +1,4 @@
-"""The consumers of a queue are its group; what is ready and what is in their hands is its lag."""
+"""Consumer groups: the consumers of a queue are its group."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from mqtui.brokers.rabbitmq.connection.management_api import QUEUE_TOTALS, SAMPLED, Row
-from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read.lag import destination_of, queue_lag, waiting_messages
 from mqtui.domain.errors import NotFound
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import Group, GroupLag, Inventory, Member
 
-ASKED_ALONE = 2
-"""So many queues are asked about one by one; for more of them all are listed once."""
+MAX_SINGLE_REQUESTS = 2
+"""Queues that are asked for one by one; for more, all queues are listed."""
 
-NOBODY = "no consumers"
+NO_CONSUMERS = "no consumers"
 
 
 class RabbitGroups:
-    """One group a queue, named like it."""
+    """One group for each queue, with the name of the queue."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, session: RabbitSession) -> None:
+        self._session = session
 
     async def list_groups(self, ref: Ref | None = None) -> Inventory[Group]:
         """All queues with their consumers, or one.
@@ -38,8 +38,8 @@ class RabbitGroups:
                 return Inventory()
             row, consumers = await self._one(ref)
             return Inventory((_group(row, consumers),))
-        rows, readers = await self._rows(), await self._readers()
-        return Inventory(tuple(_group(row, readers[row["name"]]) for row in rows))
+        rows, by_queue = await self._rows(), await self._consumers_by_queue()
+        return Inventory(tuple(_group(row, by_queue[row["name"]]) for row in rows))
 
     async def list_names(self) -> Inventory[Ref]:
         """The names of all queues."""
@@ -48,87 +48,87 @@ class RabbitGroups:
 
     async def exists(self, ref: Ref) -> bool:
         """Whether there is a queue of that name."""
-        await self._access.require_management("A list of consumers and lag")
+        await self._session.require_management("A list of consumers and lag")
         try:
-            await self._access.management.queue(ref.name)
+            await self._session.management.queue(ref.name)
         except NotFound:
             return False
         return True
 
     async def lag(self, groups: Sequence[Ref]) -> AsyncIterator[GroupLag]:
-        """Ready and unacknowledged messages of each queue, asked of the queues themselves."""
-        if len(groups) <= ASKED_ALONE:
+        """Ready and unacknowledged messages of each queue, as the queues report them themselves."""
+        if len(groups) <= MAX_SINGLE_REQUESTS:
             for ref in groups:
                 row, consumers = await self._one(ref)
                 yield queue_lag(ref, row, _state(consumers), waiting_messages(row))
             return
         rows = {row["name"]: row for row in await self._rows()}
-        readers = await self._readers()
+        by_queue = await self._consumers_by_queue()
         for ref in groups:
             if ref.name not in rows:
-                continue  # deleted meanwhile, as queues for replies are all the time
+                continue  # deleted meanwhile; reply queues come and go all the time
             row = rows[ref.name]
-            yield queue_lag(ref, row, _state(readers[ref.name]), waiting_messages(row))
+            yield queue_lag(ref, row, _state(by_queue[ref.name]), waiting_messages(row))
 
     async def with_members(self, groups: Inventory[Group]) -> Inventory[Group]:
-        """The groups with their consumers and what these say of themselves."""
-        readers = await self._readers()
-        return Inventory(tuple(_filled(group, readers[group.ref.name]) for group in groups), groups.missing)
+        """The groups with their consumers."""
+        by_queue = await self._consumers_by_queue()
+        return Inventory(tuple(_with_consumers(group, by_queue[group.ref.name]) for group in groups), groups.missing)
 
     async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The consumers of each queue, as tag@channel; none without the management API."""
-        if not self._access.management.given:
+        if not self._session.management.is_configured:
             return dict.fromkeys(refs, ())
-        rows = await self._readers()
-        return {ref: tuple(map(_tag, rows[ref.name])) for ref in refs}
+        by_queue = await self._consumers_by_queue()
+        return {ref: tuple(map(_tag, by_queue[ref.name])) for ref in refs}
 
     async def _one(self, ref: Ref) -> tuple[Row, Sequence[Row]]:
-        """One queue with its own counts and its consumers; no other queue is asked about.
+        """One queue with its own counts, and its consumers.
 
         Raises:
             NotFound: there is no such queue.
         """
-        await self._access.require_management("A list of consumers and lag")
+        await self._session.require_management("A list of consumers and lag")
         try:
-            told = await self._access.management.queue(ref.name)
+            sampled = await self._session.management.queue(ref.name)
         except NotFound as error:
             raise _no_queue(ref) from error
-        wanted = {**QUEUE_TOTALS, "name": ref.name}
-        row = next((row for row in await self._rows(wanted) if row["name"] == ref.name), told)
-        return row, told.get("consumer_details", ())
+        by_name = {**QUEUE_TOTALS, "name": ref.name}
+        row = next((row for row in await self._rows(by_name) if row["name"] == ref.name), sampled)
+        return row, sampled.get("consumer_details", ())
 
-    async def _readers(self) -> defaultdict[str, list[Row]]:
-        readers: defaultdict[str, list[Row]] = defaultdict(list)
-        for consumer in await self._access.management.consumers():
-            readers[consumer["queue"]["name"]].append(consumer)
-        return readers
+    async def _consumers_by_queue(self) -> defaultdict[str, list[Row]]:
+        consumers: defaultdict[str, list[Row]] = defaultdict(list)
+        for consumer in await self._session.management.consumers():
+            consumers[consumer["queue"]["name"]].append(consumer)
+        return consumers
 
-    async def _rows(self, wanted: Mapping[str, str | int] = QUEUE_TOTALS) -> list[Row]:
-        await self._access.require_management("A list of consumers and lag")
+    async def _rows(self, parameters: Mapping[str, str | int] = QUEUE_TOTALS) -> list[Row]:
+        await self._session.require_management("A list of consumers and lag")
         rows: list[Row] = []
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues", wanted):
+        async for page in self._session.management.list_all("queues", parameters):
             rows += page
         return rows
 
 
-def groups_of(queues: Sequence[Row], totals: Sequence[Row]) -> tuple[Inventory[Group], tuple[GroupLag, ...]]:
-    """Each queue of a listing as the group of its consumers, without these; and what waits, by the queues' own word."""
-    asked = {row["name"]: row for row in totals}
+def groups_and_lag(queues: Sequence[Row], totals: Sequence[Row]) -> tuple[Inventory[Group], tuple[GroupLag, ...]]:
+    """Groups without members, and their lag, from a listing of `queues` and the `totals` the queues report."""
+    exact_rows = {row["name"]: row for row in totals}
     groups: list[Group] = []
     lags: list[GroupLag] = []
     for row in queues:
-        known = asked.get(row["name"])
+        known = exact_rows.get(row["name"])
         size = row.get("consumers")
-        group = replace(_group(known or row, ()), state=NOBODY if size == 0 else "", size=size)
-        waits = waiting_messages(known or row)
+        group = replace(_group(known or row, ()), state=NO_CONSUMERS if size == 0 else "", size=size)
+        waiting = waiting_messages(known or row)
         if known is None:
-            group, waits = replace(group, pending=_sampled(group.pending)), _sampled(waits)
+            group, waiting = replace(group, pending=_sampled(group.pending)), _sampled(waiting)
         groups.append(group)
-        lags.append(queue_lag(group.ref, row, group.state, waits))
+        lags.append(queue_lag(group.ref, row, group.state, waiting))
     return Inventory(tuple(groups)), tuple(lags)
 
 
-def _filled(group: Group, consumers: Sequence[Row]) -> Group:
+def _with_consumers(group: Group, consumers: Sequence[Row]) -> Group:
     members = tuple(_member(group.ref.name, each) for each in consumers)
     return replace(group, state=_state(consumers), members=members, size=None)
 
@@ -158,8 +158,8 @@ def _group(row: Row, consumers: Sequence[Row]) -> Group:
 
 
 def _state(consumers: Sequence[Row]) -> str:
-    words = {str(consumer.get("activity_status", "up")) for consumer in consumers}
-    return ", ".join(sorted(words)) or NOBODY
+    states = {str(consumer.get("activity_status", "up")) for consumer in consumers}
+    return ", ".join(sorted(states)) or NO_CONSUMERS
 
 
 def _member(queue: str, consumer: Row) -> Member:

@@ -10,9 +10,9 @@ from mqtui.domain.topology import GroupLag, PartitionLag
 STREAM_LAG = unknown("the management API does not tell the places of a stream's readers")
 
 
-def queue_lag(ref: Ref, row: Row, state: str, waits: Figure) -> GroupLag:
-    """What waits in one queue, as the lag of its consumers."""
-    part = PartitionLag(destination_of(row), 0, "", "", waits)
+def queue_lag(ref: Ref, row: Row, state: str, waiting: Figure) -> GroupLag:
+    """What waiting in one queue, as the lag of its consumers."""
+    part = PartitionLag(destination_of(row), 0, "", "", waiting)
     return GroupLag(ref, state, (part,), total((part.lag,)))
 
 

@@ -1,12 +1,12 @@
-"""What a look at a queue costs (R3, R4, R5)."""
+"""What a peek of a queue costs: deliveries, order, or why it is refused (R3, R4, R5)."""
 
 from __future__ import annotations
 
 from mqtui.brokers.rabbitmq.connection import alarms
-from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_budget
-from mqtui.brokers.rabbitmq.read.delivery_limit import Limit, Sort
-from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.read.delivery_limit import DeliveryLimit, LimitKind
+from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo
 from mqtui.domain.figure import Figure, about, exact, unknown
 from mqtui.domain.read_range import PeekCost, PeekHistory
 
@@ -14,110 +14,112 @@ TO_THE_TAIL = "the peeked messages go to the tail"
 UNREAD = unknown("unknown until a message is read")
 
 
-async def of(access: Access, facts: Queue) -> PeekCost:
-    """The price of a look."""
-    key = await peek_budget.budget_key(access, facts.name)
-    if seen_empty(facts) or await peek_budget.is_of_earlier_queue(access, facts, key):
-        await access.remembered(lambda counts: counts.set(key, None))
-    looks, fewest = await access.remembered(lambda counts: (counts.history(key), counts.get(key)))
-    seen = _least(facts.limit, fewest, looks)
+async def cost_of_peek(session: RabbitSession, queue: QueueInfo) -> PeekCost:
+    """The cost of a peek, as known from the limit and from earlier peeks."""
+    key = await peek_budget.budget_key(session, queue.name)
+    if is_empty(queue) or await peek_budget.is_of_earlier_queue(session, queue, key):
+        await session.with_peek_budget(lambda budget: budget.set(key, None))
+    looks, fewest = await session.with_peek_budget(lambda budget: (budget.history(key), budget.get(key)))
+    left = _least(queue.limit, fewest, looks)
     return PeekCost(
         lends=True,
-        spends=facts.sort in ("quorum", UNKNOWN),
-        limit=_limit(facts.limit),
-        left=_left(facts.limit, seen),
-        text="; ".join(_sentences(facts, seen, await alarms.told(access))),
-        refusal=_refusal(facts, seen, looks),
+        spends=queue.type in ("quorum", UNKNOWN),
+        limit=_limit(queue.limit),
+        left=_left(queue.limit, left),
+        text="; ".join(_sentences(queue, left, await alarms.describe_alarms(session))),
+        refusal=_refusal(queue, left, looks),
     )
 
 
-def is_last_chance(limit: Limit, met: int) -> bool:
-    """Whether a message that was met so often without being read may not survive to be met again."""
-    return limit.costs and (limit.number is None or met + 1 >= limit.number)
+def may_be_last_delivery(limit: DeliveryLimit, met: int) -> bool:
+    """Whether a message that was delivered `met` times without being read may be dropped by one more delivery."""
+    return limit.counts_deliveries and (limit.number is None or met + 1 >= limit.number)
 
 
-def _least(limit: Limit, seen: int | None, looks: PeekHistory) -> int | None:
-    """The deliveries left at least: looks without an answer count as spent."""
-    if not limit.costs:
-        return seen
+def _least(limit: DeliveryLimit, left: int | None, looks: PeekHistory) -> int | None:
+    """The deliveries left at least; peeks without an answer count as used up."""
+    if not limit.counts_deliveries:
+        return left
     if looks.unreadable:
         return 0
     if not looks.unanswered:
-        return seen
-    known = seen if seen is not None else limit.spare(0) or 0
+        return left
+    known = left if left is not None else limit.deliveries_left(0) or 0
     return max(0, known - looks.unanswered)
 
 
-def seen_empty(facts: Queue) -> bool:
-    """Whether nothing is left of the messages an earlier look saw."""
-    return facts.ready == 0 and not facts.row.get("messages")
+def is_empty(queue: QueueInfo) -> bool:
+    """Whether none of the messages that an earlier peek saw can be left."""
+    return queue.ready == 0 and not queue.row.get("messages")
 
 
-def _left(limit: Limit, seen: int | None) -> Figure:
-    if not limit.costs:
-        return limit.left(None)
-    return UNREAD if seen is None else about(seen, "as of the last look")
+def _left(limit: DeliveryLimit, left: int | None) -> Figure:
+    if not limit.counts_deliveries:
+        return limit.left_figure(None)
+    return UNREAD if left is None else about(left, "as of the last look")
 
 
-def _limit(limit: Limit) -> Figure:
-    match limit.sort:
-        case Sort.KNOWN if limit.number is not None:
+def _limit(limit: DeliveryLimit) -> Figure:
+    match limit.kind:
+        case LimitKind.KNOWN if limit.number is not None:
             return exact(limit.number)
-        case Sort.NONE:
+        case LimitKind.NONE:
             return unknown("the queue has none")
-        case Sort.NEVER:
+        case LimitKind.NO_REQUEUE:
             return exact(0)
         case _:
             return unknown("arguments and policy can't be read")
 
 
-def _sentences(facts: Queue, seen: int | None, stopped: str) -> list[str]:
-    told: list[str] = []
-    match facts.limit.sort:
-        case Sort.KNOWN:
-            told.append(f"spends 1 of at most {facts.limit.number} deliveries of each message")
-            told.append("what is left is unknown until read" if seen is None else f"at the last look {seen} were left")
-            told.append("messages that were returned before may change places among themselves")
-        case Sort.UNTOLD:
-            told.append("may spend a delivery of each message: the limit can't be read, so 1 is taken as left")
-            told.append(facts.why or "the policy can't be read")
-        case Sort.NEVER:
-            told.append("the delivery limit is negative: this version removes a message that is returned")
-        case Sort.NONE:
-            told.append("lends the messages for a moment: consumers do not see them meanwhile")
-            told.append("they are marked as redelivered")
-    if not facts.limit.orders:
-        told.append(TO_THE_TAIL)
-    if facts.setting("message-ttl") is not None:
-        told.append("messages whose time has come expire when they are returned")
+def _sentences(queue: QueueInfo, left: int | None, stopped: str) -> list[str]:
+    sentences: list[str] = []
+    match queue.limit.kind:
+        case LimitKind.KNOWN:
+            sentences.append(f"spends 1 of at most {queue.limit.number} deliveries of each message")
+            sentences.append(
+                "what is left is unknown until read" if left is None else f"at the last look {left} were left"
+            )
+            sentences.append("messages that were returned before may change places among themselves")
+        case LimitKind.UNREADABLE:
+            sentences.append("may spend a delivery of each message: the limit can't be read, so 1 is taken as left")
+            sentences.append(queue.unreadable_reason or "the policy can't be read")
+        case LimitKind.NO_REQUEUE:
+            sentences.append("the delivery limit is negative: this version removes a message that is returned")
+        case LimitKind.NONE:
+            sentences.append("lends the messages for a moment: consumers do not see them meanwhile")
+            sentences.append("they are marked as redelivered")
+    if not queue.limit.keeps_order:
+        sentences.append(TO_THE_TAIL)
+    if queue.setting("message-ttl") is not None:
+        sentences.append("messages whose time has come expire when they are returned")
     if stopped:
-        told.append(f"publishers are stopped by an alarm of {stopped}")
-    if facts.setting("delayed-retry-type") in ("all", "returned"):
-        told.append("returned messages are hidden for a while")
-    return told
+        sentences.append(f"publishers are stopped by an alarm of {stopped}")
+    if queue.setting("delayed-retry-type") in ("all", "returned"):
+        sentences.append("returned messages are hidden for a while")
+    return sentences
 
 
-def no_single_get(facts: Queue) -> str:
-    """Why single messages can't be taken from a queue at all; "" where they can."""
-    if facts.sort == "quorum" and facts.setting("single-active-consumer"):
-        return f"{facts.name} is a quorum queue with a single active consumer: it gives nothing by `basic.get`"
+def why_no_basic_get(queue: QueueInfo) -> str:
+    """Why `basic.get` brings nothing from this queue; "" where it does."""
+    if queue.type == "quorum" and queue.setting("single-active-consumer"):
+        return f"{queue.name} is a quorum queue with a single active consumer: it gives nothing by `basic.get`"
     return ""
 
 
-def _refusal(facts: Queue, seen: int | None, looks: PeekHistory) -> str:
-    if refusal := no_single_get(facts):
+def _refusal(queue: QueueInfo, left: int | None, looks: PeekHistory) -> str:
+    if refusal := why_no_basic_get(queue):
         return refusal
-    if facts.limit.sort is Sort.NEVER:
-        return f"the delivery limit of {facts.name} is negative: no message survives being returned"
-    if looks.unreadable and facts.limit.costs:
+    if queue.limit.kind is LimitKind.NO_REQUEUE:
+        return f"the delivery limit of {queue.name} is negative: no message survives being returned"
+    if looks.unreadable and queue.limit.counts_deliveries:
         return (
-            f"{facts.name} holds a message that the broker can't hand to an AMQP 0-9-1 reader, and how many deliveries "
+            f"{queue.name} holds a message that the broker can't hand to an AMQP 0-9-1 reader, and how many deliveries "
             f"it has left can't be read ({looks.unreadable} were spent on it from here): another look may remove it "
             "from the queue. Looks are refused until the queue was seen empty"
         )
-    if seen is not None and seen <= 0 and facts.limit.costs:
+    if left is not None and left <= 0 and queue.limit.counts_deliveries:
         return (
-            f"a message of {facts.name} has no delivery left: another look would remove it from the queue. "
+            f"a message of {queue.name} has no delivery left: another look would remove it from the queue. "
             "Looks are refused until the queue was seen empty"
         )
     return ""

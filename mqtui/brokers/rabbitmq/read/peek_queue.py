@@ -1,6 +1,7 @@
-"""The peek of a queue that may spend deliveries (R3, R5): messages are taken one by one and requeued in order.
+"""Peek a queue: take messages unacknowledged, one by one, and requeue them in order (R3, R5).
 
-Each is written down as spent before it is asked for. One without a delivery left is published again instead.
+On a queue with a delivery limit that uses up a delivery of each. The peek budget records that before the message is
+asked for (R13). A message with no delivery left is published again instead.
 """
 
 from __future__ import annotations
@@ -12,119 +13,119 @@ from mqtui.brokers.port import Batch
 from mqtui.brokers.rabbitmq import errors
 from mqtui.brokers.rabbitmq.config import HINT
 from mqtui.brokers.rabbitmq.connection import alarms, permission_probes
-from mqtui.brokers.rabbitmq.connection.ack_tracker import Acks
+from mqtui.brokers.rabbitmq.connection.ack_tracker import AckTracker
 from mqtui.brokers.rabbitmq.connection.channel import Channel
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.messages import letter
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.messages import queue_message
 from mqtui.brokers.rabbitmq.read import peek_budget
-from mqtui.brokers.rabbitmq.read.last_delivery import Rescuer
-from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.read.last_delivery import LastDeliveryRepublisher
+from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo
 from mqtui.brokers.rabbitmq.read.streams import BATCH, BATCH_BYTES
 from mqtui.domain.errors import BrokerTrouble, MqtuiError, NotAuthorised, Refused
 from mqtui.domain.message import Message
 
-UNREADABLE = (501, 541)
-"""With these a broker ends a connection over a message that it can't write as AMQP 0-9-1 [4.0.5: 541]."""
+UNREADABLE_CODES = (501, 541)
+"""Reply codes with which a broker closes the connection over a message that AMQP 0-9-1 can't carry [4.0.5: 541]."""
 
 
-class Unreadable(BrokerTrouble):
-    """The broker answered with an error instead of a message."""
+class UnreadableMessage(BrokerTrouble):
+    """The broker closed the connection over a message that AMQP 0-9-1 can't carry."""
 
 
-async def check_right(access: Access, facts: Queue) -> None:
-    """Whether a message with no delivery left could be saved; asked on a connection of its own.
+async def require_republish(session: RabbitSession, queue: QueueInfo) -> None:
+    """Check that a message with no delivery left could be published again.
 
     Raises:
         NotAuthorised: the user may not publish to the default exchange.
     """
-    async with access.link() as link:
+    async with session.connection() as connection:
         try:
-            await permission_probes.may_write(link, "", facts.name)
+            await permission_probes.require_write(connection, "", queue.name)
         except NotAuthorised as error:
             raise NotAuthorised(
-                f"{facts.name} can't be looked at without the right to publish",
+                f"{queue.name} can't be looked at without the right to publish",
                 f"A message with no delivery left would be lost by the look: it is published again. {error.detail}",
                 error.hint
-                if facts.sort != UNKNOWN
+                if queue.type != UNKNOWN
                 else f"{error.hint} Where it has no such limit, that can be read: {HINT}",
             ) from error
 
 
-async def look(access: Access, facts: Queue, count: int) -> AsyncIterator[Batch]:
-    """Messages from the head, lent. What is spent is written down before it is asked for.
+async def peek(session: RabbitSession, queue: QueueInfo, count: int) -> AsyncIterator[Batch]:
+    """Up to `count` messages from the head, in batches; all are requeued.
 
-    A look that was broken off by this side, or by a lost connection, stays written as one that spent a delivery.
+    A peek that was cancelled here, or whose connection was lost, stays in the budget as one that used up a delivery.
 
     Raises:
-        Refused: publishers are stopped by an alarm, and a message without a delivery left could not be saved.
-        NotAuthorised: no right to read, or to save such a message.
-        Unreadable: the broker answered with an error instead of a message; those before it were given.
-        StorageFailed: it could not be written down, so nothing was asked for.
+        Refused: an alarm blocks publishers, and a message with no delivery left could not be published again.
+        NotAuthorised: no permission to read, or to publish such a message.
+        UnreadableMessage: AMQP 0-9-1 can't carry the next message; those before it were yielded.
+        StorageFailed: the budget could not be written, so nothing was asked for.
     """
-    if facts.limit.costs:
-        await _prepare(access, facts)
-    key = await peek_budget.budget_key(access, facts.name)
-    await peek_budget.record_start(access, facts, key)
+    if queue.limit.counts_deliveries:
+        await _prepare(session, queue)
+    key = await peek_budget.budget_key(session, queue.name)
+    await peek_budget.record_start(session, queue, key)
     try:
-        async for batch in access.io.iterate(lambda: borrow(access, facts, count)):
-            await peek_budget.record_left(access, key, facts.limit, batch)
+        async for batch in session.io.iterate(lambda: take_and_requeue(session, queue, count)):
+            await peek_budget.record_left(session, key, queue.limit, batch)
             yield batch
-    except Unreadable:
-        await access.remembered(lambda counts: counts.end(key, unreadable=1))
+    except UnreadableMessage:
+        await session.with_peek_budget(lambda budget: budget.end(key, unreadable=1))
         raise
     except BrokerTrouble:
         raise
     except (MqtuiError, GeneratorExit):
-        await access.remembered(lambda counts: counts.end(key))
+        await session.with_peek_budget(lambda budget: budget.end(key))
         raise
-    await access.remembered(lambda counts: counts.end(key))
-    await peek_budget.wait_for_counters(access, facts, key)
+    await session.with_peek_budget(lambda budget: budget.end(key))
+    await peek_budget.wait_for_counters(session, queue, key)
 
 
-async def _prepare(access: Access, facts: Queue) -> None:
-    """Be able to save a message that has no delivery left."""
-    stopped = await alarms.told(access)
+async def _prepare(session: RabbitSession, queue: QueueInfo) -> None:
+    """Check that a message with no delivery left could be published again."""
+    stopped = await alarms.describe_alarms(session)
     if not stopped:
-        await access.io.call(check_right(access, facts))
-    elif _may_be_spent(facts):
+        await session.io.call(require_republish(session, queue))
+    elif _may_be_used_up(queue):
         raise Refused(
-            f"{facts.ref} can't be looked at now",
+            f"{queue.ref} can't be looked at now",
             f"publishers are stopped by an alarm of {stopped}: a message without a delivery left could not be saved",
             "Try again when the alarm is over.",
         )
 
 
-def _may_be_spent(facts: Queue) -> bool:
-    """Whether one of its messages may have no delivery left: it takes as many returns as the limit says."""
-    stats = facts.row.get("message_stats") or {}
-    return facts.limit.number is None or int(stats.get("redeliver", 0)) + 1 >= facts.limit.number
+def _may_be_used_up(queue: QueueInfo) -> bool:
+    """Whether a message may have no delivery left: that takes as many redeliveries as the limit allows."""
+    stats = queue.row.get("message_stats") or {}
+    return queue.limit.number is None or int(stats.get("redeliver", 0)) + 1 >= queue.limit.number
 
 
-async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[list[Message], None]:
-    """Up to `count` messages from the head, in batches.
+async def take_and_requeue(session: RabbitSession, queue: QueueInfo, count: int) -> AsyncGenerator[list[Message], None]:
+    """Up to `count` messages from the head, in batches. Runs on the I/O thread.
 
-    Runs on the I/O thread. However it ends, what was taken goes back, in order.
+    However it ends, the messages are requeued in order.
 
     Raises:
-        NotAuthorised: no right to read.
-        Unreadable: the broker can't hand over the next message; those before it were given.
+        NotAuthorised: no permission to read.
+        UnreadableMessage: AMQP 0-9-1 can't carry the next message; those before it were yielded.
     """
     async with AsyncExitStack() as stack:
-        link = await stack.enter_async_context(access.link())
-        rescuer = Rescuer(access, facts.name)
-        stack.push_async_callback(rescuer.close)
-        channel = await link.channel()
-        loan = Loan(facts, channel, rescuer)
+        connection = await stack.enter_async_context(session.connection())
+        republisher = LastDeliveryRepublisher(session, queue.name)
+        stack.push_async_callback(republisher.close)
+        channel = await connection.channel()
+        peeked = UnackedPeek(queue, channel, republisher)
         stack.push_async_callback(channel.close)
-        stack.push_async_callback(loan.give_back)
+        stack.push_async_callback(peeked.requeue)
         batch: list[Message] = []
         size = 0
-        refused: Unreadable | None = None
-        for place in range(1, min(count, facts.ready) + 1):
+        refused: UnreadableMessage | None = None
+        for position in range(1, min(count, queue.ready) + 1):
             try:
-                message = await loan.take()
+                message = await peeked.take()
             except BrokerTrouble as error:
-                refused = unreadable(facts, channel, place)
+                refused = unreadable(queue, channel, position)
                 if refused is None:
                     raise
                 refused.__cause__ = error
@@ -136,55 +137,55 @@ async def borrow(access: Access, facts: Queue, count: int) -> AsyncGenerator[lis
             if len(batch) >= BATCH or size >= BATCH_BYTES:
                 yield batch
                 batch, size = [], 0
-        await loan.give_back()
+        await peeked.requeue()
         if batch:
             yield batch
         if refused is not None:
             raise refused
 
 
-def unreadable(facts: Queue, channel: Channel, place: int) -> Unreadable | None:
-    """The error of a message that the broker can't hand over; None where the channel ended for another reason."""
-    answer = None if channel.failure is None else errors.answered_with(channel.failure)
-    if answer is None or answer[0] not in UNREADABLE:
+def unreadable(queue: QueueInfo, channel: Channel, position: int) -> UnreadableMessage | None:
+    """The error where the broker closed the connection over a message that AMQP 0-9-1 can't carry; None otherwise."""
+    answer = None if channel.close_reason is None else errors.channel_error(channel.close_reason)
+    if answer is None or answer[0] not in UNREADABLE_CODES:
         return None
-    spent = ". This look spent a delivery of it, and of those before it" if facts.limit.costs else ""
-    return Unreadable(
-        f"Message {place:,} from the head of {facts.name} can't be read",
+    spent = ". This look spent a delivery of it, and of those before it" if queue.limit.counts_deliveries else ""
+    return UnreadableMessage(
+        f"Message {position:,} from the head of {queue.name} can't be read",
         f"the broker answers {answer[1]}: it can't hand it to an AMQP 0-9-1 reader{spent}",
         "An AMQP 1.0 client can read it, or take it out.",
     )
 
 
-class Loan:
-    """Messages taken from one queue and not yet given back."""
+class UnackedPeek:
+    """Messages of one queue that were delivered and not yet requeued."""
 
-    def __init__(self, facts: Queue, channel: Channel, rescuer: Rescuer) -> None:
-        self._facts = facts
+    def __init__(self, queue: QueueInfo, channel: Channel, republisher: LastDeliveryRepublisher) -> None:
+        self._queue = queue
         self._channel = channel
-        self._rescuer = rescuer
-        self._acks = Acks(channel, facts.name, lambda _: True, facts.applies)
-        self._over = False
+        self._republisher = republisher
+        self._acks = AckTracker(channel, queue.name, lambda _: True, queue.ack_visibility)
+        self._is_last = False
 
     async def take(self) -> Message | None:
-        """The next message; None at the end of the queue, or behind one that may be returned only once more."""
-        if self._over:
+        """The next message; None at the end of the queue, or behind one that has one delivery left."""
+        if self._is_last:
             return None
-        got = await self._channel.get(self._facts.name)
+        got = await self._channel.get(self._queue.name)
         if got is None:
             return None
-        given, properties, body = got
-        self._acks.took(given.delivery_tag)
-        message = letter(self._facts.ref, given, properties, body, self._facts.limit)
-        spare = self._facts.limit.spare(message.envelope.deliveries if message.envelope else None)
-        if spare == 0:
-            await self._rescuer.save(self._channel, given.delivery_tag, properties, body)
-            self._acks.forget(given.delivery_tag)
+        info, properties, body = got
+        self._acks.on_delivery(info.delivery_tag)
+        message = queue_message(self._queue.ref, info, properties, body, self._queue.limit)
+        left = self._queue.limit.deliveries_left(message.envelope.deliveries if message.envelope else None)
+        if left == 0:
+            await self._republisher.republish(self._channel, info.delivery_tag, properties, body)
+            self._acks.mark_acked(info.delivery_tag)
             return message
-        self._over = spare == 1
+        self._is_last = left == 1
         return message
 
-    async def give_back(self) -> None:
-        """Return all that is held, in order."""
-        if self._channel.failure is None:
-            await self._acks.give_back()
+    async def requeue(self) -> None:
+        """Requeue all of them, in order."""
+        if self._channel.close_reason is None:
+            await self._acks.requeue_all()

@@ -1,7 +1,7 @@
-"""Which policy holds for a queue or an exchange.
+"""The policy in force for a queue or an exchange.
 
-The management API reports it as `effective_policy_definition`, but only some seconds after the queue was made [3.10];
-until then it is worked out from the lists of policies.
+The management API reports it as `effective_policy_definition`, but only some seconds after a queue was declared [3.10];
+until then it is computed from the lists of policies and operator policies.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import re
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
-from mqtui.brokers.rabbitmq.connection.management_api import Management, Row
+from mqtui.brokers.rabbitmq.connection.management_api import ManagementApi, Row
 from mqtui.domain.errors import NotAuthorised
 
 EXCHANGE_SCOPES = frozenset({"all", "exchanges"})
-KINDS = {"classic": "classic_queues", "quorum": "quorum_queues", "stream": "streams"}
+SCOPE_OF_TYPE = {"classic": "classic_queues", "quorum": "quorum_queues", "stream": "streams"}
 
 
 def queue_definition(row: Row, policies: Sequence[Row], operators: Sequence[Row]) -> Mapping[str, Any]:
-    """What is in force for a queue; where a policy and an operator policy both set a number, the lower one."""
-    return _merge(row, policies, operators, {"all", "queues", KINDS.get(row.get("type", "classic"), "")})
+    """The definition in force for a queue; where a policy and an operator policy both set a number, the lower one."""
+    return _merge(row, policies, operators, {"all", "queues", SCOPE_OF_TYPE.get(row.get("type", "classic"), "")})
 
 
-async def queue_policy(management: Management, row: Row) -> Mapping[str, Any] | None:
+async def queue_policy(management: ManagementApi, row: Row) -> Mapping[str, Any] | None:
     """The policy in force for a queue; None where the user may not read it."""
     return (await queue_policies(management, (row,)))[row["name"]]
 
 
-async def queue_policies(management: Management, rows: Sequence[Row]) -> dict[str, Mapping[str, Any] | None]:
+async def queue_policies(management: ManagementApi, rows: Sequence[Row]) -> dict[str, Mapping[str, Any] | None]:
     """The policy in force by queue; None where the user may not read it."""
     found: dict[str, Mapping[str, Any] | None] = {}
     for row in rows:
@@ -40,13 +40,13 @@ async def queue_policies(management: Management, rows: Sequence[Row]) -> dict[st
     return found
 
 
-async def exchange_policy(management: Management, row: Row) -> Mapping[str, Any] | None:
+async def exchange_policy(management: ManagementApi, row: Row) -> Mapping[str, Any] | None:
     """The policy in force for an exchange; None where the user may not read policies."""
     lists = await _policy_lists(management)
     return None if lists is None else _merge(row, *lists, EXCHANGE_SCOPES)
 
 
-async def _policy_lists(management: Management) -> tuple[Sequence[Row], Sequence[Row]] | None:
+async def _policy_lists(management: ManagementApi) -> tuple[Sequence[Row], Sequence[Row]] | None:
     try:
         return await management.policies()
     except NotAuthorised:

@@ -1,109 +1,107 @@
-"""Telling a queue from a later one of the same name (R13).
+"""A fingerprint that tells a queue from a later one of the same name (R13).
 
-RabbitMQ gives a queue no id that a client could ask for. What is kept instead can only prove that it is another one:
-its arguments, the index of its Raft log, which never goes back (from 3.13 on), and counters that grow until their node
-ends. No proof means the same queue.
+RabbitMQ has no id of a queue that a client could ask for. A fingerprint can only prove that two queues differ: by their
+arguments, by the index of the Raft log, which never decreases (from 3.13 on), and by counters that grow while the node
+runs. Without such a proof they are taken to be the same queue.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import msgspec
 import orjson
 
-from mqtui.brokers.rabbitmq.connection.management_api import encoded
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, Queue
+from mqtui.brokers.rabbitmq.connection.management_api import quote_name
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo
 from mqtui.domain.errors import MqtuiError
 
-SLACK = 10
-"""Seconds by which the start of a node may seem to move: its clock is read twice, in whole seconds."""
+CLOCK_TOLERANCE = 10
+"""Seconds by which the start time of a node may seem to differ: it is computed from two times in whole seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Creation:
-    """What is known of one queue at one time; None where it is not known.
+class QueueFingerprint(msgspec.Struct, frozen=True):
+    """What is known of one queue at one time; None where it is unknown.
 
-    `node` and `started` (seconds since the epoch, by the broker's clock) name a node's life, `published` and
-    `delivered` are counters of the queue, `total` of the whole broker, in that life. Counters are up to 5 s old.
+    `published` and `delivered` count messages of the queue, `broker_total` those of the whole broker, since the node
+    `node` was started at `node_started` (seconds since the epoch, by the broker's clock). Counters are up to 5 s old.
     """
 
-    shape: str
+    declaration: str = msgspec.field(name="shape")
     """Type, durability and arguments."""
 
-    committed: int | None = None
+    commit_index: int | None = msgspec.field(default=None, name="committed")
     """The index up to which the queue's Raft log is committed."""
 
-    written: int | None = None
+    last_log_index: int | None = msgspec.field(default=None, name="written")
     """The last index of that log."""
 
     node: str = ""
-    started: int | None = None
+    node_started: int | None = msgspec.field(default=None, name="started")
     published: int = 0
     delivered: int = 0
-    total: int = 0
+    broker_total: int = msgspec.field(default=0, name="total")
 
-    def encoded(self) -> str:
-        """As JSON, to be kept."""
+    def encode(self) -> str:
+        """As JSON, to be stored."""
         return msgspec.json.encode(self).decode()
 
     @property
-    def pluralize(self) -> bool:
-        """Whether it has counters that a later queue starts again."""
-        return self.committed is not None or (self.started is not None and self.published + self.delivered > 0)
+    def has_counters(self) -> bool:
+        """Whether it has counters that would start again with a later queue."""
+        return self.commit_index is not None or (self.node_started is not None and self.published + self.delivered > 0)
 
 
-def decoded(text: str) -> Creation | None:
-    """What was kept; None where nothing was, or by another version."""
+def decode(text: str) -> QueueFingerprint | None:
+    """A stored fingerprint; None where the text is empty or of another version."""
     try:
-        return msgspec.json.decode(text, type=Creation) if text else None
+        return msgspec.json.decode(text, type=QueueFingerprint) if text else None
     except msgspec.DecodeError:
         return None
 
 
-def is_another(before: Creation, now: Creation) -> bool:
-    """Whether the queue of now is proved not to be the one of before."""
-    if before.shape != now.shape:
+def is_different_queue(before: QueueFingerprint, now: QueueFingerprint) -> bool:
+    """Whether the two are proved to be different queues."""
+    if before.declaration != now.declaration:
         return True
-    if before.committed is not None and now.written is not None and now.written < before.committed:
+    if before.commit_index is not None and now.last_log_index is not None and now.last_log_index < before.commit_index:
         return True
-    if before.started is None or now.started is None or before.node != now.node:
+    if before.node_started is None or now.node_started is None or before.node != now.node:
         return False
-    if abs(now.started - before.started) > SLACK or now.total < before.total:
+    if abs(now.node_started - before.node_started) > CLOCK_TOLERANCE or now.broker_total < before.broker_total:
         return False
     return now.published < before.published or now.delivered < before.delivered
 
 
-async def creation_of(access: Access, facts: Queue) -> Creation | None:
-    """What tells that queue from others; None where the management API does not answer."""
-    if facts.sort == UNKNOWN:
+async def take_fingerprint(session: RabbitSession, queue: QueueInfo) -> QueueFingerprint | None:
+    """The fingerprint of a queue; None where the management API does not answer."""
+    if queue.type == UNKNOWN:
         return None
-    row = facts.row
+    row = queue.row
     arguments = orjson.dumps(row.get("arguments", {}), option=orjson.OPT_SORT_KEYS).decode()
-    shape = f"{facts.sort} {row.get('durable', True)} {arguments}"
-    committed, written = await _log(access, facts) if facts.sort == "quorum" else (None, None)
-    known = Creation(shape, committed, written)
+    declaration = f"{queue.type} {row.get('durable', True)} {arguments}"
+    indexes = await _log_indexes(session, queue) if queue.type == "quorum" else (None, None)
+    known = QueueFingerprint(declaration, *indexes)
     try:
-        life = await _life(access)
+        life = await _node_lifetime(session)
     except MqtuiError:
         return known
     if life is None:
         return known
     node, started, total = life
     stats: Mapping[str, Any] = row.get("message_stats") or {}
-    counted = int(stats.get("publish", 0)), int(stats.get("deliver_get", 0))
-    return Creation(shape, committed, written, node, started, *counted, total)
+    counters = int(stats.get("publish", 0)), int(stats.get("deliver_get", 0))
+    return QueueFingerprint(declaration, *indexes, node, started, *counters, total)
 
 
-async def _log(access: Access, facts: Queue) -> tuple[int | None, int | None]:
-    """Committed and last index of a quorum queue's log."""
-    path = "queues/quorum/{vhost}/" + encoded(facts.name) + "/status"
+async def _log_indexes(session: RabbitSession, queue: QueueInfo) -> tuple[int | None, int | None]:
+    """Commit index and last index of a quorum queue's Raft log; None where they can't be read."""
+    path = "queues/quorum/{vhost}/" + quote_name(queue.name) + "/status"
     try:
-        rows = await access.management.get(path, f"log of {facts.name}")
+        rows = await session.management.get(path, f"log of {queue.name}")
     except MqtuiError:
         return None, None
     numbers = [
@@ -116,11 +114,11 @@ async def _log(access: Access, facts: Queue) -> tuple[int | None, int | None]:
     return numbers[0]
 
 
-async def _life(access: Access) -> tuple[str, int, int] | None:
-    """Name and start of the only node, and how much it published and delivered since; None where there are several."""
-    nodes = await access.management.get("nodes", "nodes", {"columns": "name,uptime,running"})
-    overview = await access.management.get("overview", "overview", {"columns": "message_stats"})
-    now = broker_time(access)
+async def _node_lifetime(session: RabbitSession) -> tuple[str, int, int] | None:
+    """Name, start time and message total of the only node; None where there are several nodes."""
+    nodes = await session.management.get("nodes", "nodes", {"columns": "name,uptime,running"})
+    overview = await session.management.get("overview", "overview", {"columns": "message_stats"})
+    now = broker_time(session)
     if len(nodes) != 1 or now is None or not isinstance(nodes[0].get("uptime"), int):
         return None
     stats = overview.get("message_stats") or {}
@@ -128,9 +126,9 @@ async def _life(access: Access) -> tuple[str, int, int] | None:
     return str(nodes[0]["name"]), now - nodes[0]["uptime"] // 1000, total
 
 
-def broker_time(access: Access) -> int | None:
-    """Seconds since the epoch by the broker's clock, at the management API's last answer; None where it gave none."""
+def broker_time(session: RabbitSession) -> int | None:
+    """The broker's clock in seconds since the epoch, as of the management API's last response; None without one."""
     try:
-        return int(parsedate_to_datetime(access.management.date).timestamp())
+        return int(parsedate_to_datetime(session.management.last_date).timestamp())
     except (TypeError, ValueError):
         return None

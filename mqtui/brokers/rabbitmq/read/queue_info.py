@@ -1,4 +1,4 @@
-"""What is known of one queue before anything is done to it."""
+"""What is known of one queue: type, counts, limit, policy."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.brokers.rabbitmq.config import HINT
-from mqtui.brokers.rabbitmq.connection.ack_tracker import Applies
+from mqtui.brokers.rabbitmq.connection.ack_tracker import AckVisibility
 from mqtui.brokers.rabbitmq.connection.management_api import Row
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.delivery_limit import UNTOLD, Limit, limit_of
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.delivery_limit import UNREADABLE_LIMIT, DeliveryLimit, resolve_delivery_limit
 from mqtui.brokers.rabbitmq.read.policies import queue_policy
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError, NotAuthorised, NotFound, Unsupported
 from mqtui.domain.resource import Kind, Ref
@@ -19,62 +19,64 @@ UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """A queue. `ready` and `consumers` come from the queue itself, the rest from the management API.
+class QueueInfo:
+    """A queue or stream. `ready` and `consumers` come from the queue itself, the rest from the management API.
 
-    `sort` is `classic`, `quorum`, `stream` or `unknown`. `row` is empty and `why` says the reason where the API did not
-    answer; `policy` is the effective definition, None where it can't be read.
+    `type` is `classic`, `quorum`, `stream` or `unknown`. Where the API did not answer, `row` is empty and
+    `unreadable_reason` says why. `policy` is the definition in force, None where it can't be read.
     """
 
     name: str
-    sort: str
+    type: str
     ready: int
     consumers: int
-    limit: Limit
+    limit: DeliveryLimit
     row: Row
     policy: Mapping[str, Any] | None
-    why: str = ""
-    applies: Applies = Applies.WAITED
+    unreadable_reason: str = ""
+    ack_visibility: AckVisibility = AckVisibility.BY_WAITING
 
     @property
     def ref(self) -> Ref:
-        """Its name and kind."""
-        return Ref(Kind.STREAM if self.sort == "stream" else Kind.QUEUE, self.name)
+        """The queue or stream as the rest of mqtui names it."""
+        return Ref(Kind.STREAM if self.type == "stream" else Kind.QUEUE, self.name)
 
     @property
     def auto_delete(self) -> bool:
-        """Whether it may vanish with its last consumer; so taken where it can't be read."""
+        """Whether the broker deletes it with its last consumer; assumed where it can't be read."""
         return bool(self.row.get("auto_delete", True))
 
     def setting(self, name: str) -> Any:
-        """What argument or policy say of `name`; of two numbers the lower counts."""
-        given, ruled = self.row.get("arguments", {}).get(f"x-{name}"), (self.policy or {}).get(name)
-        if isinstance(given, int) and isinstance(ruled, int):
-            return min(given, ruled)
-        return ruled if given is None else given
+        """The value of argument or policy `name` (without `x-`); of two numbers the lower one."""
+        argument, policy = self.row.get("arguments", {}).get(f"x-{name}"), (self.policy or {}).get(name)
+        if isinstance(argument, int) and isinstance(policy, int):
+            return min(argument, policy)
+        return policy if argument is None else argument
 
 
-async def queue_facts(access: Access, name: str) -> Queue:
-    """Ask the queue and the management API.
+async def describe_queue(session: RabbitSession, name: str) -> QueueInfo:
+    """Ask the queue itself and the management API.
 
     Raises:
         NotFound: there is no such queue.
         Refused: it is exclusive to another connection.
     """
-    ready, consumers = await access.declared(name)
+    ready, consumers = await session.queue_counts(name)
     try:
-        row = await access.management.queue(name)
+        row = await session.management.queue(name)
     except (Unsupported, CannotConnect, NotAuthorised, NotFound, BrokerTrouble) as error:
-        return Queue(name, UNKNOWN, ready, consumers, UNTOLD, {}, None, _why(error))
-    policy = await queue_policy(access.management, row)
-    version = (await access.server()).numbers
-    sort = str(row.get("type", "classic"))
-    applies = Applies.AT_ONCE if sort == "classic" else Applies.ASKED if version < (4,) else Applies.WAITED
-    limit = limit_of(row, policy, version)
-    return Queue(name, sort, ready, consumers, limit, row, policy, applies=applies)
+        return QueueInfo(name, UNKNOWN, ready, consumers, UNREADABLE_LIMIT, {}, None, _reason(error))
+    policy = await queue_policy(session.management, row)
+    version = (await session.server_info()).version_numbers
+    queue_type = str(row.get("type", "classic"))
+    visibility = AckVisibility.BY_PROBE if version < (4,) else AckVisibility.BY_WAITING
+    if queue_type == "classic":
+        visibility = AckVisibility.IMMEDIATE
+    limit = resolve_delivery_limit(row, policy, version)
+    return QueueInfo(name, queue_type, ready, consumers, limit, row, policy, ack_visibility=visibility)
 
 
-def _why(error: MqtuiError) -> str:
+def _reason(error: MqtuiError) -> str:
     if isinstance(error, Unsupported):
         return f"the management API tells it ({HINT[0].lower()}{HINT[1:].rstrip('.')})"
     return f"{error.title} ({error.detail.rstrip('.')})" if error.detail else error.title

@@ -1,15 +1,15 @@
-"""Looking at messages: streams are read for nothing; what a queue lends has a price (R3)."""
+"""Reading messages: streams at no cost; of a queue only what a peek would cost (R3)."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from mqtui.brokers.port import Batch
-from mqtui.brokers.rabbitmq.connection.session import Access
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.messages import STREAM_PARTITION
 from mqtui.brokers.rabbitmq.read import peek_cost, streams
-from mqtui.brokers.rabbitmq.read.queue_info import queue_facts
-from mqtui.brokers.rabbitmq.read.streams import Start
+from mqtui.brokers.rabbitmq.read.queue_info import describe_queue
+from mqtui.brokers.rabbitmq.read.streams import StreamStart
 from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.figure import about, exact
 from mqtui.domain.message import Offset
@@ -21,17 +21,17 @@ TAIL_HINT = "Follow a stream, or the exchange's other queues; a copy of an excha
 
 
 class RabbitReader:
-    """Reads streams; says what looking at a queue costs."""
+    """Reads streams, and says what peeking a queue costs. The peek itself is `peek_queue`."""
 
-    def __init__(self, access: Access) -> None:
-        self._access = access
+    def __init__(self, session: RabbitSession) -> None:
+        self._session = session
 
     async def extent(self, ref: Ref, partition: int | None = None) -> Extent:
-        """Ready messages of a queue; first offset, end and their difference for a stream."""
-        facts = await queue_facts(self._access, _held(ref))
-        if facts.sort != "stream":
-            return Extent(exact(facts.ready))
-        ends = await self._access.io.call(streams.ends(self._access, facts.ref, facts.ready))
+        """Ready messages of a queue; first offset, end offset and their difference of a stream."""
+        queue = await describe_queue(self._session, _name_of(ref))
+        if queue.type != "stream":
+            return Extent(exact(queue.ready))
+        ends = await self._session.io.call(streams.first_and_last(self._session, queue.ref, queue.ready))
         if ends is None:
             return Extent(exact(0))
         first, last = ends
@@ -44,30 +44,33 @@ class RabbitReader:
 
     async def peek_cost(self, ref: Ref, count: int) -> PeekCost:
         """What reading `count` messages costs: nothing for a stream."""
-        facts = await queue_facts(self._access, _held(ref))
-        return FREE_PEEK if facts.sort == "stream" else await peek_cost.of(self._access, facts)
+        queue = await describe_queue(self._session, _name_of(ref))
+        return FREE_PEEK if queue.type == "stream" else await peek_cost.cost_of_peek(self._session, queue)
 
     async def read(self, ref: Ref, span: ReadRange, *, limit: int | None) -> AsyncIterator[Batch]:
-        """Messages of a stream up to its end as of now.
+        """Messages of a stream up to its last offset as of now.
 
-        A time starts at the chunk that holds it; `until` is compared with the property `timestamp` where there is one.
+        A start time means the chunk that holds it. `until` is compared with the property `timestamp` where it is set.
 
         Raises:
-            Refused: it is a queue, whose messages are lent.
+            Refused: it is a queue, which can only be peeked.
         """
-        facts = await queue_facts(self._access, _held(ref))
-        if facts.sort != "stream":
-            raise Refused(f"{ref} lends its messages", facts.why, "That look has a price: it is asked for as a spend.")
+        queue = await describe_queue(self._session, _name_of(ref))
+        if queue.type != "stream":
+            raise Refused(
+                f"{ref} lends its messages",
+                queue.unreadable_reason,
+                "That look has a price: it is asked for as a spend.",
+            )
         if limit == 0:
             return
         start = _start(span, limit)
-        access, ready = self._access, facts.ready
+        session, ready = self._session, queue.ready
 
-        def reading() -> AsyncGenerator[Batch, None]:
-            return streams.read(access, facts.ref, start, ready, limit, span.until)
+        def batches() -> AsyncGenerator[Batch, None]:
+            return streams.read_stream(session, queue.ref, start, ready, limit, span.until)
 
-        batches = access.io.iterate(reading)
-        async for batch in batches:
+        async for batch in session.io.iterate(batches):
             yield batch
 
     async def tail(self, ref: Ref, partition: int | None = None) -> AsyncIterator[Batch]:
@@ -76,30 +79,30 @@ class RabbitReader:
         Raises:
             Unsupported: a queue can't be followed (C10).
         """
-        facts = await queue_facts(self._access, _held(ref))
-        if facts.sort != "stream":
-            raise Unsupported(f"{ref} can't be followed", facts.why or NO_TAIL, TAIL_HINT)
-        async for batch in self._access.io.iterate(lambda: streams.follow(self._access, facts.ref)):
+        queue = await describe_queue(self._session, _name_of(ref))
+        if queue.type != "stream":
+            raise Unsupported(f"{ref} can't be followed", queue.unreadable_reason or NO_TAIL, TAIL_HINT)
+        async for batch in self._session.io.iterate(lambda: streams.follow_stream(self._session, queue.ref)):
             yield batch
 
 
-def _held(ref: Ref) -> str:
+def _name_of(ref: Ref) -> str:
     if ref.kind not in (Kind.QUEUE, Kind.STREAM):
         raise NotFound(f"{ref} holds no messages", "Only queues and streams do.")
     return ref.name
 
 
-def _start(span: ReadRange, limit: int | None) -> Start:
-    """Where to begin."""
+def _start(span: ReadRange, limit: int | None) -> StreamStart:
+    """The start of a read, as a position of the stream."""
     first = span.after.get(STREAM_PARTITION, 0)
     match span.start:
         case At(position=Offset(offset=offset)):
-            return Start(max(offset, first))
+            return StreamStart(max(offset, first))
         case At(position=position):
             raise BadInput(f"{position} is no position in a stream", "", "A stream's position is its offset.")
         case Since(time=time):
-            return Start(first, time)
+            return StreamStart(first, time)
         case Edge.NEWEST if limit is not None:
-            return Start(first, newest=limit)
+            return StreamStart(first, newest=limit)
         case _:
-            return Start(first)
+            return StreamStart(first)

@@ -1,8 +1,8 @@
-"""Reading streams over AMQP: consumers with manual acknowledgement as credit, which a stream never counts.
+"""Read and follow streams over AMQP 0-9-1. Acknowledgements are credit only; reading a stream removes nothing.
 
-A stream gives whole chunks: what lies before the wanted offset is dropped. It does not say where it ends; its last
-chunk does. The broker's channel sends a chunk in one go, so an answer on the same channel that brings nothing new
-means that the chunk is complete.
+A stream is delivered in whole chunks, so messages before the wanted offset are dropped here. AMQP does not report the
+last offset; it is that of the last message in the last chunk. The broker's channel sends a chunk at once: when it
+answers a method and no message has arrived before, the chunk is complete.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.brokers.rabbitmq import errors
-from mqtui.brokers.rabbitmq.connection.amqp_frames import Given
-from mqtui.brokers.rabbitmq.connection.channel import Channel, Got
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.messages import record
+from mqtui.brokers.rabbitmq.connection.amqp_frames import DeliveryInfo
+from mqtui.brokers.rabbitmq.connection.channel import Channel, RawDelivery
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.messages import stream_message
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Ref
 from mqtui.domain.times import EARLIEST, LATEST, calendar_time
@@ -26,16 +26,16 @@ from mqtui.domain.times import EARLIEST, LATEST, calendar_time
 CREDIT = 1_000
 BATCH = 1_000
 BATCH_BYTES = 1024 * 1024
-FIRST = 5.0
-"""Seconds until the first message of a stream that holds some must be there."""
+FIRST_MESSAGE_TIMEOUT = 5.0
+"""Seconds within which a stream that is not empty must deliver its first message."""
 
-EMPTY = 1.0
-"""The same where the stream seems to hold none, or none behind the wanted time."""
+EMPTY_STREAM_TIMEOUT = 1.0
+"""The same where the stream seems to be empty, or holds nothing after the wanted time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
-    """From that offset on; from the chunk of that time (ms since the epoch); or the newest so many messages."""
+class StreamStart:
+    """Where to start: an offset, the chunk of a time (ms since the epoch), or `newest` messages before the end."""
 
     offset: int = 0
     time: int | None = None
@@ -49,113 +49,113 @@ class Start:
         return self.offset if self.offset else "first"
 
 
-class Inflow:
-    """A consumer's arrivals, in order."""
+class StreamConsumer:
+    """A consumer of one stream, and the messages that it received, in order."""
 
     def __init__(self, channel: Channel, ref: Ref) -> None:
         self._channel = channel
         self._ref = ref
-        self._arrived: deque[Got] = deque()
-        self._news = asyncio.Event()
-        channel.on_lost.append(lambda _: self._news.set())
+        self._received: deque[RawDelivery] = deque()
+        self._changed = asyncio.Event()
+        channel.on_close.append(lambda _: self._changed.set())
 
     async def open(self, argument: Any) -> None:
-        """Start the consumer."""
-        await self._channel.consume(self._ref.name, CREDIT, self._came, {"x-stream-offset": argument})
+        """Start the consumer; `argument` is the value of `x-stream-offset`."""
+        await self._channel.consume(self._ref.name, CREDIT, self._on_delivery, {"x-stream-offset": argument})
 
-    def _came(self, given: Given, properties: bytes, body: bytes) -> None:
-        self._arrived.append((given, properties, body))
-        self._news.set()
+    def _on_delivery(self, info: DeliveryInfo, properties: bytes, body: bytes) -> None:
+        self._received.append((info, properties, body))
+        self._changed.set()
 
     async def wait(self, seconds: float | None) -> bool:
-        """Whether something arrived in time.
+        """Wait for messages; False where none arrive within `seconds`.
 
         Raises:
             BrokerTrouble: the channel was lost.
         """
-        if not self._arrived:
-            self._news.clear()
+        if not self._received:
+            self._changed.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), seconds)
+                await asyncio.wait_for(self._changed.wait(), seconds)
             except TimeoutError:
                 return False
-        if self._channel.failure is not None:
-            raise errors.talking(self._channel.failure, f"Reading stream {self._ref.name}")
-        return bool(self._arrived)
+        if self._channel.close_reason is not None:
+            raise errors.amqp_error(self._channel.close_reason, f"Reading stream {self._ref.name}")
+        return bool(self._received)
 
     async def more(self) -> bool:
-        """Whether the broker has sent something more by the time it answers."""
-        if not self._arrived:
-            await self._channel.barrier()
-        return bool(self._arrived)
+        """Whether the chunk has more messages: the broker sends those before it answers a method."""
+        if not self._received:
+            await self._channel.sync()
+        return bool(self._received)
 
-    def take(self) -> tuple[list[Message], bool]:
-        """What arrived, at most a batch; and whether more waits. It gives the broker credit for as many."""
+    def take(self) -> list[Message]:
+        """The messages received, at most a batch. They are acknowledged, which gives the broker credit for as many."""
         batch: list[Message] = []
         size = tag = 0
-        while self._arrived and len(batch) < BATCH and size < BATCH_BYTES:
-            given, properties, body = self._arrived.popleft()
-            tag = given.delivery_tag
-            message = record(self._ref, given, properties, body)
+        while self._received and len(batch) < BATCH and size < BATCH_BYTES:
+            info, properties, body = self._received.popleft()
+            tag = info.delivery_tag
+            message = stream_message(self._ref, info, properties, body)
             size += message.size
             batch.append(message)
         if tag:
             self._channel.ack(tag, multiple=True)
-        return batch, bool(self._arrived)
+        return batch
 
 
-async def _inflow(access: Access, stack: AsyncExitStack, ref: Ref, argument: Any) -> Inflow:
-    link = await stack.enter_async_context(access.link())
-    inflow = Inflow(await link.channel(), ref)
-    await inflow.open(argument)
-    return inflow
+async def _open_consumer(session: RabbitSession, stack: AsyncExitStack, ref: Ref, argument: Any) -> StreamConsumer:
+    connection = await stack.enter_async_context(session.connection())
+    consumer = StreamConsumer(await connection.channel(), ref)
+    await consumer.open(argument)
+    return consumer
 
 
 def offset_of(message: Message) -> int:
-    """Its place in the stream."""
+    """The offset of a message in its stream."""
     return message.position.offset if isinstance(message.position, Offset) else 0
 
 
-async def last_chunk(access: Access, ref: Ref, ready: int) -> list[Message]:
-    """The messages of the last chunk; none where the stream is empty. `ready` is what the stream says it holds."""
+async def last_chunk(session: RabbitSession, ref: Ref, ready: int) -> list[Message]:
+    """The messages of the last chunk; none where the stream is empty. `ready` is the count that the stream reports."""
     found: list[Message] = []
     async with AsyncExitStack() as stack:
-        inflow = await _inflow(access, stack, ref, "last")
-        if await inflow.wait(FIRST if ready else EMPTY):
-            while await inflow.more():
-                found += inflow.take()[0]
+        consumer = await _open_consumer(session, stack, ref, "last")
+        if await consumer.wait(FIRST_MESSAGE_TIMEOUT if ready else EMPTY_STREAM_TIMEOUT):
+            while await consumer.more():
+                found += consumer.take()
     return found
 
 
-async def ends(access: Access, ref: Ref, ready: int) -> tuple[int, int] | None:
+async def first_and_last(session: RabbitSession, ref: Ref, ready: int) -> tuple[int, int] | None:
     """First and last offset; None where the stream is empty."""
-    chunk = await last_chunk(access, ref, ready)
+    chunk = await last_chunk(session, ref, ready)
     if not chunk:
         return None
     async with AsyncExitStack() as stack:
-        inflow = await _inflow(access, stack, ref, "first")
-        await inflow.wait(FIRST)
-        first = inflow.take()[0]
+        consumer = await _open_consumer(session, stack, ref, "first")
+        await consumer.wait(FIRST_MESSAGE_TIMEOUT)
+        first = consumer.take()
     return offset_of(first[0] if first else chunk[0]), offset_of(chunk[-1])
 
 
-async def read(
-    access: Access, ref: Ref, start: Start, ready: int, limit: int | None, until: int | None
+async def read_stream(
+    session: RabbitSession, ref: Ref, start: StreamStart, ready: int, limit: int | None, until: int | None
 ) -> AsyncGenerator[Sequence[Message], None]:
-    """Messages from `start` to the end as of now, at most `limit`."""
-    chunk = await last_chunk(access, ref, ready)
+    """Messages from `start` to the last offset as of now, at most `limit`, with timestamps before `until` (ms)."""
+    chunk = await last_chunk(session, ref, ready)
     if not chunk:
         return
     end = offset_of(chunk[-1])
     if start.newest is not None:
-        start = Start(max(start.offset, end - start.newest + 1))
+        start = StreamStart(max(start.offset, end - start.newest + 1))
     if start.offset > end:
         return
     left = limit
     async with AsyncExitStack() as stack:
-        inflow = await _inflow(access, stack, ref, start.argument)
-        while await inflow.wait(FIRST if start.time is None else EMPTY):
-            batch, _ = inflow.take()
+        consumer = await _open_consumer(session, stack, ref, start.argument)
+        while await consumer.wait(FIRST_MESSAGE_TIMEOUT if start.time is None else EMPTY_STREAM_TIMEOUT):
+            batch = consumer.take()
             reached = offset_of(batch[-1])
             wanted = [message for message in batch if start.offset <= offset_of(message) <= end]
             if until is not None:
@@ -169,9 +169,9 @@ async def read(
                 return
 
 
-async def follow(access: Access, ref: Ref) -> AsyncGenerator[Sequence[Message], None]:
-    """Messages as they arrive, until it is closed."""
+async def follow_stream(session: RabbitSession, ref: Ref) -> AsyncGenerator[Sequence[Message], None]:
+    """Messages that arrive from now on, until the generator is closed."""
     async with AsyncExitStack() as stack:
-        inflow = await _inflow(access, stack, ref, "next")
-        while await inflow.wait(None):
-            yield inflow.take()[0]
+        consumer = await _open_consumer(session, stack, ref, "next")
+        while await consumer.wait(None):
+            yield consumer.take()

@@ -1,4 +1,4 @@
-"""Letters in hand: taken from one queue, moved or removed, the rest given back; all on the I/O thread."""
+"""Move letters out of a queue: consume, publish with confirms, acknowledge, requeue the rest. On the I/O thread."""
 
 from __future__ import annotations
 
@@ -8,199 +8,201 @@ from dataclasses import replace
 from functools import partial
 
 from mqtui.brokers.rabbitmq import errors
-from mqtui.brokers.rabbitmq.confirms import Parcel, Word
-from mqtui.brokers.rabbitmq.connection.channel import Channel, Link
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.publish import Post
-from mqtui.brokers.rabbitmq.read.last_delivery import Rescuer
-from mqtui.brokers.rabbitmq.read.queue_info import Queue
-from mqtui.brokers.rabbitmq.redrive.queue_consumer import Bounds, Taking
+from mqtui.brokers.rabbitmq.confirms import EncodedPublish, OnOutcome
+from mqtui.brokers.rabbitmq.connection.channel import Channel, Connection
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.publish import ConfirmedPublisher
+from mqtui.brokers.rabbitmq.read.last_delivery import LastDeliveryRepublisher
+from mqtui.brokers.rabbitmq.read.queue_info import QueueInfo
+from mqtui.brokers.rabbitmq.redrive.queue_consumer import BoundedQueueConsumer, ConsumeLimits
 from mqtui.domain.cc_headers import rename_cc_headers
 from mqtui.domain.errors import BrokerTrouble, MqtuiError
 from mqtui.domain.message import Delivery, Message, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 
 SENT = Receipt(PublishStatus.STORED)
-NOT_IN_HAND = Receipt(PublishStatus.GONE, None, "not in hand")
-CAME_BACK = Receipt(
+NOT_HELD = Receipt(PublishStatus.GONE, None, "not in hand")
+ALREADY_REQUEUED = Receipt(
     PublishStatus.REFUSED, None, "not sent: the broker has taken it back, since the connection was lost"
 )
 NOT_REMOVED = "stored; whether it was removed from the source is not known"
-LAST_WORDS = 30.0
-"""Seconds that confirms of what was sent are waited for at the end."""
+FINAL_CONFIRM_TIMEOUT = 30.0
+"""Seconds to wait at the end for confirms of what was published."""
 
 
-class Hand:
-    """One channel that takes and acknowledges, and one on another connection that publishes.
+class MoveSession:
+    """Consumes and acknowledges on one channel, and messages on another connection.
 
-    A channel that the broker closes over a refused message holds no letters (R12), and an alarm that stops publishers
-    does not stop acknowledgements and returns.
+    So no unacknowledged letters are lost to a channel that the broker closes over a refused message (R12), and an alarm
+    that blocks publishers does not block acknowledgements and requeues.
     """
 
-    def __init__(self, access: Access, facts: Queue, link: Link, channel: Channel, bounds: Bounds) -> None:
-        self.taking = Taking(channel, facts, bounds)
-        self._link = link
+    def __init__(
+        self, session: RabbitSession, queue: QueueInfo, connection: Connection, channel: Channel, limits: ConsumeLimits
+    ) -> None:
+        self.consumer = BoundedQueueConsumer(channel, queue, limits)
+        self._connection = connection
         self._channel = channel
-        self.post = Post(access.connect, access.options.user)
-        self._rescuer = Rescuer(access, facts.name)
-        self._costs = facts.limit.costs
-        self.left = False
-        """Whether everything was given back and the connection closed."""
+        self.publisher = ConfirmedPublisher(session.connect, session.config.user)
+        self._republisher = LastDeliveryRepublisher(session, queue.name)
+        self._counts_deliveries = queue.limit.counts_deliveries
+        self.finished = False
+        """Whether the rest was requeued and the connections were closed."""
 
     async def open(self) -> None:
-        """Turn on confirms; where letters may have to be saved, check the right to do so.
+        """Turn on confirms; where letters may have to be published again, check the permission.
 
         Raises:
             NotAuthorised: the user may not publish to the default exchange.
         """
-        await self.post.open()
-        if self._costs:
-            await self._rescuer.ready()
+        await self.publisher.open()
+        if self._counts_deliveries:
+            await self._republisher.check_permission()
 
     async def move(self, transfers: Sequence[Transfer]) -> list[Receipt]:
         """Publish each letter and acknowledge those that were confirmed and not returned (R6)."""
-        return await self._removed(await self._published(transfers, self._stored))
+        return await self._flush_acks(await self._publish(transfers, self._mark_stored))
 
     async def store(self, transfers: Sequence[Transfer]) -> list[Receipt]:
-        """Publish each letter; those that were confirmed stay in hand until they are settled."""
-        return await self._published(transfers, lambda _: None)
+        """Publish each letter; those that were confirmed stay unacknowledged until they are settled."""
+        return await self._publish(transfers, lambda _: None)
 
-    async def _published(self, transfers: Sequence[Transfer], confirmed: Callable[[int], None]) -> list[Receipt]:
-        """Publish letters, call `confirmed` with the tag of each that is stored, and hold those that were refused."""
-        if self._channel.failure is not None:
-            return [CAME_BACK] * len(transfers)
+    async def _publish(self, transfers: Sequence[Transfer], on_stored: Callable[[int], None]) -> list[Receipt]:
+        """Publish letters, call `on_stored` with the tag of each that was stored, and hold those that were refused."""
+        if self._channel.close_reason is not None:
+            return [ALREADY_REQUEUED] * len(transfers)
         receipts = [SENT] * len(transfers)
-        parcels: list[Parcel] = []
-        words: list[Word] = []
-        for place, transfer in enumerate(transfers):
+        messages: list[EncodedPublish] = []
+        on_outcomes: list[OnOutcome] = []
+        for index, transfer in enumerate(transfers):
             tag = tag_of(transfer.letter)
-            if tag not in self.taking.open:
-                receipts[place] = NOT_IN_HAND
+            if tag not in self.consumer.in_flight:
+                receipts[index] = NOT_HELD
                 continue
             try:
-                made = self.post.parcel(_alone(transfer.outgoing()))
-                await self.post.allow(made)
+                message = self.publisher.encode(_without_copies(transfer.outgoing()))
+                await self.publisher.check_permission(message)
             except MqtuiError as error:
-                receipts[place] = self._refuse(tag, PublishStatus.REFUSED, errors.one_line(error))
+                receipts[index] = self._refuse(tag, PublishStatus.REFUSED, errors.summarize(error))
                 continue
-            parcels.append(made)
-            words.append(partial(self._word, receipts, place, tag, confirmed))
-        await self.post.send(parcels, words)
-        if self.post.failure is not None:
-            self.taking.fail(self.post.failure)
-        if self.taking.last:
-            await self._save([tag_of(transfer.letter) for transfer in transfers])
+            messages.append(message)
+            on_outcomes.append(partial(self._on_outcome, receipts, index, tag, on_stored))
+        await self.publisher.send(messages, on_outcomes)
+        if self.publisher.failure is not None:
+            self.consumer.fail(self.publisher.failure)
+        if self.consumer.no_delivery_left:
+            await self._republish_last([tag_of(transfer.letter) for transfer in transfers])
         return receipts
 
     async def settle(self, letters: Sequence[Message]) -> list[Receipt]:
-        """Acknowledge letters that are stored elsewhere."""
-        if self._channel.failure is not None:
+        """Acknowledge letters that are stored elsewhere or discarded."""
+        if self._channel.close_reason is not None:
             return [Receipt(PublishStatus.UNKNOWN, None, NOT_REMOVED)] * len(letters)
         receipts = [SENT] * len(letters)
-        for place, message in enumerate(letters):
+        for index, message in enumerate(letters):
             tag = tag_of(message)
-            if tag in self.taking.open:
-                self._stored(tag)
+            if tag in self.consumer.in_flight:
+                self._mark_stored(tag)
             else:
-                receipts[place] = NOT_IN_HAND
-        return await self._removed(receipts)
+                receipts[index] = NOT_HELD
+        return await self._flush_acks(receipts)
 
     async def release(self, letters: Sequence[Message]) -> None:
-        """Hold letters back until the end; those with no delivery left are saved now."""
-        tags = [tag for tag in map(tag_of, letters) if tag in self.taking.open]
+        """Hold letters until the end; those with no delivery left are published again now."""
+        tags = [tag for tag in map(tag_of, letters) if tag in self.consumer.in_flight]
         for tag in tags:
-            self.taking.hold(tag)
-        await self._save(tags)
+            self.consumer.hold(tag)
+        await self._republish_last(tags)
 
-    async def leave(self) -> None:
-        """Finish what was sent, give the rest back in one go, in order, and close.
+    async def finish(self) -> None:
+        """Wait for confirms, requeue the rest in order, and close.
 
         Raises:
-            BrokerTrouble: a letter with no delivery left could not be saved.
+            BrokerTrouble: a letter with no delivery left could not be published again.
         """
-        if self.left:
+        if self.finished:
             return
-        self.left = True
+        self.finished = True
         try:
-            await self._give_back()
+            await self._requeue_rest()
         finally:
             await self.close()
 
     async def close(self) -> None:
-        """Close the connections; whatever is in hand goes back, and that counts."""
-        await self._rescuer.close()
-        await self.post.close()
-        await self._link.close()
+        """Close the connections. The broker requeues what is unacknowledged, which counts as a delivery."""
+        await self._republisher.close()
+        await self.publisher.close()
+        await self._connection.close()
 
-    async def _give_back(self) -> None:
+    async def _requeue_rest(self) -> None:
         trouble: MqtuiError | None = None
-        await self.taking.end()
+        await self.consumer.stop()
         try:
-            await asyncio.wait_for(self.post.outbox.quiet(), LAST_WORDS)
+            await asyncio.wait_for(self.publisher.tracker.wait_all(), FINAL_CONFIRM_TIMEOUT)
         except TimeoutError:
             trouble = BrokerTrouble("The broker did not confirm what was sent last")
-        if self._channel.failure is not None:
+        if self._channel.close_reason is not None:
             return
-        await self.taking.acks.rest()
-        for tag in list(self.taking.last):
-            self.taking.open.discard(tag)
+        await self.consumer.acks.flush()
+        for tag in list(self.consumer.no_delivery_left):
+            self.consumer.in_flight.discard(tag)
             try:
-                await self._save((tag,))
+                await self._republish_last((tag,))
             except MqtuiError as error:
                 trouble = error
-        await self.taking.acks.give_back()
-        await self._channel.barrier()
+        await self.consumer.acks.requeue_all()
+        await self._channel.sync()
         await self._channel.close()
         if trouble is not None:
             raise trouble
 
-    def _word(
+    def _on_outcome(
         self,
         receipts: list[Receipt],
-        place: int,
+        index: int,
         tag: int,
-        confirmed: Callable[[int], None],
+        on_stored: Callable[[int], None],
         state: PublishStatus,
         reason: str,
     ) -> None:
         if state is PublishStatus.STORED:
-            confirmed(tag)
+            on_stored(tag)
         elif state is PublishStatus.UNKNOWN:
-            receipts[place] = Receipt(state, None, reason)
-            self.taking.resolved(tag)
+            receipts[index] = Receipt(state, None, reason)
+            self.consumer.mark_resolved(tag)
         else:
-            receipts[place] = self._refuse(tag, state, reason)
+            receipts[index] = self._refuse(tag, state, reason)
 
-    def _stored(self, tag: int) -> None:
-        self.taking.acks.stored(tag)
-        self.taking.last.pop(tag, None)
-        self.taking.resolved(tag)
+    def _mark_stored(self, tag: int) -> None:
+        self.consumer.acks.mark_stored(tag)
+        self.consumer.no_delivery_left.pop(tag, None)
+        self.consumer.mark_resolved(tag)
 
     def _refuse(self, tag: int, state: PublishStatus, reason: str) -> Receipt:
-        self.taking.hold(tag)
+        self.consumer.hold(tag)
         return Receipt(state, None, reason)
 
-    async def _removed(self, receipts: list[Receipt]) -> list[Receipt]:
-        """Wait until the broker took note of the acknowledgements; lost before: what was stored may come again."""
+    async def _flush_acks(self, receipts: list[Receipt]) -> list[Receipt]:
+        """Wait until the acks are applied. Where the connection is lost first, removed letters are unknown."""
         try:
-            await self.taking.acks.rest()
+            await self.consumer.acks.flush()
         except MqtuiError:
             return [Receipt(PublishStatus.UNKNOWN, None, NOT_REMOVED) if each is SENT else each for each in receipts]
         return receipts
 
-    async def _save(self, tags: Iterable[int]) -> None:
-        """Copy held letters with no delivery left to the tail of their queue; returned they would be gone."""
+    async def _republish_last(self, tags: Iterable[int]) -> None:
+        """Publish held letters with no delivery left to their own queue: a requeue would drop them."""
         for tag in tags:
-            found = self.taking.last.get(tag)
-            if found is not None and tag not in self.taking.open and self._channel.failure is None:
-                del self.taking.last[tag]
+            found = self.consumer.no_delivery_left.get(tag)
+            if found is not None and tag not in self.consumer.in_flight and self._channel.close_reason is None:
+                del self.consumer.no_delivery_left[tag]
                 properties, body = found
-                await self._rescuer.save(self._channel, tag, properties, body)
-                self.taking.acks.forget(tag)
+                await self._republisher.republish(self._channel, tag, properties, body)
+                self.consumer.acks.mark_acked(tag)
 
 
-def _alone(outgoing: Outgoing) -> Outgoing:
-    """The message without what would send copies of it elsewhere (R14)."""
+def _without_copies(outgoing: Outgoing) -> Outgoing:
+    """The message without CC and BCC headers, which would route copies elsewhere (R14)."""
     return replace(outgoing, headers=rename_cc_headers(outgoing.headers))
 
 

@@ -1,4 +1,4 @@
-"""What may go wrong with a move, looked at before it starts (R7, R8, R5, R11)."""
+"""Checks of a redrive before it starts: alarms, permissions, source, targets, routes (R5, R7, R8, R11)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from mqtui.brokers.rabbitmq.config import HINT
 from mqtui.brokers.rabbitmq.connection import alarms, permission_probes
-from mqtui.brokers.rabbitmq.connection.session import Access
-from mqtui.brokers.rabbitmq.read.bindings import Routes, setting
+from mqtui.brokers.rabbitmq.connection.session import RabbitSession
+from mqtui.brokers.rabbitmq.read.bindings import BindingGraph, argument_or_policy
 from mqtui.brokers.rabbitmq.read.policies import exchange_policy, queue_policy
-from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, Queue, queue_facts
+from mqtui.brokers.rabbitmq.read.queue_info import UNKNOWN, QueueInfo, describe_queue
 from mqtui.brokers.rabbitmq.redrive import source_checks, target_limits
 from mqtui.domain.errors import NotAuthorised, NotFound
 from mqtui.domain.plan import Deliver, Plan, Risk, Send, Severity, Take
@@ -21,106 +21,106 @@ REFUSE = Severity.REFUSE
 COPIES = ("copies", "CC and BCC are kept as x-mqtui-cc and x-mqtui-bcc: by their own names they would be routed again")
 
 
-async def inspected(access: Access, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
-    """The plan with the guarantee and this broker's risks. Without a Take the letters come from another broker."""
+async def check_plan(session: RabbitSession, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
+    """The plan with guarantee and risks. A plan without a `Take` gets its letters from another broker."""
     takes = any(isinstance(step, Take) for step in plan.steps)
     targets = [step.target for step in plan.steps if isinstance(step, Deliver | Send)]
-    risks = await _of_broker(access, publishes=bool(targets))
+    risks = await _check_alarms(session, publishes=bool(targets))
     if takes:
-        facts = await queue_facts(access, source.ref.name)
-        risks += source_checks.of_source(source, facts, plan) + await source_checks.of_unreadable(access, facts)
-        risks += await source_checks.of_amqp_1_0(access)
-    inspection = Inspection(access, source.ref, plan)
+        queue = await describe_queue(session, source.ref.name)
+        risks += source_checks.check_source(source, queue, plan) + await source_checks.check_unreadable(session, queue)
+        risks += await source_checks.check_amqp_1_0_senders(session)
+    inspection = TargetInspection(session, source.ref, plan)
     for target in dict.fromkeys(targets):
-        risks += await inspection.of(target)
+        risks += await inspection.check(target)
     stopped = any(risk.name == "alarm" for risk in risks)
     if stopped and targets:
         risks.append(
-            target_limits.unchecked("the right to publish", "The probe is a message, which the alarm would stop.")
+            target_limits.unchecked_risk("the right to publish", "The probe is a message, which the alarm would stop.")
         )
-    risks += await _rights(access, source.ref.name if takes else None, () if stopped else targets)
-    facts_told = (*plan.facts, COPIES) if targets else plan.facts
-    return replace(plan, guarantee=guarantee, facts=facts_told, risks=plan.risks + tuple(dict.fromkeys(risks)))
+    risks += await _check_permissions(session, source.ref.name if takes else None, () if stopped else targets)
+    facts = (*plan.facts, COPIES) if targets else plan.facts
+    return replace(plan, guarantee=guarantee, facts=facts, risks=plan.risks + tuple(dict.fromkeys(risks)))
 
 
-async def _of_broker(access: Access, *, publishes: bool) -> list[Risk]:
-    """An alarm stops a run that publishes. One that only takes letters out goes on; it could just save none (R3)."""
-    if not access.management.given:
-        return [target_limits.unchecked("whether an alarm stops publishers", HINT)] if publishes else []
-    told = await alarms.told(access)
-    if not told:
+async def _check_alarms(session: RabbitSession, *, publishes: bool) -> list[Risk]:
+    """An alarm blocks a run that publishes. One that only removes letters goes on, but can't republish any (R3)."""
+    if not session.management.is_configured:
+        return [target_limits.unchecked_risk("whether an alarm stops publishers", HINT)] if publishes else []
+    raised = await alarms.describe_alarms(session)
+    if not raised:
         return []
-    text = f"publishers are stopped by an alarm of {told}"
+    text = f"publishers are stopped by an alarm of {raised}"
     if publishes:
         return [Risk("alarm", f"{text}: the run would wait until it ends", REFUSE)]
     return [Risk("alarm", f"{text}: a letter that is not wanted and has no delivery left could not be saved")]
 
 
-async def _rights(access: Access, source: str | None, targets: Sequence[Ref]) -> list[Risk]:
+async def _check_permissions(session: RabbitSession, source: str | None, targets: Sequence[Ref]) -> list[Risk]:
     exchanges = {target.name if target.kind is Kind.EXCHANGE else "" for target in targets}
 
-    async def there() -> list[Risk]:
+    async def run_probes() -> list[Risk]:
         risks: list[Risk] = []
-        async with access.link() as link:
-            asked = [permission_probes.may_write(link, name, "") for name in sorted(exchanges)]
+        async with session.connection() as connection:
+            probes = [permission_probes.require_write(connection, name, "") for name in sorted(exchanges)]
             if source is not None:
-                asked.insert(0, permission_probes.may_read(link, source))
-            for question in asked:
+                probes.insert(0, permission_probes.require_read(connection, source))
+            for probe in probes:
                 try:
-                    await question
+                    await probe
                 except NotAuthorised as error:
                     risks.append(Risk("rights", f"{error.title}. {error.hint}", REFUSE, final=True))
                 except NotFound:
                     continue
         return risks
 
-    return await access.io.call(there())
+    return await session.io.call(run_probes())
 
 
-class Inspection:
-    """PeekHistory at the targets of one plan."""
+class TargetInspection:
+    """Checks the targets of one plan."""
 
-    def __init__(self, access: Access, source: Ref, plan: Plan) -> None:
-        self._access = access
+    def __init__(self, session: RabbitSession, source: Ref, plan: Plan) -> None:
+        self._session = session
         self._source = source
         self._plan = plan
         self._types: dict[str, str] | None = None
 
-    async def of(self, target: Ref) -> list[Risk]:
-        """What speaks against a target."""
+    async def check(self, target: Ref) -> list[Risk]:
+        """The risks of sending letters to this target."""
         try:
             if target.kind is Kind.EXCHANGE:
-                return await self._exchange(target.name)
-            facts = await queue_facts(self._access, target.name)
+                return await self._check_exchange(target.name)
+            queue = await describe_queue(self._session, target.name)
         except NotFound as error:
             return [Risk("target-missing", f"{target}: {error.title}", REFUSE, final=True)]
-        risks = target_limits.of_queue(facts, self._plan) + target_limits.of_readers(facts)
-        if facts.sort not in (UNKNOWN, "stream"):
-            risks += await self._second_death(facts)
+        risks = target_limits.check_queue(queue, self._plan) + target_limits.check_consumers(queue)
+        if queue.type not in (UNKNOWN, "stream"):
+            risks += await self._check_next_dead_letter(queue)
         return risks
 
-    async def _exchange(self, name: str) -> list[Risk]:
-        if not self._access.management.given:
-            await self._access.ask(lambda channel: channel.exchange_declared(name))
+    async def _check_exchange(self, name: str) -> list[Risk]:
+        if not self._session.management.is_configured:
+            await self._session.on_channel(lambda channel: channel.require_exchange(name))
             copies = Risk("fan-out", f"every queue bound to {name} gets a copy; which ones can't be read")
-            return [target_limits.unchecked(f"bindings and alternate exchange of {name}", ""), copies]
-        row = await self._access.management.exchange(name)
+            return [target_limits.unchecked_risk(f"bindings and alternate exchange of {name}", ""), copies]
+        row = await self._session.management.exchange(name)
         risks: list[Risk] = []
         if row.get("internal"):
             risks.append(Risk("internal", f"nobody may publish to the internal exchange {name}", REFUSE, final=True))
         if not row.get("durable", True):
             risks.append(Risk("non-durable", f"exchange {name} does not survive a restart of the broker", REFUSE))
-        policy = await exchange_policy(self._access.management, row)
+        policy = await exchange_policy(self._session.management, row)
         alternate = row.get("arguments", {}).get("alternate-exchange") or (policy or {}).get("alternate-exchange")
         if alternate:
             text = f"what {name} can't route goes to {alternate} and counts as stored"
             risks.append(Risk("alternate-exchange", text, REFUSE))
-        return risks + await self._bound(name)
+        return risks + await self._check_bindings(name)
 
-    async def _bound(self, exchange: str) -> list[Risk]:
-        routes = Routes(self._access.management, await self._queue_types())
+    async def _check_bindings(self, exchange: str) -> list[Risk]:
+        graph = BindingGraph(self._session.management, await self._queue_types())
         keys = self._keys(exchange)
-        found = {key: await routes.reached(exchange, key) for key in keys or (None,)}
+        found = {key: await graph.reachable_queues(exchange, key) for key in keys or (None,)}
         reached = sorted({ref for each in found.values() for ref in each})
         if not reached:
             by = f" with the key {', '.join(keys)}" if keys else ""
@@ -132,47 +132,49 @@ class Inspection:
         if self._source in reached and any(isinstance(step, Take) for step in self._plan.steps):
             text = f"{exchange} leads back to {self._source.name}, where the letters come from"
             risks.append(Risk("itself", text, REFUSE, final=len(reached) == 1))
-        failed = await self._failed_queues(routes)
+        failed = await self._queues_dead_lettering_here(graph)
         if failed and not failed & set(reached):
             names = ", ".join(sorted(ref.name for ref in failed))
             text = f"{exchange} reaches none of the queues whose letters die into {self._source.name} ({names})"
             risks.append(Risk("unroutable", text, REFUSE))
         for ref in reached:
-            facts = await queue_facts(self._access, ref.name)
-            risks += target_limits.of_queue(facts, self._plan) + target_limits.of_readers(facts)
+            queue = await describe_queue(self._session, ref.name)
+            risks += target_limits.check_queue(queue, self._plan) + target_limits.check_consumers(queue)
         return risks
 
     def _keys(self, exchange: str) -> tuple[str, ...]:
-        """The routing keys with which the plan delivers there, as far as they are known."""
-        ways = [step for step in self._plan.steps if isinstance(step, Deliver) and step.target.name == exchange]
-        return tuple(dict.fromkeys(key for step in ways if step.target.kind is Kind.EXCHANGE for key in step.keys))
+        """The routing keys with which the plan publishes there, as far as they are known."""
+        deliveries = [step for step in self._plan.steps if isinstance(step, Deliver) and step.target.name == exchange]
+        return tuple(
+            dict.fromkeys(key for step in deliveries if step.target.kind is Kind.EXCHANGE for key in step.keys)
+        )
 
-    async def _failed_queues(self, routes: Routes) -> set[Ref]:
+    async def _queues_dead_lettering_here(self, graph: BindingGraph) -> set[Ref]:
         """The queues that dead-letter into the source."""
         found: set[Ref] = set()
-        async for page in self._access.management.pages("queues/{vhost}", "list of queues"):
+        async for page in self._session.management.list_all("queues"):
             for row in page:
-                policy = await queue_policy(self._access.management, row)
-                if setting(row, policy, "dead-letter-exchange") is None:
+                policy = await queue_policy(self._session.management, row)
+                if argument_or_policy(row, policy, "dead-letter-exchange") is None:
                     continue
-                if self._source in await routes.dead_letters(row, policy):
+                if self._source in await graph.dead_letter_targets(row, policy):
                     found.add(Ref(Kind.STREAM if row.get("type") == "stream" else Kind.QUEUE, row["name"]))
         return found
 
-    async def _second_death(self, facts: Queue) -> list[Risk]:
-        """A letter sent straight to its queue dies with the queue's name as routing key: where does that lead?"""
-        exchange, key = facts.setting("dead-letter-exchange"), facts.setting("dead-letter-routing-key")
+    async def _check_next_dead_letter(self, queue: QueueInfo) -> list[Risk]:
+        """A letter published by the default exchange dies with the queue's name as routing key: is that one bound?"""
+        exchange, key = queue.setting("dead-letter-exchange"), queue.setting("dead-letter-routing-key")
         if exchange is None:
             return [
-                Risk("no-dead-letters", f"{facts.name} has no dead-letter exchange: letters that fail again are lost")
+                Risk("no-dead-letters", f"{queue.name} has no dead-letter exchange: letters that fail again are lost")
             ]
         if key is not None or exchange == "":
             return []
-        routes = Routes(self._access.management, await self._queue_types())
-        if await routes.reached(str(exchange), facts.name):
+        graph = BindingGraph(self._session.management, await self._queue_types())
+        if await graph.reachable_queues(str(exchange), queue.name):
             return []
         text = (
-            f"letters that fail again in {facts.name} die with the key {facts.name!r}, which {exchange} does not route"
+            f"letters that fail again in {queue.name} die with the key {queue.name!r}, which {exchange} does not route"
         )
         return [Risk("second-death", text)]
 
@@ -180,6 +182,6 @@ class Inspection:
         if self._types is None:
             self._types = {}
             columns: dict[str, str | int] = {"columns": "name,type"}
-            async for page in self._access.management.pages("queues/{vhost}", "list of queues", columns):
+            async for page in self._session.management.list_all("queues", columns):
                 self._types |= {row["name"]: row.get("type", "classic") for row in page}
         return self._types
