@@ -225,7 +225,7 @@ async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: 
     async with adapter(without_management(rabbit.address)) as broker:
         price = await broker.broker.reader.peek_cost(queue_ref(queue), 5)
         assert (price.spends, price.limit.known) == (True, False)
-        assert "1 is taken as left" in price.text
+        assert "1 is assumed to be left" in price.text
         assert [message.value for message in await borrowed(broker, queue, 5)] == TEN[:1]
         with pytest.raises(Refused):
             await borrowed(broker, queue, 5)

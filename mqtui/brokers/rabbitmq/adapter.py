@@ -126,10 +126,10 @@ class RabbitWriter:
         """
         queue = await describe_queue(self._session, ref.name)
         if queue.type == "stream":
-            raise Unsupported(f"{ref} is a stream", "It is read for nothing.")
+            raise Unsupported(f"{ref} is a stream", "It is read at no cost.")
         cost = await peek_cost.cost_of_peek(self._session, queue)
         if cost.refusal:
-            raise Refused(f"{ref} can't be looked at", cost.refusal, "Move or consume its messages instead.")
+            raise Refused(f"{ref} can't be peeked", cost.refusal, "Move or consume its messages instead.")
         async for batch in peek_queue.peek(self._session, queue, count):
             yield batch
 

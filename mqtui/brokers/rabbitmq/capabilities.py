@@ -9,7 +9,7 @@ from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.resource import Kind, Ref
 
 NO_PENDING = not_supported(
-    "RabbitMQ keeps no list of pending entries: what a consumer holds goes back to the queue when its connection ends",
+    "RabbitMQ keeps no list of pending entries: what a consumer holds is requeued when its connection ends",
     "See `mqtui groups`: the consumers of a queue and what they hold.",
 )
 NO_TAIL = not_supported(
@@ -20,7 +20,7 @@ NO_MESSAGES = not_supported("an exchange holds no messages", "Look at the queues
 READING_VERBS = frozenset({Verb.PEEK, Verb.SPEND, Verb.TAIL})
 REMOVING_VERBS = frozenset({Verb.REDRIVE, Verb.DISCARD, Verb.PUT_BACK})
 NEED_MANAGEMENT = frozenset({Verb.LIST, Verb.GROUPS, Verb.LAG, Verb.DEAD_LETTERS})
-NO_REMOVAL = not_supported("a stream keeps what it holds: single records can't be removed", "Publish copies instead.")
+NO_REMOVAL = not_supported("single messages can't be removed from a stream", "Publish copies instead.")
 
 
 async def can(session: RabbitSession, verb: Verb, ref: Ref | None = None) -> Support:
@@ -30,7 +30,8 @@ async def can(session: RabbitSession, verb: Verb, ref: Ref | None = None) -> Sup
     queue_type = ""
     if ref is not None and ref.kind is Kind.QUEUE and verb in READING_VERBS | REMOVING_VERBS:
         queue_type = (await describe_queue(session, ref.name)).type
-    return why_not(verb, ref, queue_type) or SUPPORTED
+    refusal = why_not(verb, ref, queue_type)
+    return SUPPORTED if refusal is None else refusal
 
 
 def why_not(verb: Verb, ref: Ref | None, queue_type: str) -> Support | None:

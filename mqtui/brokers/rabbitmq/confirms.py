@@ -23,9 +23,9 @@ from mqtui.domain.message import Header, Outgoing, Property
 from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, name_bytes
 
-NACKED = "the broker refused it (nack): a full queue that rejects, or trouble in the queue"
-CONNECTION_LOST = "the connection was lost before the broker's word"
-NOT_SENT = "not sent: the connection was lost before"
+NACKED = "the broker refused it (nack): a full queue that rejects messages, or an error in the queue"
+CONNECTION_LOST = "the connection was lost before the broker confirmed it"
+NOT_SENT = "not sent: the connection was lost"
 DIRECT_REPLY_TO = "amq.rabbitmq.reply-to"
 PERSISTENT: tuple[Property, ...] = (("delivery_mode", 2),)
 

@@ -141,7 +141,7 @@ def amqp_error(error: BaseException, doing: str, right: str = "") -> MqtuiError:
     if isinstance(error, TimeoutError):
         return TimedOut(f"{doing}: no answer in time")
     text = str(error) or type(error).__name__
-    return BrokerTrouble(f"{doing}: the connection was lost", text, "The broker gives back what was in hand.")
+    return BrokerTrouble(f"{doing}: the connection was lost", text, "The broker requeues what was not acknowledged.")
 
 
 def http_error(error: httpx.HTTPError, where: str) -> MqtuiError:

@@ -15,7 +15,7 @@ DELIVERY_COUNT = "x-delivery-count"
 STREAM_OFFSET = "x-stream-offset"
 RUN_HEADER = "x-mqtui-run"
 STREAM_PARTITION = -1
-CAME_BACK = "came back from this run: it and what stands behind it stays"
+CAME_BACK = "came back from this run: it and those behind it stay"
 DIED_LATER = "died after the plan, by the broker's clock"
 
 

@@ -119,7 +119,7 @@ class RabbitCatalog:
             raise NotFound(f"RabbitMQ has no {ref.kind}", ref.name)
         queue = await describe_queue(self._session, ref.name)
         if ref.kind is Kind.STREAM and queue.type == UNKNOWN:
-            raise Unsupported(f"Nobody says whether {ref.name} is a stream", queue.unreadable_reason, HINT)
+            raise Unsupported(f"It is unknown whether {ref.name} is a stream", queue.unreadable_reason, HINT)
         if ref.kind is Kind.STREAM and queue.type != "stream":
             raise NotFound(f"There is no stream {ref.name}", f"It is a {queue.type} queue.")
         return queue
@@ -129,9 +129,9 @@ class RabbitCatalog:
             return Destination(
                 queue.ref,
                 UNKNOWN,
-                messages=unknown("unacknowledged messages are told by the management API only"),
+                messages=unknown("only the management API reports unacknowledged messages"),
                 backlog=exact(queue.ready),
-                size=unknown("told by the management API only"),
+                size=unknown("only the management API reports it"),
                 facts={"consumers": queue.consumers},
             )
         types = {queue.name: queue.type}

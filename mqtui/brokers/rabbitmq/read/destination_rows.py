@@ -68,7 +68,7 @@ def queue_row(
         Ref(Kind.STREAM if queue_type == "stream" else Kind.QUEUE, row["name"]),
         queue_type,
         messages=messages,
-        backlog=unknown("each reader of a stream has its own place") if queue_type == "stream" else backlog,
+        backlog=unknown("each consumer of a stream has its own offset") if queue_type == "stream" else backlog,
         size=_sampled(row, "message_bytes"),
         internal=row["name"].startswith("amq."),
         facts={name: value for name, value in facts.items() if value is not None},
@@ -85,7 +85,7 @@ def _rate_in(row: Row) -> Figure:
         return about(published, SAMPLED)
     growth = _rate(row, "messages")
     if growth is None:
-        return unknown("the management API tells no rates") if "node" in row else NOT_ASKED
+        return unknown("the management API reports no rates") if "node" in row else NOT_ASKED
     return about(max(0.0, growth + sum(_rate(stats, name) or 0.0 for name in REMOVAL_RATES)), SAMPLED)
 
 
@@ -95,7 +95,7 @@ def _rate(row: Row, name: str) -> float | None:
 
 
 def _quorum_count(number: int) -> Figure:
-    return about(number, "a quorum queue notes its counts a moment later")
+    return about(number, "a quorum queue updates its counts a moment later")
 
 
 def _sampled(row: Row, key: str) -> Figure:

@@ -153,7 +153,7 @@ def _group(row: Row, consumers: Sequence[Row]) -> Group:
         _state(consumers),
         tuple(_member(row["name"], consumer) for consumer in consumers),
         (destination_of(row),),
-        exact(taken) if isinstance(taken, int) else unknown("the queue does not tell"),
+        exact(taken) if isinstance(taken, int) else unknown("the queue does not report it"),
     )
 
 

@@ -7,7 +7,7 @@ from mqtui.domain.figure import Figure, about, exact, total, unknown
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import GroupLag, PartitionLag
 
-STREAM_LAG = unknown("the management API does not tell the places of a stream's readers")
+STREAM_LAG = unknown("the management API does not report the offsets of a stream's consumers")
 
 
 def queue_lag(ref: Ref, row: Row, state: str, waiting: Figure) -> GroupLag:

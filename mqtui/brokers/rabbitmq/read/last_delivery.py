@@ -73,20 +73,20 @@ class LastDeliveryRepublisher:
         await self._park(holder, tag, encoded, body, reason)
 
     async def _park(self, holder: Channel, tag: int, encoded: bytes, body: bytes, reason: str) -> None:
-        title = f"A message of {self._queue} has no delivery left and its queue does not take it back"
+        title = f"A message of {self._queue} has no delivery left, and its queue refuses it"
         async with self._session.connection() as connection:
             channel = await connection.channel()
             await channel.call(
                 lambda back: channel.raw.queue_declare(self._parking_queue, durable=True, callback=back),
-                f"{title}; making {self._parking_queue}",
+                f"{title}; declaring {self._parking_queue}",
                 f"configure on queue {self._parking_queue}",
             )
         state, trouble = await self._publish(self._parking_queue, encoded, body)
         if state is not PublishStatus.STORED:
-            raise BrokerTrouble(title, f"{reason}; {self._parking_queue} does not take it either: {trouble}")
+            raise BrokerTrouble(title, f"{reason}; {self._parking_queue} refuses it too: {trouble}")
         holder.ack(tag, multiple=False)
         await holder.sync()
-        raise BrokerTrouble(title, f"{reason}. It is now in {self._parking_queue}.", "Move it home with redrive.")
+        raise BrokerTrouble(title, f"{reason}. It is now in {self._parking_queue}.", "Move it back by a redrive.")
 
     async def _publish(self, queue: str, encoded: bytes, body: bytes) -> tuple[PublishStatus, str]:
         await self._open()

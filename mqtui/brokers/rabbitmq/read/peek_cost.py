@@ -56,7 +56,7 @@ def is_empty(queue: QueueInfo) -> bool:
 def _left(limit: DeliveryLimit, left: int | None) -> Figure:
     if not limit.counts_deliveries:
         return limit.left_figure(None)
-    return UNREAD if left is None else about(left, "as of the last look")
+    return UNREAD if left is None else about(left, "as of the last peek")
 
 
 def _limit(limit: DeliveryLimit) -> Figure:
@@ -77,25 +77,27 @@ def _sentences(queue: QueueInfo, left: int | None, stopped: str) -> list[str]:
         case LimitKind.KNOWN:
             sentences.append(f"spends 1 of at most {queue.limit.number} deliveries of each message")
             sentences.append(
-                "what is left is unknown until read" if left is None else f"at the last look {left} were left"
+                "what is left is unknown until read" if left is None else f"at the last peek {left} were left"
             )
             sentences.append("messages that were returned before may change places among themselves")
         case LimitKind.UNREADABLE:
-            sentences.append("may spend a delivery of each message: the limit can't be read, so 1 is taken as left")
+            sentences.append(
+                "may use up a delivery of each message: the limit can't be read, so 1 is assumed to be left"
+            )
             sentences.append(queue.unreadable_reason or "the policy can't be read")
         case LimitKind.NO_REQUEUE:
-            sentences.append("the delivery limit is negative: this version removes a message that is returned")
+            sentences.append("the delivery limit is negative: this version drops a message that is requeued")
         case LimitKind.NONE:
-            sentences.append("lends the messages for a moment: consumers do not see them meanwhile")
+            sentences.append("takes the messages for a moment: consumers do not see them meanwhile")
             sentences.append("they are marked as redelivered")
     if not queue.limit.keeps_order:
         sentences.append(TO_THE_TAIL)
     if queue.setting("message-ttl") is not None:
-        sentences.append("messages whose time has come expire when they are returned")
+        sentences.append("messages whose TTL has passed expire when they are requeued")
     if stopped:
         sentences.append(f"publishers are stopped by an alarm of {stopped}")
     if queue.setting("delayed-retry-type") in ("all", "returned"):
-        sentences.append("returned messages are hidden for a while")
+        sentences.append("requeued messages are delayed")
     return sentences
 
 
@@ -110,16 +112,16 @@ def _refusal(queue: QueueInfo, left: int | None, looks: PeekHistory) -> str:
     if refusal := why_no_basic_get(queue):
         return refusal
     if queue.limit.kind is LimitKind.NO_REQUEUE:
-        return f"the delivery limit of {queue.name} is negative: no message survives being returned"
+        return f"the delivery limit of {queue.name} is negative: a message that is requeued is dropped"
     if looks.unreadable and queue.limit.counts_deliveries:
         return (
-            f"{queue.name} holds a message that the broker can't hand to an AMQP 0-9-1 reader, and how many deliveries "
-            f"it has left can't be read ({looks.unreadable} were spent on it from here): another look may remove it "
-            "from the queue. Looks are refused until the queue was seen empty"
+            f"{queue.name} holds a message that AMQP 0-9-1 can't carry, and how many deliveries "
+            f"it has left can't be read ({looks.unreadable} were used up from here): another peek may remove it "
+            "from the queue. Peeks are refused until the queue was seen empty"
         )
     if left is not None and left <= 0 and queue.limit.counts_deliveries:
         return (
-            f"a message of {queue.name} has no delivery left: another look would remove it from the queue. "
-            "Looks are refused until the queue was seen empty"
+            f"a message of {queue.name} has no delivery left: another peek would drop it. "
+            "Peeks are refused until the queue was seen empty"
         )
     return ""

@@ -43,11 +43,11 @@ async def require_republish(session: RabbitSession, queue: QueueInfo) -> None:
             await permission_probes.require_write(connection, "", queue.name)
         except NotAuthorised as error:
             raise NotAuthorised(
-                f"{queue.name} can't be looked at without the right to publish",
-                f"A message with no delivery left would be lost by the look: it is published again. {error.detail}",
+                f"{queue.name} can't be peeked without the right to publish",
+                f"A message with no delivery left would be lost by the peek: it is published again. {error.detail}",
                 error.hint
                 if queue.type != UNKNOWN
-                else f"{error.hint} Where it has no such limit, that can be read: {HINT}",
+                else f"{error.hint} Whether the queue has a delivery limit can be read from the management API: {HINT}",
             ) from error
 
 
@@ -89,8 +89,8 @@ async def _prepare(session: RabbitSession, queue: QueueInfo) -> None:
         await session.io.call(require_republish(session, queue))
     elif _may_be_used_up(queue):
         raise Refused(
-            f"{queue.ref} can't be looked at now",
-            f"publishers are stopped by an alarm of {stopped}: a message without a delivery left could not be saved",
+            f"{queue.ref} can't be peeked now",
+            f"an alarm of {stopped} stops publishers: a message with no delivery left could not be published again",
             "Try again when the alarm is over.",
         )
 
@@ -149,10 +149,10 @@ def unreadable(queue: QueueInfo, channel: Channel, position: int) -> UnreadableM
     answer = None if channel.close_reason is None else errors.channel_error(channel.close_reason)
     if answer is None or answer[0] not in UNREADABLE_CODES:
         return None
-    spent = ". This look spent a delivery of it, and of those before it" if queue.limit.counts_deliveries else ""
+    spent = ". This peek used up a delivery of it, and of those before it" if queue.limit.counts_deliveries else ""
     return UnreadableMessage(
         f"Message {position:,} from the head of {queue.name} can't be read",
-        f"the broker answers {answer[1]}: it can't hand it to an AMQP 0-9-1 reader{spent}",
+        f"the broker answers {answer[1]}: AMQP 0-9-1 can't carry it{spent}",
         "An AMQP 1.0 client can read it, or take it out.",
     )
 

@@ -78,5 +78,5 @@ async def describe_queue(session: RabbitSession, name: str) -> QueueInfo:
 
 def _reason(error: MqtuiError) -> str:
     if isinstance(error, Unsupported):
-        return f"the management API tells it ({HINT[0].lower()}{HINT[1:].rstrip('.')})"
+        return f"only the management API reports it ({HINT[0].lower()}{HINT[1:].rstrip('.')})"
     return f"{error.title} ({error.detail.rstrip('.')})" if error.detail else error.title

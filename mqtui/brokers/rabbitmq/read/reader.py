@@ -58,9 +58,9 @@ class RabbitReader:
         queue = await describe_queue(self._session, _name_of(ref))
         if queue.type != "stream":
             raise Refused(
-                f"{ref} lends its messages",
+                f"{ref} is a queue: its messages can only be peeked",
                 queue.unreadable_reason,
-                "That look has a price: it is asked for as a spend.",
+                "A peek may use up deliveries, so it is asked for by itself.",
             )
         if limit == 0:
             return

@@ -52,17 +52,17 @@ async def shareable_bindings(session: RabbitSession, ref: Ref) -> list[Row]:
     if not rows or direct:
         who = f"of {', '.join(direct)} " if direct else ""
         raise _cannot_listen(
-            ref, f"dead letters {who}come to it by the default exchange, which sends to one queue only"
+            ref, f"dead letters {who}come to it by the default exchange, which routes to one queue only"
         )
     if odd := [f"{name} ({kind})" for name, kind in kinds.items() if kind not in COPYING_TYPES]:
         raise _cannot_listen(
-            ref, f"{', '.join(odd)} may give a letter to one queue only: another queue would take it away"
+            ref, f"{', '.join(odd)} may route a letter to one queue only: another queue would take it away"
         )
     return rows
 
 
 def _cannot_listen(ref: Ref, why: str, hint: str = "") -> Unsupported:
-    return Unsupported(f"Nobody can listen at {ref.name}", why, hint)
+    return Unsupported(f"New letters of {ref.name} can't be observed", why, hint)
 
 
 async def _default_exchange_sources(session: RabbitSession, ref: Ref) -> list[str]:

@@ -80,11 +80,11 @@ async def open_lease(session: RabbitSession, source: Source, terms: LeaseOptions
     if queue.consumers and not terms.shared:
         raise Refused(
             f"{source.ref} has consumers",
-            f"{queue.consumers} read it: they would take letters from this walk, and it from them",
+            f"{queue.consumers} read it: they would take letters from this run, and the run from them",
             "Stop them, or agree with --yes-shared.",
         )
     if await is_different_queue(session, source, queue):
-        raise Refused(f"{source.ref} is not the one the plan was made on", "It was deleted and made again.", REPLAN)
+        raise Refused(f"{source.ref} is not the queue that was planned", "It was deleted and declared again.", REPLAN)
     key = await peek_budget.budget_key(session, queue.name)
     limits = await _one_by_one_if_unreadable(session, queue, key, consume_limits(source, terms))
     known = await queue_fingerprint.take_fingerprint(session, queue)
@@ -124,7 +124,7 @@ async def _one_by_one_if_unreadable(
     if not met:
         return limits
     if peek_cost.may_be_last_delivery(queue.limit, met):
-        raise Refused(f"{queue.ref} can't be walked through", cost.refusal, "Take that message out by AMQP 1.0.")
+        raise Refused(f"{queue.ref} can't be redriven", cost.refusal, "Take that message out by AMQP 1.0.")
     return replace(limits, one_by_one=True)
 
 

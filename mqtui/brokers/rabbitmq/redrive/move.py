@@ -21,9 +21,9 @@ from mqtui.domain.message import Delivery, Message, Outgoing
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 
 SENT = Receipt(PublishStatus.STORED)
-NOT_HELD = Receipt(PublishStatus.GONE, None, "not in hand")
+NOT_HELD = Receipt(PublishStatus.GONE, None, "no longer held by this run")
 ALREADY_REQUEUED = Receipt(
-    PublishStatus.REFUSED, None, "not sent: the broker has taken it back, since the connection was lost"
+    PublishStatus.REFUSED, None, "not sent: the connection was lost, and the broker has requeued it"
 )
 NOT_REMOVED = "stored; whether it was removed from the source is not known"
 FINAL_CONFIRM_TIMEOUT = 30.0
@@ -140,7 +140,7 @@ class MoveSession:
         try:
             await asyncio.wait_for(self.publisher.tracker.wait_all(), FINAL_CONFIRM_TIMEOUT)
         except TimeoutError:
-            trouble = BrokerTrouble("The broker did not confirm what was sent last")
+            trouble = BrokerTrouble("The broker did not confirm the last messages")
         if self._channel.close_reason is not None:
             return
         await self.consumer.acks.flush()

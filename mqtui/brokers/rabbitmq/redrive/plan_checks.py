@@ -18,7 +18,7 @@ from mqtui.domain.redrive import Guarantee, Source
 from mqtui.domain.resource import Kind, Ref
 
 REFUSE = Severity.REFUSE
-COPIES = ("copies", "CC and BCC are kept as x-mqtui-cc and x-mqtui-bcc: by their own names they would be routed again")
+COPIES = ("copies", "CC and BCC are renamed x-mqtui-cc and x-mqtui-bcc: else the broker would send further copies")
 
 
 async def check_plan(session: RabbitSession, source: Source, plan: Plan, guarantee: Guarantee) -> Plan:
@@ -53,7 +53,9 @@ async def _check_alarms(session: RabbitSession, *, publishes: bool) -> list[Risk
     text = f"publishers are stopped by an alarm of {raised}"
     if publishes:
         return [Risk("alarm", f"{text}: the run would wait until it ends", REFUSE)]
-    return [Risk("alarm", f"{text}: a letter that is not wanted and has no delivery left could not be saved")]
+    return [
+        Risk("alarm", f"{text}: a letter that is not selected and has no delivery left could not be published again")
+    ]
 
 
 async def _check_permissions(session: RabbitSession, source: str | None, targets: Sequence[Ref]) -> list[Risk]:

@@ -45,8 +45,8 @@ BATCH_IDLE = 0.005
 PREFETCH_CHECK_INTERVAL, PREFETCH_IDLE_CHECKS = 0.01, 5
 """Seconds between two checks for deliveries on their way, and how many checks without one end the wait."""
 
-TOO_MANY_HELD = "the walk ended: it held as many letters back as it may"
-HELD_TOO_LONG = "the walk ended: it held letters back as long as it may"
+TOO_MANY_HELD = "the run ended: as many letters are held as may be held at once"
+HELD_TOO_LONG = "the run ended: letters were held as long as they may be held"
 CONSUMER_IDLE = 0.1
 """Seconds without a delivery after which a consumer is taken to be at the end of the queue."""
 
@@ -194,7 +194,7 @@ class BoundedQueueConsumer:
         """Whether the connection was closed over a letter that AMQP 0-9-1 can't carry, which requeues all."""
         found = unreadable(self._queue, self._channel, self._received + 1)
         if found is not None:
-            self.end_reason = f"{found.title}: {found.detail}. It and what stands behind it stays"
+            self.end_reason = f"{found.title}: {found.detail}. It and those behind it stay"
             self._buffer.clear()
         return found is not None
 
@@ -366,6 +366,6 @@ class BoundedQueueConsumer:
     def _on_cancelled_by_broker(self, _: Any) -> None:
         self._consumer = ""
         self._error = BrokerTrouble(
-            f"The broker ended the reading of {self._queue.name}", "The queue was deleted, or its node went away."
+            f"The broker cancelled the consumer of {self._queue.name}", "The queue was deleted, or its node failed."
         )
         self._changed.set()

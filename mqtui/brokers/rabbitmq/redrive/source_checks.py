@@ -38,19 +38,19 @@ def check_source(source: Source, queue: QueueInfo, plan: Plan) -> list[Risk]:
         risks.append(Risk("unchecked", f"arguments and policy of {name} can't be read: {queue.unreadable_reason}"))
     limit = queue.limit
     if limit.kind is LimitKind.NO_REQUEUE:
-        risks.append(Risk("delivery-limit", f"{name} removes every letter that is returned: each is taken alone"))
+        risks.append(Risk("delivery-limit", f"{name} drops every letter that is requeued: each is taken alone"))
     elif limit.kind is LimitKind.KNOWN and (limit.number or 0) < LOW_DELIVERIES:
         risks.append(Risk("delivery-limit", f"{name} allows {limit.number} deliveries: letters are taken one by one"))
     elif limit.kind is LimitKind.KNOWN and any(not isinstance(step, Remove) for step in plan.steps):
         risks.append(
             Risk(
                 "spends",
-                f"a letter of {name} that is returned has spent 1 of {limit.number} deliveries; one found with none "
-                "left is saved to the tail",
+                f"a letter of {name} that is requeued has used up 1 of {limit.number} deliveries; one found with none "
+                "left is published again at the tail",
             )
         )
     if not limit.keeps_order and queue.type != UNKNOWN:
-        risks.append(Risk("order", f"letters of {name} that are returned go to its tail"))
+        risks.append(Risk("order", f"letters of {name} that are requeued go to its tail"))
     return risks
 
 
@@ -63,7 +63,7 @@ async def check_unreadable(session: RabbitSession, queue: QueueInfo) -> list[Ris
         return []
     if peek_cost.may_be_last_delivery(queue.limit, met):
         return [Risk("unreadable", cost.refusal, REFUSE, final=True)]
-    text = f"{queue.name} holds a letter that the broker can't hand over; it and those behind it stay"
+    text = f"{queue.name} holds a letter that AMQP 0-9-1 can't carry; it and those behind it stay"
     return [Risk("unreadable", f"{text}, those before it are taken one by one")]
 
 
