@@ -10,7 +10,7 @@ import os
 import sys
 
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import adapter, homeward, terms, writer
+from tests.contract.rabbitmq_support import adapter, terms, transfers_to, writer
 from tests.contract.worlds import address_of
 
 HAND = 300
@@ -25,7 +25,7 @@ async def move(url: str, source: str, target: str, log: str) -> None:
             async for batch in lease.batches(HAND):
                 os.write(descriptor, b" ".join(letter.value or b"" for letter in batch) + b"\n")
                 os.fsync(descriptor)
-                await lease.move(homeward(list(batch), Ref(Kind.QUEUE, target)))
+                await lease.move(transfers_to(list(batch), Ref(Kind.QUEUE, target)))
                 os.write(descriptor, b"done\n")
     os.close(descriptor)
 

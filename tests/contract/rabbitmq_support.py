@@ -222,14 +222,14 @@ def terms(hand: int = 100, want: int | None = None, *, run: str = RUN, shared: b
     return LeaseOptions(run, "tester", "hash", hand, want, shared=shared)
 
 
-def homeward(letters: Sequence[Message], target: Ref, routing_key: str = "") -> list[Transfer]:
+def transfers_to(letters: Sequence[Message], target: Ref, routing_key: str = "") -> list[Transfer]:
     return [Transfer(letter, target, routing_key) for letter in letters]
 
 
 async def move_all(lease: Lease, target: Ref, size: int = 100) -> list[Receipt]:
     receipts: list[Receipt] = []
     async for batch in lease.batches(size):
-        receipts += await lease.move(homeward(list(batch), target))
+        receipts += await lease.move(transfers_to(list(batch), target))
     return receipts
 
 

@@ -1,4 +1,4 @@
-"""What there is on a RabbitMQ: names of any kind, depths, routes, consumers; and why there is no conversation."""
+"""What there is on a RabbitMQ: names of any kind, depths, routes, consumers; and why a connection fails."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ async def test_names_with_spaces_slashes_and_emoji(rabbit: Rabbit) -> None:
             await broker.broker.catalog.describe(queue_ref("\udcff"))
 
 
-async def test_a_look_creates_nothing(rabbit: Rabbit) -> None:
+async def test_a_peek_creates_nothing(rabbit: Rabbit) -> None:
     missing = rabbit.name()
     async with adapter(rabbit.address) as broker:
         for ref in (queue_ref(missing), Ref(Kind.EXCHANGE, missing), Ref(Kind.STREAM, missing), Ref(Kind.TOPIC, "t")):
@@ -175,7 +175,7 @@ def test_the_strongest_policy_holds_and_an_operators_number_lowers_it() -> None:
 
 
 async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
-    """Lag is what is ready and what is in hand; a stream's is unknown, with the reason."""
+    """Lag is what is ready and what is unacknowledged; a stream's is unknown, with the reason."""
     busy, idle, stream = rabbit.queue(), rabbit.queue(), rabbit.queue(STREAM)
     rabbit.fill(busy, [b"1", b"2", b"3"])
     with rabbit.consumer(busy):
@@ -237,7 +237,7 @@ async def test_verbs_are_offered_or_refused_with_the_reason(rabbit: Rabbit) -> N
         assert (row.type, row.backlog.number, row.messages.number) == ("unknown", 0, None)
 
 
-async def test_no_conversation_says_why(rabbit: Rabbit) -> None:
+async def test_a_failed_connection_says_why(rabbit: Rabbit) -> None:
     """Host, port, login, vhost, TLS, the management API: each has its own words, and none holds the password."""
     with closing(socket.socket()) as taken:
         taken.bind(("127.0.0.1", 0))
@@ -266,7 +266,7 @@ async def test_no_conversation_says_why(rabbit: Rabbit) -> None:
                     await anext(aiter(broker.broker.catalog.list_destinations()))
 
 
-async def test_a_user_without_a_tag_or_a_vhost_is_told(rabbit: Rabbit) -> None:
+async def test_a_user_without_a_tag_or_a_vhost_is_reported(rabbit: Rabbit) -> None:
     with rabbit.user() as address:
         rabbit.management.put(f"/users/{address.user}", json={"password": "secret", "tags": ""})
         async with adapter(address) as broker:

@@ -1,4 +1,4 @@
-"""R2, R5, R6, R8, R9, R10, C6: how letters are taken from a RabbitMQ queue, moved, kept and given back."""
+"""R2, R5, R6, R8, R9, R10, C6: how letters are taken from a RabbitMQ queue, moved, held and requeued."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.contract.rabbitmq_support import (
     STREAM,
     Rabbit,
     adapter,
-    homeward,
     leased,
     move_all,
     numbered,
     queue_ref,
     states,
     terms,
+    transfers_to,
     until,
     without_management,
     writer,
@@ -61,7 +61,7 @@ def spend(rabbit: Rabbit, queue: str, times: int, count: int) -> None:
 async def test_a_consumer_never_gets_more_than_is_left_to_move(
     rabbit: Rabbit, arguments: dict[str, Any] | None
 ) -> None:
-    """R2, R10: of 1,200 letters 1,000 are wanted with a hand of 300; the other 200 were never delivered to anybody."""
+    """R2, R10: of 1,200 letters 1,000 are wanted with 300 in flight; the other 200 were never delivered to anybody."""
     source, target = rabbit.queue(arguments), rabbit.queue()
     rabbit.fill(source, numbered(1200))
     async with leased(rabbit, source, terms(300, want=1000)) as lease:
@@ -75,14 +75,14 @@ async def test_a_consumer_never_gets_more_than_is_left_to_move(
         assert [method.redelivered for method, _, _ in rabbit.drain(source)] == [False] * 200
 
 
-async def test_a_stop_finishes_what_is_in_hand(rabbit: Rabbit) -> None:
+async def test_a_stop_finishes_what_is_in_flight(rabbit: Rabbit) -> None:
     """R2: `drain` ends the taking; letters that are out already are moved, not returned."""
     source, target = rabbit.queue(LIMITED), rabbit.queue()
     rabbit.fill(source, numbered(1000))
     moved = 0
     async with leased(rabbit, source, terms(200)) as lease:
         async for batch in lease.batches(100):
-            receipts = await lease.move(homeward(list(batch), queue_ref(target)))
+            receipts = await lease.move(transfers_to(list(batch), queue_ref(target)))
             assert states(receipts) == [PublishStatus.STORED] * len(batch)
             moved += len(batch)
             await lease.drain()
@@ -101,12 +101,12 @@ async def test_letters_with_few_deliveries_left_come_alone(rabbit: Rabbit) -> No
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(10):
             sizes.append(len(batch))
-            await lease.move(homeward(list(batch), queue_ref(target)))
+            await lease.move(transfers_to(list(batch), queue_ref(target)))
     assert sizes == [1] * 6
     assert rabbit.bodies(target) == numbered(6)
 
 
-async def test_a_letter_with_none_left_is_moved_or_saved_never_returned(rabbit: Rabbit) -> None:
+async def test_a_letter_with_none_left_is_moved_or_republished_never_requeued(rabbit: Rabbit) -> None:
     """R2, R3: selected it moves; unselected, or refused by its target, it is copied to the tail and none dies."""
     dead, target = rabbit.queue(), rabbit.queue()
     source = rabbit.queue(
@@ -122,9 +122,9 @@ async def test_a_letter_with_none_left_is_moved_or_saved_never_returned(rabbit: 
             assert letter.envelope is not None
             lefts.append(letter.envelope.left.number)
             if letter.value == b"00000":
-                assert states(await lease.move(homeward([letter], queue_ref(target)))) == [PublishStatus.STORED]
+                assert states(await lease.move(transfers_to([letter], queue_ref(target)))) == [PublishStatus.STORED]
             elif letter.value == b"00001":
-                assert states(await lease.move(homeward([letter], nowhere))) == [PublishStatus.RETURNED]
+                assert states(await lease.move(transfers_to([letter], nowhere))) == [PublishStatus.RETURNED]
             else:
                 await lease.release(batch)
     assert lefts == [0, 0, 0, 3]
@@ -135,8 +135,8 @@ async def test_a_letter_with_none_left_is_moved_or_saved_never_returned(rabbit: 
     assert left == {b"00001": 0, b"00002": 0, b"00003": 1}
 
 
-async def test_a_letter_abandoned_in_hand_with_none_left_is_saved(rabbit: Rabbit) -> None:
-    """R3: leaving the lease with such a letter in hand saves it too."""
+async def test_a_letter_abandoned_unacknowledged_with_none_left_is_republished(rabbit: Rabbit) -> None:
+    """R3: leaving the lease with such a letter unacknowledged republishes it too."""
     source = rabbit.queue({**QUORUM, "x-delivery-limit": 3})
     rabbit.fill(source, numbered(1))
     spend(rabbit, source, 3, 1)
@@ -155,7 +155,7 @@ async def test_a_returned_letter_in_the_middle_ends_the_prefix(rabbit: Rabbit) -
     nowhere = queue_ref(rabbit.name())
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(30):
-            transfers = homeward(list(batch), queue_ref(target))
+            transfers = transfers_to(list(batch), queue_ref(target))
             for place in (0, 11, 12, 20):
                 transfers[place] = replace(transfers[place], target=nowhere)
             receipts = await lease.move(transfers)
@@ -184,7 +184,7 @@ async def test_a_missing_exchange_or_right_refuses_and_nothing_is_lost(rabbit: R
     rabbit.fill(source, numbered(5))
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(5):
-            receipts = await lease.move(homeward(list(batch), Ref(Kind.EXCHANGE, rabbit.name())))
+            receipts = await lease.move(transfers_to(list(batch), Ref(Kind.EXCHANGE, rabbit.name())))
     assert states(receipts) == [PublishStatus.REFUSED] * 5
     assert "NOT_FOUND" in receipts[0].reason
     with rabbit.user(write=r"^amq\.default$") as address:
@@ -198,7 +198,7 @@ async def test_a_missing_exchange_or_right_refuses_and_nothing_is_lost(rabbit: R
     assert rabbit.bodies(source) == numbered(5)
 
 
-async def test_the_walk_ends_at_a_letter_of_this_run(rabbit: Rabbit) -> None:
+async def test_the_redrive_ends_at_a_letter_of_this_run(rabbit: Rabbit) -> None:
     """R8: a letter that came back from this run, and what stands behind it, is put back."""
     source, target = rabbit.queue(), rabbit.queue()
     rabbit.fill(source, numbered(5))
@@ -212,7 +212,7 @@ async def test_the_walk_ends_at_a_letter_of_this_run(rabbit: Rabbit) -> None:
     assert rabbit.bodies(source) == [b"came back", b"behind"]
 
 
-async def test_the_walk_ends_at_a_letter_that_died_after_planning(rabbit: Rabbit) -> None:
+async def test_the_redrive_ends_at_a_letter_that_died_after_planning(rabbit: Rabbit) -> None:
     """R8: by the death time of the newest `x-death`; letters that died before are moved."""
     source, target = rabbit.queue(), rabbit.queue()
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
@@ -248,7 +248,7 @@ async def test_consumers_of_the_source_are_refused_unless_agreed(rabbit: Rabbit)
     assert states(receipts) == [PublishStatus.STORED] * 4
 
 
-async def test_a_selective_walk_keeps_the_order_of_the_rest(rabbit: Rabbit) -> None:
+async def test_a_selective_redrive_keeps_the_order_of_the_rest(rabbit: Rabbit) -> None:
     """R9, R5: what is not selected is held and returned at the end; order and bytes as before.
 
     One `nack multiple` does not do that on a quorum queue [3.10.8 sorts by consumer, and not at all over 32].
@@ -259,7 +259,7 @@ async def test_a_selective_walk_keeps_the_order_of_the_rest(rabbit: Rabbit) -> N
         async for batch in lease.batches(50):
             chosen = [letter for letter in batch if int(letter.value or b"0") % 7 == 0]
             await lease.release([letter for letter in batch if letter not in chosen])
-            await lease.move(homeward(chosen, queue_ref(target)))
+            await lease.move(transfers_to(chosen, queue_ref(target)))
     rest = [body for body in numbered(500) if int(body) % 7]
     rabbit.settled(source, len(rest))
     assert rabbit.bodies(source) == rest
@@ -267,7 +267,7 @@ async def test_a_selective_walk_keeps_the_order_of_the_rest(rabbit: Rabbit) -> N
 
 
 @pytest.mark.parametrize(("held", "seconds"), [(20, 300.0), (10_000, 0.0)])
-async def test_a_selective_walk_ends_when_it_holds_too_many_or_too_long(
+async def test_a_selective_redrive_ends_when_it_holds_too_many_or_too_long(
     rabbit: Rabbit, held: int, seconds: float
 ) -> None:
     """R9: 10,000 held or 5 minutes; here fewer."""
@@ -276,7 +276,7 @@ async def test_a_selective_walk_ends_when_it_holds_too_many_or_too_long(
     session = RabbitSession(rabbit.address)
     queue = await describe_queue(session, source)
 
-    async def walk() -> list[int]:
+    async def move_some() -> list[int]:
         connection = await session.connect()
         limits = ConsumeLimits(100, 50, RUN, snapshot_time=2**60, max_held=held, max_held_seconds=seconds)
         moves = MoveSession(session, queue, connection, await connection.channel(), limits)
@@ -288,7 +288,7 @@ async def test_a_selective_walk_ends_when_it_holds_too_many_or_too_long(
         await moves.finish()
         return sizes
 
-    sizes = await session.io.call(walk())
+    sizes = await session.io.call(move_some())
     await session.close()
     assert sum(sizes) <= held + 55 if seconds else 55
     assert sum(sizes) < 100
@@ -296,7 +296,7 @@ async def test_a_selective_walk_ends_when_it_holds_too_many_or_too_long(
 
 
 async def test_settled_letters_are_gone_and_the_rest_is_returned_in_order(rabbit: Rabbit) -> None:
-    """C3: discard is the same walk without a target; what nobody settles goes back."""
+    """C3: discard is the same redrive without a target; what nobody settles goes back."""
     source = rabbit.queue(LIMITED)
     rabbit.fill(source, numbered(20))
     async with leased(rabbit, source, terms(100)) as lease:
@@ -308,7 +308,7 @@ async def test_settled_letters_are_gone_and_the_rest_is_returned_in_order(rabbit
     assert rabbit.bodies(source) == numbered(20)[1::2]
 
 
-async def test_an_auto_delete_queue_survives_the_walk(rabbit: Rabbit) -> None:
+async def test_an_auto_delete_queue_survives_the_redrive(rabbit: Rabbit) -> None:
     """R11: the last consumer's end would delete it with its letters: it is read by `basic.get`."""
     source, target = rabbit.queue(auto_delete=True, durable=False), rabbit.queue()
     rabbit.fill(source, numbered(300))
@@ -327,7 +327,7 @@ async def test_without_the_management_api_letters_are_taken_one_by_one(rabbit: R
             sizes = []
             async for batch in lease.batches(10):
                 sizes.append(len(batch))
-                await lease.move(homeward(list(batch), queue_ref(target)))
+                await lease.move(transfers_to(list(batch), queue_ref(target)))
     assert sizes == [1] * 5
     assert rabbit.bodies(target) == numbered(5)
 
@@ -349,7 +349,7 @@ async def test_added_headers_stand_behind_and_order_is_kept(rabbit: Rabbit) -> N
     rabbit.fill(source, numbered(700), headers={"k": 1})
     async with leased(rabbit, source, terms(100)) as lease:
         async for batch in lease.batches(100):
-            transfers = homeward(list(batch), Ref(Kind.EXCHANGE, exchange), "a.b")
+            transfers = transfers_to(list(batch), Ref(Kind.EXCHANGE, exchange), "a.b")
             ours = (("x-mqtui-run", string(RUN), "string"),)
             await lease.move([replace(transfer, added=ours) for transfer in transfers])
     found = rabbit.drain(target)

@@ -1,4 +1,4 @@
-"""RabbitMQ streams: read for nothing, by offset, time or edge; followed (C10)."""
+"""RabbitMQ streams: read at no cost, by offset, time or edge; followed (C10)."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ async def test_tail_follows_a_stream_and_refuses_a_queue(rabbit: Rabbit, stream:
             await anext(aiter(broker.broker.reader.tail(queue_ref(queue))))
 
 
-async def test_what_is_no_stream_is_not_read_for_nothing(rabbit: Rabbit, stream: Ref) -> None:
-    """A queue lends; a stream's positions are offsets; without the management API nobody guesses."""
+async def test_what_is_no_stream_is_not_read_at_no_cost(rabbit: Rabbit, stream: Ref) -> None:
+    """A queue is peeked; a stream's positions are offsets; without the management API nobody guesses."""
     queue = rabbit.queue()
     with pytest.raises(Refused):
         await read(rabbit, queue_ref(queue), Edge.OLDEST, 1)

@@ -75,7 +75,7 @@ class RabbitMQWorld:
         return self._channel.queue_declare(ref.name, passive=True).method.message_count or 0
 
     def contents(self, ref: Ref) -> list[Letter]:
-        """Taken on a channel of its own and given back in one go, so that the order stays."""
+        """Taken on a channel of its own and requeued in one go, so that the order stays."""
         waiting = self._ready(ref)
         if not waiting:
             return []
@@ -84,7 +84,7 @@ class RabbitMQWorld:
         for method, properties, body in channel.consume(ref.name, inactivity_timeout=WAIT):
             assert method and properties, f"{ref} has {waiting} messages and gave {len(found)}"
             assert (properties.message_id, properties.priority, properties.delivery_mode) == ("m", 3, 2)
-            found.append(Letter(cast("bytes", body), headers=told(properties.headers)))
+            found.append(Letter(cast("bytes", body), headers=decode_headers(properties.headers)))
             if len(found) == waiting:
                 channel.basic_nack(method.delivery_tag or 0, multiple=True, requeue=True)
                 break
@@ -143,7 +143,7 @@ class RabbitMQWorld:
         self._connection.close()
 
 
-def told(headers: Mapping[str, object] | None) -> tuple[tuple[str, bytes | None], ...]:
+def decode_headers(headers: Mapping[str, object] | None) -> tuple[tuple[str, bytes | None], ...]:
     """Headers as pika reads them: binary ones are bytes, strings text."""
     found = []
     for name, value in (headers or {}).items():

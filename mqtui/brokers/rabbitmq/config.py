@@ -97,7 +97,7 @@ def connection_parameters(config: RabbitConfig) -> Sequence[pika.ConnectionParam
 
 
 def _parameters_for(config: RabbitConfig, host: str, port: int) -> pika.ConnectionParameters:
-    made = pika.ConnectionParameters(
+    parameters = pika.ConnectionParameters(
         host=host,
         port=port,
         virtual_host=config.vhost,
@@ -110,8 +110,8 @@ def _parameters_for(config: RabbitConfig, host: str, port: int) -> pika.Connecti
         client_properties={"product": "mqtui", "connection_name": config.prefix},
     )
     if config.tls is not None:
-        made.ssl_options = pika.SSLOptions(config.tls.context(), config.tls.server_name or host)
-    return made
+        parameters.ssl_options = pika.SSLOptions(config.tls.context(), config.tls.server_name or host)
+    return parameters
 
 
 def _credentials(config: RabbitConfig) -> pika.PlainCredentials | ExternalCredentials:

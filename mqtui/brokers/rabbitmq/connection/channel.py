@@ -238,8 +238,8 @@ class Channel:
             raise pika_errors.ChannelWrongStateError("Channel is closed.")
         connection = cast("Any", self.raw.connection)
         number, max_body = self.raw.channel_number, connection._body_max_length
-        made = amqp_frames.publish_frames(number, exchange, routing_key, properties, body, max_body)
-        connection._output_marshaled_frames(made)
+        frames = amqp_frames.publish_frames(number, exchange, routing_key, properties, body, max_body)
+        connection._output_marshaled_frames(frames)
 
     def ack(self, tag: int, *, multiple: bool) -> None:
         """Acknowledge a delivery; with `multiple` all unacknowledged ones up to it."""

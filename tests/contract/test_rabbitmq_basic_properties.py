@@ -1,4 +1,4 @@
-"""R1: properties and header tables of RabbitMQ messages, byte for byte through a look, a move and a publish."""
+"""R1: properties and header tables of RabbitMQ messages, byte for byte through a peek, a move and a publish."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.contract.rabbitmq_support import (
     Rabbit,
     adapter,
     borrowed,
-    homeward,
     move_all,
     queue_ref,
     terms,
+    transfers_to,
     writer,
 )
 
@@ -139,7 +139,7 @@ def test_an_older_broker_stores_every_byte(rabbit: Rabbit) -> None:
     assert set(headers) <= set(sent)
 
 
-async def test_a_look_tells_every_type(rabbit: Rabbit) -> None:
+async def test_a_peek_tells_every_type(rabbit: Rabbit) -> None:
     """R1: peek, classic queue."""
     queue = rabbit.queue()
     put(rabbit, queue, table())
@@ -164,7 +164,7 @@ async def moved(rabbit: Rabbit, source: str, target: str) -> None:
         async with writer(broker).lease(snapshot, terms()) as lease:
             async for batch in lease.batches(10):
                 counts = frozenset({"x-delivery-count"})
-                transfers = [replace(each, stripped=counts) for each in homeward(list(batch), queue_ref(target))]
+                transfers = [replace(each, stripped=counts) for each in transfers_to(list(batch), queue_ref(target))]
                 assert [receipt.state for receipt in await lease.move(transfers)] == [PublishStatus.STORED]
 
 
@@ -194,7 +194,7 @@ async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) ->
         snapshot = await broker.broker.snapshot(queue_ref(source))
         async with writer(broker).lease(snapshot, terms()) as lease:
             async for batch in lease.batches(10):
-                (transfer,) = homeward(list(batch), queue_ref(target))
+                (transfer,) = transfers_to(list(batch), queue_ref(target))
                 changed = replace(
                     transfer, stripped=frozenset({"two", "\udcff\udcfe"}), added=(ours,), dropped=frozenset({"app_id"})
                 )
@@ -206,7 +206,7 @@ async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) ->
 
 
 async def test_export_and_publish_change_no_byte(rabbit: Rabbit) -> None:
-    """R1, C1: what a look tells, as JSON and back, is published as it was."""
+    """R1, C1: what a peek tells, as JSON and back, is published as it was."""
     source, target = rabbit.queue(), rabbit.queue()
     put(rabbit, source, table())
     async with adapter(rabbit.address) as broker:

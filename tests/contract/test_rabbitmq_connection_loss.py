@@ -20,12 +20,12 @@ from mqtui.domain.redrive import PublishStatus
 from tests.contract.rabbitmq_support import (
     QUORUM,
     Rabbit,
-    homeward,
     leased,
     numbered,
     queue_ref,
     states,
     terms,
+    transfers_to,
     until,
 )
 
@@ -51,11 +51,11 @@ async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
             async for batch in lease.batches(200):
                 if len(seen) >= 400 and cut is None:
                     cut = asyncio.create_task(asyncio.to_thread(rabbit.cut, source))
-                seen += states(await lease.move(homeward(list(batch), queue_ref(target))))
+                seen += states(await lease.move(transfers_to(list(batch), queue_ref(target))))
                 if cut is not None:
                     await cut
     assert set(seen) <= {PublishStatus.STORED, PublishStatus.UNKNOWN, PublishStatus.REFUSED}
-    until(lambda: rabbit.ready(source) + rabbit.ready(target) >= 2000, "the broker gave back what was in hand")
+    until(lambda: rabbit.ready(source) + rabbit.ready(target) >= 2000, "the broker requeued what was unacknowledged")
     moved, left = rabbit.bodies(target), rabbit.bodies(source)
     assert set(moved) | set(left) == set(numbered(2000))
     assert seen.count(PublishStatus.STORED) <= len(moved)
@@ -64,7 +64,7 @@ async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
 
 @pytest.mark.chaos
 async def test_kill_9_in_the_middle_loses_nothing(rabbit: Rabbit, tmp_path: Path) -> None:
-    """C6: source and target hold every letter; doubles only among letters in hand when it was killed."""
+    """C6: source and target hold every letter; doubles only among letters in flight when it was killed."""
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     for attempt in range(KILLS):
@@ -72,11 +72,11 @@ async def test_kill_9_in_the_middle_loses_nothing(rabbit: Rabbit, tmp_path: Path
         rabbit.fill(source, numbered(2400))
         log = tmp_path / f"log-{attempt}"
         kill_when_moved(rabbit, source, target, log, chance.randrange(1, 2200))
-        until(partial(holds, rabbit, (source, target), 2400), f"given back, seed {seed}")
+        until(partial(holds, rabbit, (source, target), 2400), f"requeued, seed {seed}")
         found = Counter(rabbit.bodies(target) + rabbit.bodies(source))
         assert set(found) == set(numbered(2400)), f"lost, seed {seed}"
         doubled = {body for body, times in found.items() if times > 1}
-        assert doubled <= in_hand(log), f"doubled outside of the hand, seed {seed}"
+        assert doubled <= in_flight(log), f"doubled outside of what was in flight, seed {seed}"
 
 
 def holds(rabbit: Rabbit, queues: tuple[str, ...], count: int) -> bool:
@@ -93,7 +93,7 @@ def kill_when_moved(rabbit: Rabbit, source: str, target: str, log: Path, count: 
     mover.wait()
 
 
-def in_hand(log: Path) -> set[bytes]:
+def in_flight(log: Path) -> set[bytes]:
     """Bodies of the batch that was written down and not done."""
     lines = log.read_bytes().splitlines() if log.exists() else []
     return set(lines[-1].split()) if lines and lines[-1] != b"done" else set()

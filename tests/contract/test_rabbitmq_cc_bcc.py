@@ -16,11 +16,11 @@ from tests.contract.rabbitmq_support import (
     QUORUM,
     Rabbit,
     adapter,
-    homeward,
     leased,
     plan_of,
     queue_ref,
     terms,
+    transfers_to,
     writer,
 )
 
@@ -58,7 +58,7 @@ async def test_a_moved_letter_goes_to_its_target_alone(rabbit: Rabbit, arguments
         assert "x-mqtui-cc" in dict(plan.facts)["copies"]
         async with writer(broker).lease(snapshot, terms()) as lease:
             async for batch in lease.batches(10):
-                await lease.move(homeward(list(batch), queue_ref(work)))
+                await lease.move(transfers_to(list(batch), queue_ref(work)))
     ((_, properties, _),) = rabbit.drain(work)
     assert properties.headers["x-mqtui-cc"] == [audit]
     assert "CC" not in properties.headers
@@ -67,7 +67,7 @@ async def test_a_moved_letter_goes_to_its_target_alone(rabbit: Rabbit, arguments
     rabbit.settled(dlq, 1)
     async with leased(rabbit, dlq, terms()) as lease:
         async for batch in lease.batches(10):
-            await lease.move(homeward(list(batch), queue_ref(work)))
+            await lease.move(transfers_to(list(batch), queue_ref(work)))
     ((_, properties, _),) = rabbit.drain(work)
     assert properties.headers["x-mqtui-cc"] == [audit], "kept by the next move"
 

@@ -1,4 +1,4 @@
-"""What a RabbitMQ plan asks before it runs: alarms, readers, expiry, a clock, AMQP 1.0, whether anything is heard."""
+"""What a RabbitMQ plan checks before it runs: alarms, consumers, expiry, clock, AMQP 1.0, whether it can listen."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def planned(
         yield broker, snapshot, {risk.name: risk for risk in found}
 
 
-async def test_a_target_that_nobody_reads_is_told(rabbit: Rabbit) -> None:
+async def test_a_target_that_nobody_reads_is_reported(rabbit: Rabbit) -> None:
     source, target = rabbit.queue(), rabbit.queue()
     rabbit.fill(target, numbered(7))
     async with planned(rabbit, source, target) as (_, _, risks):
@@ -66,7 +66,7 @@ async def test_a_target_that_nobody_reads_is_told(rabbit: Rabbit) -> None:
             assert "no-reader" not in risks
 
 
-async def test_what_may_expire_in_the_source_is_told(rabbit: Rabbit) -> None:
+async def test_what_may_expire_in_the_source_is_reported(rabbit: Rabbit) -> None:
     source = rabbit.queue({"x-message-ttl": 3_600_000, "x-expires": 7_200_000})
     async with planned(rabbit, source, rabbit.queue()) as (_, _, risks):
         assert "3600000 ms" in risks["source-ttl"].text
@@ -74,7 +74,7 @@ async def test_what_may_expire_in_the_source_is_told(rabbit: Rabbit) -> None:
 
 
 async def test_a_quorum_queue_with_a_single_active_consumer_is_no_source(rabbit: Rabbit) -> None:
-    """`basic.get` is refused there: neither a run nor a look can work, and both say why."""
+    """`basic.get` is refused there: neither a run nor a peek can work, and both say why."""
     source = rabbit.queue({**QUORUM, "x-single-active-consumer": True})
     rabbit.fill(source, numbered(1))
     async with planned(rabbit, source, rabbit.queue()) as (broker, _, risks):
@@ -90,7 +90,7 @@ def alarmed(brokers: Brokers) -> Iterator[Rabbit]:
     """A broker of its own that has too little disk for any publisher; the management API still stores a message."""
     name = "alarmed"
     opened = Rabbit(brokers.servers.start_rabbitmq(name, config=("disk_free_limit.absolute = 99999GB",)))
-    until(lambda: is_alarmed(opened), "the alarm is told")
+    until(lambda: is_alarmed(opened), "the alarm is reported")
     yield opened
     opened.close()
     brokers.servers.stop(name)
@@ -101,7 +101,7 @@ def is_alarmed(rabbit: Rabbit) -> bool:
     return any(node.get("disk_free_alarm") for node in nodes)
 
 
-async def test_an_alarm_is_said_and_a_look_still_works(alarmed: Rabbit) -> None:
+async def test_an_alarm_is_reported_and_a_peek_still_works(alarmed: Rabbit) -> None:
     """No request publishes, which the broker would not answer before the alarm ends."""
     source, target = alarmed.queue({**QUORUM, "x-delivery-limit": 20}), alarmed.queue()
     message = {"properties": {}, "routing_key": source, "payload": "stuck", "payload_encoding": "string"}
@@ -154,7 +154,7 @@ async def test_letters_of_amqp_1_0_senders_are_named(rabbit: Rabbit) -> None:
             assert broker is not None
 
 
-async def test_the_walk_goes_by_the_clock_of_the_broker(rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_redrive_goes_by_the_clock_of_the_broker(rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine's clock is two minutes behind: the letters of the snapshot are moved all the same."""
     source, target = rabbit.queue(), rabbit.queue()
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
@@ -178,7 +178,7 @@ async def test_the_walk_goes_by_the_clock_of_the_broker(rabbit: Rabbit, monkeypa
     assert rabbit.bodies(source) == [b"late"]
 
 
-async def test_without_a_clock_of_the_broker_only_count_and_run_end_the_walk(rabbit: Rabbit) -> None:
+async def test_without_a_clock_of_the_broker_only_count_and_run_end_the_redrive(rabbit: Rabbit) -> None:
     source, target = rabbit.queue(), rabbit.queue()
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
     rabbit.publish("", work, b"dead")

@@ -1,4 +1,4 @@
-"""R3, R4, R5: what a look at a queue costs, when it is refused, and who saves a message with no delivery left."""
+"""R3, R4, R5: what a peek of a queue costs, when it is refused, and how one with no delivery left is republished."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def spend(rabbit: Rabbit, queue: str, times: int, count: int = 1) -> None:
         until(lambda: rabbit.ready(queue) >= count, "returned")
 
 
-async def test_six_looks_at_a_limit_of_three_lose_nothing(rabbit: Rabbit) -> None:
-    """R3: the first look reads all, the one that meets 1 left stops there, later ones are refused; all 10 stay."""
+async def test_six_peeks_at_a_limit_of_three_lose_nothing(rabbit: Rabbit) -> None:
+    """R3: the first peek reads all, the one that meets 1 left stops there, later ones are refused; all 10 stay."""
     dead = rabbit.queue()
     queue = rabbit.queue({**LIMITED, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
     rabbit.fill(queue, TEN)
@@ -78,8 +78,8 @@ async def test_messages_returned_before_change_places_among_themselves(rabbit: R
     assert rabbit.bodies(queue) == TEN[2:4] + TEN[:2] + TEN[4:]
 
 
-async def test_the_price_is_told_first(rabbit: Rabbit) -> None:
-    """R3: limit known, what is left unknown until read, then known from the last look."""
+async def test_the_price_is_reported_first(rabbit: Rabbit) -> None:
+    """R3: limit known, what is left unknown until read, then known from the last peek."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
@@ -94,7 +94,7 @@ async def test_the_price_is_told_first(rabbit: Rabbit) -> None:
 
 
 async def test_the_memory_of_counts_outlives_a_process_and_ends_with_an_empty_queue(rabbit: Rabbit) -> None:
-    """R3: later looks are refused until the queue was seen empty; `PeekBudget` is what remembers."""
+    """R3: later peeks are refused until the queue was seen empty; `PeekBudget` is what remembers."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN[:2])
     spend(rabbit, queue, 2, 2)
@@ -114,7 +114,7 @@ async def test_the_memory_of_counts_outlives_a_process_and_ends_with_an_empty_qu
         assert len(await borrowed(broker, queue, 1)) == 1
 
 
-async def test_a_message_with_no_delivery_left_is_saved_to_the_tail(rabbit: Rabbit) -> None:
+async def test_a_message_with_no_delivery_left_is_republished_at_the_tail(rabbit: Rabbit) -> None:
     """R3: found with 0 left it is copied to its own queue, confirmed, then acknowledged; it counts anew."""
     dead = rabbit.queue()
     queue = rabbit.queue({**LIMITED, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
@@ -132,14 +132,14 @@ async def test_a_message_with_no_delivery_left_is_saved_to_the_tail(rabbit: Rabb
     ]
     rabbit.settled(queue, 2)
     assert rabbit.ready(dead) == 0
-    (_, _, first), (method, saved, second) = rabbit.drain(queue)
+    (_, _, first), (method, copy, second) = rabbit.drain(queue)
     assert (first, second, method.redelivered) == (b"sound", b"poison", False)
-    assert saved.headers.pop("x-delivery-count", 0) == 0
-    assert saved.headers == {"k": "v", "x-mqtui-cc": [dead], "x-mqtui-user-id": "guest"}
-    assert (saved.message_id, saved.user_id, saved.delivery_mode) == ("m", None, 2)
+    assert copy.headers.pop("x-delivery-count", 0) == 0
+    assert copy.headers == {"k": "v", "x-mqtui-cc": [dead], "x-mqtui-user-id": "guest"}
+    assert (copy.message_id, copy.user_id, copy.delivery_mode) == ("m", None, 2)
 
 
-async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
+async def test_a_full_queue_that_refuses_a_message_leaves_it_parked(
     rabbit: Rabbit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """R3: where its own queue refuses the copy, the message waits in a queue of ours, and the error names it."""
@@ -169,8 +169,8 @@ async def test_a_full_queue_that_takes_nothing_back_is_helped_out(
     assert (rabbit.ready(holding), rabbit.bodies(full)) == (0, [b"in the way"])
 
 
-async def test_classic_queues_lend_in_order_and_spend_nothing(rabbit: Rabbit) -> None:
-    """R5: ten looks leave a classic queue as it was; only `redelivered` tells."""
+async def test_classic_queues_are_peeked_in_order_at_no_cost(rabbit: Rabbit) -> None:
+    """R5: ten peeks leave a classic queue as it was; only `redelivered` tells."""
     queue = rabbit.queue()
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
@@ -184,7 +184,7 @@ async def test_classic_queues_lend_in_order_and_spend_nothing(rabbit: Rabbit) ->
 
 
 async def test_a_quorum_queue_keeps_its_order_where_it_has_a_limit(rabbit: Rabbit) -> None:
-    """R5: `nack multiple` for 32 at a time keeps the place of what was looked at; for more at once it does not."""
+    """R5: `nack multiple` for 32 at a time keeps the place of what was peeked; for more at once it does not."""
     queue = rabbit.queue({**QUORUM, "x-delivery-limit": 20})
     bodies = [b"%03d" % number for number in range(150)]
     rabbit.fill(queue, bodies)
@@ -219,7 +219,7 @@ async def test_a_policy_lowers_the_limit_at_once(rabbit: Rabbit) -> None:
 
 
 async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: Rabbit) -> None:
-    """R4: arguments and policy unreadable; one message is shown, then looks are refused."""
+    """R4: arguments and policy unreadable; one message is shown, then peeks are refused."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     async with adapter(without_management(rabbit.address)) as broker:
@@ -257,7 +257,7 @@ def test_the_limit_by_version_and_sign() -> None:
 
 
 async def test_a_missing_right_is_named_before_anything_is_taken(rabbit: Rabbit) -> None:
-    """Without the right to write to the default exchange nothing could be saved, so nothing is taken."""
+    """Without the right to write to the default exchange nothing could be republished, so nothing is taken."""
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     with rabbit.user(read=".*", write="^$") as reader, pytest.raises(NotAuthorised, match="right to publish"):
@@ -274,8 +274,8 @@ async def test_a_missing_right_is_named_before_anything_is_taken(rabbit: Rabbit)
     ] == [0] * 10
 
 
-async def test_what_can_not_be_looked_at_says_so(rabbit: Rabbit) -> None:
-    """A stream is read for nothing, an exchange holds nothing, a missing queue is never created."""
+async def test_what_can_not_be_peeked_says_so(rabbit: Rabbit) -> None:
+    """A stream is read at no cost, an exchange holds nothing, a missing queue is never created."""
     stream, exchange, missing = rabbit.queue(STREAM), rabbit.exchange(), rabbit.name()
     async with adapter(rabbit.address) as broker:
         with pytest.raises(Unsupported):

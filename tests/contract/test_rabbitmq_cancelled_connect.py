@@ -1,4 +1,4 @@
-"""A connection whose asker leaves in the moment in which it comes is closed."""
+"""A connection that opens while its caller is being cancelled is closed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ async def ended(task: asyncio.Task[channel.Connection]) -> None:
 IT = Endpoint("it", "/", "guest")
 
 
-async def test_its_asker_leaves_when_it_comes(rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_opens_during_cancellation_is_closed(
+    rabbitmq_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = connection_parameters(from_address(address_of(rabbitmq_url)))
     await ended(asyncio.ensure_future(channel.open_connection(known, IT)))
     before = sockets()

@@ -157,7 +157,7 @@ async def test_readers_of_the_source_are_refused_by_name(rabbit: Rabbit) -> None
     assert not found["consumers"].final
 
 
-async def test_the_delivery_limit_and_the_order_are_told(rabbit: Rabbit) -> None:
+async def test_the_delivery_limit_and_the_order_are_reported(rabbit: Rabbit) -> None:
     """R2, R5: what returning costs, letters that are taken alone, and where returned letters go."""
     target = queue_ref(rabbit.queue())
     limited, tight, loose = (
@@ -170,7 +170,7 @@ async def test_the_delivery_limit_and_the_order_are_told(rabbit: Rabbit) -> None
     assert "tail" in (await risks(rabbit, loose, target))["order"].text
 
 
-async def test_a_second_death_that_leads_nowhere_is_told(rabbit: Rabbit) -> None:
+async def test_a_second_death_that_leads_nowhere_is_reported(rabbit: Rabbit) -> None:
     """R11: sent straight to its queue a letter dies with the queue's name as key, which the exchange may not know."""
     source, dlq, exchange = rabbit.queue(), rabbit.queue(), rabbit.exchange()
     rabbit.channel.queue_bind(dlq, exchange, "work")

@@ -1,4 +1,4 @@
-"""R13: what a look spends is written before it is asked for, and belongs to that very queue."""
+"""R13: what a peek spends is written before it is asked for, and belongs to that very queue."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from tests.contract.rabbitmq_support import (
     Rabbit,
     adapter,
     borrowed,
-    homeward,
     numbered,
     plan_of,
     queue_ref,
     states,
     terms,
+    transfers_to,
     until,
     writer,
 )
@@ -57,14 +57,14 @@ def send_unreadable(rabbit: Rabbit, queue: str) -> None:
         sender.send(amqp10.message(b"unreadable", {"id": uuid.UUID(int=1)}))
 
 
-async def look(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> list[bytes | None]:
+async def peek(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> list[bytes | None]:
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
         return [message.value for message in await borrowed(broker, queue, 10)]
 
 
-async def test_an_unreadable_message_is_named_and_survives_every_look(rabbit: Rabbit) -> None:
-    """The look that met it spent a delivery; how many it had left nobody can read, so the next ones are refused."""
+async def test_an_unreadable_message_is_named_and_survives_every_peek(rabbit: Rabbit) -> None:
+    """The peek that met it spent a delivery; how many it had left nobody can read, so the next ones are refused."""
     native(rabbit)
     dead = rabbit.queue()
     queue = rabbit.queue({**THREE, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
@@ -73,12 +73,12 @@ async def test_an_unreadable_message_is_named_and_survives_every_look(rabbit: Ra
     rabbit.settled(queue, 2)
     counts = InMemoryPeekBudget()
     with pytest.raises(UnreadableMessage, match=f"Message 1 from the head of {queue} can't be read") as told:
-        await look(rabbit, queue, counts)
+        await peek(rabbit, queue, counts)
     assert "541 INTERNAL_ERROR" in told.value.detail
     assert "used up a delivery" in told.value.detail
     for _ in range(5):
         with pytest.raises(Refused, match="how many deliveries it has left can't be read"):
-            await look(rabbit, queue, counts)
+            await peek(rabbit, queue, counts)
     rabbit.settled(queue, 2)
     assert rabbit.ready(dead) == 0
 
@@ -116,9 +116,9 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
             snapshot = await broker.broker.snapshot(queue_ref(source))
             async with writer(broker).lease(snapshot, terms(2)) as lease:
                 async for batch in lease.batches(2):
-                    receipts += await lease.move(homeward(list(batch), queue_ref(target)))
+                    receipts += await lease.move(transfers_to(list(batch), queue_ref(target)))
             reasons.append(getattr(lease, "end_reason", ""))
-        until(lambda: rabbit.ready(source) + rabbit.ready(target) == 6, "given back")
+        until(lambda: rabbit.ready(source) + rabbit.ready(target) == 6, "requeued")
     assert all("can't be read: the broker answers 541" in reason for reason in reasons)
     assert states(receipts) == [PublishStatus.STORED] * 4
     assert rabbit.bodies(target) == numbered(4)
@@ -135,7 +135,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
     rabbit.settled(source, 2)
 
 
-async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> None:
+async def test_a_peek_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> None:
     """Written before it is asked for: the process may end while messages are held, and nothing tells their counts."""
     queue = rabbit.queue(THREE)
     rabbit.fill(queue, numbered(3))
@@ -150,20 +150,20 @@ async def test_a_look_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> N
             await peek_budget.record_start(session, described, key)
         await session.close()
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 1
-        assert await look(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
+        assert await peek(rabbit, queue, counts) == numbered(3), "one that is answered brings its own figure"
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).left.number == 0
     with pytest.raises(Refused):
-        await look(rabbit, queue, counts)
+        await peek(rabbit, queue, counts)
 
 
 async def spend_all(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> None:
-    """Look until looks are refused."""
+    """Peek until peeks are refused."""
     for _ in range(4):
         try:
-            await look(rabbit, queue, counts)
+            await peek(rabbit, queue, counts)
         except Refused:
             return
-    pytest.fail("looks are never refused")
+    pytest.fail("peeks are never refused")
 
 
 async def test_a_queue_made_again_starts_anew(rabbit: Rabbit) -> None:
@@ -173,11 +173,11 @@ async def test_a_queue_made_again_starts_anew(rabbit: Rabbit) -> None:
     counts = InMemoryPeekBudget()
     await spend_all(rabbit, queue, counts)
     with pytest.raises(Refused):
-        await look(rabbit, queue, counts)
+        await peek(rabbit, queue, counts)
     rabbit.channel.queue_delete(queue)
     rabbit.queue(THREE, name=queue)
     rabbit.fill(queue, [b"new"])
-    assert await look(rabbit, queue, counts) == [b"new"]
+    assert await peek(rabbit, queue, counts) == [b"new"]
 
 
 async def test_a_queue_made_again_with_other_arguments_starts_anew(rabbit: Rabbit) -> None:
@@ -188,7 +188,7 @@ async def test_a_queue_made_again_with_other_arguments_starts_anew(rabbit: Rabbi
     rabbit.channel.queue_delete(queue)
     rabbit.queue({**QUORUM, "x-delivery-limit": 2}, name=queue)
     rabbit.fill(queue, [b"new"])
-    assert await look(rabbit, queue, counts) == [b"new"]
+    assert await peek(rabbit, queue, counts) == [b"new"]
 
 
 async def test_the_same_queue_is_never_taken_for_another(rabbit: Rabbit) -> None:

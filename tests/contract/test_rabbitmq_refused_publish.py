@@ -133,7 +133,7 @@ def fast_reply(letter: Message, target: Ref) -> Transfer:
 
 @pytest.mark.parametrize("arguments", [{}, LIMITED])
 async def test_one_letter_of_five_is_refused_and_four_are_moved(rabbit: Rabbit, arguments: dict[str, Any]) -> None:
-    """The channel that holds the letters stays open: none is given back by the broker, which would spend a delivery."""
+    """The channel that holds the letters stays open: none is requeued by the broker, which would spend a delivery."""
     source, target = rabbit.queue(arguments), rabbit.queue(arguments)
     for place, body in enumerate(numbered(5)):
         rabbit.publish("", source, body, **({"reply_to": "somebody"} if place == 2 else {}))
@@ -208,7 +208,7 @@ async def test_a_message_that_can_not_be_written_fails_alone(rabbit: Rabbit) -> 
     assert rabbit.bodies(queue) == [b"a", b"c"]
 
 
-async def test_a_letter_with_none_left_and_a_refused_reply_address_is_saved(rabbit: Rabbit) -> None:
+async def test_a_letter_with_none_left_and_a_refused_reply_address_is_republished(rabbit: Rabbit) -> None:
     """R3: the copy at the tail must not be refused; its reply address is kept under another name."""
     source, target = rabbit.queue({**QUORUM, "x-delivery-limit": 1}), rabbit.queue({"x-max-length": 0})
     rabbit.publish("", source, b"frail", reply_to="somebody")
