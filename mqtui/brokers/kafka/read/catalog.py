@@ -100,7 +100,7 @@ class KafkaCatalog:
         counts = _figures_by_topic(partitions, first, end)
         return [self._row(name, len(numbers), counts[name]) for name, numbers in partitions.items()]
 
-    async def describe_topic(self, ref: Ref) -> Destination:
+    async def describe(self, ref: Ref) -> Destination:
         """One topic with its count and its most important configurations."""
         topic = await describe_topic(self._clients, topic_name(ref))
         counts = await self._counts({topic.name: topic.partitions})
