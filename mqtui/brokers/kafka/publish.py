@@ -47,12 +47,12 @@ MAX_BATCH_BYTES = 1_000_000
 
 def batch_size_for(limits: Mapping[str, TopicLimits]) -> int:
     """The largest batch.size that every one of these topics accepts."""
-    return max(1, min([MAX_BATCH_BYTES, *(known.size for known in limits.values())]))
+    return max(1, min([MAX_BATCH_BYTES, *(known.max_bytes for known in limits.values())]))
 
 
 async def read_topic_limits(clients: KafkaClients, names: Sequence[str]) -> dict[str, TopicLimits]:
     """The limits of each topic whose configuration may be read."""
-    return {name: TopicLimits.of(config) for name, config in (await describe_configs(clients, names)).items()}
+    return {name: TopicLimits.from_config(config) for name, config in (await describe_configs(clients, names)).items()}
 
 
 MAYBE_STORED = NOT_RECORD_ERRORS - {KafkaError._INVALID_DIFFERENT_RECORD}
@@ -215,7 +215,7 @@ class KafkaPublisher:
         """Start to compress at the first message that exceeds its topic's limit: it may fit compressed (K18)."""
         for outgoing in () if self._codec else batch:
             known = self._limits.get(outgoing.target.name)
-            if known is not None and len(outgoing.value or b"") > known.size:
+            if known is not None and len(outgoing.value or b"") > known.max_bytes:
                 self._codec = choose_codec(self._clients.preferred_codec, [known])
                 return
 

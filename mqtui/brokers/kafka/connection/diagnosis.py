@@ -31,7 +31,7 @@ def explain(address: Address, error: CannotConnect) -> MqtuiError:
     targets = _probe_targets(address)
     found = protocol_probe.explain_failure(targets)
     if found is None:
-        found = next((cause for door in targets if (cause := _check_sasl(door, address)) is not None), None)
+        found = next((cause for target in targets if (cause := _check_sasl(target, address)) is not None), None)
     return found or error
 
 
@@ -54,38 +54,38 @@ def _advertised_unreachable(address: Address, place: str, text: str) -> Unreacha
     )
 
 
-def _check_sasl(door: ProbeTarget, address: Address) -> NotAuthenticated | None:
+def _check_sasl(target: ProbeTarget, address: Address) -> NotAuthenticated | None:
     """By a SaslHandshake request: whether the listener requires a login, has none, or has other mechanisms."""
     asked = sasl_mechanism(address)
-    answer = _sasl_handshake(door, asked or "PLAIN")
+    answer = _sasl_handshake(target, asked or "PLAIN")
     if answer is None:
         return None
     code, offered = answer
     names = ", ".join(offered)
     if asked and code == ILLEGAL_STATE:
         return NotAuthenticated(
-            f"{door.host_port} takes no login", "This listener has no SASL.", "Leave user:password@ out of the URL."
+            f"{target.host_port} takes no login", "This listener has no SASL.", "Leave user:password@ out of the URL."
         )
     if asked and code == UNSUPPORTED_MECHANISM:
         return NotAuthenticated(
-            f"{door.host_port} does not offer the mechanism {asked}",
+            f"{target.host_port} does not offer the mechanism {asked}",
             f"It offers {names}." if names else "",
             f"{hint_to_set({'sasl.mechanism': offered[0] if offered else 'NAME'})}.",
         )
     if not asked and code != ILLEGAL_STATE:
         return NotAuthenticated(
-            f"{door.host_port} wants a login",
+            f"{target.host_port} wants a login",
             f"This listener has SASL, with {names}." if names else "This listener has SASL.",
             "Write user:password@ before the host, or save a profile; PLAIN is taken unless sasl.mechanism says more.",
         )
     return None
 
 
-def _sasl_handshake(door: ProbeTarget, mechanism: str) -> tuple[int, list[str]] | None:
+def _sasl_handshake(target: ProbeTarget, mechanism: str) -> tuple[int, list[str]] | None:
     """Error code and mechanisms of a SaslHandshake response (API key 17, version 1); None without such an answer."""
     name = mechanism.encode()
     body = struct.pack(">hhih", SASL_HANDSHAKE, 1, 7, 5) + b"mqtui" + struct.pack(">h", len(name)) + name
-    with suppress(OSError, struct.error), protocol_probe.open_socket(door) as opened:
+    with suppress(OSError, struct.error), protocol_probe.open_socket(target) as opened:
         opened.sendall(struct.pack(">i", len(body)) + body)
         with opened.makefile("rb") as reply:
             size, _ = struct.unpack(">ii", reply.read(8))

@@ -13,7 +13,7 @@ from mqtui.brokers.kafka.errors import describe_error, unwrap
 from mqtui.brokers.kafka.read.acl_filtering import explain_empty_listing
 from mqtui.brokers.kafka.read.group_descriptions import describe_groups, state_name
 from mqtui.brokers.kafka.read.lag import (
-    GroupProgress,
+    GroupDetails,
     count_lag,
     fetch_committed_offsets,
     lag_of_share_group,
@@ -47,7 +47,7 @@ class DescribedGroups:
     """Consumer groups with members and commits. `missing`: what could not be found out, a sentence each."""
 
     groups: Sequence[Group]
-    progress: GroupProgress
+    progress: GroupDetails
     missing: Sequence[str]
 
 
@@ -135,7 +135,7 @@ async def fetch_group_listing(clients: KafkaClients) -> GroupListing:
         clients.await_answer(admin.list_consumer_groups(request_timeout=REQUEST_TIMEOUT), "listing groups"),
         describe_topics(clients, [OFFSETS_TOPIC, SHARE_STATE_TOPIC]),
     )
-    missing = [f"a coordinator did not tell its groups: {describe_error(unwrap(error))}" for error in response.errors]
+    missing = [f"a coordinator did not list its groups: {describe_error(unwrap(error))}" for error in response.errors]
     if not response.valid and not response.errors:
         missing += await explain_empty_listing(clients, "groups")
     offsets = topics[OFFSETS_TOPIC]
@@ -164,11 +164,11 @@ async def describe_listed_groups(clients: KafkaClients, listed: GroupListing) ->
         commits = offsets[one.group_id]
         reads = set() if isinstance(commits, str) else {topic for topic, _ in commits}
         if isinstance(commits, str):
-            missing.append(f"what group {one.group_id} reads was not told: {commits}")
+            missing.append(f"what group {one.group_id} reads is not known: {commits}")
         why = commits if isinstance(commits, str) else ""
         found.append(_to_group(one, described.get(one.group_id), reads, why))
     states = {one.group_id: state_name(one.state.name) for one in listed.groups}
-    return DescribedGroups(found, GroupProgress(states, described, offsets, {}), missing)
+    return DescribedGroups(found, GroupDetails(states, described, offsets, {}), missing)
 
 
 def _inventory(groups: Iterable[Group], missing: Sequence[str]) -> Inventory[Group]:

@@ -39,7 +39,7 @@ COUNT_BUDGET = 50_000
 COUNT_SECONDS = 10.0
 """Most seconds that counting takes."""
 
-NOT_BEGUN = "a share group that has read nothing yet has no place to count from"
+NOT_BEGUN = "a share group that has read nothing yet has no offset to count from"
 ZERO = exact(0)
 NO_COMMIT = unknown("no committed offset")
 BOUND_REASON = "end minus committed offset: transaction markers, aborted and compacted records are in it"
@@ -93,7 +93,7 @@ class PartitionProgress(NamedTuple):
         if committed is None:
             return NO_COMMIT
         if committed > end:
-            return unknown(f"committed {committed} lies behind the end {end}: the topic was cut or made anew")
+            return unknown(f"committed {committed} lies behind the end {end}: the topic was truncated or created again")
         return at_most(end - start, BOUND_REASON) if end > start else ZERO
 
 
@@ -147,7 +147,7 @@ def lag_of_share_group(ref: Ref, group: ShareGroup) -> GroupLag:
 
 def _share_partition_lag(lag: int) -> Figure:
     if lag < 0:
-        return unknown("this broker does not tell the lag of share groups")
+        return unknown("this broker does not report the lag of share groups")
     return at_most(lag, BOUND_REASON) if lag else exact(0)
 
 
@@ -168,7 +168,7 @@ async def count_lag(clients: KafkaClients, group: Ref) -> GroupLag:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupProgress:
+class GroupDetails:
     """State, members, commits and progress of some groups, by name."""
 
     listed: Mapping[str, str]
@@ -214,7 +214,7 @@ class GroupProgress:
         return GroupLag(ref, state, tuple(parts), total(part.lag for part in parts))
 
 
-async def _read_progress(clients: KafkaClients, groups: Sequence[Ref]) -> GroupProgress:
+async def _read_progress(clients: KafkaClients, groups: Sequence[Ref]) -> GroupDetails:
     """Ask for all that lag needs, in three rounds of parallel requests: group listing and commits; members; offsets."""
     admin = await clients.admin()
     names = [ref.name for ref in groups]
@@ -235,7 +235,7 @@ async def _read_progress(clients: KafkaClients, groups: Sequence[Ref]) -> GroupP
             list_offsets(clients, everywhere, OffsetSpec.latest()),
         )
     states = {one.group_id: state_name(one.state.name) for one in listing.valid}
-    return with_progress(groups, GroupProgress(states, described, commits, {}), first, stable, end)
+    return with_progress(groups, GroupDetails(states, described, commits, {}), first, stable, end)
 
 
 async def _warm_leader_cache(clients: KafkaClients, groups: Sequence[str]) -> None:
@@ -252,7 +252,7 @@ def partitions_of(
     return sorted({key for name, known in commits.items() for key in _partitions(known, described.get(name))})
 
 
-def partitions_with_backlog(progress: GroupProgress, end: OffsetResults) -> list[TopicPartitionKey]:
+def partitions_with_backlog(progress: GroupDetails, end: OffsetResults) -> list[TopicPartitionKey]:
     """The partitions whose end lies after a group's commit; `end` was asked after the commits."""
     return sorted(
         {
@@ -266,8 +266,8 @@ def partitions_with_backlog(progress: GroupProgress, end: OffsetResults) -> list
 
 
 def with_progress(
-    groups: Sequence[Ref], before: GroupProgress, first: OffsetResults, stable: OffsetResults, end: OffsetResults
-) -> GroupProgress:
+    groups: Sequence[Ref], before: GroupDetails, first: OffsetResults, stable: OffsetResults, end: OffsetResults
+) -> GroupDetails:
     """The same with `progress` filled in from offsets that were asked after the commits."""
     topics: dict[str, Ref] = {}
     progress: dict[Ref, list[PartitionProgress]] = {}

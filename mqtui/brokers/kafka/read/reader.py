@@ -51,11 +51,11 @@ class KafkaReader:
         Partitions are merged by timestamp for the newest, and for a limit of at most `fetch.MERGE_LIMIT`; else records
         come as they arrive, in order within each partition.
         """
-        fetch_spec = await self._plan_fetch(ref, span, limit)
-        if limit == 0 or not fetch_spec.starts:
+        spec = await self._plan_fetch(ref, span, limit)
+        if limit == 0 or not spec.starts:
             return
         queue: ThreadToLoopQueue[Batch] = ThreadToLoopQueue()
-        queue.run_producer("read", lambda: fetch(self._clients, fetch_spec, queue))
+        queue.run_producer("read", lambda: fetch(self._clients, spec, queue))
         try:
             async for batch in queue.items():
                 yield batch
@@ -89,9 +89,9 @@ class KafkaReader:
             case At(Offset(offset=offset)):
                 starts = {number: max(first, offset) for number, first in starts.items()}
             case Since(time):
-                spec = OffsetSpec.for_timestamp(time)
-                asked = await list_offsets(self._clients, [(ref.name, number) for number in starts], spec)
-                found = known_offsets(asked)
+                offset_spec = OffsetSpec.for_timestamp(time)
+                offsets = await list_offsets(self._clients, [(ref.name, number) for number in starts], offset_spec)
+                found = known_offsets(offsets)
                 starts = {
                     number: bounds.end[number]
                     if found.get(number, AFTER_LAST) == AFTER_LAST

@@ -58,7 +58,7 @@ def _list(admin: Any) -> dict[str, ShareGroup]:
     except (KafkaError, OSError, ValueError, AttributeError, TypeError) as error:
         why = f"share groups can't be described here: {type(error).__name__}"
         return {name: ShareGroup(state, why=why) for name, state in states.items()}
-    missing = ShareGroup("Unknown", why="its coordinator does not tell of it")
+    missing = ShareGroup("Unknown", why="its coordinator does not describe it")
     return {name: found.get(name, replace(missing, state=state)) for name, state in states.items()}
 
 

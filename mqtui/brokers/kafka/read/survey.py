@@ -13,12 +13,12 @@ from mqtui.brokers.kafka.connection.clients import KafkaClients
 from mqtui.brokers.kafka.read.acl_filtering import explain_empty_listing
 from mqtui.brokers.kafka.read.catalog import KafkaCatalog
 from mqtui.brokers.kafka.read.groups import DescribedGroups, KafkaGroups
-from mqtui.brokers.kafka.read.lag import GroupProgress, partitions_of, partitions_with_backlog, with_progress
+from mqtui.brokers.kafka.read.lag import GroupDetails, partitions_of, partitions_with_backlog, with_progress
 from mqtui.brokers.kafka.read.offsets import OffsetResults, TopicPartitionKey, list_offsets
 from mqtui.domain.errors import CannotConnect, MqtuiError
 from mqtui.domain.topology import Group, GroupLag, Inventory, Survey
 
-NO_GROUPS = DescribedGroups((), GroupProgress({}, {}, {}, {}), ())
+NO_GROUPS = DescribedGroups((), GroupDetails({}, {}, {}, {}), ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ UNLIMITED = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class TopicLimits:
-    """Limits from a topic's configuration: `size` is max.message.bytes, the ages are against the broker's clock."""
+    """Limits from a topic's configuration: `max_bytes` is max.message.bytes; ages are by the broker's clock."""
 
-    size: int = UNLIMITED
+    max_bytes: int = UNLIMITED
     needs_key: bool = False
     max_age_ms: int = UNLIMITED
     max_ahead_ms: int = UNLIMITED
@@ -25,7 +25,7 @@ class TopicLimits:
     """Whether records are sent compressed, so that their size does not decide (K18)."""
 
     @classmethod
-    def of(cls, config: Mapping[str, str]) -> TopicLimits:
+    def from_config(cls, config: Mapping[str, str]) -> TopicLimits:
         """The limits of a configuration; a missing one is unlimited."""
         stamped = config.get("message.timestamp.type") == "LogAppendTime"
         return cls(
@@ -38,8 +38,8 @@ class TopicLimits:
 
     def refusal_reason(self, key: bytes | None, size: int, time: int | None, now: int) -> str:
         """Why the topic will refuse a record, or "". `size` in bytes, `time` and `now` in ms."""
-        if size > self.size and not self.compressed:
-            return f"larger than max.message.bytes={self.size}"
+        if size > self.max_bytes and not self.compressed:
+            return f"larger than max.message.bytes={self.max_bytes}"
         if self.needs_key and key is None:
             return "a compacted topic takes no record without a key"
         if time is not None and time < now - self.max_age_ms:
@@ -49,11 +49,11 @@ class TopicLimits:
         return ""
 
 
-def choose_codec(own: str, known: Iterable[TopicLimits]) -> str:
+def choose_codec(user_codec: str, known: Iterable[TopicLimits]) -> str:
     """The codec for records that are too large for a topic (K18): the user's own option, the first codec that one of
     these topics is configured with, or zstd.
     """
-    return own or next((limits.codec for limits in known if limits.codec), "zstd")
+    return user_codec or next((limits.codec for limits in known if limits.codec), "zstd")
 
 
 def _number(config: Mapping[str, str], name: str) -> int:

@@ -87,7 +87,7 @@ async def open_lease(clients: KafkaClients, plan: Plan, source: Source, options:
     limits_by_topic = await read_topic_limits(clients, [source.ref.name, *names])
     limits = {name: limits_by_topic[name] for name in names if name in limits_by_topic}
     codec = ""
-    if any(plan.largest > known.size for known in limits.values()):
+    if any(plan.largest > known.max_bytes for known in limits.values()):
         codec = choose_codec(clients.preferred_codec, limits_by_topic.values())
         limits = {name: replace(known, compressed=True) for name, known in limits.items()}
     thread = LeaseThread(clients, source, options, limits, codec)

@@ -35,7 +35,7 @@ def describe_guarantee(missing: Sequence[str] = ()) -> Guarantee:
         return Guarantee(
             Strength.AT_LEAST_ONCE,
             f"at least once: {', '.join(missing)}; what was handled is known to the journal on this machine only, and "
-            "a crash may double the letters in hand, which are named",
+            "a crash may send the letters in flight twice; they are named",
         )
     return Guarantee(
         Strength.EXACTLY_ONCE,
@@ -94,12 +94,12 @@ def _can_create_topics(clients: KafkaClients) -> bool:
     An ACL for the one topic name can't be asked for; and True if the controller does not answer (K19): then creating
     the topic will show it.
     """
-    asked = clients.admin_blocking().describe_cluster(
+    future = clients.admin_blocking().describe_cluster(
         include_authorized_operations=True, request_timeout=REQUEST_TIMEOUT
     )
-    if not clients.controller_answers([asked]):
+    if not clients.controller_answers([future]):
         return True
-    return AclOperation.CREATE in (answer_blocking(asked).authorized_operations or ())
+    return AclOperation.CREATE in (answer_blocking(future).authorized_operations or ())
 
 
 async def _check_state_topic_config(clients: KafkaClients, topic: Topic) -> list[Risk]:
@@ -107,7 +107,8 @@ async def _check_state_topic_config(clients: KafkaClients, topic: Topic) -> list
     policy = config.get("cleanup.policy", "compact")
     if len(topic.partitions) == 1 and policy == "compact":
         return []
-    text = f"{topic.name} has {len(topic.partitions)} partitions and cleanup.policy={policy}; it must be one, compact"
+    count = pluralize(len(topic.partitions), "partition")
+    text = f"{topic.name} has {count} and cleanup.policy={policy}; it must have one partition and be compacted"
     return [Risk("state-topic", text, Severity.REFUSE, final=True)]
 
 

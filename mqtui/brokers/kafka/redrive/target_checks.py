@@ -50,11 +50,11 @@ async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
         return risks
     taken = [step.source.ref.name for step in plan.steps if isinstance(step, Take)]
     configs = await describe_configs(clients, [*taken, *(topic.name for topic in found)])
-    sources = [TopicLimits.of(configs[name]) for name in taken if name in configs]
+    sources = [TopicLimits.from_config(configs[name]) for name in taken if name in configs]
     for topic in found:
         config = configs.get(topic.name)
         if config is not None:
-            codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.of(config)])
+            codec = choose_codec(clients.preferred_codec, [*sources, TopicLimits.from_config(config)])
             risks += check_config(topic.name, config, plan, codec)
     risks += await _check_partitions(clients, found)
     return risks + await _check_readers(clients, found)
@@ -63,12 +63,10 @@ async def check_targets(clients: KafkaClients, plan: Plan) -> list[Risk]:
 def check_config(name: str, config: Mapping[str, str], plan: Plan, codec: str = "zstd") -> list[Risk]:
     """The risks from a topic's configuration; `codec` is the one for letters that are too large."""
     risks: list[Risk] = []
-    limits = TopicLimits.of(config)
-    if plan.largest > limits.size:
-        text = (
-            f"the largest letter has {plan.largest:,} B, {name} takes at most {limits.size:,} B: larger ones may fit "
-        )
-        text += f"compressed and are sent with {codec}; one that does not fit is refused alone"
+    limits = TopicLimits.from_config(config)
+    if plan.largest > limits.max_bytes:
+        text = f"the largest letter has {plan.largest:,} B, {name} takes at most {limits.max_bytes:,} B: "
+        text += f"larger ones may fit compressed and are sent with {codec}; one that does not fit is refused alone"
         risks.append(Risk("too-large", text))
     if limits.needs_key and plan.keyless:
         text = f"{pluralize(plan.keyless, 'letter')} without key, and {name} is compacted: the broker refuses those"
@@ -98,7 +96,7 @@ def check_timestamps(
     if config.get("message.timestamp.type") == "LogAppendTime":
         texts = [f"{name} stamps records itself (message.timestamp.type=LogAppendTime): it can't keep a letter's time"]
     else:
-        limits = TopicLimits.of(config)
+        limits = TopicLimits.from_config(config)
         retention = int(config.get("retention.ms") or UNLIMITED)
         if "delete" not in config.get("cleanup.policy", "delete") or retention == FOREVER:
             retention = UNLIMITED

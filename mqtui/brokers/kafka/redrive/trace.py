@@ -25,9 +25,9 @@ async def trace(
         CannotConnect, BrokerTrouble: the cluster does not answer.
     """
     wanted: dict[int, list[int]] = {}
-    for place in positions:
-        if isinstance(place, Offset):
-            wanted.setdefault(place.partition, []).append(place.offset)
+    for position in positions:
+        if isinstance(position, Offset):
+            wanted.setdefault(position.partition, []).append(position.offset)
     begins = (await read_topic_bounds(clients, source.ref)).first
     try:
         handlers = await clients.run_in_thread(
@@ -36,16 +36,21 @@ async def trace(
     except (NotFound, NotAuthorised):
         handlers = {}
     return [
-        _receipt(place, handlers.get((place.partition, place.offset)), options.run, begins.get(place.partition, 0))
-        if isinstance(place, Offset)
+        _receipt(
+            position,
+            handlers.get((position.partition, position.offset)),
+            options.run,
+            begins.get(position.partition, 0),
+        )
+        if isinstance(position, Offset)
         else Receipt(PublishStatus.UNKNOWN, None, NOT_HANDLED)
-        for place in positions
+        for position in positions
     ]
 
 
-def _receipt(place: Offset, handler: tuple[str, str] | None, run: str, begins: int) -> Receipt:
+def _receipt(position: Offset, handler: tuple[str, str] | None, run: str, begins: int) -> Receipt:
     if handler is None:
-        return Receipt(PublishStatus.UNKNOWN, None, DELETED if place.offset < begins else NOT_HANDLED)
+        return Receipt(PublishStatus.UNKNOWN, None, DELETED if position.offset < begins else NOT_HANDLED)
     if handler[0] == run:
         return Receipt(PublishStatus.STORED)
     return Receipt(PublishStatus.GONE, None, f"{HANDLED_BY} run {handler[0][:8]} of {handler[1]}")

@@ -114,7 +114,7 @@ class RawTransfers:
         heaviest = max(self.value_sizes, default=0)
         keeping = any(route.keeps_time for route in self._routes)
         known = [limits[name] for name in {route.target.name for route in self._routes} if name in limits]
-        if not keeping and not any(topic.needs_key or heaviest > topic.size for topic in known):
+        if not keeping and not any(topic.needs_key or heaviest > topic.max_bytes for topic in known):
             return found
         for index, (record, _, _, route, _, sent) in enumerate(self._records):
             topic = limits.get(route.target.name) if route is not None else None

@@ -44,11 +44,11 @@ class UnhandledReader:
         self._sizes: list[int] = []
         self._bytes = 0
         self._expected = _start_offsets(clients, source.ref.name, source.bounds, progress)
-        self._ends = {number: source.bounds.end[number] for number in self._expected}
+        self._ends = {partition: source.bounds.end[partition] for partition in self._expected}
         self._partly_handled = {
-            number
-            for number in self._expected
-            if _has_handled(progress, number, self._expected[number], self._ends[number])
+            partition
+            for partition in self._expected
+            if _has_handled(progress, partition, self._expected[partition], self._ends[partition])
         }
         """Partitions with handled letters after the first unhandled one."""
         self._consumer = BoundedConsumer(clients, "redrive", source.ref.name, self._expected, self._ends)
@@ -107,32 +107,32 @@ class UnhandledReader:
             if record.error() is not None:
                 consumer.handle_event(record)
                 continue
-            number, offset = record.partition(), record.offset()
-            end = ends[number]
+            partition, offset = record.partition(), record.offset()
+            end = ends[partition]
             if offset >= end:
-                consumer.finish_partition(number)
+                consumer.finish_partition(partition)
                 continue
-            if offset != expected[number] and not self._accept_after_gap(number, offset):
+            if offset != expected[partition] and not self._accept_after_gap(partition, offset):
                 continue
-            expected[number] = offset + 1
+            expected[partition] = offset + 1
             if offset + 1 == end:
-                consumer.finish_partition(number)
-            if number in partly_handled and self._progress.handled_in(number).contains(offset):
+                consumer.finish_partition(partition)
+            if partition in partly_handled and self._progress.handled_in(partition).contains(offset):
                 continue
-            add(make(record, number, offset))
+            add(make(record, partition, offset))
             weigh(len(record))
         self._bytes += sum(self._sizes[before:])
-        for number in self._open - consumer.open_partitions:
-            self._progress.handled_in(number).add_range(expected[number], ends[number])
+        for partition in self._open - consumer.open_partitions:
+            self._progress.handled_in(partition).add_range(expected[partition], ends[partition])
         self._open = set(consumer.open_partitions)
         return bool(arrived)
 
-    def _accept_after_gap(self, number: int, offset: int) -> bool:
+    def _accept_after_gap(self, partition: int, offset: int) -> bool:
         """Whether to take a letter after a gap in the offsets. The gap is marked handled: it can never be read."""
-        due = self._expected[number]
+        due = self._expected[partition]
         if offset < due:
             return False
-        self._progress.handled_in(number).add_range(due, offset)
+        self._progress.handled_in(partition).add_range(due, offset)
         return True
 
     def close(self) -> None:
@@ -142,14 +142,14 @@ class UnhandledReader:
 
 def _start_offsets(clients: KafkaClients, name: str, bounds: OffsetBounds, progress: TopicProgress) -> dict[int, int]:
     """By partition the first unhandled offset, from the log start offset and the plan's first offset on."""
-    keys = [(name, number) for number in bounds.end]
+    keys = [(name, partition) for partition in bounds.end]
     with clients.translate_errors(f"reading {name}"):
         low = known_offsets(
             list_offsets_blocking(clients.admin_blocking(), keys, OffsetSpec.earliest(), committed=False)
         )
-    starts = {number: max(first, bounds.first.get(number, 0)) for number, first in low.items()}
-    return {number: progress.handled_in(number).watermark(first) for number, first in starts.items()}
+    starts = {partition: max(first, bounds.first.get(partition, 0)) for partition, first in low.items()}
+    return {partition: progress.handled_in(partition).watermark(first) for partition, first in starts.items()}
 
 
-def _has_handled(progress: TopicProgress, number: int, first: int, end: int) -> bool:
-    return first < end and progress.handled_in(number).count(first, end) > 0
+def _has_handled(progress: TopicProgress, partition: int, first: int, end: int) -> bool:
+    return first < end and progress.handled_in(partition).count(first, end) > 0
