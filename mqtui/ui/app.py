@@ -29,6 +29,7 @@ from mqtui.ui.hangup import terminal_is_gone
 from mqtui.ui.key_queue import KeyQueue
 from mqtui.ui.navigation import global_actions
 from mqtui.ui.navigation.history import ScreenHistory
+from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.screens.overlays.toasts import Toasts
 from mqtui.ui.session.demo_tour import DemoTour
@@ -73,7 +74,8 @@ class Console(App[None], inherit_bindings=False):
         super().__init__()
         for each in self.themes.known.values():
             self.register_theme(each.textual())
-        self.ui_state = SavedUiState(self)
+        self.sessions = SessionRegistry(self.figures_changed, self._shows_members, adapters)
+        self.ui_state = SavedUiState(self, self.themes.known, self.sessions.notify)
         self.set_reactive(Console.theme, self.ui_state.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.start = start
@@ -86,9 +88,8 @@ class Console(App[None], inherit_bindings=False):
         self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
-        self.sessions = SessionRegistry(self.figures_changed, self._shows_members, adapters)
         self.history = ScreenHistory(self)
-        self.toasts = Toasts(self)
+        self.toasts = Toasts(self, self.sessions.notify)
         self.tour = DemoTour()
         self.target = ""
         """The target whose session is shown; "" at home."""
@@ -215,14 +216,14 @@ class Console(App[None], inherit_bindings=False):
     async def home(self) -> None:
         """All profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(global_actions.screen_class("home" if any_profile() else "start")())
+        await self.show(screen_class("home" if any_profile() else "start")())
 
     async def open_session(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
         """The session of a target; each broker opens by itself. `url` is what is opened, where it is not the target."""
         self.sessions.open(target, kinds, url)
         self.target = target
         self.ui_state.use(target)
-        await self.show(global_actions.screen_class("nav.view_1")())
+        await self.show(screen_class("nav.view_1")())
 
     async def open_target(self, target: str) -> None:
         """The session of a profile or a URL; `target` is then its name, without a secret."""
@@ -235,11 +236,11 @@ class Console(App[None], inherit_bindings=False):
         else:
             await self.open_session(target, kinds)
 
-    async def show(self, screen: ConsoleScreen) -> None:
+    async def show(self, screen: Screen[Any]) -> None:
         """Go to a place; the one before is kept as it is."""
         await self.history.forward(screen)
 
-    async def replace_screen(self, screen: ConsoleScreen) -> None:
+    async def replace_screen(self, screen: Screen[Any]) -> None:
         """Go to a place that takes the place of this one: back leads past it."""
         await self.switch_screen(screen)
 

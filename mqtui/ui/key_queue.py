@@ -15,7 +15,7 @@ from textual import events
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 PATIENCE = 1.0
 """Seconds after which the next key is taken although nothing says that the one before was answered."""
@@ -35,7 +35,7 @@ class KeyQueue:
     class Answered(Message):
         """Follows a key through the same queues, and so comes to the console when the key was answered."""
 
-    def __init__(self, console: Console, forward: Callable[[Typed], Awaitable[None]]) -> None:
+    def __init__(self, console: ConsoleApi, forward: Callable[[Typed], Awaitable[None]]) -> None:
         self._console = console
         self._forward = forward
         self._waiting: deque[Typed] = deque()

@@ -7,17 +7,17 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.ui.navigation import global_actions
+from mqtui.ui.navigation.screen_classes import screen_class
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
     from mqtui.ui.session.demo_brokers import DemoBrokers
 
 FIRST_ROWS, LOOK = 1.0, 0.02
 """Seconds for which lists wait for the rows of one thing that was asked for, and between two looks for them."""
 
 
-async def first(console: Console) -> None:
+async def first(console: ConsoleApi) -> None:
     """The first place: home, or straight to a target."""
     await console.home()
     if console.demo_brokers is not None:
@@ -26,7 +26,7 @@ async def first(console: Console) -> None:
         console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
 
 
-async def _straight_to(console: Console, target: str, resource: str) -> None:
+async def _straight_to(console: ConsoleApi, target: str, resource: str) -> None:
     if resource:
         console.sessions.first_resource_shown.clear()
     try:
@@ -41,7 +41,7 @@ async def _straight_to(console: Console, target: str, resource: str) -> None:
         console.sessions.first_resource_shown.set()
 
 
-async def _has_rows(console: Console) -> None:
+async def _has_rows(console: ConsoleApi) -> None:
     """Wait until the place shows what was read, a moment at most: what is empty never does."""
     until = monotonic() + FIRST_ROWS
     while monotonic() < until:
@@ -51,7 +51,7 @@ async def _has_rows(console: Console) -> None:
         await asyncio.sleep(LOOK)
 
 
-def start_demo(console: Console) -> None:
+def start_demo(console: ConsoleApi) -> None:
     """Brokers with a failing shop, where the command line brought the way to make them."""
     if console.demo is None:
         console.flash("leave with q and call: mqtui demo", "text")
@@ -59,11 +59,11 @@ def start_demo(console: Console) -> None:
     console.run_worker(receive(console, console.demo()), exit_on_error=False, name="supply")
 
 
-async def receive(console: Console, supply: DemoBrokers) -> None:
+async def receive(console: ConsoleApi, supply: DemoBrokers) -> None:
     """The session of brokers that are brought while it is shown, each as soon as it is up."""
     console.target = supply.name
     console.tour.away = False
-    await console.show(global_actions.screen_class("nav.view_1")())
+    await console.show(screen_class("nav.view_1")())
     stages: dict[str, str] = {}
     async for brought in supply.news():
         stages[brought.kind] = brought.trouble or brought.stage or ("up" if brought.url else "")

@@ -14,14 +14,14 @@ from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.bar import BarItem
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 Side = tuple[BarItem, ...]
 VIEWS = ("dest", "groups", "dead", "", "runs", "audit")
 """Their words, from 1 on; those that this version does not have are blank."""
 
 
-def top_bar(console: Console) -> tuple[Side, Side]:
+def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
     """Profile, environment, mode and links; backlog, letters, runs, clock."""
     left = [BarItem(f" {console.target or 'mqtui'} ", "text", bold=True)]
     policy = console.policy
@@ -37,7 +37,7 @@ def top_bar(console: Console) -> tuple[Side, Side]:
     return tuple(left), _badges(console)
 
 
-def _badges(console: Console) -> Side:
+def _badges(console: ConsoleApi) -> Side:
     seen = [broker_session.seen for broker_session in console.broker_sessions if broker_session.seen is not None]
     unread = [unknown("not read yet") for broker_session in console.broker_sessions if not broker_session.has_figures]
     if not console.broker_sessions:
@@ -56,7 +56,7 @@ def _badges(console: Console) -> Side:
     )
 
 
-def views(console: Console) -> Side:
+def views(console: ConsoleApi) -> Side:
     """The views of a session, as numbers where there is little room."""
     if not console.target:
         return ()

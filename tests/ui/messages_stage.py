@@ -15,7 +15,6 @@ from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.profiles.resolve import resolve
 from mqtui.ui.app import Console
-from mqtui.ui.screens.messages.messages import open_messages
 from mqtui.ui.session.sessions import BrokerSession
 from tests.memory import MemoryWorld
 from tests.ui.driver import User, at_console
@@ -92,7 +91,7 @@ async def opened(
         (broker_session,) = console.sessions.open(target, [chosen.kind])
         stage = Stage(user, broker_session)
         await stage.until(lambda: broker_session.seen is not None and broker_session.seen.as_of, "the broker")
-        await open_messages(console, broker_session, ref)
+        await console.go.messages(broker_session, ref)
         await user.pilot.pause()
         yield stage
 

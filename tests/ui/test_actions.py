@@ -12,7 +12,11 @@ import pytest
 import mqtui.ui
 from mqtui.ui import actions, keymap
 from mqtui.ui.actions import ACTIONS, BY_ID, Danger
+from mqtui.ui.navigation.screen_classes import SCREENS, screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
+from mqtui.ui.screens.list_screen import ListScreen
+from mqtui.ui.screens.live_list_screen import LiveListScreen
+from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
 
@@ -82,8 +86,8 @@ def test_what_places_do_is_in_the_registry() -> None:
     assert [(module, name) for module, name in named if name not in BY_ID] == []
 
 
-def places() -> list[type[ConsoleScreen]]:
-    """Every place there is."""
+def screens() -> list[type[ConsoleScreen]]:
+    """Every screen there is."""
     for module in pkgutil.walk_packages(mqtui.ui.__path__, "mqtui.ui."):
         importlib.import_module(module.name)
     found: list[type[ConsoleScreen]] = []
@@ -96,7 +100,7 @@ def places() -> list[type[ConsoleScreen]]:
 
 
 def test_hints_are_in_the_registry_and_looks_stand_first() -> None:
-    shown = {place.__name__: place.hint_actions for place in places()}
+    shown = {screen.__name__: screen.hint_actions for screen in screens()}
     assert len(shown) > 10
     for name, hinted in shown.items():
         assert [each for each in hinted if each not in BY_ID] == [], name
@@ -104,9 +108,17 @@ def test_hints_are_in_the_registry_and_looks_stand_first() -> None:
 
 def test_each_screen_has_a_name_of_its_own() -> None:
     """The help says it, so no two are the same and none is the name of a class."""
-    bases = {"ListScreen", "LiveListScreen", "MessageListScreen"}
-    names = [vars(screen).get("screen_name", "") for screen in places() if screen.__name__ not in bases]
+    names = [vars(screen).get("screen_name", "") for screen in shown_screens()]
     assert "" not in names and len(set(names)) == len(names)
+
+
+def test_the_navigator_knows_every_screen() -> None:
+    assert {screen_class(name) for name in SCREENS} == set(shown_screens())
+
+
+def shown_screens() -> list[type[ConsoleScreen]]:
+    """Every screen there is, without the classes that screens have in common."""
+    return [screen for screen in screens() if screen not in (ListScreen, LiveListScreen, MessageListScreen)]
 
 
 # -- keys of one's own

@@ -14,7 +14,6 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
 from mqtui.profiles.store import Store
 from mqtui.ui.app import Console
-from mqtui.ui.screens.messages.messages import open_messages
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
@@ -105,7 +104,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
         await dead(user)
         broker_session = user.console.go.broker_session("walk", BrokerKind.KAFKA)
         assert broker_session is not None
-        await open_messages(user.console, broker_session, dlq)
+        await user.console.go.messages(broker_session, dlq)
         await user.sees("shop.Bad")
 
     spots = [

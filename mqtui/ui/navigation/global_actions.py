@@ -8,42 +8,27 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mqtui.ui.navigation.screen_classes import SCREENS, load, screen_class
+
 if TYPE_CHECKING:
     from textual.worker import WorkType
 
-    from mqtui.ui.app import Console
-
-SCREENS = {
-    "home": ("mqtui.ui.screens.home.home", "HomeScreen"),
-    "start": ("mqtui.ui.screens.home.welcome", "WelcomeScreen"),
-    "nav.view_1": ("mqtui.ui.screens.destinations.destinations", "DestinationsScreen"),
-    "nav.view_2": ("mqtui.ui.screens.destinations.groups", "GroupsScreen"),
-    "nav.view_3": ("mqtui.ui.screens.dead_letters.overview", "DeadLetterOverviewScreen"),
-    "nav.view_5": ("mqtui.ui.screens.runs.runs", "RunsScreen"),
-    "nav.view_6": ("mqtui.ui.screens.audit", "AuditScreen"),
-    "notes": ("mqtui.ui.screens.overlays.notifications", "NotificationsScreen"),
-}
+    from mqtui.ui.console_api import ConsoleApi
 
 SESSION_VIEWS = ("nav.view_1", "nav.view_2")
 """Views that need a session; the others are of this machine, or of all that is open."""
 
 OVERLAYS = {
-    "app.help": ("mqtui.ui.screens.overlays.help", "open_help"),
-    "app.palette": ("mqtui.ui.screens.overlays.palette.palette", "open_palette"),
-    "app.menu": ("mqtui.ui.screens.overlays.menu", "open_menu"),
-    "nav.goto": ("mqtui.ui.screens.overlays.palette.goto_prompt", "ask_where"),
-    "app.quit": ("mqtui.ui.screens.overlays.quit", "leave"),
+    "app.help": ("overlays.help", "open_help"),
+    "app.palette": ("overlays.palette.palette", "open_palette"),
+    "app.menu": ("overlays.menu", "open_menu"),
+    "nav.goto": ("overlays.palette.goto_prompt", "ask_where"),
+    "app.quit": ("overlays.quit", "leave"),
 }
 """What opens over a place or asks on its line, with the function that does."""
 
 
-def screen_class(name: str) -> Any:
-    """The class of a place, loaded now."""
-    module, kind = SCREENS[name]
-    return getattr(import_module(module), kind)
-
-
-def global_actions(console: Console) -> dict[str, Callable[[], Any]]:
+def global_actions(console: ConsoleApi) -> dict[str, Callable[[], Any]]:
     """What can be done from anywhere, by action id."""
     known: dict[str, Callable[[], Any]] = {
         "start": lambda: _start(console),
@@ -64,7 +49,7 @@ def global_actions(console: Console) -> dict[str, Callable[[], Any]]:
     return known
 
 
-def disabled_reason(console: Console, action_id: str) -> str | None:
+def disabled_reason(console: ConsoleApi, action_id: str) -> str | None:
     """Why a way leads nowhere now; None where it does."""
     if action_id in SESSION_VIEWS and not console.target:
         return "no session is shown: enter opens a profile"
@@ -80,22 +65,22 @@ def disabled_reason(console: Console, action_id: str) -> str | None:
     return None
 
 
-async def _start(console: Console) -> None:
+async def _start(console: ConsoleApi) -> None:
     await import_module("mqtui.ui.startup").first(console)
     greeting: WorkType[None] = partial(_greet, console)
     console.call_after_refresh(lambda: console.run_worker(greeting, exit_on_error=False, name="greeting"))
 
 
-async def _greet(console: Console) -> None:
+async def _greet(console: ConsoleApi) -> None:
     greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs.resume_notice")
     console.gc_scheduler.start()
     await greeting.greet(console)
 
 
-def _view(console: Console, name: str) -> Callable[[], Any]:
+def _view(console: ConsoleApi, name: str) -> Callable[[], Any]:
     return lambda: console.history.to_view(screen_class(name))
 
 
-def _float(console: Console, name: str) -> Callable[[], Any]:
+def _float(console: ConsoleApi, name: str) -> Callable[[], Any]:
     module, function = OVERLAYS[name]
-    return lambda: getattr(import_module(module), function)(console)
+    return lambda: load(module, function)(console)

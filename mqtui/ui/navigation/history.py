@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Sequence
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from textual.screen import Screen
-
-if TYPE_CHECKING:
-    from mqtui.ui.app import Console
-    from mqtui.ui.screens.console_screen import ConsoleScreen
+from textual.widget import AwaitMount
 
 KEPT = "last"
 MOST = 20
@@ -19,10 +17,40 @@ ROOT = 2
 """Screens that are never left: Textual's own, and home."""
 
 
+class HistoryHost(Protocol):
+    """The app, as the history uses it: Textual's stack of screens, and the target that is shown."""
+
+    target: str
+
+    @property
+    def _screen_stack(self) -> list[Screen[Any]]:
+        """The stack itself: Textual has no public way to take a screen out of its middle."""
+
+    @property
+    def screen(self) -> Screen[Any]:
+        """The screen on top."""
+
+    @property
+    def screen_stack(self) -> Sequence[Screen[Any]]:
+        """All screens, the one on top last."""
+
+    def push_screen(self, screen: Screen[Any]) -> AwaitMount:
+        """Put a screen on top."""
+
+    def pop_screen(self) -> Awaitable[None]:
+        """Take the screen on top off; it is removed unless it is installed."""
+
+    def install_screen(self, screen: Screen[Any], name: str) -> None:
+        """Keep a screen when it is taken off."""
+
+    def uninstall_screen(self, screen: Screen[Any]) -> str | None:
+        """Keep it no longer."""
+
+
 class ScreenHistory:
     """Keeps the place that was left last, so that `-` leads there and finds it unchanged."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: HistoryHost) -> None:
         self._console = console
         self._left: Screen[Any] | None = None
         self._targets: WeakKeyDictionary[Screen[Any], str] = WeakKeyDictionary()
@@ -32,7 +60,7 @@ class ScreenHistory:
         """Whether there is no place before this one."""
         return len(self._console.screen_stack) <= ROOT and self._left is None
 
-    async def forward(self, screen: ConsoleScreen) -> None:
+    async def forward(self, screen: Screen[Any]) -> None:
         """Go to a new place; the one before is kept below it."""
         self._forget()
         self._targets[screen] = self._console.target
@@ -41,7 +69,7 @@ class ScreenHistory:
             self._take_out(oldest)
             await oldest.remove()
 
-    async def to_view(self, kind: type[ConsoleScreen]) -> None:
+    async def to_view(self, kind: type[Screen[Any]]) -> None:
         """Go to a view; one that is on the way back is taken from there, as it was left."""
         console = self._console
         if type(console.screen) is kind:

@@ -1,47 +1,101 @@
-"""Opening places with something in them. Screens are loaded when first shown."""
+"""Showing a screen with something in it: the only way from one screen to another."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from mqtui.domain.errors import NotFound
+from mqtui.domain.message import Position
+from mqtui.domain.read_range import Edge, Since
 from mqtui.domain.resource import BrokerKind, Kind, Ref, parse_name
-from mqtui.ui.actions import Action
-from mqtui.ui.session.sessions import BackgroundTask, BrokerSession
+from mqtui.ui.navigation.screen_classes import load, screen_class
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from mqtui.domain.cause import Cause
+    from mqtui.domain.message import Message
+    from mqtui.domain.plan import Plan, StepResult
+    from mqtui.domain.policy import Consent
     from mqtui.profiles.model import Profile
     from mqtui.services.cause_samples import CauseSamples
-    from mqtui.services.deadletters import DeadLetterDestination as Letters
+    from mqtui.services.deadletters import DeadLetterDestination
     from mqtui.services.redrive.request import RedriveRequest
-    from mqtui.ui.app import Console
+    from mqtui.services.session import Session
+    from mqtui.ui.actions import Action
     from mqtui.ui.render.destinations.groups import GroupRow
-    from mqtui.ui.screens.redrive.run import RunScreen
+    from mqtui.ui.session.run_task import RunTask
+    from mqtui.ui.session.sessions import BackgroundTask, BrokerSession, SessionRegistry
+    from mqtui.ui.widgets.row_table import RowTable
+
+Start: TypeAlias = Position | Edge | Since
+"""Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
+
+NO_TAIL = "a queue can't be followed: each message goes to one reader"
 
 
-def loaded(module: str, name: str) -> Any:
-    """A class or function of a screen's module, loaded now."""
-    return getattr(import_module(f"mqtui.ui.screens.{module}"), name)
+class ListedScreen(Protocol):
+    """A screen with a list, as far as the navigator moves its cursor."""
+
+    @property
+    def focused_table(self) -> RowTable[Any] | None:
+        """The list with the focus, else the first."""
+
+
+class NavigatorHost(Protocol):
+    """The console, as far as the navigator uses it."""
+
+    target: str
+
+    @property
+    def sessions(self) -> SessionRegistry:
+        """Open brokers and tasks under way."""
+
+    @property
+    def current_screen(self) -> ListedScreen | None:
+        """The screen that is shown."""
+
+    async def show(self, screen: Screen[None]) -> None:
+        """Go to a screen."""
+
+    async def replace_screen(self, screen: Screen[None]) -> None:
+        """Go to a screen instead of the one that is shown."""
+
+    async def run_global_action(self, action_id: str) -> None:
+        """Do an action that works everywhere."""
+
+    def flash(self, text: str) -> None:
+        """Answer a key for a while."""
+
+    def call_later(self, callback: Callable[..., Any], *args: Any) -> bool:
+        """Call it when what is under way is done."""
+
+    def run_worker(self, work: Coroutine[Any, Any, None], *, exit_on_error: bool) -> object:
+        """Do work beside the loop's other work."""
 
 
 class Navigator:
-    """The ways into places that need something: `console.go.review(...)`."""
+    """Shows screens by what they are about: `console.go.review(...)`. It alone knows their classes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: NavigatorHost) -> None:
         self._console = console
 
+    async def _show(self, name: str, *about: Any, **options: Any) -> None:
+        await self._console.show(screen_class(name)(*about, **options))
+
     def broker_session(self, target: str, broker: BrokerKind) -> BrokerSession | None:
-        """The open broker of a target; said where it is not open."""
+        """The open broker of a target ("" is the one that is shown); None where it is closed, which is said."""
         broker_session = self._console.sessions.broker_sessions.get((target or self._console.target, broker))
         if broker_session is None or broker_session.session is None:
             self._console.flash(f"{broker} is not open")
             return None
         return broker_session
 
+    # -- destinations and messages
+
     async def destination(self, broker: BrokerKind, ref: Ref, *, letters: bool, target: str = "") -> None:
-        """Messages of a destination, or the causes of its letters."""
+        """The messages of a destination; with `letters` the causes of its dead letters, where it holds some."""
         broker_session = self.broker_session(target, broker)
         if broker_session is None or broker_session.seen is None:
             return
@@ -49,11 +103,31 @@ class Navigator:
         if letters and place is not None:
             await self.letters(broker_session.target, broker, place)
             return
-        await loaded("messages.messages", "open_messages")(self._console, broker_session, ref)
+        await self.messages(broker_session, ref)
 
-    async def following(self, broker_session: BrokerSession, ref: Ref) -> None:
-        """Messages of a destination, followed from the first moment."""
-        await loaded("messages.messages", "follow_messages")(self._console, broker_session, ref)
+    async def messages(self, broker_session: BrokerSession, ref: Ref, start: Start | None = None) -> None:
+        """The messages of a destination; of a queue, whose messages are only lent, the cost of a peek first."""
+        if broker_session.session is None:
+            return
+        if ref.kind is Kind.EXCHANGE:
+            self._console.flash(f"{ref.name} is an exchange: it keeps no messages")
+        elif await _lends(broker_session, ref):
+            await self._show("peek", broker_session, ref)
+        elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.dead_letters):
+            await self._show("dead_letters", broker_session, ref, start)
+        else:
+            await self._show("messages", broker_session, ref, start)
+
+    async def messages_around(self, broker_session: BrokerSession, ref: Ref, position: Position) -> None:
+        """The messages around a position that is known to be there."""
+        await self._show("messages", broker_session, ref, position)
+
+    async def follow(self, broker_session: BrokerSession, ref: Ref) -> None:
+        """The messages of a destination, following its end; of a queue the reason why it can't be followed."""
+        if broker_session.session is not None and await _lends(broker_session, ref):
+            self._console.flash(NO_TAIL)
+            return
+        await self.messages(broker_session, ref, Edge.NEWEST)
 
     async def named(self, target: str, resource: str) -> None:
         """A resource by its name, as the command line takes it; letters by cause where it holds dead ones.
@@ -79,9 +153,9 @@ class Navigator:
         raise missing
 
     async def _open_found(self, broker_session: BrokerSession, ref: Ref) -> None:
-        """A resource that was asked for: it is looked at by itself, while the list of all is still on its way.
+        """Show a resource that was asked for; it is looked at by itself, while the list of all is still on its way.
 
-        A queue's dead letters are told by the settings of the other queues: there the list is waited for.
+        What dead letters a queue holds is told by the settings of the other queues: there the list is waited for.
         """
         if broker_session.session is None or broker_session.watch is None:
             return
@@ -95,70 +169,135 @@ class Navigator:
             if place is not None:
                 await self.letters(broker_session.target, broker_session.kind, place)
             else:
-                await loaded("messages.messages", "open_messages")(self._console, broker_session, ref)
+                await self.messages(broker_session, ref)
             return
         await self.destination(broker_session.kind, ref, letters=True, target=broker_session.target)
 
-    async def letters(self, target: str, broker: BrokerKind, place: Letters) -> None:
-        """Letters by cause."""
-        broker_session = self.broker_session(target, broker)
-        if broker_session is not None:
-            await self._console.show(loaded("dead_letters.causes", "CausesScreen")(broker_session, place))
+    async def publish(self, broker_session: BrokerSession, ref: Ref) -> None:
+        """A form for one message."""
+        await self._show("publish", broker_session, ref)
 
-    async def case(self, broker_session: BrokerSession, place: Letters, cause: Cause, case: CauseSamples) -> None:
-        """The letters of one cause."""
-        await loaded("dead_letters.letter", "open_case")(self._console, broker_session, place, cause, case)
+    # -- groups
 
     async def group(self, line: GroupRow) -> None:
         """A group among the others, with its partitions beside."""
         await self._console.run_global_action("nav.view_2")
-        place = self._console.current_screen
-        if place is not None and place.focused_table is not None:
-            place.focused_table.go_to((line.broker, line.group.ref))
+        screen = self._console.current_screen
+        if screen is not None and screen.focused_table is not None:
+            screen.focused_table.go_to((line.broker, line.group.ref))
 
     async def pending(self, line: GroupRow, target: str = "") -> None:
         """Consumers and pending entries of a Redis group."""
         broker_session = self.broker_session(target, line.broker)
         if broker_session is not None:
-            await self._console.show(loaded("destinations.pending", "PendingScreen")(broker_session, line))
+            await self._show("pending", broker_session, line)
 
-    async def publish(self, broker_session: BrokerSession, ref: Ref) -> None:
-        """A form for one message."""
-        await self._console.show(loaded("messages.publish", "PublishScreen")(broker_session, ref))
+    async def claim(
+        self, broker_session: BrokerSession, session: Session, plan: Plan, owners: str, after: Callable[[], object]
+    ) -> None:
+        """The plan that gives pending entries to another consumer. `after` is called when it was carried out."""
+        await self._show("claim", broker_session, session, plan, owners, after=after)
 
-    async def profile(self, profile: Profile | None = None) -> None:
-        """The form of a profile, or of a new one."""
-        await self._console.show(loaded("home.profile_form", "ProfileFormScreen")(profile))
+    # -- dead letters
+
+    async def letters(self, target: str, broker: BrokerKind, place: DeadLetterDestination) -> None:
+        """The dead letters of a destination by cause."""
+        broker_session = self.broker_session(target, broker)
+        if broker_session is not None:
+            await self._show("causes", broker_session, place)
+
+    async def case(
+        self, broker_session: BrokerSession, place: DeadLetterDestination, cause: Cause, case: CauseSamples
+    ) -> None:
+        """The letters of one cause, the first of them open."""
+        if case.letters:
+            await self.letter(broker_session, place.ref, tuple(case.letters), 0, cause.count)
+
+    async def letter(
+        self, broker_session: BrokerSession, ref: Ref, letters: Sequence[Message], at: int, total: int = 0
+    ) -> None:
+        """One of some letters that are in memory. `total` is how many there are where not all of them are."""
+        await self._show("dead_letter", broker_session, ref, letters, at, total)
+
+    # -- plans
 
     async def review(self, target: str, broker: BrokerKind, request: RedriveRequest) -> None:
         """The plan of a redrive or a discard."""
         broker_session = self.broker_session(target, broker)
         if broker_session is not None:
-            await self._console.show(loaded("redrive.review", "PlanReviewScreen")(broker_session, request))
+            await self._show("review", broker_session, request)
 
-    def launch(self, place: RunScreen) -> None:
-        """Start a run, in the place of its review; later, since the review's own worker ends with it."""
-        self.take_off(place.background_task)
-        self._console.call_later(self._console.replace_screen, place)
+    async def redrive_options(
+        self,
+        broker_session: BrokerSession,
+        request: RedriveRequest,
+        allowed: Collection[str],
+        taken: Callable[[RedriveRequest, frozenset[str]], None],
+    ) -> None:
+        """A form for the options of a redrive. `taken` gets the new request and the risks that are allowed."""
+        await self._show("redrive_options", broker_session, request, allowed, taken)
 
-    def take_off(self, task: BackgroundTask) -> None:
-        """Start a run, or a put back; its end is told wherever one is then."""
+    async def confirm_plan(
+        self,
+        broker_session: BrokerSession,
+        plan: Plan,
+        work: Callable[[Consent], Awaitable[StepResult]],
+        after: Callable[[], object],
+        typed: str = "",
+    ) -> None:
+        """A plan of one step; enter does the `work`. `typed` is a name to be typed first, on every profile."""
+        await self._show("confirm_plan", broker_session, plan, work, after=after, typed=typed)
+
+    async def put_back(self, broker_session: BrokerSession, run: str) -> None:
+        """The plan that puts the letters of a run back."""
+        await self._show("put_back", broker_session, run)
+
+    # -- runs
+
+    def start_run(self, broker_session: BrokerSession, task: RunTask) -> None:
+        """Start a run, and show it instead of its review: later, since the review's own worker ends with it."""
+        self.track(task)
+        self._console.call_later(self._show_instead, "run", broker_session, task)
+
+    async def _show_instead(self, name: str, *about: Any) -> None:
+        await self._console.replace_screen(screen_class(name)(*about))
+
+    def track(self, task: BackgroundTask) -> None:
+        """Start a run, or a put back, in the background; its end is told wherever one is then."""
         self._console.sessions.track(task)
         task.start()
         self._console.run_worker(
-            loaded("overlays.run_finished", "told_at_its_end")(self._console, task), exit_on_error=False
+            load("overlays.run_finished", "told_at_its_end")(self._console, task), exit_on_error=False
         )
+
+    async def show_run(self, broker_session: BrokerSession, task: RunTask) -> None:
+        """A run that is under way in this console."""
+        await self._show("run", broker_session, task)
 
     async def run(self, run: str) -> None:
         """The letters of a run."""
-        await self._console.show(loaded("runs.letters", "RunLettersScreen")(run))
+        await self._show("run_letters", run)
 
-    async def put_back(self, broker_session: BrokerSession, run: str) -> None:
-        """The plan of a put back."""
-        await self._console.show(loaded("redrive.putback", "PutBackScreen")(broker_session, run))
+    async def resume(self, run: str) -> None:
+        """The plan of what is left of an interrupted run.
+
+        Raises:
+            Refused, Held, NotFound: it can't be resumed.
+        """
+        await load("runs.resume", "open_resume")(self._console, run)
+
+    async def audit(self, number: int) -> None:
+        """The audit, with the cursor on a line."""
+        await self._show("nav.view_6", number)
+
+    # -- profiles
+
+    async def profile(self, profile: Profile | None = None) -> None:
+        """The form of a profile, or of a new one."""
+        await self._show("profile_form", profile)
 
     def why_no_write(self, target: str, broker: BrokerKind, action: Action) -> str | None:
-        """Why the profile or the link lets nothing be changed; None where they do."""
+        """Why nothing can be changed on a broker: it is closed, not connected, or its profile forbids it; else None."""
         broker_session = self._console.sessions.broker_sessions.get((target, broker))
         if broker_session is None or broker_session.session is None:
             return f"{broker} is not open"
@@ -169,3 +308,10 @@ class Navigator:
             if not support:
                 return f"{support.reason}. {support.hint}"
         return None
+
+
+async def _lends(broker_session: BrokerSession, ref: Ref) -> bool:
+    """Whether the messages of a destination are only lent to a reader (a classic or quorum queue)."""
+    if ref.kind is not Kind.QUEUE or broker_session.session is None:
+        return False
+    return (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends

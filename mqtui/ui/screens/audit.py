@@ -19,8 +19,6 @@ from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, joined
 from mqtui.ui.render.command_line import equivalent
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
-from mqtui.ui.screens.redrive.putback import PutBackScreen
-from mqtui.ui.screens.runs.letters import RunLettersScreen
 from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -171,7 +169,7 @@ class AuditScreen(ListScreen[AuditRow]):
         if self._record(event.item) is None:
             self.prompt_line.flash(f"a {event.item.begin.verb} is no run: the journal keeps no letters of it")
             return
-        await self.console.show(RunLettersScreen(event.item.begin.run))
+        await self.console.go.run(event.item.begin.run)
 
     @handles("run.restore")
     async def restore(self) -> None:
@@ -179,7 +177,7 @@ class AuditScreen(ListScreen[AuditRow]):
         record = self._record(self.table.current)
         if record is not None:
             broker_session = session_of_run(self.console.sessions, record.target, record.broker)
-            await self.console.show(PutBackScreen(broker_session, record.id))
+            await self.console.go.put_back(broker_session, record.id)
 
     def copy_choices(self, item: AuditRow) -> dict[str, tuple[str, str]]:
         """The command, or the change in one line."""

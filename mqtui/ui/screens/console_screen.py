@@ -26,7 +26,7 @@ from mqtui.ui.widgets.prompt_line import PromptLine
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 FIRST_CHANGE = 2
 """Looks and CAPITALS leave the hints in turn, the last ones first; this is the rank of the first CAPITAL."""
@@ -103,9 +103,9 @@ class ConsoleScreen(Screen[None]):
         """New figures are there; called at most four times a second and only while the place is shown."""
 
     @property
-    def console(self) -> Console:
+    def console(self) -> ConsoleApi:
         """The app."""
-        return cast("Console", self.app)
+        return cast("ConsoleApi", self.app)
 
     @property
     def prompt_line(self) -> PromptLine:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from time import time
-from typing import TYPE_CHECKING
+from typing import Any
+
+from textual.app import App
 
 from mqtui.domain.errors import StorageFailed
 from mqtui.state import habits
 from mqtui.ui import theme
 
-if TYPE_CHECKING:
-    from mqtui.ui.app import Console
-
 
 class SavedUiState:
     """Read at start, written beside the loop at each change; where it can't be written a note says so."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, app: App[Any], themes: Mapping[str, theme.Theme], notify: Callable[[str, str], None]) -> None:
+        """Read it. `themes` are those there are, by name; `notify` takes a text and its tone."""
+        self._app = app
+        self._themes = themes
+        self._notify = notify
         self._kept = habits.read()
 
     @property
     def theme(self) -> str:
         """The theme that was chosen last, where it is still there."""
-        return self._kept.theme if self._kept.theme in self._console.themes.known else theme.DEFAULT
+        return self._kept.theme if self._kept.theme in self._themes else theme.DEFAULT
+
+    @property
+    def current_theme(self) -> str:
+        """The theme that is shown now."""
+        return self._app.theme
 
     @property
     def last(self) -> str:
@@ -38,7 +46,7 @@ class SavedUiState:
 
     def wear(self, name: str) -> None:
         """Put a theme on, now and next time."""
-        self._console.theme = name
+        self._app.theme = name
         self._kept.theme = name
         self._keep()
 
@@ -49,10 +57,10 @@ class SavedUiState:
             self._keep()
 
     def _keep(self) -> None:
-        self._console.run_worker(self._write(deepcopy(self._kept)), group="habits", exit_on_error=False)
+        self._app.run_worker(self._write(deepcopy(self._kept)), group="habits", exit_on_error=False)
 
     async def _write(self, kept: habits.Kept) -> None:
         try:
             await asyncio.to_thread(habits.write, kept)
         except StorageFailed as error:
-            self._console.sessions.notify(error.title, "warn")
+            self._notify(error.title, "warn")

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from textual.message import Message
-
-if TYPE_CHECKING:
-    from mqtui.ui.widgets.row_table import RowTable
+from textual.widget import Widget
 
 
 class RowEvent(Message, namespace="row_table"):
     """Something that happened in a list."""
 
-    def __init__(self, table: RowTable[Any]) -> None:
+    def __init__(self, table: Widget) -> None:
         super().__init__()
         self.table = table
 
     @property
-    def control(self) -> RowTable[Any]:
+    def control(self) -> Widget:
         """The table."""
         return self.table
 
@@ -26,7 +24,7 @@ class RowEvent(Message, namespace="row_table"):
 class Highlighted(RowEvent, namespace="row_table"):
     """The cursor is on another row, or on none: it was `moved` there, or rows came and went under it."""
 
-    def __init__(self, table: RowTable[Any], item: Any, *, moved: bool) -> None:
+    def __init__(self, table: Widget, item: Any, *, moved: bool) -> None:
         super().__init__(table)
         self.item, self.moved = item, moved
 
@@ -38,7 +36,7 @@ class Highlighted(RowEvent, namespace="row_table"):
 class Opened(RowEvent, namespace="row_table"):
     """A row was opened by enter or a double click."""
 
-    def __init__(self, table: RowTable[Any], item: Any) -> None:
+    def __init__(self, table: Widget, item: Any) -> None:
         super().__init__(table)
         self.item = item
 

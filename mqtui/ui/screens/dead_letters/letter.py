@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual.containers import Horizontal, Vertical
 from textual.events import Key
@@ -30,12 +29,6 @@ from mqtui.ui.screens.messages.message_copy import MessageCopier
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload_view import PayloadView
-
-if TYPE_CHECKING:
-    from mqtui.domain.cause import Cause
-    from mqtui.services.cause_samples import CauseSamples
-    from mqtui.services.deadletters import DeadLetterDestination as Letters
-    from mqtui.ui.app import Console
 
 NARROW = 100
 READING = Original(None, why="reading …")
@@ -289,9 +282,7 @@ class DeadLetterScreen(ConsoleScreen):
         if not _view(self.beside).has_focus or found.message is None or found.origin is None:
             self.prompt_line.flash("p goes to the original, enter opens the messages around it", "text")
             return
-        from mqtui.ui.screens.messages.messages import MessagesScreen
-
-        await self.console.show(MessagesScreen(self.broker_session, found.origin.ref, found.message.position))
+        await self.console.go.messages_around(self.broker_session, found.origin.ref, found.message.position)
 
     @handles("view.wrap")
     def unfold(self) -> None:
@@ -371,11 +362,3 @@ def value_of(letter: Message, original: Message | None, form: str) -> tuple[tupl
 def _view(pane: Pane) -> PayloadView:
     assert isinstance(pane.inner, PayloadView)
     return pane.inner
-
-
-async def open_case(
-    console: Console, broker_session: BrokerSession, place: Letters, cause: Cause, case: CauseSamples
-) -> None:
-    """The letters of one cause, the first of them open."""
-    if case.letters:
-        await console.show(DeadLetterScreen(broker_session, place.ref, tuple(case.letters), 0, cause.count))

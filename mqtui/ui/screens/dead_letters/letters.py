@@ -9,9 +9,8 @@ from mqtui.domain.message import Message, Offset, Position
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters.letter import origin_text
 from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
 from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
-from mqtui.ui.screens.messages.messages import MessagesScreen, open_messages
+from mqtui.ui.screens.messages.messages import MessagesScreen
 
 
 class DeadLetterListScreen(MessagesScreen):
@@ -66,7 +65,7 @@ class DeadLetterListScreen(MessagesScreen):
     async def open_message(self, item: Message) -> None:
         """A letter with its original."""
         shown = [each for each in self.table.model.shown if isinstance(each, Message)]
-        await self.console.show(DeadLetterScreen(self.broker_session, self.ref, shown, self.table.cursor))
+        await self.console.go.letter(self.broker_session, self.ref, shown, self.table.cursor)
 
     def disabled_reason(self, action: Action) -> str | None:
         """A CAPITAL needs letters and leave."""
@@ -101,7 +100,7 @@ class DeadLetterListScreen(MessagesScreen):
         place: Position | None = found.id
         if found.partition is not None and found.offset is not None:
             place = Offset(found.partition, found.offset)
-        await open_messages(self.console, self.broker_session, found.ref, place)
+        await self.console.go.messages(self.broker_session, found.ref, place)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:

@@ -8,13 +8,12 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.plan import Plan
 from mqtui.domain.policy import Consent
 from mqtui.services.claim import ClaimProgress, StagedClaim, split_first_entry
-from mqtui.services.plan_text import plan_lines
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
+from mqtui.ui.render.plan import style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.redrive.confirm_plan import NOTHING_YET, ConfirmPlanScreen
-from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.sessions import BrokerSession
 
 HISTORY = "an entry it was given is in its own history: it reads that with XREADGROUP and id 0"
@@ -29,14 +28,14 @@ class ClaimScreen(ConfirmPlanScreen):
         self, broker_session: BrokerSession, session: Session, plan: Plan, owners: str, *, after: Callable[[], object]
     ) -> None:
         plan = split_first_entry(plan)
-        super().__init__(broker_session, plan, list(plan_lines(plan)), after=after)
+        super().__init__(broker_session, plan, after=after)
         self.moving = StagedClaim(session, plan, owners)
         self.given: ClaimProgress | None = None
         self.under_way = False
 
     def draw(self) -> None:
         """The plan, then what became of the entries so far."""
-        self.paper.write([*(toned(line) for line in self.shown), [], *self.outcome()])
+        self.paper.write([*(style_plan_line(line) for line in self.shown), [], *self.outcome()])
         refusal = self.refusal() if self.given is None else ""
         text, tone = (refusal, "danger") if refusal else self.status_text()
         self.prompt_line.set_status(text, tone)

@@ -102,7 +102,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         item = self.table.current
         broker_session = None if item is None else self.console.go.broker_session("", item.broker)
         if item is not None and broker_session is not None:
-            await self.console.go.following(broker_session, item.destination.ref)
+            await self.console.go.follow(broker_session, item.destination.ref)
 
     @handles("message.publish")
     async def publish(self) -> None:

@@ -17,7 +17,6 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.resource import Ref
 from mqtui.domain.topology import Group, Member, PendingEntry
 from mqtui.services import pending
-from mqtui.services.plan_text import plan_lines
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.goto import reference
 from mqtui.ui.render import figures
@@ -31,9 +30,7 @@ from mqtui.ui.render.destinations.groups import (
 )
 from mqtui.ui.render.styled_text import brief
 from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.destinations.claim import ClaimScreen
 from mqtui.ui.screens.list_screen import ListScreen
-from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -256,8 +253,7 @@ class PendingScreen(ListScreen[PendingRow]):
             self.show_error(error)
             return
         owners = ", ".join(sorted({entry.consumer for entry in found}))
-        place = ClaimScreen(self.broker_session, session, plan, owners, after=self.read)
-        self.console.call_later(self.console.show, place)
+        self.console.call_later(self.console.go.claim, self.broker_session, session, plan, owners, self.read)
 
     @handles("pending.ack")
     def acknowledge(self) -> None:
@@ -282,5 +278,4 @@ class PendingScreen(ListScreen[PendingRow]):
         async def work(consent: Consent) -> StepResult:
             return await pending.run_step(session, plan, consent)
 
-        place = ConfirmPlanScreen(self.broker_session, plan, list(plan_lines(plan)), work, after=self.read, typed=typed)
-        self.console.call_later(self.console.show, place)
+        self.console.call_later(self.console.go.confirm_plan, self.broker_session, plan, work, self.read, typed)

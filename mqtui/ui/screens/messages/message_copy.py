@@ -81,7 +81,7 @@ class MessageCopier:
             self._screen.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self, text: str) -> None:
-        if await edited(self._screen.console, text, ".json") is None:
+        if await edited(self._screen.app, text, ".json") is None:
             self._screen.prompt_line.flash("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
         else:
             self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, TypeAlias
 
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, MqtuiError
-from mqtui.domain.message import Message, Offset, Position
+from mqtui.domain.message import Message, Offset
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
-from mqtui.domain.resource import Kind, Ref
+from mqtui.domain.resource import Ref
 from mqtui.ui.actions import Action
+from mqtui.ui.navigation.navigator import Start
 from mqtui.ui.render.messages.messages import passing, sentence
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.screens.messages.message_source import MessageSource
-from mqtui.ui.screens.messages.peek import NO_TAIL, PeekScreen
 from mqtui.ui.session.sessions import BrokerSession
-
-if TYPE_CHECKING:
-    from mqtui.ui.app import Console
 
 LATE = 0.15
 """Seconds before it is said that something is being read."""
@@ -28,41 +24,6 @@ RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 BEFORE = 20
 """Offsets shown before one that was asked for."""
-
-
-Start: TypeAlias = Position | Edge | Since
-"""Where messages are shown from: around a position, the oldest, from a time on; from the newest on, following."""
-
-
-async def open_messages(
-    console: Console, broker_session: BrokerSession, ref: Ref, position: Start | None = None
-) -> None:
-    """The messages of a destination; of a queue that lends them, its price first."""
-    if broker_session.session is None:
-        return
-    if ref.kind is Kind.EXCHANGE:
-        console.flash(f"{ref.name} is an exchange: it keeps no messages")
-        return
-    from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
-
-    if ref.kind is Kind.QUEUE and (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends:
-        await console.show(PeekScreen(broker_session, ref))
-    elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.dead_letters):
-        await console.show(DeadLetterListScreen(broker_session, ref, position))
-    else:
-        await console.show(MessagesScreen(broker_session, ref, position))
-
-
-async def follow_messages(console: Console, broker_session: BrokerSession, ref: Ref) -> None:
-    """The messages of a destination, following their end; of a queue the reason why it can't be followed."""
-    if (
-        ref.kind is Kind.QUEUE
-        and broker_session.session is not None
-        and (await broker_session.session.broker.reader.peek_cost(ref, 1)).lends
-    ):
-        console.flash(NO_TAIL)
-        return
-    await open_messages(console, broker_session, ref, Edge.NEWEST)
 
 
 class MessagesScreen(MessageListScreen):

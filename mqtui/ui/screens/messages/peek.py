@@ -21,13 +21,12 @@ from mqtui.domain.topology import Destination
 from mqtui.services import browse
 from mqtui.services.browse import PeekRequest
 from mqtui.ui.actions import Action
+from mqtui.ui.navigation.navigator import NO_TAIL
 from mqtui.ui.render.messages.peek import FEW, PeekedMessageRenderer, facts, price_lines, price_words
 from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.dead_letters.letter import DeadLetterScreen
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.session.sessions import BrokerSession
 
-NO_TAIL = "a queue can't be followed: each message goes to one reader"
 NOT_ASKED = PeekCost(lends=True, spends=False, limit=unknown("not asked"), left=unknown("not asked"), text="")
 
 
@@ -242,7 +241,7 @@ class PeekScreen(MessageListScreen):
             await super().open_message(item)
             return
         shown = [each for each in self.table.model.shown if isinstance(each, Message)]
-        await self.console.show(DeadLetterScreen(self.broker_session, self.ref, shown, self.table.cursor))
+        await self.console.go.letter(self.broker_session, self.ref, shown, self.table.cursor)
 
     # -- keys
 

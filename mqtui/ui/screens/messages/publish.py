@@ -21,11 +21,9 @@ from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services import publishing
 from mqtui.services.compose import STORED_WHEN, MessageDraft, build_message, message_facts, parse_header
-from mqtui.services.plan_text import plan_lines
 from mqtui.ui.editor import edited
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.redrive.confirm_plan import ConfirmPlanScreen
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.form import Field, Form
 from mqtui.ui.widgets.pane import Pane
@@ -166,7 +164,7 @@ class PublishScreen(ConsoleScreen):
         self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self) -> None:
-        text = await edited(self.console, self.form.value("value"), ".json")
+        text = await edited(self.app, self.form.value("value"), ".json")
         if text is None:
             self.prompt_line.flash("set $VISUAL or $EDITOR first")
             return
@@ -198,8 +196,7 @@ class PublishScreen(ConsoleScreen):
         async def work(consent: Consent) -> StepResult:
             return await self._send(plan, consent, [outgoing])
 
-        place = ConfirmPlanScreen(self.broker_session, plan, [*plan_lines(plan)], work, after=self.draw)
-        self.console.call_later(self.console.show, place)
+        self.console.call_later(self.console.go.confirm_plan, self.broker_session, plan, work, self.draw)
 
     async def _send(self, plan: Plan, consent: Consent, messages: list[Outgoing]) -> StepResult:
         session = self.broker_session.session

@@ -18,10 +18,10 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-async def open_help(console: Console) -> None:
+async def open_help(console: ConsoleApi) -> None:
     """The help of the place that is shown."""
     if console.current_screen is not None:
         await console.push_screen(HelpPopup(console.current_screen))

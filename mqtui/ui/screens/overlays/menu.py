@@ -13,13 +13,13 @@ from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 FRAME = 3
 """Lines of the box that hold no verb: its border and its own line."""
 
 
-async def open_menu(console: Console) -> None:
+async def open_menu(console: ConsoleApi) -> None:
     """The menu of the row under the cursor."""
     if console.current_screen is not None:
         await console.push_screen(MenuPopup(console.current_screen))

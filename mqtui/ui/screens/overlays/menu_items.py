@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mqtui.ui.actions import ACTIONS, BY_ID, Action
+from mqtui.ui.console_api import ScreenApi
 from mqtui.ui.render.overlays.menu_items import MenuItem
-from mqtui.ui.screens.console_screen import ConsoleScreen
 
 MOVES = ("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.top", "nav.bottom", "nav.left", "nav.right")
 
 
-def offer(screen: ConsoleScreen, action: Action) -> MenuItem:
+def offer(screen: ScreenApi, action: Action) -> MenuItem:
     """An action as a place offers it."""
     return MenuItem(
         id=action.id,
@@ -25,7 +25,7 @@ def offer(screen: ConsoleScreen, action: Action) -> MenuItem:
     )
 
 
-def offers(screen: ConsoleScreen) -> list[MenuItem]:
+def offers(screen: ScreenApi) -> list[MenuItem]:
     """All that has to do with the place: first what its hints show, then its own, then what works everywhere.
 
     What later versions bring comes last.
@@ -38,11 +38,11 @@ def offers(screen: ConsoleScreen) -> list[MenuItem]:
     return [offer(screen, action) for action in (*now, *later)]
 
 
-def verbs(screen: ConsoleScreen) -> list[MenuItem]:
+def verbs(screen: ScreenApi) -> list[MenuItem]:
     """What can be done with the row under the cursor: what its hints show, then what else the place does itself."""
     named = [name for name in screen.hint_actions if name != "nav.back"]
     return [offer(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
 
 
-def _own(screen: ConsoleScreen) -> Iterable[str]:
+def _own(screen: ScreenApi) -> Iterable[str]:
     return (name for name in screen.own_actions if name not in MOVES and name != "nav.back")

@@ -17,11 +17,10 @@ from textual.widgets import Static
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui import keymap
 from mqtui.ui.render.overlays.menu_items import MenuItem
-from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
 
 class Popup(ModalScreen[None]):
@@ -41,14 +40,14 @@ class Popup(ModalScreen[None]):
     own: ClassVar[tuple[str, ...]] = ("nav.next_pane", "nav.previous_pane")
     """Ids of actions it answers itself, beside those of lists."""
 
-    def __init__(self, screen: ConsoleScreen) -> None:
+    def __init__(self, screen: ScreenApi) -> None:
         super().__init__()
         self.screen_below = screen
 
     @property
-    def console(self) -> Console:
+    def console(self) -> ConsoleApi:
         """The app."""
-        return cast("Console", self.app)
+        return cast("ConsoleApi", self.app)
 
     def inside(self) -> Iterable[Widget]:
         """What is in the box."""

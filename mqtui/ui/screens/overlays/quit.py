@@ -8,7 +8,7 @@ from mqtui.domain.figure import pluralize
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 SHOWN = 3
 """Runs that are named in the question."""
@@ -17,7 +17,7 @@ FIELD = 8
 """Columns of the line that are not words."""
 
 
-def leave(console: Console) -> None:
+def leave(console: ConsoleApi) -> None:
     """Quit, or ask on the line of the place that is shown."""
     screen = console.screen
     if not console.sessions.running_tasks or not isinstance(screen, ConsoleScreen):
@@ -26,7 +26,7 @@ def leave(console: Console) -> None:
     screen.run_worker(_ask(console, screen), exclusive=True, group="line", exit_on_error=False)
 
 
-async def _ask(console: Console, screen: ConsoleScreen) -> None:
+async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
     """Stop and quit by one key that is no habit; everything else stays."""
     stops = False
 
@@ -52,7 +52,7 @@ async def _ask(console: Console, screen: ConsoleScreen) -> None:
     console.exit()
 
 
-def under_way(console: Console) -> str:
+def under_way(console: ConsoleApi) -> str:
     """What is under way, in words."""
     active = console.sessions.running_tasks
     named = "; ".join(task.describe() for task in active[:SHOWN])

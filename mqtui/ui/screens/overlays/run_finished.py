@@ -9,10 +9,10 @@ from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BackgroundTask
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-async def told_at_its_end(console: Console, task: BackgroundTask) -> None:
+async def told_at_its_end(console: ConsoleApi, task: BackgroundTask) -> None:
     """Wait for the end of a run; tell it where its own place is not what is shown."""
     await task.wait()
     if console.is_running and getattr(console.screen, "background_task", None) is not task:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
-if TYPE_CHECKING:
-    from mqtui.ui.app import Console
-    from mqtui.ui.screens.console_screen import ConsoleScreen
+from textual.app import App
+from textual.screen import Screen
 
 MOST = 3
 LASTS = 5.0
@@ -26,16 +25,20 @@ class Toast(NamedTuple):
 class Toasts:
     """At most three at a time: a fourth sends the oldest away."""
 
-    def __init__(self, console: Console, clock: Callable[[], float] = monotonic) -> None:
-        self._console = console
+    def __init__(
+        self, app: App[Any], notify: Callable[[str, str], None], clock: Callable[[], float] = monotonic
+    ) -> None:
+        """Show toasts on the screen of `app`; each is kept by `notify`, which takes a text and its tone."""
+        self._app = app
+        self._notify = notify
         self._clock = clock
         self._shown: list[Toast] = []
 
     def show(self, text: str, tone: str = "text") -> None:
         """Keep a note, and show it for a while."""
-        self._console.sessions.notify(text, tone)
+        self._notify(text, tone)
         self._shown = [*self._shown, Toast(self._clock(), text, tone)][-MOST:]
-        self._console.set_timer(LASTS + SOON, self._draw, name="toast")
+        self._app.set_timer(LASTS + SOON, self._draw, name="toast")
         self._draw()
 
     @property
@@ -51,11 +54,11 @@ class Toasts:
         self._draw()
 
     def _draw(self) -> None:
-        draw = getattr(self._console.screen, "draw_toasts", None)
+        draw = getattr(self._app.screen, "draw_toasts", None)
         if draw is not None:
             draw()
 
-    def draw(self, screen: ConsoleScreen) -> None:
+    def draw(self, screen: Screen[Any]) -> None:
         """Show them in the corner of a place, or take the corner away."""
         alive = self.alive
         if not alive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from textual.containers import Vertical
 from textual.widget import Widget
@@ -10,10 +10,11 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError, NeedsConsent
 from mqtui.domain.plan import Plan, StepResult
 from mqtui.domain.policy import Consent, check
+from mqtui.services.plan_text import plan_lines
 from mqtui.ui.actions import Action
+from mqtui.ui.render.plan import style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
@@ -32,7 +33,6 @@ class ConfirmPlanScreen(ConsoleScreen):
         self,
         broker_session: BrokerSession,
         plan: Plan,
-        shown: Sequence[str],
         work: Callable[[Consent], Awaitable[StepResult]] | None = None,
         *,
         after: Callable[[], object],
@@ -42,7 +42,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         super().__init__()
         self.broker_session = broker_session
         self.plan = plan
-        self.shown = list(shown)
+        self.shown = list(plan_lines(plan))
         self.typed = typed
         self.result: StepResult | None = None
         self._work = work
@@ -67,7 +67,7 @@ class ConfirmPlanScreen(ConsoleScreen):
 
     def draw(self) -> None:
         """The plan, then what was done."""
-        text: list[StyledLine] = [toned(line) for line in self.shown]
+        text: list[StyledLine] = [style_plan_line(line) for line in self.shown]
         if self.result is None:
             text += [
                 [],

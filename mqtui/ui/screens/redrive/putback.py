@@ -19,11 +19,11 @@ from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
+from mqtui.ui.render.plan import style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.copy import copied
 from mqtui.ui.screens.redrive.consent import agreed
-from mqtui.ui.screens.redrive.review import toned
 from mqtui.ui.session.putback_task import PutBackTask
 from mqtui.ui.session.run_sessions import wait_until_open
 from mqtui.ui.session.sessions import BrokerSession
@@ -92,7 +92,7 @@ class PutBackScreen(ConsoleScreen):
         refusal = self.refusal()
         if refusal:
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
-        self.paper.write([*(toned(line) for line in plan_lines(plan)), [], button])
+        self.paper.write([*(style_plan_line(line) for line in plan_lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.prompt_line.set_status(refusal or told, "danger" if refusal else "text")
@@ -119,7 +119,7 @@ class PutBackScreen(ConsoleScreen):
         task = self.background_task
         if task is None or self.back is None or not self.is_attached:
             return
-        told: list[StyledLine] = [*(toned(line) for line in plan_lines(self.back.plan)), []]
+        told: list[StyledLine] = [*(style_plan_line(line) for line in plan_lines(self.back.plan)), []]
         if task.error is not None:
             error = task.error
             told += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
@@ -165,7 +165,7 @@ class PutBackScreen(ConsoleScreen):
 
     def _start_task(self, session: Session, back: PlannedPutBack, consent: Consent) -> None:
         task = self.background_task = PutBackTask(session, back, consent, self._news)
-        self.console.go.take_off(task)
+        self.console.go.track(task)
         self.draw_outcome()
 
     @handles("thing.copy")

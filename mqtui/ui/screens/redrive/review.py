@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import ClassVar
@@ -25,13 +24,12 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 from mqtui.ui.actions import Action
 from mqtui.ui.render.command_line import command_of
+from mqtui.ui.render.plan import guarantee_suffix, style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.export import exported
 from mqtui.ui.screens.list_screen import error_lines
 from mqtui.ui.screens.redrive.consent import agreed
-from mqtui.ui.screens.redrive.options import RedriveOptionsScreen
-from mqtui.ui.screens.redrive.run import RunScreen
 from mqtui.ui.session.run_sessions import remote_session_of, wait_until_open
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
@@ -39,8 +37,6 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.text_view import TextView
 
 CAREFUL = build_stages((1, 10), None, None)
-TITLED = re.compile(r"  \S.{9} \S")
-"""A line of a plan that begins with what it is about: `  from       orders.DLQ`."""
 
 
 class PlanReviewScreen(ConsoleScreen):
@@ -102,7 +98,7 @@ class PlanReviewScreen(ConsoleScreen):
         """What the plan does to how many, and which plan it is."""
         assert self.planned is not None
         plan = self.planned.plan
-        facts = f"plan {plan.id[:4].upper()}{promised(plan)}"
+        facts = f"plan {plan.id[:4].upper()}{guarantee_suffix(plan)}"
         return f"{plan.profile}: {plan.verb} {pluralize(plan.count, 'letter')}", facts
 
     def draw_plan(self) -> None:
@@ -110,7 +106,12 @@ class PlanReviewScreen(ConsoleScreen):
         assert self.planned is not None
         self.pane.title(*self.titled())
         delivery = self.planned.remote_plan if self.remote is not None else None
-        told = [toned(line) for plan in (delivery, self.planned.plan) if plan is not None for line in plan_lines(plan)]
+        told = [
+            style_plan_line(line)
+            for plan in (delivery, self.planned.plan)
+            if plan is not None
+            for line in plan_lines(plan)
+        ]
         self.paper.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
         self.prompt_line.set_status(refusal or self.status_text(), "danger" if refusal else "text")
@@ -202,7 +203,7 @@ class PlanReviewScreen(ConsoleScreen):
     @handles("thing.edit")
     async def terms(self) -> None:
         """Where to, which letters, in what stages, and which risks are let through."""
-        await self.console.show(RedriveOptionsScreen(self.broker_session, self.request, self.allowed, self.take))
+        await self.console.go.redrive_options(self.broker_session, self.request, self.allowed, self.take)
 
     def take(self, request: RedriveRequest, allowed: frozenset[str]) -> None:
         """Make the plan anew on these terms."""
@@ -228,7 +229,7 @@ class PlanReviewScreen(ConsoleScreen):
             there = await agreed(self.prompt_line, self.remote.policy, "publish there", allowed=self.let_through)
             if there is None:
                 return
-        self.console.go.launch(RunScreen(self.broker_session, self.create_run_task(session, planned, consent, there)))
+        self.console.go.start_run(self.broker_session, self.create_run_task(session, planned, consent, there))
 
     def asked(self) -> tuple[str, str]:
         """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
@@ -267,25 +268,8 @@ class PlanReviewScreen(ConsoleScreen):
         return command_of(self.request, self.broker_session.address, self.allowed)
 
 
-def promised(plan: Plan) -> str:
-    """How strong its guarantee is, to stand behind something else."""
-    return f" · {plan.guarantee.strength}" if plan.guarantee is not None else ""
-
-
 def _by_terms(plan: Plan, risks: Collection[str]) -> str:
     """Which risk can be let through by the terms."""
     refused = (risk for risk in plan.risks if risk.severity is Severity.REFUSE and risk.name not in risks)
     first = next(refused, None)
     return "" if first is None or first.final else f" · E, and let {first.name} through"
-
-
-def toned(line: str) -> StyledLine:
-    """A line of the plan with the tone of its sign."""
-    bare = line.lstrip()
-    if bare.startswith("✗"):
-        return [(line, "danger")]
-    if bare.startswith("▲"):
-        return [(line, "warn")]
-    if TITLED.match(line):
-        return [(line[:13], "muted"), (line[13:], "")]
-    return [(line, "")]

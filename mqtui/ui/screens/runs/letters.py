@@ -14,9 +14,7 @@ from mqtui.ui.render.runs.letters import RunLetterRenderer, letter_sentence
 from mqtui.ui.render.runs.runs import RunRow, no_resume, no_return
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
-from mqtui.ui.screens.redrive.putback import PutBackScreen
 from mqtui.ui.screens.runs.journal import MOST, letters_of
-from mqtui.ui.screens.runs.resume import open_resume
 from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -112,14 +110,14 @@ class RunLettersScreen(ListScreen[Done]):
     async def resume(self) -> None:
         """The plan of the rest."""
         if self.known is not None:
-            await open_resume(self.console, self.known.id)
+            await self.console.go.resume(self.known.id)
 
     @handles("run.restore")
     async def restore(self) -> None:
         """Put the letters back."""
         if self.known is not None:
             broker_session = session_of_run(self.console.sessions, self.known.target, self.known.broker)
-            await self.console.show(PutBackScreen(broker_session, self.known.id))
+            await self.console.go.put_back(broker_session, self.known.id)
 
     def copy_choices(self, item: Done) -> dict[str, tuple[str, str]]:
         """The report, the letter's name, or the command."""

@@ -19,18 +19,19 @@ from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
+from mqtui.ui.render.plan import guarantee_suffix
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import handles
-from mqtui.ui.screens.redrive.review import PlanReviewScreen, promised
+from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from mqtui.ui.session.run_sessions import remote_session_of, session_of_run, wait_until_open
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-async def open_resume(console: Console, run: str) -> None:
+async def open_resume(console: ConsoleApi, run: str) -> None:
     """The review of the rest of a run; its broker is opened where it is closed.
 
     Raises:
@@ -88,9 +89,9 @@ class ResumeScreen(PlanReviewScreen):
         """That it is the rest, and of which run."""
         assert self.planned is not None
         plan = self.planned.plan
-        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", pluralize(plan.count, "letter") + promised(
-            plan
-        )
+        return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", pluralize(
+            plan.count, "letter"
+        ) + guarantee_suffix(plan)
 
     def _ways_on(self) -> list[StyledLine]:
         if self.refusal():

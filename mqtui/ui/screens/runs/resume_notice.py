@@ -9,10 +9,10 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.ui.screens.runs.journal import greeting
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-async def greet(console: Console) -> None:
+async def greet(console: ConsoleApi) -> None:
     """Look into the journal, and say so: on home's line, elsewhere as a toast."""
     try:
         text = await asyncio.to_thread(greeting)

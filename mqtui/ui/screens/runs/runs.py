@@ -14,11 +14,7 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.runs import RunRenderer, RunRow, no_resume, no_return, sentence
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
-from mqtui.ui.screens.redrive.putback import PutBackScreen
-from mqtui.ui.screens.redrive.run import RunScreen
 from mqtui.ui.screens.runs.journal import RunListReader
-from mqtui.ui.screens.runs.letters import RunLettersScreen
-from mqtui.ui.screens.runs.resume import open_resume
 from mqtui.ui.session.run_sessions import session_of_run
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.widgets.pane import Pane
@@ -155,36 +151,35 @@ class RunsScreen(ListScreen[RunRow]):
         item: RunRow = event.item
         try:
             if item.is_running_here:
-                await self._show_flight(item)
+                await self._show_run(item)
             elif item.can_resume:
-                await open_resume(self.console, item.id)
+                await self.console.go.resume(item.id)
             else:
-                await self.console.show(RunLettersScreen(item.id))
+                await self.console.go.run(item.id)
         except MqtuiError as error:
             self.show_error(error)
 
-    async def _show_flight(self, item: RunRow) -> None:
+    async def _show_run(self, item: RunRow) -> None:
         for task in self.console.sessions.running_tasks:
             if task.id == item.id and isinstance(task, RunTask):
-                await self.console.show(
-                    RunScreen(session_of_run(self.console.sessions, item.target, item.broker), task)
-                )
+                broker_session = session_of_run(self.console.sessions, item.target, item.broker)
+                await self.console.go.show_run(broker_session, task)
                 return
-        await self.console.show(RunLettersScreen(item.id))
+        await self.console.go.run(item.id)
 
     @handles("form.review")
     async def resume(self) -> None:
         """The plan of what is left of a run, also of one that was stopped."""
         item = self.table.current
         if item is not None:
-            await open_resume(self.console, item.id)
+            await self.console.go.resume(item.id)
 
     @handles("view.detail")
     async def letters(self) -> None:
         """The letters of the run, whatever its state."""
         item = self.table.current
         if item is not None:
-            await self.console.show(RunLettersScreen(item.id))
+            await self.console.go.run(item.id)
 
     @handles("run.stop")
     def stop(self) -> None:
@@ -200,9 +195,8 @@ class RunsScreen(ListScreen[RunRow]):
         """Put the letters back."""
         item = self.table.current
         if item is not None:
-            await self.console.show(
-                PutBackScreen(session_of_run(self.console.sessions, item.target, item.broker), item.id)
-            )
+            broker_session = session_of_run(self.console.sessions, item.target, item.broker)
+            await self.console.go.put_back(broker_session, item.id)
 
     def copy_choices(self, item: RunRow) -> dict[str, tuple[str, str]]:
         """The report, or the command that shows it."""

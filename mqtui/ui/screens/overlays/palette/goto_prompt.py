@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, assert_never
 
 from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.ui.actions import BY_ID
-from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import (
     FORMS,
     AuditTarget,
@@ -25,7 +24,7 @@ from mqtui.ui.navigation.goto import (
     resolve,
     written,
 )
-from mqtui.ui.screens.audit import AuditScreen
+from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.screens.overlays.palette.items import known_things, sessions, thing
 from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session, opened_one_by_one
@@ -34,7 +33,7 @@ from mqtui.ui.screens.overlays.palette.rank import ranked
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
 SHOWN = 4
 """Names shown beside the field."""
@@ -43,7 +42,7 @@ LOOKED_AT = 5_000
 """Names that are looked through at a key."""
 
 
-def ask_where(console: Console) -> None:
+def ask_where(console: ConsoleApi) -> None:
     """Ask on the line of the place that is shown."""
     screen = console.screen
     if isinstance(screen, ConsoleScreen):
@@ -53,7 +52,7 @@ def ask_where(console: Console) -> None:
 class GotoCompletion:
     """The names that fit what is typed; tab takes the first, again the next."""
 
-    def __init__(self, screen: ConsoleScreen, names: list[str]) -> None:
+    def __init__(self, screen: ScreenApi, names: list[str]) -> None:
         self._screen = screen
         self._names = names
         self._typed = ""
@@ -81,7 +80,7 @@ class GotoCompletion:
         return ranked(self._typed, self._names, str)
 
 
-async def _ask(console: Console, screen: ConsoleScreen) -> None:
+async def _ask(console: ConsoleApi, screen: ScreenApi) -> None:
     known = known_things(console)
     profiles = [offer.title for offer in sessions(console)]
     names = [written(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
@@ -98,14 +97,14 @@ async def _ask(console: Console, screen: ConsoleScreen) -> None:
             screen.show_error(error)
 
 
-async def _go(console: Console, screen: ConsoleScreen, goal: GotoTarget, known: list[KnownResource]) -> None:
+async def _go(console: ConsoleApi, screen: ScreenApi, goal: GotoTarget, known: list[KnownResource]) -> None:
     match goal:
         case ViewTarget(id=name):
             await _view(console, screen, name)
         case RunTarget(prefix=prefix):
             await open_run(console, prefix)
         case AuditTarget(number=number):
-            await console.show(AuditScreen(number))
+            await console.go.audit(number)
         case PositionTarget(at=at):
             await go_to(console, FoundResource(_here(screen), at))
         case SessionTarget(target=target):
@@ -116,14 +115,14 @@ async def _go(console: Console, screen: ConsoleScreen, goal: GotoTarget, known: 
             assert_never(goal)
 
 
-async def _view(console: Console, screen: ConsoleScreen, name: str) -> None:
+async def _view(console: ConsoleApi, screen: ScreenApi, name: str) -> None:
     if name in BY_ID:
         await screen.perform(name)
     else:
         await console.show(screen_class(name)())
 
 
-def _here(screen: ConsoleScreen) -> KnownResource:
+def _here(screen: ScreenApi) -> KnownResource:
     """The destination that is shown.
 
     Raises:
@@ -135,7 +134,7 @@ def _here(screen: ConsoleScreen) -> KnownResource:
     return KnownResource(broker_session.target, broker_session.kind, ref)
 
 
-async def _thing(console: Console, screen: ConsoleScreen, goal: ResourceTarget, known: list[KnownResource]) -> None:
+async def _thing(console: ConsoleApi, screen: ScreenApi, goal: ResourceTarget, known: list[KnownResource]) -> None:
     found = await asyncio.to_thread(resolve, goal, known, console.target)
     target = goal.target or goal.host
     if not found and target and not console.sessions.for_target(target) and target in _profiles(console):
@@ -153,7 +152,7 @@ async def _thing(console: Console, screen: ConsoleScreen, goal: ResourceTarget, 
     await console.push_screen(PalettePopup(screen, offered))
 
 
-async def _once_open(console: Console, goal: ResourceTarget, target: str) -> list[FoundResource]:
+async def _once_open(console: ConsoleApi, goal: ResourceTarget, target: str) -> list[FoundResource]:
     async with aclosing(opened_one_by_one(console, target)) as broker_sessions:
         async for _ in broker_sessions:
             found = resolve(goal, known_things(console), target)
@@ -162,5 +161,5 @@ async def _once_open(console: Console, goal: ResourceTarget, target: str) -> lis
     return []
 
 
-def _profiles(console: Console) -> set[str]:
+def _profiles(console: ConsoleApi) -> set[str]:
     return {offer.title for offer in sessions(console)}

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind
 from mqtui.ui.actions import BY_ID
-from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
+from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.render.overlays.menu_items import MenuItem
 from mqtui.ui.render.runs.runs import RunRow, when
 from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session
@@ -17,10 +17,10 @@ from mqtui.ui.screens.runs.journal import RunListReader
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-def known_things(console: Console) -> list[KnownResource]:
+def known_things(console: ConsoleApi) -> list[KnownResource]:
     """What the open brokers hold, as it was last seen; those of the session that is shown come first."""
     broker_sessions = sorted(
         console.sessions.broker_sessions.values(), key=lambda broker_session: broker_session.target != console.target
@@ -40,12 +40,12 @@ def _of(broker_session: BrokerSession) -> list[KnownResource]:
     return [KnownResource(broker_session.target, broker_session.kind, ref, hosts) for ref in refs]
 
 
-def things(console: Console) -> list[MenuItem]:
+def things(console: ConsoleApi) -> list[MenuItem]:
     """What the open brokers hold."""
     return [thing(console, FoundResource(known)) for known in known_things(console)]
 
 
-def thing(console: Console, spot: FoundResource) -> MenuItem:
+def thing(console: ConsoleApi, spot: FoundResource) -> MenuItem:
     """One thing on a broker."""
     known = spot.known
     return MenuItem(
@@ -57,7 +57,7 @@ def thing(console: Console, spot: FoundResource) -> MenuItem:
     )
 
 
-def places(console: Console) -> list[MenuItem]:
+def places(console: ConsoleApi) -> list[MenuItem]:
     """Places that have no key."""
     return [
         MenuItem(
@@ -66,7 +66,7 @@ def places(console: Console) -> list[MenuItem]:
     ]
 
 
-def sessions(console: Console) -> list[MenuItem]:
+def sessions(console: ConsoleApi) -> list[MenuItem]:
     """The profiles; a file with a mistake offers none."""
     try:
         profiles = console.sessions.profiles()
@@ -84,13 +84,13 @@ def sessions(console: Console) -> list[MenuItem]:
     ]
 
 
-def themes(console: Console) -> list[MenuItem]:
+def themes(console: ConsoleApi) -> list[MenuItem]:
     """The themes; they are put on at once."""
     return [
         MenuItem(
             id=f"theme {theme.name}",
             title=f"theme: {theme.name}",
-            help=theme.title + (", worn now" if theme.name == console.theme else ""),
+            help=theme.title + (", worn now" if theme.name == console.ui_state.current_theme else ""),
             do=partial(console.ui_state.wear, theme.name),
             sort="theme",
         )
@@ -98,7 +98,7 @@ def themes(console: Console) -> list[MenuItem]:
     ]
 
 
-def runs(console: Console) -> list[MenuItem]:
+def runs(console: ConsoleApi) -> list[MenuItem]:
     """The runs of this machine; it may block.
 
     Raises:
@@ -107,7 +107,7 @@ def runs(console: Console) -> list[MenuItem]:
     return [_run(console, line) for line in RunListReader().lines()]
 
 
-def _run(console: Console, line: RunRow) -> MenuItem:
+def _run(console: ConsoleApi, line: RunRow) -> MenuItem:
     return MenuItem(
         id=f"run {line.id}",
         title=f"run {line.short}",

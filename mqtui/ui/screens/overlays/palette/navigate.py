@@ -11,17 +11,15 @@ from mqtui.domain.message import Offset, Position
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind
 from mqtui.state.runs import Runs
-from mqtui.ui.navigation.global_actions import screen_class
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
-from mqtui.ui.navigation.navigator import loaded
-from mqtui.ui.screens.runs.letters import RunLettersScreen
+from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi
 
 
-async def go_to(console: Console, spot: FoundResource) -> None:
+async def go_to(console: ConsoleApi, spot: FoundResource) -> None:
     """Show a thing: its letters by cause where it holds dead ones, its messages from a position where one is named.
 
     Raises:
@@ -38,10 +36,10 @@ async def go_to(console: Console, spot: FoundResource) -> None:
     elif start is None:
         await console.go.destination(known.broker, known.ref, letters=True, target=known.target)
     else:
-        await loaded("messages.messages", "open_messages")(console, broker_session, known.ref, start)
+        await console.go.messages(broker_session, known.ref, start)
 
 
-async def _group(console: Console, known: KnownResource) -> None:
+async def _group(console: ConsoleApi, known: KnownResource) -> None:
     groups = screen_class("nav.view_2")()
     await console.show(groups)
     groups.table.go_to((known.broker, known.ref))
@@ -80,7 +78,7 @@ def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) 
             return at
 
 
-async def open_session(console: Console, target: str) -> None:
+async def open_session(console: ConsoleApi, target: str) -> None:
     """The session of a profile or a URL; what is open already stays so.
 
     Raises:
@@ -89,13 +87,13 @@ async def open_session(console: Console, target: str) -> None:
     await console.open_target(target)
 
 
-async def open_run(console: Console, prefix: str) -> None:
+async def open_run(console: ConsoleApi, prefix: str) -> None:
     """The letters of a run.
 
     Raises:
         BadInput, NotFound: no run begins so, or several do.
     """
-    await console.show(RunLettersScreen(await asyncio.to_thread(_id_of, prefix)))
+    await console.go.run(await asyncio.to_thread(_id_of, prefix))
 
 
 def _id_of(prefix: str) -> str:
@@ -103,7 +101,7 @@ def _id_of(prefix: str) -> str:
         return opened.find(prefix).id
 
 
-async def opened_one_by_one(console: Console, target: str) -> AsyncGenerator[BrokerSession]:
+async def opened_one_by_one(console: ConsoleApi, target: str) -> AsyncGenerator[BrokerSession]:
     """Open a session, and give each of its brokers once it was looked at, the quickest first.
 
     Raises:

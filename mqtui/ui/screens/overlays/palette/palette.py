@@ -12,7 +12,6 @@ from textual.widgets import Input
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.render.overlays.menu_items import MenuItem, PaletteRenderer
-from mqtui.ui.screens.console_screen import ConsoleScreen
 from mqtui.ui.screens.overlays.menu_items import MOVES, offers
 from mqtui.ui.screens.overlays.palette.items import places, runs, sessions, themes, things
 from mqtui.ui.screens.overlays.palette.rank import ranked
@@ -20,13 +19,13 @@ from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.row_table import RowTable
 
 if TYPE_CHECKING:
-    from mqtui.ui.app import Console
+    from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
 MANY = 2_000
 """Offers from which they are looked through beside the loop."""
 
 
-async def open_palette(console: Console) -> None:
+async def open_palette(console: ConsoleApi) -> None:
     """The palette of the place that is shown."""
     if console.current_screen is not None:
         await console.push_screen(PalettePopup(console.current_screen))
@@ -42,7 +41,7 @@ class PalettePopup(Popup):
     PalettePopup Input:focus { border: none; }
     """
 
-    def __init__(self, screen: ConsoleScreen, only: Sequence[MenuItem] = ()) -> None:
+    def __init__(self, screen: ScreenApi, only: Sequence[MenuItem] = ()) -> None:
         """With `only` it offers these and nothing else."""
         super().__init__(screen)
         self.only = only
