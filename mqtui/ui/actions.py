@@ -1,4 +1,4 @@
-"""The one registry of actions: bindings, hints, help, palette, menu, keymap file and the README's table."""
+"""The registry of actions, from which bindings, hints, help, palette, menu and the README's key table are made."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from mqtui.domain.capability import Verb
 
 
 class Danger(StrEnum):
-    """What stands before an action is done."""
+    """What a person has to confirm before an action is carried out."""
 
     LOOK = ""
-    """It only looks."""
+    """Nothing: it changes nothing."""
 
     PLAN = "plan"
-    """A review; on protected profiles the profile's name is typed."""
+    """A plan to review; on protected profiles the profile's name is typed."""
 
     TYPE = "type"
-    """The thing's own name is typed, on every profile."""
+    """A plan, and the resource's own name is typed on every profile."""
 
 
 class Action(NamedTuple):
-    """Something a person can do. `keys` are Textual's names, the first is shown; `where` says in words where it works.
+    """Something a person can do. `keys` are Textual's key names, the first is shown; `where` says where it works.
 
-    `later` is the reason where this version does not have it: its key is dim and answers with it.
+    `later` is set where this version does not have it: the key is dim and answers with that reason.
     """
 
     id: str
@@ -39,7 +39,7 @@ class Action(NamedTuple):
 
     @property
     def changes(self) -> bool:
-        """Whether it is a CAPITAL: something is changed, by a plan."""
+        """Whether it changes something: such actions have a capital letter and show a plan first."""
         return self.danger is not Danger.LOOK
 
 
@@ -165,12 +165,12 @@ SHOWN = {
 
 
 def shown_key(key: str) -> str:
-    """A key as it is written in hints and help."""
+    """A key's name as hints and help show it."""
     return SHOWN.get(key, key)
 
 
 def clashes(keys: Mapping[str, Iterable[str]]) -> list[tuple[str, str, str]]:
-    """Keys that two actions want: (key, id, other id). `keys` maps ids to keys."""
+    """Keys that two actions share: (key, id, other id). `keys` maps action ids to keys."""
     owner: dict[str, str] = {}
     found: list[tuple[str, str, str]] = []
     for name, wanted in keys.items():

@@ -1,4 +1,4 @@
-"""The console: wiring only. Places do the work, the workbench holds what is open."""
+"""The console as a Textual app; it only connects screens, sessions, navigation and keys."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from mqtui.ui.session.demo_brokers import DemoBrokers
 
 FIRST_TICK = 0.25
-"""The same while what is shown is a first look: names, then figures, then letters."""
+"""The same while brokers are polled for the first time: names come first, then figures, then letters."""
 
 TICK = 0.5
-"""Seconds between two looks for new figures: no screen-wide tick is faster than 4 Hz."""
+"""Seconds between two redraws of figures: nothing redraws the whole screen more than 4 times a second."""
 
 
 class Console(App[None], inherit_bindings=False):
-    """The whole console. `start` is what it opens with: `(target, resource)`, or nothing for home."""
+    """The console. `start` is the (target, resource) to open; both are "" for home."""
 
     CSS_PATH = "styles/console.tcss"
     ENABLE_COMMAND_PALETTE = False
@@ -82,7 +82,7 @@ class Console(App[None], inherit_bindings=False):
         self.demo_brokers = supply
         self.demo = demo
         self.broker_startup: dict[str, str] = {}
-        """What brokers that are not up yet are doing."""
+        """Start-up stages of brokers that are not up yet, by kind."""
 
         self.glyphs = Glyphs(wanted(asked=ascii_only))
         self.set_class(self.glyphs.ascii_only, "-ascii")
@@ -96,30 +96,30 @@ class Console(App[None], inherit_bindings=False):
 
         self.gc_scheduler = GcScheduler()
         self.ended_by: MqtuiError | None = None
-        """The mistake of ours that ended the console, once it has ended."""
+        """The internal error that ended the console, if one did."""
 
         self.key_queue = KeyQueue(self, super().on_event)
         self._fresh = False
         self._drawn = 0.0
-        """When rows were drawn; an empty list makes no row wait."""
+        """When rows were drawn last; 0 while there were none."""
 
         self._hurries = False
         self._global_actions: dict[str, Callable[[], Any]] = {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """The tokens, before a theme is chosen."""
+        """The colours, before a theme is chosen."""
         return self.themes.known[theme.DEFAULT].textual().variables
 
     # -- life
 
     def _fatal_error(self) -> None:
-        """Textual's end by an exception. Its own traceback prints local variables, and so what messages hold."""
+        """End after an exception. Textual's own report prints local variables, and so the content of messages."""
         if self._exception is not None:
             self.ended_by = own_mistake(self._exception)
         self._close_messages_no_wait()
 
     def on_mount(self) -> None:
-        """Keys, the first place."""
+        """Set the keys, and show the first screen."""
         self.set_keymap(self.keymap.changed)
         for note in (*self.themes.notes, *self.keymap.notes):
             self.sessions.notify(note, "warn")
@@ -130,26 +130,26 @@ class Console(App[None], inherit_bindings=False):
         self.call_later(self._global_actions["start"])
 
     async def on_unmount(self) -> None:
-        """Give everything back."""
+        """Close everything."""
         await self.sessions.close()
         self.gc_scheduler.stop()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """What fails without a place of its own is said in the one that is shown."""
+        """A failed worker of the app itself is reported on the screen that is shown."""
         if self.current_screen is not None:
             self.current_screen.on_worker_state_changed(event)
 
     @property
     def current_screen(self) -> ConsoleScreen | None:
-        """The place that is shown; None before the first and after the last."""
+        """The screen that is shown; None before the first, after the last, and under an overlay."""
         return self.screen if self.screen_stack and isinstance(self.screen, ConsoleScreen) else None
 
     def _shows_members(self) -> bool:
-        """Whether the place that is shown has members of groups in it."""
+        """Whether the screen that is shown needs the members of groups."""
         return self.current_screen is not None and self.current_screen.shows_members
 
     def figures_changed(self) -> None:
-        """There are new figures, or others to come."""
+        """Called by pollers: there are new figures."""
         self._fresh = True
         if monotonic() - self._drawn > TICK:
             self.call_next(self._tick)
@@ -176,7 +176,7 @@ class Console(App[None], inherit_bindings=False):
             self.exit()
 
     async def on_event(self, event: events.Event) -> None:
-        """What is typed is taken one by one: a key may change what has the focus, and what the next one means."""
+        """Keys are answered one by one: a key may move the focus, and so change what the next one means."""
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
             self.gc_scheduler.touched()
             LOOP_YIELDER.note_key_press()
@@ -185,7 +185,7 @@ class Console(App[None], inherit_bindings=False):
             await super().on_event(event)
 
     async def on_key_queue_answered(self, event: KeyQueue.Answered) -> None:
-        """The key before was answered."""
+        """The key that was sent on is answered: take the next."""
         event.stop()
         await self.key_queue.answered()
 
@@ -193,12 +193,12 @@ class Console(App[None], inherit_bindings=False):
 
     @property
     def broker_sessions(self) -> list[BrokerSession]:
-        """The open brokers of the session that is shown; at home all of them."""
+        """The brokers of the session that is shown; at home all of them."""
         return self.sessions.for_target(self.target) if self.target else list(self.sessions.broker_sessions.values())
 
     @property
     def policy(self) -> Policy | None:
-        """What the shown profile allows; None at home or before it is open."""
+        """The policy of the session that is shown; None at home, or before a broker is open."""
         for broker_session in self.broker_sessions:
             if self.target and broker_session.session is not None:
                 return broker_session.session.policy
@@ -208,25 +208,25 @@ class Console(App[None], inherit_bindings=False):
 
     @cached_property
     def go(self) -> Navigator:
-        """The ways into places that need something."""
+        """What shows other screens."""
         from mqtui.ui.navigation.navigator import Navigator
 
         return Navigator(self)
 
     async def home(self) -> None:
-        """All profiles, or the first steps where there is none."""
+        """Show all profiles, or the first steps where there is none."""
         self.target = ""
         await self.show(screen_class("home" if any_profile() else "start")())
 
     async def open_session(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
-        """The session of a target; each broker opens by itself. `url` is what is opened, where it is not the target."""
+        """Show the session of a target, whose brokers open in the background. `url` is opened instead of the target."""
         self.sessions.open(target, kinds, url)
         self.target = target
         self.ui_state.use(target)
         await self.show(screen_class("nav.view_1")())
 
     async def open_target(self, target: str) -> None:
-        """The session of a profile or a URL; `target` is then its name, without a secret."""
+        """Show the session of a profile or a URL; a secret in the URL is taken out of the target's name."""
         from mqtui.profiles.resolve import resolve
 
         resolved = await run_in_thread("secret", partial(resolve, target))
@@ -237,20 +237,20 @@ class Console(App[None], inherit_bindings=False):
             await self.open_session(target, kinds)
 
     async def show(self, screen: Screen[Any]) -> None:
-        """Go to a place; the one before is kept as it is."""
+        """Go to a screen; the one before is kept as it is."""
         await self.history.forward(screen)
 
     async def replace_screen(self, screen: Screen[Any]) -> None:
-        """Go to a place that takes the place of this one: back leads past it."""
+        """Go to a screen instead of this one: back leads past it."""
         await self.switch_screen(screen)
 
     async def back(self) -> None:
-        """One step back; at the top it says so."""
+        """Go one screen back; at home it says how to quit."""
         if not self.history.back():
             self.flash("this is home; q quits", "text")
 
     def dismiss_tour(self) -> bool:
-        """Send the coach away; whether it was there."""
+        """Hide the hints of the demo; whether they were shown."""
         if not self.tour.leave():
             return False
         if self.current_screen is not None:
@@ -259,12 +259,12 @@ class Console(App[None], inherit_bindings=False):
         return True
 
     def flash(self, text: str, tone: str = "warn") -> None:
-        """Answer a key in the line of the place that is shown."""
+        """Answer a key in the prompt line, for a few seconds."""
         if self.current_screen is not None and self.current_screen.is_ready:
             self.current_screen.prompt_line.flash(text, tone)
 
     def copy(self, text: str, what: str) -> None:
-        """Copy, and say which way it went."""
+        """Copy a text and say how; `what` names it in the answer."""
         from mqtui.ui import clipboard
 
         copying = clipboard.told(text, what, self.copy_to_clipboard, self.flash)
@@ -274,24 +274,24 @@ class Console(App[None], inherit_bindings=False):
 
     @property
     def global_action_ids(self) -> frozenset[str]:
-        """Ids of actions that need no place of their own."""
+        """Ids of the actions that every screen has."""
         return frozenset(self._global_actions)
 
     async def action_do(self, action_id: str) -> None:
-        """Do an action of the place that is shown."""
+        """Do an action of the screen that is shown."""
         screen: Screen[Any] = self.screen
         perform = getattr(screen, "perform", None)
         if perform is not None:
             await perform(action_id)
 
     async def run_global_action(self, action_id: str) -> None:
-        """Do an action that works everywhere."""
+        """Do a global action."""
         outcome = self._global_actions[action_id]()
         if isawaitable(outcome):
             await _awaited(outcome)
 
     async def action_stop_reading(self) -> None:
-        """Ctrl+c: stop what is being read, never the console."""
+        """Ctrl+c: stop reading; it never ends the console."""
         if self.current_screen is not None and not self.current_screen.stop_reading():
             self.current_screen.prompt_line.flash("q quits")
 

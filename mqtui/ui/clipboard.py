@@ -1,4 +1,4 @@
-"""Copying: by tmux, by the desktop's own program, or by the terminal (OSC 52); the way taken is told."""
+"""Copying to the clipboard: by tmux, a desktop program, or the terminal (OSC 52)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ PATIENCE = 2.0
 """Seconds a program may take."""
 
 MOST_BY_TERMINAL = 74_000
-"""Bytes by OSC 52: many terminals take 100,000 signs of base64 and drop a longer sequence."""
+"""Bytes by OSC 52: many terminals accept 100,000 characters of base64 and ignore a longer sequence."""
 
 
 def programs(environment: Mapping[str, str], platform: str) -> list[tuple[str, list[str]]]:
-    """The ways to try in order, each with its name. tmux drops OSC 52 by default, so it is asked itself."""
+    """Programs to try in order: (name, command). tmux drops OSC 52 by default, so it is called itself."""
     found: list[tuple[str, list[str]]] = []
     if environment.get("TMUX"):
         found.append(("tmux", ["tmux", "load-buffer", "-w", "-"]))
@@ -30,9 +30,9 @@ def programs(environment: Mapping[str, str], platform: str) -> list[tuple[str, l
 
 
 async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
-    """Copy; the way it went, or why it did not ("" is never given).
+    """Copy a text; how it was copied (`by tmux`), or why not (`not copied: …`).
 
-    `by_terminal` writes the terminal's own sequence. It can't tell whether the terminal took it.
+    `by_terminal` writes OSC 52. Nothing tells whether the terminal supports it.
     """
     raw = text.encode("utf-8", "surrogateescape")
     for name, command in programs(os.environ, sys.platform):
@@ -45,7 +45,7 @@ async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
 
 
 async def told(text: str, what: str, by_terminal: Callable[[str], None], say: Callable[[str, str], None]) -> None:
-    """Copy, and say which way it went: `say` takes the words and their tone."""
+    """Copy a text and say how: `say` takes a text and its tone."""
     way = await copy(text, by_terminal)
     if way.startswith("not "):
         say(f"{what} {way}", "warn")
@@ -54,7 +54,7 @@ async def told(text: str, what: str, by_terminal: Callable[[str], None], say: Ca
 
 
 async def _piped(command: list[str], raw: bytes) -> bool:
-    """Whether the program took it. xclip stays behind with the text, so nothing of it is read."""
+    """Whether the program succeeded. xclip stays in the background with the text, so its output is not read."""
     try:
         process = await asyncio.create_subprocess_exec(
             *command,

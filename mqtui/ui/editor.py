@@ -1,4 +1,4 @@
-"""The user's editor, with the terminal lent to it."""
+"""The user's editor, run in the console's terminal."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mqtui.brokers.blocking import run_to_end_in_thread
 
 
 def editor() -> list[str]:
-    """The user's editor and its arguments; empty where none is named."""
+    """The command of $VISUAL or $EDITOR; empty where neither is set."""
     return shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
 
 
 async def edited(app: App[Any], text: str, suffix: str) -> str | None:
-    """The text as the editor left it; None where there is no editor, or the terminal can't be lent.
+    """The text after it was edited; None where no editor is set, or there is no terminal for it.
 
-    What the console does goes on meanwhile, and nothing of it is drawn.
+    Background work goes on meanwhile; nothing is drawn.
     """
     command = editor()
     if not command or app.is_web or app.is_headless:
@@ -36,7 +36,7 @@ async def edited(app: App[Any], text: str, suffix: str) -> str | None:
 
 
 def _edit(command: list[str], text: str, suffix: str) -> str:
-    """Run the editor on a file of the user's own (0600), which is removed afterwards."""
+    """Run the editor on a temporary file (0600), which is removed afterwards."""
     handle, name = tempfile.mkstemp(prefix="mqtui-", suffix=suffix)
     file = Path(name)
     try:
@@ -50,7 +50,7 @@ def _edit(command: list[str], text: str, suffix: str) -> str:
 
 @contextmanager
 def _interrupts_left_to_the_editor() -> Iterator[None]:
-    """ctrl+c reaches every program of the terminal; the editor starts with the usual answer to it."""
+    """Ignore ctrl+c here: the terminal sends it to the editor and to us."""
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Signs and their ASCII forms. All are one cell wide and none is drawn as an emoji anywhere."""
+"""The glyphs of the console and their ASCII forms. All are one cell wide, and no terminal draws one as an emoji."""
 
 from __future__ import annotations
 
@@ -57,27 +57,27 @@ TO_ASCII = str.maketrans({**FORMS, **CARETS, **dict(zip(BARS[:-1], ASCII_BARS, s
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Draws text with the signs this terminal has. Whatever is drawn passes here (rule C12)."""
+    """Converts text to what this terminal can draw. Everything that is drawn passes here (C12)."""
 
     ascii_only: bool = False
 
     def __call__(self, text: str) -> str:
-        """The text as it may reach the terminal, on one line; in ASCII where it has to be."""
+        """The text without control characters, on one line; in ASCII where only that can be drawn."""
         text = printable(text)
         return text.translate(TO_ASCII) if self.ascii_only and not text.isascii() else text
 
     def cut(self, text: str) -> str:
-        """A text that was cut to its cell: where it ends is shown in one cell in ASCII too."""
+        """A text that was cut to its cell: the ellipsis takes one cell in ASCII too."""
         return text.replace("…", ">") if self.ascii_only else text
 
     @property
     def bars(self) -> str:
-        """Eight heights for a spark, the lowest is zero."""
+        """Eight bar heights for a sparkline, the lowest for zero."""
         return ASCII_BARS if self.ascii_only else BARS
 
 
 def wanted(*, asked: bool) -> bool:
-    """Whether only ASCII can be drawn: asked for, a Linux console, or a locale that is not UTF-8."""
+    """Whether to draw ASCII only: it was asked for, the terminal is a Linux console, or the locale is not UTF-8."""
     forced = os.environ.get("LC_ALL") or os.environ.get("LANG", "")
     kind = os.environ.get("LC_CTYPE", "")
     if forced in PLAIN and (os.environ.get("LC_ALL") or kind in ("", *PLAIN, "C.UTF-8")):

@@ -1,4 +1,4 @@
-"""Whether the terminal is still there. Only a terminal of its own session sends a process SIGHUP when it goes."""
+"""Noticing that the terminal was closed: SIGHUP is sent to the leader of its session only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def terminal_is_gone() -> bool:
-    """Whether standard input is a terminal that was closed at its other end: every question to it fails with EIO."""
+    """Whether standard input is a terminal whose other end was closed: each call on it fails with EIO."""
     try:
         import termios
     except ImportError:  # Windows ends the process with its window

@@ -1,7 +1,7 @@
-"""Keys in their order: each is answered before the next one is looked at.
+"""Keys in their order: each is answered before the next is sent on.
 
-A terminal hands over several keys in one read, as a stalled link or a fast hand does. Textual sends each to the widget
-that has the focus at that moment, before the first of them was answered: of `/dlq` the letters would act on the list.
+Several keys arrive in one read when a link stalls or somebody types fast. Textual sends all of them to the widget that
+has the focus then, before the first is answered: of `/dlq`, the letters would act on the list instead of the filter.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 PATIENCE = 1.0
-"""Seconds after which the next key is taken although nothing says that the one before was answered."""
+"""Seconds after which the next key is sent although the one before was not reported as answered."""
 
 TURNS = 50
-"""Turns of the loop that a question is given to close."""
+"""Iterations of the event loop that a prompt is given to close."""
 
 ENDS = ("enter", "escape")
-"""Keys that end a question."""
+"""Keys that close a prompt."""
 
 Typed = events.Key | events.Paste
 
 
 class KeyQueue:
-    """What was typed and not looked at yet. `forward` gives one on to what has the focus."""
+    """Keys and pastes that are not answered yet. `forward` sends one to the focused widget."""
 
     class Answered(Message):
-        """Follows a key through the same queues, and so comes to the console when the key was answered."""
+        """Sent after a key through the same message queues: when it arrives, the key was answered."""
 
     def __init__(self, console: ConsoleApi, forward: Callable[[Typed], Awaitable[None]]) -> None:
         self._console = console
@@ -43,13 +43,13 @@ class KeyQueue:
         self._patience: asyncio.TimerHandle | None = None
 
     async def take(self, event: Typed) -> None:
-        """Something was typed."""
+        """Add a key or a paste."""
         self._waiting.append(event)
         if self._under_way is None:
             await self._next()
 
     async def answered(self) -> None:
-        """The key under way was answered, but for what it began: a question may be about to open, or to close."""
+        """The key was answered; wait until a prompt that it opens or closes has done so, then send the next."""
         for _ in range(TURNS):
             await asyncio.sleep(0)  # a question is asked in the first step of what asks it
             if not self._is_closing():
@@ -57,7 +57,7 @@ class KeyQueue:
         await self._next()
 
     def _is_closing(self) -> bool:
-        """Whether a question is about to be left: what is typed next is not for it."""
+        """Whether an open prompt is about to close: the next key is not for it."""
         screen, typed = self._console.current_screen, self._under_way
         if screen is None or not screen.is_ready or not screen.prompt_line.is_asking:
             return False
@@ -79,7 +79,7 @@ class KeyQueue:
                 self._done()
 
     def _is_seen(self, event: Typed) -> bool:
-        """Whether what the key would answer was painted when it was typed."""
+        """Whether the screen was painted when the key was typed: nobody answers what is not visible yet."""
         if not isinstance(event, events.Key) or not self._console.screen_stack:
             return True
         painted: float = getattr(self._console.screen, "painted_at", 0.0)

@@ -1,4 +1,4 @@
-"""The README's key table, from the action registry; a test says when it is stale."""
+"""The README's key table, made from the action registry; a test fails when it is stale."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mqtui.ui.actions import ACTIONS, Action, shown_key
 
 
 def key_table() -> str:
-    """Two Markdown tables: keys that look, and CAPITALS that change."""
+    """Two Markdown tables: keys that only look, and capital letters that change something."""
     looks = [action for action in ACTIONS if not action.changes and not action.later]
     changes = [action for action in ACTIONS if action.changes and not action.later]
     return f"{_table(looks, 'looks, never changes anything')}\n\n{_table(changes, 'changes, by a plan')}\n"

@@ -1,4 +1,4 @@
-"""Which key does what: the registry's keys, and a user's own by the action's id.
+"""Key bindings: the registry's keys, and a user's own by action id.
 
 `keymap.toml` in the configuration folder: `"message.publish" = "P"`, or a list of keys.
 """
@@ -17,13 +17,13 @@ from mqtui.ui.actions import ACTIONS, BY_ID, clashes, shown_key
 
 
 class Keymap(NamedTuple):
-    """Keys by action id. `notes` say what was wrong with the user's file, which then counts for nothing."""
+    """Keys by action id. `notes` say what is wrong with the user's file, which is then ignored."""
 
     keys: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
     def bindings(self) -> list[Binding]:
-        """Textual's bindings: each key does its action of the place that is shown."""
+        """Textual's bindings: each key does its action on the screen that is shown."""
         made: list[Binding] = []
         for action in ACTIONS:
             keys = ",".join(self.keys[action.id])
@@ -32,11 +32,11 @@ class Keymap(NamedTuple):
 
     @property
     def changed(self) -> dict[str, str]:
-        """The user's own keys alone, as Textual takes them: it lays them over the others anew at every key."""
+        """The user's own keys only, as Textual's keymap takes them."""
         return {name: ",".join(keys) for name, keys in self.keys.items() if keys != BY_ID[name].keys}
 
     def shown(self, action_id: str) -> str:
-        """The first key of an action, as written."""
+        """The first key of an action, as it is shown."""
         return shown_key(self.keys[action_id][0])
 
 
@@ -52,7 +52,7 @@ def default() -> Keymap:
 
 
 def load(file: Path) -> Keymap:
-    """The registry's keys with a user's own; a file with a mistake is named and left out."""
+    """The registry's keys with a user's own; a file with a mistake is ignored, with a note."""
     if not file.exists():
         return default()
     try:

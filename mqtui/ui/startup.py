@@ -1,4 +1,4 @@
-"""How the console begins: at home, straight at a target, or with brokers that are brought while it is shown."""
+"""What the console shows first: home, a target and resource, or the brokers of the demo while they start."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from mqtui.ui.session.demo_brokers import DemoBrokers
 
 FIRST_ROWS, LOOK = 1.0, 0.02
-"""Seconds for which lists wait for the rows of one thing that was asked for, and between two looks for them."""
+"""Seconds to wait for the rows of a resource named on the command line, and between two looks for them."""
 
 
 async def first(console: ConsoleApi) -> None:
-    """The first place: home, or straight to a target."""
+    """Show home, then the target of the command line."""
     await console.home()
     if console.demo_brokers is not None:
         console.run_worker(receive(console, console.demo_brokers), exit_on_error=False, name="supply")
@@ -42,7 +42,7 @@ async def _straight_to(console: ConsoleApi, target: str, resource: str) -> None:
 
 
 async def _has_rows(console: ConsoleApi) -> None:
-    """Wait until the place shows what was read, a moment at most: what is empty never does."""
+    """Wait until the screen has rows, a moment at most: an empty destination never has any."""
     until = monotonic() + FIRST_ROWS
     while monotonic() < until:
         table = console.current_screen.focused_table if console.current_screen is not None else None
@@ -52,7 +52,7 @@ async def _has_rows(console: ConsoleApi) -> None:
 
 
 def start_demo(console: ConsoleApi) -> None:
-    """Brokers with a failing shop, where the command line brought the way to make them."""
+    """Start the demo's brokers, where the command line gave a way to."""
     if console.demo is None:
         console.flash("leave with q and call: mqtui demo", "text")
         return
@@ -60,7 +60,7 @@ def start_demo(console: ConsoleApi) -> None:
 
 
 async def receive(console: ConsoleApi, supply: DemoBrokers) -> None:
-    """The session of brokers that are brought while it is shown, each as soon as it is up."""
+    """Show the session of brokers that are starting; each opens as soon as it is up."""
     console.target = supply.name
     console.tour.away = False
     await console.show(screen_class("nav.view_1")())

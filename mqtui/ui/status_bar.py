@@ -1,4 +1,4 @@
-"""The top bar and the views: what stands on every place, whatever it shows."""
+"""The top bar and the list of views, the same on every screen."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 Side = tuple[BarItem, ...]
 VIEWS = ("dest", "groups", "dead", "", "runs", "audit")
-"""Their words, from 1 on; those that this version does not have are blank."""
+"""Names of the views from 1 on; blank where this version does not have one."""
 
 
 def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
-    """Profile, environment, mode and links; backlog, letters, runs, clock."""
+    """Left and right part: profile, environment, mode and links; backlog, dead letters, runs, clock."""
     left = [BarItem(f" {console.target or 'mqtui'} ", "text", bold=True)]
     policy = console.policy
     if policy is not None and policy.environment is not Environment.NONE:
@@ -57,7 +57,7 @@ def _badges(console: ConsoleApi) -> Side:
 
 
 def views(console: ConsoleApi) -> Side:
-    """The views of a session, as numbers where there is little room."""
+    """The views of a session; only their numbers where there is little room."""
     if not console.target:
         return ()
     pieces: list[BarItem] = []

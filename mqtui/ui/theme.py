@@ -24,7 +24,7 @@ DEFAULT = "dark"
 
 
 class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
-    """A theme as its file has it."""
+    """A theme file's content."""
 
     title: str
     dark: bool
@@ -32,7 +32,7 @@ class ThemeFile(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Theme(NamedTuple):
-    """Named tokens, each a colour `#rrggbb`."""
+    """A colour `#rrggbb` for each token."""
 
     name: str
     title: str
@@ -40,7 +40,7 @@ class Theme(NamedTuple):
     tokens: Mapping[str, str]
 
     def textual(self) -> TextualTheme:
-        """The same for Textual; its own colours are derived from the tokens."""
+        """The theme for Textual, whose own colours are derived from the tokens."""
         token = self.tokens
         return TextualTheme(
             name=self.name,
@@ -73,10 +73,10 @@ class Theme(NamedTuple):
 
 
 def read(file: Path) -> Theme:
-    """One theme.
+    """Read a theme file.
 
     Raises:
-        BadInput: the file can't be read, a token is missing or unknown, or a colour is none; the title names both.
+        BadInput: the file can't be read, a token is missing or unknown, or a colour is not `#rrggbb`.
     """
     try:
         given = msgspec.convert(tomllib.loads(file.read_text(encoding="utf-8")), ThemeFile)
@@ -95,7 +95,7 @@ def read(file: Path) -> Theme:
 
 
 class Themes(NamedTuple):
-    """All themes by name, and a note for each file that was left out."""
+    """All themes by name, and a note for each file that was ignored."""
 
     known: Mapping[str, Theme]
     notes: tuple[str, ...]

@@ -164,7 +164,7 @@ async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
         for _ in range(2):
             await stage.press("x")
             await stage.see("export to")
-            stage.place.line.query_one("#entry").value = str(file)
+            stage.place.prompt_line.query_one("#entry").value = str(file)
             await stage.press("enter")
             await stage.until(lambda: "bytes in" in stage.line or "is there already" in stage.line)
         assert "is there already" in stage.line

@@ -12,12 +12,12 @@ from mqtui.ui.render.table_model import RowRenderer
 
 Item = TypeVar("Item")
 WORD = re.compile(r'(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+')
-"""A word; what is in double quotes keeps its blanks."""
+"""A word of the filter; double quotes keep blanks in it."""
 
 COMPARISON = re.compile(r"(\w+)(>=|<=|>|<|=)(.+)")
 NUMBER = re.compile(r"(\d+(?:\.\d+)?)([kKmM]?)")
 SAME = {"lag": ("backlog",), "waiting": ("backlog",), "backlog": ("lag",), "depth": ("messages",)}
-"""Words for one figure: what is behind is a group's lag and a destination's backlog."""
+"""Synonyms of column keys: the same figure is called lag for a group and backlog for a destination."""
 
 REGEX_MEMORY = 8 * 1024 * 1024
 """Bytes a compiled regular expression may take."""
@@ -30,13 +30,13 @@ UNSUPPORTED = {
     "possessive repetition": re.compile(r"[*+?}]\+"),
     "comments": re.compile(r"\(\?#"),
 }
-"""What Python's regular expressions know and RE2 does not."""
+"""Features of Python's regular expressions that RE2 lacks."""
 
 SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
 def compiled(text: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool] | None:
-    """A test for items; None for an empty filter.
+    """The test that a filter text stands for; None for an empty text.
 
     Raises:
         BadInput: a regex or a number can't be read.
@@ -74,7 +74,7 @@ def _test(word: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:
 
 
 def _column(word: str, renderer: RowRenderer[Item]) -> str | None:
-    """The key of the column that is meant by its key, its title or another word for it."""
+    """The key of a column by its key, its title or a synonym."""
     word = word.lower()
     titles = {column.title.lower(): column.key for column in renderer.columns}
     keys = {column.key for column in renderer.columns}
@@ -82,17 +82,17 @@ def _column(word: str, renderer: RowRenderer[Item]) -> str | None:
 
 
 def _holds(word: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool]:
-    """A test for a text; capitals count where there are some."""
+    """A test for a substring; case counts only where the word has capitals."""
     if word != word.lower():
         return lambda item: word in renderer.text(item)
     return lambda item: word in renderer.text(item).lower()
 
 
 def _matches(text: str) -> Callable[[str], bool]:
-    """A test by RE2, whose time grows with the length of what it searches only, whatever the expression (C15).
+    """A test by an RE2 regular expression: linear time in the length of the text, whatever the expression (C15).
 
     Raises:
-        BadInput: it is no regular expression, or one with a part that RE2 can't promise that for.
+        BadInput: it is not a regular expression, or uses a feature that RE2 does not have.
     """
     import re2
 

@@ -1,4 +1,4 @@
-"""The ways that lead everywhere: home, views, back, go to, help, palette, quit. Screens are loaded when first shown."""
+"""Global actions, available on every screen: home, views, back, go to, help, palette, menu, quit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 SESSION_VIEWS = ("nav.view_1", "nav.view_2")
-"""Views that need a session; the others are of this machine, or of all that is open."""
+"""Views that need an open session; the others show this machine, or all open brokers."""
 
 OVERLAYS = {
     "app.help": ("overlays.help", "open_help"),
@@ -25,11 +25,11 @@ OVERLAYS = {
     "nav.goto": ("overlays.palette.goto_prompt", "ask_where"),
     "app.quit": ("overlays.quit", "leave"),
 }
-"""What opens over a place or asks on its line, with the function that does."""
+"""Actions that open an overlay or ask on the prompt line: module and function."""
 
 
 def global_actions(console: ConsoleApi) -> dict[str, Callable[[], Any]]:
-    """What can be done from anywhere, by action id."""
+    """The global actions by action id."""
     known: dict[str, Callable[[], Any]] = {
         "start": lambda: _start(console),
         "nav.home": console.home,
@@ -50,7 +50,7 @@ def global_actions(console: ConsoleApi) -> dict[str, Callable[[], Any]]:
 
 
 def disabled_reason(console: ConsoleApi, action_id: str) -> str | None:
-    """Why a way leads nowhere now; None where it does."""
+    """Why a global action is not available now; None where it is."""
     if action_id in SESSION_VIEWS and not console.target:
         return "no session is shown: enter opens a profile"
     if action_id in ("list.next", "list.previous") and not console.target:

@@ -1,6 +1,6 @@
-"""What is typed after `:`, and what colleagues and logs paste: `[profile/][kind:]name[@position]`, views, runs.
+"""The go-to language, typed after `:` or pasted from a log: `[profile/][kind:]name[@position]`, views, runs.
 
-Everything here is pure: `parse` reads a text, `resolve` finds the things it names among those that are known.
+Pure functions: `parse` turns text into a target, `resolve` finds the resources it names among the known ones.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ VIEWS = {
     "q": "app.quit",
     "quit": "app.quit",
 }
-"""Words of views and the id of what leads there. A destination of that name is reached by its kind: `s:audit`."""
+"""Words for views, with the action's id. A destination of such a name is reached with its kind: `s:audit`."""
 
 SCHEMES = {
     "kafka": BrokerKind.KAFKA,
@@ -68,14 +68,14 @@ LOGIN = re.compile(r"(://)[^/]*@")
 WORD = re.compile(r"[A-Za-z_][\w.-]*")
 NOT_NAMES = frozenset({*VIEWS, *Edge})
 OF_ONE_BROKER = (Kind.TOPIC, Kind.QUEUE, Kind.EXCHANGE)
-"""Kinds that say which of a profile's brokers is meant; there are streams and groups on several."""
+"""Kinds that exist on one kind of broker only; streams and groups exist on several."""
 
 FORMS = "orders · q:work · shop/orders@4/118203 · orders-4@118203 · 14:02 · 5 or runs · run 7F3A · audit 318"
 
 
 @dataclass(frozen=True, slots=True)
 class ViewTarget:
-    """A view or another way that leads everywhere, by its id."""
+    """A view or another global action, by its id."""
 
     id: str
 
@@ -89,7 +89,7 @@ class RunTarget:
 
 @dataclass(frozen=True, slots=True)
 class AuditTarget:
-    """A line of the audit."""
+    """A line of the audit by its number."""
 
     number: int
 
@@ -110,10 +110,10 @@ class SessionTarget:
 
 @dataclass(frozen=True, slots=True)
 class ResourceTarget:
-    """Something on a broker. `target` and `broker` are "" and None where nothing was said of them.
+    """A resource on a broker. `target` is "" and `broker` None where the text names none.
 
-    `host` is that of a URL: a profile's name, or where a broker answers. `whole` is what stands behind the profile and
-    `typed` all of it: each may be a name as it stands, with what looks like a profile, a kind or a position in it.
+    `host` is the host of a URL: a profile's name or a broker's address. `whole` is the text behind the profile, `typed`
+    the whole text: either may itself be a name that merely looks as if it had a profile, a kind or a position.
     """
 
     named: ParsedName
@@ -125,7 +125,7 @@ class ResourceTarget:
     typed: str = field(default="", compare=False)
 
     def readings(self) -> Iterator[tuple[ParsedName, StartPoint | None]]:
-        """What it may name, and where in it."""
+        """The names and positions that the text may mean, the most likely first."""
         yield self.named, self.at
         if self.named.typed != self.named.name:
             yield (
@@ -143,7 +143,7 @@ GotoTarget: TypeAlias = ViewTarget | RunTarget | AuditTarget | PositionTarget | 
 
 @dataclass(frozen=True, slots=True)
 class KnownResource:
-    """A thing on an open broker. `hosts` are where the broker answers, with and without the port."""
+    """A resource of an open broker. `hosts` are the broker's addresses, with and without the port."""
 
     target: str
     broker: BrokerKind
@@ -153,14 +153,14 @@ class KnownResource:
 
 @dataclass(frozen=True, slots=True)
 class FoundResource:
-    """Where to go: a known thing and, where one was named, a position in it."""
+    """A resource that was found and, where the text names one, a position in it."""
 
     known: KnownResource
     at: StartPoint | None = None
 
 
 def reference(target: str, ref: Ref, position: str = "") -> str:
-    """What `parse` takes for a thing: `profile/kind:name@position`, or a broker's URL and `/kind/name@position`."""
+    """The text that leads to a resource: `profile/kind:name@position`, or a broker's URL and `/kind/name@position`."""
     name = printable(ref.name) + (position and f"@{position}")
     if "://" in target:
         broker = LOGIN.sub(r"\1", target.partition("?")[0]).rstrip("/")
@@ -170,10 +170,10 @@ def reference(target: str, ref: Ref, position: str = "") -> str:
 
 
 def parse(text: str, now: datetime, profiles: Collection[str] = ()) -> GotoTarget:
-    """Read what was typed. `profiles` are the names that count before a `/`; `now` carries the zone of a clock time.
+    """The target that a text names. `profiles` are the names allowed before a `/`; `now` has the zone of clock times.
 
     Raises:
-        BadInput: there is nothing, or a URL names no broker.
+        BadInput: the text is empty, or the scheme of a URL is unknown.
     """
     typed, text = text, text.strip()
     if not text:
@@ -231,7 +231,7 @@ def _thing(text: str, now: datetime, profiles: Collection[str]) -> ResourceTarge
 
 
 def _url(text: str, found: re.Match[str], now: datetime) -> GotoTarget:
-    """`kafka://prod-eu/topic/orders`: a path that names a kind leads to a thing, any other URL to its broker."""
+    """`kafka://prod-eu/topic/orders` is a resource; a URL whose path names no kind is a session."""
     broker = SCHEMES.get(found[1].lower())
     if broker is None:
         raise BadInput(f"{found[1]} is no kind of broker", "", f"There are {', '.join(SCHEMES)}.")
@@ -248,9 +248,9 @@ def _url(text: str, found: re.Match[str], now: datetime) -> GotoTarget:
 
 
 def resolve(thing: ResourceTarget, known: Iterable[KnownResource], here: str) -> list[FoundResource]:
-    """The known things of that name; where the session `here` has one, only its own. Groups come last.
+    """The known resources of that name; only those of the session `here`, where it has one. Groups only without others.
 
-    `orders-4@118203` is the thing of that whole name, else partition 4 of `orders`.
+    `orders-4@118203` is the resource of that whole name, else partition 4 of `orders`.
     """
     things = list(known)
     candidates = [each for each in things if _may_be(thing, each)]
@@ -290,7 +290,7 @@ def _in_partition(thing: ResourceTarget, candidates: Sequence[KnownResource]) ->
 
 
 def written(known: KnownResource, here: str, profiles: Collection[str] = ()) -> str:
-    """How a thing is typed: with its session where that is another one, with its kind where the name means more."""
+    """How to type a resource: with its session where that is not `here`, with its kind where the name is ambiguous."""
     name = printable(known.ref.name)
     if not _is_plain(name, profiles):
         name = f"{_letter(known.ref)}:{name}"
@@ -298,7 +298,7 @@ def written(known: KnownResource, here: str, profiles: Collection[str] = ()) -> 
 
 
 def _is_plain(name: str, profiles: Collection[str]) -> bool:
-    """Whether a name alone leads to what is called so."""
+    """Whether typing the bare name leads to the resource of that name."""
     if WORD.fullmatch(name):
         return name.lower() not in NOT_NAMES and name not in profiles
     try:
@@ -309,5 +309,5 @@ def _is_plain(name: str, profiles: Collection[str]) -> bool:
 
 
 def is_written(name: str, text: str) -> bool:
-    """Whether a text on a line stands for a name: blanks around it are lost, what can't be printed is a sign."""
+    """Whether a typed text stands for a name, which may have outer blanks or unprintable characters."""
     return name.strip() == text or (SIGNS.search(text) is not None and printable(name).strip() == text)

@@ -1,4 +1,4 @@
-"""The way through the places: forward, back, and to the last one, which is kept as it was."""
+"""The history of screens: forward, back, and `-` to the screen that was left last, unchanged."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from textual.widget import AwaitMount
 
 KEPT = "last"
 MOST = 20
-"""Places that are kept to go back to; the oldest above home goes first."""
+"""Screens kept to go back to; the oldest above home is removed first."""
 
 ROOT = 2
-"""Screens that are never left: Textual's own, and home."""
+"""Screens at the bottom that stay: Textual's own, and home."""
 
 
 class HistoryHost(Protocol):
@@ -48,7 +48,7 @@ class HistoryHost(Protocol):
 
 
 class ScreenHistory:
-    """Keeps the place that was left last, so that `-` leads there and finds it unchanged."""
+    """Moves on the stack of screens, and keeps the one that was left last."""
 
     def __init__(self, console: HistoryHost) -> None:
         self._console = console
@@ -57,11 +57,11 @@ class ScreenHistory:
 
     @property
     def start(self) -> bool:
-        """Whether there is no place before this one."""
+        """Whether there is no screen before this one."""
         return len(self._console.screen_stack) <= ROOT and self._left is None
 
     async def forward(self, screen: Screen[Any]) -> None:
-        """Go to a new place; the one before is kept below it."""
+        """Show a new screen; the one before is kept below it."""
         self._forget()
         self._targets[screen] = self._console.target
         await self._console.push_screen(screen)
@@ -70,7 +70,7 @@ class ScreenHistory:
             await oldest.remove()
 
     async def to_view(self, kind: type[Screen[Any]]) -> None:
-        """Go to a view; one that is on the way back is taken from there, as it was left."""
+        """Show a view; one that is on the stack already is moved to its top, as it was left."""
         console = self._console
         if type(console.screen) is kind:
             return
@@ -84,7 +84,7 @@ class ScreenHistory:
         await console.push_screen(there)
 
     def back(self) -> bool:
-        """One step back; False at the top. What the place was reading stops."""
+        """One step back, stopping what the screen was reading; False at home."""
         if len(self._console.screen_stack) <= ROOT:
             return False
         stop = getattr(self._console.screen, "stop_reading", None)
@@ -94,7 +94,7 @@ class ScreenHistory:
         return True
 
     async def last(self) -> bool:
-        """Go to the place before this one, and from there here again; False where there is none."""
+        """Toggle between this screen and the one before it; False where there is none."""
         left = self._left
         if left is not None:
             self._left = None

@@ -98,11 +98,9 @@ class AuditRenderer:
     )
 
     def id(self, item: AuditRow) -> Hashable:
-        """Its number."""
         return item.n
 
     def cells(self, item: AuditRow) -> Sequence[Cell]:
-        """A cell for each column."""
         begin = item.begin
         time = format_time(begin.time, "%m-%d %H:%M:%S")
         tone = "danger" if item.broken else "live" if item.goes_on else ""
@@ -128,14 +126,12 @@ class AuditRenderer:
         return 0
 
     def text(self, item: AuditRow) -> str:
-        """Everything about it."""
         begin = item.begin
         return (
             f"{begin.n} {begin.operator} {begin.host} {begin.profile} {begin.verb} {item.on} {item.result} {begin.run}"
         )
 
     def value(self, item: AuditRow, key: str) -> Any:
-        """What a column is ordered by."""
         begin = item.begin
         known: dict[str, Any] = {
             "n": begin.n,

@@ -26,7 +26,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """The newest lines, what is damaged, whether each has a key, the runs the journal knows, those under way."""
+    """The audit as it was read: the newest entries, damage to the chain, and the runs that the journal has of them."""
 
     entries: Sequence[AuditEntry] = ()
     damages: Sequence[Damage] = ()
@@ -36,7 +36,7 @@ class AuditReport:
 
 
 def read() -> AuditReport:
-    """Read and check the audit; it may block.
+    """Read the audit and check its chain. It blocks: call it in a thread.
 
     Raises:
         StorageFailed: it can't be read.
@@ -49,7 +49,7 @@ def read() -> AuditReport:
 
 
 class AuditScreen(ListScreen[AuditRow]):
-    """All changes, the newest first."""
+    """The changes made from this machine, the newest first."""
 
     screen_name = "Audit"
 
@@ -57,19 +57,17 @@ class AuditScreen(ListScreen[AuditRow]):
     empty_text = "nothing was changed from this machine yet"
 
     def __init__(self, number: int | None = None) -> None:
-        """Show it; with a number the cursor goes to that line."""
+        """With a `number` the cursor goes to that line of the audit."""
         super().__init__()
         self.known: AuditReport | None = None
         self.wanted = number
         self.missing = ""
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[AuditRow] = RowTable(AuditRenderer(), with_divider=False)
         yield Pane(self.table, name="Audit of this machine")
 
     def crumbs(self) -> tuple[str, ...]:
-        """This view."""
         return ("Audit",)
 
     def on_screen_resume(self) -> None:
@@ -107,7 +105,6 @@ class AuditScreen(ListScreen[AuditRow]):
     # -- showing
 
     def refresh_figures(self) -> None:
-        """The lines as they were read."""
         if not self.is_ready:
             return
         if self.known is None:
@@ -123,12 +120,11 @@ class AuditScreen(ListScreen[AuditRow]):
             )
 
     def items(self) -> list[AuditRow]:
-        """The changes; those under way say so."""
+        """The changes, with those marked that are under way."""
         assert self.known is not None
         return joined(self.known.entries, self.known.going_on)
 
     def facts(self) -> str:
-        """Whether the chain holds."""
         if self.known is None:
             return ""
         whole = "chain ✓" if self.known.keyed else "chain ✓ unkeyed"
@@ -137,7 +133,7 @@ class AuditScreen(ListScreen[AuditRow]):
         return f"{chain} · {rest}"
 
     def describe_row(self, item: AuditRow) -> str:
-        """The equivalent command; where the chain is broken that comes first."""
+        """The equivalent command; a damaged chain is reported before it."""
         told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
         if self.known is None or not self.known.damages:
             return told
@@ -154,7 +150,7 @@ class AuditScreen(ListScreen[AuditRow]):
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Enter and U need a run that the journal knows."""
+        """Enter and U need a run that the journal has."""
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("nav.open", "run.restore"):
             item = self.table.current

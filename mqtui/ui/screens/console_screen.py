@@ -1,4 +1,4 @@
-"""A place: top bar, crumbs, body, the line, hints. Every screen of the console is one, and answers actions by id."""
+"""The base of all screens: top bar, breadcrumbs, body, prompt line and hints; actions are dispatched by id."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 FIRST_CHANGE = 2
-"""Looks and CAPITALS leave the hints in turn, the last ones first; this is the rank of the first CAPITAL."""
+"""Where there is little room, hints leave alternately from both groups; the priority of the first one that changes."""
 
 Doer = TypeVar("Doer", bound=Callable[..., Any])
 RIGHT = 3
@@ -37,7 +37,7 @@ RIGHT = 3
 
 
 def handles(*action_ids: str) -> Callable[[Doer], Doer]:
-    """Mark a method of a place as what does these actions there."""
+    """Mark a method of a screen as the handler of these actions."""
 
     def mark(method: Doer) -> Doer:
         method.__dict__["action_ids"] = action_ids
@@ -47,29 +47,29 @@ def handles(*action_ids: str) -> Callable[[Doer], Doer]:
 
 
 def error_line(error: MqtuiError) -> str:
-    """An error in one line: what happened, what was said, what to do."""
+    """An error on one line: title, detail, hint."""
     return " · ".join(part for part in (f"✗ {error.title}", error.detail, error.hint) if part)
 
 
 class ConsoleScreen(Screen[None]):
-    """One screen. Subclasses give `body`, `crumbs`, `hinted`, and methods marked by `handles`."""
+    """One screen. Subclasses give `body`, `crumbs`, `hint_actions`, and methods marked by `handles`."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]  # noqa: RUF012 - Textual's own form
     VERTICAL_BREAKPOINTS = [(0, "-tiny"), (10, "-short"), (20, "-tall")]  # noqa: RUF012 - Textual's own form
 
     screen_name: ClassVar[str] = ""
-    """What the help calls it; the demo's tour knows it by this name too."""
+    """The screen's name in the help's title, and for the demo's tour."""
 
     hint_actions: ClassVar[tuple[str, ...]] = ()
-    """Ids of the actions shown in the hints, in order; looks stand before CAPITALS."""
+    """Ids of the actions that the hints show, in order; those that change something come last."""
 
     shows_members: ClassVar[bool] = False
-    """Whether members of groups are shown; brokers are not asked for them elsewhere."""
+    """Whether members of groups are shown; pollers ask for them only then."""
 
     _doers: ClassVar[dict[str, str]] = {}
 
     painted_at = 0.0
-    """Keys typed before this moment are thrown away, on the clock of events: nobody has seen what they would answer."""
+    """Keys typed before this time (monotonic seconds) are dropped: nobody had seen what they would answer."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -84,7 +84,7 @@ class ConsoleScreen(Screen[None]):
     # -- what it shows
 
     def compose(self) -> ComposeResult:
-        """The frame."""
+        """Lay out the frame around the body."""
         yield Bar("raised", id="top")
         yield Bar(id="crumbs")
         yield Container(*self.body(), id="body")
@@ -92,28 +92,28 @@ class ConsoleScreen(Screen[None]):
         yield Bar("raised", id="hints")
 
     def body(self) -> Iterable[Widget]:
-        """What is between crumbs and line."""
+        """The widgets between breadcrumbs and prompt line."""
         return ()
 
     def crumbs(self) -> tuple[str, ...]:
-        """The way here, the last is this place."""
+        """The breadcrumbs; the last one is this screen."""
         return ()
 
     def refresh_figures(self) -> None:
-        """New figures are there; called at most four times a second and only while the place is shown."""
+        """Show new figures; called at most four times a second, and only while the screen is shown."""
 
     @property
     def console(self) -> ConsoleApi:
-        """The app."""
+        """The console."""
         return cast("ConsoleApi", self.app)
 
     @property
     def prompt_line(self) -> PromptLine:
-        """The line."""
+        """The prompt line."""
         return self.query_one(PromptLine)
 
     def on_mount(self) -> None:
-        """Draw the frame. Textual calls this after the same of a subclass, which therefore does not call it."""
+        """Draw the frame. Textual calls it after `on_mount` of a subclass, which must not call it itself."""
         for bar in self.query(Bar):
             bar.glyphs = self.console.glyphs
         for table in self.query(RowTable):
@@ -122,7 +122,7 @@ class ConsoleScreen(Screen[None]):
         self.refresh_figures()
 
     def on_screen_resume(self) -> None:
-        """Shown again: figures may be others."""
+        """The screen is shown again: figures may have changed."""
         if not self.is_ready:
             return
         self.draw_frame()
@@ -131,14 +131,14 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the frame is there to be drawn on: not before it is mounted, nor while it is taken down."""
+        """Whether the frame is mounted: it is not at first, nor while the screen is being removed."""
         return self.is_mounted and bool(self.query("#said"))
 
     async def wait_until_loaded(self) -> None:
-        """Wait until what it shows first is there: what is said then stays."""
+        """Wait until the first content is loaded: a message set after that is not replaced by it."""
 
     def ignore_keys_until_painted(self) -> None:
-        """Something is about to be shown that a key agrees to: throw keys away until it is painted."""
+        """Call it before a plan or a question is shown: keys are dropped until it is painted."""
         self.painted_at = inf
         self.call_after_refresh(self._painted)
 
@@ -146,7 +146,7 @@ class ConsoleScreen(Screen[None]):
         self.painted_at = monotonic()
 
     def draw_frame(self) -> None:
-        """Top bar, crumbs and hints."""
+        """Draw top bar, breadcrumbs and hints."""
         if not self.is_ready or not self.query("#top"):
             return
         self.prompt_line.tour_hint = self.console.tour.line(self.tour_step)
@@ -159,12 +159,12 @@ class ConsoleScreen(Screen[None]):
         self.draw_hints()
 
     def draw_toasts(self) -> None:
-        """What happened elsewhere, in the corner for a while."""
+        """Show toasts in the corner."""
         if self.is_mounted:
             self.console.toasts.draw(self)
 
     def draw_hints(self) -> None:
-        """The keys of this place; dim where they can't be pressed now."""
+        """Draw the keys of this screen; dim where they are disabled now."""
         looks: list[BarItem] = []
         changes: list[BarItem] = []
         for action_id in self.hints():
@@ -183,23 +183,23 @@ class ConsoleScreen(Screen[None]):
         self.query_one("#hints", Bar).right = keys
 
     def hints(self) -> tuple[str, ...]:
-        """Ids of the actions shown in the hints now."""
+        """Ids of the actions that the hints show now."""
         return self.hint_actions
 
     def action_title(self, action: Action) -> str:
-        """The action's word in the hints; a place may say more (`redrive 12 marked`)."""
+        """The action's title in hints and menus; a screen may be more specific (`redrive 12 marked`)."""
         return action.title
 
     @property
     def tour_step(self) -> str:
-        """What the coach knows this place by; "" while it has nothing to say."""
+        """The step of the demo's tour that belongs here, by name; "" while there is none."""
         return self.screen_name
 
     # -- what it does
 
     @handles("view.detail")
     def detail(self) -> None:
-        """Where there is room for one pane only: the detail instead of the list, and back."""
+        """Where there is room for one pane only: toggle between list and detail."""
         self.toggle_class("-detail")
         shown = self.query(".beside" if self.has_class("-detail") else "Pane")
         for widget in shown.first().query("*"):
@@ -208,7 +208,7 @@ class ConsoleScreen(Screen[None]):
                 return
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Why the action can't be done here and now; None where it can."""
+        """Why an action is disabled now; None where it is enabled."""
         if action.later:
             return f"{action.title}: {action.later}"
         if action.id == "view.detail" and getattr(type(self), self._doers[action.id]) is ConsoleScreen.detail:
@@ -223,7 +223,7 @@ class ConsoleScreen(Screen[None]):
         return f"{self.console.keymap.shown(action.id)} does nothing here: it works on {action.where}"
 
     def concerns(self, action: Action) -> bool:
-        """Whether the action has to do with this place, possible now or not."""
+        """Whether an action belongs to this screen, enabled or not."""
         if action.id in self._doers or action.id in self.hint_actions or action.id in self.console.global_action_ids:
             return True
         table = self.focused_table
@@ -231,7 +231,7 @@ class ConsoleScreen(Screen[None]):
 
     @property
     def own_actions(self) -> tuple[str, ...]:
-        """Ids of the actions it does by methods of its own."""
+        """Ids of the actions that methods of this screen handle."""
         return tuple(self._doers)
 
     @property
@@ -242,7 +242,7 @@ class ConsoleScreen(Screen[None]):
         return next(iter(self.query(RowTable)), None)
 
     async def perform(self, action_id: str) -> None:
-        """Do an action, or say why not. A place that is not there to be seen yet does none of its own."""
+        """Do an action, or say why it is disabled. A screen that is not ready does global actions only."""
         if not self.is_ready:
             if action_id in self.console.global_action_ids:
                 await self.console.run_global_action(action_id)
@@ -269,22 +269,22 @@ class ConsoleScreen(Screen[None]):
         await self.console.run_global_action(action_id)
 
     def action_copy_text(self) -> None:
-        """Ctrl+c copies what was dragged over; where nothing was, it does what else it does."""
+        """Ctrl+c copies the selected text; without a selection it is handled as usual."""
         selected = self.get_selected_text()
         if selected is None:
             raise SkipAction
         self.console.copy(selected, "the selection")
 
     def stop_reading(self) -> bool:
-        """Stop what is being read; whether something was."""
+        """Stop reading; whether something was being read."""
         return False
 
     def show_error(self, error: MqtuiError) -> None:
-        """An error in its own place: what happened and what to do."""
+        """Show an error in the prompt line."""
         self.prompt_line.flash(error_line(error), "danger")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Work that failed without a word says one."""
+        """Report a worker that failed without reporting its error itself."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             self.show_error(error if isinstance(error, MqtuiError) else own_mistake(error))

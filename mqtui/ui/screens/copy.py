@@ -1,4 +1,4 @@
-"""`y` and one more key: which part is copied."""
+"""Copying: `y` and a second key that says which part of the row."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mqtui.ui.screens.console_screen import ConsoleScreen
 
 
 async def copied(screen: ConsoleScreen, parts: Mapping[str, tuple[str, str]]) -> None:
-    """Ask for the part by its key (key to name and text), copy it, and say which way it went."""
+    """Ask which part to copy, copy it, and say how. `parts` maps the second key to the part's name and text."""
     typed = ""
 
     def heard(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Writing rows into a file as JSON lines."""
+"""Exporting rows to a file, as JSON lines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Row = TypeVar("Row")
 async def exported(
     screen: ConsoleScreen, name: str, noun: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]
 ) -> None:
-    """Ask for a file, write a line for each row, and say where they are. `name` is what they are rows of."""
+    """Ask for a file name and write a line for each row. `name` goes into the proposed name, `noun` names one row."""
     prompt_line = screen.prompt_line
     if not rows:
         prompt_line.flash("there is nothing to export")
@@ -43,21 +43,21 @@ async def exported(
 
 
 def row_json(renderer: RowRenderer[Row]) -> Callable[[Row], bytes]:
-    """What makes a line of a row: its columns as they are shown."""
+    """A function that makes JSON of a row: its columns as they are shown."""
     return lambda row: json.dumps(row_as_text(renderer, row), ensure_ascii=False).encode("utf-8", "surrogateescape")
 
 
 def file_name(name: str, now: datetime) -> str:
-    """A name for the file of an export."""
+    """The proposed file name of an export."""
     plain = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in name)
     return f"{plain.strip('.') or 'messages'}-{now:%Y%m%d-%H%M%S}.jsonl"
 
 
 def write_lines(name: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]) -> tuple[Path, int]:
-    """Write a new file that only its owner can read; where it is and how many bytes it has.
+    """Write a new file with mode 0600; its path and its size in bytes.
 
     Raises:
-        BadInput: there is such a file already, or no such folder.
+        BadInput: the file exists already, or its folder does not.
         StorageFailed: the disk is full, or the folder can't be written to.
     """
     file = Path(name).expanduser().absolute()

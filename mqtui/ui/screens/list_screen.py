@@ -1,4 +1,4 @@
-"""A place that is mainly one live list: filter, order, marks, the sentence, the six states."""
+"""The base of screens that are one list: filter, order, marks, copy, export, and the list's status."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ from mqtui.ui.widgets.row_table import RowTable
 
 Item = TypeVar("Item")
 LATE = 2.0
-"""Seconds after which a broker that is not there yet is named over the rows of the others."""
+"""Seconds after which a broker that is still opening is named."""
 
 
 class ListScreen(ConsoleScreen, Generic[Item]):
-    """Subclasses make `table`, and give `items` and `sentence`."""
+    """Subclasses make `table` in `body`, and give `items` and `describe_row`."""
 
     table: RowTable[Item]
     empty_text: str = "nothing here"
-    """What is said where there is nothing, with what was looked at."""
+    """Shown where there are no rows at all."""
 
     filter_text = ""
-    """The filter that is kept."""
+    """The filter's text; "" for none."""
 
     _in_state = False
-    """Whether the line says the list's state instead of a row's sentence."""
+    """Whether the prompt line shows the list's status instead of a row's description."""
 
     def items(self) -> list[Item]:
-        """What the list shows, from what is known now."""
+        """The rows, from what is known now."""
         return []
 
     def describe_row(self, item: Item) -> str:
-        """What matters about a row."""
+        """What matters about a row, in one sentence for the prompt line."""
         return ""
 
     def facts(self) -> str:
-        """What stands on the right of the rule."""
+        """Order, counts and missing parts, shown on the right of the pane's title."""
         shown, there = self.table.model.count, len(self.table.model.items)
         if not there and self.is_unread:
             return ""
@@ -69,14 +69,14 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         return " · ".join(dict.fromkeys(parts))
 
     def refresh_figures(self) -> None:
-        """Show what is known now; without a link the last known figures, dim."""
+        """Show what is known now; after a lost connection the last known figures, dimmed."""
         if not self.is_ready:
             return
         self.table.show(self.items())
         self.draw_status()
 
     def draw_status(self) -> None:
-        """What follows the rows: which of them are stale, the rule over them, the list's state."""
+        """Draw what depends on the rows: stale ones, the pane's title, the list's status."""
         lost = [
             broker_session
             for broker_session in self.console.broker_sessions
@@ -88,7 +88,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self._draw_state(lost)
 
     def _draw_state(self, lost: Sequence[BrokerSession]) -> None:
-        """What is the matter with the list: in its own place where it has no rows, else in the line."""
+        """Show the list's status: in its middle where it has no rows, else in the prompt line."""
         state = self.status_lines(lost)
         self.table.placeholder = () if self.table.model.count else [(line,) for line in state]
         if state and self.table.model.count:
@@ -100,11 +100,11 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self._in_state = bool(state)
 
     def is_stale(self, item: Item, lost: Sequence[BrokerSession]) -> bool:
-        """Whether a row is of one of the brokers that are lost."""
+        """Whether a row is of one of the brokers whose connection is lost."""
         return True
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
-        """What is said instead of rows, or of a row's sentence: lines with their tones; none where all is well."""
+        """The list's status as lines with tones: loading, empty, filtered, failed, lost; none where all is well."""
         seen = lost[0].seen if lost else None
         if seen is not None and seen.error is not None:
             again = max(0, int(seen.retry_at - time()))
@@ -129,7 +129,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         return self._awaited()
 
     def _awaited(self) -> tuple[Cell, ...]:
-        """The brokers that the list still waits for; none before it takes long."""
+        """The brokers that are still opening after `LATE` seconds."""
         now = monotonic()
         late = [
             f"{each.kind if self.console.target else f'{each.target} {each.kind}'} is still opening, "
@@ -141,11 +141,11 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @property
     def is_unread(self) -> bool:
-        """Whether a broker was not read yet."""
+        """Whether a broker is still to be read for the first time."""
         return any(map(is_not_read, self.console.broker_sessions))
 
     def draw_facts(self) -> None:
-        """The rule over the list."""
+        """Draw the pane's title."""
         pane = next((each for each in self.query(Pane) if each.inner is self.table), None)
         if pane is not None:
             pane.title(pane.head.name_shown, self.facts())
@@ -166,7 +166,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("read.again")
     def refresh_all(self) -> None:
-        """Look at every open broker now, and try again those that could not be opened."""
+        """Poll every open broker now, and try again to open those that failed."""
         for broker_session in self.console.broker_sessions:
             self.console.sessions.reopen(broker_session)
             if broker_session.watch is not None:
@@ -174,7 +174,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self.refresh_figures()
 
     def ask_members(self) -> None:
-        """Have members of groups asked for now, where the last look left them out."""
+        """Poll again where the last poll left out the members of groups."""
         for broker_session in self.console.broker_sessions:
             if broker_session.watch is not None and any(
                 group.size is not None for group in broker_session.watch.snapshot.groups
@@ -183,16 +183,16 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @property
     def active_table(self) -> RowTable[Any]:
-        """The list with the focus."""
+        """The list with the focus, else the main one."""
         return self.focused_table or self.table
 
     @property
     def export_name(self) -> str:
-        """What its rows are rows of, for the file of an export."""
+        """A name for the file of an export."""
         return self.crumbs()[-1].lower().replace(" ", "-")
 
     def copy_choices(self, item: Item) -> dict[str, tuple[str, str]]:
-        """What `y` copies of a row by its second key: what it is, and the text."""
+        """What `y` and a second key copy of a row: name and text, by that key."""
         return {}
 
     @handles("thing.copy")
@@ -210,19 +210,19 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
 
     def explain_figures(self, item: Item) -> str:
-        """Where the row's figures come from; "" where they are what they say."""
+        """How the row's figures were determined; "" where there is nothing to explain."""
         return ""
 
     @handles("thing.explain")
     def explain(self) -> None:
-        """Say where the figures of the row come from."""
+        """Explain the figures of the row."""
         item = self.table.current
         said = "" if item is None else self.explain_figures(item)
         self.prompt_line.set_status(said or "there is no figure here to explain", "text")
 
     @handles("thing.export")
     def export(self) -> None:
-        """Write the marked rows, else all shown, into a file as they are shown."""
+        """Export the marked rows, else all that are shown."""
         from mqtui.ui.screens.export import exported, row_json
 
         table = self.active_table
@@ -232,7 +232,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("list.columns")
     def columns(self) -> None:
-        """The columns that gave way instead of those that are shown; after the last the first again."""
+        """Show the columns that had no room instead of the others; after the last, the first again."""
         table = self.active_table
         if not (table.column_window.missing or table.column_window.aside):
             self.prompt_line.flash("all columns are shown", "text")
@@ -243,14 +243,14 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("thing.pin")
     def pin(self) -> None:
-        """Keep the row on top, or let it go."""
+        """Pin the row to the top of the list, or unpin it."""
         table = self.active_table
         if table.current is not None:
             self.prompt_line.flash("pinned: it stays on top" if table.pin() else "no longer pinned", "text")
 
     @handles("list.filter")
     async def filter(self) -> None:
-        """Ask for a filter; the list follows at every key."""
+        """Ask for a filter, which is applied at every key."""
         before = self.filter_text
         self.run_worker(self._ask_filter(before), exclusive=True, group="line", exit_on_error=False)
 
@@ -283,13 +283,13 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("list.next")
     def next_trouble(self) -> None:
-        """The next row that is wrong."""
+        """Go to the next row with a problem."""
         if not self.table.next_trouble(1) and not (self.table.model.count and self._first_trouble()):
             self.prompt_line.flash("nothing is wrong in this list", "ok")
 
     @handles("list.previous")
     def previous_trouble(self) -> None:
-        """The one before."""
+        """Go to the previous row with a problem."""
         if not self.table.next_trouble(-1):
             self.prompt_line.flash("nothing is wrong before this row", "ok")
 
@@ -302,7 +302,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     @handles("nav.back")
     async def back(self) -> None:
-        """A filter goes first, then the place."""
+        """Close the prompt, then the filter, then the screen."""
         if self.prompt_line.cancel() or self.console.dismiss_tour():
             return
         if self.filter_text:
@@ -312,18 +312,18 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
 
 def is_not_read(broker_session: BrokerSession) -> bool:
-    """Whether a broker was not read yet, and may be read soon."""
+    """Whether a broker is opening, or was not polled yet."""
     return broker_session.opening or (broker_session.seen is not None and not broker_session.seen.as_of)
 
 
 def error_lines(error: MqtuiError) -> tuple[Cell, ...]:
-    """An error as lines: what happened, what was said, what to do."""
+    """An error as lines: title, detail, hint."""
     said = ((f"✗ {error.title}", "danger"), (error.detail, ""), (error.hint, "accent"))
     return tuple((text, tone) for text, tone in said if text)
 
 
 def resource_copy_choices(ref: Ref, address: str, *words: str) -> dict[str, tuple[str, str]]:
-    """What `y` copies of a thing with a name: that, the way to it, and the command that shows it."""
+    """`copy_choices` of a resource: its name, its reference, and the command that shows it."""
     from mqtui.ui.navigation.goto import reference
 
     return {

@@ -1,4 +1,4 @@
-"""A list of what the brokers' own looks bring, however long it is."""
+"""A list of what pollers bring, of any length: long ones are rebuilt in slices."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mqtui.ui.session.sessions import BrokerSession
 
 Item = TypeVar("Item")
 AT_ONCE = 1_000
-"""Rows that are shown in one go; more are made and ordered in turns, so that keys are answered meanwhile."""
+"""Rows up to which a list is rebuilt in one step."""
 
 LONGEST = 10.0
-"""Seconds for which no row is under the cursor of a list whose order is not known yet."""
+"""Seconds for which the cursor stays off the rows while their order is not final."""
 
 
 class LiveListScreen(ListScreen[Item]):
@@ -25,15 +25,13 @@ class LiveListScreen(ListScreen[Item]):
     _changed = False
 
     def slices(self) -> Iterator[Sequence[Item]]:
-        """The list's rows in parts, from what is known now."""
+        """The rows in parts, from what is known now."""
         yield ()
 
     def items(self) -> list[Item]:
-        """All of them."""
         return [item for part in self.slices() for item in part]
 
     def refresh_figures(self) -> None:
-        """Show what is known now."""
         if not self.is_ready:
             return
         self.table.is_loading = any(map(_awaited, self.console.broker_sessions))
@@ -49,7 +47,7 @@ class LiveListScreen(ListScreen[Item]):
             self.run_worker(self._show_in_turns(), group="figures", exit_on_error=False)
 
     async def _show_in_turns(self) -> None:
-        """The same while keys are answered; what changed meanwhile is shown after."""
+        """Rebuild a long list in slices, so that keys are answered; again where figures changed meanwhile."""
         try:
             self._changed = True
             while self._changed:
@@ -67,7 +65,7 @@ class LiveListScreen(ListScreen[Item]):
 
 
 def _awaited(broker_session: BrokerSession) -> bool:
-    """Whether the first figures of a broker are on their way, and not for long."""
+    """Whether the first figures of a broker are expected soon."""
     seen = broker_session.seen
     return (
         is_not_read(broker_session)

@@ -1,4 +1,4 @@
-"""Brokers that are brought to the console while it runs, such as those of the demo."""
+"""Brokers that start while the console is shown already, such as those of the demo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mqtui.domain.resource import BrokerKind
 
 @dataclass(frozen=True, slots=True)
 class BrokerEvent:
-    """News of one broker: what it is doing (`stage`), that it is there (`url`), or why it will not come (`trouble`)."""
+    """What happened to one broker: a start-up `stage`, the `url` once it is up, or the `trouble` that prevents it."""
 
     kind: BrokerKind
     stage: str = ""
@@ -20,10 +20,10 @@ class BrokerEvent:
 
 
 class DemoBrokers(Protocol):
-    """Gives news of brokers until all are there or will not come."""
+    """Starts brokers, and reports events until each is up or has failed."""
 
     name: str
     """The target's name in the console."""
 
     def news(self) -> AsyncIterator[BrokerEvent]:
-        """What happens, as it happens."""
+        """The events, as they happen."""

@@ -1,4 +1,4 @@
-"""Five lines for the first minute of the demo. They stand on the line, never in the way; esc sends them away."""
+"""Five hints for the first minute of the demo, shown in the prompt line; esc hides them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ STEPS = {
 
 @dataclass(slots=True)
 class DemoTour:
-    """Says the line of a place, until it is sent away or all are done."""
+    """Gives the hint of a screen until it is dismissed."""
 
     away: bool = True
-    """Nobody is coached but in the demo."""
+    """Hidden everywhere but in the demo."""
 
     def line(self, place: str) -> str:
-        """What to try here; "" where there is nothing to say."""
+        """The hint of a screen, by its `screen_name`; "" where it has none."""
         return "" if self.away else STEPS.get(place, "")
 
     def leave(self) -> bool:
-        """Send it away; whether it was there."""
+        """Hide the hints; whether they were shown."""
         there, self.away = not self.away, True
         return there

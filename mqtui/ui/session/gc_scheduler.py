@@ -1,7 +1,7 @@
-"""Garbage is collected while nobody waits.
+"""Python's garbage collector runs while nobody waits.
 
-A full collection looks at every object there is: with a long list followed at speed it stops everything for 0.1 s, at a
-moment of Python's choice. Young objects go on being collected by themselves; full collections wait for a pause.
+A full collection looks at every object: with a long list that grows it stops the console for 0.1 s, whenever Python
+chooses to. Young generations stay automatic; full collections are made here, in pauses between keys.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ LATEST = 60.0
 
 
 class GcScheduler:
-    """Makes the full collections of a console. `touched` tells of a key, `turn` is called now and then."""
+    """Makes the full collections. Call `touched` at each key and `turn` at each tick."""
 
     def __init__(self) -> None:
         self._began = self._froze = False
         self._touched = self._made = monotonic()
 
     def start(self) -> None:
-        """Take the full collections over; what is loaded by now stays, and is looked at no more.
+        """Take over full collections, and freeze what is loaded by now: it is not looked at again.
 
-        A process that has frozen what it loaded (the tests') keeps that, and is not looked through again.
+        A process that has frozen its objects before (the tests do) keeps that state.
         """
         self._froze = not gc.get_freeze_count()
         if self._froze:
@@ -42,7 +42,7 @@ class GcScheduler:
         self._began = True
 
     def stop(self) -> None:
-        """Give them back, if they were taken."""
+        """Give full collections back to Python."""
         if not self._began:
             return
         self._began = False
@@ -51,11 +51,11 @@ class GcScheduler:
             gc.unfreeze()
 
     def touched(self) -> None:
-        """Somebody pressed a key."""
+        """A key was pressed."""
         self._touched = monotonic()
 
     def turn(self) -> None:
-        """Make a full collection if it is time."""
+        """Make a full collection where one is due and nobody is typing."""
         now = monotonic()
         since = now - self._made
         if since > LATEST or (since > EVERY and now - self._touched > PAUSE):

@@ -1,4 +1,4 @@
-"""A put back under way; it goes on when its place is left."""
+"""A put back as a background task: it goes on when its screen is left."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mqtui.state.mistakes import own_mistake
 
 @dataclass(slots=True)
 class PutBackTask:
-    """One put back. It can't be stopped half way: a letter is either where it was, or stays moved."""
+    """One put back. `error` says why it failed. It can't be stopped half way."""
 
     session: Session
     back: PlannedPutBack
@@ -31,7 +31,7 @@ class PutBackTask:
 
     @property
     def id(self) -> str:
-        """The run's id, that of its plan."""
+        """The run's id, which is its plan's."""
         return self.back.plan.id
 
     @property
@@ -40,7 +40,7 @@ class PutBackTask:
         return self._task is not None and not self._task.done()
 
     def describe(self) -> str:
-        """What it does."""
+        """What it does, in words."""
         return f"put back of {self.back.record.id[:4].upper()}, {pluralize(len(self.back.names), 'letter')}"
 
     def start(self) -> None:
@@ -59,7 +59,7 @@ class PutBackTask:
             self.changed()
 
     def stop(self) -> None:
-        """It comes to its end by itself."""
+        """Nothing: it is short, and ends by itself."""
 
     async def wait(self) -> None:
         """Wait for its end."""

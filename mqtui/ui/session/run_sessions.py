@@ -1,4 +1,4 @@
-"""The open broker a run belongs to: opened where it is closed."""
+"""The broker session that a run belongs to; it is opened where it is closed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mqtui.ui.session.sessions import BrokerSession, SessionRegistry
 
 
 def session_of_run(sessions: SessionRegistry, target: str, kind: BrokerKind) -> BrokerSession:
-    """The broker that a run's target names (`shop`, `shop/kafka`, a URL); it opens by itself where it is closed."""
+    """The session of a run's target (`shop`, `shop/kafka`, a URL); where it is closed it begins to open."""
     for broker_session in sessions.broker_sessions.values():
         if (
             broker_session.kind is kind
@@ -30,7 +30,7 @@ def session_of_run(sessions: SessionRegistry, target: str, kind: BrokerKind) -> 
 
 
 async def remote_session_of(sessions: SessionRegistry, order: RedriveRequest) -> Session | None:
-    """The session of the other broker that letters go to; None where they stay on their own.
+    """The session of the other broker that letters are sent to; None where they stay on theirs.
 
     Raises:
         MqtuiError: it is not known, or does not open.
@@ -42,7 +42,7 @@ async def remote_session_of(sessions: SessionRegistry, order: RedriveRequest) ->
 
 
 async def wait_until_open(broker_session: BrokerSession) -> Session:
-    """The session of a broker that may still be opening.
+    """Wait until a broker is open.
 
     Raises:
         MqtuiError: why it does not open.

@@ -1,4 +1,4 @@
-"""Runs that are under way in this console; they go on when their place is left."""
+"""A run as a background task: it goes on when its screen is left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RATES = 20
 
 @dataclass(slots=True)
 class RunTask:
-    """One run. `between` is set while it waits for a person between two stages."""
+    """One run. `stage_report` is set while it waits for a person between two stages; `error` says why it failed."""
 
     session: Session
     planned: PlannedRedrive
@@ -47,7 +47,7 @@ class RunTask:
     _task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Take off."""
+        """Begin."""
         self._task = asyncio.create_task(self._run(), name=f"run {self.planned.plan.id[:4]}")
 
     async def _run(self) -> None:
@@ -84,8 +84,9 @@ class RunTask:
         self.changed()
 
     async def _ask(self, stage_report: StageReport) -> bool:
-        """Wait for a person after the first stage, and where nothing shows that the letters of a later one have passed;
-        where too many came back, stop by itself.
+        """Wait for a person after the first stage, and after a later one whose letters were not seen to pass.
+
+        Where too many letters came back the run stops without asking.
         """
         if stage_report.is_failing or (stage_report.stage > 0 and not stage_report.hold):
             self.stage_report = stage_report if stage_report.is_failing else None
@@ -112,7 +113,7 @@ class RunTask:
 
     @property
     def stages(self) -> CanaryStages:
-        """First a few, then more."""
+        """The canary stages of the request."""
         return self.planned.request.stages
 
     @property
@@ -131,20 +132,20 @@ class RunTask:
             self._answer.set_result(go_on)
 
     def stop(self) -> None:
-        """Finish the hand and leave the rest."""
+        """Finish the batch in flight and leave the rest."""
         self._stopped = True
         if self.run is not None:
             self.run.stop.set()
         self.answer(go_on=False)
 
     def figures(self) -> Result | None:
-        """The figures as of now."""
+        """The result so far; the final one once it has ended."""
         if self.result is not None:
             return self.result
         return self.run.result() if self.run is not None else None
 
     def rate(self) -> float | None:
-        """Letters a second over the last batches."""
+        """Letters a second over the last batches; None before there are two."""
         if len(self.rates) < 2:
             return None
         (first, before), (last, now) = self.rates[0], self.rates[-1]

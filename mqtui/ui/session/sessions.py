@@ -1,6 +1,6 @@
-"""What the console works on: profiles, open brokers and what is seen of them, active runs, notes.
+"""What is open in one console: broker sessions, background tasks, notifications. No widgets.
 
-Places read it and are told by `changed`; it knows no widget.
+Screens read it; `changed` is called when there are new figures.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ if TYPE_CHECKING:
     from mqtui.services.session import Session
 
 NAMED_FIRST = 2.0
-"""Seconds for which lists wait for the one thing that was asked for."""
+"""Seconds for which polling waits for the one resource named on the command line."""
 
 
 @dataclass(slots=True)
 class BrokerSession:
-    """One broker of one target. `session` is None until it is open; `trouble` says why it is not."""
+    """One broker of one target. `session` is None until it is open; `error` says why it does not open."""
 
     target: str
     kind: BrokerKind
     url: str = field(default="", repr=False)
-    """What is opened, where it is not the target itself; it may hold a secret."""
+    """The URL to open, where the target is not one itself; it may hold a secret."""
 
     session: Session | None = None
     watch: Poller | None = None
     error: MqtuiError | None = None
     opening: bool = False
     opening_since: float = field(default_factory=monotonic)
-    """When it was last begun to be opened."""
+    """When the last attempt to open it began."""
 
     opened_or_failed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when it is open, or will not be."""
+    """Set when it is open, or has failed to open."""
 
     origins: dict[Ref, Conventions] = field(default_factory=dict)
-    """The conventions as they hold for letters of destinations whose origin the broker was asked for."""
+    """What `settle_origin` found, by destination."""
 
     drafts: dict[Ref, Mapping[str, str]] = field(default_factory=dict)
-    """What was typed into a form for a destination and not sent, by field."""
+    """Text that was typed into the publish form of a destination and not sent, by field."""
 
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def seen(self) -> BrokerSnapshot | None:
-        """The newest figures."""
+        """The newest figures of the poller; None before it is open."""
         return self.watch.snapshot if self.watch else None
 
     async def settle_origin(self, ref: Ref) -> Conventions:
-        """The conventions as they hold for dead letters of a destination: every screen tells the origin by the same.
+        """The conventions that hold for the dead letters of a destination, after the broker was asked for their origin.
 
         Raises:
             CannotConnect: the broker can't be asked.
@@ -75,14 +75,14 @@ class BrokerSession:
 
     @property
     def conventions(self) -> Conventions:
-        """The conventions of this machine, with the names that the profile adds."""
+        """The conventions of this machine, with the header names that the profile adds."""
         from mqtui.services.conventions import load_for_profile
 
         return load_for_profile(None if self.session is None else self.session.profile).conventions
 
     @property
     def address(self) -> str:
-        """What a command line calls it, without a secret."""
+        """The target as a command line takes it, without a secret."""
         from mqtui.profiles.url import without_secret
 
         if self.session is not None:
@@ -91,12 +91,12 @@ class BrokerSession:
 
     @property
     def has_figures(self) -> bool:
-        """Whether there are figures at all."""
+        """Whether the first poll is done."""
         return self.seen is not None and bool(self.seen.as_of)
 
 
 class BackgroundTask(Protocol):
-    """A run, or a put back, that goes on while its place is left."""
+    """A run or a put back, which goes on when its screen is left."""
 
     @property
     def id(self) -> str:
@@ -113,14 +113,14 @@ class BackgroundTask(Protocol):
         """Begin."""
 
     def stop(self) -> None:
-        """Finish the hand and leave the rest."""
+        """Finish the batch in flight and leave the rest."""
 
     async def wait(self) -> None:
         """Wait for its end."""
 
 
 class Notification(NamedTuple):
-    """Something that happened elsewhere: a background run ended, an alarm."""
+    """Something that happened elsewhere, such as the end of a background run. `time` is in seconds since the epoch."""
 
     time: float
     text: str
@@ -128,7 +128,7 @@ class Notification(NamedTuple):
 
 
 class SessionRegistry:
-    """Everything that is open in one console."""
+    """The broker sessions, background tasks and notifications of one console."""
 
     def __init__(
         self, changed: Callable[[], None], shows_members: Callable[[], bool], adapters: Connect | None = None
@@ -136,10 +136,10 @@ class SessionRegistry:
         self.broker_sessions: dict[tuple[str, BrokerKind], BrokerSession] = {}
         self.notifications: list[Notification] = []
         self.tasks: list[BackgroundTask] = []
-        """Runs of this console, the newest last."""
+        """All tasks of this console, the newest last."""
 
         self.first_resource_shown = asyncio.Event()
-        """Whether lists may be looked at: not while one thing that was asked for is on its way."""
+        """Cleared while the resource named on the command line is being read: polling waits for it."""
 
         self.first_resource_shown.set()
         self._changed = changed
@@ -158,20 +158,20 @@ class SessionRegistry:
 
     @property
     def running_tasks(self) -> list[BackgroundTask]:
-        """Runs that are under way."""
+        """The tasks that are under way."""
         return [task for task in self.tasks if task.is_running]
 
     def track(self, task: BackgroundTask) -> None:
-        """Take note of a run."""
+        """Add a task."""
         self.tasks.append(task)
 
     def notify(self, text: str, tone: str = "text") -> None:
-        """Keep a note."""
+        """Keep a notification, the newest 200."""
         self.notifications.append(Notification(time(), text, tone))
         del self.notifications[:-200]
 
     def open(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> list[BrokerSession]:
-        """Open brokers of a target side by side; each is usable as soon as it is up. What failed is tried again."""
+        """Begin to open brokers of a target; each is usable as soon as it is open. Failed ones are tried again."""
         broker_sessions = []
         for kind in kinds:
             broker_session = self.broker_sessions.get((target, kind))
@@ -184,7 +184,7 @@ class SessionRegistry:
         return broker_sessions
 
     def reopen(self, broker_session: BrokerSession) -> None:
-        """Try again to open what gave up; nothing where it is open, or on the way."""
+        """Try again to open a session that failed; any other is left alone."""
         if broker_session.error is None or broker_session.opening:
             return
         broker_session.error, broker_session.opened_or_failed = None, asyncio.Event()
@@ -249,11 +249,11 @@ class SessionRegistry:
         self._changed()
 
     def for_target(self, target: str) -> list[BrokerSession]:
-        """The open desks of a target."""
+        """The broker sessions of a target."""
         return [broker_session for (name, _), broker_session in self.broker_sessions.items() if name == target]
 
     async def close(self) -> None:
-        """Close everything; runs finish their hand first."""
+        """Close all sessions, after the tasks have finished their batches."""
         for task in self.running_tasks:
             task.stop()
         for task in self.tasks:

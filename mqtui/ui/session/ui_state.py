@@ -1,4 +1,4 @@
-"""What the console remembers from one time to the next: the theme, and which profile was used when."""
+"""What the console remembers between two starts: the theme, and when each profile was used."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mqtui.ui import theme
 
 
 class SavedUiState:
-    """Read at start, written beside the loop at each change; where it can't be written a note says so."""
+    """Read at start, written in a thread at each change; a notification says where that fails."""
 
     def __init__(self, app: App[Any], themes: Mapping[str, theme.Theme], notify: Callable[[str, str], None]) -> None:
-        """Read it. `themes` are those there are, by name; `notify` takes a text and its tone."""
+        """Read it. `themes` are the known themes by name; `notify` takes a text and its tone."""
         self._app = app
         self._themes = themes
         self._notify = notify
@@ -27,7 +27,7 @@ class SavedUiState:
 
     @property
     def theme(self) -> str:
-        """The theme that was chosen last, where it is still there."""
+        """The theme that was chosen last, where it still exists."""
         return self._kept.theme if self._kept.theme in self._themes else theme.DEFAULT
 
     @property
@@ -45,13 +45,13 @@ class SavedUiState:
         return self._kept.used.get(profile)
 
     def wear(self, name: str) -> None:
-        """Put a theme on, now and next time."""
+        """Show a theme, now and at the next start."""
         self._app.theme = name
         self._kept.theme = name
         self._keep()
 
     def use(self, target: str) -> None:
-        """A profile is used; a URL is not remembered."""
+        """Remember that a profile is used; URLs are not remembered."""
         if "://" not in target:
             self._kept.used[target] = time()
             self._keep()

@@ -66,7 +66,6 @@ class Bar(Widget):
         return left, right
 
     def render_line(self, y: int) -> Strip:
-        """The line."""
         width = self.size.width
         left, right = self.fit(width)
         drawn = theme_styles.styles_of(self.app)
@@ -90,7 +89,6 @@ class Bar(Widget):
         return Strip(segments).adjust_cell_length(width, blank)
 
     def on_click(self, event: events.Click) -> None:
-        """A badge is a button."""
         for start, end, action in self._spans:
             if start <= event.x < end:
                 self.post_message(self.Pressed(action))

@@ -45,7 +45,6 @@ class Form(VerticalScroll):
         self.fields = tuple(fields)
 
     def compose(self) -> ComposeResult:
-        """A row a field."""
         for field in self.fields:
             with Horizontal():
                 yield Static(printable(field.label), classes="label", markup=False)
@@ -70,7 +69,6 @@ class Form(VerticalScroll):
         return {field.key: self.value(field.key) for field in self.fields}
 
     def value(self, key: str) -> str:
-        """What one field holds."""
         widget = self.query_one(f"#field-{key}")
         return (
             widget.content if isinstance(widget, LargeTextArea) else widget.value if isinstance(widget, Input) else ""

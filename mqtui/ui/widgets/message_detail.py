@@ -40,7 +40,6 @@ class Caption(Widget):
     text: reactive[str] = reactive("")
 
     def render_line(self, y: int) -> Strip:
-        """The line."""
         style = theme_styles.styles_of(self.app).style("muted")
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
         return Strip([theme_styles.segment(glyphs(f" {self.text}"), style)]).adjust_cell_length(self.size.width, style)
@@ -74,7 +73,6 @@ class MessageDetailPane(Vertical):
         self._titled = ""
 
     def compose(self) -> ComposeResult:
-        """Rule, caption, value, rule, headers."""
         yield self.head
         yield self.caption
         yield self.value
@@ -82,17 +80,14 @@ class MessageDetailPane(Vertical):
         yield self.headers
 
     def on_mount(self) -> None:
-        """Take the terminal's signs."""
         for view in (self.value, self.headers):
             view.glyphs = getattr(self.app, "glyphs", Glyphs())
         self._draw_rule()
 
     def on_descendant_focus(self) -> None:
-        """The rules show the focus."""
         self.head.focused_pane, self.headers_head.focused_pane = self.value.has_focus, self.headers.has_focus
 
     def on_descendant_blur(self) -> None:
-        """The rules show it is elsewhere."""
         self.head.focused_pane = self.headers_head.focused_pane = False
 
     # -- what is shown

@@ -127,11 +127,9 @@ class MessageList(RowTable[Message]):
 
         @property
         def control(self) -> MessageList:
-            """The list."""
             return self.table
 
         def can_replace(self, message: TextualMessage) -> bool:
-            """One word is enough."""
             return isinstance(message, MessageList.Grown)
 
     def __init__(self, renderer: MessageRenderer, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name

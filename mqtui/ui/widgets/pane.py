@@ -29,7 +29,6 @@ class PaneTitle(Widget):
     focused_pane: reactive[bool] = reactive(False)
 
     def render_line(self, y: int) -> Strip:
-        """The rule."""
         width = self.size.width
         drawn = theme_styles.styles_of(self.app)
         glyphs: Glyphs = getattr(self.app, "glyphs", Glyphs())
@@ -95,11 +94,9 @@ class Pane(Vertical):
         yield self.inner
 
     def on_descendant_focus(self) -> None:
-        """The rule shows the focus."""
         self.head.focused_pane = True
 
     def on_descendant_blur(self) -> None:
-        """The rule shows it is elsewhere."""
         self.head.focused_pane = False
 
     @on(RowTable.ColumnsChanged)

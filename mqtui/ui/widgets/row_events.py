@@ -17,7 +17,6 @@ class RowEvent(Message, namespace="row_table"):
 
     @property
     def control(self) -> Widget:
-        """The table."""
         return self.table
 
 

@@ -39,11 +39,9 @@ class TextView(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """Lines fold anew."""
         self._lay_out()
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
         drawn = theme_styles.styles_of(self.app)
         width = self.scrollable_content_region.width
         blank = drawn.style("text")

@@ -43,7 +43,6 @@ class ToastBox(Widget):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
         drawn, width = theme_styles.styles_of(self.app), self.size.width
         blank = drawn.style("text", "raised")
         if not 0 <= y < len(self._lines):
@@ -53,5 +52,4 @@ class ToastBox(Widget):
         return Strip([theme_styles.segment(" ", blank), *segments]).adjust_cell_length(width, blank)
 
     def on_click(self) -> None:
-        """Away with it."""
         self._dismissed()

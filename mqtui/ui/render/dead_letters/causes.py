@@ -40,11 +40,9 @@ class CauseRenderer:
         self._bars = bars
 
     def id(self, item: CauseRow) -> Hashable:
-        """The cause id."""
         return item.cause.id
 
     def cells(self, item: CauseRow) -> Sequence[Cell]:
-        """A cell for each column."""
         cause, now = item.cause, time() * 1000
         unknown = cause.text == NO_REASON
         return (
@@ -61,16 +59,13 @@ class CauseRenderer:
         return " ", ""
 
     def severity(self, item: CauseRow) -> int:
-        """By number of letters."""
         return item.cause.count
 
     def text(self, item: CauseRow) -> str:
-        """Cause, exception, origin, id."""
         cause = item.cause
         return f"{cause.text} {cause.exception} {cause.origin} {cause.id}"
 
     def value(self, item: CauseRow, key: str) -> Any:
-        """What a column is ordered by."""
         cause = item.cause
         known: dict[str, Any] = {
             "letters": cause.count,

@@ -44,11 +44,9 @@ class DeadLetterRenderer:
         self._bars = bars
 
     def id(self, item: DeadLetterRow) -> Hashable:
-        """Target, broker and name."""
         return (item.target, item.broker, item.place.ref)
 
     def cells(self, item: DeadLetterRow) -> Sequence[Cell]:
-        """A cell for each column."""
         place = item.place
         return (
             (place.ref.name, ""),
@@ -66,17 +64,14 @@ class DeadLetterRenderer:
         return ("†", "dead") if item.place.letters.number else (" ", "")
 
     def severity(self, item: DeadLetterRow) -> int:
-        """New ones first, then by number."""
         arrived = int(item.arrived or 0)
         return arrived * 1_000_000 + int(item.place.letters.number or 0)
 
     def text(self, item: DeadLetterRow) -> str:
-        """Place, profile, origin."""
         origins = " ".join(ref.name for ref in item.place.origins)
         return f"{item.place.ref.name} {item.target} {item.broker} {origins} {item.place.detected_by}"
 
     def value(self, item: DeadLetterRow, key: str) -> Any:
-        """What a column is ordered by."""
         known: dict[str, Any] = {
             "where": item.place.ref.name.casefold(),
             "profile": item.target,

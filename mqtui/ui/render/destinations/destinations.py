@@ -90,11 +90,9 @@ class DestinationRenderer:
         self._bars = bars
 
     def id(self, item: DestinationRow) -> Hashable:
-        """Broker and name."""
         return (item.broker, item.destination.ref)
 
     def cells(self, item: DestinationRow) -> Sequence[Cell]:
-        """A cell for each column."""
         row = item.destination
         tone = "muted" if row.internal else ""
         return (
@@ -132,11 +130,9 @@ class DestinationRenderer:
         return row.ref.kind is not Kind.EXCHANGE and not row.messages.known
 
     def text(self, item: DestinationRow) -> str:
-        """Name, kind and broker."""
         return f"{item.destination.ref.name} {item.destination.type} {item.broker}"
 
     def value(self, item: DestinationRow, key: str) -> Any:
-        """What a column is ordered by."""
         row = item.destination
         known: dict[str, Any] = {
             "name": row.ref.name.casefold(),

@@ -90,11 +90,9 @@ class GroupRenderer:
         self._bars = bars
 
     def id(self, item: GroupRow) -> Hashable:
-        """Broker and name."""
         return (item.broker, item.group.ref)
 
     def cells(self, item: GroupRow) -> Sequence[Cell]:
-        """A cell for each column."""
         group = item.group
         grows = item.gain is not None and item.gain > 0
         return (
@@ -124,12 +122,10 @@ class GroupRenderer:
         return not item.total.known
 
     def text(self, item: GroupRow) -> str:
-        """Name, state, what it reads."""
         group = item.group
         return f"{group.ref.name} {group.state} {group.type} {item.broker} {' '.join(ref.name for ref in group.reads)}"
 
     def value(self, item: GroupRow, key: str) -> Any:
-        """What a column is ordered by."""
         known: dict[str, Any] = {
             "group": item.group.ref.name.casefold(),
             "state": item.group.state,
@@ -198,11 +194,9 @@ class PartitionRenderer:
     )
 
     def id(self, item: PartitionRow) -> Hashable:
-        """Destination and partition."""
         return (item.part.resource, item.part.partition)
 
     def cells(self, item: PartitionRow) -> Sequence[Cell]:
-        """A cell for each column."""
         part = item.part
         return (
             (str(part.partition), ""),
@@ -217,15 +211,12 @@ class PartitionRenderer:
         return ("▲", "warn") if self.severity(item) else (" ", "")
 
     def severity(self, item: PartitionRow) -> int:
-        """By lag."""
         return int(item.part.lag.number or 0)
 
     def text(self, item: PartitionRow) -> str:
-        """Destination, partition, member."""
         return f"{item.part.resource.name} {item.part.partition} {item.member}"
 
     def value(self, item: PartitionRow, key: str) -> Any:
-        """What a column is ordered by."""
         part = item.part
         known: dict[str, Any] = {"p": part.partition, "lag": part.lag.number, "member": item.member}
         return known.get(key, part.committed if key == "committed" else part.end)
@@ -249,11 +240,9 @@ class ConsumerRenderer:
     )
 
     def id(self, item: Member) -> Hashable:
-        """Its name."""
         return item.name
 
     def cells(self, item: Member) -> Sequence[Cell]:
-        """A cell for each column."""
         return (
             (item.name, ""),
             ("?" if item.pending is None else f"{item.pending:,}", "warn" if is_stuck(item) else "muted"),
@@ -270,11 +259,9 @@ class ConsumerRenderer:
         return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
 
     def text(self, item: Member) -> str:
-        """Its name."""
         return item.name
 
     def value(self, item: Member, key: str) -> Any:
-        """What a column is ordered by."""
         return {"name": item.name, "pending": item.pending, "idle": item.idle, "inactive": item.inactive}.get(key)
 
 
@@ -308,11 +295,9 @@ class PendingRenderer:
     )
 
     def id(self, item: PendingRow) -> Hashable:
-        """The entry's id."""
         return item.entry.id
 
     def cells(self, item: PendingRow) -> Sequence[Cell]:
-        """A cell for each column."""
         entry = item.entry
         deliveries = "FATAL" if entry.deliveries == FATAL else str(entry.deliveries)
         gone = item.fields is None
@@ -336,11 +321,9 @@ class PendingRenderer:
         return 2 if item.entry.deliveries >= MANY else 0
 
     def text(self, item: PendingRow) -> str:
-        """Id, consumer, fields."""
         return f"{item.entry.id} {item.entry.consumer} {item.fields or 'gone'}"
 
     def value(self, item: PendingRow, key: str) -> Any:
-        """What a column is ordered by."""
         entry = item.entry
         known: dict[str, Any] = {"id": entry.id, "idle": entry.idle, "deliveries": entry.deliveries}
         return known.get(key, item.fields)

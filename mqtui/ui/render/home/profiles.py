@@ -64,11 +64,9 @@ class ProfileRenderer:
     )
 
     def id(self, item: ProfileRow) -> Hashable:
-        """The profile's name."""
         return item.profile.name
 
     def cells(self, item: ProfileRow) -> Sequence[Cell]:
-        """A cell for each column."""
         profile = item.profile
         env = "" if profile.environment == "none" else profile.environment.upper()
         mode = "read-only" if profile.read_only else "protected" if profile.protected else ""
@@ -91,7 +89,6 @@ class ProfileRenderer:
         return ("†", "dead") if item.letters.number else (" ", "")
 
     def severity(self, item: ProfileRow) -> int:
-        """Letters first, then lost links."""
         return (
             2
             if item.letters.number
@@ -101,11 +98,9 @@ class ProfileRenderer:
         )
 
     def text(self, item: ProfileRow) -> str:
-        """Name, environment, brokers."""
         return f"{item.profile.name} {item.profile.environment} {' '.join(item.profile.brokers)}"
 
     def value(self, item: ProfileRow, key: str) -> Any:
-        """What a column is ordered by."""
         profile = item.profile
         known: dict[str, Any] = {
             "name": profile.name,

@@ -68,11 +68,9 @@ class MessageRenderer:
             self.columns = self._laid_out()
 
     def id(self, item: Message) -> Hashable:
-        """Its position."""
         return item.position
 
     def cells(self, item: Message) -> Sequence[Cell]:
-        """A cell for each column."""
         key = (routing(item) if item.envelope is not None else readable_key(item.key),) if self._key else ()
         return (
             (self.time(item), "muted"),

@@ -68,11 +68,9 @@ class FixedLines:
         """Nothing is left to do."""
 
     def text(self, number: int) -> str:
-        """A line."""
         return "".join(text for text, _ in self._lines[number])
 
     def line(self, number: int) -> Sequence[Cell]:
-        """A line in pieces."""
         return self._lines[number]
 
 
@@ -92,7 +90,6 @@ class PlainText:
         return len(self._ends)
 
     def grow(self, lines: int) -> None:
-        """Lay out so many further lines."""
         text, at = self._text, self._at
         for _ in range(lines):
             end = text.find("\n", at, at + LONGEST)
@@ -109,11 +106,9 @@ class PlainText:
         self._at = at
 
     def text(self, number: int) -> str:
-        """A line."""
         return clean(self._text[self._starts[number] : self._ends[number]].removesuffix("\r"))
 
     def line(self, number: int) -> Sequence[Cell]:
-        """A line in one piece."""
         return ((self.text(number), self._tone),)
 
 
@@ -134,7 +129,6 @@ class HexDump:
         """Nothing is left to do."""
 
     def text(self, number: int) -> str:
-        """A line."""
         return "".join(text for text, _ in self.line(number))
 
     def line(self, number: int) -> Sequence[Cell]:
@@ -162,12 +156,10 @@ class Base64Text:
         """Nothing is left to do."""
 
     def text(self, number: int) -> str:
-        """A line."""
         at = number * self.PER_LINE
         return to_base64(self._value[at : at + self.PER_LINE])
 
     def line(self, number: int) -> Sequence[Cell]:
-        """A line in one piece."""
         return ((self.text(number), ""),)
 
 
@@ -192,7 +184,6 @@ class WrappedRows:
         return self.document.done and (not self._width or self._wrapped == len(self.document))
 
     def grow(self, lines: int) -> None:
-        """Lay out so many further lines."""
         if not self.document.done and (not self._width or self._wrapped + lines > len(self.document)):
             self.document.grow(lines)
         if self._width:
@@ -220,7 +211,6 @@ class WrappedRows:
         return self._lines[number], self._starts[number], self._ends[number]
 
     def cells(self, number: int) -> Sequence[Cell]:
-        """What stands on a row."""
         line, start, end = self.row(number)
         pieces = self.document.line(line)
         return pieces if end < 0 else _cut(pieces, start, end)

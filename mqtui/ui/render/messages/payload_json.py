@@ -128,7 +128,6 @@ class JsonText:
         return end
 
     def text(self, number: int) -> str:
-        """A line."""
         return "".join(text for text, _ in self.line(number))
 
     def line(self, number: int) -> Sequence[Cell]:

@@ -47,11 +47,9 @@ class PeekedMessageRenderer(MessageRenderer):
         """Nothing has to be wider."""
 
     def id(self, item: Message) -> Hashable:
-        """Its delivery in this look."""
         return item.position
 
     def cells(self, item: Message) -> Sequence[Cell]:
-        """A cell for each column."""
         value, tone = beginning(item)
         if self.rescued(item):
             value = f"{RESCUED}   {value}"

@@ -41,29 +41,23 @@ class ActionRenderer:
     )
 
     def id(self, item: MenuItem) -> Hashable:
-        """The action's id."""
         return item.id
 
     def cells(self, item: MenuItem) -> Sequence[Cell]:
-        """A cell for each column."""
         if item.reason:
             return (item.key, "muted"), (item.title, "muted"), (f"dim: {item.reason}", "muted")
         return (item.key, "warn" if item.changes else "accent"), (item.title, ""), (item.help, "muted")
 
     def sign(self, item: MenuItem) -> Cell:
-        """Nothing."""
         return " ", ""
 
     def severity(self, item: MenuItem) -> int:
-        """The order is the registry's."""
         return 0
 
     def text(self, item: MenuItem) -> str:
-        """Key, title, help."""
         return f"{item.key} {item.words} {item.reason}"
 
     def value(self, item: MenuItem, key: str) -> Any:
-        """What a column is ordered by."""
         return {"key": item.key, "title": item.title}.get(key, item.help)
 
 
@@ -78,7 +72,6 @@ class PaletteRenderer(ActionRenderer):
     )
 
     def cells(self, item: MenuItem) -> Sequence[Cell]:
-        """A cell for each column."""
         sort = ("CHANGE" if item.changes else item.sort, "warn" if item.changes else "muted")
         if item.reason:
             return sort, (item.title, "muted"), (f"dim: {item.reason}", "muted"), (item.key, "muted")

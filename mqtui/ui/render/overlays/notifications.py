@@ -27,11 +27,9 @@ class NotificationRenderer:
     columns = (Column("time", "TIME", 8), Column("note", "NOTE", 40, grows=True))
 
     def id(self, item: NotificationRow) -> Hashable:
-        """Time and text."""
         return (item.note.time, item.note.text)
 
     def cells(self, item: NotificationRow) -> Sequence[Cell]:
-        """A cell for each column."""
         clock = format_time(int(item.note.time * 1000), "%H:%M:%S")
         return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
 
@@ -44,9 +42,7 @@ class NotificationRenderer:
         return 0
 
     def text(self, item: NotificationRow) -> str:
-        """The note."""
         return item.note.text
 
     def value(self, item: NotificationRow, key: str) -> Any:
-        """What a column is ordered by."""
         return item.note.time if key == "time" else item.note.text

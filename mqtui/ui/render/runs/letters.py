@@ -24,11 +24,9 @@ class RunLetterRenderer:
     )
 
     def id(self, item: Done) -> Hashable:
-        """The letter's name."""
         return item[0]
 
     def cells(self, item: Done) -> Sequence[Cell]:
-        """A cell for each column."""
         tone = TONES.get(Outcome(item[1]), "")
         return (item[0], ""), (item[1], tone), (item[2], "muted"), (item[3], "warn" if item[3] else "")
 
@@ -38,15 +36,12 @@ class RunLetterRenderer:
         return signs.get(Outcome(item[1]), (" ", ""))
 
     def severity(self, item: Done) -> int:
-        """In doubt first, then refused."""
         return WORST.index(Outcome(item[1])) + 1 if item[1] in WORST else 0
 
     def text(self, item: Done) -> str:
-        """Everything about it."""
         return " ".join(item)
 
     def value(self, item: Done, key: str) -> Any:
-        """What a column is ordered by."""
         return dict(zip(("letter", "outcome", "at", "why"), item, strict=True)).get(key)
 
 

@@ -79,11 +79,9 @@ class RunRenderer:
     )
 
     def id(self, item: RunRow) -> Hashable:
-        """The run's id."""
         return item.id
 
     def cells(self, item: RunRow) -> Sequence[Cell]:
-        """A cell for each column."""
         return (
             (item.short, ""),
             (when(item.started), "muted"),
@@ -111,11 +109,9 @@ class RunRenderer:
         return int(item.interrupted and not item.is_running_here)
 
     def text(self, item: RunRow) -> str:
-        """Id, verb, profile, source, state, who."""
         return f"{item.id} {item.verb} {item.profile} {item.source} {item.state} {item.operator} {item.host}"
 
     def value(self, item: RunRow, key: str) -> Any:
-        """What a column is ordered by."""
         known: dict[str, Any] = {
             "run": item.id,
             "when": item.started,

@@ -1,4 +1,4 @@
-"""What was done to the letters of a place before, beside a letter where there is room."""
+"""A pane with earlier changes to a destination's dead letters, beside a letter where there is room."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.ui.widgets.payload_view import PayloadView
 
 
 class AuditPane(Pane):
-    """The changes of one destination by this machine, the newest first."""
+    """What the audit has on one destination, the newest first."""
 
     def __init__(self, ref: Ref) -> None:
         self.view = PayloadView()
@@ -24,7 +24,7 @@ class AuditPane(Pane):
         self.ref = ref
 
     def on_show(self) -> None:
-        """Read them where there is room to show them."""
+        """Read the audit when the pane is first shown."""
         self.run_worker(self._read(), exclusive=True, exit_on_error=False)
 
     async def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""The letters of one destination by cause, with a sample beside."""
+"""The dead letters of one destination grouped by cause, with a sample letter beside."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NOT_READ = "not read"
 
 
 class CausesScreen(ListScreen[CauseRow]):
-    """Causes and a sample."""
+    """Causes as rows; J and K walk through samples of the one under the cursor."""
 
     screen_name = "Causes"
 
@@ -62,10 +62,10 @@ class CausesScreen(ListScreen[CauseRow]):
         self.sample = 0
         self.empty_text = ""
         self.stage = READING
-        """What is said while the letters are not all read: that they are being read, or were not."""
+        """Shown until all letters are read: `reading …` or `not read`."""
 
         self.notes: tuple[str, ...] = ()
-        """What of the letters can't be read now."""
+        """Which letters can't be read now, and why."""
 
         self.folded = True
         self.price: PeekCost | None = None
@@ -76,7 +76,6 @@ class CausesScreen(ListScreen[CauseRow]):
         return self.letters.ref
 
     def body(self) -> Iterable[Widget]:
-        """Causes, and a sample beside."""
         self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), with_divider=False)
         self.paper = TextView()
         self.beside = Pane(self.paper, name="Sample", id="sample")
@@ -84,11 +83,10 @@ class CausesScreen(ListScreen[CauseRow]):
         yield Horizontal(Pane(self.table, name=f"Causes of {self.ref.name}"), self.beside)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Dead letters, and whose."""
         return ("Dead letters", self.ref.name)
 
     def on_mount(self) -> None:
-        """Read the letters, or say what that costs."""
+        """Read the letters, or show what that costs."""
         self.paper.glyphs = self.console.glyphs
         self.read()
 
@@ -129,7 +127,7 @@ class CausesScreen(ListScreen[CauseRow]):
             self.refresh_figures()
 
     async def _paid(self, book: CauseReport, count: int) -> bool:
-        """Read a queue after its price was agreed to; whether it was."""
+        """Read a queue's letters after its peek cost was accepted; False where it was not."""
         session, price = self.broker_session.session, self.price
         assert session is not None and price is not None
         self.stage = NOT_READ
@@ -162,7 +160,6 @@ class CausesScreen(ListScreen[CauseRow]):
     # -- showing
 
     def items(self) -> list[CauseRow]:
-        """The causes read so far."""
         now = time()
         return [
             CauseRow(
@@ -172,7 +169,7 @@ class CausesScreen(ListScreen[CauseRow]):
         ]
 
     def facts(self) -> str:
-        """Letters and causes, as soon as all were read."""
+        """Number of letters and causes, once all are read."""
         if self.stage == READING and self.book.letters:
             return f"{READING} {self.book.letters:,} so far"
         if self.stage:
@@ -193,7 +190,7 @@ class CausesScreen(ListScreen[CauseRow]):
             self.draw_sample()
 
     def draw_sample(self) -> None:
-        """A letter of the cause under the cursor."""
+        """Show a letter of the cause under the cursor."""
         item = self.table.current
         case = self.book.samples.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.letters:
@@ -208,26 +205,25 @@ class CausesScreen(ListScreen[CauseRow]):
 
     @handles("nav.next_item")
     def next_sample(self) -> None:
-        """The next sample."""
+        """Show the next sample."""
         self.sample += 1
         self.draw_sample()
 
     @handles("nav.previous_item")
     def previous_sample(self) -> None:
-        """The sample before."""
+        """Show the previous sample."""
         self.sample -= 1
         self.draw_sample()
 
     @handles("view.wrap")
     def fold(self) -> None:
-        """Library frames of the stack."""
+        """Fold or unfold library frames of the stack trace."""
         self.folded = not self.folded
         self.draw_sample()
 
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A CAPITAL needs letters and leave."""
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             if self.table.current is None:
@@ -238,7 +234,6 @@ class CausesScreen(ListScreen[CauseRow]):
         return reason
 
     def action_title(self, action: Action) -> str:
-        """Say how many."""
         if action.id == "letters.redrive" and self.table.current is not None:
             chosen = self.table.chosen()
             return f"redrive these {sum(line.cause.count for line in chosen):,}"
@@ -264,7 +259,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
     @handles("thing.pair")
     async def pair(self) -> None:
-        """The origin."""
+        """Show the messages of the letters' origin."""
         item = self.table.current
         case = self.book.samples.get(item.cause.id) if item is not None else None
         told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
@@ -276,7 +271,7 @@ class CausesScreen(ListScreen[CauseRow]):
             self.prompt_line.flash("nothing says where these letters came from")
 
     def copy_choices(self, item: CauseRow) -> dict[str, tuple[str, str]]:
-        """What they died of, its id, the way here, and the command that plans their way home."""
+        """The cause, its id, the reference of the destination, and a dry-run command."""
         address, cause = self.broker_session.address, item.cause
         words = command("redrive", address, self.ref, "--cause", cause.id, "--dry-run")
         return {
@@ -293,7 +288,7 @@ class CausesScreen(ListScreen[CauseRow]):
 
 
 def priced(price: PeekCost, count: int) -> list[StyledLine]:
-    """What a look costs, in words (R3)."""
+    """What a peek costs, as lines (R3)."""
     return [
         [("There is no free look here: a message is lent once and put back in its place.", "price")],
         [],

@@ -1,4 +1,4 @@
-"""One dead letter: its cause, its original, the difference of their values, and its headers."""
+"""One dead letter: its cause, the original message, the difference between their values, and its headers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ READING = Original(None, why="reading …")
 
 
 class DeadLetterScreen(ConsoleScreen):
-    """Walks through letters that are in memory. `total` is how many there are where not all are."""
+    """One of some letters in memory; J and K walk through them. `total` is how many there are in all."""
 
     screen_name = "Letter"
 
@@ -72,7 +72,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.unfolded = False
         self.form = FORMS[0]
         self.original_shown = False
-        """Where there is one pane: whether it is the original's."""
+        """Where there is room for one pane: whether it shows the original."""
 
         self._listed: list[HeaderRow] = []
 
@@ -84,7 +84,6 @@ class DeadLetterScreen(ConsoleScreen):
     # -- what it shows
 
     def body(self) -> Iterable[Widget]:
-        """Cause and original, value, headers."""
         self.cause = Pane(PayloadView(), name="Letter", id="cause")
         self.beside = Pane(PayloadView(), name="Original", id="original")
         self.beside.add_class("beside")
@@ -94,11 +93,9 @@ class DeadLetterScreen(ConsoleScreen):
         yield Vertical(above, self.value, self.headers)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Dead letters, whose, which."""
         return ("Dead letters", self.ref.name, str(self.letter.position))
 
     def on_mount(self) -> None:
-        """Draw the first letter."""
         for view in self.query(PayloadView):
             view.glyphs = self.console.glyphs
         self.place_panes()
@@ -108,7 +105,7 @@ class DeadLetterScreen(ConsoleScreen):
             self.run_worker(self._settle(), group="origin", exit_on_error=False)
 
     async def _settle(self) -> None:
-        """Tell the origin as causes and plans do, after the broker was asked."""
+        """Determine the origin as causes and plans do, by asking the broker."""
         try:
             self.conventions = await self.broker_session.settle_origin(self.ref)
         except MqtuiError as error:
@@ -118,19 +115,19 @@ class DeadLetterScreen(ConsoleScreen):
             self.draw()
 
     def on_resize(self) -> None:
-        """The size class may be another one."""
+        """The terminal has another size: there may be room for more panes, or fewer."""
         if self.is_mounted:
             self.place_panes()
 
     def place_panes(self) -> None:
-        """Cause and original side by side, or one of them."""
+        """Show cause and original side by side, or one of them."""
         narrow = self.size.width < NARROW
         self.cause.display = not (narrow and self.original_shown)
         self.beside.display = not narrow or self.original_shown
         self.beside.set_class(not narrow, "beside")
 
     def draw(self) -> None:
-        """The letter, and its original as soon as it is found."""
+        """Draw the letter, and its original as soon as it is found."""
         self.original = READING
         self.draw_cause()
         self.draw_headers()
@@ -139,7 +136,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.draw_frame()
 
     def draw_cause(self) -> None:
-        """Cause, stack, origin."""
+        """Draw cause, stack trace and origin."""
         letter = self.letter
         death = describe(letter, self.conventions)
         trace = self.conventions.layout(letter).read_last(letter, "stack")
@@ -151,7 +148,7 @@ class DeadLetterScreen(ConsoleScreen):
         self.prompt_line.set_status(render.title(death), "dead")
 
     def draw_original(self) -> None:
-        """What is known of the original."""
+        """Draw what is known of the original."""
         found = self.original
         origin = describe(self.letter, self.conventions).origin
         there = "" if found.message is None else "still there"
@@ -159,7 +156,7 @@ class DeadLetterScreen(ConsoleScreen):
         _view(self.beside).show(render.original_lines(found, self.letter))
 
     def draw_headers(self) -> None:
-        """Headers, and what becomes of each."""
+        """Draw the headers, with what a redrive does to each."""
         letter = self.letter
         own = headers(letter, self.conventions)
         original = self.original.message
@@ -205,7 +202,7 @@ class DeadLetterScreen(ConsoleScreen):
         return self.is_attached and letter is self.letter
 
     async def _value_of(self, letter: Message, original: Message | None) -> tuple[tuple[str, str], Document]:
-        """The rule and the lines of the value, or of the difference."""
+        """Title and lines of the value, or of the difference; computed in a thread where it is large."""
         if is_large(letter) or (original is not None and is_large(original)):
             return await asyncio.to_thread(value_of, letter, original, self.form)
         return value_of(letter, original, self.form)
@@ -213,7 +210,7 @@ class DeadLetterScreen(ConsoleScreen):
     # -- keys
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Editing comes later; one letter of a queue can't be picked."""
+        """A single letter of a queue can't be selected."""
         if action.id == "thing.edit":
             return "edit: not in this version"
         view = self.focused if isinstance(self.focused, PayloadView) else None
@@ -227,7 +224,6 @@ class DeadLetterScreen(ConsoleScreen):
         return reason
 
     def action_title(self, action: Action) -> str:
-        """It is this one letter."""
         match action.id:
             case "letters.redrive":
                 return "redrive this one"
@@ -242,7 +238,6 @@ class DeadLetterScreen(ConsoleScreen):
         return super().action_title(action)
 
     def on_key(self, event: Key) -> None:
-        """The two keys of a copy."""
         self.copier.hear(event, self.copied)
 
     async def _do(self, action_id: str) -> None:
@@ -252,12 +247,12 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("nav.next_item")
     def next_letter(self) -> None:
-        """The next letter."""
+        """Show the next letter."""
         self._walk(1)
 
     @handles("nav.previous_item")
     def previous_letter(self) -> None:
-        """The letter before."""
+        """Show the previous letter."""
         self._walk(-1)
 
     def _walk(self, step: int) -> None:
@@ -270,14 +265,14 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("thing.pair")
     def pair(self) -> None:
-        """From the letter to its original, and back."""
+        """Move the focus from the letter to its original, and back."""
         self.original_shown = not _view(self.beside).has_focus
         self.place_panes()
         _view(self.beside if self.original_shown else self.cause).focus()
 
     @handles("nav.open")
     async def open_original(self) -> None:
-        """The messages around the original."""
+        """Show the messages around the original."""
         found = self.original
         if not _view(self.beside).has_focus or found.message is None or found.origin is None:
             self.prompt_line.flash("p goes to the original, enter opens the messages around it", "text")
@@ -286,7 +281,7 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("view.wrap")
     def unfold(self) -> None:
-        """Library frames and long values, or no longer."""
+        """Unfold library frames and long values, or fold them again."""
         self.unfolded = not self.unfolded
         for pane in (self.cause, self.headers):
             _view(pane).wrap = self.unfolded
@@ -297,14 +292,14 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("view.decode")
     def decode_as(self) -> None:
-        """Look at the values another way."""
+        """Show the values in the next form."""
         self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
         self.prompt_line.flash(f"value as {self.form}", "text")
         self.run_worker(self._compare(self.letter), exclusive=True, group="letter", exit_on_error=False)
 
     @property
     def copied(self) -> Message:
-        """What is copied: the letter, or the original where the focus is there."""
+        """The message that is copied: the original where it has the focus, else the letter."""
         original = self.original.message
         return original if original is not None and _view(self.beside).has_focus else self.letter
 
@@ -320,7 +315,7 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("thing.export")
     def export(self) -> None:
-        """Write the letters that are walked through into a file."""
+        """Export all letters of this walk."""
         self.copier.export(self.letters)
 
     @handles("letters.redrive")
@@ -340,7 +335,7 @@ class DeadLetterScreen(ConsoleScreen):
 
     @handles("nav.back")
     async def back(self) -> None:
-        """The question, the original, then the place."""
+        """Close the prompt, then the original, then the screen."""
         if self.prompt_line.cancel():
             return
         if self.original_shown and not self.cause.display:
@@ -351,7 +346,7 @@ class DeadLetterScreen(ConsoleScreen):
 
 
 def value_of(letter: Message, original: Message | None, form: str) -> tuple[tuple[str, str], Document]:
-    """The rule (name, facts) and the lines of a letter's value, or of its difference to the original's."""
+    """Title (name, facts) and lines of a letter's value, or of its difference from the original's."""
     look = looked(letter, form)
     if original is None:
         return ("value", f"{value_size(letter)} {look.codec}"), look.document

@@ -1,4 +1,4 @@
-"""Picking single letters for a redrive or a discard, by their positions."""
+"""Selecting single dead letters for a redrive or a discard, by position."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mqtui.domain.resource import Ref
 from mqtui.services.redrive.request import RedriveRequest
 
 MOST = 200
-"""Letters that are picked one by one; more are told by their cause or a jq program."""
+"""Letters that can be selected one by one; more need a cause or a jq program."""
 
 
 def redrive_request_for(verb: Verb, source: Ref, letters: Sequence[Message]) -> RedriveRequest:
-    """A redrive or a discard of exactly these letters.
+    """A request for exactly these letters.
 
     Raises:
         BadInput: there are too many to be named one by one.

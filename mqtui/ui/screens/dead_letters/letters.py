@@ -1,4 +1,4 @@
-"""The dead letters of one place, in the order they lie."""
+"""The dead letters of one destination as a list of messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mqtui.ui.screens.messages.messages import MessagesScreen
 
 
 class DeadLetterListScreen(MessagesScreen):
-    """Dead letters in the order they lie, those that were handled already with a sign."""
+    """Dead letters in broker order; those that earlier runs handled have a sign."""
 
     screen_name = "Letters"
 
@@ -33,7 +33,7 @@ class DeadLetterListScreen(MessagesScreen):
     )
 
     def on_mount(self) -> None:
-        """Ask which letters were handled by earlier runs."""
+        """Find out which letters earlier runs handled."""
         self.run_worker(self._ask_handled(), group="handled", exit_on_error=False)
 
     async def _ask_handled(self) -> None:
@@ -49,11 +49,10 @@ class DeadLetterListScreen(MessagesScreen):
         self.table.refresh()
 
     def crumbs(self) -> tuple[str, ...]:
-        """Dead letters, and whose."""
         return ("Dead letters", self.ref.name)
 
     def describe_row(self, item: Message) -> str:
-        """What it died of, and from where."""
+        """Why the letter failed, and where it came from."""
         death = describe(item, self.conventions)
         parts = [f"{item.position}: {death.text}"]
         if death.origin is not None:
@@ -63,12 +62,11 @@ class DeadLetterListScreen(MessagesScreen):
         return " · ".join(parts)
 
     async def open_message(self, item: Message) -> None:
-        """A letter with its original."""
+        """Show a letter with its original."""
         shown = [each for each in self.table.model.shown if isinstance(each, Message)]
         await self.console.go.letter(self.broker_session, self.ref, shown, self.table.cursor)
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A CAPITAL needs letters and leave."""
         if action.id == "thing.pair":
             return None
         if action.id in ("letters.redrive", "thing.delete"):
@@ -78,7 +76,6 @@ class DeadLetterListScreen(MessagesScreen):
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """Say how many."""
         count = len(self.table.model.marks)
         match action.id:
             case "letters.redrive":
@@ -91,7 +88,7 @@ class DeadLetterListScreen(MessagesScreen):
 
     @handles("thing.pair")
     async def pair(self) -> None:
-        """The messages around the letter's original."""
+        """Show the messages around the letter's original."""
         item = self.table.current
         found = origin(item, self.conventions) if item is not None else None
         if found is None:

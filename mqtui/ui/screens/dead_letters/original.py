@@ -1,4 +1,4 @@
-"""Finding the original of a dead letter, where reading it costs nothing."""
+"""Finding the original message of a dead letter, where reading is free (not on queues)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from mqtui.ui.render.messages.messages import passing
 
 LOOKED = 1_000
 HEAVY = 16 << 20
-"""Records after an original among which its key is looked for, and bytes of them."""
+"""How far after an original its key is searched for: records, and bytes."""
 
 
 async def find_original(session: Session, origin: Origin | None, seen: BrokerSnapshot | None) -> Original:
-    """The original with its neighbours, or why there is none to be seen."""
+    """The original with its neighbours, or why it is not there."""
     if origin is None:
         return Original(None, why="nothing tells where it came from")
     if session.broker.kind is BrokerKind.RABBITMQ:

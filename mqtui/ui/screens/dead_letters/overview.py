@@ -1,4 +1,4 @@
-"""View 3: every place that holds dead letters, over all that is open."""
+"""View 3: every destination with dead letters, over all open brokers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
-    """All places."""
+    """Dead-letter destinations as rows."""
 
     screen_name = "Radar"
 
@@ -42,20 +42,17 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     empty_text = "no dead letters anywhere: every open broker is watched"
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[DeadLetterRow] = RowTable(DeadLetterRenderer(self.console.glyphs.bars), with_divider=False)
         yield Pane(self.table, name="Dead letters")
 
     def crumbs(self) -> tuple[str, ...]:
-        """This view."""
         return ("Dead letters",)
 
     def slices(self) -> Iterator[Sequence[DeadLetterRow]]:
-        """The places of all open brokers."""
         yield from map(_lines, self.console.broker_sessions)
 
     def facts(self) -> str:
-        """How much is not shown: retry stages, and places nobody looked into."""
+        """How many retry stages are left out, and how many destinations nobody looked into."""
         seen = [
             broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
         ]
@@ -66,27 +63,23 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         return " · ".join(filter(None, parts))
 
     def describe_row(self, item: DeadLetterRow) -> str:
-        """What matters about the place."""
         return sentence(item)
 
     def explain_figures(self, item: DeadLetterRow) -> str:
-        """Where its letters come from."""
         seen = self.console.sessions.broker_sessions[item.target, item.broker].seen
         return "" if seen is None else figure_help.letters(item.place, seen, time())
 
     def copy_choices(self, item: DeadLetterRow) -> dict[str, tuple[str, str]]:
-        """Its name, the way to it, and the command that shows its causes."""
+        """Its name, its reference, and the command that shows its causes."""
         address = self.console.sessions.broker_sessions[item.target, item.broker].address
         return resource_copy_choices(item.place.ref, address, *command("dlq", address, item.place.ref))
 
     def is_stale(self, item: DeadLetterRow, lost: Sequence[BrokerSession]) -> bool:
-        """Whether its broker is lost."""
         return any(
             (broker_session.target, broker_session.kind) == (item.target, item.broker) for broker_session in lost
         )
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A CAPITAL needs letters and leave."""
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             item = self.table.current
@@ -117,7 +110,7 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     @handles("thing.pair")
     async def pair(self) -> None:
-        """The origin of these letters."""
+        """Show the messages of the letters' origin."""
         item = self.table.current
         if item is None or not item.place.origins:
             self.prompt_line.flash("nothing says where these letters came from")

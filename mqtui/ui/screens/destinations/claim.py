@@ -1,4 +1,4 @@
-"""Reassigning pending entries: the plan, the first alone, what became of it, the rest."""
+"""Claiming pending entries for another consumer in two stages: one entry first, then the rest."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HISTORY = "an entry it was given is in its own history: it reads that with XREAD
 
 
 class ClaimScreen(ConfirmPlanScreen):
-    """Enter starts with one entry, and goes on with the rest; esc leaves what did not move where it is."""
+    """Enter claims one entry, then the rest; esc leaves the others with their consumer."""
 
     screen_name = "Claim"
 
@@ -34,7 +34,7 @@ class ClaimScreen(ConfirmPlanScreen):
         self.under_way = False
 
     def draw(self) -> None:
-        """The plan, then what became of the entries so far."""
+        """Draw the plan, and what became of the entries so far."""
         self.paper.write([*(style_plan_line(line) for line in self.shown), [], *self.outcome()])
         refusal = self.refusal() if self.given is None else ""
         text, tone = (refusal, "danger") if refusal else self.status_text()
@@ -42,7 +42,7 @@ class ClaimScreen(ConfirmPlanScreen):
         self.draw_hints()
 
     def outcome(self) -> Sequence[StyledLine]:
-        """What enter does first, or the verdict."""
+        """The start button, or what became of the entries."""
         given = self.given
         if given is None:
             return [[(f"[ {self.enter_words()} ]", "warn"), ("  enter   esc back, nothing happened", "muted")]]
@@ -53,7 +53,7 @@ class ClaimScreen(ConfirmPlanScreen):
         return told + [[(f"▲ {note}", "warn")] for note in given.notes]
 
     def status_text(self) -> tuple[str, str]:
-        """What is asked now, or how it ended."""
+        """What enter does now, or how it ended: text and tone."""
         if self.given is None:
             what = "starts with 1" if len(self.plan.steps) > 1 else "reassigns it"
             return f"enter {what} · {NOTHING_YET}", "text"
@@ -64,17 +64,15 @@ class ClaimScreen(ConfirmPlanScreen):
         return "done; yy copies the report, esc goes back", "ok"
 
     def enter_words(self) -> str:
-        """What enter does."""
+        """What enter does, in words."""
         if self.given is not None:
             return f"Go on with {self.moving.remaining:,}" if self.moving.remaining else "Go on"
         return "Start with 1" if len(self.plan.steps) > 1 else "Reassign"
 
     def action_title(self, action: Action) -> str:
-        """Enter starts, then goes on."""
         return self.enter_words().lower() if action.id == "nav.open" else super().action_title(action)
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A stage at a time."""
         if action.id == "nav.open" and self.under_way:
             return "the consumer is still watched"
         if action.id == "nav.open" and not self.moving.remaining:
@@ -104,7 +102,7 @@ class ClaimScreen(ConfirmPlanScreen):
 
     @handles("thing.copy")
     def copy_plan(self) -> None:
-        """The report, or the plan's lines before there is one."""
+        """Copy the report; before there is one, the plan."""
         if self.given is None:
             super().copy_plan()
         else:

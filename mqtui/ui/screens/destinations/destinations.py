@@ -1,4 +1,4 @@
-"""View 1: all destinations of a session, trouble first."""
+"""View 1: all destinations of a session, those with problems first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 class DestinationsScreen(LiveListScreen[DestinationRow]):
-    """All destinations."""
+    """Topics, queues, streams and exchanges as rows."""
 
     screen_name = "Destinations"
 
@@ -41,30 +41,26 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
     )
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[DestinationRow] = RowTable(DestinationRenderer(self.console.glyphs.bars))
         yield Pane(self.table, name="Destinations")
 
     def crumbs(self) -> tuple[str, ...]:
-        """This view."""
         return ("Destinations",)
 
     def slices(self) -> Iterator[Sequence[DestinationRow]]:
-        """The lines of all open brokers."""
         for broker_session in self.console.broker_sessions:
             if broker_session.seen:
                 yield from line_slices(broker_session.kind, broker_session.seen)
 
     def describe_row(self, item: DestinationRow) -> str:
-        """What matters about the row."""
         return sentence(item)
 
     def explain_figures(self, item: DestinationRow) -> str:
-        """Where its backlog or its letters come from."""
+        """How its backlog, or its number of dead letters, was determined."""
         return figure_help.destination(item, time())
 
     def copy_choices(self, item: DestinationRow) -> dict[str, tuple[str, str]]:
-        """Its name, the way to it, and the command that shows what is in it."""
+        """Its name, its reference, and the command that shows its messages."""
         ref, address = (
             item.destination.ref,
             self.console.sessions.broker_sessions[self.console.target, item.broker].address,
@@ -73,11 +69,10 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
         return resource_copy_choices(ref, address, *command(look, address, ref))
 
     def is_stale(self, item: DestinationRow, lost: Sequence[BrokerSession]) -> bool:
-        """Whether its broker is lost."""
         return any(broker_session.kind is item.broker for broker_session in lost)
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A CAPITAL needs a row, a link and leave."""
+        """Actions that change something need a row, a connection and permission."""
         reason = super().disabled_reason(action)
         item = self.table.current
         if reason is None and action.changes:
@@ -88,7 +83,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     @handles("thing.pair")
     def pair(self) -> None:
-        """Dead letters and their origin."""
+        """Move the cursor between a destination and its dead letters."""
         item = self.table.current
         if item is None:
             return
@@ -98,7 +93,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     @handles("read.follow")
     async def follow(self) -> None:
-        """The messages of the row, at their end and following it; a queue says why not."""
+        """Follow the messages of the row; a queue says why it can't be followed."""
         item = self.table.current
         broker_session = None if item is None else self.console.go.broker_session("", item.broker)
         if item is not None and broker_session is not None:
@@ -106,7 +101,7 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     @handles("message.publish")
     async def publish(self) -> None:
-        """A form for one message."""
+        """Open the form for one message."""
         item = self.table.current
         broker_session = None if item is None else self.console.go.broker_session("", item.broker)
         if item is not None and broker_session is not None:

@@ -1,4 +1,4 @@
-"""View 2: consumer groups with lag, the partitions of one beside."""
+"""View 2: consumer groups with their lag, and the partitions of one beside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 class GroupsScreen(LiveListScreen[GroupRow]):
-    """All groups."""
+    """Groups as rows; enter goes to the partitions, on Redis to the pending entries."""
 
     screen_name = "Groups"
 
@@ -48,22 +48,19 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         yield Horizontal(Pane(self.table, name="Groups"), self.beside)
 
     def on_mount(self) -> None:
-        """The list has the focus."""
         self.table.focus()
         self.ask_members()
 
     def crumbs(self) -> tuple[str, ...]:
-        """This view."""
         return ("Groups",)
 
     def slices(self) -> Iterator[Sequence[GroupRow]]:
-        """The groups of all open brokers."""
         for broker_session in self.console.broker_sessions:
             if broker_session.seen:
                 yield from group_slices(broker_session.kind, broker_session.seen)
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
-        """No groups, or none that this user may see."""
+        """The usual status, and where the user may not see groups."""
         hidden = [
             missing
             for broker_session in self.console.broker_sessions
@@ -75,25 +72,22 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         return super().status_lines(lost)
 
     def describe_row(self, item: GroupRow) -> str:
-        """What matters about the group."""
         return group_sentence(item)
 
     def explain_figures(self, item: GroupRow) -> str:
-        """Where its lag comes from."""
         seen = self.console.sessions.broker_sessions[self.console.target, item.broker].seen
         return "" if seen is None else figure_help.group(item, seen, time())
 
     def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
-        """Its name, the way to it, and the command that shows its lag."""
+        """Its name, its reference, and the command that shows its lag."""
         ref, address = item.group.ref, self.console.sessions.broker_sessions[self.console.target, item.broker].address
         return resource_copy_choices(ref, address, *command("lag", address, ref))
 
     def is_stale(self, item: GroupRow, lost: Sequence[BrokerSession]) -> bool:
-        """Whether its broker is lost."""
         return any(broker_session.kind is item.broker for broker_session in lost)
 
     def draw_status(self) -> None:
-        """The partitions follow."""
+        """Draw the partitions after the groups."""
         super().draw_status()
         self.draw_parts()
 
@@ -102,7 +96,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         self.draw_parts()
 
     def draw_parts(self) -> None:
-        """The partitions of the group under the cursor."""
+        """Draw the partitions of the group under the cursor."""
         item = self.table.current
         if item is None:
             self.parts.show([])
@@ -114,7 +108,7 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     @handles("thing.pair")
     async def pair(self) -> None:
-        """The topic, queue or stream it reads."""
+        """Show the messages that the group reads."""
         item = self.table.current
         if item is None or not item.group.reads:
             self.prompt_line.flash("it reads nothing")

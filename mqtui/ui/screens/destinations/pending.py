@@ -1,4 +1,4 @@
-"""A Redis group: its consumers, the pending entries of one, and what can be done with them."""
+"""The pending entries of a Redis group by consumer; they can be claimed and acknowledged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ PAYLOADS = 200
 
 
 class PendingScreen(ListScreen[PendingRow]):
-    """Consumers, and pending entries beside."""
+    """Consumers, with the pending entries of one beside."""
 
     screen_name = "Pending"
 
@@ -68,18 +68,17 @@ class PendingScreen(ListScreen[PendingRow]):
 
     @property
     def stream(self) -> Ref:
-        """The stream."""
+        """The stream that the group reads."""
         found = stream_of(self.group)
         assert found is not None
         return found
 
     @property
     def group_name(self) -> str:
-        """The group's own name."""
+        """The group's name without its stream."""
         return self.group.group.ref.name.rpartition("/")[2]
 
     def body(self) -> Iterable[Widget]:
-        """Consumers and their entries."""
         self.consumers: RowTable[Member] = RowTable(ConsumerRenderer(), id="consumers", with_divider=False)
         self.table: RowTable[PendingRow] = RowTable(PendingRenderer(), id="pending", with_divider=False)
         beside = Pane(self.table, name="Pending", id="beside")
@@ -87,21 +86,18 @@ class PendingScreen(ListScreen[PendingRow]):
         yield Horizontal(Pane(self.consumers, name=f"{self.stream.name} › {self.group_name}"), beside)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The group."""
         return ("Groups", self.stream.name, self.group_name)
 
     def on_mount(self) -> None:
-        """The stuck consumer first."""
         self._show_consumers(self.group.group)
         self.consumers.focus()
         self.ask_members()
 
     def items(self) -> list[PendingRow]:
-        """The entries read."""
         return self.entries
 
     def refresh_figures(self) -> None:
-        """Consumers follow what is seen; entries only when they are read again."""
+        """Consumers follow the poller; entries change only when they are read again."""
         seen = self.broker_session.seen
         if seen is not None and self.is_mounted:
             group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
@@ -110,7 +106,7 @@ class PendingScreen(ListScreen[PendingRow]):
         super().refresh_figures()
 
     def _show_consumers(self, group: Group) -> None:
-        """Those of a look that asked for them; what was shown before stays until there is one."""
+        """Show the consumers, where the last poll asked for them; else the ones before stay."""
         if group.size is None:
             self.consumers.placeholder = ()
             self.consumers.show(group.members)
@@ -118,7 +114,7 @@ class PendingScreen(ListScreen[PendingRow]):
             self.consumers.placeholder = (((f"reading {pluralize(group.size, 'consumer')} …", "muted"),),)
 
     def facts(self) -> str:
-        """How many were read, and of how many."""
+        """How many entries were read, of how many."""
         marked = f" · {len(self.table.model.marks):,} marked" if self.table.model.marks else ""
         return f"{self.extent()}{', all read' if self.whole else ''}{marked}"
 
@@ -131,7 +127,6 @@ class PendingScreen(ListScreen[PendingRow]):
         return f"{read:,} of {exact(told) if told is not None and told > read else at_least(read + 1)}"
 
     def describe_row(self, item: PendingRow) -> str:
-        """What the entry is."""
         entry = item.entry
         idle = figures.age(entry.idle / 1000, units=2)
         return f"{entry.id}: delivered {pluralize(entry.deliveries, 'time')} to {entry.consumer}, idle {idle}"
@@ -190,7 +185,6 @@ class PendingScreen(ListScreen[PendingRow]):
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A CAPITAL needs entries and leave."""
         if action.id == "letters.redrive":
             return "retry as new: not in this version; C reassigns them"
         reason = super().disabled_reason(action)
@@ -201,7 +195,6 @@ class PendingScreen(ListScreen[PendingRow]):
         return reason
 
     def action_title(self, action: Action) -> str:
-        """Say how many."""
         if action.id in ("pending.claim", "pending.ack") and self.entries:
             some = f"{len(self.wanted()):,}" if self.table.model.marks else self.extent()
             return f"{action.title} {some}"
@@ -214,7 +207,7 @@ class PendingScreen(ListScreen[PendingRow]):
         return [line.entry for line in self.entries]
 
     def copy_choices(self, item: PendingRow) -> dict[str, tuple[str, str]]:
-        """Its id, the way to its entry, and the command that shows what is pending with it."""
+        """Its id, the entry's reference, and the command that lists the consumer's pending entries."""
         address, entry = self.broker_session.address, str(item.entry.id)
         words = command("pending", address, self.stream, "--consumer", item.entry.consumer, also=(self.group_name,))
         return {
@@ -224,12 +217,12 @@ class PendingScreen(ListScreen[PendingRow]):
         }
 
     def explain_figures(self, item: PendingRow) -> str:
-        """What each verb means to the consumer."""
+        """What C and A mean for the consumer."""
         return "C: the other consumer finds them in its own history · A: nobody of this group gets them again"
 
     @handles("pending.claim")
     def claim(self) -> None:
-        """Give entries to another consumer."""
+        """Plan to give entries to another consumer."""
         self.run_worker(self._claim(), exclusive=True, group="line", exit_on_error=False)
 
     async def _claim(self) -> None:
@@ -257,7 +250,7 @@ class PendingScreen(ListScreen[PendingRow]):
 
     @handles("pending.ack")
     def acknowledge(self) -> None:
-        """Acknowledge entries."""
+        """Plan to acknowledge entries."""
         self.run_worker(self._acknowledge(), exclusive=True, group="line", exit_on_error=False)
 
     async def _acknowledge(self) -> None:

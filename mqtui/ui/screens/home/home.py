@@ -1,4 +1,4 @@
-"""Home: all profiles, or the first steps where there is none."""
+"""Home: all profiles, with what is open of each."""
 
 from __future__ import annotations
 
@@ -27,30 +27,28 @@ if TYPE_CHECKING:
 
 
 class HomeScreen(ListScreen[ProfileRow]):
-    """All profiles."""
+    """Profiles as rows; enter opens one."""
 
     screen_name = "Home"
 
     hint_actions = ("nav.open", "nav.goto", "read.again", "thing.create", "thing.edit", "thing.delete")
     empty_text = "No profile yet: + adds one, `mqtui demo` starts a shop to try."
     profiles: Sequence[Profile] | None = None
-    """As they were read last; None before, for the frame does not wait for them."""
+    """The profiles as read last; None before: the frame is shown first."""
 
     mistake: MqtuiError | None = None
-    """What is wrong with their file."""
+    """The mistake in their file."""
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.read = asyncio.Event()
         self.table: RowTable[ProfileRow] = RowTable(ProfileRenderer(), with_divider=False)
         yield Pane(self.table, name="Profiles")
 
     def crumbs(self) -> tuple[str, ...]:
-        """Home."""
         return ("home",)
 
     def items(self) -> list[ProfileRow]:
-        """All profiles; while their file has a mistake, none."""
+        """All profiles; none while their file has a mistake."""
         sessions, used = self.console.sessions, self.console.ui_state.used
         return [
             ProfileRow(each, tuple(sessions.for_target(each.name)), used(each.name)) for each in self.profiles or ()
@@ -62,7 +60,7 @@ class HomeScreen(ListScreen[ProfileRow]):
         return self.profiles is None or super().is_unread
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
-        """What is wrong with the file of profiles, else as every list."""
+        """The mistake in the profiles' file, else the usual status."""
         return super().status_lines(lost) if self.mistake is None else error_lines(self.mistake)
 
     def on_screen_resume(self) -> None:
@@ -71,7 +69,7 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     @handles("read.again")
     def refresh_all(self) -> None:
-        """Read the profiles, and look at every open broker now."""
+        """Read the profiles again, and poll every open broker now."""
         super().refresh_all()
         self._read()
 
@@ -89,7 +87,6 @@ class HomeScreen(ListScreen[ProfileRow]):
             self.read.set()
 
     def describe_row(self, item: ProfileRow) -> str:
-        """Where it points."""
         for broker_session in item.broker_sessions:
             if broker_session.error is not None:
                 return f"{broker_session.kind}: {broker_session.error.title}. {broker_session.error.detail}"
@@ -107,12 +104,12 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     @handles("thing.create")
     async def create(self) -> None:
-        """A new profile."""
+        """Open the form for a new profile."""
         await self.console.go.profile()
 
     @handles("thing.edit")
     async def edit(self) -> None:
-        """The profile under the cursor."""
+        """Open the form of the profile under the cursor."""
         item = await self._current()
         if item is not None:
             await self.console.go.profile(item.profile)
@@ -136,7 +133,7 @@ class HomeScreen(ListScreen[ProfileRow]):
 
     @handles("nav.open")
     async def open(self) -> None:
-        """The profile under the cursor."""
+        """Open the session of the profile under the cursor."""
         item = await self._current()
         if item is not None:
             await self._enter(item)
@@ -146,11 +143,10 @@ class HomeScreen(ListScreen[ProfileRow]):
         await self._enter(event.item)
 
     async def wait_until_loaded(self) -> None:
-        """Wait until the profiles are read."""
         await self.read.wait()
 
     async def _current(self) -> ProfileRow | None:
-        """The row a key is meant for, as soon as it is read: keys that were typed behind wait for it."""
+        """The row under the cursor, once the profiles are read: keys typed before that wait."""
         await self.read.wait()
         return self.table.current
 
@@ -159,7 +155,7 @@ class HomeScreen(ListScreen[ProfileRow]):
 
 
 def forget(name: str) -> None:
-    """Remove a profile and, where there is a keyring, its secrets."""
+    """Remove a profile, and its secrets from the keyring."""
     from mqtui.profiles import secrets
     from mqtui.profiles.store import Store
     from mqtui.profiles.vault import NoKeyring

@@ -1,4 +1,4 @@
-"""A profile: new or edited. The password goes to the keyring, never into a file."""
+"""The form of a profile. The password goes to the keyring, never into a file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mqtui.ui.widgets.text_view import TextView
 
 
 class ProfileFormScreen(ConsoleScreen):
-    """The form of one profile and one of its brokers."""
+    """A form for one profile; ctrl+t tests its connections."""
 
     screen_name = "ProfileForm"
 
@@ -43,7 +43,6 @@ class ProfileFormScreen(ConsoleScreen):
         self.tested: list[StyledLine] = []
 
     def body(self) -> Iterable[Widget]:
-        """The form, and what it becomes."""
         known = self.profile
         urls = " ".join(end.url for end in known.brokers.values()) if known else ""
         self.form = Form(
@@ -63,7 +62,6 @@ class ProfileFormScreen(ConsoleScreen):
         yield Horizontal(Pane(self.form, name=f"Connection › {known.name if known else 'new'}"), beside)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Home, and the profile."""
         return ("home", self.profile.name if self.profile else "new profile")
 
     def on_mount(self) -> None:
@@ -75,7 +73,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     @on(Input.Changed)
     def draw(self) -> None:
-        """The command that does the same, and the test."""
+        """Show the equivalent command, and the outcome of the test."""
         if not self.form.is_mounted:
             return
         held = self.form.values()
@@ -90,7 +88,7 @@ class ProfileFormScreen(ConsoleScreen):
         """The profile the fields describe.
 
         Raises:
-            BadInput: a field can't be; the fault stands under it.
+            BadInput: a field is wrong; the error is shown under it.
         """
         held = self.form.values()
         self.form.clear_faults()
@@ -131,7 +129,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     @handles("form.review")
     def save(self) -> None:
-        """Save it."""
+        """Save the profile."""
         self.run_worker(self._save(), exclusive=True, group="save", exit_on_error=False)
 
     async def _save(self) -> None:
@@ -172,7 +170,7 @@ class ProfileFormScreen(ConsoleScreen):
             raise BadInput(f"There is a profile {made.name} already", "", "E on it edits it.")
 
     def _resolved(self, made: Profile, kind: BrokerKind, password: str) -> Resolved:
-        """What the fields describe, with the password of the field, else with what is kept under the old name."""
+        """The profile with its secrets: the typed password, else what the keyring has under the old name."""
         known = replace(made, name=self.profile.name) if self.profile else made
         secret = password or secrets.secret_of(known, kind)
         address = made.address(kind, secret, secrets.secrets_of(known, kind))
@@ -180,7 +178,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     @handles("form.test")
     def test(self) -> None:
-        """Connect to each broker and say how far it came."""
+        """Connect to each broker, and show its version or the error."""
         self.run_worker(self._test(), exclusive=True, group="test", exit_on_error=False)
 
     async def _test(self) -> None:
@@ -210,7 +208,7 @@ class ProfileFormScreen(ConsoleScreen):
 
 
 def from_home(path: Path) -> str:
-    """A path as a person writes it."""
+    """A path with `~` for the home folder."""
     home = Path.home()
     return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 

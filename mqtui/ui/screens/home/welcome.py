@@ -1,4 +1,4 @@
-"""Home where nothing is configured: the first steps, each a row that enter does."""
+"""Home where no profile exists: the first steps, each a row that enter carries out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ URLS = {
     BrokerKind.REDIS: "redis://localhost:6379",
 }
 PATIENCE = 0.5
-"""Seconds a port on this machine is given to answer."""
+"""Seconds that a port of this machine may take to answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,37 +50,31 @@ class WelcomeStep:
 
 
 class WelcomeStepRenderer:
-    """How they stand in a list."""
+    """How the first steps are shown in a list."""
 
     columns = (Column("title", "START", 20), Column("words", "", 40, grows=True))
 
     def id(self, item: WelcomeStep) -> Hashable:
-        """Its key."""
         return item.key
 
     def cells(self, item: WelcomeStep) -> Sequence[Cell]:
-        """Title and words."""
         return ((item.title, "" if item.ready else "muted"), (item.words, "muted"))
 
     def sign(self, item: WelcomeStep) -> Cell:
-        """Nothing."""
         return " ", ""
 
     def severity(self, item: WelcomeStep) -> int:
-        """None of them is."""
         return 0
 
     def text(self, item: WelcomeStep) -> str:
-        """Title and words."""
         return f"{item.title} {item.words}"
 
     def value(self, item: WelcomeStep, key: str) -> Any:
-        """The title."""
         return item.title
 
 
 class WelcomeScreen(ListScreen[WelcomeStep]):
-    """The first steps."""
+    """The first steps as rows."""
 
     screen_name = "Start"
 
@@ -89,16 +83,14 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
     """Brokers that answer on this machine."""
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[WelcomeStep] = RowTable(WelcomeStepRenderer(), with_divider=False)
         yield Pane(self.table, name="Start")
 
     def crumbs(self) -> tuple[str, ...]:
-        """Home."""
         return ("home",)
 
     def on_mount(self) -> None:
-        """Look at the ports of this machine."""
+        """Try the default ports of this machine."""
         self.run_worker(self._look_around(), exclusive=True, group="ports", exit_on_error=False)
 
     async def _look_around(self) -> None:
@@ -108,7 +100,6 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
             self.refresh_figures()
 
     def items(self) -> list[WelcomeStep]:
-        """The steps."""
         local = " · ".join(f"{PORTS[kind]} {kind}" for kind in self.found)
         given = [name for name in ("MQTUI_KAFKA", "MQTUI_RABBITMQ", "MQTUI_REDIS") if os.environ.get(name)]
         return [
@@ -135,12 +126,11 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
         ]
 
     def describe_row(self, item: WelcomeStep) -> str:
-        """The first rule."""
         return "Small letters look. CAPITAL letters change, and a change always shows its plan first."
 
     @handles("thing.create")
     async def create(self) -> None:
-        """A new profile."""
+        """Open the form for a new profile."""
         await self.console.go.profile()
 
     @on(RowTable.Opened)
@@ -171,7 +161,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
                 self.show_error(error)
 
     async def _keep(self, name: str, urls: Sequence[str]) -> None:
-        """Make a dev profile of URLs, and open it."""
+        """Save a profile (environment dev) of URLs, and open it."""
         try:
             brokers = {}
             for url in urls:

@@ -1,4 +1,4 @@
-"""Copying parts of a message, and writing messages into a file."""
+"""Copying parts of a message, showing it in the editor, exporting messages."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ASKED = "copy  " + " · ".join(f"{key} {part}" for key, part in PARTS.items()) +
 
 
 class MessageCopier:
-    """Copies and exports the messages of a place. `target` is what opens the broker again."""
+    """Copies and exports the messages of a screen. `target` is what a command line calls the broker."""
 
     def __init__(self, screen: ConsoleScreen, target: str, ref: Ref) -> None:
         self._screen = screen
@@ -40,7 +40,7 @@ class MessageCopier:
         self._asked: Message | None = None
 
     def ask_part(self, message: Message | None) -> None:
-        """Ask which part to copy: the next key says it."""
+        """Ask which part to copy; the next key answers."""
         if message is None:
             self._screen.prompt_line.flash("there is no message to copy")
             return
@@ -48,7 +48,7 @@ class MessageCopier:
         self._screen.prompt_line.flash(ASKED, "accent")
 
     def hear(self, event: Key, message: Message | None) -> None:
-        """A key on its way to the console. The two keys of a copy are taken here, however fast they are typed."""
+        """Handle the two keys of a copy before the console does, so that they may be typed fast."""
         if self._asked is not None:
             chosen, self._asked = self._asked, None
             part = PARTS.get(event.character or "")
@@ -73,7 +73,7 @@ class MessageCopier:
         await clipboard.told(text, part, self._screen.console.copy_to_clipboard, prompt_line.flash)
 
     def open_editor(self, message: Message | None) -> None:
-        """Look at the value in the user's editor. What is changed there changes nothing."""
+        """Show the value in the user's editor; edits are discarded."""
         text = part_of(message, "value", self._target, self._ref) if message is not None else None
         if text is None:
             self._screen.prompt_line.flash("there is no value to look at")
@@ -87,13 +87,13 @@ class MessageCopier:
             self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")
 
     def export(self, messages: Sequence[Message]) -> None:
-        """Ask for a file, and write these messages into it."""
+        """Export these messages."""
         exporting = exported(self._screen, self._ref.name, "message", messages, to_json)
         self._screen.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
 
 def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
-    """A part of a message as text; bytes that are no text as base64. None where it has no such part."""
+    """A part of a message as text, bytes that are not UTF-8 as base64; None where it has no such part."""
     match part:
         case "value":
             return _fields(message) if message.fields else _text(message.value)
@@ -111,7 +111,7 @@ def part_of(message: Message, part: str, target: str, ref: Ref) -> str | None:
 
 
 def reference(message: Message, target: str, ref: Ref) -> str:
-    """What `:` takes; a lent message has no position of its own."""
+    """The text that leads to the message after `:`; an unacked message has no position, so it leads to the queue."""
     return goto.reference(target, ref, "" if isinstance(message.position, Delivery) else str(message.position))
 
 

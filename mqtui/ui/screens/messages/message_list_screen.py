@@ -1,4 +1,4 @@
-"""A list of messages with a detail beside it, or in its place where the terminal is narrow."""
+"""The base of message lists: rows, and the message under the cursor beside them (or instead, where it is narrow)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from mqtui.ui.widgets.payload_view import PayloadView
 from mqtui.ui.widgets.row_table import RowTable
 
 NARROW = 100
-"""Columns below which there is one pane."""
+"""Terminal columns below which there is room for one pane."""
 
 
 class MessageListScreen(ListScreen[Message]):
-    """Messages and one of them. Subclasses read; they give `renderer` and `reading_name`."""
+    """Messages and one of them in detail. Subclasses read them, and may give `renderer`."""
 
     DEFAULT_CSS = """
     #messages { width: 58fr; }
@@ -39,7 +39,7 @@ class MessageListScreen(ListScreen[Message]):
     """
 
     dims = True
-    """Whether a lost link dims the rows."""
+    """Whether a lost connection dims the rows."""
 
     def __init__(self, broker_session: BrokerSession, ref: Ref) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class MessageListScreen(ListScreen[Message]):
         self.conventions = broker_session.conventions
         self.copier = MessageCopier(self, broker_session.address, ref)
         self.detail_open: bool | None = None
-        """Whether the detail is shown; None: as the terminal's width has it."""
+        """Whether the detail is shown; None: where there is room for it."""
 
         self.lost = False
         """Whether the last read failed."""
@@ -57,11 +57,10 @@ class MessageListScreen(ListScreen[Message]):
         """`list` or `detail` where that pane is shown alone."""
 
     def renderer(self) -> MessageRenderer:
-        """How the messages stand in the list."""
+        """How messages are shown in the list."""
         return MessageRenderer(self.broker_session.kind)
 
     def body(self) -> Iterable[Widget]:
-        """List and detail."""
         self.table: MessageList = MessageList(self.renderer())
         self.list_pane = Pane(self.table, name=self.ref.name, id="messages")
         self.detail_pane = MessageDetailPane(self.conventions, id="detail")
@@ -72,16 +71,14 @@ class MessageListScreen(ListScreen[Message]):
         yield Horizontal(self.list_pane, self.detail_pane, self.around)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Destinations, and which."""
         return ("Destinations", self.ref.name)
 
     def on_mount(self) -> None:
-        """Put the focus on the list."""
         self.place_panes()
         self.table.focus()
 
     def refresh_figures(self) -> None:
-        """Rows come from reading, not from figures; a lost link dims them."""
+        """Dim the rows after a lost connection; they come from reading, not from the poller."""
         if not self.is_ready:
             return
         seen = self.broker_session.seen
@@ -91,7 +88,7 @@ class MessageListScreen(ListScreen[Message]):
             self.draw_readers(seen)
 
     def draw_readers(self, seen: BrokerSnapshot) -> None:
-        """The groups that read it."""
+        """Draw the groups that read the destination."""
         self.readers.stale = seen.error is not None
         own = group_lines(self.broker_session.kind, seen, self.ref)
         self.readers.show(own)
@@ -120,7 +117,7 @@ class MessageListScreen(ListScreen[Message]):
         return not (self.narrow and self.detail_shown)
 
     def place_panes(self) -> None:
-        """Show the panes there is room for; the focus stays on something that is shown."""
+        """Show the panes that have room, and keep the focus on a visible one."""
         self.list_pane.display, self.detail_pane.display = self.list_shown, self.detail_shown
         self.detail_pane.set_class(self.list_shown, "beside")
         self.set_class(bool(self.full), "-full")
@@ -131,13 +128,13 @@ class MessageListScreen(ListScreen[Message]):
         self.draw_detail()
 
     def on_resize(self) -> None:
-        """The size class may be another one."""
+        """The terminal has another size: there may be room for more panes, or fewer."""
         if self.is_mounted:
             self.place_panes()
             self.call_after_refresh(self.refresh_figures)
 
     def draw_detail(self) -> None:
-        """The message under the cursor."""
+        """Draw the message under the cursor."""
         if not self.detail_shown:
             return
         item = self.table.current
@@ -161,7 +158,7 @@ class MessageListScreen(ListScreen[Message]):
             await self.console.go.group(event.item)
 
     async def open_message(self, item: Message) -> None:
-        """Go into a message: its detail, in the list's place where there is no room beside."""
+        """Open a message's detail, instead of the list where there is no room beside."""
         self.detail_open = True
         self.full = ""
         self.place_panes()
@@ -170,7 +167,7 @@ class MessageListScreen(ListScreen[Message]):
     # -- keys
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Messages keep the order in which they lie; letters are not repaired here."""
+        """Messages have the broker's order, and can't be edited here."""
         if action.id == "list.order":
             return "messages stand in the order they lie in"
         if action.id == "thing.edit":
@@ -184,11 +181,10 @@ class MessageListScreen(ListScreen[Message]):
 
     @property
     def focused_view(self) -> PayloadView | None:
-        """The text with the focus."""
+        """The payload view with the focus, if one has it."""
         return self.focused if isinstance(self.focused, PayloadView) else None
 
     def on_key(self, event: Key) -> None:
-        """The two keys of a copy."""
         self.copier.hear(event, self.table.current)
 
     async def _do(self, action_id: str) -> None:
@@ -198,7 +194,7 @@ class MessageListScreen(ListScreen[Message]):
 
     @handles("view.detail")
     def detail(self) -> None:
-        """The detail, or no detail."""
+        """Show or hide the detail."""
         shown = self.detail_shown
         self.full = ""
         self.detail_open = not shown
@@ -206,23 +202,23 @@ class MessageListScreen(ListScreen[Message]):
 
     @handles("view.full")
     def turn_full(self) -> None:
-        """The pane with the focus alone, or both."""
+        """Show only the pane with the focus, or both."""
         self.full = "" if self.full else ("list" if self.table.has_focus else "detail")
         self.place_panes()
 
     @handles("view.wrap")
     def wrap(self) -> None:
-        """Wrap the value and unfold headers."""
+        """Wrap the value and unfold headers, or undo it."""
         self.prompt_line.flash("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
 
     @handles("view.decode")
     def decode_as(self) -> None:
-        """Look at the value another way."""
+        """Show the value in the next form."""
         self.prompt_line.flash(f"value as {self.detail_pane.turn_form()}", "text")
 
     @handles("view.time")
     def turn_times(self) -> None:
-        """Times as local clock, UTC or age."""
+        """Show times as local time, UTC or age."""
         self.prompt_line.flash(f"times: {self.table.messages.next_times()}", "text")
         self.table.refresh()
 
@@ -233,46 +229,46 @@ class MessageListScreen(ListScreen[Message]):
 
     @handles("form.editor")
     def open_editor(self) -> None:
-        """Look at the value in the user's editor."""
+        """Show the value in the user's editor."""
         self.copier.open_editor(self.table.current)
 
     @handles("thing.export")
     def export(self) -> None:
-        """Write the marked messages, else all shown, into a file."""
+        """Export the marked messages, else all that are shown."""
         lines = self.table.model
         shown = [item for item in lines.shown if isinstance(item, Message)]
         self.copier.export(self.table.chosen() if lines.marks else shown)
 
     @handles("message.publish")
     async def publish(self) -> None:
-        """A form for a message to send here."""
+        """Open the form for a message to this destination."""
         await self.console.go.publish(self.broker_session, self.ref)
 
     @handles("nav.next_tab")
     def next_face(self) -> None:
-        """Value, headers, report."""
+        """Show the next tab: value, headers, report."""
         self.detail_pane.turn_face(1)
 
     @handles("nav.previous_tab")
     def previous_face(self) -> None:
-        """Report, headers, value."""
+        """Show the previous tab."""
         self.detail_pane.turn_face(-1)
 
     @handles("nav.next_item")
     def next_message(self) -> None:
-        """The next message, with the detail open."""
+        """Go to the next message and show its detail."""
         self.table.move_by(1)
         self.draw_detail()
 
     @handles("nav.previous_item")
     def previous_message(self) -> None:
-        """The message before."""
+        """Go to the previous message and show its detail."""
         self.table.move_by(-1)
         self.draw_detail()
 
     @handles("nav.back")
     async def back(self) -> None:
-        """The question, the pane alone, the detail, the filter, then the place."""
+        """Close the prompt, the full pane, the detail, the filter, then the screen."""
         if self.prompt_line.cancel():
             return
         if self.full:
@@ -287,10 +283,10 @@ class MessageListScreen(ListScreen[Message]):
             await super().back()
 
     def stop_reading(self) -> bool:
-        """Stop what is being read; what is there stays."""
+        """Stop reading; what was read stays."""
         return bool(self.workers.cancel_group(self, "read"))
 
     def say_in_place(self, title: str, *more: str) -> None:
-        """Say something where the rows would stand."""
+        """Show lines where the rows would be."""
         lines: list[list[Any]] = [[(title, "danger" if title.startswith("✗") else "")]]
         self.table.placeholder = [*lines, *([(line, "muted")] for line in more if line)]

@@ -1,4 +1,4 @@
-"""Reading one destination for a list: the newest first, then what arrives, with no gap and nothing twice."""
+"""Reading a destination for a list: the newest messages, then new ones as they arrive, without gaps or duplicates."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from mqtui.services import browse
 from mqtui.services.session import Session
 
 NEWEST = 1_000
-"""Messages read at first; each wish for older ones reads ten times as many."""
+"""Messages read at first; each `more` reads ten times as many."""
 
 MOST = 100_000
 SETTLING = (0.3, 0.7, 2.0, 5.0)
-"""Seconds between looks for what came while following began: nothing tells when it has begun."""
+"""Seconds between reads that catch up while a subscription starts: nothing tells when it has started."""
 
 
 class MessageSource:
-    """What was read of one destination and where it goes on. Reading is free here (no queue)."""
+    """Reads one destination, and remembers where to go on. Only for destinations that are free to read (not queues)."""
 
     def __init__(self, session: Session, ref: Ref, start: StartPoint | None = None) -> None:
         self.session = session
@@ -35,7 +35,7 @@ class MessageSource:
         """How many messages there are."""
 
         self.notes: tuple[str, ...] = ()
-        """What of them can't be read now, and why."""
+        """Which of them can't be read now, and why."""
 
         self.extent = Extent(self.there)
 
@@ -46,7 +46,7 @@ class MessageSource:
         return ParsedName(self.ref.name, self.ref.kind)
 
     def more(self) -> bool:
-        """Wish for older messages; whether more can be read."""
+        """Read ten times as many from now on; False at the limit."""
         if self.start is None and self.count >= MOST:
             return False
         self.start, self.count = None, min(MOST, self.count * 10)
@@ -58,7 +58,7 @@ class MessageSource:
         return browse.explain_no_messages(self.ref, self.extent, self.start or Edge.NEWEST)
 
     async def read(self) -> AsyncGenerator[Batch]:
-        """The messages of this look, in order.
+        """The newest `count` messages, or those from `start` on, in order.
 
         Raises:
             MqtuiError: the destination can't be read, or is gone.
@@ -72,7 +72,7 @@ class MessageSource:
                 yield self._new(batch, everything=True)
 
     async def follow(self) -> AsyncGenerator[Batch]:
-        """What arrived since the last message read, then what arrives.
+        """Messages that arrived since the last read, then new ones as they arrive.
 
         Raises:
             Unsupported: the destination can't be followed.
@@ -114,7 +114,7 @@ class MessageSource:
                 yield fresh
 
     def _new(self, batch: Batch, *, everything: bool = False) -> Sequence[Message]:
-        """The messages that were not read yet; remembers where to go on."""
+        """The messages of a batch that were not read yet; remembers where to go on."""
         found: list[Message] = []
         for message in batch:
             place = message.position

@@ -1,4 +1,4 @@
-"""Messages of a destination that is free to read: the newest first, then following the end."""
+"""Messages of a topic or stream: the newest at first, then following the end."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from mqtui.ui.screens.messages.message_source import MessageSource
 from mqtui.ui.session.sessions import BrokerSession
 
 LATE = 0.15
-"""Seconds before it is said that something is being read."""
+"""Seconds after which `reading …` is shown."""
 
 RETRIES = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds between tries to follow again after the link was lost."""
 
 BEFORE = 20
-"""Offsets shown before one that was asked for."""
+"""Offsets shown before the requested one."""
 
 
 class MessagesScreen(MessageListScreen):
-    """Messages that are read for nothing. With a `position` it starts there instead of at the newest."""
+    """Messages of a destination that is free to read. With a `position` it starts there instead of at the newest."""
 
     screen_name = "Messages"
 
@@ -48,7 +48,7 @@ class MessagesScreen(MessageListScreen):
     def __init__(self, broker_session: BrokerSession, ref: Ref, position: Start | None = None) -> None:
         super().__init__(broker_session, ref)
         self.follows = position is Edge.NEWEST
-        """Whether the end is followed once what is there was read."""
+        """Whether to follow the end after the first read."""
 
         self.start = position if isinstance(position, Edge | Since) and not self.follows else None
         self.position = None if isinstance(position, Edge | Since) else position
@@ -127,7 +127,7 @@ class MessagesScreen(MessageListScreen):
             self.call_later(self.follow)
 
     def fail(self, error: MqtuiError) -> None:
-        """Say in place what went wrong; what was read stays, dim."""
+        """Show an error; messages that were read stay, dimmed."""
         if not self.is_attached:
             return
         self.lost = True
@@ -141,7 +141,7 @@ class MessagesScreen(MessageListScreen):
 
     @handles("read.follow")
     def follow(self) -> None:
-        """Follow the end, or no longer."""
+        """Follow the end, or stop following."""
         if self.table.following:
             self.stop_reading()
         else:
@@ -182,7 +182,7 @@ class MessagesScreen(MessageListScreen):
 
     @handles("read.hold")
     def hold(self) -> None:
-        """Hold still, or go on."""
+        """Pause following, or go on."""
         self.table.hold(still=not self.table.held)
 
     def stop_reading(self) -> bool:
@@ -196,7 +196,7 @@ class MessagesScreen(MessageListScreen):
 
     @handles("nav.top")
     def top(self) -> None:
-        """The first row; from there older messages are read."""
+        """Go to the first row; on the first row, read older messages."""
         view = self.focused_view
         if view is not None:
             view.perform("nav.top")
@@ -233,13 +233,11 @@ class MessagesScreen(MessageListScreen):
         return " · ".join(parts)
 
     def describe_row(self, item: Message) -> str:
-        """Who has read past it."""
         return sentence(item, passing(self.broker_session.seen, self.ref, item))
 
     # -- keys
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Only what is followed is held."""
         if action.id == "read.hold" and not self.table.following:
             return "nothing is followed: t follows the end"
         if action.id == "thing.pair":
@@ -247,7 +245,6 @@ class MessagesScreen(MessageListScreen):
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """What the key does now."""
         if action.id == "read.hold":
             return "go on" if self.table.held else "hold"
         if action.id == "read.follow":

@@ -1,4 +1,4 @@
-"""Looking into a queue: the price first, then what was lent, shown from memory."""
+"""Peeking at a queue: its cost is shown and accepted first; the messages are requeued and shown from memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NOT_ASKED = PeekCost(lends=True, spends=False, limit=unknown("not asked"), left=
 
 
 class PeekScreen(MessageListScreen):
-    """Messages of a queue. Nothing is read before its price was answered."""
+    """Messages of a queue. Nothing is read before the cost is accepted."""
 
     screen_name = "Peek"
 
@@ -53,32 +53,31 @@ class PeekScreen(MessageListScreen):
         super().__init__(broker_session, ref)
         self.row: Destination | None = None
         self.offer: PeekRequest | None = None
-        """What was asked for and has to be answered; None where nothing is asked."""
+        """The peek whose cost is asked; None where nothing is asked."""
 
         self.read_at = ""
         self.lent = False
-        """Whether messages are lent now."""
+        """Whether messages are unacked now."""
 
         self._peeked = PeekedMessageRenderer(NOT_ASKED)
 
     def renderer(self) -> PeekedMessageRenderer:
-        """Lent messages."""
         return self._peeked
 
     def body(self) -> Iterable[Widget]:
-        """List and detail; the detail comes when there is a message."""
+        """List and detail; only the list until there is a message."""
         yield from super().body()
         self.full = "list"
 
     def on_mount(self) -> None:
-        """Ask what a look costs; that is free."""
+        """Ask for the cost of a peek, which is free."""
         self.ask_price()
 
     # -- the price
 
     @handles("read.again")
     def ask_price(self) -> None:
-        """Ask what a look costs, and show it."""
+        """Determine the cost of a peek, and show it."""
         self.run_worker(self._ask_price(), exclusive=True, group="price", exit_on_error=False)
 
     async def _ask_price(self) -> None:
@@ -99,7 +98,7 @@ class PeekScreen(MessageListScreen):
         self.draw_price()
 
     def draw_price(self) -> None:
-        """The line: what it costs and the keys that answer, or why it can't be read."""
+        """Show the cost and the keys that answer, or why the queue can't be read."""
         refusal = self.refusal()
         if refusal:
             self.offer = None
@@ -113,7 +112,7 @@ class PeekScreen(MessageListScreen):
 
     @property
     def ready(self) -> int:
-        """How many messages wait."""
+        """How many messages are ready."""
         return int(self.row.backlog.number or 0) if self.row is not None else 0
 
     def refusal(self) -> str:
@@ -133,7 +132,7 @@ class PeekScreen(MessageListScreen):
 
     @handles("nav.open")
     def read_few(self) -> None:
-        """Answer the price with a few; else open the message."""
+        """Accept the cost and read a few; without a question open the message."""
         if self.offer is not None:
             self.pay(FEW)
         else:
@@ -141,14 +140,14 @@ class PeekScreen(MessageListScreen):
 
     @handles("list.all")
     def read_all(self) -> None:
-        """Answer the price with all; else mark all."""
+        """Accept the cost and read all; without a question mark all."""
         if self.offer is not None:
             self.pay(self.ready)
         else:
             self.table.mark_all()
 
     def pay(self, count: int) -> None:
-        """Read so many, for the price that was shown."""
+        """Read so many messages at the cost that was shown."""
         offer, self.offer = self.offer, None
         if offer is not None:
             look = replace(offer, count=count)
@@ -203,7 +202,6 @@ class PeekScreen(MessageListScreen):
             self.prompt_line.flash("it stopped where a message may be given back only once more", "price")
 
     def stop_reading(self) -> bool:
-        """Stop; what is lent goes back."""
         if not super().stop_reading():
             return False
         self.prompt_line.flash("stopped: what was lent is given back", "price")
@@ -212,7 +210,7 @@ class PeekScreen(MessageListScreen):
     # -- showing
 
     def facts(self) -> str:
-        """The queue, and when it was read."""
+        """Facts of the queue, or when it was read."""
         parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.seen)]
         lines = self.table.model
         if self.lent:
@@ -230,13 +228,13 @@ class PeekScreen(MessageListScreen):
         return self.offer.price if self.offer is not None else self._peeked.price
 
     def describe_row(self, item: Message) -> str:
-        """What it died of, and what the look did to it."""
+        """Why it failed, and what the peek did to it."""
         death = describe(item, self.conventions)
         cause = f"{death.text} · " if death.convention else ""
         return cause + self._peeked.sentence(item)
 
     async def open_message(self, item: Message) -> None:
-        """A letter with its headers; of other messages the detail. Both are in memory: free."""
+        """Show a dead letter on its own screen, any other message in the detail; both from memory."""
         if not describe(item, self.conventions).convention:
             await super().open_message(item)
             return
@@ -246,7 +244,7 @@ class PeekScreen(MessageListScreen):
     # -- keys
 
     def disabled_reason(self, action: Action) -> str | None:
-        """A queue can't be followed; its letters go home by cause."""
+        """A queue can't be followed, and its letters are redriven by cause."""
         if action.id == "read.follow":
             return NO_TAIL
         if action.id == "letters.redrive":
@@ -254,7 +252,7 @@ class PeekScreen(MessageListScreen):
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """While a price is asked, what each key answers."""
+        """While the cost is asked, what each key answers."""
         if self.offer is not None:
             match action.id:
                 case "nav.open":
@@ -269,7 +267,7 @@ class PeekScreen(MessageListScreen):
 
     @handles("nav.back")
     async def back(self) -> None:
-        """A price that is asked is answered with no; then as everywhere."""
+        """Decline the cost where it is asked, else as in every list."""
         if self.offer is not None and self.table.model.items and not self.prompt_line.is_asking:
             self.offer = None
             self.prompt_line.set_status("not read again: nothing was spent", "text")

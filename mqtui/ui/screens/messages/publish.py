@@ -1,4 +1,4 @@
-"""Publish one message: a form, what will happen beside, then the plan."""
+"""Publishing one message: a form with a preview beside, then the plan."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mqtui.ui.widgets.text_view import TextView
 
 LATEST = 5
 TYPED = 4_000
-"""Bytes of a value that a command line holds; a larger one comes from a file."""
+"""Bytes up to which a value is put on the command line; a larger one is read from a file."""
 
 COMMON = (
     Field("headers", "Headers", hint="", lines=3),
@@ -53,7 +53,7 @@ OF_BROKER = {
 
 
 class PublishScreen(ConsoleScreen):
-    """The form."""
+    """A form for one message; its text is kept until the message is sent."""
 
     screen_name = "Publish"
 
@@ -66,7 +66,6 @@ class PublishScreen(ConsoleScreen):
         self.sent: list[str] = []
 
     def body(self) -> Iterable[Widget]:
-        """The form, and what will happen."""
         self.form = Form((*OF_BROKER[self.broker_session.kind], *COMMON))
         self.paper = TextView()
         beside = Pane(self.paper, name="What will happen")
@@ -74,7 +73,6 @@ class PublishScreen(ConsoleScreen):
         yield Horizontal(Pane(self.form, name=f"Publish to {self.ref.name}"), beside)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Where to."""
         return ("Destinations", self.ref.name, "publish")
 
     def on_mount(self) -> None:
@@ -91,13 +89,13 @@ class PublishScreen(ConsoleScreen):
     @on(Input.Changed)
     @on(TextArea.Changed)
     def keep(self) -> None:
-        """What is typed stays for the next time the form is opened."""
+        """Keep what was typed for the next time the form is opened."""
         if self.form.is_mounted:
             self.broker_session.drafts[self.ref] = self.form.values()
         self.draw()
 
     def draw(self) -> None:
-        """What will happen, as far as the fields tell."""
+        """Show what will be sent, and the equivalent command."""
         if not self.form.is_mounted:
             return
         try:
@@ -124,7 +122,7 @@ class PublishScreen(ConsoleScreen):
         return f"partition {partition_for(draft.key.encode(), row.partitions)} (murmur2 of the key, as Java does)"
 
     def draft(self) -> MessageDraft:
-        """The message as written.
+        """The message that the fields describe.
 
         Raises:
             BadInput: a number or a header can't be read.
@@ -160,7 +158,7 @@ class PublishScreen(ConsoleScreen):
 
     @handles("form.editor")
     def editor(self) -> None:
-        """The value in the editor."""
+        """Edit the value in the user's editor."""
         self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self) -> None:
@@ -173,7 +171,7 @@ class PublishScreen(ConsoleScreen):
 
     @handles("form.review")
     def review(self) -> None:
-        """The plan; enter there sends."""
+        """Show the plan; enter there sends."""
         session = self.broker_session.session
         if session is None:
             self.prompt_line.flash("the broker is not open")
@@ -217,7 +215,7 @@ class PublishScreen(ConsoleScreen):
 
     @handles("thing.copy")
     def copy_command(self) -> None:
-        """The command."""
+        """Copy the equivalent command."""
         try:
             self.console.copy(self.command(self.draft()), "the command")
         except BadInput as error:
@@ -228,7 +226,7 @@ def number(label: str, text: str) -> int | None:
     """A whole number, or None for an empty field.
 
     Raises:
-        BadInput: it is no number.
+        BadInput: it is not a number.
     """
     if not text.strip():
         return None

@@ -1,4 +1,4 @@
-"""Help: what works here, from the registry. Looks on the left, CAPITALS on the right; dim ones say why."""
+"""Help: the actions of a screen. Those that only look are on the left, those that change something on the right."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 async def open_help(console: ConsoleApi) -> None:
-    """The help of the place that is shown."""
+    """Open the help of the screen that is shown."""
     if console.current_screen is not None:
         await console.push_screen(HelpPopup(console.current_screen))
 
 
 class HelpPopup(Popup):
-    """`/` finds an action by a word, `enter` does it, `tab` walks between looks and CAPITALS."""
+    """`/` finds an action by a word, `enter` does it, `tab` moves between the two lists."""
 
     DEFAULT_CSS = """
     HelpPopup > #float { width: 100%; height: 1fr; margin: 1 0 0 0; }
@@ -50,19 +50,16 @@ class HelpPopup(Popup):
         yield Input(placeholder="a word", id="find", select_on_focus=False)
 
     def name_shown(self) -> str:
-        """Which place."""
         return f"keys of {self.screen_below.screen_name}"
 
     def keys_shown(self) -> str:
-        """What stands below the box."""
         return "/ finds · tab other side · enter does it · esc"
 
     def on_mount(self) -> None:
-        """The looks have the focus."""
         self.looks.focus()
 
     def show_offers(self) -> None:
-        """What the place offers, as far as it has the words."""
+        """Show the actions of the screen that match the words."""
         found = ranked(
             self.query_one(Input).value, offers(self.screen_below), lambda offer: f"{offer.key} {offer.words}"
         )
@@ -70,7 +67,7 @@ class HelpPopup(Popup):
         self.changes.show([offer for offer in found if offer.changes])
 
     async def perform(self, action_id: str) -> None:
-        """`/` asks for a word; esc leaves the word first."""
+        """`/` asks for words; esc clears them first."""
         field = self.query_one(Input)
         if action_id == "list.filter":
             self.set_class(True, "-finding")

@@ -1,4 +1,4 @@
-"""The menu: the verbs for one row, near the line."""
+"""The menu of a row, near the prompt line."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 FRAME = 3
-"""Lines of the box that hold no verb: its border and its own line."""
+"""Lines of the box without an action: border and status."""
 
 
 async def open_menu(console: ConsoleApi) -> None:
-    """The menu of the row under the cursor."""
+    """Open the menu of the row under the cursor."""
     if console.current_screen is not None:
         await console.push_screen(MenuPopup(console.current_screen))
 
 
 class MenuPopup(Popup):
-    """Verbs; the key of a verb does it, too."""
+    """Actions for one row; their keys work here too."""
 
     DEFAULT_CSS = """
     MenuPopup { align: left bottom; }
@@ -34,15 +34,13 @@ class MenuPopup(Popup):
     """
 
     def inside(self) -> Iterable[Widget]:
-        """One list."""
         yield RowTable[MenuItem](ActionRenderer(), with_divider=False)
 
     def name_shown(self) -> str:
-        """The place the verbs are of."""
         return self.screen_below.crumbs()[-1] if self.screen_below.crumbs() else "menu"
 
     def show_offers(self) -> None:
-        """The verbs, in a box that is as high as they need."""
+        """Show the actions, in a box of their height."""
         found = verbs(self.screen_below)
         self.table.show(found)
         self.query_one("#float").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))

@@ -1,4 +1,4 @@
-"""What a place offers: its actions, those possible now and those that say why not."""
+"""The actions of a screen as menu items; disabled ones say why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOVES = ("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.top", "nav.b
 
 
 def offer(screen: ScreenApi, action: Action) -> MenuItem:
-    """An action as a place offers it."""
+    """An action as a menu item of a screen."""
     return MenuItem(
         id=action.id,
         title=screen.action_title(action),
@@ -26,9 +26,9 @@ def offer(screen: ScreenApi, action: Action) -> MenuItem:
 
 
 def offers(screen: ScreenApi) -> list[MenuItem]:
-    """All that has to do with the place: first what its hints show, then its own, then what works everywhere.
+    """All actions of a screen: those of its hints first, then its other own ones, then global ones.
 
-    What later versions bring comes last.
+    Those that this version does not have come last.
     """
     own = [BY_ID[name] for name in dict.fromkeys((*screen.hint_actions, *screen.own_actions))]
     everywhere = [action for action in ACTIONS if screen.concerns(action) and action not in own]
@@ -39,7 +39,7 @@ def offers(screen: ScreenApi) -> list[MenuItem]:
 
 
 def verbs(screen: ScreenApi) -> list[MenuItem]:
-    """What can be done with the row under the cursor: what its hints show, then what else the place does itself."""
+    """The actions for the row under the cursor: those of the hints first, then the screen's other own ones."""
     named = [name for name in screen.hint_actions if name != "nav.back"]
     return [offer(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
 

@@ -1,4 +1,4 @@
-"""What was said in toasts, and what was left out at the start: kept, the newest first."""
+"""Past notifications: toasts, and what was ignored at start-up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 class NotificationsScreen(ListScreen[NotificationRow]):
-    """All notes."""
+    """Notifications as rows, the newest first."""
 
     screen_name = "Notes"
 
@@ -21,16 +21,14 @@ class NotificationsScreen(ListScreen[NotificationRow]):
     empty_text = "nothing happened elsewhere yet"
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[NotificationRow] = RowTable(NotificationRenderer(), with_divider=False)
         yield Pane(self.table, name="Notes")
 
     def crumbs(self) -> tuple[str, ...]:
-        """This place."""
         return ("Notes",)
 
     def refresh_figures(self) -> None:
-        """The notes, with or without a link."""
+        """Show the notifications; they do not depend on a connection."""
         if not self.is_ready:
             return
         self.table.show(self.items())
@@ -39,16 +37,13 @@ class NotificationsScreen(ListScreen[NotificationRow]):
             self.prompt_line.set_status(self.empty_text)
 
     def items(self) -> list[NotificationRow]:
-        """The notes, the newest first."""
         return [
             NotificationRow(screen, note)
             for screen, note in reversed(list(enumerate(self.console.sessions.notifications)))
         ]
 
     def describe_row(self, item: NotificationRow) -> str:
-        """The whole note."""
         return item.note.text
 
     def copy_choices(self, item: NotificationRow) -> dict[str, tuple[str, str]]:
-        """The note."""
         return {"y": ("note", item.note.text)}

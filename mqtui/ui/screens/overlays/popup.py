@@ -1,4 +1,4 @@
-"""What floats over a place: a box with lists. It answers actions by id as a place does, and leaves by esc."""
+"""The base of popups: a box with lists over a screen. It handles actions by id, and esc closes it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Popup(ModalScreen[None]):
-    """A box over `place`. Subclasses give `inside` and `name_shown`; what is opened is done in the place."""
+    """A box over `screen_below`. Subclasses give `inside` and `name_shown`; what is chosen is done on that screen."""
 
     DEFAULT_CSS = """
     Popup { background: transparent; align: center middle; }
@@ -38,7 +38,7 @@ class Popup(ModalScreen[None]):
         for binding in keymap.default().bindings()
     ]
     own: ClassVar[tuple[str, ...]] = ("nav.next_pane", "nav.previous_pane")
-    """Ids of actions it answers itself, beside those of lists."""
+    """Ids of actions it handles itself, beside those of lists."""
 
     def __init__(self, screen: ScreenApi) -> None:
         super().__init__()
@@ -46,29 +46,29 @@ class Popup(ModalScreen[None]):
 
     @property
     def console(self) -> ConsoleApi:
-        """The app."""
+        """The console."""
         return cast("ConsoleApi", self.app)
 
     def inside(self) -> Iterable[Widget]:
-        """What is in the box."""
+        """The widgets in the box."""
         return ()
 
     def name_shown(self) -> str:
-        """What stands on the box."""
+        """The box's title."""
         return ""
 
     def keys_shown(self) -> str:
-        """What stands below the box."""
+        """The box's subtitle: its keys."""
         return "enter does it · esc back"
 
     def compose(self) -> ComposeResult:
-        """The box, with a line that says more about the row under the cursor."""
+        """Lay out the box, with a status line about the row under the cursor."""
         with Vertical(id="float"):
             yield from self.inside()
             yield Static("", id="told", markup=False)
 
     def on_mount(self) -> None:
-        """Title, signs, the first list has the focus."""
+        """Set titles and glyphs, and fill the lists."""
         glyphs = self.console.glyphs
         self.set_class(glyphs.ascii_only, "-ascii")
         box = self.query_one("#float", Vertical)
@@ -82,7 +82,7 @@ class Popup(ModalScreen[None]):
         """Fill the lists."""
 
     def set_status(self, text: str) -> None:
-        """Say something in the box's own line."""
+        """Show a text in the box's status line."""
         self.query_one("#told", Static).update(self.console.glyphs(text), layout=False)
 
     @property
@@ -94,7 +94,7 @@ class Popup(ModalScreen[None]):
     # -- what it does
 
     async def perform(self, action_id: str) -> None:
-        """Move in the lists, do what is under the cursor, leave; any other action is done in the place below."""
+        """Handle list movement, enter and esc; any other action closes the box and is done on the screen below."""
         if action_id == "nav.open":
             self.choose(self.table.current)
         elif action_id == "nav.next_pane":
@@ -108,7 +108,7 @@ class Popup(ModalScreen[None]):
             self.console.call_later(self.screen_below.perform, action_id)
 
     def choose(self, offer: MenuItem | None) -> None:
-        """Leave, and do it in the place; a dim one says why it can't be done."""
+        """Close the box and do it; a disabled item says why."""
         if offer is None:
             return
         if offer.reason:
@@ -126,7 +126,7 @@ class Popup(ModalScreen[None]):
             self.screen_below.show_error(error)
 
     def leave(self) -> None:
-        """Away with it."""
+        """Close the box."""
         if self.is_current:
             self.dismiss()
 
@@ -142,7 +142,7 @@ class Popup(ModalScreen[None]):
             self.set_status(self.describe_item(event.item))
 
     def describe_item(self, offer: Any) -> str:
-        """What stands in the box's line about a row."""
+        """The status text of a row."""
         if offer is None:
             return ""
         return f"{offer.key or offer.sort} {offer.title}: {offer.reason or offer.help}"

@@ -1,4 +1,4 @@
-"""Quitting: at once where nothing is under way, else it lists what is and asks."""
+"""Quitting: at once, or after a question where runs are under way."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 SHOWN = 3
-"""Runs that are named in the question."""
+"""Runs named in the question."""
 
 FIELD = 8
-"""Columns of the line that are not words."""
+"""Columns of the prompt line that hold no words."""
 
 
 def leave(console: ConsoleApi) -> None:
-    """Quit, or ask on the line of the place that is shown."""
+    """Quit; where runs are under way, ask first."""
     screen = console.screen
     if not console.sessions.running_tasks or not isinstance(screen, ConsoleScreen):
         console.exit()
@@ -27,7 +27,7 @@ def leave(console: ConsoleApi) -> None:
 
 
 async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
-    """Stop and quit by one key that is no habit; everything else stays."""
+    """Only `s`, a key nobody presses by habit, stops the runs and quits; any other key stays."""
     stops = False
 
     def heard(text: str) -> None:
@@ -53,7 +53,7 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
 
 
 def under_way(console: ConsoleApi) -> str:
-    """What is under way, in words."""
+    """The runs under way, in words."""
     active = console.sessions.running_tasks
     named = "; ".join(task.describe() for task in active[:SHOWN])
     more = f" and {len(active) - SHOWN} more" if len(active) > SHOWN else ""

@@ -1,4 +1,4 @@
-"""Telling the end of a run to who is elsewhere."""
+"""Reporting the end of a run while another screen is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def told_at_its_end(console: ConsoleApi, task: BackgroundTask) -> None:
-    """Wait for the end of a run; tell it where its own place is not what is shown."""
+    """Wait for the end of a run, and show a toast unless the run's own screen is shown."""
     await task.wait()
     if console.is_running and getattr(console.screen, "background_task", None) is not task:
         text, tone = ended(task)
@@ -21,7 +21,7 @@ async def told_at_its_end(console: ConsoleApi, task: BackgroundTask) -> None:
 
 
 def ended(task: BackgroundTask) -> tuple[str, str]:
-    """How a run ended, and the tone."""
+    """How a run ended: text and tone."""
     match task:
         case RunTask(error=error) | PutBackTask(error=error) if error is not None:
             return f"✗ {task.describe()}: {error.title}. 5 shows the runs", "danger"

@@ -1,4 +1,4 @@
-"""What happened elsewhere: a note that is kept, and for 5 s a toast in the corner. It takes no key and no focus."""
+"""Toasts: notifications shown in a corner for 5 s. They take no key and no focus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOON = 0.05
 
 
 class Toast(NamedTuple):
-    """What is said, and since when."""
+    """A text with its tone, and when it appeared (monotonic seconds)."""
 
     began: float
     text: str
@@ -23,7 +23,7 @@ class Toast(NamedTuple):
 
 
 class Toasts:
-    """At most three at a time: a fourth sends the oldest away."""
+    """The toasts of the console, three at most: a fourth replaces the oldest."""
 
     def __init__(
         self, app: App[Any], notify: Callable[[str, str], None], clock: Callable[[], float] = monotonic
@@ -35,7 +35,7 @@ class Toasts:
         self._shown: list[Toast] = []
 
     def show(self, text: str, tone: str = "text") -> None:
-        """Keep a note, and show it for a while."""
+        """Show a toast, and keep it as a notification."""
         self._notify(text, tone)
         self._shown = [*self._shown, Toast(self._clock(), text, tone)][-MOST:]
         self._app.set_timer(LASTS + SOON, self._draw, name="toast")
@@ -43,13 +43,13 @@ class Toasts:
 
     @property
     def alive(self) -> list[Toast]:
-        """Those that are shown now, the oldest first."""
+        """The toasts that are shown now, the oldest first."""
         now = self._clock()
         self._shown = [toast for toast in self._shown if now - toast.began < LASTS]
         return self._shown
 
     def clear(self) -> None:
-        """Send all away; the notes stay."""
+        """Hide all toasts; the notifications stay."""
         self._shown = []
         self._draw()
 
@@ -59,7 +59,7 @@ class Toasts:
             draw()
 
     def draw(self, screen: Screen[Any]) -> None:
-        """Show them in the corner of a place, or take the corner away."""
+        """Draw the toasts on a screen, or remove their box where there are none."""
         alive = self.alive
         if not alive:
             screen.query("ToastBox").remove()

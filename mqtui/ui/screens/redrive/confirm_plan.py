@@ -1,4 +1,4 @@
-"""A plan of one step, reviewed and then done: reassign, acknowledge, put back, publish."""
+"""Reviewing and carrying out a plan of one step: claim, acknowledge, publish."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOTHING_YET = "nothing has happened yet"
 
 
 class ConfirmPlanScreen(ConsoleScreen):
-    """The plan; enter does it, esc leaves and nothing happened."""
+    """A plan; enter carries it out, esc leaves without a change."""
 
     screen_name = "Step"
 
@@ -38,7 +38,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         after: Callable[[], object],
         typed: str = "",
     ) -> None:
-        """`typed` is the thing's own name where it has to be typed on every profile."""
+        """`work` carries it out, then `after` is called. `typed` is a name to be typed first, on every profile."""
         super().__init__()
         self.broker_session = broker_session
         self.plan = plan
@@ -49,24 +49,20 @@ class ConfirmPlanScreen(ConsoleScreen):
         self._after = after
 
     def body(self) -> Iterable[Widget]:
-        """The plan."""
         self.paper = TextView()
         self.pane = Pane(self.paper, name=f"{self.plan.profile}: {self.plan.verb} {self.plan.count}")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The verb."""
         return (str(self.plan.verb), "plan")
 
     def on_mount(self) -> None:
-        """Show the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.ignore_keys_until_painted()
         self.draw()
 
     def draw(self) -> None:
-        """The plan, then what was done."""
         text: list[StyledLine] = [style_plan_line(line) for line in self.shown]
         if self.result is None:
             text += [
@@ -88,7 +84,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         self.draw_hints()
 
     def refusal(self) -> str:
-        """Why it can't be done at all."""
+        """Why the plan can't be carried out; "" where it can."""
         if self.broker_session.session is None:
             return "the broker is not open"
         policy = self.broker_session.session.policy
@@ -101,18 +97,16 @@ class ConfirmPlanScreen(ConsoleScreen):
         return ""
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Once is enough."""
         if action.id == "nav.open":
             return "it is done" if self.result is not None else self.refusal() or None
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """Enter does it."""
         return f"{self.plan.verb} {self.plan.count}" if action.id == "nav.open" else super().action_title(action)
 
     @handles("nav.open")
     def go(self) -> None:
-        """Ask for the name where one has to be typed, then do it."""
+        """Ask for consent, then carry the plan out."""
         self.run_worker(self._go(), exclusive=True, group="line", exit_on_error=False)
 
     async def _go(self) -> None:
@@ -129,7 +123,7 @@ class ConfirmPlanScreen(ConsoleScreen):
         self._after()
 
     async def agreed(self) -> Consent | None:
-        """The consent, with the name typed where one has to be; None where it was not given."""
+        """Ask for consent, with a typed name where one is needed; None where it was not given."""
         session = self.broker_session.session
         if session is None:
             return None
@@ -148,5 +142,5 @@ class ConfirmPlanScreen(ConsoleScreen):
 
     @handles("thing.copy")
     def copy_plan(self) -> None:
-        """The plan's lines."""
+        """Copy the plan's lines."""
         self.console.copy("\n".join(self.shown), "the plan")

@@ -1,4 +1,4 @@
-"""Consent to a plan: on a protected profile its name is typed."""
+"""Asking for consent to a plan: on protected profiles the profile's name is typed."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ NOTHING = "esc back, nothing happened"
 async def agreed(
     prompt_line: PromptLine, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
 ) -> Consent | None:
-    """Ask on the line; None where it was left or another name was typed.
+    """Ask on the prompt line; None where it was cancelled or another name was typed.
 
-    `thing` is a name that is typed whatever the profile is: what is taken out. `allowed` are risks let through.
+    `thing` is a name to be typed on every profile: that of what loses messages. `allowed` are the accepted risks.
     """
     wanted = thing or (policy.profile if policy.protected else "")
     if not wanted:

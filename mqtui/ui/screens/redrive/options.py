@@ -1,4 +1,4 @@
-"""The terms of a plan under review: where to, which letters, in what stages, and which risks are let through."""
+"""Changing the options of a plan under review: target, selection, stages, accepted risks."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mqtui.ui.widgets.text_view import TextView
 
 
 class RedriveOptionsScreen(ConsoleScreen):
-    """A form; `taken` is told the request as it is then, and the risks that are let through."""
+    """A form for a request's options. `taken` gets the new request and the accepted risks."""
 
     screen_name = "Terms"
 
@@ -49,7 +49,6 @@ class RedriveOptionsScreen(ConsoleScreen):
         self.taken = taken
 
     def body(self) -> Iterable[Widget]:
-        """The form, and what it becomes."""
         self.form = Form(options_form.fields(self.request, self.allowed, self.broker_session.kind))
         self.paper = TextView()
         beside = Pane(self.paper, name="What this becomes")
@@ -68,10 +67,10 @@ class RedriveOptionsScreen(ConsoleScreen):
         self.draw()
 
     def read(self) -> options_form.RedriveOptions:
-        """What the fields say; faults stand under their fields.
+        """The options that the fields describe; errors are shown under their fields.
 
         Raises:
-            Fault: a field can't be read.
+            FieldError: a field can't be read.
         """
         self.form.clear_faults()
         try:
@@ -84,7 +83,6 @@ class RedriveOptionsScreen(ConsoleScreen):
 
     @on(Input.Changed)
     def draw(self) -> None:
-        """The command that does the same."""
         if not self.form.is_mounted:
             return
         try:
@@ -97,26 +95,25 @@ class RedriveOptionsScreen(ConsoleScreen):
         """The equivalent command line.
 
         Raises:
-            Fault: a field can't be read.
+            FieldError: a field can't be read.
         """
         found = self.read()
         return command_of(found.request, self.broker_session.address, found.allowed)
 
     @handles("thing.copy")
     def copy_command(self) -> None:
-        """The command."""
+        """Copy the equivalent command."""
         try:
             self.console.copy(self.command(), "the command")
         except options_form.FieldError as fault:
             self.show_error(fault.error)
 
     def action_title(self, action: Action) -> str:
-        """What ctrl+r does here."""
         return "make the plan" if action.id == "form.review" else super().action_title(action)
 
     @handles("form.review")
     def take(self) -> None:
-        """Look up where to, then give the request back."""
+        """Look up the target, then give the request back."""
         self.run_worker(self._take(), exclusive=True, group="terms", exit_on_error=False)
 
     async def _take(self) -> None:

@@ -1,4 +1,4 @@
-"""The terms of a request as fields of a form, and fields as terms. Everything here is pure."""
+"""A redrive request as form fields, and form fields as a request. Pure functions."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Value = TypeVar("Value")
 YES = ("yes", "y")
 NO = ("", "no", "n")
 HOME = {BrokerKind.KAFKA: Kind.TOPIC, BrokerKind.RABBITMQ: Kind.QUEUE, BrokerKind.REDIS: Kind.STREAM}
-"""What a name without a kind most likely is."""
+"""The kind of a name that was typed without one."""
 
 
 class RedriveOptions(NamedTuple):
-    """A request, and the risks its plan may have. `request.to` is as it was typed, not yet looked up."""
+    """A request and the accepted risks. `request.to` is as typed, not looked up yet."""
 
     request: RedriveRequest
     allowed: frozenset[str]
@@ -41,7 +41,7 @@ class FieldError(Exception):
 
 
 def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:
-    """A field for each term that means something for the verb and the broker."""
+    """A field for each option that applies to the verb and the broker."""
     wanted, stages, kafka = request.selection, request.stages, broker is BrokerKind.KAFKA
     redrive = request.verb is Verb.REDRIVE
     given = (
@@ -69,10 +69,10 @@ def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind
 
 
 def read(request: RedriveRequest, held: Mapping[str, str], broker: BrokerKind, now: datetime) -> RedriveOptions:
-    """What the fields say. Terms without a field stay as they are in `request`; `now` carries the zone of clock times.
+    """The options that the fields describe; others stay as in `request`. `now` has the zone of clock times.
 
     Raises:
-        Fault: a field can't be read.
+        FieldError: a field can't be read.
     """
 
     def of(key: str, convert: Callable[[str], Value], empty: Value) -> Value:

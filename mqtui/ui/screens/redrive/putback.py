@@ -1,4 +1,4 @@
-"""The plan of a put back, word for word as on the command line, and how it went."""
+"""Putting the letters of a run back: the plan, then its outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mqtui.ui.widgets.text_view import TextView
 
 
 class PutBackScreen(ConsoleScreen):
-    """Letters of a run return to where they were, as far as that can be."""
+    """The plan of a put back; enter starts it, and it goes on when the screen is left."""
 
     screen_name = "PutBack"
 
@@ -46,17 +46,14 @@ class PutBackScreen(ConsoleScreen):
         self.background_task: PutBackTask | None = None
 
     def body(self) -> Iterable[Widget]:
-        """The plan and what starts it."""
         self.paper = TextView()
         self.pane = Pane(self.paper, name="Put back")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
-        """The runs, which, and the verb."""
         return ("Runs", f"run {self.of[:4].upper()}", "put back")
 
     def on_mount(self) -> None:
-        """Make the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.prompt_line.set_status("making the plan; nothing is changed")
@@ -80,7 +77,7 @@ class PutBackScreen(ConsoleScreen):
     # -- showing
 
     def draw_plan(self) -> None:
-        """The plan's lines, and the button."""
+        """Draw the plan and the button that starts it."""
         assert self.back is not None
         plan = self.back.plan
         self.pane.title(f"{plan.profile}: put {pluralize(plan.count, 'letter')} back", f"plan {plan.id[:4].upper()}")
@@ -99,7 +96,7 @@ class PutBackScreen(ConsoleScreen):
         self.ignore_keys_until_painted()
 
     def refusal(self) -> str:
-        """Why it can't be started at all; "" where it can."""
+        """Why it can't be started; "" where it can."""
         if self.back is None or self.broker_session.session is None:
             return "the plan is not there yet"
         policy = self.broker_session.session.policy
@@ -115,7 +112,7 @@ class PutBackScreen(ConsoleScreen):
         self.call_later(self.draw_outcome)
 
     def draw_outcome(self) -> None:
-        """How it goes, or how it went."""
+        """Draw the progress, or the outcome."""
         task = self.background_task
         if task is None or self.back is None or not self.is_attached:
             return
@@ -141,18 +138,17 @@ class PutBackScreen(ConsoleScreen):
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        """Enter needs a plan that may run, and once."""
+        """Enter needs a plan that may run, and works once."""
         if action.id == "nav.open":
             return "it was done already" if self.background_task is not None else self.refusal() or None
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """What enter does."""
         return "put back" if action.id == "nav.open" else super().action_title(action)
 
     @handles("nav.open")
     def start(self) -> None:
-        """Ask for the name where the profile is protected, then put back."""
+        """Ask for consent, then put the letters back."""
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 
     async def _start(self) -> None:
@@ -170,6 +166,6 @@ class PutBackScreen(ConsoleScreen):
 
     @handles("thing.copy")
     def copy(self) -> None:
-        """The plan as a command."""
+        """Copy the equivalent command."""
         parts = {"c": ("command", f"mqtui runs putback {self.of[:8].upper()}")}
         self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)

@@ -1,4 +1,4 @@
-"""The review of a plan: word for word what a dry run prints; nothing has happened yet."""
+"""Reviewing the plan of a redrive or discard, word for word as a dry run prints it, before anything is done."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CAREFUL = build_stages((1, 10), None, None)
 
 
 class PlanReviewScreen(ConsoleScreen):
-    """The plan of a redrive or a discard, and the way to start it."""
+    """The plan of a redrive or a discard; enter starts it."""
 
     screen_name = "Review"
 
@@ -51,14 +51,13 @@ class PlanReviewScreen(ConsoleScreen):
         self.broker_session = broker_session
         self.request = request if request.verb is Verb.DISCARD else replace(request, stages=CAREFUL)
         self.allowed: frozenset[str] = frozenset()
-        """Risks of the plan that are let through, by name."""
+        """Accepted risks of the plan, by name."""
 
         self.planned: PlannedRedrive | None = None
         self.remote: Session | None = None
-        """The other broker that letters go to."""
+        """The session of the other broker that letters are sent to."""
 
     def body(self) -> Iterable[Widget]:
-        """The plan and what starts it."""
         self.paper = TextView()
         self.pane = Pane(self.paper, name="Plan")
         yield Vertical(self.pane)
@@ -68,7 +67,6 @@ class PlanReviewScreen(ConsoleScreen):
         return ("Dead letters", self.request.source.name, str(self.request.verb))
 
     def on_mount(self) -> None:
-        """Make the plan."""
         self.paper.glyphs = self.console.glyphs
         self.paper.focus()
         self.prompt_line.set_status("making the plan; nothing is changed")
@@ -95,14 +93,14 @@ class PlanReviewScreen(ConsoleScreen):
         return not self.request.stages.first
 
     def titled(self) -> tuple[str, str]:
-        """What the plan does to how many, and which plan it is."""
+        """The pane's title (what the plan does) and facts (its id and guarantee)."""
         assert self.planned is not None
         plan = self.planned.plan
         facts = f"plan {plan.id[:4].upper()}{guarantee_suffix(plan)}"
         return f"{plan.profile}: {plan.verb} {pluralize(plan.count, 'letter')}", facts
 
     def draw_plan(self) -> None:
-        """The plan's lines, those of another broker first, and the buttons."""
+        """Draw the plan, that of the other broker first, and the buttons."""
         assert self.planned is not None
         self.pane.title(*self.titled())
         delivery = self.planned.remote_plan if self.remote is not None else None
@@ -131,18 +129,18 @@ class PlanReviewScreen(ConsoleScreen):
         ]
 
     def refusal(self) -> str:
-        """Why the plan can't be started at all; "" where it can."""
+        """Why the plan can't be started; "" where it can."""
         if self.planned is None or self.broker_session.session is None:
             return "the plan is not there yet"
         return "there is nothing to do" if self.planned.plan.count.number == 0 else self.forbidden()
 
     @property
     def let_through(self) -> frozenset[str]:
-        """The risks that are let through by name, those that terms stand for among them."""
+        """The accepted risks, with those that options of the request imply."""
         return allowed_risks(self.request, self.allowed)
 
     def forbidden(self) -> str:
-        """Why profiles or risks forbid the plan; "" where they do not."""
+        """Why a profile or a risk forbids the plan; "" where none does."""
         assert self.planned is not None
         for session, plan in (
             (self.broker_session.session, self.planned.plan),
@@ -159,20 +157,18 @@ class PlanReviewScreen(ConsoleScreen):
         return ""
 
     def status_text(self) -> str:
-        """What enter does."""
         assert self.planned is not None
         warned = sum(risk.severity is Severity.WARN for risk in self.planned.plan.risks)
         warnings = f"{pluralize(warned, 'warning')} · " if warned else ""
         return f"{warnings}enter {self.start_words()} · nothing has happened yet"
 
     def start_words(self) -> str:
-        """What enter does, in two or three words."""
+        """What enter does, in a few words."""
         if self.request.verb is Verb.DISCARD:
             return "discards all"
         return "starts with all" if self.whole else f"starts with {self.request.stages.first[0]:,}"
 
     def action_title(self, action: Action) -> str:
-        """Enter starts, ctrl+r starts another way."""
         match action.id:
             case "nav.open":
                 return self.start_words()
@@ -181,7 +177,7 @@ class PlanReviewScreen(ConsoleScreen):
         return "terms" if action.id == "thing.edit" else super().action_title(action)
 
     def hints(self) -> tuple[str, ...]:
-        """A discard has one stage: there is no other way to start it."""
+        """The usual hints; a discard has no stages to switch."""
         shown = super().hints()
         return tuple(each for each in shown if each != "form.review") if self.request.verb is Verb.DISCARD else shown
 
@@ -193,7 +189,7 @@ class PlanReviewScreen(ConsoleScreen):
 
     @handles("form.review")
     def other_way(self) -> None:
-        """Start with one letter, or with all."""
+        """Switch between starting with one letter and starting with all."""
         if self.request.verb is Verb.DISCARD:
             self.prompt_line.flash("a discard is done at once")
             return
@@ -202,18 +198,18 @@ class PlanReviewScreen(ConsoleScreen):
 
     @handles("thing.edit")
     async def terms(self) -> None:
-        """Where to, which letters, in what stages, and which risks are let through."""
+        """Change target, selection, stages and accepted risks."""
         await self.console.go.redrive_options(self.broker_session, self.request, self.allowed, self.take)
 
     def take(self, request: RedriveRequest, allowed: frozenset[str]) -> None:
-        """Make the plan anew on these terms."""
+        """Plan again with other options."""
         self.request, self.allowed, self.planned = request, allowed, None
         self.paper.write([[("making the plan anew …", "muted")]])
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     @handles("nav.open")
     def start(self) -> None:
-        """Ask for the name where the profile is protected, then start."""
+        """Ask for consent, then start the run."""
         self.run_worker(self._start(), exclusive=True, group="line", exit_on_error=False)
 
     async def _start(self) -> None:
@@ -232,18 +228,18 @@ class PlanReviewScreen(ConsoleScreen):
         self.console.go.start_run(self.broker_session, self.create_run_task(session, planned, consent, there))
 
     def asked(self) -> tuple[str, str]:
-        """What a name is typed for, and the name of what is taken out: that is typed on every profile."""
+        """What consent is asked for, and the name that is typed on every profile (a discard's source)."""
         return ("discard", self.request.source.name) if self.request.verb is Verb.DISCARD else ("start", "")
 
     def create_run_task(
         self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
     ) -> RunTask:
-        """The run of the plan; `there` is the consent to what is done on the other broker."""
+        """The run of the plan. `there` is the consent for the other broker."""
         return RunTask(session, planned, consent, remote=self.remote, remote_consent=there)
 
     @handles("thing.copy")
     def copy_command(self) -> None:
-        """The plan as a command."""
+        """Copy the equivalent command."""
         self.console.copy(self.command(), "the command")
 
     @handles("thing.export")
@@ -269,7 +265,7 @@ class PlanReviewScreen(ConsoleScreen):
 
 
 def _by_terms(plan: Plan, risks: Collection[str]) -> str:
-    """Which risk can be let through by the terms."""
+    """A hint at the risk that E can accept."""
     refused = (risk for risk in plan.risks if risk.severity is Severity.REFUSE and risk.name not in risks)
     first = next(refused, None)
     return "" if first is None or first.final else f" · E, and let {first.name} through"

@@ -1,4 +1,4 @@
-"""A run under way: stages, progress, verdict; then its report. Leaving the place lets it go on."""
+"""A run under way: stages, progress, what its readers did; then its report. It goes on when the screen is left."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ BAR = 56
 
 
 class RunScreen(ConsoleScreen):
-    """One run."""
+    """The progress and outcome of one run."""
 
     screen_name = "Run"
 
     hint_actions = ("nav.open", "nav.back", "thing.copy", "run.stop", "run.restore")
 
     def __init__(self, broker_session: BrokerSession, task: RunTask) -> None:
-        """Show a task: a new one, or one that was left."""
+        """`task` is a run that was just started, or one whose screen was left."""
         super().__init__()
         self.broker_session = broker_session
         self.background_task = task
@@ -43,13 +43,11 @@ class RunScreen(ConsoleScreen):
         self._fresh = True
 
     def body(self) -> Iterable[Widget]:
-        """Stages and figures."""
         self.paper = TextView()
         self.pane = Pane(self.paper, name="Run")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
-        """Where from, and the run."""
         plan = self.background_task.planned.plan
         return ("Dead letters", self.background_task.planned.source.ref.name, f"run {plan.id[:4].upper()}")
 
@@ -71,7 +69,7 @@ class RunScreen(ConsoleScreen):
     # -- showing
 
     def draw_run(self) -> None:
-        """Everything that is known of it."""
+        """Draw everything that is known of the run."""
         totals = self.background_task.figures()
         if totals is None or not self.is_attached:
             return
@@ -88,13 +86,13 @@ class RunScreen(ConsoleScreen):
         self.draw_frame()
 
     def planned(self, totals: Result) -> int | None:
-        """How many letters are meant; None where only the end of the source will tell."""
+        """How many letters will be moved; None while that is unknown (the source is still being read)."""
         run = self.background_task.run
         read_to_its_end = run is None or not (self.background_task.is_running or run.stop.is_set())
         return totals.planned if read_to_its_end or (run is not None and run.counter.planned is not None) else None
 
     def lines(self, totals: Result) -> list[StyledLine]:
-        """Bar, outcomes, verdict, readers, reasons, suspects."""
+        """Progress bar, outcomes, monitor result, readers, reasons, possible duplicates."""
         done = totals.moved + totals.refused + totals.skipped + totals.unknown
         planned = self.planned(totals)
         of = "?" if planned is None else f"{planned:,}"
@@ -122,17 +120,17 @@ class RunScreen(ConsoleScreen):
 
     @property
     def verdict(self) -> MonitorResult | None:
-        """What the watch knows."""
+        """What the monitor found about the copies."""
         return self.background_task.run.monitor_result if self.background_task.run is not None else None
 
     @property
     def watching(self) -> bool:
-        """Whether nothing moves, and what has moved is looked after."""
+        """Whether moving has ended and the copies are being monitored."""
         return self.background_task.run is not None and self.background_task.run.is_watching
 
     @property
     def settled(self) -> bool:
-        """Whether the verdict is the last word on what has moved so far."""
+        """Whether the monitor's result is final for what was moved so far."""
         return self.background_task.is_waiting or not self.background_task.is_running
 
     def _verdict_lines(self) -> list[StyledLine]:
@@ -151,12 +149,12 @@ class RunScreen(ConsoleScreen):
 
     @property
     def tour_step(self) -> str:
-        """There is something to say when the first letter has come home and stayed."""
+        """The tour's step, once the first letter was moved and did not come back."""
         verdict = self.verdict
         return super().tour_step if self.settled and verdict is not None and not verdict.came_back else ""
 
     def status_text(self, totals: Result) -> tuple[str, str]:
-        """What is asked now, or how it ended."""
+        """What is asked now, or how it ended: text and tone."""
         task = self.background_task
         if task.is_waiting and task.stage_report is not None:
             left = "the rest" if task.stage_report.left is None else f"{task.stage_report.left:,}"
@@ -177,7 +175,7 @@ class RunScreen(ConsoleScreen):
         return self.report(totals), "ok" if totals.moved == totals.planned else "warn"
 
     def report(self, totals: Result) -> str:
-        """One line for the ticket."""
+        """A report of the run in one line, such as for a ticket."""
         plan = self.background_task.planned.plan
         targets = ", ".join(ref.name for ref in self.background_task.planned.targets) or "the bundle"
         parts = [f"{totals.moved:,} moved"]
@@ -209,14 +207,14 @@ class RunScreen(ConsoleScreen):
         return super().disabled_reason(action)
 
     def action_title(self, action: Action) -> str:
-        """Enter goes on, and opens the letters when there is nothing to go on with."""
+        """Enter goes on; after the end it shows the letters."""
         if action.id == "nav.open":
             return "go on" if self.background_task.is_running else "letters"
         return super().action_title(action)
 
     @handles("nav.open")
     async def go_on(self) -> None:
-        """Go on with the rest; at the end, what became of each letter."""
+        """Go on with the next stage; after the end show what became of each letter."""
         if not self.background_task.is_running:
             await self.console.go.run(self.background_task.id)
             return
@@ -225,18 +223,18 @@ class RunScreen(ConsoleScreen):
 
     @handles("run.stop")
     def stop(self) -> None:
-        """Stop the rest."""
+        """Stop after the batch in flight."""
         self.background_task.stop()
         self.prompt_line.flash("stopping: what is in hand is finished, the rest stays", "warn")
 
     @handles("run.restore")
     async def restore(self) -> None:
-        """Put the letters back."""
+        """Plan to put the letters back."""
         await self.console.go.put_back(self.broker_session, self.background_task.planned.plan.id)
 
     @handles("thing.copy")
     def copy_report(self) -> None:
-        """The report, or the command that does the same."""
+        """Copy the report, or the equivalent command."""
         totals = self.background_task.figures()
         if totals is not None:
             command = command_of(self.background_task.planned.request, self.broker_session.address)

@@ -1,4 +1,4 @@
-"""The journal of this machine, read for the console. Everything here may block: call it in a thread."""
+"""Reading the journal of runs for the console. Everything here blocks: call it in a thread."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 20_000
 
 
 class RunListReader:
-    """Reads the list again and again; runs that have ended are read once."""
+    """Reads the list of runs; those that have ended are read once and cached."""
 
     def __init__(self) -> None:
         self._ended: dict[tuple[str, int | None], RunRow] = {}
@@ -38,7 +38,7 @@ class RunListReader:
 
 
 def line_of(opened: Runs, record: RunRecord) -> RunRow:
-    """One run as a line."""
+    """A run of the journal as a row."""
     told = run_report.run_row(opened, record)
     outcomes, planned, in_hand = told["outcomes"], told["planned"], told["in_hand"]
     finished = sum(number for name, number in outcomes.items() if name != Outcome.LEFT)
@@ -69,7 +69,7 @@ def line_of(opened: Runs, record: RunRecord) -> RunRow:
 
 
 def letters_of(run: str) -> tuple[RunRow, list[Done]]:
-    """A run and what became of its letters, at most `MOST`; those in hand when it ended are unknown.
+    """A run and the outcomes of its letters, `MOST` at most; those in flight when it ended are unknown.
 
     Raises:
         BadInput, NotFound: there is no such run, or there are several.
@@ -87,7 +87,7 @@ def letters_of(run: str) -> tuple[RunRow, list[Done]]:
 
 
 def greeting() -> str:
-    """What is said first after a crash; "" where no run of this host waits to be resumed."""
+    """A notice of runs of this host that were interrupted; "" where there is none."""
     with Runs() as opened:
         waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).can_resume]
     if not waiting:

@@ -1,4 +1,4 @@
-"""The letters of one run, and what became of each."""
+"""The letters of one run with their outcomes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 class RunLettersScreen(ListScreen[Done]):
-    """The letters of a run, those that did not move first."""
+    """Letters as rows; those that were not moved come first."""
 
     screen_name = "RunLetters"
 
@@ -35,17 +35,14 @@ class RunLettersScreen(ListScreen[Done]):
         self.letters: list[Done] = []
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.table: RowTable[Done] = RowTable(RunLetterRenderer())
         self.pane = Pane(self.table, name=f"Run {self.run[:4].upper()}")
         yield self.pane
 
     def crumbs(self) -> tuple[str, ...]:
-        """The runs, and which."""
         return ("Runs", f"run {self.run[:4].upper()}")
 
     def on_mount(self) -> None:
-        """Read the journal."""
         self.read_again()
 
     @handles("read.again")
@@ -66,7 +63,6 @@ class RunLettersScreen(ListScreen[Done]):
             self.draw_frame()
 
     def refresh_figures(self) -> None:
-        """The letters as they were read."""
         if not self.is_ready:
             return
         if self.known is None:
@@ -82,13 +78,12 @@ class RunLettersScreen(ListScreen[Done]):
             )
 
     def facts(self) -> str:
-        """The state, and how many."""
         state = self.known.state if self.known is not None else ""
         shown = f"the first {MOST:,}" if len(self.letters) >= MOST else super().facts()
         return f"{state} · {shown}"
 
     def describe_row(self, item: Done) -> str:
-        """What became of the letter, then the report."""
+        """What became of the letter."""
         return letter_sentence(item)
 
     def disabled_reason(self, action: Action) -> str | None:
@@ -103,24 +98,23 @@ class RunLettersScreen(ListScreen[Done]):
         return reason
 
     def action_title(self, action: Action) -> str:
-        """What ctrl+r does here."""
         return "resume" if action.id == "form.review" else super().action_title(action)
 
     @handles("form.review")
     async def resume(self) -> None:
-        """The plan of the rest."""
+        """Plan to resume the run."""
         if self.known is not None:
             await self.console.go.resume(self.known.id)
 
     @handles("run.restore")
     async def restore(self) -> None:
-        """Put the letters back."""
+        """Plan to put the letters back."""
         if self.known is not None:
             broker_session = session_of_run(self.console.sessions, self.known.target, self.known.broker)
             await self.console.go.put_back(broker_session, self.known.id)
 
     def copy_choices(self, item: Done) -> dict[str, tuple[str, str]]:
-        """The report, the letter's name, or the command."""
+        """The report, the letter's position, or the command."""
         assert self.known is not None
         return {
             "y": ("report", self.known.report),

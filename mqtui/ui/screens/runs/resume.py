@@ -1,4 +1,4 @@
-"""The plan of what an interrupted run left, and the way to go on with it under the same id."""
+"""Resuming an interrupted run: the plan of what is left, under the same run id."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 async def open_resume(console: ConsoleApi, run: str) -> None:
-    """The review of the rest of a run; its broker is opened where it is closed.
+    """Show the plan of the rest of a run; its broker is opened where it is closed.
 
     Raises:
         Refused, Held: the run can't be resumed; the title says why.
@@ -51,7 +51,7 @@ def _found(run: str) -> RunRecord:
 
 
 class ResumeScreen(PlanReviewScreen):
-    """The rest of a run: what was done stays done, what is in doubt is settled first."""
+    """The plan of the rest of a run: letters in an unknown state are resolved first."""
 
     screen_name = "Resume"
 
@@ -65,7 +65,6 @@ class ResumeScreen(PlanReviewScreen):
         self.leave = resume.ResumeOverrides()
 
     def crumbs(self) -> tuple[str, ...]:
-        """The runs, which, and the verb."""
         return ("Runs", f"run {self.record.id[:4].upper()}", "resume")
 
     async def _plan(self) -> None:
@@ -86,7 +85,7 @@ class ResumeScreen(PlanReviewScreen):
             self.draw_hints()
 
     def titled(self) -> tuple[str, str]:
-        """That it is the rest, and of which run."""
+        """The pane's title (which run) and facts (how many letters, which guarantee)."""
         assert self.planned is not None
         plan = self.planned.plan
         return f"{plan.profile}: the rest of run {plan.id[:4].upper()}", pluralize(
@@ -99,25 +98,25 @@ class ResumeScreen(PlanReviewScreen):
         return [[("[ Resume ]", "warn"), ("  enter", "muted"), ("     esc back, nothing happened", "muted")]]
 
     def refusal(self) -> str:
-        """Why it can't go on; "" where it can. With nothing left it still settles what was in hand."""
+        """Why it can't be resumed; "" where it can. With none left it still resolves letters in flight."""
         missing = self.planned is None or self.broker_session.session is None
         return "the plan is not there yet" if missing else self.forbidden()
 
     def disabled_reason(self, action: Action) -> str | None:
-        """The stages are those of the run."""
+        """A resume keeps the options of the run; E accepts a risk only."""
         if action.id == "form.review" or (action.id == "thing.edit" and self.refused_risk() is None):
             return "a resume goes on with the rest, on the terms it began with"
         return super().disabled_reason(action)
 
     def refused_risk(self) -> Risk | None:
-        """The first risk that stops the plan and can be let through."""
+        """The first risk that stops the plan and can be accepted."""
         risks = self.planned.plan.risks if self.planned is not None else ()
         refusing = (risk for risk in risks if risk.severity is Severity.REFUSE and risk.name not in self.let_through)
         return next((risk for risk in refusing if not risk.final), None)
 
     @handles("thing.edit")
     async def terms(self) -> None:
-        """Let the risk through that stops the plan, and make the plan anew; nothing starts by it."""
+        """Accept the risk that stops the plan, and plan again; nothing is started."""
         risk = self.refused_risk()
         if risk is None:
             return
@@ -127,17 +126,16 @@ class ResumeScreen(PlanReviewScreen):
         self.take(self.request, self.allowed | {risk.name})
 
     def action_title(self, action: Action) -> str:
-        """What enter does."""
         return "resume" if action.id == "nav.open" else super().action_title(action)
 
     def asked(self) -> tuple[str, str]:
-        """What a name is typed for."""
+        """What consent is asked for, and a name to be typed."""
         return "resume", self.request.source.name if self.request.verb is Verb.DISCARD else ""
 
     def create_run_task(
         self, session: Session, planned: PlannedRedrive, consent: Consent, there: Consent | None
     ) -> RunTask:
-        """The rest of the run, with what was known of it before."""
+        """The rest of the run, with what the plan found out about it."""
         return RunTask(session, planned, consent, before=self.before, remote=self.remote, remote_consent=there)
 
     def command(self) -> str:

@@ -1,4 +1,4 @@
-"""What is said first after a crash: the run that was interrupted, and how it goes on."""
+"""The notice at start-up that a run was interrupted, and how to resume it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def greet(console: ConsoleApi) -> None:
-    """Look into the journal, and say so: on home's line, elsewhere as a toast."""
+    """Read the journal and show the notice: on home in the prompt line, elsewhere as a toast."""
     try:
         text = await asyncio.to_thread(greeting)
     except MqtuiError as error:

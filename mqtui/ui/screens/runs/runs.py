@@ -1,4 +1,4 @@
-"""View 5: the runs of this machine. Interrupted ones are resumed from here."""
+"""View 5: the runs of this machine; interrupted ones are resumed from here."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 AGAIN = 2.0
-"""Seconds between two looks into the journal while a run is under way, here or elsewhere."""
+"""Seconds between two reads of the journal while a run is under way, here or elsewhere."""
 
 
 class RunsScreen(ListScreen[RunRow]):
-    """All runs."""
+    """Runs as rows, interrupted ones first."""
 
     screen_name = "Runs"
 
@@ -43,26 +43,24 @@ class RunsScreen(ListScreen[RunRow]):
     empty_text = "no runs yet: R on dead letters plans the first one"
 
     def body(self) -> Iterable[Widget]:
-        """One list."""
         self.read = RunListReader()
         self.known: list[RunRow] = []
         self.fresh = False
         self.error = ""
-        """Why the journal can't be read; the list is then the last known one."""
+        """Why the journal can't be read; the list then shows what was read last."""
 
         self.table: RowTable[RunRow] = RowTable(RunRenderer(), with_divider=False)
         yield Pane(self.table, name="Runs of this machine")
 
     def crumbs(self) -> tuple[str, ...]:
-        """This view."""
         return ("Runs",)
 
     def on_mount(self) -> None:
-        """Read the journal, and again while something is under way."""
+        """Read the journal regularly while a run is under way."""
         self.set_interval(AGAIN, self._read_if_moving, name="journal")
 
     def on_screen_resume(self) -> None:
-        """Shown, or shown again: runs may have ended."""
+        """The screen is shown (again): runs may have ended."""
         self.read_again()
 
     def _read_if_moving(self) -> None:
@@ -88,7 +86,7 @@ class RunsScreen(ListScreen[RunRow]):
     # -- showing
 
     def refresh_figures(self) -> None:
-        """The journal as last read, with the figures of what this console is doing."""
+        """Show the journal as last read, with live figures of this console's runs."""
         if not self.is_ready:
             return
         if not self.fresh:
@@ -109,12 +107,12 @@ class RunsScreen(ListScreen[RunRow]):
             self.prompt_line.set_status(self.describe_row(self.table.current))
 
     def items(self) -> list[RunRow]:
-        """The runs; of those under way here the figures as of now."""
+        """The runs; those of this console with live figures."""
         flying = {task.id: task for task in self.console.sessions.running_tasks}
         return [_live(line, flying.get(line.id)) for line in self.known]
 
     def facts(self) -> str:
-        """How many are interrupted and under way."""
+        """How many are under way and interrupted."""
         stopped = sum(line.interrupted for line in self.known)
         parts = [f"{len(self.console.sessions.running_tasks)} under way"] if self.console.sessions.running_tasks else []
         parts += [f"✗ {stopped} interrupted"] if stopped else []
@@ -122,11 +120,9 @@ class RunsScreen(ListScreen[RunRow]):
         return " · ".join([*parts, rest])
 
     def describe_row(self, item: RunRow) -> str:
-        """What matters about the run."""
         return sentence(item)
 
     def action_title(self, action: Action) -> str:
-        """What enter does to this row."""
         item = self.table.current
         if action.id == "nav.open" and item is not None:
             return "show" if item.is_running_here else "resume" if item.can_resume else "letters"
@@ -137,7 +133,7 @@ class RunsScreen(ListScreen[RunRow]):
     # -- verbs
 
     def disabled_reason(self, action: Action) -> str | None:
-        """S needs a run of this console, U one that moved something."""
+        """S needs a run of this console, U one that moved letters."""
         reason = super().disabled_reason(action)
         if reason is None and action.id in VERBS:
             item = self.table.current
@@ -169,21 +165,21 @@ class RunsScreen(ListScreen[RunRow]):
 
     @handles("form.review")
     async def resume(self) -> None:
-        """The plan of what is left of a run, also of one that was stopped."""
+        """Plan to resume the run; a stopped one can be resumed too."""
         item = self.table.current
         if item is not None:
             await self.console.go.resume(item.id)
 
     @handles("view.detail")
     async def letters(self) -> None:
-        """The letters of the run, whatever its state."""
+        """Show the letters of the run."""
         item = self.table.current
         if item is not None:
             await self.console.go.run(item.id)
 
     @handles("run.stop")
     def stop(self) -> None:
-        """Stop the rest of a run of this console."""
+        """Stop a run of this console after its batch in flight."""
         item = self.table.current
         for task in self.console.sessions.running_tasks:
             if item is not None and task.id == item.id:
@@ -192,7 +188,7 @@ class RunsScreen(ListScreen[RunRow]):
 
     @handles("run.restore")
     async def restore(self) -> None:
-        """Put the letters back."""
+        """Plan to put the letters back."""
         item = self.table.current
         if item is not None:
             broker_session = session_of_run(self.console.sessions, item.target, item.broker)
@@ -221,4 +217,4 @@ def _no_stop(item: RunRow) -> str | None:
 
 
 VERBS = {"run.stop": _no_stop, "run.restore": no_return, "form.review": no_resume}
-"""Why a verb can't be done to a run, by the action's id."""
+"""Why an action is disabled for a run: a function of the row, by action id."""

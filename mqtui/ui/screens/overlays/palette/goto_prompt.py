@@ -1,4 +1,4 @@
-"""`:` on the line: what is typed is read, completed from what is known, and gone to."""
+"""The `:` prompt: completes names of known resources, and goes to what was entered."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ SHOWN = 4
 """Names shown beside the field."""
 
 LOOKED_AT = 5_000
-"""Names that are looked through at a key."""
+"""Names that are searched at each key."""
 
 
 def ask_where(console: ConsoleApi) -> None:
-    """Ask on the line of the place that is shown."""
+    """Ask on the prompt line of the screen that is shown."""
     screen = console.screen
     if isinstance(screen, ConsoleScreen):
         screen.run_worker(_ask(console, screen), exclusive=True, group="line", exit_on_error=False)
 
 
 class GotoCompletion:
-    """The names that fit what is typed; tab takes the first, again the next."""
+    """Completion by tab: the first name that matches, then the next ones."""
 
     def __init__(self, screen: ScreenApi, names: list[str]) -> None:
         self._screen = screen
@@ -60,7 +60,7 @@ class GotoCompletion:
         self._next = 0
 
     def heard(self, text: str) -> None:
-        """Show what fits."""
+        """Show the names that match."""
         if text == self._taken:
             return
         self._typed, self._next = text, 0
@@ -68,7 +68,7 @@ class GotoCompletion:
         self._screen.prompt_line.set_hint("tab " + " · ".join(fits) if fits and text else "esc")
 
     def take(self, text: str) -> str:
-        """What tab makes of the text."""
+        """The text after tab."""
         fits = self._fits()
         if not fits:
             return text
@@ -123,10 +123,10 @@ async def _view(console: ConsoleApi, screen: ScreenApi, name: str) -> None:
 
 
 def _here(screen: ScreenApi) -> KnownResource:
-    """The destination that is shown.
+    """The destination that the screen shows.
 
     Raises:
-        BadInput: none is.
+        BadInput: it shows none.
     """
     broker_session, ref = getattr(screen, "broker_session", None), getattr(screen, "ref", None)
     if not isinstance(broker_session, BrokerSession) or ref is None:

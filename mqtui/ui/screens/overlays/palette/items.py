@@ -1,4 +1,4 @@
-"""What the palette and `:` know beside actions: places, sessions, themes, what open brokers hold, runs."""
+"""What the palette and `:` offer beside actions: resources of open brokers, sessions, runs, themes, notifications."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def known_things(console: ConsoleApi) -> list[KnownResource]:
-    """What the open brokers hold, as it was last seen; those of the session that is shown come first."""
+    """The destinations and groups of open brokers, as last polled; those of the session that is shown come first."""
     broker_sessions = sorted(
         console.sessions.broker_sessions.values(), key=lambda broker_session: broker_session.target != console.target
     )
@@ -41,12 +41,12 @@ def _of(broker_session: BrokerSession) -> list[KnownResource]:
 
 
 def things(console: ConsoleApi) -> list[MenuItem]:
-    """What the open brokers hold."""
+    """The destinations and groups of open brokers."""
     return [thing(console, FoundResource(known)) for known in known_things(console)]
 
 
 def thing(console: ConsoleApi, spot: FoundResource) -> MenuItem:
-    """One thing on a broker."""
+    """A destination or a group."""
     known = spot.known
     return MenuItem(
         id=f"{known.target}/{known.broker}/{known.ref}",
@@ -58,7 +58,7 @@ def thing(console: ConsoleApi, spot: FoundResource) -> MenuItem:
 
 
 def places(console: ConsoleApi) -> list[MenuItem]:
-    """Places that have no key."""
+    """Screens without a key."""
     return [
         MenuItem(
             "notes", "notes", "what was said in toasts", lambda: console.show(screen_class("notes")()), sort="place"
@@ -85,7 +85,7 @@ def sessions(console: ConsoleApi) -> list[MenuItem]:
 
 
 def themes(console: ConsoleApi) -> list[MenuItem]:
-    """The themes; they are put on at once."""
+    """The themes; one is shown at once."""
     return [
         MenuItem(
             id=f"theme {theme.name}",
@@ -99,7 +99,7 @@ def themes(console: ConsoleApi) -> list[MenuItem]:
 
 
 def runs(console: ConsoleApi) -> list[MenuItem]:
-    """The runs of this machine; it may block.
+    """The runs of this machine. It blocks: call it in a thread.
 
     Raises:
         StorageFailed: the journal can't be read.

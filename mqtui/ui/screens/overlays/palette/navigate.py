@@ -1,4 +1,4 @@
-"""Going to what was named: a thing on a broker and a position in it, a session, a run."""
+"""Going to what the palette or `:` found: a resource and a position in it, a session, a run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def go_to(console: ConsoleApi, spot: FoundResource) -> None:
-    """Show a thing: its letters by cause where it holds dead ones, its messages from a position where one is named.
+    """Show a resource: dead letters by cause, messages from the position if one is named, a group among the others.
 
     Raises:
         BadInput: there is no such position in it.
@@ -46,10 +46,10 @@ async def _group(console: ConsoleApi, known: KnownResource) -> None:
 
 
 def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) -> Position | Edge | Since | None:
-    """Where reading starts; None is the newest.
+    """Where reading starts; None for the newest.
 
     Raises:
-        BadInput: a position of another kind of destination, or no partition where there are several.
+        BadInput: the destination has no such positions, or the partition is missing.
     """
     name = known.ref.name
     if known.ref.kind is Kind.QUEUE:
@@ -79,19 +79,19 @@ def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) 
 
 
 async def open_session(console: ConsoleApi, target: str) -> None:
-    """The session of a profile or a URL; what is open already stays so.
+    """Show the session of a profile or a URL; brokers that are open already stay open.
 
     Raises:
-        BadInput, NotFound: there is no such profile, or that is no URL.
+        BadInput, NotFound: there is no such profile, or the URL is wrong.
     """
     await console.open_target(target)
 
 
 async def open_run(console: ConsoleApi, prefix: str) -> None:
-    """The letters of a run.
+    """Show the letters of a run.
 
     Raises:
-        BadInput, NotFound: no run begins so, or several do.
+        BadInput, NotFound: no run has this prefix, or several do.
     """
     await console.go.run(await asyncio.to_thread(_id_of, prefix))
 
@@ -102,7 +102,7 @@ def _id_of(prefix: str) -> str:
 
 
 async def opened_one_by_one(console: ConsoleApi, target: str) -> AsyncGenerator[BrokerSession]:
-    """Open a session, and give each of its brokers once it was looked at, the quickest first.
+    """Open a session, and yield each of its brokers after its first poll, the quickest first.
 
     Raises:
         BadInput, NotFound: there is no such profile.

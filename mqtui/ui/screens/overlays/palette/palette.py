@@ -1,4 +1,4 @@
-"""The palette: every action of this place, what open brokers hold, profiles, runs, themes. One field, one list."""
+"""The command palette: actions of the screen, resources of open brokers, profiles, runs and themes in one list."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi, ScreenApi
 
 MANY = 2_000
-"""Offers from which they are looked through beside the loop."""
+"""Items from which the search runs in a thread."""
 
 
 async def open_palette(console: ConsoleApi) -> None:
-    """The palette of the place that is shown."""
+    """Open the palette of the screen that is shown."""
     if console.current_screen is not None:
         await console.push_screen(PalettePopup(console.current_screen))
 
 
 class PalettePopup(Popup):
-    """What is typed finds; `enter` does what is under the cursor."""
+    """A field and the items that match it; `enter` does the one under the cursor."""
 
     DEFAULT_CSS = """
     PalettePopup { align: center top; }
@@ -42,24 +42,22 @@ class PalettePopup(Popup):
     """
 
     def __init__(self, screen: ScreenApi, only: Sequence[MenuItem] = ()) -> None:
-        """With `only` it offers these and nothing else."""
+        """With `only` it offers these items and nothing else."""
         super().__init__(screen)
         self.only = only
         self.offered: list[MenuItem] = []
         self._found_for = ""
-        """What the list shows the finds of."""
+        """The query of the list that is shown."""
 
     def inside(self) -> Iterable[Widget]:
-        """The field and the list."""
         yield Input(placeholder="an action, a destination, a profile, a run, theme: …", select_on_focus=False)
         yield RowTable[MenuItem](PaletteRenderer(), with_divider=False)
 
     def name_shown(self) -> str:
-        """What it is."""
         return "which one" if self.only else "palette"
 
     def on_mount(self) -> None:
-        """What is at hand now, then what the journal and the brokers hold."""
+        """Offer what is known now, then what the journal and the brokers have."""
         self.offered = list(self.only) or [
             *(offer for offer in offers(self.screen_below) if offer.id not in MOVES),
             *places(self.console),
@@ -83,7 +81,7 @@ class PalettePopup(Popup):
             await self._find()
 
     def show_offers(self) -> None:
-        """What fits, as far as it can be told at once."""
+        """Show the items that are known so far."""
         self.table.show(self.offered)
 
     async def _find(self) -> None:
@@ -115,7 +113,7 @@ class PalettePopup(Popup):
         self.choose(self.table.current)
 
     async def perform(self, action_id: str) -> None:
-        """Keys that are no text move in the list; ctrl+p again leaves."""
+        """Keys that are not text move in the list; ctrl+p closes the palette."""
         if action_id == "app.palette":
             self.leave()
         else:

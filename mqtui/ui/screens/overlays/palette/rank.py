@@ -1,4 +1,4 @@
-"""Which of many texts fit what was typed, the best first. Linear in what is looked through, so it may be long."""
+"""Ranking many texts by how well they match a query, in linear time."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ SCATTERED = 3
 
 
 def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> list[Item]:
-    """The items whose text has all words of the query: begun by it, then at a word's start, then inside.
+    """The items whose text has all words of the query, the best first: at its start, at a word's start, inside.
 
-    Where nothing fits so, those that have its letters in their order, scattered.
+    Where nothing matches so, the items that have the query's letters in this order.
 
-    Textual's own matcher tries every way to scatter the letters, which takes seconds on one long name.
+    Textual's own matcher tries every combination, which takes seconds on one long name.
     """
     words = query.lower().split()
     if not words:
@@ -31,7 +31,7 @@ def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> li
 
 
 def _score(text: str, words: Sequence[str]) -> tuple[int, int] | None:
-    """How badly it fits: the worst kind of fit among the words, then where and how scattered. None: it does not."""
+    """How badly a text matches: the worst kind of match among the words, then the spread; None: not at all."""
     worst, spread = 0, 0
     for word in words:
         fit = _fit(text, word)
