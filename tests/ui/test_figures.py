@@ -103,7 +103,7 @@ async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, mon
             await gate.wait()
             yield batch[1:]
 
-    monkeypatch.setattr(causes, "unhandled", later)
+    monkeypatch.setattr(causes, "read_unhandled", later)
     async with at_console(Console((streams.url, ""))) as user:
         await (
             user.is_at("DestinationsScreen")

@@ -33,7 +33,7 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
         await figures.wait()
         await find(watch, seen)
 
-    monkeypatch.setattr(Poller, "_find_letters", later)
+    monkeypatch.setattr(Poller, "_find_dead_letters", later)
     async with at_console(dev.console("shop")) as user:
         await user.is_at("DestinationsScreen").sees("payments").presses("R")
         await user.is_at("DestinationsScreen")

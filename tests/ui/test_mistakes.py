@@ -28,7 +28,7 @@ async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
             raise ZeroDivisionError("nobody expected this")
         await look(watch, seen)
 
-    monkeypatch.setattr(Poller, "_look", fails)
+    monkeypatch.setattr(Poller, "_refresh", fails)
     shop.profiles()
     async with at_console(shop.console("shop")) as user:
         await user.sees("redis ✗", "kafka ●", "rabbitmq ●").on_row("orders.DLQ")

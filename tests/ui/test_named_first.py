@@ -30,7 +30,7 @@ async def test_c104_the_named_thing_comes_before_the_list(
         begun.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Poller, "_look", never_ends)
+    monkeypatch.setattr(Poller, "_refresh", never_ends)
     try:
         async with at_console(Console((ground.url, plain.name))) as user:
             await user.is_at("MessagesScreen").sees("albatross")

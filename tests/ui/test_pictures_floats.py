@@ -75,7 +75,7 @@ async def test_state_loading(still: MemoryShop, album: Album, monkeypatch: pytes
         asked.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(Poller, "_look", hang)
+    monkeypatch.setattr(Poller, "_refresh", hang)
     async with album.at(still.console("shop"), NORMAL) as user:
         await user.is_at("DestinationsScreen").until(asked.is_set, "asked the broker").sees("reading")
         assert "0" not in user.picture.splitlines()[0].replace("▸ 0", "").replace("08:00", "")
