@@ -128,7 +128,7 @@ class RedisWriter:
 
     def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """A lease on a stream."""
-        return RedisLease.opened(self._router, source, terms)
+        return RedisLease.open(self._router, source, terms)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Not supported: a read of a stream uses nothing up.
@@ -136,7 +136,7 @@ class RedisWriter:
         Raises:
             Unsupported: always.
         """
-        raise Unsupported("Redis lends nothing", "A look is free there.", "Use peek.")
+        raise Unsupported("Not applicable: reading a stream does not consume", "", "Use peek: it is free.")
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """Letters after the snapshot's last id, as they arrive."""

@@ -16,8 +16,8 @@ DECLARED = declare_options(
         Option("wait-ms", "how long a write may take to reach them, 1000 by default"),
         Option("timeout-ms", "how long connecting and logging in may take, 5000 by default"),
         Option("reply-ms", "how long a reply may take, 15000 by default"),
-        Option("reconnect-ms", "how long a broken conversation is tried again, 5000 by default"),
-        Option("scan-keys", "keys looked at in search of streams, 5000000 by default"),
+        Option("reconnect-ms", "how long to reconnect after a broken connection, 5000 by default"),
+        Option("scan-keys", "keys that SCAN visits to find streams, 5000000 by default"),
     ),
     {
         "socket_connect_timeout": ForeignOption("timeout-ms", seconds_to_ms),

@@ -82,7 +82,7 @@ class ClaimRunner:
         (reply,) = await self.connection.execute_pipeline([("XINFO", "CONSUMERS", self._key, self._group)])
         rows = as_list(raise_if_error(reply, "XINFO CONSUMERS", step.stream.name))
         if name_bytes(step.consumer) not in [as_dict(row).get("name") for row in rows]:
-            notes.append(f"{step.consumer} was no consumer of {step.group}: it was made")
+            notes.append(f"{step.consumer} was no consumer of {step.group}: it was created")
         claimed: list[EntryId] = []
         for start in range(0, len(step.seen), IDS_PER_PIPELINE):
             seen = step.seen[start : start + IDS_PER_PIPELINE]

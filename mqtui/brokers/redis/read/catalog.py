@@ -45,7 +45,7 @@ SLOW_SCAN_SECONDS = 0.005
 """A SCAN that takes longer is followed by a pause of the same length, so that the server can serve others."""
 
 MEMORY_SAMPLES = 20
-NO_COUNTER = unknown("how many entries ever came is told by a script, since Redis 7")
+NO_COUNTER = unknown("how many entries were ever added is read by a script, since Redis 7")
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,8 @@ CONCURRENT_COUNTS = 4
 
 MAX_CACHED = 10_000
 
-LOST_UNKNOWN = unknown("the server does not tell how many entries the group has read")
-NO_TRUSTWORTHY_LAG = "the server keeps no lag for this group, or one that cannot be"
+LOST_UNKNOWN = unknown("the server does not say how many entries the group has read")
+NO_TRUSTWORTHY_LAG = "the server has no lag for this group, or an impossible one"
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def commands_to_claim(claims: bytes) -> list[Command]:
     return [("HSET", claims, "none", ""), ("HGET", claims, "none"), ("HDEL", claims, "none"), ("TIME",)]
 
 
-async def require(connection: WriteConnection, commands: Sequence[Command], name: str) -> None:
+async def require_rights(connection: WriteConnection, commands: Sequence[Command], name: str) -> None:
     """Execute commands that change nothing, to prove the rights to them. `name` is the stream that an error names.
 
     Raises:
@@ -67,7 +67,7 @@ async def require(connection: WriteConnection, commands: Sequence[Command], name
             raise translate(reply, str(command[0]), name)
 
 
-async def find_missing(node: NodePool, commands: Sequence[Command]) -> list[MqtuiError] | None:
+async def find_missing_rights(node: NodePool, commands: Sequence[Command]) -> list[MqtuiError] | None:
     """The errors of commands that are disabled or renamed here, else of missing rights by ACL DRYRUN.
 
     None where no command is missing, and rights can't be asked (before 7.0, or ACL is not allowed).

@@ -9,7 +9,7 @@ from mqtui.brokers.port import Batch
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
 from mqtui.brokers.redis.read.catalog import require_stream, stream_key
-from mqtui.brokers.redis.redrive.acl import commands_to_remove, require
+from mqtui.brokers.redis.redrive.acl import commands_to_remove, require_rights
 from mqtui.brokers.redis.redrive.bookkeeping_keys import handled_set_key, move_log_key
 from mqtui.brokers.redis.redrive.cross_broker_claims import CrossBrokerClaims
 from mqtui.brokers.redis.redrive.move import EntryMover
@@ -43,7 +43,7 @@ class RedisLease:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, router: Router, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
+    async def open(cls, router: Router, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
         """A lease whose rights and targets were checked before the first letter is touched (D4).
 
         Raises:
@@ -74,7 +74,7 @@ class RedisLease:
             return
         require_stream(key_type, self._source.ref)
         commands = commands_to_remove(self._key, self._handled_set, self._move_log)
-        await require(self._connection, commands, self._source.ref.name)
+        await require_rights(self._connection, commands, self._source.ref.name)
         self._has_handled_set = exists == 1
         await self._mover.check_targets(self._terms.targets)
 

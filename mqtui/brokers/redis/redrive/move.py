@@ -10,7 +10,7 @@ from mqtui.brokers.redis.connection.resp import eval_command, parse_entries, par
 from mqtui.brokers.redis.connection.routing import Router
 from mqtui.brokers.redis.connection.write_connection import WriteConnection
 from mqtui.brokers.redis.read.catalog import require_stream, stream_key
-from mqtui.brokers.redis.redrive.acl import commands_to_mark, commands_to_store, require
+from mqtui.brokers.redis.redrive.acl import commands_to_mark, commands_to_store, require_rights
 from mqtui.brokers.redis.redrive.bookkeeping_keys import (
     TTL_S,
     earlier_move_log_key,
@@ -160,13 +160,13 @@ class EntryMover:
         try:
             require_stream(key_type, target)
         except NotFound as missing:
-            raise NotFound(missing.title, "A move never makes its target.", missing.hint) from missing
+            raise NotFound(missing.title, "A move never creates its target.", missing.hint) from missing
         last = parse_entries(raise_if_error(newest, "XREVRANGE", target.name))
         newest_id = parse_entry_id(last[0][0]) if last else EntryId(0, 0)
         if not self._router.is_clustered or key_slot(key) == key_slot(self._key):
             move_log = move_log_key(self._router.address.prefix, self._key, self._terms.run, key)
             commands = commands_to_store(key, self._key, self._handled_set, move_log)
-            await require(self._connection, commands, target.name)
+            await require_rights(self._connection, commands, target.name)
             await self._open_move_log(move_log)
             same_slot = SameSlotMover(self._router, self._connection, self._handled_set, move_log, newest_id)
             large_entry = LargeEntryMover(self._router, self._connection, self._handled_set, move_log)
@@ -174,7 +174,9 @@ class EntryMover:
         connection = WriteConnection(self._router, key)
         stored_set = stored_set_key(self._router.address.prefix, key, self._terms.run)
         self._target_connections.append(connection)
-        await require(connection, [*commands_to_store(key, stored_set), *commands_to_mark(stored_set)], target.name)
+        await require_rights(
+            connection, [*commands_to_store(key, stored_set), *commands_to_mark(stored_set)], target.name
+        )
         cross_slot = CrossSlotMover(connection, self._remover, stored_set)
         large_entry = LargeEntryMover(self._router, connection, self._handled_set, self._move_log, stored_set)
         return TargetMovers(None, cross_slot, large_entry)

@@ -19,7 +19,7 @@ from mqtui.brokers.redis.redrive.acl import (
     commands_to_mark,
     commands_to_remove,
     commands_to_store,
-    find_missing,
+    find_missing_rights,
 )
 from mqtui.brokers.redis.redrive.bookkeeping_keys import (
     TTL_TEXT,
@@ -54,12 +54,12 @@ class RedisPlanChecks:
         if not any(self._is_cross_slot(source, target) for target in targets):
             text = (
                 "a script stores each letter and removes it in one step: none is lost or doubled, whenever it is "
-                f"interrupted; letters that another group still needs stay under a mark for {TTL_TEXT}"
+                f"interrupted; letters that another group still needs stay, marked as handled for {TTL_TEXT}"
             )
             return Guarantee(Strength.EXACTLY_ONCE, text)
         text = (
-            "source and target lie in different slots: a resume doubles no letter while the run's mark lives "
-            f"({TTL_TEXT}); two runs at once may"
+            f"source and target lie in different slots: a resume stores no letter twice within {TTL_TEXT}; "
+            "two runs at once may"
         )
         return Guarantee(Strength.AT_LEAST_ONCE, text)
 
@@ -96,7 +96,7 @@ class RedisPlanChecks:
                 risks += await self._check_target(target)
             except (NotFound, *COMMAND_UNAVAILABLE) as error:
                 risks.append(_missing_target_risk(error))
-            risks += _right_risks(await find_missing(node, commands_to_store(key)))
+            risks += _right_risks(await find_missing_rights(node, commands_to_store(key)))
             risks += await server_risks(node, self._router.config.wait_replicas)
             risks += await memory_risks(node)
         return replace(plan, risks=(*plan.risks, *dict.fromkeys(risks)))
@@ -137,7 +137,7 @@ class RedisPlanChecks:
             if self._is_cross_slot(source, target)
             else commands_to_store(key)
         )
-        return await find_missing(await self._router.node_for(key), commands)
+        return await find_missing_rights(await self._router.node_for(key), commands)
 
     async def _check_target(self, target: Ref) -> list[Risk]:
         """The risks of one target.
@@ -191,13 +191,13 @@ class RedisPlanChecks:
             risks.append(Risk("shared-groups", text))
         move_log = move_log_key(prefix, key, run)
         commands = commands_to_remove(key, handled_set_key(prefix, key), move_log)
-        risks += _right_risks(await find_missing(node, commands))
-        return risks + _no_move_log_risks(await find_missing(node, commands_to_log(move_log)) or [])
+        risks += _right_risks(await find_missing_rights(node, commands))
+        return risks + _no_move_log_risks(await find_missing_rights(node, commands_to_log(move_log)) or [])
 
     async def _check_claims(self, source: Source) -> list[Risk]:
         """The risk that letters can't be claimed before they are stored at another broker."""
         key = stream_key(source.ref)
-        errors = await find_missing(
+        errors = await find_missing_rights(
             await self._router.node_for(key), commands_to_claim(claims_key(self._router.address.prefix, key))
         )
         if errors is None:
@@ -211,7 +211,7 @@ def _unusable_target_risks(errors: Sequence[MqtuiError]) -> list[Risk]:
 
 
 def _missing_target_risk(error: MqtuiError) -> Risk:
-    return Risk("target", f"{error.title}: a move never makes its target", Severity.REFUSE, final=True)
+    return Risk("target", f"{error.title}: a move never creates its target", Severity.REFUSE, final=True)
 
 
 def _right_risks(errors: list[MqtuiError] | None) -> list[Risk]:

@@ -29,7 +29,7 @@ LOG_LINES_PER_ROUND_TRIP = 16
 IDS_PER_COMMAND = 1000
 UNTRACED = Receipt(
     PublishStatus.UNKNOWN,
-    reason=f"not in the source, and this run's record ({TTL_TEXT}) does not have it: another hand may have removed it",
+    reason=f"not in the source, and this run's record ({TTL_TEXT}) does not have it: somebody else may have removed it",
 )
 
 
