@@ -16,9 +16,9 @@ from tests.beside.rows import Place, Row
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.kafka_stage import WAIT, until
-from tests.contract.redis_stage import own_server
+from tests.contract.redis_server import own_server
 from tests.contract.test_kafka_parts import Pair, committed
-from tests.contract.test_redis_across_slots import MIDDLE, joined
+from tests.contract.test_redis_cross_slot import MIDDLE, join_cluster
 
 GROUPS = 8
 DESCRIBE = "consumer.group.ConsumerGroupCommand", "--describe", "--all-groups", "--offsets", "--timeout", "10000"
@@ -58,7 +58,7 @@ def nodes_of_a_cluster(brokers: Brokers) -> Iterator[Row]:
     """C51."""
     options = "cluster-enabled yes", "cluster-node-timeout 2000"
     with own_server(brokers, *options) as (_, low), own_server(brokers, *options) as (name, high):
-        asyncio.run(joined(low, high, brokers.servers.ports(name)["bus"]))
+        asyncio.run(join_cluster(low, high, brokers.servers.ports(name)["bus"]))
         url = low.url.replace("redis://", "redis+cluster://")
         for number in range(5):
             name = f"s{number}"

@@ -12,7 +12,7 @@ from mqtui.domain.resource import name_bytes, name_text
 from tests.beside.ours import Ours
 from tests.beside.rows import Place, Row
 from tests.cli.driver import Mqtui
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 WRONG, TRIMMED, HELD, EMPTY = "C47", "D7", "C50", "C36"
 
@@ -21,7 +21,7 @@ class RedisCases:
     """Streams of the cases; `held` entries are in the hands of one consumer."""
 
     def __init__(self, url: str, held: int) -> None:
-        self.stage = Stage(url)
+        self.stage = RedisServer(url)
         self.case_of: dict[str, str] = {}
         self._fill(held)
 

@@ -25,12 +25,12 @@ from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Stage as KafkaStage
 from tests.contract.kafka_stage import until
-from tests.contract.redis_stage import Stage as RedisStage
+from tests.contract.redis_server import RedisServer
 
 
 @pytest.fixture
-def streams(redis_url: str) -> Iterator[RedisStage]:
-    made = RedisStage(redis_url)
+def streams(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
@@ -48,7 +48,7 @@ def row_of(rows: list[dict[str, Any]], name: str, by: str = "resource") -> dict[
     return found
 
 
-def test_lag_that_cannot_be_is_counted_and_fails(mqtui: Mqtui, streams: RedisStage) -> None:
+def test_lag_that_cannot_be_is_counted_and_fails(mqtui: Mqtui, streams: RedisServer) -> None:
     """C47: ENTRIESREAD 100 on a stream of one entry, then 60: the server says -39."""
     name = streams.name("s")
     streams.call("XADD", name, "*", "a", "b")
@@ -75,7 +75,7 @@ def test_no_group_at_all_fails_a_check(mqtui: Mqtui, redis_url: str) -> None:
     mqtui("lag", url).ok()
 
 
-def test_streams_that_may_not_be_asked_are_not_forgotten(mqtui: Mqtui, streams: RedisStage) -> None:
+def test_streams_that_may_not_be_asked_are_not_forgotten(mqtui: Mqtui, streams: RedisServer) -> None:
     """Groups of a stream this user has no right to are unknown: a check fails, a list says so."""
     open_, closed = streams.name("open"), streams.name("closed")
     for name in (open_, closed):
@@ -95,7 +95,7 @@ def test_streams_that_may_not_be_asked_are_not_forgotten(mqtui: Mqtui, streams: 
         streams.call("ACL", "DELUSER", user)
 
 
-def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisStage) -> None:
+def test_a_search_that_was_cut_says_so(mqtui: Mqtui, streams: RedisServer) -> None:
     """`ls`, `lag` and `dlq` of a search that ended at its budget are a part; a check over a part fails."""
     pipe = streams.client.pipeline(transaction=False)
     for number in range(5000):
@@ -136,7 +136,7 @@ def test_a_look_says_what_it_does_not_show(mqtui: Mqtui, topics: KafkaStage) -> 
     assert "is empty" in mqtui("peek", topics.url, empty.name).ok().err
 
 
-def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisStage) -> None:
+def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisServer) -> None:
     """C46 on Redis: an id past the last, a time in the future, an id that was trimmed."""
     name = streams.name("s")
     for number in range(4):
@@ -147,7 +147,9 @@ def test_a_look_past_the_end_of_a_stream_says_so(mqtui: Mqtui, streams: RedisSta
     assert "no messages since then" in mqtui("peek", streams.url, name, "--from", "-1s").ok().err
 
 
-def test_a_profile_of_several_brokers_is_looked_at_whole(mqtui: Mqtui, topics: KafkaStage, streams: RedisStage) -> None:
+def test_a_profile_of_several_brokers_is_looked_at_whole(
+    mqtui: Mqtui, topics: KafkaStage, streams: RedisServer
+) -> None:
     """C53: every broker of the profile, the silent one named; nothing of it passes as a whole."""
     topic, stream = Ref(Kind.TOPIC, f"{topics.prefix}.DLQ"), streams.stream("", 3, name=f"{streams.prefix}:dlq")
     topics.admin.create_topics([NewTopic(topic.name, 1)])[topic.name].result(30)
@@ -176,7 +178,7 @@ async def listed(url: str) -> dict[str, Destination]:
 
 
 async def test_what_comes_in_is_not_the_change_of_depth(
-    shop: Shop, topics: KafkaStage, streams: RedisStage, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    shop: Shop, topics: KafkaStage, streams: RedisServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """C43: a queue that is emptied as fast as it is filled has the broker's rate; capped and cut logs count on."""
     monkeypatch.setenv("MQTUI_STATE_DIR", str(tmp_path))

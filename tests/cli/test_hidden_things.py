@@ -13,7 +13,7 @@ from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.asking import eventually
 from tests.contract.kafka_stage import Stage as KafkaStage
-from tests.contract.redis_stage import Stage as RedisStage
+from tests.contract.redis_server import RedisServer
 
 PASSWORD = "s3cret"
 USERS = {"watcher": PASSWORD, "nobody": PASSWORD}
@@ -80,7 +80,7 @@ async def test_what_kafka_hides_is_not_gone(mqtui: Mqtui, guarded: tuple[KafkaSt
 
 def test_streams_without_figures_say_why(mqtui: Mqtui, redis_url: str) -> None:
     """`ls`, `dlq` and the lag of one group name the right that is missing."""
-    streams = RedisStage(redis_url)
+    streams = RedisServer(redis_url)
     name, user = streams.stream("shut", 2).name, f"user-{streams.prefix}"
     streams.call("XGROUP", "CREATE", name, "g", "0")
     streams.call("ACL", "SETUSER", user, "reset", "on", f">{PASSWORD}", "+@all", "~elsewhere*")

@@ -12,25 +12,25 @@ from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import result, until
-from tests.contract.redis_stage import Stage, own_server
+from tests.contract.redis_server import RedisServer, own_server
 
 LETTERS = 2_000
 
 
 @pytest.fixture(scope="module")
-def server(brokers: Brokers) -> Iterator[Stage]:
+def server(brokers: Brokers) -> Iterator[RedisServer]:
     """A server of this file's own, since it is flushed."""
     with own_server(brokers) as (_, made):
         yield made
 
 
-def killed(mqtui: Mqtui, stage: Stage, source: Ref, target: Ref) -> tuple[str, int]:
+def killed(mqtui: Mqtui, server: RedisServer, source: Ref, target: Ref) -> tuple[str, int]:
     """A redrive that was killed on its way: its run, and how many letters it had in hand."""
     number = LETTERS // 4 + secrets.randbelow(LETTERS // 2)
     print(f"killed at {number}")
-    words = ("redrive", stage.url, source.name, "--to", target.name, "--rate", 400, "--yes", "--json")
+    words = ("redrive", server.url, source.name, "--to", target.name, "--rate", 400, "--yes", "--json")
     process = mqtui.start(*words)
-    until(lambda: len(stage.numbers(target)) >= number)
+    until(lambda: len(server.numbers(target)) >= number)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=20)
     (run,) = mqtui("runs", "--json").ok().rows()
@@ -38,7 +38,7 @@ def killed(mqtui: Mqtui, stage: Stage, source: Ref, target: Ref) -> tuple[str, i
 
 
 @pytest.mark.parametrize("way", ["deleted", "expired", "flushed", "trimmed"])
-def test_the_stream_is_gone(mqtui: Mqtui, server: Stage, way: str) -> None:
+def test_the_stream_is_gone(mqtui: Mqtui, server: RedisServer, way: str) -> None:
     """Letters in hand are moved where Redis's own record says so, else unknown; the rest was another hand's."""
     source, target = server.stream("dlq", LETTERS), server.stream("home")
     run, in_hand = killed(mqtui, server, source, target)
@@ -63,7 +63,7 @@ def test_the_stream_is_gone(mqtui: Mqtui, server: Stage, way: str) -> None:
         assert (told["moved"], told["duplicates_suspected"]) == (home, 0)
 
 
-def test_another_stream_of_the_same_name(mqtui: Mqtui, server: Stage) -> None:
+def test_another_stream_of_the_same_name(mqtui: Mqtui, server: RedisServer) -> None:
     """Ids that went back: the resume is refused until it is allowed by name; another failover is no obstacle then."""
     source, target = server.stream("dlq"), server.stream("home")
     server.call("DEL", source.name)
@@ -81,11 +81,11 @@ def test_another_stream_of_the_same_name(mqtui: Mqtui, server: Stage) -> None:
 
 def test_a_restart_is_no_other_stream(mqtui: Mqtui, brokers: Brokers) -> None:
     """The same data under another run id of the server: the resume goes on."""
-    with own_server(brokers) as (name, stage):
-        source, target = stage.stream("dlq", LETTERS), stage.stream("home")
-        run, _ = killed(mqtui, stage, source, target)
+    with own_server(brokers) as (name, server):
+        source, target = server.stream("dlq", LETTERS), server.stream("home")
+        run, _ = killed(mqtui, server, source, target)
         brokers.servers.stop(name)
         brokers.servers.restart(name)
         told = result(mqtui("runs", "resume", run, "--yes", "--json").ok())
         assert told["moved"] == LETTERS
-        assert stage.numbers(target) == list(range(LETTERS))
+        assert server.numbers(target) == list(range(LETTERS))

@@ -17,20 +17,20 @@ from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import until
-from tests.contract.redis_stage import Stage, own_server
+from tests.contract.redis_server import RedisServer, own_server
 
 Ends = tuple[int, dict[str, Any], list[str]]
 
 
 @pytest.fixture
-def here(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def here(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def there(brokers: Brokers) -> Iterator[Stage]:
+def there(brokers: Brokers) -> Iterator[RedisServer]:
     with own_server(brokers) as (_, made):
         yield made
 
@@ -43,7 +43,7 @@ def colleague(mqtui: Mqtui, tmp_path: Path) -> Mqtui:
     return found
 
 
-def words(here: Stage, there: Stage, source: Ref, target: Ref, *more: object) -> tuple[object, ...]:
+def words(here: RedisServer, there: RedisServer, source: Ref, target: Ref, *more: object) -> tuple[object, ...]:
     to = ("--to", target.name, "--to-target", there.url)
     return ("redrive", here.url, source.name, *to, "--yes", "--json", *more)
 
@@ -56,7 +56,7 @@ def end_of(process: Popen[bytes]) -> Ends:
     return process.returncode, rows[-1], [row["suspect"] for row in rows if "suspect" in row]
 
 
-def test_one_slow_one_fast(mqtui: Mqtui, colleague: Mqtui, here: Stage, there: Stage) -> None:
+def test_one_slow_one_fast(mqtui: Mqtui, colleague: Mqtui, here: RedisServer, there: RedisServer) -> None:
     """200 letters, one at 20 a second, another at full speed some seconds later [before: 280 in the target]."""
     source, target = here.stream("dlq", 200), there.stream("home")
     first = mqtui.start(*words(here, there, source, target, "--rate", 20))
@@ -70,7 +70,7 @@ def test_one_slow_one_fast(mqtui: Mqtui, colleague: Mqtui, here: Stage, there: S
     assert all(told["moved"] + told["skipped"] == told["planned"] for _, told, _ in ends)
 
 
-def test_both_at_the_same_moment(mqtui: Mqtui, colleague: Mqtui, here: Stage, there: Stage) -> None:
+def test_both_at_the_same_moment(mqtui: Mqtui, colleague: Mqtui, here: RedisServer, there: RedisServer) -> None:
     """3,000 letters [before: 6,000 in the target]."""
     source, target = here.stream("dlq", 3_000), there.stream("home")
     both = [each.start(*words(here, there, source, target)) for each in (mqtui, colleague)]
@@ -80,7 +80,9 @@ def test_both_at_the_same_moment(mqtui: Mqtui, colleague: Mqtui, here: Stage, th
     assert sum(told["moved"] for _, told, _ in ends) == 3_000
 
 
-def test_one_is_killed_and_another_goes_on(mqtui: Mqtui, colleague: Mqtui, here: Stage, there: Stage) -> None:
+def test_one_is_killed_and_another_goes_on(
+    mqtui: Mqtui, colleague: Mqtui, here: RedisServer, there: RedisServer
+) -> None:
     """`kill -9`, another operator's run, then the resume: every letter arrives, doubles are named suspects only."""
     number = secrets.randbelow(1_500)
     print(f"killed at {number}")

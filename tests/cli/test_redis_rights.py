@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.cli.driver import Mqtui
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 NEEDED = {
     "peek the newest by walking": ("+xrange +xlen", ("peek", "-n", "1")),
@@ -21,14 +21,14 @@ NEEDED = {
 
 
 @pytest.fixture
-def streams(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def streams(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @contextmanager
-def user(streams: Stage, *rights: str) -> Iterator[str]:
+def user(streams: RedisServer, *rights: str) -> Iterator[str]:
     """The URL of a user with these rights."""
     name = f"user-{streams.prefix}"
     streams.call("ACL", "SETUSER", name, "reset", "on", ">secret", f"~{streams.prefix}*", *rights)
@@ -38,7 +38,7 @@ def user(streams: Stage, *rights: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("what", NEEDED)
-def test_a_right_that_is_not_needed_does_not_decide(mqtui: Mqtui, streams: Stage, what: str) -> None:
+def test_a_right_that_is_not_needed_does_not_decide(mqtui: Mqtui, streams: RedisServer, what: str) -> None:
     """C64: TYPE, TIME, XINFO, XLEN or XREVRANGE denied: each verb works by what it needs alone."""
     rights, (verb, *rest) = NEEDED[what]
     stream = streams.stream("work", 3)
@@ -61,7 +61,7 @@ def test_a_right_that_is_not_needed_does_not_decide(mqtui: Mqtui, streams: Stage
             assert len(streams.rows(stream)) == 4
 
 
-def test_a_closed_key_is_named_at_once(mqtui: Mqtui, streams: Stage) -> None:
+def test_a_closed_key_is_named_at_once(mqtui: Mqtui, streams: RedisServer) -> None:
     """What is not about one command but about the key refuses every look."""
     with user(streams, "+@all") as url:
         mqtui("peek", url, "elsewhere").refused(3, "Not allowed to use the key elsewhere")

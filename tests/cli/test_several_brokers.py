@@ -11,14 +11,14 @@ from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.contract.kafka_stage import Stage as KafkaStage
-from tests.contract.redis_stage import Stage as RedisStage
+from tests.contract.redis_server import RedisServer
 
 NOBODY = "amqp://127.0.0.1:1/?management=http://127.0.0.1:2"
 
 
 @pytest.fixture
-def streams(redis_url: str) -> Iterator[RedisStage]:
-    made = RedisStage(redis_url)
+def streams(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
@@ -38,7 +38,7 @@ def commit(topics: KafkaStage, group: str, topic: Ref, offset: int) -> None:
 
 
 def test_the_lag_of_a_group_is_looked_for_on_every_broker(
-    mqtui: Mqtui, topics: KafkaStage, streams: RedisStage
+    mqtui: Mqtui, topics: KafkaStage, streams: RedisServer
 ) -> None:
     topic = topics.topic("work")
     topics.fill(topic, 3)
@@ -83,7 +83,7 @@ def test_a_profile_whose_brokers_are_all_silent_names_each(mqtui: Mqtui) -> None
 
 def test_a_watch_goes_on_with_the_brokers_that_are_left(mqtui: Mqtui, topics: KafkaStage, brokers: Brokers) -> None:
     """`lag --watch` of a profile shows every broker, and one that goes meanwhile is named at each look."""
-    streams = RedisStage(brokers.servers.start_redis("watched"))
+    streams = RedisServer(brokers.servers.start_redis("watched"))
     topic = topics.topic("work")
     topics.fill(topic, 3)
     group = f"{topics.prefix}-g"

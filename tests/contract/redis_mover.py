@@ -1,4 +1,4 @@
-"""Another process that moves a whole stream, to be killed at any instant.
+"""A process that moves a whole stream, to be killed at any instant.
 
 Arguments: URL, prefix, variant, source, target, run. The same run again is its resume.
 """

@@ -1,4 +1,4 @@
-"""A TCP proxy that cuts the conversation at a chosen place."""
+"""A TCP proxy that cuts the connection at a chosen request."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Proxy:
-    """Between a client and a server. Once armed, the first request that holds `word` is the one that is cut."""
+    """Between a client and a server. Once armed, it cuts the connection at the first request that contains `word`."""
 
     host: str
     port: int
@@ -20,7 +20,7 @@ class Proxy:
     """Whether the request itself is lost instead of its reply."""
 
     keep: int = 0
-    """Bytes of the reply that still get through."""
+    """Bytes of the reply that are still passed on."""
 
     cuts: int = 0
     closed_for_new: bool = False

@@ -1,4 +1,4 @@
-"""A Redis filled and read by redis-py alone, and adapters on it."""
+"""A Redis server that tests fill and read by redis-py alone, and adapters for it."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RANGE = "return redis.call('XRANGE', KEYS[1], '-', '+')"
 Rows = list[tuple[bytes, tuple[Field, ...]]]
 
 
-class Stage:
-    """One server. Names made here have a prefix of their own; adapters are closed by whoever asks for them."""
+class RedisServer:
+    """One server. Names made here have a prefix of their own; the caller closes its adapters."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -35,7 +35,7 @@ class Stage:
         self._made = 0
 
     def adapter(self, *, url: str = "", variant: str = "", options: Mapping[str, str] | None = None) -> Adapter:
-        """A new adapter on this server, or on what stands before it."""
+        """A new adapter for this server, or for a proxy in front of it."""
         address = address_of(url) if url else self.address
         return connect(replace(address, variant=variant, options=options or {}, prefix=self.prefix))
 
@@ -44,7 +44,7 @@ class Stage:
         return f"{self.prefix}:{{{tag}}}:{stem}{self._made}" if tag else f"{self.prefix}:{stem}{self._made}"
 
     def stream(self, stem: str, count: int = 0, *, name: str = "", fields: Sequence[Field] = ()) -> Ref:
-        """A new stream with numbered letters (`n`, then what is given)."""
+        """A new stream with numbered letters (field `n`, then the given fields)."""
         made = name or self.name(stem)
         self.call("XDEL", made, self.call("XADD", made, "*", "first", ""))
         for start in range(0, count, 1000):
@@ -65,7 +65,7 @@ class Stage:
         return [int(fields[0][1]) for _, fields in self.rows(ref)]
 
     def group(self, ref: Ref, group: str, *, take: int = 0, acknowledge: int = 0, consumer: str = "c1") -> list[bytes]:
-        """A group that was given the first letters and acknowledged the first of them; gives the ids it holds."""
+        """A group that was given the first `take` letters and acknowledged some of them; returns the pending ids."""
         self.call("XGROUP", "CREATE", ref.name, group, "0")
         if take:
             self.call("XREADGROUP", "GROUP", group, consumer, "COUNT", take, "STREAMS", ref.name, ">")
@@ -81,12 +81,12 @@ class Stage:
 
 
 @contextmanager
-def own_server(brokers: Brokers, *config: str) -> Iterator[tuple[str, Stage]]:
-    """A server for one test, by its name, with lines of redis.conf of its own."""
+def own_server(brokers: Brokers, *config: str) -> Iterator[tuple[str, RedisServer]]:
+    """A server for one test, with its name; `config` are lines of redis.conf."""
     name = f"redis-{uuid.uuid4().hex[:6]}"
-    stage = Stage(brokers.servers.start_redis(name, config=config))
+    server = RedisServer(brokers.servers.start_redis(name, config=config))
     try:
-        yield name, stage
+        yield name, server
     finally:
-        stage.client.close()
+        server.client.close()
         brokers.servers.discard(name)

@@ -12,8 +12,8 @@ from mqtui.brokers.registry import connect
 from mqtui.domain.resource import BrokerKind
 from tests.brokers import Brokers
 from tests.contract.asking import eventually
-from tests.contract.redis_stage import own_server
-from tests.contract.test_redis_across_slots import joined
+from tests.contract.redis_server import own_server
+from tests.contract.test_redis_cross_slot import join_cluster
 from tests.contract.worlds import World, address_of
 from tests.memory import MemoryWorld
 
@@ -73,19 +73,19 @@ async def test_a_cluster_is_known_through_each_node_and_as_a_single_server(broke
         own_server(brokers, "cluster-enabled yes", "cluster-node-timeout 2000") as (_, low),
         own_server(brokers, "cluster-enabled yes", "cluster-node-timeout 2000") as (name, high),
     ):
-        apart = [await identity(stage.address) for stage in (low, high)]
-        await joined(low, high, brokers.servers.ports(name)["bus"])
-        together = [await identity(stage.address) for stage in (low, high)]
+        apart = [await identity(server.address) for server in (low, high)]
+        await join_cluster(low, high, brokers.servers.ports(name)["bus"])
+        together = [await identity(server.address) for server in (low, high)]
         together.append(await identity(replace(low.address, variant="cluster")))
     assert apart[0] != apart[1]
     assert set(together) == {min(apart)}
 
 
 async def test_a_redis_without_info_does_not_say(brokers: Brokers) -> None:
-    with own_server(brokers, "user default on nopass ~* &* +@all -info") as (_, stage):
-        assert await identity(stage.address) == ""
-    with own_server(brokers, 'rename-command INFO ""') as (_, stage):
-        assert await identity(stage.address) == ""
+    with own_server(brokers, "user default on nopass ~* &* +@all -info") as (_, server):
+        assert await identity(server.address) == ""
+    with own_server(brokers, 'rename-command INFO ""') as (_, server):
+        assert await identity(server.address) == ""
 
 
 async def test_two_rabbitmq_and_two_vhosts_of_one(brokers: Brokers, rabbitmq_url: str) -> None:

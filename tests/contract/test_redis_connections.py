@@ -1,4 +1,4 @@
-"""TLS, logins, Sentinel: how one gets to a Redis, and what is said when one does not."""
+"""TLS, logins, Sentinel: connecting to a Redis, and the errors where that fails."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mqtui.domain.plan import Send
 from mqtui.domain.redrive import PublishStatus
 from tests.brokers import Brokers
 from tests.contract.asking import a_plan, eventually, publish, read, writing
-from tests.contract.redis_stage import Stage, own_server
+from tests.contract.redis_server import RedisServer, own_server
 from tests.contract.test_redis_lost_replies import entry
 
 SERVICE = "shop-main"
@@ -57,7 +57,7 @@ def certificate(folder: Path) -> tuple[Path, Path]:
 
 
 async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
-    """A certificate of a known authority is taken, another one refused, and a plain port named as such."""
+    """A certificate of a known authority is accepted, another one refused, and a plain port named as such."""
     cert, key = certificate(tmp_path)
     (port,) = free_ports(1)
     lines = (
@@ -66,9 +66,9 @@ async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
         f"tls-key-file {key}",
         "tls-auth-clients no",
     )
-    with own_server(brokers, *lines) as (_, stage):
-        ref = stage.stream("work", 2)
-        secured = replace(stage.address, hosts=(("127.0.0.1", port),), tls=True)
+    with own_server(brokers, *lines) as (_, server):
+        ref = server.stream("work", 2)
+        secured = replace(server.address, hosts=(("127.0.0.1", port),), tls=True)
         adapter = connect(replace(secured, options={"tls.ca": str(cert)}))
         assert len(await read(adapter, ref)) == 2
         await adapter.close()
@@ -78,7 +78,7 @@ async def test_tls(brokers: Brokers, tmp_path: Path) -> None:
         careless = connect(replace(secured, options={"tls.verify": "no"}))
         assert len(await read(careless, ref)) == 2
         await careless.close()
-        plain_port = replace(secured, hosts=stage.address.hosts)
+        plain_port = replace(secured, hosts=server.address.hosts)
         for address, error in (
             (secured, TlsRefused),
             (plain_port, TlsRefused),
@@ -96,28 +96,28 @@ async def refusal_receipt(address: Any, ref: Any, error: type[MqtuiError]) -> No
 
 
 async def test_logins(brokers: Brokers) -> None:
-    """An ACL user logs in; a wrong secret, or none, is told as such; a missing right has its command's name."""
-    with own_server(brokers, "requirepass secret", "user alice on >wonder ~* +@read +type +scan") as (_, stage):
-        ref = stage.stream("work", 1)
-        alice = connect(replace(stage.address, user="alice", secret="wonder"))
+    """An ACL user logs in; a wrong or missing secret has its own error; a missing right names its command."""
+    with own_server(brokers, "requirepass secret", "user alice on >wonder ~* +@read +type +scan") as (_, server):
+        ref = server.stream("work", 1)
+        alice = connect(replace(server.address, user="alice", secret="wonder"))
         assert len(await read(alice, ref)) == 1
         with pytest.raises(MqtuiError, match="XADD") as told:
             await publish(alice, [entry(ref, 1)])
         await alice.close()
         assert "+xadd" in told.value.hint
-        for address in (replace(stage.address, user="alice", secret="bad"), replace(stage.address, secret="")):
+        for address in (replace(server.address, user="alice", secret="bad"), replace(server.address, secret="")):
             adapter = connect(address)
             with pytest.raises(NotAuthenticated):
                 await read(adapter, ref)
             await adapter.close()
 
 
-async def test_a_frozen_server_is_told_in_time(brokers: Brokers) -> None:
-    """No answer in time: a look changes nothing and says so; what was published then is unknown, never guessed."""
-    with own_server(brokers) as (name, stage):
-        ref = stage.stream("work", 1)
+async def test_a_frozen_server_times_out(brokers: Brokers) -> None:
+    """A read that times out says so; what was published then is unknown, never guessed."""
+    with own_server(brokers) as (name, server):
+        ref = server.stream("work", 1)
         haste = {"reply-ms": "300", "reconnect-ms": "300", "timeout-ms": "300"}
-        looking, adapter = stage.adapter(options=haste), stage.adapter(options=haste)
+        looking, adapter = server.adapter(options=haste), server.adapter(options=haste)
         assert len(await read(looking, ref)) == 1
         publishing = a_plan(adapter, Verb.PUBLISH, Send(ref, exact(2)))
         async with writing(adapter, publishing) as writer, writer.publisher() as publisher:
@@ -134,7 +134,7 @@ async def test_a_frozen_server_is_told_in_time(brokers: Brokers) -> None:
 
 
 @pytest.fixture
-def sentinel(brokers: Brokers, tmp_path: Path) -> Iterator[tuple[Stage, Stage, int]]:
+def sentinel(brokers: Brokers, tmp_path: Path) -> Iterator[tuple[RedisServer, RedisServer, int]]:
     """A primary, its replica, and a sentinel that watches them."""
     with own_server(brokers, "repl-diskless-sync-delay 0") as (_, primary):
         port = primary.address.hosts[0][1]
@@ -156,7 +156,7 @@ def sentinel(brokers: Brokers, tmp_path: Path) -> Iterator[tuple[Stage, Stage, i
                 process.wait()
 
 
-async def test_sentinel_names_the_primary_also_after_a_failover(sentinel: tuple[Stage, Stage, int]) -> None:
+async def test_sentinel_names_the_primary_also_after_a_failover(sentinel: tuple[RedisServer, RedisServer, int]) -> None:
     """The address names sentinels; reads and writes go to whoever is the primary now."""
     primary, replica, own = sentinel
     ref = primary.stream("work", 1)

@@ -19,22 +19,22 @@ from mqtui.domain.redrive import LetterClaim, PublishStatus, Selection
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move, a_plan
-from tests.contract.redis_stage import Stage, own_server
-from tests.contract.test_redis_scripts import RIGHTS, limited
+from tests.contract.redis_server import RedisServer, own_server
+from tests.contract.test_redis_move_scripts import RIGHTS, user_with_rights
 
 FREE = LetterClaim()
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
@@ -50,18 +50,18 @@ async def taking(
         yield lease, lease, [letter async for batch in lease.batches(2000) for letter in batch]
 
 
-def table(stage: Stage, source: Ref) -> bytes:
-    return claims_key(stage.prefix, source.name.encode())
+def table(server: RedisServer, source: Ref) -> bytes:
+    return claims_key(server.prefix, source.name.encode())
 
 
-async def test_each_letter_is_claimed_by_one_run(stage: Stage, adapter: Adapter) -> None:
+async def test_each_letter_is_claimed_by_one_run(server: RedisServer, adapter: Adapter) -> None:
     """C32: two operators at the same instant, 3,000 letters: each may store what the other has not claimed."""
-    source = stage.stream("dlq", 3_000)
+    source = server.stream("dlq", 3_000)
     granted: list[list[Message]] = [[], []]
     both = asyncio.Barrier(2)
 
     async def run(number: int) -> None:
-        other = stage.adapter()
+        other = server.adapter()
         async with taking(other, source, f"op{number}") as (lease, _, letters):
             for start in range(0, len(letters), 100):
                 some = letters[start : start + 100]
@@ -80,12 +80,12 @@ async def test_each_letter_is_claimed_by_one_run(stage: Stage, adapter: Adapter)
     assert (len(positions), len(set(positions))) == (3_000, 3_000)
 
 
-async def test_settled_and_kept_letters_are_claimed_no_more(stage: Stage, adapter: Adapter) -> None:
-    """C13: what is removed is gone, handled by that run; what stays is anybody's."""
-    source = stage.stream("dlq", 3)
+async def test_settled_and_kept_letters_are_not_claimed_any_more(server: RedisServer, adapter: Adapter) -> None:
+    """C13: what is removed is gone, handled by that run; what stays may be claimed by any run."""
+    source = server.stream("dlq", 3)
     async with taking(adapter, source, "anna", "a" * 32) as (first, lease, letters):
         assert await first.claim(letters) == [FREE] * 3
-        assert 0 < stage.client.ttl(table(stage, source)) <= TTL_S
+        assert 0 < server.client.ttl(table(server, source)) <= TTL_S
         await lease.settle(letters[:1])
         await lease.release(letters[1:2])
         async with taking(adapter, source, "bert") as (second, _, _):
@@ -96,41 +96,41 @@ async def test_settled_and_kept_letters_are_claimed_no_more(stage: Stage, adapte
     assert kept == FREE
     assert held.refused is not None
     assert held.refused.reason.startswith("claimed by run AAAA of anna on ")
-    assert stage.client.hlen(table(stage, source)) == 2, "the letters that nobody settled"
+    assert server.client.hlen(table(server, source)) == 2, "the letters that nobody settled"
 
 
-async def test_a_run_that_is_gone_is_taken_over_and_named(stage: Stage, adapter: Adapter) -> None:
-    """C13: a claim counts by the server's clock; whoever takes it over is told who may have stored the letter."""
-    source = stage.stream("dlq", 2)
+async def test_claims_of_a_dead_run_are_taken_over_and_it_is_named(server: RedisServer, adapter: Adapter) -> None:
+    """C13: a claim counts by the server's clock; the run that takes over is told which run may have stored it."""
+    source = server.stream("dlq", 2)
     async with (
         taking(adapter, source, "anna", "a" * 32) as (dying, _, letters),
         taking(adapter, source, "bert") as (second, _, _),
     ):
         await dying.claim(letters)
-        stage.client.hset(table(stage, source), "@" + "a" * 32, "1700000000000 anna on her machine")
+        server.client.hset(table(server, source), "@" + "a" * 32, "1700000000000 anna on her machine")
         assert await second.claim(letters) == [LetterClaim(doubt="run AAAA of anna on her machine")] * 2
         assert [one.refused is None for one in await dying.claim(letters)] == [False, False]
 
 
-async def test_the_same_run_goes_on_with_its_own_claims(stage: Stage, adapter: Adapter) -> None:
-    """C8: a killed run never stands in its own way; its journal, not the claim, names its suspects."""
-    source = stage.stream("dlq", 2)
-    stage.client.hset(table(stage, source), "@" + "a" * 32, "9900000000000 anna on her machine")
-    for entry, _ in stage.rows(source):
-        stage.client.hset(table(stage, source), entry, "a" * 32)
+async def test_a_resumed_run_keeps_its_own_claims(server: RedisServer, adapter: Adapter) -> None:
+    """C8: a killed run never blocks its own resume; its journal, not the claim, names its suspects."""
+    source = server.stream("dlq", 2)
+    server.client.hset(table(server, source), "@" + "a" * 32, "9900000000000 anna on her machine")
+    for entry, _ in server.rows(source):
+        server.client.hset(table(server, source), entry, "a" * 32)
     async with taking(adapter, source, "bert") as (other, _, letters):
         assert [one.refused is None for one in await other.claim(letters)] == [False, False]
     async with taking(adapter, source, "anna", "a" * 32) as (same, _, letters):
         assert await same.claim(letters) == [FREE] * 2
 
 
-async def test_a_run_renews_its_word_while_it_waits(
-    stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+async def test_a_waiting_run_renews_its_heartbeat(
+    server: RedisServer, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C13: a slow target or a pause loses no claim."""
     monkeypatch.setattr(cross_broker_claims, "HEARTBEAT_TTL_MS", 1_500)
     monkeypatch.setattr(cross_broker_claims, "HEARTBEAT_SECONDS", 0.3)
-    source = stage.stream("dlq", 1)
+    source = server.stream("dlq", 1)
     async with (
         taking(adapter, source, "anna") as (first, _, letters),
         taking(adapter, source, "bert") as (second, _, _),
@@ -140,27 +140,27 @@ async def test_a_run_renews_its_word_while_it_waits(
         assert (await second.claim(letters))[0].refused is not None
 
 
-async def test_a_full_source_still_claims(brokers: Brokers) -> None:
-    """D9: what leaves a full Redis is claimed as elsewhere."""
-    with own_server(brokers) as (_, stage):
-        source, adapter = stage.stream("dlq", 2), stage.adapter()
-        stage.client.config_set("maxmemory", "1")
+async def test_letters_of_a_full_redis_are_claimed(brokers: Brokers) -> None:
+    """D9: claims work above maxmemory, since the letters are about to leave."""
+    with own_server(brokers) as (_, server):
+        source, adapter = server.stream("dlq", 2), server.adapter()
+        server.client.config_set("maxmemory", "1")
         async with taking(adapter, source, "anna") as (first, lease, letters):
             assert await first.claim(letters) == [FREE] * 2
             assert [one.state for one in await lease.settle(letters)] == [PublishStatus.STORED] * 2
         await adapter.close()
-        assert stage.rows(source) == []
+        assert server.rows(source) == []
 
 
-async def test_without_the_right_to_claim_the_plan_says_so(stage: Stage) -> None:
-    """C32: at least once, said before; letters that are gone are still told apart."""
-    source = stage.stream("dlq", 2)
+async def test_without_the_right_to_claim_the_plan_says_so(server: RedisServer) -> None:
+    """C32: at least once, which the plan says; letters that are gone are still recognised."""
+    source = server.stream("dlq", 2)
     for more, words in (("+acl|dryrun +acl|whoami ", "Not allowed to run HSET"), ("", "is not known")):
-        async with limited(stage, f"~* {RIGHTS} {more}-hset") as adapter:
+        async with user_with_rights(server, f"~* {RIGHTS} {more}-hset") as adapter:
             assert any(words in text for text in await claim_risks(adapter, source))
             async with taking(adapter, source, "anna") as (lease, _, letters):
                 assert await lease.claim(letters) == [FREE] * len(letters)
-    async with limited(stage, f"~* {RIGHTS} +acl|dryrun +acl|whoami") as adapter:
+    async with user_with_rights(server, f"~* {RIGHTS} +acl|dryrun +acl|whoami") as adapter:
         assert await claim_risks(adapter, source) == []
 
 
@@ -170,17 +170,17 @@ async def claim_risks(adapter: Adapter, source: Ref) -> Sequence[str]:
     return [risk.text for risk in (await adapter.broker.check_plan(found, plan)).risks if risk.name == "no-claim"]
 
 
-async def test_within_a_redis_what_another_run_moved_is_named(stage: Stage, adapter: Adapter) -> None:
-    """C13: two runs on one stream: each tells by whom the others were handled, and what a stranger removed."""
-    source, target = stage.stream("dlq", 6), stage.stream("home")
+async def test_within_a_redis_what_another_run_moved_is_named(server: RedisServer, adapter: Adapter) -> None:
+    """C13: two runs on one stream: each reports which run handled the others, and what somebody else removed."""
+    source, target = server.stream("dlq", 6), server.stream("home")
     first = Move(adapter, source, target, run="a" * 32, operator="anna")
     second = Move(adapter, source, target, run="b" * 32, operator="bert")
     async with first.lease() as one, second.lease() as two:
         letters = [letter async for batch in two.batches(10) for letter in batch]
         await one.move(first.transfers(letters[:3]))
-        stage.call("XDEL", source.name, str(letters[3].position))
+        server.call("XDEL", source.name, str(letters[3].position))
         receipts = await two.move(second.transfers(letters))
     assert [receipt.state for receipt in receipts] == [PublishStatus.GONE] * 4 + [PublishStatus.STORED] * 2
     assert {receipt.reason.partition(" on ")[0] for receipt in receipts[:3]} == {"handled by run AAAA of anna"}
     assert receipts[3].reason == "not in the source any more"
-    assert stage.numbers(target) == [0, 1, 2, 4, 5]
+    assert server.numbers(target) == [0, 1, 2, 4, 5]

@@ -19,7 +19,7 @@ from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move
-from tests.contract.redis_stage import Stage, own_server
+from tests.contract.redis_server import RedisServer, own_server
 
 LETTERS = 6_000
 KILLS = 5
@@ -28,57 +28,57 @@ HOME = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def cluster(brokers: Brokers) -> Iterator[Stage]:
+def cluster(brokers: Brokers) -> Iterator[RedisServer]:
     with own_server(brokers, "cluster-enabled yes") as (_, made):
         yield made
 
 
-def mover(stage: Stage, variant: str, source: Ref, target: Ref, run: str) -> subprocess.Popen[bytes]:
-    words = [stage.url, stage.prefix, variant, source.name, target.name, run]
+def mover(server: RedisServer, variant: str, source: Ref, target: Ref, run: str) -> subprocess.Popen[bytes]:
+    words = [server.url, server.prefix, variant, source.name, target.name, run]
     return subprocess.Popen([sys.executable, "-m", "tests.contract.redis_mover", *words], cwd=HOME)
 
 
-def killed_at(stage: Stage, process: subprocess.Popen[bytes], target: Ref, length: int) -> None:
+def killed_at(server: RedisServer, process: subprocess.Popen[bytes], target: Ref, length: int) -> None:
     """SIGKILL as soon as the target holds that many letters."""
     until = time.monotonic() + PATIENCE
-    while stage.call("XLEN", target.name) < length and process.poll() is None:
+    while server.call("XLEN", target.name) < length and process.poll() is None:
         assert time.monotonic() < until, "the mover does not get there"
     process.send_signal(signal.SIGKILL)
     process.wait()
 
 
-def kill_and_resume(stage: Stage, variant: str, source: Ref, target: Ref) -> None:
+def kill_and_resume(server: RedisServer, variant: str, source: Ref, target: Ref) -> None:
     seed = random.randrange(1 << 30)
     dice, run, half_done = random.Random(seed), uuid.uuid4().hex, 0
     print(f"seed {seed}")
     for number in range(KILLS):
         length = LETTERS * number // KILLS + dice.randrange(LETTERS // KILLS)
-        killed_at(stage, mover(stage, variant, source, target, run), target, length)
-        there, left = set(stage.numbers(target)), set(stage.numbers(source))
+        killed_at(server, mover(server, variant, source, target, run), target, length)
+        there, left = set(server.numbers(target)), set(server.numbers(source))
         assert there | left == set(range(LETTERS)), f"lost after kill {number}, seed {seed}"
         half_done += bool(there & left)
-    assert mover(stage, variant, source, target, run).wait(PATIENCE) == 0
-    assert stage.numbers(target) == list(range(LETTERS)), f"doubled or out of order, seed {seed}"
-    assert stage.numbers(source) == []
+    assert mover(server, variant, source, target, run).wait(PATIENCE) == 0
+    assert server.numbers(target) == list(range(LETTERS)), f"doubled or out of order, seed {seed}"
+    assert server.numbers(source) == []
     assert variant == "cluster" or half_done == 0, "a script was interrupted between its halves"
 
 
 @pytest.mark.chaos
-def test_c6_killed_within_a_slot(stage: Stage) -> None:
+def test_c6_killed_within_a_slot(server: RedisServer) -> None:
     """C6: one slot: lost 0, doubled 0, and no letter is ever in both streams."""
-    kill_and_resume(stage, "", stage.stream("dlq", LETTERS), stage.stream("home"))
+    kill_and_resume(server, "", server.stream("dlq", LETTERS), server.stream("home"))
 
 
 @pytest.mark.chaos
-def test_c6_killed_across_slots(cluster: Stage) -> None:
-    """C6, D5: across slots: lost 0, doubled 0, by the mark of the run."""
+def test_c6_killed_across_slots(cluster: RedisServer) -> None:
+    """C6, D5: across slots: lost 0, doubled 0, thanks to the run's stored set."""
     source, target = cluster.stream("dlq", LETTERS), cluster.stream("home")
     assert key_slot(source.name.encode()) != key_slot(target.name.encode())
     kill_and_resume(cluster, "cluster", source, target)
@@ -86,12 +86,12 @@ def test_c6_killed_across_slots(cluster: Stage) -> None:
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("variant", ["", "cluster"])
-async def test_c8_the_server_is_killed_while_a_run_goes_on(brokers: Brokers, variant: str) -> None:
+async def test_c8_the_server_is_killed_during_a_run(brokers: Brokers, variant: str) -> None:
     """C8, D2: the server dies in the middle and comes back: the run goes on, and every letter has one outcome."""
     config = ["cluster-enabled yes"] if variant else []
-    with own_server(brokers, *config) as (name, stage):
-        source, target = stage.stream("dlq", 4_000), stage.stream("home")
-        adapter = stage.adapter(variant=variant, options={"reconnect-ms": "20000"})
+    with own_server(brokers, *config) as (name, server):
+        source, target = server.stream("dlq", 4_000), server.stream("home")
+        adapter = server.adapter(variant=variant, options={"reconnect-ms": "20000"})
         move, receipts = Move(adapter, source, target), list[Receipt]()
         dying: asyncio.Task[None] | None = None
         async with move.lease() as lease:
@@ -103,7 +103,7 @@ async def test_c8_the_server_is_killed_while_a_run_goes_on(brokers: Brokers, var
         await dying
         await adapter.close()
         assert {one.state for one in receipts} == {PublishStatus.STORED}
-        assert (len(receipts), stage.numbers(target), stage.numbers(source)) == (4_000, list(range(4_000)), [])
+        assert (len(receipts), server.numbers(target), server.numbers(source)) == (4_000, list(range(4_000)), [])
 
 
 def die_and_return(brokers: Brokers, name: str) -> None:

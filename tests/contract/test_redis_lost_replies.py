@@ -1,4 +1,4 @@
-"""D2: nothing is repeated behind one's back; a lost reply is settled by reading."""
+"""D2: no automatic retries; a lost reply is settled by reading."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref
 from tests.contract.asking import Move, a_plan, publish, writing
 from tests.contract.redis_proxy import Proxy, proxy_to
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 HASTE = {"reconnect-ms": "300", "timeout-ms": "2000"}
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def proxy(stage: Stage) -> AsyncIterator[Proxy]:
-    async with proxy_to(*stage.address.hosts[0]) as made:
+async def proxy(server: RedisServer) -> AsyncIterator[Proxy]:
+    async with proxy_to(*server.address.hosts[0]) as made:
         yield made
 
 
 @pytest.fixture
-async def adapter(stage: Stage, proxy: Proxy) -> AsyncIterator[Adapter]:
-    made = stage.adapter(url=proxy.url, options=HASTE)
+async def adapter(server: RedisServer, proxy: Proxy) -> AsyncIterator[Adapter]:
+    made = server.adapter(url=proxy.url, options=HASTE)
     yield made
     await made.close()
 
@@ -49,41 +49,43 @@ def states(receipts: list[Receipt]) -> list[PublishStatus]:
     return [receipt.state for receipt in receipts]
 
 
-async def test_d2_a_lost_xadd_reply_makes_one_entry(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_lost_xadd_reply_makes_one_entry(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
     """D2: the server did it, the reply was lost: one entry, found by reading."""
-    ref = stage.stream("work")
+    ref = server.stream("work")
     proxy.arm(b"XADD")
     (receipt,) = await publish(adapter, [entry(ref, 1)])
     assert proxy.cuts == 1
-    rows = stage.rows(ref)
+    rows = server.rows(ref)
     assert [fields for _, fields in rows] == [entry(ref, 1).fields]
     assert receipt == Receipt(PublishStatus.STORED, receipt.position)
     assert str(receipt.position).encode() == rows[0][0]
 
 
-async def test_d2_a_lost_xadd_is_told_as_not_stored(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_lost_xadd_request_is_reported_as_not_stored(
+    server: RedisServer, adapter: Adapter, proxy: Proxy
+) -> None:
     """D2: the request never came: nothing is there, and nothing was sent again."""
-    ref = stage.stream("work")
+    ref = server.stream("work")
     proxy.arm(b"XADD", swallow=True)
     (receipt,) = await publish(adapter, [entry(ref, 1)])
-    assert (proxy.cuts, receipt.state, stage.rows(ref)) == (1, PublishStatus.REFUSED, [])
+    assert (proxy.cuts, receipt.state, server.rows(ref)) == (1, PublishStatus.REFUSED, [])
     assert "before it was stored" in receipt.reason
 
 
-async def test_d2_the_rest_of_a_batch_is_found(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
-    """D2: some replies came, the others were lost; equal entries are told apart by their number."""
-    ref = stage.stream("work")
+async def test_d2_the_rest_of_a_batch_is_found(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
+    """D2: some replies came, the others were lost; equal entries are matched one by one."""
+    ref = server.stream("work")
     proxy.arm(b"XADD", keep=70)
     messages = [entry(ref, number // 2) for number in range(8)]
     receipts = list(await publish(adapter, messages))
     assert proxy.cuts == 1
     assert states(receipts) == [PublishStatus.STORED] * 8
-    assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in stage.rows(ref)]
+    assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in server.rows(ref)]
 
 
-async def test_d2_a_server_that_stays_away_leaves_unknown(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
-    """D2: nobody can be asked, so the outcome is unknown, never guessed."""
-    ref = stage.stream("work")
+async def test_d2_a_server_that_stays_away_leaves_unknown(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
+    """D2: the server can't be asked, so the outcome is unknown, never guessed."""
+    ref = server.stream("work")
     async with (
         writing(adapter, a_plan(adapter, Verb.PUBLISH, Send(ref, exact(1)))) as writer,
         writer.publisher() as publisher,
@@ -93,12 +95,12 @@ async def test_d2_a_server_that_stays_away_leaves_unknown(stage: Stage, adapter:
         proxy.closed_for_new = True
         (receipt,) = await publisher.send([entry(ref, 2)])
         assert receipt.state is PublishStatus.UNKNOWN and receipt.reason
-    assert stage.numbers(ref) == [1, 2]
+    assert server.numbers(ref) == [1, 2]
 
 
-async def test_d2_a_move_whose_reply_was_lost_is_found(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
-    """D2: the script ran, its reply was lost: each letter is in the target once, with its place."""
-    source, target = stage.stream("dlq", 30), stage.stream("home")
+async def test_d2_a_move_whose_reply_was_lost_is_found(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
+    """D2: the script ran, its reply was lost: each letter is in the target once, with its id."""
+    source, target = server.stream("dlq", 30), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
@@ -106,51 +108,55 @@ async def test_d2_a_move_whose_reply_was_lost_is_found(stage: Stage, adapter: Ad
         receipts = list(await lease.move(move.transfers(letters)))
     assert proxy.cuts == 1
     assert states(receipts) == [PublishStatus.STORED] * 30
-    assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in stage.rows(target)]
-    assert stage.numbers(target) == list(range(30))
-    assert stage.rows(source) == []
+    assert [str(receipt.position).encode() for receipt in receipts] == [raw for raw, _ in server.rows(target)]
+    assert server.numbers(target) == list(range(30))
+    assert server.rows(source) == []
 
 
-async def test_d2_a_move_that_never_arrived_is_made(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_move_request_that_was_lost_is_repeated(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
     """D2: the letters are still in the source, so the script runs, once."""
-    source, target = stage.stream("dlq", 30), stage.stream("home")
+    source, target = server.stream("dlq", 30), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"SISMEMBER", swallow=True)
         receipts = list(await lease.move(move.transfers(letters)))
     assert (proxy.cuts, states(receipts)) == (1, [PublishStatus.STORED] * 30)
-    assert stage.numbers(target) == list(range(30))
+    assert server.numbers(target) == list(range(30))
 
 
-async def test_d2_a_heavy_letter_whose_reply_was_lost_is_found(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_large_entry_whose_reply_was_lost_is_found(
+    server: RedisServer, adapter: Adapter, proxy: Proxy
+) -> None:
     """D2, D4: the same for a letter that is moved by a transaction."""
     fields = [(b"f%d" % number, b"%d" % number) for number in range(2500)]
-    source, target = stage.stream("dlq", 1, fields=fields), stage.stream("home")
+    source, target = server.stream("dlq", 1, fields=fields), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"EXEC")
         (receipt,) = await lease.move(move.transfers(letters))
     assert (proxy.cuts, receipt.state) == (1, PublishStatus.STORED)
-    assert [(str(receipt.position).encode(), ((b"n", b"0"), *fields))] == stage.rows(target)
-    assert stage.rows(source) == []
+    assert [(str(receipt.position).encode(), ((b"n", b"0"), *fields))] == server.rows(target)
+    assert server.rows(source) == []
 
 
-async def test_d2_a_discard_whose_reply_was_lost_is_done(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_discard_whose_reply_was_lost_is_done(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
     """D2: removing again is harmless."""
-    source = stage.stream("dlq", 5)
+    source = server.stream("dlq", 5)
     async with Move(adapter, source, source, removes=True).lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
         proxy.arm(b"remove(KEYS")
         receipts = list(await lease.settle(letters))
-    assert (proxy.cuts, states(receipts), stage.rows(source)) == (1, [PublishStatus.STORED] * 5, [])
+    assert (proxy.cuts, states(receipts), server.rows(source)) == (1, [PublishStatus.STORED] * 5, [])
 
 
-async def test_d2_a_claim_whose_reply_was_lost_is_looked_up(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
+async def test_d2_a_claim_whose_reply_was_lost_is_looked_up(
+    server: RedisServer, adapter: Adapter, proxy: Proxy
+) -> None:
     """D2: XPENDING tells whose the entries are; an acknowledgement shows by its absence."""
-    ref = stage.stream("work", 4)
-    stage.group(ref, "g", take=4, consumer="dead")
+    ref = server.stream("work", 4)
+    server.group(ref, "g", take=4, consumer="dead")
     assert adapter.broker.pending is not None
     page = await adapter.broker.pending.list_entries(ref, "g")
     seen = tuple((one.id, one.idle + 1, one.read_at) for one in page.items)
@@ -164,12 +170,12 @@ async def test_d2_a_claim_whose_reply_was_lost_is_looked_up(stage: Stage, adapte
     async with writing(adapter, a_plan(adapter, Verb.ACK, acknowledge)) as writer:
         result = await writer.apply(acknowledge)
     assert (proxy.cuts, result.done) == (2, 4)
-    assert stage.call("XPENDING", ref.name, "g")["pending"] == 0
+    assert server.call("XPENDING", ref.name, "g")["pending"] == 0
 
 
-async def test_d2_a_question_is_asked_again_and_then_given_up(stage: Stage, adapter: Adapter, proxy: Proxy) -> None:
-    """A look may be repeated, once; a server that stays away is told."""
-    ref = stage.stream("work", 3)
+async def test_d2_a_read_command_is_repeated_once(server: RedisServer, adapter: Adapter, proxy: Proxy) -> None:
+    """A look may be repeated, once; a server that stays away is an error."""
+    ref = server.stream("work", 3)
     proxy.arm(b"XREVRANGE")
     assert (await adapter.broker.reader.extent(ref)).count == exact(3)
     assert proxy.cuts == 1

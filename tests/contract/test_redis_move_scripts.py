@@ -17,21 +17,21 @@ from mqtui.domain.message import EntryId, Field, Message
 from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, Ref
 from tests.contract.asking import Move
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 RIGHTS = "+@all -@dangerous +info"
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
@@ -48,124 +48,124 @@ async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
         ("-expire", "EXPIRE"),
     ],
 )
-async def test_d4_a_missing_right_copies_nothing(stage: Stage, less: str, named: str) -> None:
+async def test_d4_a_missing_right_copies_nothing(server: RedisServer, less: str, named: str) -> None:
     """D4: without XDEL a script would copy and not remove; the run is refused before its first XADD, by name."""
-    source, target = stage.stream("dlq", 3), stage.stream("home")
-    async with limited(stage, f"~* {RIGHTS} {less}") as adapter:
+    source, target = server.stream("dlq", 3), server.stream("home")
+    async with user_with_rights(server, f"~* {RIGHTS} {less}") as adapter:
         with pytest.raises(NotAuthorised, match=named):
             await Move(adapter, source, target).all()
-    assert stage.rows(target) == []
-    assert stage.numbers(source) == [0, 1, 2]
-    assert [key for key in stage.client.scan_iter(f"{stage.prefix}*") if b"stays" in key] == []
+    assert server.rows(target) == []
+    assert server.numbers(source) == [0, 1, 2]
+    assert [key for key in server.client.scan_iter(f"{server.prefix}*") if b"stays" in key] == []
 
 
-async def test_d4_a_key_without_right_copies_nothing(stage: Stage) -> None:
-    """D4: the same where a key pattern is missing, be it the one of the marks."""
-    source, target = stage.stream("dlq", 3), stage.stream("home")
-    async with limited(stage, f"~{source.name} ~{target.name} {RIGHTS}") as adapter:
+async def test_d4_a_key_without_right_copies_nothing(server: RedisServer) -> None:
+    """D4: the same where a key pattern is missing, even that of mqtui's own keys."""
+    source, target = server.stream("dlq", 3), server.stream("home")
+    async with user_with_rights(server, f"~{source.name} ~{target.name} {RIGHTS}") as adapter:
         with pytest.raises(NotAuthorised, match="key"):
             await Move(adapter, source, target).all()
-    assert stage.rows(target) == []
+    assert server.rows(target) == []
 
 
-async def test_d4_the_plan_names_the_missing_right(stage: Stage) -> None:
-    """D4: where the server lets one ask (ACL DRYRUN), the plan refuses, for good."""
-    source, target = stage.stream("dlq", 3), stage.stream("home")
-    async with limited(stage, "~* +@all -xdel") as adapter:
+async def test_d4_the_plan_names_the_missing_right(server: RedisServer) -> None:
+    """D4: where ACL DRYRUN is allowed, the plan refuses, without an override."""
+    source, target = server.stream("dlq", 3), server.stream("home")
+    async with user_with_rights(server, "~* +@all -xdel") as adapter:
         _, plan = await Move(adapter, source, target).planned()
     refused = [risk for risk in plan.risks if risk.name == "rights"]
     assert [risk.final for risk in refused] == [True]
     assert "XDEL" in refused[0].text
 
 
-async def test_d4_one_outcome_an_id(stage: Stage, adapter: Adapter) -> None:
-    """D4: what is gone meanwhile is told apart from what was moved, wherever it lay."""
-    source, target = stage.stream("dlq", 40), stage.stream("home")
+async def test_d4_one_outcome_an_id(server: RedisServer, adapter: Adapter) -> None:
+    """D4: what is gone meanwhile is distinguished from what was moved, wherever it was."""
+    source, target = server.stream("dlq", 40), server.stream("home")
     move = Move(adapter, source, target)
     gone = {0, 7, 8, 9, 25, 39}
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(100) for letter in some]
-        raw = [entry for entry, _ in stage.rows(source)]
-        stage.call("XDEL", source.name, *(raw[index] for index in gone))
+        raw = [entry for entry, _ in server.rows(source)]
+        server.call("XDEL", source.name, *(raw[index] for index in gone))
         receipts = await lease.move(move.transfers(letters))
     assert {index for index, one in enumerate(receipts) if one.state is PublishStatus.GONE} == gone
-    assert stage.numbers(target) == [number for number in range(40) if number not in gone]
-    assert stage.rows(source) == []
+    assert server.numbers(target) == [number for number in range(40) if number not in gone]
+    assert server.rows(source) == []
 
 
-async def test_d4_scattered_letters_are_found_among_many(stage: Stage, adapter: Adapter) -> None:
+async def test_d4_scattered_letters_are_found_among_many(server: RedisServer, adapter: Adapter) -> None:
     """D4: a selection of one in a hundred, in any order, each letter once."""
-    source, target = stage.stream("dlq", 3000), stage.stream("home")
+    source, target = server.stream("dlq", 3000), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(1000) for letter in some]
         chosen = letters[::100][::-1]
         receipts = await lease.move(move.transfers(chosen))
     assert {one.state for one in receipts} == {PublishStatus.STORED}
-    assert stage.numbers(target) == list(range(0, 3000, 100))
-    assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in stage.rows(target)][::-1]
-    assert len(stage.rows(source)) == 2970
+    assert server.numbers(target) == list(range(0, 3000, 100))
+    assert [str(one.position).encode() for one in receipts] == [raw for raw, _ in server.rows(target)][::-1]
+    assert len(server.rows(source)) == 2970
 
 
 @pytest.mark.parametrize("count", [MAX_SCRIPT_FIELDS, MAX_SCRIPT_FIELDS + 1, 2500, 4500])
-async def test_d4_letters_of_many_fields_come_home(stage: Stage, adapter: Adapter, count: int) -> None:
-    """D4: Lua hands at most some 3,900 fields to XADD; larger letters go by a transaction, in their place."""
+async def test_d4_large_entries_are_moved_in_order(server: RedisServer, adapter: Adapter, count: int) -> None:
+    """D4: Lua hands at most some 3,900 fields to XADD; larger entries go by a transaction, in order."""
     fields = [(b"f%d" % (number % 1000), b"\xff%d" % number) for number in range(count - 1)]
-    source, target = stage.stream("dlq", 3), stage.stream("home")
+    source, target = server.stream("dlq", 3), server.stream("home")
     for ref_fields in (fields, [(b"plain", b"1")]):
-        stage.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
-    expected = [fields for _, fields in stage.rows(source)]
+        server.call("XADD", source.name, "*", "n", "9", *(part for pair in ref_fields for part in pair))
+    expected = [fields for _, fields in server.rows(source)]
     receipts = await Move(adapter, source, target).all()
     assert {one.state for one in receipts} == {PublishStatus.STORED}
-    assert [fields for _, fields in stage.rows(target)] == expected
-    assert stage.rows(source) == []
+    assert [fields for _, fields in server.rows(target)] == expected
+    assert server.rows(source) == []
 
 
-async def test_d4_many_fields_are_stripped_and_stay_where_needed(stage: Stage, adapter: Adapter) -> None:
+async def test_d4_large_entries_are_stripped_and_stay_where_needed(server: RedisServer, adapter: Adapter) -> None:
     """D4, D1: the transaction strips, adds and marks as the script does, and never moves twice."""
     fields = [(b"f%d" % number, b"") for number in range(2500)]
-    source, target = stage.stream("dlq", 1, fields=fields), stage.stream("home")
-    stage.group(source, "slow")
+    source, target = server.stream("dlq", 1, fields=fields), server.stream("home")
+    server.group(source, "slow")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         (letter,) = [letter async for some in lease.batches(10) for letter in some]
         transfer = replace(move.transfers([letter], stripped=["f7"])[0], added=(("x", b"1", ""),))
         (first,), (again,) = await lease.move([transfer]), await lease.move([transfer])
     assert (first.state, again.state) == (PublishStatus.STORED, PublishStatus.GONE)
-    assert [fields for _, fields in stage.rows(target)] == [((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))]
-    assert stage.numbers(source) == [0]
+    assert [fields for _, fields in server.rows(target)] == [((b"n", b"0"), *fields[:7], *fields[8:], (b"x", b"1"))]
+    assert server.numbers(source) == [0]
 
 
-async def test_d4_a_letter_that_loses_every_field_is_refused(stage: Stage, adapter: Adapter) -> None:
+async def test_d4_a_letter_that_loses_every_field_is_refused(server: RedisServer, adapter: Adapter) -> None:
     """D4: an entry without fields can't be; the letter stays."""
-    source, target = stage.stream("dlq", 2), stage.stream("home")
+    source, target = server.stream("dlq", 2), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
         receipts = await lease.move(move.transfers(letters, stripped=["n"]))
     assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 2
-    assert stage.numbers(source) == [0, 1]
+    assert server.numbers(source) == [0, 1]
 
 
-async def test_d4_a_full_server_refuses_and_keeps(stage: Stage, adapter: Adapter) -> None:
+async def test_d4_a_full_server_refuses_and_keeps(server: RedisServer, adapter: Adapter) -> None:
     """D4: XADD is refused (target of another type meanwhile): nothing is removed."""
-    source, target = stage.stream("dlq", 3), stage.stream("home")
+    source, target = server.stream("dlq", 3), server.stream("home")
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
-        stage.client.delete(target.name)
-        stage.client.set(target.name, "text")
+        server.client.delete(target.name)
+        server.client.set(target.name, "text")
         receipts = await lease.move(move.transfers(letters))
     assert [one.state for one in receipts] == [PublishStatus.REFUSED] * 3
     assert all("no stream" in one.reason for one in receipts)
-    assert stage.numbers(source) == [0, 1, 2]
+    assert server.numbers(source) == [0, 1, 2]
 
 
-async def test_lease_batches_are_full_in_order_and_bounded(stage: Stage, adapter: Adapter) -> None:
-    """A batch has as many letters as were asked for, or 4 MiB of them; none is out of order, whatever they weigh."""
-    light, mixed, home = stage.stream("light", 2500), stage.stream("mixed"), stage.stream("home")
+async def test_lease_batches_are_full_ordered_and_bounded(server: RedisServer, adapter: Adapter) -> None:
+    """A batch has as many letters as were asked for, or 4 MiB of them; none is out of order, whatever their size."""
+    light, mixed, home = server.stream("light", 2500), server.stream("mixed"), server.stream("home")
     for number in range(60):
-        stage.call("XADD", mixed.name, "*", "n", number, "v", b"x" * (900_000 if number % 7 == 6 else 10))
+        server.call("XADD", mixed.name, "*", "n", number, "v", b"x" * (900_000 if number % 7 == 6 else 10))
     async with Move(adapter, light, home).lease() as lease:
         assert [len(some) async for some in lease.batches(2000)] == [2000, 500]
     async with Move(adapter, mixed, home).lease() as lease:
@@ -191,13 +191,13 @@ def letters_of(count: int, size: int) -> Sequence[Message]:
 
 
 @asynccontextmanager
-async def limited(stage: Stage, rights: str) -> AsyncIterator[Adapter]:
+async def user_with_rights(server: RedisServer, rights: str) -> AsyncIterator[Adapter]:
     """An adapter of a user with these rights."""
-    user = f"user-{stage.prefix}"
-    stage.call("ACL", "SETUSER", user, "reset", "on", ">secret", *rights.split())
-    adapter = connect(replace(stage.address, user=user, secret="secret", prefix=stage.prefix))
+    user = f"user-{server.prefix}"
+    server.call("ACL", "SETUSER", user, "reset", "on", ">secret", *rights.split())
+    adapter = connect(replace(server.address, user=user, secret="secret", prefix=server.prefix))
     try:
         yield adapter
     finally:
         await adapter.close()
-        stage.call("ACL", "DELUSER", user)
+        server.call("ACL", "DELUSER", user)

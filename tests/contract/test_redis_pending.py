@@ -1,4 +1,4 @@
-"""D6: min-idle is a lock only when it moves with time; what pending entries, claims and acknowledgements tell."""
+"""D6: min-idle is a lock only if it grows with time; pending entries, claims and acknowledgements."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mqtui.domain.plan import Acknowledge, Claim, Step, StepResult
 from mqtui.domain.resource import Kind, Ref
 from mqtui.domain.topology import PendingEntry
 from tests.contract.asking import a_plan, eventually, writing
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
@@ -48,8 +48,8 @@ def claim_of(ref: Ref, entries: tuple[PendingEntry, ...], to: str = "alive", min
     return Claim(ref, "g", to, min_idle, tuple((one.id, one.idle, one.read_at) for one in entries))
 
 
-def owners(stage: Stage, ref: Ref) -> list[str]:
-    rows: Any = stage.client.xpending_range(ref.name, "g", "-", "+", 100)
+def owners(server: RedisServer, ref: Ref) -> list[str]:
+    rows: Any = server.client.xpending_range(ref.name, "g", "-", "+", 100)
     return [row["consumer"].decode() for row in rows]
 
 
@@ -66,31 +66,31 @@ async def long_idle(listed: Pending, ref: Ref, milliseconds: int) -> tuple[Pendi
     return found
 
 
-def test_d6_the_lock_moves_with_time() -> None:
+def test_d6_the_min_idle_time_grows_with_time() -> None:
     """D6: max(asked, shown idle + time since it was read - 50 ms)."""
     assert min_idle_time(0, 3_000, 10_000, 14_000) == 6_950
     assert min_idle_time(9_000, 3_000, 10_000, 14_000) == 9_000
     assert min_idle_time(0, 10, 10_000, 10_000) == 0
 
 
-async def test_d6_work_somebody_touched_meanwhile_is_not_stolen(
-    stage: Stage, adapter: Adapter, listed: Pending
+async def test_d6_entries_touched_since_they_were_shown_are_not_claimed(
+    server: RedisServer, adapter: Adapter, listed: Pending
 ) -> None:
     """D6: the entry was idle when it was shown, and long enough by now, but its consumer touched it in between."""
-    ref = stage.stream("work", 3)
-    ids = stage.group(ref, "g", take=3, consumer="dead")
+    ref = server.stream("work", 3)
+    ids = server.group(ref, "g", take=3, consumer="dead")
     shown = await long_idle(listed, ref, 300)
-    stage.client.xclaim(ref.name, "g", "dead", 0, [ids[1]], justid=True)
+    server.client.xclaim(ref.name, "g", "dead", 0, [ids[1]], justid=True)
     result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
     assert (result.asked, result.done) == (3, 2)
-    assert owners(stage, ref) == ["alive", "dead", "alive"]
+    assert owners(server, ref) == ["alive", "dead", "alive"]
     assert any(ids[1].decode() in note and "dead has it" in note for note in result.notes)
 
 
-async def test_d6_a_second_operator_takes_nothing(stage: Stage, adapter: Adapter, listed: Pending) -> None:
-    """D6: two saw the same list; the second one's "as shown" is stale. [Measured: it stole the work.]"""
-    ref = stage.stream("work", 2)
-    stage.group(ref, "g", take=2, consumer="dead")
+async def test_d6_a_second_operator_claims_nothing(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
+    """D6: two saw the same list; the second one's "as shown" is stale. [Measured: it claimed the entries.]"""
+    ref = server.stream("work", 2)
+    server.group(ref, "g", take=2, consumer="dead")
     shown = await long_idle(listed, ref, 200)
     assert (await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "mine"))).done == 2
 
@@ -102,26 +102,26 @@ async def test_d6_a_second_operator_takes_nothing(stage: Stage, adapter: Adapter
     await eventually(older_than_shown, "the claimed entries are idle for as long as was shown")
     late = await apply(adapter, Verb.CLAIM, claim_of(ref, shown, "yours"))
     assert late.done == 0
-    assert owners(stage, ref) == ["mine", "mine"]
+    assert owners(server, ref) == ["mine", "mine"]
 
 
-async def test_a_claim_does_not_count_as_a_delivery(stage: Stage, adapter: Adapter, listed: Pending) -> None:
-    """JUSTID: deliveries stay; a consumer that was not there is told."""
-    ref = stage.stream("work", 2)
-    stage.group(ref, "g", take=2, consumer="dead")
+async def test_a_claim_does_not_count_as_a_delivery(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
+    """JUSTID: delivery counts stay; a consumer that was created is named."""
+    ref = server.stream("work", 2)
+    server.group(ref, "g", take=2, consumer="dead")
     result = await apply(adapter, Verb.CLAIM, claim_of(ref, (await listed.list_entries(ref, "g")).items))
     assert (result.done, len(result.ids)) == (2, 2)
     assert [one.deliveries for one in (await listed.list_entries(ref, "g", consumer="alive")).items] == [1, 1]
     assert any("alive was no consumer" in note for note in result.notes)
 
 
-async def test_a_claim_says_what_it_could_not_take(stage: Stage, adapter: Adapter, listed: Pending) -> None:
+async def test_a_claim_says_what_it_could_not_take(server: RedisServer, adapter: Adapter, listed: Pending) -> None:
     """Acknowledged meanwhile, or deleted from the stream: each has its note."""
-    ref = stage.stream("work", 3)
-    ids = stage.group(ref, "g", take=3, consumer="dead")
+    ref = server.stream("work", 3)
+    ids = server.group(ref, "g", take=3, consumer="dead")
     shown = (await listed.list_entries(ref, "g")).items
-    stage.call("XACK", ref.name, "g", ids[0])
-    stage.call("XDEL", ref.name, ids[1])
+    server.call("XACK", ref.name, "g", ids[0])
+    server.call("XDEL", ref.name, ids[1])
     result = await apply(adapter, Verb.CLAIM, claim_of(ref, shown))
     assert result.ids == (ids[2].decode(),)
     told = "\n".join(result.notes)
@@ -129,29 +129,29 @@ async def test_a_claim_says_what_it_could_not_take(stage: Stage, adapter: Adapte
     assert f"{ids[1].decode()}: deleted from the stream" in told
 
 
-async def test_an_acknowledgement_counts(stage: Stage, adapter: Adapter) -> None:
-    ref = stage.stream("work", 3)
-    ids = stage.group(ref, "g", take=2, consumer="dead")
+async def test_an_acknowledgement_counts(server: RedisServer, adapter: Adapter) -> None:
+    ref = server.stream("work", 3)
+    ids = server.group(ref, "g", take=2, consumer="dead")
     wanted = tuple(EntryId(*map(int, raw.decode().split("-"))) for raw in ids)
     result = await apply(adapter, Verb.ACK, Acknowledge(ref, "g", (*wanted, EntryId(1, 1))))
     assert (result.asked, result.done, result.notes) == (3, 2, ("1-1: was not pending",))
-    assert stage.numbers(ref) == [0, 1, 2]
+    assert server.numbers(ref) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("verb", [Verb.CLAIM, Verb.ACK])
-async def test_a_group_that_is_not_there_is_not_found(stage: Stage, adapter: Adapter, verb: Verb) -> None:
-    ref = stage.stream("work", 1)
+async def test_a_group_that_is_not_there_is_not_found(server: RedisServer, adapter: Adapter, verb: Verb) -> None:
+    ref = server.stream("work", 1)
     step = Claim(ref, "no", "c", 0, ((EntryId(1, 1), 1, 1),)) if verb is Verb.CLAIM else Acknowledge(ref, "no", ())
     with pytest.raises(NotFound):
         await apply(adapter, verb, step)
-    assert stage.call("XINFO", "GROUPS", ref.name) == []
+    assert server.call("XINFO", "GROUPS", ref.name) == []
 
 
-async def test_pending_entries_come_in_pages(stage: Stage, listed: Pending) -> None:
+async def test_pending_entries_come_in_pages(server: RedisServer, listed: Pending) -> None:
     """Pages by id, none twice; by consumer; by idle time; with the server's time."""
-    ref = stage.stream("work", 25)
-    stage.group(ref, "g", take=20, consumer="one")
-    stage.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", ref.name, ">")
+    ref = server.stream("work", 25)
+    server.group(ref, "g", take=20, consumer="one")
+    server.call("XREADGROUP", "GROUP", "g", "other", "STREAMS", ref.name, ">")
     found: list[PendingEntry] = []
     cursor = None
     while True:
@@ -160,22 +160,22 @@ async def test_pending_entries_come_in_pages(stage: Stage, listed: Pending) -> N
         cursor = page.cursor
         if cursor is None:
             break
-    assert [str(one.id).encode() for one in found] == [raw for raw, _ in stage.rows(ref)]
+    assert [str(one.id).encode() for one in found] == [raw for raw, _ in server.rows(ref)]
     assert len((await listed.list_entries(ref, "g", consumer="other")).items) == 5
     assert (await listed.list_entries(ref, "g", min_idle=3_600_000)).items == ()
-    seconds, micros = stage.client.time()
+    seconds, micros = server.client.time()
     assert abs(found[0].read_at - (seconds * 1000 + micros // 1000)) < 60_000
     with pytest.raises(NotFound):
         await listed.list_entries(ref, "no")
 
 
-async def test_letters_of_pending_entries(stage: Stage, listed: Pending) -> None:
+async def test_letters_of_pending_entries(server: RedisServer, listed: Pending) -> None:
     """The entries themselves; None where one was deleted."""
-    ref = stage.stream("work", 250)
-    ids = stage.group(ref, "g", take=250)
-    stage.call("XDEL", ref.name, ids[100])
+    ref = server.stream("work", 250)
+    ids = server.group(ref, "g", take=250)
+    server.call("XDEL", ref.name, ids[100])
     wanted = [EntryId(*map(int, raw.decode().split("-"))) for raw in ids]
     letters = await listed.read_entries(ref, wanted)
     assert [letter is None for letter in letters] == [number == 100 for number in range(250)]
     assert [letter.position for letter in letters if letter] == wanted[:100] + wanted[101:]
-    assert await listed.read_entries(Ref(Kind.STREAM, stage.name("none")), wanted[:1]) == [None]
+    assert await listed.read_entries(Ref(Kind.STREAM, server.name("none")), wanted[:1]) == [None]

@@ -1,4 +1,4 @@
-"""What a plan on Redis says before anything moves: keys that expire, readers that are away (C75, C78)."""
+"""What a plan on Redis says before anything is moved: keys that expire, targets that nobody reads (C75, C78)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.redrive import plan_checks as checks
 from mqtui.domain.resource import Ref
 from tests.contract.asking import Move
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
@@ -32,26 +32,28 @@ async def query_info(adapter: Adapter, source: Ref, target: Ref, name: str) -> l
     return [risk.text for risk in plan.risks if risk.name == name]
 
 
-async def test_c75_keys_that_expire(stage: Stage, adapter: Adapter) -> None:
-    """C75: the source takes its letters along, the target what was moved there."""
-    source, target = stage.stream("dlq", 2), stage.stream("home")
+async def test_c75_keys_that_expire(server: RedisServer, adapter: Adapter) -> None:
+    """C75: the source expires with its letters, the target with what was moved there."""
+    source, target = server.stream("dlq", 2), server.stream("home")
     assert await query_info(adapter, source, target, "expires") == []
-    stage.call("EXPIRE", source.name, 58)
-    stage.call("EXPIRE", target.name, 120)
+    server.call("EXPIRE", source.name, 58)
+    server.call("EXPIRE", target.name, 120)
     before, after = await query_info(adapter, source, target, "expires")
     assert before.startswith(f"{target.name} expires in 2 min, and what is moved there")
     assert after.startswith(f"{source.name} expires in 5")
 
 
-async def test_c78_a_target_that_nobody_reads(stage: Stage, adapter: Adapter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """C78: no group, a group without consumers, consumers that have not asked for long; one that asks is enough."""
-    source, target = stage.stream("dlq", 2), stage.stream("home", 1)
+async def test_c78_a_target_that_nobody_reads(
+    server: RedisServer, adapter: Adapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C78: no group, a group without consumers, idle consumers; one active consumer is enough."""
+    source, target = server.stream("dlq", 2), server.stream("home", 1)
     assert await query_info(adapter, source, target, "no-reader") == [f"no group reads {target.name}"]
-    stage.group(target, "g")
+    server.group(target, "g")
     assert await query_info(adapter, source, target, "no-reader") == [
         f"nobody reads {target.name} now: group g: no consumer is known"
     ]
-    stage.call("XREADGROUP", "GROUP", "g", "w1", "STREAMS", target.name, ">")
+    server.call("XREADGROUP", "GROUP", "g", "w1", "STREAMS", target.name, ">")
     assert await query_info(adapter, source, target, "no-reader") == []
     monkeypatch.setattr(checks, "ACTIVE_MS", 0)
     (text,) = await query_info(adapter, source, target, "no-reader")
@@ -61,5 +63,5 @@ async def test_c78_a_target_that_nobody_reads(stage: Stage, adapter: Adapter, mo
 @pytest.mark.parametrize(
     ("ms", "words"), [(0, "0 s"), (59_000, "59 s"), (120_000, "2 min"), (10_800_000, "3 h"), (172_800_000, "2 d")]
 )
-def test_a_length_of_time_is_told_in_its_largest_unit(ms: int, words: str) -> None:
+def test_a_duration_is_formatted_in_its_largest_unit(ms: int, words: str) -> None:
     assert checks.format_duration(ms) == words

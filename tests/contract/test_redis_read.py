@@ -1,4 +1,4 @@
-"""Looking at Redis: names, spans, lag that is never made up, following over a restart."""
+"""Reading Redis: names, ranges, lag that is never made up, following a stream over a restart."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from mqtui.domain.resource import Kind, Ref, name_text
 from mqtui.domain.topology import NOTHING_WAITS, GroupLag
 from tests.brokers import Brokers
 from tests.contract.asking import listed, read
-from tests.contract.redis_stage import Stage, own_server
-from tests.contract.test_redis_scripts import limited
+from tests.contract.redis_server import RedisServer, own_server
+from tests.contract.test_redis_move_scripts import user_with_rights
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
@@ -54,12 +54,12 @@ async def lags(adapter: Adapter, *groups: Ref) -> list[GroupLag]:
     return [row async for row in adapter.broker.groups.lag(groups)]
 
 
-async def test_names_are_bytes(stage: Stage, adapter: Adapter) -> None:
+async def test_names_are_bytes(server: RedisServer, adapter: Adapter) -> None:
     """A name that is not UTF-8 is listed, read and described; so are group and consumer names."""
-    raw = stage.prefix.encode() + b":\xff\xfe \xf0\x9f\x9b\x92"
-    stage.call("XADD", raw, "*", b"\xff", b"\xfe")
-    stage.call("XGROUP", "CREATE", raw, b"g\xff", "0")
-    stage.call("XREADGROUP", "GROUP", b"g\xff", b"c\xfe", "STREAMS", raw, ">")
+    raw = server.prefix.encode() + b":\xff\xfe \xf0\x9f\x9b\x92"
+    server.call("XADD", raw, "*", b"\xff", b"\xfe")
+    server.call("XGROUP", "CREATE", raw, b"g\xff", "0")
+    server.call("XREADGROUP", "GROUP", b"g\xff", b"c\xfe", "STREAMS", raw, ">")
     ref = Ref(Kind.STREAM, name_text(raw))
     assert ref in await listed(adapter)
     (message,) = await read(adapter, ref)
@@ -69,10 +69,10 @@ async def test_names_are_bytes(stage: Stage, adapter: Adapter) -> None:
     assert (await lags(adapter, group.ref))[0].total == exact(0)
 
 
-async def test_a_key_of_another_type_is_no_stream(stage: Stage, adapter: Adapter) -> None:
-    """The words say what the key holds; it is not listed."""
-    name = stage.name("text")
-    stage.client.set(name, "value")
+async def test_a_key_of_another_type_is_no_stream(server: RedisServer, adapter: Adapter) -> None:
+    """The error says what the key holds; it is not listed."""
+    name = server.name("text")
+    server.client.set(name, "value")
     ref = Ref(Kind.STREAM, name)
     for look in (adapter.broker.catalog.describe(ref), adapter.broker.snapshot(ref), read(adapter, ref)):
         with pytest.raises(NotFound, match="holds a string"):
@@ -82,11 +82,11 @@ async def test_a_key_of_another_type_is_no_stream(stage: Stage, adapter: Adapter
     assert ref not in await listed(adapter)
 
 
-async def test_spans(stage: Stage, adapter: Adapter) -> None:
+async def test_spans(server: RedisServer, adapter: Adapter) -> None:
     """Oldest, newest, from an id, from a time, until a time; bounded by the end as of now."""
-    name = stage.name("work")
+    name = server.name("work")
     for number in range(10):
-        stage.call("XADD", name, f"{1000 + number * 10}-{number}", "n", number)
+        server.call("XADD", name, f"{1000 + number * 10}-{number}", "n", number)
     ref = Ref(Kind.STREAM, name)
     assert numbers(await read(adapter, ref, limit=3)) == [0, 1, 2]
     assert numbers(await read(adapter, ref, ReadRange(Edge.NEWEST), limit=3)) == [7, 8, 9]
@@ -102,14 +102,14 @@ async def test_spans(stage: Stage, adapter: Adapter) -> None:
             await read(adapter, ref, span)
 
 
-async def test_the_newest_of_many(stage: Stage, adapter: Adapter) -> None:
+async def test_more_newest_entries_than_one_batch(server: RedisServer, adapter: Adapter) -> None:
     """More than one batch holds: the last ones, oldest first."""
-    ref = stage.stream("work", 3000)
+    ref = server.stream("work", 3000)
     assert numbers(await read(adapter, ref, ReadRange(Edge.NEWEST), limit=2500)) == list(range(500, 3000))
 
 
-def test_built_in_bulk_is_built_right() -> None:
-    """Messages and receipts whose slots are filled directly are those that the constructors make, in every field."""
+def test_messages_made_in_bulk_equal_constructed_ones() -> None:
+    """Messages and receipts whose slots are set directly equal those of the constructors, in every field."""
     ref = Ref(Kind.STREAM, "s")
     made = to_messages(ref, [(b"17-3", [b"a", b"1", b"a", b""]), (b"18-0", [])])
     fields = ((b"a", b"1"), (b"a", b""))
@@ -123,9 +123,9 @@ def test_built_in_bulk_is_built_right() -> None:
     assert all(repr(one) for one in (*made, *stored_receipts([b"5-0"])))
 
 
-async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
-    """At most 1,000 messages or about 1 MiB a batch, whatever entries weigh."""
-    many, large = stage.stream("many", 3000), stage.stream("large", 60, fields=[(b"v", b"x" * 100_000)])
+async def test_batches_are_bounded(server: RedisServer, adapter: Adapter) -> None:
+    """At most 1,000 messages or about 1 MiB a batch, whatever the size of entries."""
+    many, large = server.stream("many", 3000), server.stream("large", 60, fields=[(b"v", b"x" * 100_000)])
     for ref, count in ((many, 3000), (large, 60)):
         batches: list[Batch] = [some async for some in adapter.broker.reader.read(ref, ReadRange(), limit=None)]
         assert numbers([one for some in batches for one in some]) == list(range(count))
@@ -133,24 +133,24 @@ async def test_batches_are_bounded(stage: Stage, adapter: Adapter) -> None:
         assert max(sum(one.size for one in some) for some in batches) <= REPLY_BYTES + 100_100
 
 
-async def test_what_no_group_reads_has_no_backlog(stage: Stage, adapter: Adapter) -> None:
+async def test_what_no_group_reads_has_no_backlog(server: RedisServer, adapter: Adapter) -> None:
     """C115: results and events of job queues (RQ, BullMQ) wait for nobody; a group without a consumer is a reader."""
-    results, work = stage.stream("rq:results", 3), stage.stream("work", 3)
-    stage.call("XGROUP", "CREATE", work.name, "g", "0")
+    results, work = server.stream("rq:results", 3), server.stream("work", 3)
+    server.call("XGROUP", "CREATE", work.name, "g", "0")
     found = await listed(adapter)
     detail = await adapter.broker.catalog.describe(results)
     assert (found[results].messages, found[results].backlog, detail.backlog) == (exact(3), NOTHING_WAITS, NOTHING_WAITS)
     assert found[work].backlog == exact(3)
 
 
-async def test_lag_without_the_servers_figure_is_counted(stage: Stage, adapter: Adapter) -> None:
+async def test_lag_without_the_servers_figure_is_counted(server: RedisServer, adapter: Adapter) -> None:
     """Nil lag (group set to an arbitrary id): counted from the nearer end, never 0."""
-    ref = stage.stream("work", 1500)
-    rows = stage.rows(ref)
+    ref = server.stream("work", 1500)
+    rows = server.rows(ref)
     starts = {"near": 1400, "far": 99, "done": 1499}
     for group, start in starts.items():
-        stage.call("XGROUP", "CREATE", ref.name, group, rows[start][0])
-        stage.call("XGROUP", "SETID", ref.name, group, rows[start][0])
+        server.call("XGROUP", "CREATE", ref.name, group, rows[start][0])
+        server.call("XGROUP", "SETID", ref.name, group, rows[start][0])
     for group, wanted in {"near": 99, "far": 1400, "done": 0}.items():
         (row,) = await lags(adapter, group_ref(ref, group))
         assert row.total == exact(wanted)
@@ -161,17 +161,17 @@ async def test_lag_without_the_servers_figure_is_counted(stage: Stage, adapter: 
     assert (await lags(adapter, group_ref(ref, "none")))[0].total.number is None
 
 
-async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
-    """Beyond the budget on both sides a bound; a group and a stream that stand still are not counted again (D7)."""
-    ref = stage.stream("work", 300)
-    rows = stage.rows(ref)
-    nodes = new_router(stage.address, read_config(stage.address))
+async def test_counting_has_a_budget_and_is_not_repeated(server: RedisServer) -> None:
+    """Beyond the budget on both sides a bound; an unchanged group and stream are not counted again (D7)."""
+    ref = server.stream("work", 300)
+    rows = server.rows(ref)
+    nodes = new_router(server.address, read_config(server.address))
     counter, ends = LagCounter(nodes), StreamInfo(300, parse_entry_id(rows[-1][0]), parse_entry_id(rows[0][0]))
     middle = GroupInfo("g", 0, 0, parse_entry_id(rows[149][0]), None)
     key = ref.name.encode()
 
     def scripts() -> int:
-        return int(stage.client.info("commandstats").get("cmdstat_eval_ro", {}).get("calls", 0))
+        return int(server.client.info("commandstats").get("cmdstat_eval_ro", {}).get("calls", 0))
 
     try:
         for budget, wanted in ((100, at_least(100)), (1000, exact(150)), (100, exact(150))):
@@ -188,9 +188,9 @@ async def test_counting_has_a_budget_and_is_not_repeated(stage: Stage) -> None:
         await nodes.close()
 
 
-def release(stage: Stage) -> int:
+def release(server: RedisServer) -> int:
     """The server's, of which 8.0 counts the entries behind a group that has read none that is still there."""
-    return int(str(stage.client.info("server")["redis_version"]).split(".")[0])
+    return int(str(server.client.info("server")["redis_version"]).split(".")[0])
 
 
 CANNOT_BE = {
@@ -201,18 +201,18 @@ CANNOT_BE = {
 """Groups made with a wrong ENTRIESREAD on a stream of one entry, that later gets 60 (redis#14257, redis#15488)."""
 
 
-async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> None:
+async def test_lag_that_cannot_be_is_counted(server: RedisServer, adapter: Adapter) -> None:
     """Negative, 0 before the end, more than there is behind the group, or more than the stream holds (D7)."""
-    name = stage.name("work")
-    stage.call("XADD", name, "*", "n", 0)
+    name = server.name("work")
+    server.call("XADD", name, "*", "n", 0)
     for group, start, read_entries in CANNOT_BE.values():
-        stage.call("XGROUP", "CREATE", name, group, start, "ENTRIESREAD", read_entries)
+        server.call("XGROUP", "CREATE", name, group, start, "ENTRIESREAD", read_entries)
     for number in range(60):
-        stage.call("XADD", name, "*", "n", number)
-    stage.call("XGROUP", "CREATE", name, "j", "$", "ENTRIESREAD", 7)
+        server.call("XADD", name, "*", "n", number)
+    server.call("XGROUP", "CREATE", name, "j", "$", "ENTRIESREAD", 7)
     ref = Ref(Kind.STREAM, name)
-    told = {row["name"].decode(): row["lag"] for row in stage.client.xinfo_groups(name)}
-    assert told == {"g": -39, "h": 0 if release(stage) < 8 else 61, "i": 61, "j": 54}
+    told = {row["name"].decode(): row["lag"] for row in server.client.xinfo_groups(name)}
+    assert told == {"g": -39, "h": 0 if release(server) < 8 else 61, "i": 61, "j": 54}
     for group, wanted in {"g": 60, "h": 61, "i": 60, "j": 0}.items():
         (row,) = await lags(adapter, group_ref(ref, group))
         assert row.total == exact(wanted), group
@@ -220,99 +220,99 @@ async def test_lag_that_cannot_be_is_counted(stage: Stage, adapter: Adapter) -> 
     assert (await adapter.broker.catalog.describe(ref)).backlog == exact(61)
 
 
-async def test_what_was_trimmed_before_it_was_read_is_no_lag(stage: Stage, adapter: Adapter) -> None:
-    """400 unread, 390 of them trimmed: 10 can be read, and 390 are told as lost; so in an emptied stream.
+async def test_what_was_trimmed_before_it_was_read_is_no_lag(server: RedisServer, adapter: Adapter) -> None:
+    """400 unread, 390 of them trimmed: 10 can be read, and 390 are shown as lost; so in an emptied stream.
 
     Of a group that was made later, and at the beginning, nobody knows whether it ever missed what was gone by then.
     """
-    ref = stage.stream("work", 500)
-    stage.group(ref, "g", take=100)
-    stage.call("XTRIM", ref.name, "MAXLEN", 10)
-    stage.call("XGROUP", "CREATE", ref.name, "late", "0")
+    ref = server.stream("work", 500)
+    server.group(ref, "g", take=100)
+    server.call("XTRIM", ref.name, "MAXLEN", 10)
+    server.call("XGROUP", "CREATE", ref.name, "late", "0")
     row, late = await lags(adapter, group_ref(ref, "g"), group_ref(ref, "late"))
     assert (row.total, row.parts[0].lost) == (exact(10), exact(390))
     assert (late.total, late.parts[0].lost.number) == (exact(10), None)
-    stage.call("XTRIM", ref.name, "MAXLEN", 0)
+    server.call("XTRIM", ref.name, "MAXLEN", 0)
     (row,) = await lags(adapter, group_ref(ref, "g"))
     assert (row.total, row.parts[0].lost) == (exact(0), exact(400))
-    name = stage.name("fresh")
-    stage.call("XADD", name, "*", "n", 1)
-    stage.call("XGROUP", "CREATE", name, "g", "0")
+    name = server.name("fresh")
+    server.call("XADD", name, "*", "n", 1)
+    server.call("XGROUP", "CREATE", name, "g", "0")
     (row,) = await lags(adapter, group_ref(Ref(Kind.STREAM, name), "g"))
     assert (row.total, row.parts[0].lost) == (exact(1), exact(0))
 
 
-async def test_without_scripts_lag_is_a_bound(stage: Stage) -> None:
-    """A user who may not run scripts sees that what the server tells cannot be, and what it is at most."""
-    name = stage.name("work")
-    stage.call("XADD", name, "*", "n", 0)
-    stage.call("XGROUP", "CREATE", name, "g", "$", "ENTRIESREAD", 100)
-    stage.call("XADD", name, "*", "n", 1)
-    async with limited(stage, "~* +@all -@scripting") as adapter:
+async def test_without_scripts_lag_is_a_bound(server: RedisServer) -> None:
+    """A user who may not run scripts sees that the server's figure is impossible, and what it is at most."""
+    name = server.name("work")
+    server.call("XADD", name, "*", "n", 0)
+    server.call("XGROUP", "CREATE", name, "g", "$", "ENTRIESREAD", 100)
+    server.call("XADD", name, "*", "n", 1)
+    async with user_with_rights(server, "~* +@all -@scripting") as adapter:
         (row,) = await lags(adapter, group_ref(Ref(Kind.STREAM, name), "g"))
     assert (row.total.number, row.total.sort) == (2, Exactness.AT_MOST)
     assert "EVAL" in row.total.why
 
 
-async def test_a_deleted_entry_makes_lag_counted(stage: Stage, adapter: Adapter) -> None:
-    """Entries deleted between: the server gives no figure, counting does."""
-    ref = stage.stream("work", 10)
-    stage.group(ref, "g", take=2)
-    stage.call("XDEL", ref.name, stage.rows(ref)[5][0])
+async def test_a_deleted_entry_makes_lag_counted(server: RedisServer, adapter: Adapter) -> None:
+    """Entries were deleted between: the server has no lag, so it is counted."""
+    ref = server.stream("work", 10)
+    server.group(ref, "g", take=2)
+    server.call("XDEL", ref.name, server.rows(ref)[5][0])
     assert (await lags(adapter, group_ref(ref, "g")))[0].total == exact(7)
 
 
-async def test_groups_with_slashes_are_told_apart(stage: Stage, adapter: Adapter) -> None:
-    """`a/b` of stream `s` and `b` of stream `s/a` have the same words: the longest stream that fits is meant."""
-    base = stage.name("s")
-    plain, nested = stage.stream("s", 3, name=base), stage.stream("s", 2, name=f"{base}/a")
-    stage.group(plain, "a/b")
+async def test_groups_with_slashes_are_told_apart(server: RedisServer, adapter: Adapter) -> None:
+    """`a/b` of stream `s` and `b` of stream `s/a` have the same name: the longest stream that exists is meant."""
+    base = server.name("s")
+    plain, nested = server.stream("s", 3, name=base), server.stream("s", 2, name=f"{base}/a")
+    server.group(plain, "a/b")
     assert (await lags(adapter, group_ref(plain, "a/b")))[0].total == exact(3)
-    stage.group(nested, "b")
+    server.group(nested, "b")
     assert (await lags(adapter, group_ref(nested, "b")))[0].total == exact(2)
     names = {group.ref.name for group in await adapter.broker.groups.list_groups() if group.ref.name.startswith(base)}
     assert names == {f"{base}/a/b"}
 
 
-async def test_a_search_has_a_budget(stage: Stage) -> None:
+async def test_the_scan_for_streams_has_a_budget(server: RedisServer) -> None:
     """SCAN stops at `scan-keys`; the last page of names says that there is more."""
-    pipe = stage.client.pipeline(transaction=False)
+    pipe = server.client.pipeline(transaction=False)
     for number in range(6000):
-        pipe.set(f"{stage.prefix}:k{number}", "")
+        pipe.set(f"{server.prefix}:k{number}", "")
     pipe.execute()
-    adapter = stage.adapter(options={"scan-keys": "2000"})
+    adapter = server.adapter(options={"scan-keys": "2000"})
     pages = [page async for page in adapter.broker.catalog.list_destinations()]
     await adapter.close()
     assert any(page.cursor for page in pages)
 
 
-async def test_a_row_without_rights_says_so(stage: Stage) -> None:
+async def test_a_stream_without_rights_is_listed_with_the_reason(server: RedisServer) -> None:
     """A stream this user may not read is listed with unknown figures and the reason."""
-    ref = stage.stream("secret", 3)
-    async with limited(stage, "~none +@all") as adapter:
+    ref = server.stream("secret", 3)
+    async with user_with_rights(server, "~none +@all") as adapter:
         row = (await listed(adapter))[ref]
         assert row.messages.number is None and "key" in row.messages.why
         with pytest.raises(NotAuthorised):
             await read(adapter, ref)
 
 
-async def test_a_follower_outlives_a_restart(brokers: Brokers) -> None:
+async def test_tail_survives_a_restart(brokers: Brokers) -> None:
     """Tail goes on after the last entry it gave, on a new connection, when the server comes back."""
-    with own_server(brokers) as (name, stage):
-        ref = stage.stream("work", 3)
-        adapter = stage.adapter()
+    with own_server(brokers) as (name, server):
+        ref = server.stream("work", 3)
+        adapter = server.adapter()
         tail = aiter(adapter.broker.reader.tail(ref))
         first = asyncio.ensure_future(anext(tail))
         got: list[int] = []
         while not first.done():
-            stage.call("XADD", ref.name, "*", "n", 3)
+            server.call("XADD", ref.name, "*", "n", 3)
             await asyncio.wait({first}, timeout=0.05)
         got += numbers(await first)
         assert set(got) == {3}
         await asyncio.to_thread(brokers.servers.kill, name)
         later = asyncio.ensure_future(anext(tail))
         await asyncio.to_thread(brokers.servers.restart, name)
-        stage.call("XADD", ref.name, "*", "n", 4)
+        server.call("XADD", ref.name, "*", "n", 4)
         while 4 not in got:
             got += numbers(await asyncio.wait_for(later, 20))
             later = asyncio.ensure_future(anext(tail))
@@ -322,9 +322,9 @@ async def test_a_follower_outlives_a_restart(brokers: Brokers) -> None:
         assert got.count(4) == 1
 
 
-async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
-    """A look has no price to pay; a partition or an exchange is no thing of Redis."""
-    ref = stage.stream("work", 1)
+async def test_peeks_are_free_and_there_are_no_partitions_or_exchanges(server: RedisServer, adapter: Adapter) -> None:
+    """Reading a stream is free; Redis has no partitions and no exchanges."""
+    ref = server.stream("work", 1)
     assert not await adapter.broker.can(Verb.SPEND)
     assert not await adapter.broker.can(Verb.PEEK, Ref(Kind.EXCHANGE, "x"))
     for verb in (Verb.LIST, Verb.PEEK, Verb.TAIL, Verb.REDRIVE, Verb.CLAIM, Verb.DISCARD, Verb.PUT_BACK):
@@ -343,17 +343,15 @@ async def test_what_redis_does_not_do(stage: Stage, adapter: Adapter) -> None:
         ("", {"tls.verify": "maybe"}, BadInput),
     ],
 )
-def test_an_address_that_can_not_be(
-    stage: Stage, variant: str, options: dict[str, str], error: type[MqtuiError]
-) -> None:
+def test_invalid_addresses(server: RedisServer, variant: str, options: dict[str, str], error: type[MqtuiError]) -> None:
     with pytest.raises(error):
-        stage.adapter(variant=variant, options=options)
+        server.adapter(variant=variant, options=options)
 
 
-async def test_borrowing_is_not_offered(stage: Stage, adapter: Adapter) -> None:
+async def test_peeking_unacked_is_unsupported(server: RedisServer, adapter: Adapter) -> None:
     from mqtui.brokers.guard import WriteGrant
     from tests.contract.asking import a_plan
 
-    ref = stage.stream("work", 1)
+    ref = server.stream("work", 1)
     with pytest.raises(Unsupported):
         adapter.open_writer(WriteGrant(a_plan(adapter, Verb.SPEND))).peek_unacked(ref, 1)

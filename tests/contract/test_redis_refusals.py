@@ -1,4 +1,4 @@
-"""D9: a definite refusal is one, in Redis's own words; a probe that fails for another reason tells nothing."""
+"""D9: a definite refusal is reported as one, in Redis's words; a check that fails otherwise proves nothing."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from mqtui.domain.redrive import PublishStatus, Receipt, Selection, Transfer
 from mqtui.domain.resource import Kind, Ref
 from tests.brokers import Brokers
 from tests.contract.asking import Move, a_plan, eventually, publish, read, writing
-from tests.contract.redis_stage import Stage, own_server
-from tests.contract.test_redis_scripts import limited
+from tests.contract.redis_server import RedisServer, own_server
+from tests.contract.test_redis_move_scripts import user_with_rights
 
 BLOCKED = "blocked.rdb"
 
 
 @pytest.fixture(scope="module")
-def shared(brokers: Brokers) -> Iterator[Stage]:
+def shared(brokers: Brokers) -> Iterator[RedisServer]:
     """A server of this file's own, since its settings are changed."""
-    with own_server(brokers, f"dbfilename {BLOCKED}") as (_, stage):
-        yield stage
+    with own_server(brokers, f"dbfilename {BLOCKED}") as (_, server):
+        yield server
 
 
 @pytest.fixture
-def own(shared: Stage) -> Iterator[Stage]:
+def own(shared: RedisServer) -> Iterator[RedisServer]:
     yield shared
     for name, value in (("maxmemory", "0"), ("maxmemory-policy", "noeviction"), ("save", ""), ("appendonly", "yes")):
         shared.client.config_set(name, value)
@@ -44,7 +44,7 @@ def own(shared: Stage) -> Iterator[Stage]:
 
 
 @pytest.fixture
-async def adapter(own: Stage) -> AsyncIterator[Adapter]:
+async def adapter(own: RedisServer) -> AsyncIterator[Adapter]:
     made = own.adapter(options={"reconnect-ms": "500"})
     yield made
     await made.close()
@@ -58,11 +58,11 @@ def words(plan: Plan, name: str) -> str:
     return next(risk.text for risk in plan.risks if risk.name == name)
 
 
-def full(stage: Stage) -> None:
-    stage.client.config_set("maxmemory", "1")
+def full(server: RedisServer) -> None:
+    server.client.config_set("maxmemory", "1")
 
 
-async def test_c63_a_discard_makes_room_in_a_full_redis(own: Stage, adapter: Adapter) -> None:
+async def test_c63_a_discard_works_in_a_full_redis(own: RedisServer, adapter: Adapter) -> None:
     """C63: XDEL is allowed above maxmemory; what a group still needs is marked, as elsewhere."""
     source = own.stream("dlq", 10)
     own.group(source, "slow", take=4, acknowledge=2)
@@ -78,8 +78,8 @@ async def test_c63_a_discard_makes_room_in_a_full_redis(own: Stage, adapter: Ada
     assert own.client.scard(handled_set_key(own.prefix, source.name.encode())) == 8
 
 
-async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: Stage, adapter: Adapter) -> None:
-    """C63: `Redis is full` stands in the plan; whoever allows it moves letters or is told why not, never unknown."""
+async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: RedisServer, adapter: Adapter) -> None:
+    """C63: `Redis is full` stands in the plan; with an override letters are moved or refused, never unknown."""
     source, target = own.stream("dlq", 10), own.stream("home")
     full(own)
     _, plan = await Move(adapter, source, target).planned()
@@ -91,8 +91,8 @@ async def test_c63_a_redrive_in_a_full_redis_is_refused_by_its_plan(own: Stage, 
     assert (len(own.numbers(target)), len(own.numbers(source))) == (moved, 10 - moved)
 
 
-async def test_letters_from_elsewhere_are_refused_by_a_full_redis(own: Stage, adapter: Adapter) -> None:
-    """D9: the same where another broker's letters arrive: each is refused with Redis's words."""
+async def test_letters_of_another_broker_are_refused_by_a_full_redis(own: RedisServer, adapter: Adapter) -> None:
+    """D9: so are letters of another broker: each is refused with Redis's text."""
     target, other = own.stream("home"), own.stream("other")
     full(own)
     source = await adapter.broker.snapshot(other)
@@ -104,18 +104,18 @@ async def test_letters_from_elsewhere_are_refused_by_a_full_redis(own: Stage, ad
 
 
 async def moved_while(
-    stage: Stage, adapter: Adapter, source: Ref, target: Ref, trouble: Sequence[str]
+    server: RedisServer, adapter: Adapter, source: Ref, target: Ref, trouble: Sequence[str]
 ) -> list[Receipt]:
     """Move half, let trouble come, move the rest."""
     move = Move(adapter, source, target)
     async with move.lease() as lease:
         letters = [letter async for batch in lease.batches(100) for letter in batch]
         first = await lease.move(move.transfers(letters[:5]))
-        stage.call(*trouble)
+        server.call(*trouble)
         return [*first, *await lease.move(move.transfers(letters[5:]))]
 
 
-async def test_memory_that_runs_out_on_the_way(own: Stage, adapter: Adapter) -> None:
+async def test_memory_that_runs_out_during_a_run(own: RedisServer, adapter: Adapter) -> None:
     """D9: a Redis that fills up in the middle moves or refuses, and doubles nothing."""
     source, target = own.stream("dlq", 10), own.stream("home")
     receipts = await moved_while(own, adapter, source, target, ("CONFIG", "SET", "maxmemory", "1"))
@@ -124,7 +124,7 @@ async def test_memory_that_runs_out_on_the_way(own: Stage, adapter: Adapter) -> 
     assert (set(own.numbers(target)), set(own.numbers(source))) == (home, set(range(10)) - home)
 
 
-async def test_a_primary_that_becomes_a_replica_on_the_way(own: Stage, adapter: Adapter) -> None:
+async def test_a_primary_that_becomes_a_replica_during_a_run(own: RedisServer, adapter: Adapter) -> None:
     """D9: READONLY refuses the rest by name."""
     source, target = own.stream("dlq", 10), own.stream("home")
     receipts = await moved_while(own, adapter, source, target, ("REPLICAOF", "127.0.0.1", "1"))
@@ -133,8 +133,8 @@ async def test_a_primary_that_becomes_a_replica_on_the_way(own: Stage, adapter: 
     assert own.numbers(source) == [5, 6, 7, 8, 9]
 
 
-async def test_a_disk_that_takes_no_snapshot(own: Stage, adapter: Adapter) -> None:
-    """D9: MISCONF: the plan says that Redis refuses writes and why; on the way it is each letter's refusal."""
+async def test_a_failed_snapshot_that_stops_writes(own: RedisServer, adapter: Adapter) -> None:
+    """D9: MISCONF: the plan says that Redis refuses writes and why; during a run it is each letter's refusal."""
     source, target = own.stream("dlq", 10), own.stream("home")
     own.client.config_set("appendonly", "no")
     with no_snapshots(own):
@@ -149,24 +149,24 @@ async def test_a_disk_that_takes_no_snapshot(own: Stage, adapter: Adapter) -> No
 
 
 @contextmanager
-def no_snapshots(stage: Stage) -> Iterator[None]:
+def no_snapshots(server: RedisServer) -> Iterator[None]:
     """BGSAVE has failed, since a folder stands where its file should go."""
-    place = Path(str(stage.client.config_get("dir")["dir"])) / BLOCKED
+    place = Path(str(server.client.config_get("dir")["dir"])) / BLOCKED
     place.mkdir()
-    stage.client.config_set("save", "3600 1")
-    stage.client.bgsave()
+    server.client.config_set("save", "3600 1")
+    server.client.bgsave()
     until = threading.Event()
     for _ in range(100):
-        if stage.client.info("persistence")["rdb_last_bgsave_status"] == "err":
+        if server.client.info("persistence")["rdb_last_bgsave_status"] == "err":
             break
         until.wait(0.05)
     yield
     place.rmdir()
-    stage.client.config_set("save", "")
-    stage.client.bgsave()
+    server.client.config_set("save", "")
+    server.client.bgsave()
 
 
-async def test_another_script_that_never_ends(own: Stage, adapter: Adapter) -> None:
+async def test_a_script_of_another_client_that_never_ends(own: RedisServer, adapter: Adapter) -> None:
     """D9: BUSY refuses by name, and the letters stay."""
     source, target = own.stream("dlq", 4), own.stream("home")
     own.client.config_set("busy-reply-threshold", "50")
@@ -197,13 +197,13 @@ def run_endless(url: str) -> None:
         client.eval("while true do end", 0)
 
 
-async def test_c57_one_closed_target_keeps_its_own_letters(own: Stage) -> None:
-    """C57, D9: a target without right, one that is no stream, one that is gone: the other letters go home."""
+async def test_c57_one_unusable_target_keeps_its_own_letters(own: RedisServer) -> None:
+    """C57, D9: a target without right, one that is no stream, one that is gone: the other letters are moved."""
     source, good, closed = own.stream("dlq", 8), own.stream("home"), own.stream("closed")
     text, gone = Ref(good.kind, own.name("text")), Ref(good.kind, own.name("gone"))
     own.client.set(text.name, "x")
     targets = (good, closed, text, gone)
-    async with limited(
+    async with user_with_rights(
         own, f"~{source.name} ~{good.name} ~{text.name} ~{gone.name} ~{own.prefix}:{{* +@all"
     ) as adapter:
         found = await adapter.broker.snapshot(source)
@@ -223,12 +223,12 @@ async def test_c57_one_closed_target_keeps_its_own_letters(own: Stage) -> None:
     assert own.numbers(source) == [1, 2, 3, 5, 6, 7]
 
 
-async def test_a_right_that_is_taken_away_on_the_way(own: Stage) -> None:
-    """D9, D4: NOPERM in the middle of a run: a refusal of the letters to come; none is copied and kept."""
+async def test_a_right_that_is_revoked_during_a_run(own: RedisServer) -> None:
+    """D9, D4: NOPERM in the middle of a run: the letters that follow are refused; none is copied and kept."""
     for taken in ("-xadd", "-xpending", "-sadd", "-xdel", "-eval", "-sismember", "resetkeys"):
         source, target = own.stream("dlq", 10), own.stream("home")
         own.group(source, "g", take=10, acknowledge=5)
-        async with limited(own, "~* +@all") as adapter:
+        async with user_with_rights(own, "~* +@all") as adapter:
             user = adapter_user(own)
             receipts = await moved_while(own, adapter, source, target, ("ACL", "SETUSER", user, taken))
         home = [number for number, one in enumerate(receipts) if one.state is PublishStatus.STORED]
@@ -236,13 +236,13 @@ async def test_a_right_that_is_taken_away_on_the_way(own: Stage) -> None:
         assert (taken, own.numbers(target)) == (taken, home)
 
 
-def adapter_user(stage: Stage) -> str:
-    users = [os.fsdecode(name) for name in stage.call("ACL", "USERS")]
+def adapter_user(server: RedisServer) -> str:
+    users = [os.fsdecode(name) for name in server.call("ACL", "USERS")]
     return next(name for name in users if name != "default")
 
 
-async def test_a_mark_that_is_no_set(own: Stage, adapter: Adapter) -> None:
-    """D9, D4: whatever stands in the way is found before the first letter is stored."""
+async def test_a_handled_set_key_of_another_type(own: RedisServer, adapter: Adapter) -> None:
+    """D9, D4: whatever would fail is found before the first letter is stored."""
     source, target = own.stream("dlq", 10), own.stream("home")
     mark = handled_set_key(own.prefix, source.name.encode()).decode()
     receipts = await moved_while(own, adapter, source, target, ("SET", mark, "x"))
@@ -254,12 +254,12 @@ async def test_a_mark_that_is_no_set(own: Stage, adapter: Adapter) -> None:
 @asynccontextmanager
 async def without(
     brokers: Brokers, command: str, *config: str, renamed: str = '""'
-) -> AsyncIterator[tuple[Stage, Adapter]]:
+) -> AsyncIterator[tuple[RedisServer, Adapter]]:
     """A server on which a command is disabled, or renamed."""
-    with own_server(brokers, f"rename-command {command} {renamed}", *config) as (_, stage):
-        adapter = stage.adapter()
+    with own_server(brokers, f"rename-command {command} {renamed}", *config) as (_, server):
+        adapter = server.adapter()
         try:
-            yield stage, adapter
+            yield server, adapter
         finally:
             await adapter.close()
 
@@ -267,11 +267,11 @@ async def without(
 @pytest.mark.parametrize(
     ("command", "said"), [("INFO", "unknown-server"), ("CONFIG", "persistence"), ("TIME", ""), ("TYPE", "")]
 )
-async def test_c62_a_disabled_command_costs_what_it_tells(brokers: Brokers, command: str, said: str) -> None:
-    """C62, C64, C76: INFO, CONFIG, TIME, TYPE disabled or renamed: everything works, and what is unknown is said."""
-    async with without(brokers, command, "appendonly no") as (stage, adapter):
-        source, target = stage.stream("dlq", 6), stage.stream("home")
-        pending = stage.group(source, "g", take=6)
+async def test_c62_a_disabled_command_costs_only_its_figures(brokers: Brokers, command: str, said: str) -> None:
+    """C62, C64, C76: INFO, CONFIG, TIME, TYPE disabled or renamed: all works, and unknown figures say so."""
+    async with without(brokers, command, "appendonly no") as (server, adapter):
+        source, target = server.stream("dlq", 6), server.stream("home")
+        pending = server.group(source, "g", take=6)
         assert len(await read(adapter, source)) == 6
         assert ((await adapter.broker.catalog.describe_cluster()).version == "?") is (command == "INFO")
         _, plan = await Move(adapter, source, target).planned()
@@ -284,13 +284,13 @@ async def test_c62_a_disabled_command_costs_what_it_tells(brokers: Brokers, comm
         claim = Claim(source, "g", "c2", 0, seen)
         async with writing(adapter, a_plan(adapter, Verb.CLAIM, claim)) as writer:
             assert (await writer.apply(claim)).done == 6
-        stage.call("XACK", source.name, "g", *pending)
+        server.call("XACK", source.name, "g", *pending)
         if command == "TYPE":
             assert "does not offer TYPE" in words(plan, "rights")
             return
         receipts = await Move(adapter, source, target).all()
         assert {one.state for one in receipts} == {PublishStatus.STORED}
-        assert stage.numbers(target) == list(range(6))
+        assert server.numbers(target) == list(range(6))
 
 
 HIDDEN = "mqtui-hidden"
@@ -299,8 +299,8 @@ HIDDEN = "mqtui-hidden"
 @pytest.mark.parametrize("command", ["EVAL", "XDEL", "XADD"])
 async def test_a_disabled_command_that_a_move_needs_is_named_by_the_plan(brokers: Brokers, command: str) -> None:
     """D9: refused in the plan, and by the run before anything is touched; never `unknown`."""
-    async with without(brokers, command, renamed=HIDDEN) as (stage, adapter):
-        source, target = renamed_streams(stage, command)
+    async with without(brokers, command, renamed=HIDDEN) as (server, adapter):
+        source, target = renamed_streams(server, command)
         found, plan = await Move(adapter, source, target).planned()
         assert names(plan)["rights"] is Severity.REFUSE
         assert f"does not offer {command}" in words(plan, "rights")
@@ -309,12 +309,12 @@ async def test_a_disabled_command_that_a_move_needs_is_named_by_the_plan(brokers
                 pass
 
 
-def renamed_streams(stage: Stage, command: str) -> tuple[Ref, Ref]:
+def renamed_streams(server: RedisServer, command: str) -> tuple[Ref, Ref]:
     """Streams of one entry, made by what the command is called there."""
     made = []
     for stem in ("dlq", "home"):
-        name = stage.name(stem)
-        stage.call("XGROUP", "CREATE", name, "g", "0", "MKSTREAM")
-        stage.call(HIDDEN if command == "XADD" else "XADD", name, "*", "n", "1")
+        name = server.name(stem)
+        server.call("XGROUP", "CREATE", name, "g", "0", "MKSTREAM")
+        server.call(HIDDEN if command == "XADD" else "XADD", name, "*", "n", "1")
         made.append(name)
     return Ref(Kind.STREAM, made[0]), Ref(Kind.STREAM, made[1])

@@ -15,7 +15,7 @@ from mqtui.brokers.port import Adapter
 from mqtui.domain.redrive import PublishStatus
 from tests.brokers import Brokers
 from tests.contract.asking import Move, eventually, publish
-from tests.contract.redis_stage import Stage, own_server
+from tests.contract.redis_server import RedisServer, own_server
 from tests.contract.test_redis_lost_replies import entry
 
 IMPATIENT = {"wait-ms": "200"}
@@ -25,8 +25,8 @@ IMPATIENT = {"wait-ms": "200"}
 class Pair:
     """A primary and its replica."""
 
-    primary: Stage
-    replica: Stage
+    primary: RedisServer
+    replica: RedisServer
     name: str
     """The replica's, to pause it."""
 
@@ -57,11 +57,11 @@ def servers(brokers: Brokers) -> Iterator[Pair]:
 
 @pytest.fixture
 async def pair(servers: Pair) -> AsyncIterator[Pair]:
-    async def joined() -> bool:
+    async def join_cluster() -> bool:
         known: Any = servers.primary.client.info("replication")
         return bool(known.get("slave0", {}).get("state") == "online")
 
-    await eventually(joined, "the replica is there")
+    await eventually(join_cluster, "the replica is there")
     yield servers
     servers.brokers.servers.resume(servers.name)
 
@@ -116,8 +116,8 @@ async def test_d3_published_is_unknown_without_the_replica(pair: Pair, adapter: 
     assert pair.primary.numbers(ref) == [1]
 
 
-async def test_d3_no_replica_is_waited_for_where_the_profile_says_so(pair: Pair) -> None:
-    """D3: `wait-replicas=0` asks for none; more than there are is told by the plan."""
+async def test_d3_wait_replicas_0_waits_for_none(pair: Pair) -> None:
+    """D3: `wait-replicas=0` asks for none; if there are fewer than asked for, the plan says so."""
     ref = pair.primary.stream("work")
     careless = pair.primary.adapter(options={"wait-replicas": "0"})
     await pair.freeze()
@@ -131,7 +131,7 @@ async def test_d3_no_replica_is_waited_for_where_the_profile_says_so(pair: Pair)
 
 
 async def test_d3_a_replica_takes_no_writes(pair: Pair) -> None:
-    """D3: a plan on a replica is refused, for good, and says where its primary is."""
+    """D3: a plan on a replica is refused, without an override, and says where its primary is."""
     source, target = pair.primary.stream("dlq", 1), pair.primary.stream("home")
 
     async def copied() -> bool:

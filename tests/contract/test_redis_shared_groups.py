@@ -1,4 +1,4 @@
-"""D1: XDEL hits every group, so an entry that another group still needs stays, under a mark."""
+"""D1: XDEL hits every group, so an entry that another group still needs stays, in the handled set."""
 
 from __future__ import annotations
 
@@ -10,54 +10,54 @@ from mqtui.brokers.port import Adapter
 from mqtui.brokers.redis.redrive.bookkeeping_keys import TTL_S, handled_set_key
 from mqtui.domain.redrive import PublishStatus
 from tests.contract.asking import Move
-from tests.contract.redis_stage import Stage
+from tests.contract.redis_server import RedisServer
 
 
 @pytest.fixture
-def stage(redis_url: str) -> Iterator[Stage]:
-    made = Stage(redis_url)
+def server(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
 @pytest.fixture
-async def adapter(stage: Stage) -> AsyncIterator[Adapter]:
-    made = stage.adapter()
+async def adapter(server: RedisServer) -> AsyncIterator[Adapter]:
+    made = server.adapter()
     yield made
     await made.close()
 
 
-async def test_d1_entries_another_group_needs_stay_and_are_moved_once(stage: Stage, adapter: Adapter) -> None:
-    """D1: delivered to and acknowledged by each group: removed; else it stays, marked, and no run moves it again."""
-    source, target = stage.stream("dlq", 10), stage.stream("home")
-    stage.group(source, "done", take=10, acknowledge=10)
-    stage.group(source, "slow", take=6, acknowledge=3)
+async def test_d1_entries_another_group_needs_stay_and_are_moved_once(server: RedisServer, adapter: Adapter) -> None:
+    """D1: delivered to and acknowledged by each group: removed; else it is marked as handled, and not moved again."""
+    source, target = server.stream("dlq", 10), server.stream("home")
+    server.group(source, "done", take=10, acknowledge=10)
+    server.group(source, "slow", take=6, acknowledge=3)
     first = await Move(adapter, source, target).all()
     assert [receipt.state for receipt in first] == [PublishStatus.STORED] * 10
     assert [bool(receipt.reason) for receipt in first] == [False] * 3 + [True] * 7
-    assert stage.numbers(target) == list(range(10))
-    assert stage.numbers(source) == list(range(3, 10))
+    assert server.numbers(target) == list(range(10))
+    assert server.numbers(source) == list(range(3, 10))
     assert await Move(adapter, source, target).all() == []
-    assert stage.numbers(target) == list(range(10))
-    mark = handled_set_key(stage.prefix, source.name.encode())
-    assert stage.client.scard(mark.decode()) == 7
-    assert TTL_S - 60 < int(stage.call("TTL", mark)) <= TTL_S
+    assert server.numbers(target) == list(range(10))
+    mark = handled_set_key(server.prefix, source.name.encode())
+    assert server.client.scard(mark.decode()) == 7
+    assert TTL_S - 60 < int(server.call("TTL", mark)) <= TTL_S
 
 
-async def test_d1_the_slow_group_still_gets_its_entries(stage: Stage, adapter: Adapter) -> None:
+async def test_d1_the_slow_group_still_gets_its_entries(server: RedisServer, adapter: Adapter) -> None:
     """D1: what stays can still be read and acknowledged by the group that needed it."""
-    source, target = stage.stream("dlq", 4), stage.stream("home")
-    held = stage.group(source, "slow", take=2)
+    source, target = server.stream("dlq", 4), server.stream("home")
+    held = server.group(source, "slow", take=2)
     await Move(adapter, source, target).all()
-    assert stage.call("XACK", source.name, "slow", *held) == 2
-    fresh = stage.call("XREADGROUP", "GROUP", "slow", "c1", "STREAMS", source.name, ">")
+    assert server.call("XACK", source.name, "slow", *held) == 2
+    fresh = server.call("XREADGROUP", "GROUP", "slow", "c1", "STREAMS", source.name, ">")
     assert [int(fields[b"n"]) for _, fields in fresh[0][1]] == [2, 3]
 
 
-async def test_d1_a_marked_entry_is_refused_inside_the_script_too(stage: Stage, adapter: Adapter) -> None:
+async def test_d1_a_marked_entry_is_refused_inside_the_script_too(server: RedisServer, adapter: Adapter) -> None:
     """D1: two runs read the letter before either moves it; the second is told that it was handled."""
-    source, target = stage.stream("dlq", 3), stage.stream("home")
-    stage.group(source, "slow")
+    source, target = server.stream("dlq", 3), server.stream("home")
+    server.group(source, "slow")
     one, other = Move(adapter, source, target), Move(adapter, source, target)
     async with one.lease() as first, other.lease() as second:
         batch = [letter async for some in first.batches(10) for letter in some]
@@ -66,29 +66,29 @@ async def test_d1_a_marked_entry_is_refused_inside_the_script_too(stage: Stage, 
         late = await second.move(other.transfers(again))
     assert {receipt.state for receipt in late} == {PublishStatus.GONE}
     assert all("another run" in receipt.reason for receipt in late)
-    assert stage.numbers(target) == [0, 1, 2]
+    assert server.numbers(target) == [0, 1, 2]
 
 
-async def test_d1_discard_leaves_what_a_group_needs(stage: Stage, adapter: Adapter) -> None:
-    """D1, C3: discard removes by XDEL where no group needs the entry, else it marks it; a second one finds nothing."""
-    source = stage.stream("dlq", 6)
-    stage.group(source, "slow", take=4, acknowledge=4)
+async def test_d1_discard_leaves_what_a_group_needs(server: RedisServer, adapter: Adapter) -> None:
+    """D1, C3: discard removes by XDEL where no group needs the entry, else marks it; a second one finds nothing."""
+    source = server.stream("dlq", 6)
+    server.group(source, "slow", take=4, acknowledge=4)
     move = Move(adapter, source, source, removes=True)
     async with move.lease() as lease:
         letters = [letter async for some in lease.batches(10) for letter in some]
         receipts = await lease.settle(letters)
     assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 6
-    assert stage.numbers(source) == [4, 5]
+    assert server.numbers(source) == [4, 5]
     async with Move(adapter, source, source, removes=True).lease() as lease:
         assert [letter async for some in lease.batches(10) for letter in some] == []
 
 
-async def test_d1_the_plan_names_the_groups(stage: Stage, adapter: Adapter) -> None:
+async def test_d1_the_plan_names_the_groups(server: RedisServer, adapter: Adapter) -> None:
     """D1: the plan says which groups keep entries in the source, and which get a second copy in the target."""
-    source, target = stage.stream("dlq", 2), stage.stream("home")
-    stage.group(source, "audit")
-    stage.group(target, "billing")
-    stage.group(target, "mail")
+    source, target = server.stream("dlq", 2), server.stream("home")
+    server.group(source, "audit")
+    server.group(target, "billing")
+    server.group(target, "mail")
     taken, plan = await Move(adapter, source, target).planned()
     told = {risk.name: risk.text for risk in plan.risks}
     assert "audit" in told["shared-groups"]

@@ -19,18 +19,18 @@ from mqtui.ui.app import Console
 from mqtui.ui.screens.dead_letters import causes
 from mqtui.ui.screens.destinations import pending
 from tests.contract.kafka_stage import Stage as KafkaStage
-from tests.contract.redis_stage import Stage as RedisStage
+from tests.contract.redis_server import RedisServer
 from tests.ui.driver import at_console
 
 
 @pytest.fixture
-def streams(redis_url: str) -> Iterator[RedisStage]:
-    made = RedisStage(redis_url)
+def streams(redis_url: str) -> Iterator[RedisServer]:
+    made = RedisServer(redis_url)
     yield made
     made.close()
 
 
-async def test_pending_entries_that_were_not_all_read(streams: RedisStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """C50: the list and the keys say how many of how many; all of them is said only where it is so."""
     monkeypatch.setattr(pending, "MOST", 100)
     ref = streams.stream("work", 250, name=streams.prefix)
@@ -53,7 +53,7 @@ def topics(kafka_url: str) -> Iterator[KafkaStage]:
     made.close()
 
 
-async def test_a_list_that_is_a_part_says_so(streams: RedisStage) -> None:
+async def test_a_list_that_is_a_part_says_so(streams: RedisServer) -> None:
     """The rule over a list says that the search for streams was cut."""
     pipe = streams.client.pipeline(transaction=False)
     for number in range(5000):
@@ -93,7 +93,7 @@ async def test_a_broker_that_has_not_answered_is_named(topics: KafkaStage, folde
             await user.presses("2").is_at("GroupsScreen").presses("1").sees(ref.name, "reading redis …")
 
 
-async def test_causes_that_are_being_read_are_no_figure(streams: RedisStage, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_causes_that_are_being_read_are_no_figure(streams: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """C44: neither 0 letters before any was read, nor what was read so far as the whole."""
     gate, ref = asyncio.Event(), streams.stream("", 3, name=f"{streams.prefix}:dlq")
 
