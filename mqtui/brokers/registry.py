@@ -8,16 +8,8 @@ from mqtui.brokers.options import DeclaredOptions
 from mqtui.brokers.port import Adapter, Address
 from mqtui.domain.resource import BrokerKind
 
-OPTION_MODULES = {
-    BrokerKind.KAFKA: "mqtui.brokers.kafka.declared_options",
-    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.declared_options",
-    BrokerKind.REDIS: "mqtui.brokers.redis.declared_options",
-}
-ADAPTER_MODULES = {
-    BrokerKind.KAFKA: "mqtui.brokers.kafka.adapter",
-    BrokerKind.RABBITMQ: "mqtui.brokers.rabbitmq.adapter",
-    BrokerKind.REDIS: "mqtui.brokers.redis.adapter",
-}
+ADAPTER_MODULES = {kind: f"mqtui.brokers.{kind}.adapter" for kind in BrokerKind}
+OPTION_MODULES = {kind: f"mqtui.brokers.{kind}.declared_options" for kind in BrokerKind}
 
 
 def connect(address: Address) -> Adapter:

@@ -93,9 +93,9 @@ class KafkaBroker:
 
     async def snapshot(self, source: Ref) -> Source:
         """Offset bounds, handled offsets and lock owner of a topic as of now. Opens no transaction (K3)."""
-        from mqtui.brokers.kafka.redrive.snapshot import snapshot
+        from mqtui.brokers.kafka.redrive.snapshot import take_snapshot
 
-        return await snapshot(self._clients, source)
+        return await take_snapshot(self._clients, source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with its guarantee, its risks and, where it is missing, the creation of the state topic."""

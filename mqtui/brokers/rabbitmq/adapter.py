@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from mqtui.brokers.port import Address, Batch, Lease, PeekBudget, Pending, Permit, Publisher
-from mqtui.brokers.rabbitmq import capabilities, publish, steps
+from mqtui.brokers.rabbitmq import capabilities, publish
 from mqtui.brokers.rabbitmq.connection.session import RabbitSession
 from mqtui.brokers.rabbitmq.read import peek_cost, peek_queue
 from mqtui.brokers.rabbitmq.read.catalog import RabbitCatalog
@@ -16,6 +16,7 @@ from mqtui.brokers.rabbitmq.read.reader import RabbitReader
 from mqtui.brokers.rabbitmq.read.survey import survey
 from mqtui.brokers.rabbitmq.redrive import dlx_listener, lease, plan_checks
 from mqtui.brokers.rabbitmq.redrive.snapshot import take_snapshot
+from mqtui.brokers.rabbitmq.steps import apply_step
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.errors import CannotConnect, MqtuiError, NotAuthorised, Refused, Unsupported
 from mqtui.domain.figure import Exactness, Figure, exact, unknown
@@ -145,7 +146,7 @@ class RabbitWriter:
 
     async def apply(self, step: Step) -> StepResult:
         """Refuse: RabbitMQ has no such steps."""
-        return await steps.apply(step)
+        return await apply_step(step)
 
 
 class RabbitAdapter:

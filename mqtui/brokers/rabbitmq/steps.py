@@ -7,7 +7,7 @@ from mqtui.domain.errors import Unsupported
 from mqtui.domain.plan import Step, StepResult
 
 
-async def apply(step: Step) -> StepResult:
+async def apply_step(step: Step) -> StepResult:
     """Refuse every step.
 
     Raises:

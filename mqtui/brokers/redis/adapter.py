@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from mqtui.brokers.port import (
     Adapter,
@@ -19,28 +19,28 @@ from mqtui.brokers.port import (
     Reader,
     Writer,
 )
-from mqtui.brokers.redis import capabilities
+from mqtui.brokers.redis.capabilities import can
 from mqtui.brokers.redis.config import read_config
 from mqtui.brokers.redis.connection.connection import database_number
 from mqtui.brokers.redis.connection.routing import Router, new_router
 from mqtui.brokers.redis.connection.server_info import ServerInfo
-from mqtui.brokers.redis.publish import NEW_STREAM, RedisPublisher
+from mqtui.brokers.redis.publish import open_publisher
 from mqtui.brokers.redis.read.catalog import RedisCatalog
 from mqtui.brokers.redis.read.groups import RedisGroups
 from mqtui.brokers.redis.read.lag import LagCounter
 from mqtui.brokers.redis.read.pending import RedisPending
 from mqtui.brokers.redis.read.reader import RedisReader
 from mqtui.brokers.redis.read.survey import survey
-from mqtui.brokers.redis.redrive.lease import RedisLease
-from mqtui.brokers.redis.redrive.plan_checks import RedisPlanChecks
-from mqtui.brokers.redis.redrive.snapshot import snapshot
-from mqtui.brokers.redis.redrive.trace import MoveTracer
-from mqtui.brokers.redis.steps import RedisSteps
+from mqtui.brokers.redis.redrive.lease import open_lease
+from mqtui.brokers.redis.redrive.plan_checks import check_plan, describe_guarantee
+from mqtui.brokers.redis.redrive.snapshot import take_snapshot
+from mqtui.brokers.redis.redrive.trace import trace
+from mqtui.brokers.redis.steps import apply_step
 from mqtui.domain.capability import Support, Verb
 from mqtui.domain.errors import BadInput, Unsupported
 from mqtui.domain.figure import Figure
 from mqtui.domain.message import EntryId, Position
-from mqtui.domain.plan import Plan, Send, Step, StepResult
+from mqtui.domain.plan import Plan, Step, StepResult
 from mqtui.domain.redrive import Guarantee, IdBounds, LeaseOptions, Receipt, Source
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.domain.topology import Destination, Survey
@@ -56,8 +56,6 @@ class RedisBroker:
     def __init__(self, router: Router) -> None:
         self._router = router
         self._server = ServerInfo(router)
-        self._checks = RedisPlanChecks(router)
-        self._tracer = MoveTracer(router)
         lags = LagCounter(router)
         self._streams = streams = RedisCatalog(router, self._server, lags)
         self.catalog: Catalog = streams
@@ -71,7 +69,7 @@ class RedisBroker:
 
     async def can(self, verb: Verb, ref: Ref | None = None) -> Support:
         """Whether kind and version allow a verb. Missing rights are named by the plan."""
-        return await capabilities.can(self._server, verb, ref)
+        return await can(self._server, verb, ref)
 
     async def survey(self) -> Survey:
         """Streams, groups and lags; each stream is asked about once."""
@@ -91,19 +89,19 @@ class RedisBroker:
         Raises:
             NotFound: there is no such stream.
         """
-        return await snapshot(self._router, source)
+        return await take_snapshot(self._router, source)
 
     async def check_plan(self, source: Source, plan: Plan) -> Plan:
         """The plan with the guarantee and the risks."""
-        return await self._checks.check_plan(source, plan)
+        return await check_plan(self._router, source, plan)
 
     def guarantee(self, source: Source, targets: Sequence[Ref]) -> Guarantee:
         """Exactly once within a slot; across slots a resume doubles nothing while the run's stored set exists."""
-        return self._checks.guarantee(source, targets)
+        return describe_guarantee(self._router, source, targets)
 
-    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
+    async def trace(self, source: Source, options: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
         """What became of letters that are not in the source any more, by the run's move logs."""
-        return await self._tracer.trace(source, terms, positions)
+        return await trace(self._router, source, options, positions)
 
 
 class RedisWriter:
@@ -115,20 +113,11 @@ class RedisWriter:
 
     def publisher(self) -> AbstractAsyncContextManager[Publisher]:
         """A publisher to streams that exist, or that the plan says are new."""
-        return self._open_publisher()
+        return open_publisher(self._router, self._plan)
 
-    @asynccontextmanager
-    async def _open_publisher(self) -> AsyncIterator[Publisher]:
-        new = frozenset(step.target for step in self._plan.steps if isinstance(step, Send) and step.note == NEW_STREAM)
-        publisher = RedisPublisher(self._router, new)
-        try:
-            yield publisher
-        finally:
-            await publisher.close()
-
-    def lease(self, source: Source, terms: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
+    def lease(self, source: Source, options: LeaseOptions) -> AbstractAsyncContextManager[Lease]:
         """A lease on a stream."""
-        return RedisLease.open(self._router, source, terms)
+        return open_lease(self._router, source, options)
 
     def peek_unacked(self, ref: Ref, count: int) -> AsyncIterator[Batch]:
         """Not supported: a read of a stream uses nothing up.
@@ -136,7 +125,7 @@ class RedisWriter:
         Raises:
             Unsupported: always.
         """
-        raise Unsupported("Not applicable: reading a stream does not consume", "", "Use peek: it is free.")
+        raise Unsupported(f"{ref} can't be peeked at a cost", "Reading a stream does not consume.", "Use peek.")
 
     async def listen(self, source: Source) -> AsyncIterator[Batch]:
         """Letters after the snapshot's last id, as they arrive."""
@@ -147,7 +136,7 @@ class RedisWriter:
 
     async def apply(self, step: Step) -> StepResult:
         """Claim or acknowledge pending entries."""
-        return await RedisSteps(self._router).apply(step)
+        return await apply_step(self._router, step)
 
 
 class RedisAdapter:

@@ -20,7 +20,7 @@ MIN_VERSIONS = {
 async def can(server: ServerInfo, verb: Verb, ref: Ref | None) -> Support:
     """Whether kind and version allow a verb. Missing rights are named by the plan."""
     if verb is Verb.SPEND:
-        return not_supported("Not applicable: reading a stream does not consume", "Use peek: it is free.")
+        return not_supported("not applicable: reading a stream does not consume", "Use peek.")
     if ref is not None and ref.kind is not Kind.STREAM:
         return not_supported(f"Redis has no {ref.kind}", "Its destinations are streams.")
     version = await server.version()

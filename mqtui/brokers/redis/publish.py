@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 from redis.exceptions import RedisError
 
@@ -23,6 +24,7 @@ from mqtui.brokers.redis.redrive.lost_replies import find_entries
 from mqtui.brokers.redis.redrive.receipts import mark_unknown, refusal_receipt
 from mqtui.domain.errors import BrokerTrouble, CannotConnect, NotAuthorised, NotFound
 from mqtui.domain.message import EntryId, Outgoing
+from mqtui.domain.plan import Plan, Send
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.domain.resource import Ref, name_bytes
 
@@ -146,6 +148,17 @@ class RedisPublisher:
             receipts.append(not_found if position is None else Receipt(PublishStatus.STORED, position))
             self._newest[key] = max(self._newest[key], position or self._newest[key])
         return [mark_unknown(receipt, not_durable) for receipt in receipts]
+
+
+@asynccontextmanager
+async def open_publisher(router: Router, plan: Plan) -> AsyncIterator[RedisPublisher]:
+    """A publisher to streams that exist, or that the plan says are new."""
+    new = frozenset(step.target for step in plan.steps if isinstance(step, Send) and step.note == NEW_STREAM)
+    publisher = RedisPublisher(router, new)
+    try:
+        yield publisher
+    finally:
+        await publisher.close()
 
 
 def split_pipelines(entries: Iterable[list[bytes]]) -> Iterator[list[list[bytes]]]:

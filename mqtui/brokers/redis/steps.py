@@ -39,31 +39,25 @@ class PendingOwner:
     idle: int
 
 
-class RedisSteps:
-    """Applies the steps of a plan."""
+async def apply_step(router: Router, step: Step) -> StepResult:
+    """Claim or acknowledge entries. The notes of the result say what was not done and why.
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
-
-    async def apply(self, step: Step) -> StepResult:
-        """Claim or acknowledge entries. The notes of the result say what was not done and why.
-
-        Raises:
-            NotFound: no such stream or group.
-            NotAuthorised: a right is missing.
-            Unsupported: Redis has no such step.
-        """
-        match step:
-            case Claim():
-                runner: ClaimRunner | AckRunner = ClaimRunner(self._router, step)
-            case Acknowledge():
-                runner = AckRunner(self._router, step)
-            case _:
-                raise Unsupported(f"Redis has no step {type(step).__name__}")
-        try:
-            return await runner.run()
-        finally:
-            await runner.connection.close()
+    Raises:
+        NotFound: no such stream or group.
+        NotAuthorised: a right is missing.
+        Unsupported: Redis has no such step.
+    """
+    match step:
+        case Claim():
+            runner: ClaimRunner | AckRunner = ClaimRunner(router, step)
+        case Acknowledge():
+            runner = AckRunner(router, step)
+        case _:
+            raise Unsupported(f"Redis has no step {type(step).__name__}")
+    try:
+        return await runner.run()
+    finally:
+        await runner.connection.close()
 
 
 class ClaimRunner:

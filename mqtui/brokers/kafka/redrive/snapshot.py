@@ -17,7 +17,7 @@ from mqtui.domain.redrive import OffsetBounds, Source
 from mqtui.domain.resource import Ref
 
 
-async def snapshot(clients: KafkaClients, ref: Ref) -> Source:
+async def take_snapshot(clients: KafkaClients, ref: Ref) -> Source:
     """The source as of now. Opens no producer: `init_transactions` would fence a running redrive (K3).
 
     Raises:

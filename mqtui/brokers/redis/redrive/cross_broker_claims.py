@@ -37,7 +37,7 @@ class CrossBrokerClaims:
     """The claims of one run on one source. Nothing is written before the first letter is claimed."""
 
     def __init__(
-        self, router: Router, connection: WriteConnection, source: Ref, handled_set: bytes, terms: LeaseOptions
+        self, router: Router, connection: WriteConnection, source: Ref, handled_set: bytes, options: LeaseOptions
     ) -> None:
         self._router = router
         self._connection = connection
@@ -45,8 +45,8 @@ class CrossBrokerClaims:
         self._handled_set = handled_set
         self._key = name_bytes(source.name)
         self._claims = claims_key(router.address.prefix, self._key)
-        self._run = terms.run
-        self._owner = run_owner(terms)
+        self._run = options.run
+        self._owner = run_owner(options)
         self._heartbeat: asyncio.Task[None] | None = None
         self._is_allowed = True
 
@@ -118,14 +118,14 @@ class CrossBrokerClaims:
                 await self._router.execute_pipeline(self._key, [self._command(())])
 
 
-def run_owner(terms: LeaseOptions) -> str:
+def run_owner(options: LeaseOptions) -> str:
     """The operator and the machine of a run."""
-    return f"{terms.operator} on {socket.gethostname()}"
+    return f"{options.operator} on {socket.gethostname()}"
 
 
-def run_signature(terms: LeaseOptions) -> str:
+def run_signature(options: LeaseOptions) -> str:
     """A run with its owner, as it is stored in Redis."""
-    return f"{terms.run} {run_owner(terms)}"
+    return f"{options.run} {run_owner(options)}"
 
 
 def describe_run(signature: str) -> str:

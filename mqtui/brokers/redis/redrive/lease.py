@@ -24,48 +24,33 @@ from mqtui.domain.redrive import IdBounds, LeaseOptions, LetterClaim, Receipt, S
 class RedisLease:
     """Reserves nothing while it is open: letters stay in the stream, visible to all, until they are moved."""
 
-    def __init__(self, router: Router, source: Source, terms: LeaseOptions) -> None:
+    def __init__(self, router: Router, source: Source, options: LeaseOptions) -> None:
         self._router = router
         self._source = source
-        self._terms = terms
+        self._options = options
         self._key = stream_key(source.ref)
         self._handled_set = handled_set_key(router.address.prefix, self._key)
-        self._move_log = move_log_key(router.address.prefix, self._key, terms.run)
+        self._move_log = move_log_key(router.address.prefix, self._key, options.run)
         self._connection = WriteConnection(router, self._key)
         self._remover = EntryRemover(router, self._connection, source.ref, self._handled_set, self._move_log)
-        self._mover = EntryMover(router, self._connection, source.ref, terms, self._remover)
-        self._other_runs = OtherRunLookup(router, source.ref, terms.run)
-        self._claims = CrossBrokerClaims(router, self._connection, source.ref, self._handled_set, terms)
+        self._mover = EntryMover(router, self._connection, source.ref, options, self._remover)
+        self._other_runs = OtherRunLookup(router, source.ref, options.run)
+        self._claims = CrossBrokerClaims(router, self._connection, source.ref, self._handled_set, options)
         self._prefetcher: Prefetcher | None = None
         self._has_handled_set = False
         self._is_draining = False
         self._kept = 0
 
-    @classmethod
-    @asynccontextmanager
-    async def open(cls, router: Router, source: Source, terms: LeaseOptions) -> AsyncIterator[RedisLease]:
-        """A lease whose rights and targets were checked before the first letter is touched (D4).
-
-        Raises:
-            NotFound: the source is no stream or gone (unless it was empty), or none of the targets exists.
-            NotAuthorised: a right is missing; the error names it.
-            CannotConnect, BrokerTrouble: the server can't be reached, or takes no writes now.
-        """
-        lease = cls(router, source, terms)
-        try:
-            await lease._prepare()
-            yield lease
-        finally:
-            await lease._close()
-
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Stop reading ahead and close the connections."""
         if self._prefetcher is not None:
             await self._prefetcher.close()
         await self._claims.close()
         await self._connection.close()
         await self._mover.close()
 
-    async def _prepare(self) -> None:
+    async def prepare(self) -> None:
+        """Check the source, the rights and the targets."""
         key_type, exists = await self._router.execute_pipeline(
             self._key, [("TYPE", self._key), ("EXISTS", self._handled_set)]
         )
@@ -76,7 +61,7 @@ class RedisLease:
         commands = commands_to_remove(self._key, self._handled_set, self._move_log)
         await require_rights(self._connection, commands, self._source.ref.name)
         self._has_handled_set = exists == 1
-        await self._mover.check_targets(self._terms.targets)
+        await self._mover.check_targets(self._options.targets)
 
     async def batches(self, size: int) -> AsyncIterator[Batch]:
         """Letters by id from the snapshot's first to its last, without those that stay but were handled before."""
@@ -89,7 +74,7 @@ class RedisLease:
         given = 0
         try:
             async for batch in batches:
-                left = None if self._terms.limit is None else self._terms.limit + self._kept - given
+                left = None if self._options.limit is None else self._options.limit + self._kept - given
                 if self._is_draining or (left is not None and left <= 0):
                     return
                 some = batch if left is None else batch[:left]
@@ -142,3 +127,20 @@ class RedisLease:
         for index, receipt in zip(refused, named, strict=True):
             claims[index] = LetterClaim(receipt)
         return claims
+
+
+@asynccontextmanager
+async def open_lease(router: Router, source: Source, options: LeaseOptions) -> AsyncIterator[RedisLease]:
+    """A lease whose rights and targets were checked before the first letter is touched (D4).
+
+    Raises:
+        NotFound: the source is no stream or gone (unless it was empty), or none of the targets exists.
+        NotAuthorised: a right is missing; the error names it.
+        CannotConnect, BrokerTrouble: the server can't be reached, or takes no writes now.
+    """
+    lease = RedisLease(router, source, options)
+    try:
+        await lease.prepare()
+        yield lease
+    finally:
+        await lease.close()

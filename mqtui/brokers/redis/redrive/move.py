@@ -46,16 +46,16 @@ class EntryMover:
     """Moves letters of one source. Each target is checked before the first letter goes there (D4)."""
 
     def __init__(
-        self, router: Router, connection: WriteConnection, source: Ref, terms: LeaseOptions, remover: EntryRemover
+        self, router: Router, connection: WriteConnection, source: Ref, options: LeaseOptions, remover: EntryRemover
     ) -> None:
         self._router = router
         self._connection = connection
         self._source = source
         self._key = stream_key(source)
-        self._terms = terms
+        self._options = options
         self._remover = remover
         self._handled_set = handled_set_key(router.address.prefix, self._key)
-        self._move_log = move_log_key(router.address.prefix, self._key, terms.run)
+        self._move_log = move_log_key(router.address.prefix, self._key, options.run)
         self._movers: dict[Ref, TargetMovers] = {}
         self._target_connections: list[WriteConnection] = []
 
@@ -164,7 +164,7 @@ class EntryMover:
         last = parse_entries(raise_if_error(newest, "XREVRANGE", target.name))
         newest_id = parse_entry_id(last[0][0]) if last else EntryId(0, 0)
         if not self._router.is_clustered or key_slot(key) == key_slot(self._key):
-            move_log = move_log_key(self._router.address.prefix, self._key, self._terms.run, key)
+            move_log = move_log_key(self._router.address.prefix, self._key, self._options.run, key)
             commands = commands_to_store(key, self._key, self._handled_set, move_log)
             await require_rights(self._connection, commands, target.name)
             await self._open_move_log(move_log)
@@ -172,7 +172,7 @@ class EntryMover:
             large_entry = LargeEntryMover(self._router, self._connection, self._handled_set, move_log)
             return TargetMovers(same_slot, None, large_entry)
         connection = WriteConnection(self._router, key)
-        stored_set = stored_set_key(self._router.address.prefix, key, self._terms.run)
+        stored_set = stored_set_key(self._router.address.prefix, key, self._options.run)
         self._target_connections.append(connection)
         await require_rights(
             connection, [*commands_to_store(key, stored_set), *commands_to_mark(stored_set)], target.name
@@ -185,4 +185,6 @@ class EntryMover:
         """Begin a move log, and keep that of the run's earlier processes. A missing right does not stop the move."""
         index = move_log_index_key(self._router.address.prefix, self._key)
         keys = (move_log, earlier_move_log_key(move_log), index, self._key)
-        await self._connection.execute_pipeline([eval_command(OPEN_MOVE_LOG, keys, TTL_S, run_signature(self._terms))])
+        await self._connection.execute_pipeline(
+            [eval_command(OPEN_MOVE_LOG, keys, TTL_S, run_signature(self._options))]
+        )

@@ -22,7 +22,7 @@ from mqtui.domain.redrive import IdBounds, Source
 from mqtui.domain.resource import Ref
 
 
-async def snapshot(router: Router, ref: Ref) -> Source:
+async def take_snapshot(router: Router, ref: Ref) -> Source:
     """First and last id, length, and the groups that have consumers.
 
     Raises:

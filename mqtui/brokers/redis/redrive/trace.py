@@ -33,47 +33,46 @@ UNTRACED = Receipt(
 )
 
 
-class MoveTracer:
-    """Reads the move logs and stored sets that the scripts of a run have written. Changes nothing."""
+async def trace(
+    router: Router, source: Source, options: LeaseOptions, positions: Sequence[Position]
+) -> Sequence[Receipt]:
+    """One receipt a letter of the run: stored if a move log or stored set has it, else unknown.
 
-    def __init__(self, router: Router) -> None:
-        self._router = router
+    Raises:
+        CannotConnect, BrokerTrouble: the server can't be reached.
+    """
+    wanted = {encode_entry_id(position) for position in positions if isinstance(position, EntryId)}
+    found: dict[bytes, Receipt] = {}
+    prefix, key = router.address.prefix, stream_key(source.ref)
+    move_logs = [move_log_key(prefix, key, options.run)]
+    for target in map(stream_key, options.targets):
+        if router.is_clustered and key_slot(target) != key_slot(key):
+            found |= await _read_stored_set(router, target, stored_set_key(prefix, target, options.run), wanted)
+        else:
+            move_logs.append(move_log_key(prefix, key, options.run, target))
+    for move_log in move_logs:
+        for log in (move_log, earlier_move_log_key(move_log)):
+            async for moved in read_move_log(router, key, log):
+                found |= {raw: receipt for raw, receipt in moved.items() if raw in wanted}
+    return [
+        found.get(encode_entry_id(position), UNTRACED) if isinstance(position, EntryId) else UNTRACED
+        for position in positions
+    ]
 
-    async def trace(self, source: Source, terms: LeaseOptions, positions: Sequence[Position]) -> Sequence[Receipt]:
-        """One receipt a letter of the run: stored if a move log or stored set has it, else unknown.
 
-        Raises:
-            CannotConnect, BrokerTrouble: the server can't be reached.
-        """
-        wanted = {encode_entry_id(position) for position in positions if isinstance(position, EntryId)}
-        found: dict[bytes, Receipt] = {}
-        prefix, key = self._router.address.prefix, stream_key(source.ref)
-        move_logs = [move_log_key(prefix, key, terms.run)]
-        for target in map(stream_key, terms.targets):
-            if self._router.is_clustered and key_slot(target) != key_slot(key):
-                found |= await self._read_stored_set(target, stored_set_key(prefix, target, terms.run), wanted)
-            else:
-                move_logs.append(move_log_key(prefix, key, terms.run, target))
-        for move_log in move_logs:
-            for log in (move_log, earlier_move_log_key(move_log)):
-                async for moved in read_move_log(self._router, key, log):
-                    found |= {raw: receipt for raw, receipt in moved.items() if raw in wanted}
-        return [
-            found.get(encode_entry_id(position), UNTRACED) if isinstance(position, EntryId) else UNTRACED
-            for position in positions
-        ]
-
-    async def _read_stored_set(self, target: bytes, stored_set: bytes, wanted: set[bytes]) -> dict[bytes, Receipt]:
-        """The receipts of the ids that are in the run's stored set, in the target's slot (D5)."""
-        found: dict[bytes, Receipt] = {}
-        receipt = Receipt(PublishStatus.STORED, reason=STORED_EARLIER)
-        ids = sorted(wanted)
-        for start in range(0, len(ids), IDS_PER_COMMAND):
-            some = ids[start : start + IDS_PER_COMMAND]
-            (reply,) = await self._router.execute_pipeline(target, [("SMISMEMBER", stored_set, *some)])
-            members = [] if isinstance(reply, RedisError) else as_list(reply)
-            found |= {raw: receipt for raw, is_member in zip(some, members, strict=False) if is_member}
-        return found
+async def _read_stored_set(
+    router: Router, target: bytes, stored_set: bytes, wanted: set[bytes]
+) -> dict[bytes, Receipt]:
+    """The receipts of the ids that are in the run's stored set, in the target's slot (D5)."""
+    found: dict[bytes, Receipt] = {}
+    receipt = Receipt(PublishStatus.STORED, reason=STORED_EARLIER)
+    ids = sorted(wanted)
+    for start in range(0, len(ids), IDS_PER_COMMAND):
+        some = ids[start : start + IDS_PER_COMMAND]
+        (reply,) = await router.execute_pipeline(target, [("SMISMEMBER", stored_set, *some)])
+        members = [] if isinstance(reply, RedisError) else as_list(reply)
+        found |= {raw: receipt for raw, is_member in zip(some, members, strict=False) if is_member}
+    return found
 
 
 class OtherRunLookup:
