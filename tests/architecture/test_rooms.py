@@ -5,12 +5,37 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.house import PACKAGE, functions, modules, names, shown
 
 FILE_LINES = 400
 FUNCTION_LINES = 60
 EMPTY_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "managers", "base", "misc"}
 ADAPTERS = [PACKAGE / "brokers" / kind for kind in ("kafka", "rabbitmq", "redis")]
+PREFIXES = {"kafka": "Kafka", "rabbitmq": "Rabbit", "redis": "Redis"}
+ROOMS = ("connection", "read", "redrive")
+ROLES = {
+    "adapter.py": ("connect", "{prefix}Adapter", "{prefix}Broker", "{prefix}Writer"),
+    "capabilities.py": ("can",),
+    "config.py": (),
+    "declared_options.py": ("DECLARED",),
+    "errors.py": (),
+    "messages.py": (),
+    "publish.py": ("open_publisher", "{prefix}Publisher"),
+    "steps.py": ("apply_step",),
+    "read/catalog.py": ("{prefix}Catalog",),
+    "read/groups.py": ("{prefix}Groups",),
+    "read/lag.py": (),
+    "read/reader.py": ("{prefix}Reader",),
+    "read/survey.py": ("survey",),
+    "redrive/lease.py": ("open_lease", "{prefix}Lease"),
+    "redrive/move.py": (),
+    "redrive/plan_checks.py": ("check_plan",),
+    "redrive/snapshot.py": ("take_snapshot",),
+}
+"""The modules that each adapter has, and the classes and functions that each of these defines."""
+
 NEAR_THE_BROKER = {
     PACKAGE / "brokers" / "port.py",
     PACKAGE / "brokers" / "registry.py",
@@ -59,15 +84,41 @@ def test_writers_are_opened_by_the_guard_only() -> None:
     assert [shown(path) for path in opening] == ["mqtui/brokers/guard.py"]
 
 
-def test_adapters_mirror_each_other() -> None:
-    """Who knows one adapter finds the same things in the next."""
-    shared = {"adapter.py", "catalog.py", "reader.py", "publish.py", "groups.py", "lease.py", "errors.py"}
-    renamed = {"client.py": "adapter.py", "publisher.py": "publish.py"}
-    missing = {
-        folder.name: shared - {renamed.get(path.name, path.name) for path in folder.rglob("*.py")}
-        for folder in ADAPTERS
-    }
-    assert {name: files for name, files in missing.items() if files} == {}
+def top_level_names(path: Path) -> set[str]:
+    """What a module defines, without what it imports; nothing where there is no such module."""
+    if not path.is_file():
+        return set()
+    found: set[str] = set()
+    for node in ast.parse(path.read_text()).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=targets):
+                found |= {target.id for target in targets if isinstance(target, ast.Name)}
+            case _:
+                pass
+    return found
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
+def test_adapters_mirror_each_other(folder: Path) -> None:
+    """Who knows one adapter finds the same rooms, modules and roles in the next, under the same names."""
+    prefix = PREFIXES[folder.name]
+    missing = [room for room in ROOMS if not (folder / room / "__init__.py").is_file()]
+    for module, roles in ROLES.items():
+        path = folder / module
+        defined = top_level_names(path)
+        missing += [] if path.is_file() else [module]
+        missing += [
+            f"{module}: {role}" for role in (name.format(prefix=prefix) for name in roles) if role not in defined
+        ]
+    assert missing == []
+
+
+def test_adapters_that_trace_moves_do_it_in_one_place() -> None:
+    tracing = [folder for folder in ADAPTERS if "async def trace(" in (folder / "adapter.py").read_text()]
+    assert len(tracing) >= 2
+    assert [folder.name for folder in tracing if "trace" not in top_level_names(folder / "redrive" / "trace.py")] == []
 
 
 def test_a_journal_that_is_opened_is_closed() -> None:
