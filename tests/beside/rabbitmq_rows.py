@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.beside.ours import Ours
 from tests.beside.rows import Place, Row
-from tests.contract.rabbitmq_support import QUORUM, STREAM, Rabbit, until
+from tests.contract.rabbitmq_test_client import QUORUM, STREAM, Rabbit, until
 
 DEPTH = "depth"
 TAKEN = 3

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.driver import Done, Mqtui
 from tests.cli.grounds import result
-from tests.contract.rabbitmq_support import Rabbit, until
+from tests.contract.rabbitmq_test_client import Rabbit, until
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_stages_lead_to_what_is_read(mqtui: Mqtui, rabbit: Rabbit) -> None:
     for queue in ours:
         rabbit.fill(queue, [b"1"])
     with rabbit.consumer(work), rabbit.consumer(orders), rabbit.consumer(bin_):
-        until(lambda: all(map(rabbit.is_read, (work, orders, bin_))), "the management API counts the readers")
+        until(lambda: all(map(rabbit.has_consumer, (work, orders, bin_))), "the management API counts the readers")
         found = mqtui("dlq", rabbit.url, "--json")
     told = {queue: origins for queue, origins in places(found).items() if queue in ours}
     assert told == {dlq: [work], bin_: [orders]}
@@ -94,12 +94,12 @@ def test_letters_behind_a_ladder_go_home_to_where_they_failed(mqtui: Mqtui, rabb
     rabbit.queue(name=parking)
     rabbit.fill(work, [b"1", b"2"])
     reject(rabbit, work, 2)
-    rabbit.settled(parking, 2)
+    rabbit.wait_until_ready(parking, 2)
     assert places(mqtui("dlq", rabbit.url, "--json"))[parking] == [work]
     steps = mqtui("redrive", rabbit.url, parking, "--dry-run", "--json").ok().rows()[0]["plan"]["steps"]
     assert [step["resource"] for step in steps if step["step"] == "deliver"] == [work]
     assert result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2
-    rabbit.settled(work, 2)
+    rabbit.wait_until_ready(work, 2)
 
 
 def test_places_that_were_not_looked_into_are_looked_into_with_all(mqtui: Mqtui, rabbit: Rabbit) -> None:
@@ -108,7 +108,7 @@ def test_places_that_were_not_looked_into_are_looked_into_with_all(mqtui: Mqtui,
     rabbit.queue(to(hidden), name=work)
     rabbit.fill(work, [b"1", b"2"])
     reject(rabbit, work, 2)
-    rabbit.settled(hidden, 2)
+    rabbit.wait_until_ready(hidden, 2)
     rabbit.channel.queue_delete(work)
     rabbit.queue(name=work)
     first = mqtui("dlq", rabbit.url, "--json").ok()

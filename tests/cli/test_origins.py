@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import result
-from tests.contract.rabbitmq_support import QUORUM, Rabbit
+from tests.contract.rabbitmq_test_client import QUORUM, Rabbit
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def put(rabbit: Rabbit, queue: str, bodies: Mapping[bytes, Mapping[str, Any]]) -
     """Messages with headers, straight into a queue."""
     for body, headers in bodies.items():
         rabbit.channel.basic_publish("", queue, body, pika.BasicProperties(headers=dict(headers), delivery_mode=2))
-    rabbit.settled(queue, len(bodies))
+    rabbit.wait_until_ready(queue, len(bodies))
 
 
 def topic(rabbit: Rabbit) -> tuple[str, str, str, str]:
@@ -125,10 +125,10 @@ def test_a_parking_queue_goes_home_by_x_death(mqtui: Mqtui, rabbit: Rabbit, look
     for _ in range(2):
         method, _, _ = channel.basic_get(work)
         channel.basic_reject(method.delivery_tag, requeue=False)
-    rabbit.settled(dlq, 2)
+    rabbit.wait_until_ready(dlq, 2)
     for _, properties, body in rabbit.drain(dlq):
         channel.basic_publish("", parking, body, properties)
-    rabbit.settled(parking, 2)
+    rabbit.wait_until_ready(parking, 2)
     if look_first:
         assert [row["origin"] for row in mqtui("dlq", rabbit.url, parking, "--json").ok().rows()] == [work]
     assert result(mqtui("redrive", rabbit.url, parking, "--yes", "--json").ok())["moved"] == 2

@@ -13,7 +13,7 @@ import pytest
 from mqtui.domain.resource import Ref
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result
-from tests.contract.rabbitmq_support import QUORUM, Rabbit
+from tests.contract.rabbitmq_test_client import QUORUM, Rabbit
 from tests.contract.worlds import Letter
 
 BODY = b'{"id": 1.10,  "who": "J\xc3\xb6rg"}'
@@ -146,7 +146,7 @@ def test_easynetq(mqtui: Mqtui, rabbit: Rabbit, quorum: bool) -> None:
     error = rabbit.queue({**QUORUM, "x-delivery-limit": 5} if quorum else {})
     outer = pika.BasicProperties(delivery_mode=2, type="EasyNetQ.SystemMessages.Error, EasyNetQ")
     rabbit.channel.basic_publish("", error, easynetq(home), outer)
-    rabbit.settled(error, 1)
+    rabbit.wait_until_ready(error, 1)
     (row,) = mqtui("dlq", rabbit.url, error, "--json").ok().rows()
     assert (row["origin"], row["exception"], row["message"]) == (home, "System.FormatException", "no amount")
     assert "envelope stays behind" in mqtui("redrive", rabbit.url, error, "--dry-run").ok().text

@@ -17,7 +17,7 @@ from redis import Redis
 
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result
-from tests.contract.rabbitmq_support import Rabbit
+from tests.contract.rabbitmq_test_client import Rabbit
 from tests.contract.worlds import Letter
 
 NET = "System.InvalidOperationException: no stock\r\n   at Shop.Orders.Handle(Order order) in /src/Orders.cs:line 7"
@@ -131,7 +131,7 @@ LIBRARIES = {
 def dead(rabbit: Rabbit, queue: str, headers: dict[str, Any], body: bytes = b'{"order": 1}') -> None:
     properties = pika.BasicProperties(headers=headers, delivery_mode=2, content_type="application/json", type="Order")
     rabbit.channel.basic_publish("", queue, body, properties)
-    rabbit.settled(queue, 1)
+    rabbit.wait_until_ready(queue, 1)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -305,7 +305,7 @@ def test_a_celery_task_keeps_all_that_its_worker_reads(mqtui: Mqtui, rabbit: Rab
     channel: Any = rabbit.channel
     method, _, _ = channel.basic_get(work)
     channel.basic_reject(method.delivery_tag, requeue=False)
-    rabbit.settled(dlq, 1)
+    rabbit.wait_until_ready(dlq, 1)
     assert mqtui("dlq", rabbit.url, dlq, "--json").ok().rows()[0]["origin"] == work
     assert result(mqtui("redrive", rabbit.url, dlq, "--yes", "--json").ok())["moved"] == 1
     ((_, properties, _),) = rabbit.drain(work)

@@ -10,7 +10,7 @@ import pytest
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground, result, until
 from tests.contract import amqp10
-from tests.contract.rabbitmq_support import Rabbit
+from tests.contract.rabbitmq_test_client import Rabbit
 
 FAST_REPLY = "amq.rabbitmq.reply-to"
 SAID = "406 PRECONDITION_FAILED - fast reply consumer does not exist"
@@ -59,7 +59,7 @@ def test_one_letter_of_five_stays_and_a_resume_doubles_nothing(
         for number in range(5):
             reply_to = FAST_REPLY if number == 2 else None
             sender.send(amqp10.message(b"m%d" % number, subject="order", reply_to=reply_to))
-    opened.settled(source, 5)
+    opened.wait_until_ready(source, 5)
     words = ("redrive", rabbitmq.url, source, "--to", target, "--yes", "--json")
     done = mqtui(*words)
     if done.code == 4:

@@ -10,10 +10,10 @@ import os
 import sys
 
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import adapter, terms, transfers_to, writer
+from tests.contract.rabbitmq_test_client import adapter, lease_options, transfers_to, writer
 from tests.contract.worlds import address_of
 
-HAND = 300
+BATCH = 300
 
 
 async def move(url: str, source: str, target: str, log: str) -> None:
@@ -21,8 +21,8 @@ async def move(url: str, source: str, target: str, log: str) -> None:
     descriptor = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     async with adapter(address_of(url)) as broker:
         snapshot = await broker.broker.snapshot(Ref(Kind.QUEUE, source))
-        async with writer(broker).lease(snapshot, terms(HAND)) as lease:
-            async for batch in lease.batches(HAND):
+        async with writer(broker).lease(snapshot, lease_options(BATCH)) as lease:
+            async for batch in lease.batches(BATCH):
                 os.write(descriptor, b" ".join(letter.value or b"" for letter in batch) + b"\n")
                 os.fsync(descriptor)
                 await lease.move(transfers_to(list(batch), Ref(Kind.QUEUE, target)))

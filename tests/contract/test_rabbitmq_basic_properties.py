@@ -13,14 +13,14 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import int64, plain, raw, string
 from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.redrive import PublishStatus
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
     adapter,
-    borrowed,
+    lease_options,
     move_all,
+    peek_messages,
     queue_ref,
-    terms,
     transfers_to,
     writer,
 )
@@ -131,7 +131,7 @@ def as_stored(rabbit: Rabbit, encoded: bytes) -> bytes:
 def test_an_older_broker_stores_every_byte(rabbit: Rabbit) -> None:
     """So that what the others compare with is all that was sent; a newer broker keeps each name once."""
     stored, sent = as_stored(rabbit, table()), decode_properties(table())[0]
-    if rabbit.release < (4,):
+    if rabbit.version_numbers < (4,):
         assert stored == table()
     headers, named = decode_properties(stored)
     assert named == PROPERTIES
@@ -145,7 +145,7 @@ async def test_a_peek_tells_every_type(rabbit: Rabbit) -> None:
     put(rabbit, queue, table())
     stored = as_stored(rabbit, table())
     async with adapter(rabbit.address) as broker:
-        (message,) = await borrowed(broker, queue, 5)
+        (message,) = await peek_messages(broker, queue, 5)
     assert message.headers == decode_properties(stored)[0]
     assert message.envelope is not None
     assert message.envelope.properties == PROPERTIES
@@ -158,10 +158,10 @@ async def test_a_peek_tells_every_type(rabbit: Rabbit) -> None:
 async def moved(rabbit: Rabbit, source: str, target: str) -> None:
     """Move the only letter; the count that a quorum queue adds stays behind, as in every run."""
     put(rabbit, source, table())
-    rabbit.settled(source, 1)
+    rabbit.wait_until_ready(source, 1)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 counts = frozenset({"x-delivery-count"})
                 transfers = [replace(each, stripped=counts) for each in transfers_to(list(batch), queue_ref(target))]
@@ -192,7 +192,7 @@ async def test_a_move_keeps_what_is_neither_stripped_nor_ours(rabbit: Rabbit) ->
     ours: Header = ("x-mqtui-run", string("run"), "string")
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 (transfer,) = transfers_to(list(batch), queue_ref(target))
                 changed = replace(
@@ -210,7 +210,7 @@ async def test_export_and_publish_change_no_byte(rabbit: Rabbit) -> None:
     source, target = rabbit.queue(), rabbit.queue()
     put(rabbit, source, table())
     async with adapter(rabbit.address) as broker:
-        (message,) = await borrowed(broker, source, 1)
+        (message,) = await peek_messages(broker, source, 1)
         assert message.envelope is not None
         again = tuple((name, raw(plain(value, kind), kind), kind) for name, value, kind in message.headers)
         outgoing = Outgoing(queue_ref(target), message.value, headers=again, properties=message.envelope.properties)
@@ -223,12 +223,12 @@ async def test_a_thousand_headers_and_many_megabytes_move(rabbit: Rabbit) -> Non
     """A record with 1,000 headers and one of 20 MB (4.0 takes 16) come home as they were."""
     source, target = rabbit.queue(), rabbit.queue()
     headers = tuple((f"header-{number:03d}", int64(number), "int64") for number in range(1000))
-    big = bytes(range(256)) * ((80 if rabbit.release < (4,) else 64) * 1024)
+    big = bytes(range(256)) * ((80 if rabbit.version_numbers < (4,) else 64) * 1024)
     put(rabbit, source, encode_properties(headers, (("delivery_mode", 2),)))
     put(rabbit, source, encode_properties((), (("delivery_mode", 1),)), big)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             receipts = await move_all(lease, queue_ref(target))
     assert [receipt.state for receipt in receipts] == [PublishStatus.STORED] * 2
     first, second = rabbit.drain(target)

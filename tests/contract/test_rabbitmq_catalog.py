@@ -26,7 +26,7 @@ from mqtui.domain.errors import (
 from mqtui.domain.plan import CreateStateTopic
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import Destination
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     STREAM,
     Rabbit,
@@ -179,7 +179,7 @@ async def test_consumers_of_a_queue_are_its_group(rabbit: Rabbit) -> None:
     busy, idle, stream = rabbit.queue(), rabbit.queue(), rabbit.queue(STREAM)
     rabbit.fill(busy, [b"1", b"2", b"3"])
     with rabbit.consumer(busy):
-        rabbit.settled(busy, 2)
+        rabbit.wait_until_ready(busy, 2)
         until(lambda: "somebody" in rabbit.management.get("/consumers/%2F").text, "the consumer is listed")
         async with adapter(rabbit.address) as broker:
             groups = {group.ref.name: group for group in await broker.broker.groups.list_groups()}

@@ -12,14 +12,14 @@ from mqtui.domain.message import Message
 from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.planning.convert import convert_message
 from mqtui.services.redrive.putback.putback import to_outgoing
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
     adapter,
-    leased,
+    lease_options,
+    open_lease,
     plan_of,
     queue_ref,
-    terms,
     transfers_to,
     writer,
 )
@@ -41,11 +41,11 @@ def dead_letters(rabbit: Rabbit, arguments: dict[str, Any]) -> tuple[str, str, s
     rabbit.channel.queue_bind(dlq, exchange)
     work = rabbit.queue({"x-dead-letter-exchange": exchange})
     rabbit.publish("", work, b"order", headers={"CC": [audit], "BCC": [audit]})
-    rabbit.settled(audit, 1)
+    rabbit.wait_until_ready(audit, 1)
     rabbit.bodies(audit)
     got: Any = rabbit.channel.basic_get(work)
     rabbit.channel.basic_nack(got[0].delivery_tag, requeue=False)
-    rabbit.settled(dlq, 1)
+    rabbit.wait_until_ready(dlq, 1)
     return work, dlq, audit
 
 
@@ -56,7 +56,7 @@ async def test_a_moved_letter_goes_to_its_target_alone(rabbit: Rabbit, arguments
         snapshot = await broker.broker.snapshot(queue_ref(dlq))
         plan = await broker.broker.check_plan(snapshot, plan_of(snapshot, queue_ref(work)))
         assert "x-mqtui-cc" in dict(plan.facts)["copies"]
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 await lease.move(transfers_to(list(batch), queue_ref(work)))
     ((_, properties, _),) = rabbit.drain(work)
@@ -64,8 +64,8 @@ async def test_a_moved_letter_goes_to_its_target_alone(rabbit: Rabbit, arguments
     assert "CC" not in properties.headers
     assert rabbit.ready(audit) == 0
     rabbit.publish("", dlq, b"again", headers=properties.headers)
-    rabbit.settled(dlq, 1)
-    async with leased(rabbit, dlq, terms()) as lease:
+    rabbit.wait_until_ready(dlq, 1)
+    async with open_lease(rabbit, dlq, lease_options()) as lease:
         async for batch in lease.batches(10):
             await lease.move(transfers_to(list(batch), queue_ref(work)))
     ((_, properties, _),) = rabbit.drain(work)
@@ -76,7 +76,7 @@ async def test_put_back_and_another_broker_send_no_copies_either(rabbit: Rabbit)
     """And `publish --jsonl` does: a line with CC is its writer's own wish, sent byte for byte (C1)."""
     work, dlq, audit = dead_letters(rabbit, {})
     letters: list[Message] = []
-    async with leased(rabbit, dlq, terms()) as lease:
+    async with open_lease(rabbit, dlq, lease_options()) as lease:
         async for batch in lease.batches(10):
             letters += batch
             await lease.settle(batch)
@@ -86,9 +86,9 @@ async def test_put_back_and_another_broker_send_no_copies_either(rabbit: Rabbit)
     foreign = replace(over, headers=(("CC", audit.encode(), ""),))
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
         await publisher.send([back, over, convert_message(foreign, BrokerKind.KAFKA, BrokerKind.RABBITMQ)])
-        rabbit.settled(dlq, 1)
-        rabbit.settled(work, 2)
+        rabbit.wait_until_ready(dlq, 1)
+        rabbit.wait_until_ready(work, 2)
         assert rabbit.ready(audit) == 0
         await publisher.send([replace(over, headers=letter.headers)])
-        rabbit.settled(work, 3)
+        rabbit.wait_until_ready(work, 3)
         assert rabbit.ready(audit) == (1 if any(name == "CC" for name, _, _ in letter.headers) else 0)

@@ -17,14 +17,14 @@ import pytest
 
 from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.redrive import PublishStatus
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
-    leased,
+    lease_options,
     numbered,
+    open_lease,
     queue_ref,
     states,
-    terms,
     transfers_to,
     until,
 )
@@ -46,11 +46,11 @@ async def test_a_lost_connection_leaves_nothing_unsaid(rabbit: Rabbit) -> None:
     rabbit.fill(source, numbered(2000))
     seen: list[PublishStatus] = []
     with pytest.raises(BrokerTrouble):
-        async with leased(rabbit, source, terms(400)) as lease:
+        async with open_lease(rabbit, source, lease_options(400)) as lease:
             cut: asyncio.Task[None] | None = None
             async for batch in lease.batches(200):
                 if len(seen) >= 400 and cut is None:
-                    cut = asyncio.create_task(asyncio.to_thread(rabbit.cut, source))
+                    cut = asyncio.create_task(asyncio.to_thread(rabbit.close_consumer_connections, source))
                 seen += states(await lease.move(transfers_to(list(batch), queue_ref(target))))
                 if cut is not None:
                     await cut

@@ -16,18 +16,18 @@ from mqtui.domain.errors import NotFound, Refused, Unsupported
 from mqtui.domain.field_table import string
 from mqtui.domain.redrive import CountBound, PublishStatus
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     RUN,
     STREAM,
     Rabbit,
     adapter,
-    leased,
+    lease_options,
     move_all,
     numbered,
+    open_lease,
     queue_ref,
     states,
-    terms,
     transfers_to,
     until,
     without_management,
@@ -64,10 +64,10 @@ async def test_a_consumer_never_gets_more_than_is_left_to_move(
     """R2, R10: of 1,200 letters 1,000 are wanted with 300 in flight; the other 200 were never delivered to anybody."""
     source, target = rabbit.queue(arguments), rabbit.queue()
     rabbit.fill(source, numbered(1200))
-    async with leased(rabbit, source, terms(300, want=1000)) as lease:
+    async with open_lease(rabbit, source, lease_options(300, limit=1000)) as lease:
         receipts = await move_all(lease, queue_ref(target), 150)
     assert states(receipts) == [PublishStatus.STORED] * 1000
-    rabbit.settled(source, 200)
+    rabbit.wait_until_ready(source, 200)
     assert rabbit.bodies(target) == numbered(1000)
     if arguments:
         assert counts(rabbit, source) == [0] * 200
@@ -80,14 +80,14 @@ async def test_a_stop_finishes_what_is_in_flight(rabbit: Rabbit) -> None:
     source, target = rabbit.queue(LIMITED), rabbit.queue()
     rabbit.fill(source, numbered(1000))
     moved = 0
-    async with leased(rabbit, source, terms(200)) as lease:
+    async with open_lease(rabbit, source, lease_options(200)) as lease:
         async for batch in lease.batches(100):
             receipts = await lease.move(transfers_to(list(batch), queue_ref(target)))
             assert states(receipts) == [PublishStatus.STORED] * len(batch)
             moved += len(batch)
             await lease.drain()
     assert 100 <= moved <= 600
-    rabbit.settled(source, 1000 - moved)
+    rabbit.wait_until_ready(source, 1000 - moved)
     assert rabbit.bodies(target) == numbered(moved)
     assert counts(rabbit, source) == [0] * (1000 - moved)
 
@@ -98,7 +98,7 @@ async def test_letters_with_few_deliveries_left_come_alone(rabbit: Rabbit) -> No
     rabbit.fill(source, numbered(6))
     spend(rabbit, source, 1, 4)
     sizes: list[int] = []
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(10):
             sizes.append(len(batch))
             await lease.move(transfers_to(list(batch), queue_ref(target)))
@@ -116,7 +116,7 @@ async def test_a_letter_with_none_left_is_moved_or_republished_never_requeued(ra
     spend(rabbit, source, 3, 3)
     nowhere = queue_ref(rabbit.name())
     lefts: list[int | float | None] = []
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(10):
             (letter,) = batch if len(batch) == 1 else (batch[0],)
             assert letter.envelope is not None
@@ -128,7 +128,7 @@ async def test_a_letter_with_none_left_is_moved_or_republished_never_requeued(ra
             else:
                 await lease.release(batch)
     assert lefts == [0, 0, 0, 3]
-    rabbit.settled(source, 3)
+    rabbit.wait_until_ready(source, 3)
     assert rabbit.ready(dead) == 0
     assert rabbit.bodies(target) == [b"00000"]
     left = {body: (properties.headers or {}).get("x-delivery-count", 0) for _, properties, body in rabbit.drain(source)}
@@ -140,11 +140,11 @@ async def test_a_letter_abandoned_unacknowledged_with_none_left_is_republished(r
     source = rabbit.queue({**QUORUM, "x-delivery-limit": 3})
     rabbit.fill(source, numbered(1))
     spend(rabbit, source, 3, 1)
-    async with leased(rabbit, source, terms()) as lease:
+    async with open_lease(rabbit, source, lease_options()) as lease:
         async for batch in lease.batches(1):
             assert len(batch) == 1
             break
-    rabbit.settled(source, 1)
+    rabbit.wait_until_ready(source, 1)
     assert counts(rabbit, source) == [0]
 
 
@@ -153,7 +153,7 @@ async def test_a_returned_letter_in_the_middle_ends_the_prefix(rabbit: Rabbit) -
     source, target = rabbit.queue(), rabbit.queue()
     rabbit.fill(source, numbered(30))
     nowhere = queue_ref(rabbit.name())
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(30):
             transfers = transfers_to(list(batch), queue_ref(target))
             for place in (0, 11, 12, 20):
@@ -170,7 +170,7 @@ async def test_a_full_target_refuses_and_the_letters_stay(rabbit: Rabbit) -> Non
     """R6: a nack is a refusal with its reason."""
     source, target = rabbit.queue(), rabbit.queue({"x-max-length": 4, "x-overflow": "reject-publish"})
     rabbit.fill(source, numbered(10))
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         receipts = await move_all(lease, queue_ref(target), 10)
     stored = states(receipts).count(PublishStatus.STORED)
     assert 4 <= stored < 10
@@ -182,7 +182,7 @@ async def test_a_missing_exchange_or_right_refuses_and_nothing_is_lost(rabbit: R
     """A refused publish would close the channel: it is asked before, and the letters stay in order."""
     source, exchange = rabbit.queue(LIMITED), rabbit.exchange("fanout")
     rabbit.fill(source, numbered(5))
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(5):
             receipts = await lease.move(transfers_to(list(batch), Ref(Kind.EXCHANGE, rabbit.name())))
     assert states(receipts) == [PublishStatus.REFUSED] * 5
@@ -190,11 +190,11 @@ async def test_a_missing_exchange_or_right_refuses_and_nothing_is_lost(rabbit: R
     with rabbit.user(write=r"^amq\.default$") as address:
         async with adapter(address) as broker:
             snapshot = await broker.broker.snapshot(queue_ref(source))
-            async with writer(broker).lease(snapshot, terms()) as lease:
+            async with writer(broker).lease(snapshot, lease_options()) as lease:
                 receipts = await move_all(lease, Ref(Kind.EXCHANGE, exchange), 5)
     assert states(receipts) == [PublishStatus.REFUSED] * 5
     assert "not allowed" in receipts[0].reason
-    rabbit.settled(source, 5)
+    rabbit.wait_until_ready(source, 5)
     assert rabbit.bodies(source) == numbered(5)
 
 
@@ -204,8 +204,8 @@ async def test_the_redrive_ends_at_a_letter_of_this_run(rabbit: Rabbit) -> None:
     rabbit.fill(source, numbered(5))
     rabbit.publish("", source, b"came back", headers={"x-mqtui-run": RUN})
     rabbit.fill(source, [b"behind"])
-    rabbit.settled(source, 7)
-    async with leased(rabbit, source, terms(100)) as lease:
+    rabbit.wait_until_ready(source, 7)
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         receipts = await move_all(lease, queue_ref(target), 100)
     assert len(receipts) == 5
     assert rabbit.bodies(target) == numbered(5)
@@ -218,14 +218,14 @@ async def test_the_redrive_ends_at_a_letter_that_died_after_planning(rabbit: Rab
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
     for body in numbered(3):
         rabbit.publish("", work, body)
-    rabbit.settled(source, 3)
+    rabbit.wait_until_ready(source, 3)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         assert isinstance(snapshot.bounds, CountBound) and snapshot.bounds.at is not None
         earlier = replace(snapshot, bounds=CountBound(3, snapshot.bounds.at - 60_000))
-        async with writer(broker).lease(earlier, terms()) as lease:
+        async with writer(broker).lease(earlier, lease_options()) as lease:
             assert await move_all(lease, queue_ref(target)) == []
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             assert states(await move_all(lease, queue_ref(target))) == [PublishStatus.STORED] * 3
     assert rabbit.bodies(target) == numbered(3)
 
@@ -235,15 +235,15 @@ async def test_consumers_of_the_source_are_refused_unless_agreed(rabbit: Rabbit)
     source, target = rabbit.queue(), rabbit.queue()
     rabbit.fill(source, numbered(5))
     with rabbit.consumer(source):
-        rabbit.settled(source, 4)
+        rabbit.wait_until_ready(source, 4)
         until(lambda: "somebody" in rabbit.management.get("/consumers/%2F").text, "the consumer is listed")
         async with adapter(rabbit.address) as broker:
             snapshot = await broker.broker.snapshot(queue_ref(source))
             assert any("somebody@" in reader for reader in snapshot.readers)
             with pytest.raises(Refused, match="has consumers"):
-                async with writer(broker).lease(snapshot, terms()):
+                async with writer(broker).lease(snapshot, lease_options()):
                     pytest.fail("the lease was given")
-            async with writer(broker).lease(snapshot, terms(shared=True)) as lease:
+            async with writer(broker).lease(snapshot, lease_options(shared=True)) as lease:
                 receipts = await move_all(lease, queue_ref(target))
     assert states(receipts) == [PublishStatus.STORED] * 4
 
@@ -255,13 +255,13 @@ async def test_a_selective_redrive_keeps_the_order_of_the_rest(rabbit: Rabbit) -
     """
     source, target = rabbit.queue(LIMITED), rabbit.queue()
     rabbit.fill(source, numbered(500))
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(50):
             chosen = [letter for letter in batch if int(letter.value or b"0") % 7 == 0]
             await lease.release([letter for letter in batch if letter not in chosen])
             await lease.move(transfers_to(chosen, queue_ref(target)))
     rest = [body for body in numbered(500) if int(body) % 7]
-    rabbit.settled(source, len(rest))
+    rabbit.wait_until_ready(source, len(rest))
     assert rabbit.bodies(source) == rest
     assert rabbit.bodies(target) == numbered(500)[::7]
 
@@ -299,12 +299,12 @@ async def test_settled_letters_are_gone_and_the_rest_is_returned_in_order(rabbit
     """C3: discard is the same redrive without a target; what nobody settles goes back."""
     source = rabbit.queue(LIMITED)
     rabbit.fill(source, numbered(20))
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(20):
             assert states(await lease.settle(batch[::2])) == [PublishStatus.STORED] * 10
             again = await lease.settle(batch[:1])
             assert states(again) == [PublishStatus.GONE]
-    rabbit.settled(source, 10)
+    rabbit.wait_until_ready(source, 10)
     assert rabbit.bodies(source) == numbered(20)[1::2]
 
 
@@ -312,7 +312,7 @@ async def test_an_auto_delete_queue_survives_the_redrive(rabbit: Rabbit) -> None
     """R11: the last consumer's end would delete it with its letters: it is read by `basic.get`."""
     source, target = rabbit.queue(auto_delete=True, durable=False), rabbit.queue()
     rabbit.fill(source, numbered(300))
-    async with leased(rabbit, source, terms(50, want=200)) as lease:
+    async with open_lease(rabbit, source, lease_options(50, limit=200)) as lease:
         assert len(await move_all(lease, queue_ref(target), 50)) == 200
     assert rabbit.bodies(source) == numbered(300)[200:]
 
@@ -323,7 +323,7 @@ async def test_without_the_management_api_letters_are_taken_one_by_one(rabbit: R
     rabbit.fill(source, numbered(5))
     async with adapter(without_management(rabbit.address)) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             sizes = []
             async for batch in lease.batches(10):
                 sizes.append(len(batch))
@@ -347,7 +347,7 @@ async def test_added_headers_stand_behind_and_order_is_kept(rabbit: Rabbit) -> N
     source, target, exchange = rabbit.queue(), rabbit.queue(), rabbit.exchange("topic")
     rabbit.channel.queue_bind(target, exchange, "a.*")
     rabbit.fill(source, numbered(700), headers={"k": 1})
-    async with leased(rabbit, source, terms(100)) as lease:
+    async with open_lease(rabbit, source, lease_options(100)) as lease:
         async for batch in lease.batches(100):
             transfers = transfers_to(list(batch), Ref(Kind.EXCHANGE, exchange), "a.b")
             ours = (("x-mqtui-run", string(RUN), "string"),)

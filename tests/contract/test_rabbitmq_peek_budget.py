@@ -19,16 +19,16 @@ from mqtui.domain.plan import Severity
 from mqtui.domain.redrive import PublishStatus, Receipt
 from mqtui.state.counts import StoredPeekBudget
 from tests.contract import amqp10
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
     adapter,
-    borrowed,
+    lease_options,
     numbered,
+    peek_messages,
     plan_of,
     queue_ref,
     states,
-    terms,
     transfers_to,
     until,
     writer,
@@ -46,7 +46,7 @@ def rabbit(rabbitmq_url: str) -> Iterator[Rabbit]:
 
 def native(rabbit: Rabbit) -> None:
     """Skip where the broker does not store AMQP 1.0 messages as they are: it turns them into 0-9-1 at once."""
-    if rabbit.release < (4,):
+    if rabbit.version_numbers < (4,):
         pytest.skip(f"RabbitMQ {rabbit.version} has no message that 0-9-1 can't carry")
 
 
@@ -60,7 +60,7 @@ def send_unreadable(rabbit: Rabbit, queue: str) -> None:
 async def peek(rabbit: Rabbit, queue: str, counts: InMemoryPeekBudget | StoredPeekBudget) -> list[bytes | None]:
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
-        return [message.value for message in await borrowed(broker, queue, 10)]
+        return [message.value for message in await peek_messages(broker, queue, 10)]
 
 
 async def test_an_unreadable_message_is_named_and_survives_every_peek(rabbit: Rabbit) -> None:
@@ -70,7 +70,7 @@ async def test_an_unreadable_message_is_named_and_survives_every_peek(rabbit: Ra
     queue = rabbit.queue({**THREE, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": dead})
     send_unreadable(rabbit, queue)
     rabbit.publish("", queue, b"plain")
-    rabbit.settled(queue, 2)
+    rabbit.wait_until_ready(queue, 2)
     counts = InMemoryPeekBudget()
     with pytest.raises(UnreadableMessage, match=f"Message 1 from the head of {queue} can't be read") as told:
         await peek(rabbit, queue, counts)
@@ -79,7 +79,7 @@ async def test_an_unreadable_message_is_named_and_survives_every_peek(rabbit: Ra
     for _ in range(5):
         with pytest.raises(Refused, match="how many deliveries it has left can't be read"):
             await peek(rabbit, queue, counts)
-    rabbit.settled(queue, 2)
+    rabbit.wait_until_ready(queue, 2)
     assert rabbit.ready(dead) == 0
 
 
@@ -88,7 +88,7 @@ async def test_what_stands_before_an_unreadable_message_is_shown(rabbit: Rabbit)
     queue = rabbit.queue()
     rabbit.fill(queue, numbered(3))
     send_unreadable(rabbit, queue)
-    rabbit.settled(queue, 4)
+    rabbit.wait_until_ready(queue, 4)
     shown: list[Message] = []
     async with adapter(rabbit.address) as broker:
         with pytest.raises(UnreadableMessage, match="Message 4 from the head"):
@@ -96,7 +96,7 @@ async def test_what_stands_before_an_unreadable_message_is_shown(rabbit: Rabbit)
                 shown += batch
         assert not (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal, "a classic queue spends nothing"
     assert [message.value for message in shown] == numbered(3)
-    rabbit.settled(queue, 4)
+    rabbit.wait_until_ready(queue, 4)
 
 
 async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabbit: Rabbit) -> None:
@@ -106,7 +106,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
     rabbit.fill(source, numbered(4))
     send_unreadable(rabbit, source)
     rabbit.publish("", source, b"behind")
-    rabbit.settled(source, 6)
+    rabbit.wait_until_ready(source, 6)
     counts = InMemoryPeekBudget()
     reasons: list[str] = []
     receipts: list[Receipt] = []
@@ -114,7 +114,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
         async with adapter(rabbit.address) as broker:
             broker.peek_budget = counts
             snapshot = await broker.broker.snapshot(queue_ref(source))
-            async with writer(broker).lease(snapshot, terms(2)) as lease:
+            async with writer(broker).lease(snapshot, lease_options(2)) as lease:
                 async for batch in lease.batches(2):
                     receipts += await lease.move(transfers_to(list(batch), queue_ref(target)))
             reasons.append(getattr(lease, "end_reason", ""))
@@ -122,7 +122,7 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
     assert all("can't be read: the broker answers 541" in reason for reason in reasons)
     assert states(receipts) == [PublishStatus.STORED] * 4
     assert rabbit.bodies(target) == numbered(4)
-    rabbit.settled(source, 2)
+    rabbit.wait_until_ready(source, 2)
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
         snapshot = await broker.broker.snapshot(queue_ref(source))
@@ -130,9 +130,9 @@ async def test_a_move_leaves_an_unreadable_letter_and_what_stands_behind_it(rabb
         risk = {risk.name: risk for risk in plan.risks}["unreadable"]
         assert (risk.severity, risk.final) == (Severity.REFUSE, True)
         with pytest.raises(Refused, match="can't be redriven"):
-            async with writer(broker).lease(snapshot, terms()):
+            async with writer(broker).lease(snapshot, lease_options()):
                 pytest.fail("the lease was given")
-    rabbit.settled(source, 2)
+    rabbit.wait_until_ready(source, 2)
 
 
 async def test_a_peek_that_was_cut_off_has_spent_a_delivery(rabbit: Rabbit) -> None:

@@ -12,12 +12,12 @@ from mqtui.brokers.rabbitmq.read.delivery_limit import NO_LIMIT, DeliveryLimit, 
 from mqtui.domain.errors import BrokerTrouble, NotAuthorised, NotFound, Refused, Unsupported
 from mqtui.domain.figure import Exactness as FigureSort
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     STREAM,
     Rabbit,
     adapter,
-    borrowed,
+    peek_messages,
     queue_ref,
     until,
     without_management,
@@ -53,12 +53,12 @@ async def test_six_peeks_at_a_limit_of_three_lose_nothing(rabbit: Rabbit) -> Non
     async with adapter(rabbit.address) as broker:
         for _ in range(6):
             try:
-                seen.append(len(await borrowed(broker, queue, 10)))
+                seen.append(len(await peek_messages(broker, queue, 10)))
             except Refused as refusal:
                 assert "no delivery left" in refusal.detail
                 refused += 1
     assert (seen, refused) == ([10, 10, 1], 3)
-    rabbit.settled(queue, 10)
+    rabbit.wait_until_ready(queue, 10)
     assert rabbit.ready(dead) == 0
     assert sorted(rabbit.bodies(queue)) == TEN
 
@@ -71,10 +71,10 @@ async def test_messages_returned_before_change_places_among_themselves(rabbit: R
     queue = rabbit.queue(LIMITED)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
-        await borrowed(broker, queue, 4)
+        await peek_messages(broker, queue, 4)
         assert "change places" in (await broker.broker.reader.peek_cost(queue_ref(queue), 2)).text
-        await borrowed(broker, queue, 2)
-    rabbit.settled(queue, 10)
+        await peek_messages(broker, queue, 2)
+    rabbit.wait_until_ready(queue, 10)
     assert rabbit.bodies(queue) == TEN[2:4] + TEN[:2] + TEN[4:]
 
 
@@ -86,7 +86,7 @@ async def test_the_price_is_reported_first(rabbit: Rabbit) -> None:
         before = await broker.broker.reader.peek_cost(queue_ref(queue), 10)
         assert (before.lends, before.spends, before.limit.number, before.left.number) == (True, True, 3, None)
         assert "1 of at most 3" in before.text
-        (first, *_) = await borrowed(broker, queue, 10)
+        (first, *_) = await peek_messages(broker, queue, 10)
         assert first.envelope is not None
         assert (first.envelope.deliveries, first.envelope.left.number) == (0, 3)
         after = await broker.broker.reader.peek_cost(queue_ref(queue), 10)
@@ -101,17 +101,17 @@ async def test_the_memory_of_counts_outlives_a_process_and_ends_with_an_empty_qu
     counts = InMemoryPeekBudget()
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
-        assert len(await borrowed(broker, queue, 10)) == 1
+        assert len(await peek_messages(broker, queue, 10)) == 1
     async with adapter(rabbit.address) as broker:
         broker.peek_budget = counts
         assert (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal
         with pytest.raises(Refused):
-            await borrowed(broker, queue, 1)
+            await peek_messages(broker, queue, 1)
         rabbit.channel.queue_purge(queue)
-        until(lambda: rabbit.row(queue).get("messages", 0) == 0, "seen empty by the management API")
+        until(lambda: rabbit.management_row(queue).get("messages", 0) == 0, "seen empty by the management API")
         assert not (await broker.broker.reader.peek_cost(queue_ref(queue), 1)).refusal
         rabbit.fill(queue, TEN[:1])
-        assert len(await borrowed(broker, queue, 1)) == 1
+        assert len(await peek_messages(broker, queue, 1)) == 1
 
 
 async def test_a_message_with_no_delivery_left_is_republished_at_the_tail(rabbit: Rabbit) -> None:
@@ -121,16 +121,16 @@ async def test_a_message_with_no_delivery_left_is_republished_at_the_tail(rabbit
     rabbit.publish("", queue, b"poison", message_id="m", headers={"k": "v", "CC": [dead]}, user_id="guest")
     rabbit.publish("", queue, b"sound")
     rabbit.bodies(dead)
-    rabbit.settled(queue, 2)
+    rabbit.wait_until_ready(queue, 2)
     spend(rabbit, queue, 3)
     async with adapter(rabbit.address) as broker:
-        found = await borrowed(broker, queue, 10)
+        found = await peek_messages(broker, queue, 10)
     lefts = [message.envelope.left.number for message in found if message.envelope]
     assert [(message.value, left) for message, left in zip(found, lefts, strict=True)] == [
         (b"poison", 0),
         (b"sound", 3),
     ]
-    rabbit.settled(queue, 2)
+    rabbit.wait_until_ready(queue, 2)
     assert rabbit.ready(dead) == 0
     (_, _, first), (method, copy, second) = rabbit.drain(queue)
     assert (first, second, method.redelivered) == (b"sound", b"poison", False)
@@ -177,8 +177,8 @@ async def test_classic_queues_are_peeked_in_order_at_no_cost(rabbit: Rabbit) -> 
         price = await broker.broker.reader.peek_cost(queue_ref(queue), 5)
         assert (price.lends, price.spends, price.refusal) == (True, False, "")
         for _ in range(10):
-            assert [message.value for message in await borrowed(broker, queue, 5)] == TEN[:5]
-        half = await borrowed(broker, queue, 10)
+            assert [message.value for message in await peek_messages(broker, queue, 5)] == TEN[:5]
+        half = await peek_messages(broker, queue, 10)
     assert [message.envelope.redelivered for message in half if message.envelope] == [True] * 5 + [False] * 5
     assert rabbit.bodies(queue) == TEN
 
@@ -189,21 +189,21 @@ async def test_a_quorum_queue_keeps_its_order_where_it_has_a_limit(rabbit: Rabbi
     bodies = [b"%03d" % number for number in range(150)]
     rabbit.fill(queue, bodies)
     async with adapter(rabbit.address) as broker:
-        assert [message.value for message in await borrowed(broker, queue, 100)] == bodies[:100]
-    rabbit.settled(queue, 150)
+        assert [message.value for message in await peek_messages(broker, queue, 100)] == bodies[:100]
+    rabbit.wait_until_ready(queue, 150)
     assert rabbit.bodies(queue) == bodies
 
 
 async def test_without_a_limit_a_quorum_queue_sends_them_to_the_tail(rabbit: Rabbit) -> None:
     """R5: the price says so."""
-    queue = rabbit.queue(rabbit.unlimited)
+    queue = rabbit.queue(rabbit.quorum_without_limit)
     rabbit.fill(queue, TEN)
     async with adapter(rabbit.address) as broker:
         price = await broker.broker.reader.peek_cost(queue_ref(queue), 4)
         assert "the peeked messages go to the tail" in price.text
         assert price.spends
-        await borrowed(broker, queue, 4)
-    rabbit.settled(queue, 10)
+        await peek_messages(broker, queue, 4)
+    rabbit.wait_until_ready(queue, 10)
     assert rabbit.bodies(queue) == TEN[4:] + TEN[:4]
 
 
@@ -226,10 +226,10 @@ async def test_without_the_management_api_one_delivery_is_taken_as_left(rabbit: 
         price = await broker.broker.reader.peek_cost(queue_ref(queue), 5)
         assert (price.spends, price.limit.known) == (True, False)
         assert "1 is assumed to be left" in price.text
-        assert [message.value for message in await borrowed(broker, queue, 5)] == TEN[:1]
+        assert [message.value for message in await peek_messages(broker, queue, 5)] == TEN[:1]
         with pytest.raises(Refused):
-            await borrowed(broker, queue, 5)
-    rabbit.settled(queue, 10)
+            await peek_messages(broker, queue, 5)
+    rabbit.wait_until_ready(queue, 10)
     assert rabbit.bodies(queue) == TEN
 
 
@@ -262,10 +262,10 @@ async def test_a_missing_right_is_named_before_anything_is_taken(rabbit: Rabbit)
     rabbit.fill(queue, TEN)
     with rabbit.user(read=".*", write="^$") as reader, pytest.raises(NotAuthorised, match="right to publish"):
         async with adapter(reader) as broker:
-            await borrowed(broker, queue, 1)
+            await peek_messages(broker, queue, 1)
     with rabbit.user(read="^$", write=".*") as blind, pytest.raises(NotAuthorised) as told:
         async with adapter(blind) as broker:
-            await borrowed(broker, queue, 1)
+            await peek_messages(broker, queue, 1)
     assert f"read on queue {queue}" in told.value.hint
     assert [
         (headers or {}).get("x-delivery-count", 0)
@@ -279,14 +279,14 @@ async def test_what_can_not_be_peeked_says_so(rabbit: Rabbit) -> None:
     stream, exchange, missing = rabbit.queue(STREAM), rabbit.exchange(), rabbit.name()
     async with adapter(rabbit.address) as broker:
         with pytest.raises(Unsupported):
-            await borrowed(broker, stream, 1)
+            await peek_messages(broker, stream, 1)
         with pytest.raises(NotFound):
             await broker.broker.reader.peek_cost(Ref(Kind.EXCHANGE, exchange), 1)
         with pytest.raises(NotFound):
-            await borrowed(broker, missing, 1)
+            await peek_messages(broker, missing, 1)
         with pytest.raises(NotFound):
             await broker.broker.reader.peek_cost(queue_ref(missing), 1)
     rabbit.fill(stream, [b"x"])
     async with adapter(without_management(rabbit.address)) as broker:
         with pytest.raises(Unsupported):
-            await borrowed(broker, stream, 1)
+            await peek_messages(broker, stream, 1)

@@ -11,7 +11,7 @@ import pytest
 from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.redrive import Strength
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     STREAM,
     Rabbit,
@@ -163,7 +163,7 @@ async def test_the_delivery_limit_and_the_order_are_reported(rabbit: Rabbit) -> 
     limited, tight, loose = (
         rabbit.queue({**QUORUM, "x-delivery-limit": 20}),
         rabbit.queue({**QUORUM, "x-delivery-limit": 2}),
-        rabbit.queue(rabbit.unlimited),
+        rabbit.queue(rabbit.quorum_without_limit),
     )
     assert "20 deliveries" in (await risks(rabbit, limited, target))["spends"].text
     assert "one by one" in (await risks(rabbit, tight, target))["delivery-limit"].text

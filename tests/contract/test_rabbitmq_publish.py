@@ -13,7 +13,7 @@ from mqtui.domain.field_table import int64
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import STREAM, Rabbit, adapter, queue_ref, states, until, writer
+from tests.contract.rabbitmq_test_client import STREAM, Rabbit, adapter, queue_ref, states, until, writer
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_stream_and_an_exchange_are_targets_too(rabbit: Rabbit) -> None:
         (PublishStatus.STORED, ""),
         (PublishStatus.RETURNED, "unroutable: 312 NO_ROUTE"),
     ]
-    rabbit.settled(stream, 1)
+    rabbit.wait_until_ready(stream, 1)
     assert rabbit.bodies(queue) == [b"routed"]
 
 
@@ -73,7 +73,7 @@ async def test_each_return_is_paired_with_its_message(rabbit: Rabbit) -> None:
     ]
     outcome = [state for state, _ in await sent(rabbit, *messages)]
     assert outcome == [PublishStatus.RETURNED if number % 3 == 0 else PublishStatus.STORED for number in range(2000)]
-    rabbit.settled(queue, outcome.count(PublishStatus.STORED))
+    rabbit.wait_until_ready(queue, outcome.count(PublishStatus.STORED))
 
 
 async def test_a_full_queue_refuses(rabbit: Rabbit) -> None:
@@ -145,7 +145,7 @@ async def test_a_lost_connection_makes_the_outcome_unknown(rabbit: Rabbit) -> No
     messages = [Outgoing(queue_ref(queue), b"x" * 500) for _ in range(500)]
     outcome: list[PublishStatus] = []
     async with adapter(rabbit.address) as broker, writer(broker).publisher() as publisher:
-        cut = asyncio.create_task(asyncio.to_thread(rabbit.cut_all))
+        cut = asyncio.create_task(asyncio.to_thread(rabbit.close_mqtui_connections))
         while set(outcome) <= {PublishStatus.STORED}:
             outcome += states(await publisher.send(messages))
         await cut

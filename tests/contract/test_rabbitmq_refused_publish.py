@@ -12,16 +12,16 @@ from mqtui.brokers.rabbitmq import confirms
 from mqtui.domain.message import Message, Outgoing, Property
 from mqtui.domain.redrive import PublishStatus, Receipt, Transfer
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
     adapter,
-    leased,
+    lease_options,
     move_all,
     numbered,
+    open_lease,
     queue_ref,
     states,
-    terms,
     writer,
 )
 
@@ -82,7 +82,7 @@ async def test_the_others_are_stored_once_and_in_order(
     assert [place for place, state in enumerate(states(receipts)) if state is not PublishStatus.STORED] == [*places]
     assert all(receipts[place].state is PublishStatus.REFUSED for place in places)
     assert all(receipts[place].reason.startswith("406 ") and words in receipts[place].reason for place in places)
-    rabbit.settled(queue, 496)
+    rabbit.wait_until_ready(queue, 496)
     assert rabbit.bodies(queue) == [body for place, body in enumerate(numbered(500)) if place not in places]
 
 
@@ -101,7 +101,7 @@ async def test_one_that_nobody_foresaw_is_found_without_doubling(rabbit: Rabbit,
     assert all(SAID in receipt.reason for receipt in receipts[:77] if receipt.state is PublishStatus.UNKNOWN)
     assert states(receipts[78:300]) == [PublishStatus.STORED] * 222
     assert states(receipts[301:]) == [PublishStatus.STORED] * 199
-    rabbit.settled(queue, 498)
+    rabbit.wait_until_ready(queue, 498)
     assert rabbit.bodies(queue) == [body for place, body in enumerate(numbered(500)) if place not in (77, 300)]
 
 
@@ -112,7 +112,7 @@ async def test_a_resumed_run_asks_before_it_sends(rabbit: Rabbit) -> None:
     rabbit.fill(source, numbered(20))
     rabbit.publish("", source, b"bad", reply_to=DIRECT_REPLY_TO + ".x")
     rabbit.fill(source, numbered(30)[20:])
-    async with leased(rabbit, source, replace(terms(), resumed=True)) as lease:
+    async with open_lease(rabbit, source, replace(lease_options(), resumed=True)) as lease:
         receipts: list[Receipt] = []
         async for batch in lease.batches(100):
             receipts += await lease.move([fast_reply(letter, queue_ref(target)) for letter in batch])
@@ -137,14 +137,14 @@ async def test_one_letter_of_five_is_refused_and_four_are_moved(rabbit: Rabbit, 
     source, target = rabbit.queue(arguments), rabbit.queue(arguments)
     for place, body in enumerate(numbered(5)):
         rabbit.publish("", source, body, **({"reply_to": "somebody"} if place == 2 else {}))
-    rabbit.settled(source, 5)
-    async with leased(rabbit, source, terms()) as lease:
+    rabbit.wait_until_ready(source, 5)
+    async with open_lease(rabbit, source, lease_options()) as lease:
         receipts: list[Receipt] = []
         async for batch in lease.batches(5):
             receipts += await lease.move([fast_reply(letter, queue_ref(target)) for letter in batch])
     assert states(receipts) == [PublishStatus.STORED] * 2 + [PublishStatus.REFUSED] + [PublishStatus.STORED] * 2
     assert receipts[2].reason == SAID
-    rabbit.settled(target, 4)
+    rabbit.wait_until_ready(target, 4)
     assert rabbit.bodies(target) == [body for place, body in enumerate(numbered(5)) if place != 2]
     ((_, properties, body),) = rabbit.drain(source)
     assert body == numbered(5)[2]
@@ -212,14 +212,14 @@ async def test_a_letter_with_none_left_and_a_refused_reply_address_is_republishe
     """R3: the copy at the tail must not be refused; its reply address is kept under another name."""
     source, target = rabbit.queue({**QUORUM, "x-delivery-limit": 1}), rabbit.queue({"x-max-length": 0})
     rabbit.publish("", source, b"frail", reply_to="somebody")
-    rabbit.settled(source, 1)
+    rabbit.wait_until_ready(source, 1)
     assert rabbit.channel.basic_get(source)[0] is not None
     rabbit.channel.basic_nack(0, multiple=True, requeue=True)
-    rabbit.settled(source, 1)
-    async with leased(rabbit, source, terms()) as lease:
+    rabbit.wait_until_ready(source, 1)
+    async with open_lease(rabbit, source, lease_options()) as lease:
         async for batch in lease.batches(1):
             await lease.release(batch)
-    rabbit.settled(source, 1)
+    rabbit.wait_until_ready(source, 1)
     assert rabbit.ready(target) == 0
 
 
@@ -228,11 +228,11 @@ async def test_homeward_letters_of_a_foreign_user_are_refused_one_by_one(rabbit:
     source, target = rabbit.queue(), rabbit.queue()
     for place, body in enumerate(numbered(6)):
         rabbit.publish("", source, body, **({"user_id": "guest"} if place % 2 else {}))
-    rabbit.settled(source, 6)
+    rabbit.wait_until_ready(source, 6)
     with rabbit.user() as address:
         async with adapter(address) as broker:
             snapshot = await broker.broker.snapshot(queue_ref(source))
-            async with writer(broker).lease(snapshot, terms()) as lease:
+            async with writer(broker).lease(snapshot, lease_options()) as lease:
                 receipts = await move_all(lease, queue_ref(target))
     assert states(receipts) == [PublishStatus.STORED, PublishStatus.REFUSED] * 3
     assert all("user_id property set to 'guest'" in receipt.reason for receipt in receipts[1::2])

@@ -19,16 +19,16 @@ from mqtui.domain.plan import Risk, Severity
 from mqtui.domain.redrive import CountBound, PublishStatus, Source
 from tests.brokers import Brokers
 from tests.contract import amqp10
-from tests.contract.rabbitmq_support import (
+from tests.contract.rabbitmq_test_client import (
     QUORUM,
     Rabbit,
     adapter,
-    borrowed,
+    lease_options,
     move_all,
     numbered,
+    peek_messages,
     plan_of,
     queue_ref,
-    terms,
     until,
     without_management,
     writer,
@@ -82,7 +82,7 @@ async def test_a_quorum_queue_with_a_single_active_consumer_is_no_source(rabbit:
         assert (risk.severity, risk.final) == (Severity.REFUSE, True)
         assert "basic.get" in risk.text
         with pytest.raises(Refused, match="single active consumer"):
-            await borrowed(broker, source, 1)
+            await peek_messages(broker, source, 1)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ async def test_an_alarm_is_reported_and_a_peek_still_works(alarmed: Rabbit) -> N
     source, target = alarmed.queue({**QUORUM, "x-delivery-limit": 20}), alarmed.queue()
     message = {"properties": {}, "routing_key": source, "payload": "stuck", "payload_encoding": "string"}
     assert alarmed.management.post("/exchanges/%2F/amq.default/publish", json=message).json() == {"routed": True}
-    alarmed.settled(source, 1)
+    alarmed.wait_until_ready(source, 1)
     began = time.monotonic()
     async with planned(alarmed, source, target) as (broker, _, risks):
         assert risks["alarm"].severity is Severity.REFUSE
@@ -114,9 +114,9 @@ async def test_an_alarm_is_reported_and_a_peek_still_works(alarmed: Rabbit) -> N
         assert "right to publish" in risks["unchecked"].text
         price = await broker.broker.reader.peek_cost(queue_ref(source), 1)
         assert "publishers are stopped by an alarm" in price.text
-        assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
+        assert [message.value for message in await peek_messages(broker, source, 1)] == [b"stuck"]
     async with adapter(without_management(alarmed.address)) as broker:
-        assert [message.value for message in await borrowed(broker, source, 1)] == [b"stuck"]
+        assert [message.value for message in await peek_messages(broker, source, 1)] == [b"stuck"]
     await discarded(alarmed, source)
     assert time.monotonic() - began < 25
 
@@ -128,10 +128,10 @@ async def discarded(rabbit: Rabbit, source: str) -> None:
         plan = await broker.broker.check_plan(snapshot, plan_of(snapshot))
         assert {risk.name: risk.severity for risk in plan.risks}["alarm"] is Severity.WARN
         assert all(risk.severity is not Severity.REFUSE for risk in plan.risks)
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             async for batch in lease.batches(10):
                 assert [receipt.state for receipt in await lease.settle(batch)] == [PublishStatus.STORED]
-    rabbit.settled(source, 0)
+    rabbit.wait_until_ready(source, 0)
 
 
 async def test_letters_of_amqp_1_0_senders_are_named(rabbit: Rabbit) -> None:
@@ -160,17 +160,17 @@ async def test_the_redrive_goes_by_the_clock_of_the_broker(rabbit: Rabbit, monke
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
     for body in numbered(5):
         rabbit.publish("", work, body)
-    rabbit.settled(source, 5)
+    rabbit.wait_until_ready(source, 5)
     slow = time.time
     monkeypatch.setattr(time, "time", lambda: slow() - 120)
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         await asyncio.sleep(3)
         rabbit.publish("", work, b"late")
-        rabbit.settled(source, 6)
+        rabbit.wait_until_ready(source, 6)
         assert isinstance(snapshot.bounds, CountBound)
         whole = replace(snapshot, bounds=replace(snapshot.bounds, ready=6))
-        async with writer(broker).lease(whole, terms()) as lease:
+        async with writer(broker).lease(whole, lease_options()) as lease:
             receipts = await move_all(lease, queue_ref(target))
         assert getattr(lease, "end_reason", "") == "died after the plan, by the broker's clock"
     assert len(receipts) == 5
@@ -182,12 +182,12 @@ async def test_without_a_clock_of_the_broker_only_count_and_run_end_the_redrive(
     source, target = rabbit.queue(), rabbit.queue()
     work = rabbit.queue({"x-message-ttl": 1, "x-dead-letter-exchange": "", "x-dead-letter-routing-key": source})
     rabbit.publish("", work, b"dead")
-    rabbit.settled(source, 1)
+    rabbit.wait_until_ready(source, 1)
     async with adapter(without_management(rabbit.address)) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
         assert isinstance(snapshot.bounds, CountBound)
         assert snapshot.bounds.at is None
-        async with writer(broker).lease(snapshot, terms()) as lease:
+        async with writer(broker).lease(snapshot, lease_options()) as lease:
             assert len(await move_all(lease, queue_ref(target))) == 1
 
 
@@ -233,7 +233,7 @@ async def test_a_source_made_again_is_not_the_one_of_the_plan(rabbit: Rabbit) ->
             rabbit.fill(source, numbered(2))
             assert (await broker.broker.snapshot(queue_ref(source))).identity != snapshot.identity
             with pytest.raises(Refused, match="is not the queue that was planned"):
-                async with writer(broker).lease(snapshot, terms()):
+                async with writer(broker).lease(snapshot, lease_options()):
                     pytest.fail("the lease was given")
         assert rabbit.ready(source) == 2
         assert rabbit.ready(target) == 0

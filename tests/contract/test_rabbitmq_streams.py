@@ -11,7 +11,7 @@ from mqtui.domain.errors import BadInput, NotFound, Refused, Unsupported
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.read_range import FREE_PEEK, At, Edge, ReadRange, Since, StartPoint
 from mqtui.domain.resource import Kind, Ref
-from tests.contract.rabbitmq_support import STREAM, Rabbit, adapter, queue_ref, until, without_management
+from tests.contract.rabbitmq_test_client import STREAM, Rabbit, adapter, queue_ref, until, without_management
 
 MANY = [b"%05d" % number for number in range(2500)]
 
@@ -68,7 +68,7 @@ async def test_the_whole_stream_comes_in_bounded_batches_and_ends(rabbit: Rabbit
     assert [message.value for batch in batches for message in batch] == MANY
     assert max(map(len, batches)) <= 1000
     assert (extent.first[-1], extent.end[-1], extent.count.number) == (Offset(-1, 0), Offset(-1, 2500), 2500)
-    rabbit.settled(stream.name, 2500)
+    rabbit.wait_until_ready(stream.name, 2500)
 
 
 async def test_an_empty_stream_has_no_messages(rabbit: Rabbit) -> None:
@@ -84,7 +84,9 @@ async def test_tail_follows_a_stream_and_refuses_a_queue(rabbit: Rabbit, stream:
     async with adapter(rabbit.address) as broker:
         tail = broker.broker.reader.tail(stream)
         following = asyncio.ensure_future(anext(aiter(tail)))
-        await asyncio.to_thread(until, lambda: rabbit.row(stream.name).get("consumers") == 1, "somebody follows")
+        await asyncio.to_thread(
+            until, lambda: rabbit.management_row(stream.name).get("consumers") == 1, "somebody follows"
+        )
         rabbit.publish("", stream.name, b"new")
         assert bodies(list(await asyncio.wait_for(following, 10))) == [b"new"]
         with pytest.raises(Unsupported, match="can't be followed"):

@@ -90,7 +90,7 @@ async def ours(url: str, source: str, target: str, count: int) -> float:
     from mqtui.brokers.rabbitmq.adapter import connect
     from mqtui.domain.redrive import LeaseOptions, Transfer
     from mqtui.domain.resource import Kind, Ref
-    from tests.contract.rabbitmq_support import writer
+    from tests.contract.rabbitmq_test_client import writer
 
     adapter = connect(parse(url)[0])
     home = Ref(Kind.QUEUE, target)

@@ -1,4 +1,4 @@
-"""What the RabbitMQ tests share: queues of their own, a bare client beside the adapter, terms and transfers."""
+"""A bare RabbitMQ client for tests, with queues of its own; and short ways to an adapter, a lease and a transfer."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from mqtui.profiles.url import parse
 QUORUM: Mapping[str, Any] = {"x-queue-type": "quorum"}
 STREAM: Mapping[str, Any] = {"x-queue-type": "stream"}
 RUN = "0123456789abcdef0123456789abcdef"
-PATIENCE = 15.0
+TIMEOUT = 15.0
 
 
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for a condition with a deadline."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, f"not in time: {what}"
         time.sleep(0.02)
@@ -63,14 +63,14 @@ class Rabbit:
         return str(self.management.get("/overview").json()["rabbitmq_version"])
 
     @property
-    def release(self) -> tuple[int, ...]:
+    def version_numbers(self) -> tuple[int, ...]:
         """The version in numbers: (3, 10, 8)."""
         return tuple(int(part) for part in self.version.split("-")[0].split("."))
 
     @property
-    def unlimited(self) -> Mapping[str, Any]:
+    def quorum_without_limit(self) -> Mapping[str, Any]:
         """Arguments of a quorum queue without a delivery limit: 4.0 has one of 20 by default."""
-        return QUORUM if self.release < (4,) else {**QUORUM, "x-delivery-limit": -1}
+        return QUORUM if self.version_numbers < (4,) else {**QUORUM, "x-delivery-limit": -1}
 
     def name(self, stem: str = "q") -> str:
         return f"test.{stem}.{secrets.token_hex(4)}"
@@ -109,7 +109,7 @@ class Rabbit:
         answer: Any = self.channel.queue_declare(queue, passive=True)
         return int(answer.method.message_count)
 
-    def settled(self, queue: str, count: int) -> None:
+    def wait_until_ready(self, queue: str, count: int) -> None:
         until(lambda: self.ready(queue) == count, f"{queue} holds {count}, not {self.ready(queue)}")
 
     def bodies(self, queue: str) -> list[bytes]:
@@ -132,11 +132,11 @@ class Rabbit:
             channel.basic_consume(queue, lambda *_: None, consumer_tag="somebody")
             yield
 
-    def is_read(self, queue: str) -> bool:
+    def has_consumer(self, queue: str) -> bool:
         """Whether the management API has counted a consumer, up to 5 s late."""
         return bool(self.management.get(f"/queues/%2F/{queue}").json().get("consumers"))
 
-    def cut(self, queue: str) -> None:
+    def close_consumer_connections(self, queue: str) -> None:
         """Close the connections that consume from a queue, as an operator or a network would."""
         names: list[str] = []
 
@@ -150,7 +150,7 @@ class Rabbit:
         for name in names:
             self.management.delete(f"/connections/{quote(name, safe='')}")
 
-    def cut_all(self) -> None:
+    def close_mqtui_connections(self) -> None:
         """Close every connection of mqtui, as an operator or a network would."""
         names: list[str] = []
 
@@ -185,7 +185,7 @@ class Rabbit:
             self.management.delete(path)
         self.management.close()
 
-    def row(self, queue: str) -> dict[str, Any]:
+    def management_row(self, queue: str) -> dict[str, Any]:
         found: dict[str, Any] = self.management.get(f"/queues/%2F/{quote(queue, safe='')}").json()
         return found
 
@@ -218,8 +218,10 @@ def writer(opened: RabbitAdapter) -> RabbitWriter:
     return opened.open_writer(WriteGrant(plan_of(source)))
 
 
-def terms(hand: int = 100, want: int | None = None, *, run: str = RUN, shared: bool = False) -> LeaseOptions:
-    return LeaseOptions(run, "tester", "hash", hand, want, shared=shared)
+def lease_options(
+    max_in_flight: int = 100, limit: int | None = None, *, run: str = RUN, shared: bool = False
+) -> LeaseOptions:
+    return LeaseOptions(run, "tester", "hash", max_in_flight, limit, shared=shared)
 
 
 def transfers_to(letters: Sequence[Message], target: Ref, routing_key: str = "") -> list[Transfer]:
@@ -237,7 +239,7 @@ def states(receipts: Sequence[Receipt]) -> list[PublishStatus]:
     return [receipt.state for receipt in receipts]
 
 
-async def borrowed(opened: RabbitAdapter, name: str, count: int) -> list[Message]:
+async def peek_messages(opened: RabbitAdapter, name: str, count: int) -> list[Message]:
     found: list[Message] = []
     async for batch in writer(opened).peek_unacked(queue_ref(name), count):
         found += batch
@@ -249,8 +251,8 @@ def numbered(count: int) -> list[bytes]:
 
 
 @asynccontextmanager
-async def leased(rabbit: Rabbit, source: str, on: LeaseOptions) -> AsyncIterator[Lease]:
+async def open_lease(rabbit: Rabbit, source: str, options: LeaseOptions) -> AsyncIterator[Lease]:
     async with adapter(rabbit.address) as broker:
         snapshot = await broker.broker.snapshot(queue_ref(source))
-        async with writer(broker).lease(snapshot, on) as lease:
+        async with writer(broker).lease(snapshot, options) as lease:
             yield lease
