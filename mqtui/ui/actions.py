@@ -169,7 +169,7 @@ def shown_key(key: str) -> str:
     return SHOWN.get(key, key)
 
 
-def clashes(keys: Mapping[str, Iterable[str]]) -> list[tuple[str, str, str]]:
+def find_clashes(keys: Mapping[str, Iterable[str]]) -> list[tuple[str, str, str]]:
     """Keys that two actions share: (key, id, other id). `keys` maps action ids to keys."""
     owner: dict[str, str] = {}
     found: list[tuple[str, str, str]] = []

@@ -24,7 +24,7 @@ from mqtui.state.log import log_file
 from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme
-from mqtui.ui.glyphs import Glyphs, wanted
+from mqtui.ui.glyphs import Glyphs, needs_ascii
 from mqtui.ui.hangup import terminal_is_gone
 from mqtui.ui.key_queue import KeyQueue
 from mqtui.ui.navigation import global_actions
@@ -84,7 +84,7 @@ class Console(App[None], inherit_bindings=False):
         self.broker_startup: dict[str, str] = {}
         """Start-up stages of brokers that are not up yet, by kind."""
 
-        self.glyphs = Glyphs(wanted(asked=ascii_only))
+        self.glyphs = Glyphs(needs_ascii(asked=ascii_only))
         self.set_class(self.glyphs.ascii_only, "-ascii")
         draw_scrollbars(ascii_only=self.glyphs.ascii_only)
         self.keymap = keymap.load(config_dir() / "keymap.toml")
@@ -267,7 +267,7 @@ class Console(App[None], inherit_bindings=False):
         """Copy a text and say how; `what` names it in the answer."""
         from mqtui.ui import clipboard
 
-        copying = clipboard.told(text, what, self.copy_to_clipboard, self.flash)
+        copying = clipboard.copy_and_report(text, what, self.copy_to_clipboard, self.flash)
         self.run_worker(copying, exclusive=True, group="copy", exit_on_error=False)
 
     # -- actions that work everywhere

@@ -44,7 +44,9 @@ async def copy(text: str, by_terminal: Callable[[str], None]) -> str:
     return "by the terminal (OSC 52)"
 
 
-async def told(text: str, what: str, by_terminal: Callable[[str], None], say: Callable[[str, str], None]) -> None:
+async def copy_and_report(
+    text: str, what: str, by_terminal: Callable[[str], None], say: Callable[[str, str], None]
+) -> None:
     """Copy a text and say how: `say` takes a text and its tone."""
     way = await copy(text, by_terminal)
     if way.startswith("not "):

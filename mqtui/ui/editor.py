@@ -23,7 +23,7 @@ def editor() -> list[str]:
     return shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "")
 
 
-async def edited(app: App[Any], text: str, suffix: str) -> str | None:
+async def edit_text(app: App[Any], text: str, suffix: str) -> str | None:
     """The text after it was edited; None where no editor is set, or there is no terminal for it.
 
     Background work goes on meanwhile; nothing is drawn.

@@ -76,7 +76,7 @@ class Glyphs:
         return ASCII_BARS if self.ascii_only else BARS
 
 
-def wanted(*, asked: bool) -> bool:
+def needs_ascii(*, asked: bool) -> bool:
     """Whether to draw ASCII only: it was asked for, the terminal is a Linux console, or the locale is not UTF-8."""
     forced = os.environ.get("LC_ALL") or os.environ.get("LANG", "")
     kind = os.environ.get("LC_CTYPE", "")

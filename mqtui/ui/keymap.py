@@ -13,7 +13,7 @@ from typing import NamedTuple
 from textual.binding import Binding
 
 from mqtui.domain.errors import BadInput
-from mqtui.ui.actions import ACTIONS, BY_ID, clashes, shown_key
+from mqtui.ui.actions import ACTIONS, BY_ID, find_clashes, shown_key
 
 
 class Keymap(NamedTuple):
@@ -79,5 +79,5 @@ def _read(file: Path) -> dict[str, tuple[str, ...]]:
 
 
 def _refuse_clashes(keys: Mapping[str, tuple[str, ...]], where: str) -> None:
-    for key, one, other in clashes(keys):
+    for key, one, other in find_clashes(keys):
         raise BadInput(f"{where}: {shown_key(key)} is the key of {one} and of {other}")

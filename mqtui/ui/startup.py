@@ -17,11 +17,11 @@ FIRST_ROWS, LOOK = 1.0, 0.02
 """Seconds to wait for the rows of a resource named on the command line, and between two looks for them."""
 
 
-async def first(console: ConsoleApi) -> None:
+async def show_first_screen(console: ConsoleApi) -> None:
     """Show home, then the target of the command line."""
     await console.home()
     if console.demo_brokers is not None:
-        console.run_worker(receive(console, console.demo_brokers), exit_on_error=False, name="supply")
+        console.run_worker(open_as_started(console, console.demo_brokers), exit_on_error=False, name="supply")
     elif console.start[0]:
         console.run_worker(_straight_to(console, *console.start), exit_on_error=False, name="start")
 
@@ -56,10 +56,10 @@ def start_demo(console: ConsoleApi) -> None:
     if console.demo is None:
         console.flash("leave with q and call: mqtui demo", "text")
         return
-    console.run_worker(receive(console, console.demo()), exit_on_error=False, name="supply")
+    console.run_worker(open_as_started(console, console.demo()), exit_on_error=False, name="supply")
 
 
-async def receive(console: ConsoleApi, supply: DemoBrokers) -> None:
+async def open_as_started(console: ConsoleApi, supply: DemoBrokers) -> None:
     """Show the session of brokers that are starting; each opens as soon as it is up."""
     console.target = supply.name
     console.tour.away = False

@@ -187,7 +187,7 @@ def test_what_go_to_writes_leads_back(url: bool) -> None:
         for each in known:
             texts = [goto.reference(each.target, each.ref)]
             if not url:
-                texts += [goto.written(each, "shop", PROFILES), goto.written(each, "prod-eu", PROFILES)]
+                texts += [goto.to_typed(each, "shop", PROFILES), goto.to_typed(each, "prod-eu", PROFILES)]
             for text in texts:
                 assert text.isprintable(), text
                 goal = goto.parse(text, NOW, PROFILES)

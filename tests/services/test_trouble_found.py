@@ -9,8 +9,13 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.poller import Poller
 from mqtui.services.session import open_session
-from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, lines_of, sentence
-from mqtui.ui.render.destinations.groups import GroupRenderer, group_lines, group_sentence
+from mqtui.ui.render.destinations.destinations import (
+    DestinationRenderer,
+    DestinationRow,
+    describe_destination,
+    lines_of,
+)
+from mqtui.ui.render.destinations.groups import GroupRenderer, describe_group, group_lines
 from tests.contract.kafka_stage import Stage
 from tests.contract.world_rabbitmq import RabbitMQWorld
 from tests.contract.worlds import Letter
@@ -43,10 +48,10 @@ async def test_a_group_that_stopped_with_a_backlog(kafka_url: str) -> None:
     lines, watch = await look(kafka_url, BrokerKind.KAFKA)
     (line,) = [line for line in lines if line.destination.ref == ref]
     assert DestinationRenderer().severity(line)
-    assert sentence(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
+    assert describe_destination(line) == f"{ref.name}: {name} stopped: nobody is in it, ≤ 4 wait"
     (group,) = [one for one in group_lines(BrokerKind.KAFKA, watch.snapshot) if one.group.ref.name == name]
     assert GroupRenderer().severity(group)
-    assert group_sentence(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
+    assert describe_group(group) == f"{name} stopped: nobody is in it, ≤ 4 wait"
     stage.close()
 
 
@@ -67,7 +72,10 @@ async def test_a_full_queue_and_one_whose_letters_vanish(rabbitmq_url: str) -> N
         world.put(ref, [Letter(b"%d" % number) for number in range(5)])
     lines, _ = await look(rabbitmq_url, BrokerKind.RABBITMQ)
     told = {line.destination.ref: line for line in lines}
-    assert "full (3 of 3): drops the oldest" in sentence(told[full])
-    assert sentence(told[losing]) == f"{losing.name}: its dead letters vanish: there is no exchange {losing.name}.gone"
+    assert "full (3 of 3): drops the oldest" in describe_destination(told[full])
+    assert (
+        describe_destination(told[losing])
+        == f"{losing.name}: its dead letters vanish: there is no exchange {losing.name}.gone"
+    )
     assert [DestinationRenderer().severity(told[ref]) > 0 for ref in (full, losing, sound)] == [True, True, False]
     world.close()

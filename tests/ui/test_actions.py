@@ -34,7 +34,7 @@ def test_ids_are_one_each() -> None:
 
 
 def test_no_two_actions_want_one_key() -> None:
-    assert actions.clashes({action.id: action.keys for action in ACTIONS}) == []
+    assert actions.find_clashes({action.id: action.keys for action in ACTIONS}) == []
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
@@ -57,7 +57,7 @@ def test_every_change_has_a_plan_or_a_name_to_type() -> None:
 
 
 def test_a_clash_in_the_registry_names_both() -> None:
-    found = actions.clashes({"one.thing": ("x",), "other.thing": ("y", "x")})
+    found = actions.find_clashes({"one.thing": ("x",), "other.thing": ("y", "x")})
     assert found == [("x", "one.thing", "other.thing")]
 
 

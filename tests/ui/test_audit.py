@@ -10,8 +10,8 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Kind, Ref
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.state.paths import state_dir
-from mqtui.ui.render.audit import joined
-from mqtui.ui.render.command_line import command_of, equivalent
+from mqtui.ui.render.audit import merge_begin_and_end
+from mqtui.ui.render.command_line import command_of, equivalent_command
 from tests.ui.driver import at_console
 from tests.ui.runs_ground import TYPED, RunsGround, short
 from tests.ui.runs_ground import runs_ground as runs_ground
@@ -45,13 +45,13 @@ async def test_what_never_ended(runs_ground: RunsGround) -> None:
     begin = AuditEntry("begin", "a" * 32, 1, "anna", "here", "shop", "redrive", ("topic:d",), 3, n=1)
     end = AuditEntry("end", "a" * 32, 2, "anna", "here", "shop", "redrive", ("topic:d",), 3, "3 moved", n=2)
     again = AuditEntry("begin", "a" * 32, 3, "anna", "here", "shop", "redrive", ("topic:d",), 3, n=3)
-    (only,) = joined([begin, end])
+    (only,) = merge_begin_and_end([begin, end])
     assert (only.result, only.broken) == ("3 moved", False)
-    newest, oldest = joined([begin, again, end])
+    newest, oldest = merge_begin_and_end([begin, again, end])
     assert (newest.result, oldest.result, oldest.broken) == ("3 moved", "no end: the process died in it", True)
-    (alive,) = joined([begin], {"a" * 32})
+    (alive,) = merge_begin_and_end([begin], {"a" * 32})
     assert (alive.result, alive.broken) == ("under way", False)
-    (late,) = joined([end])
+    (late,) = merge_begin_and_end([end])
     assert late.result == "3 moved"
 
 
@@ -95,4 +95,4 @@ def test_a_command_that_was_typed_stays_as_it_was() -> None:
     entry = AuditEntry(
         "begin", "a" * 32, 1, "anna", "here", "shop", "redrive", (), 3, command="mqtui redrive shop d -n 1"
     )
-    assert equivalent(entry, None) == "mqtui redrive shop d -n 1"
+    assert equivalent_command(entry, None) == "mqtui redrive shop d -n 1"

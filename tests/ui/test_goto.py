@@ -22,9 +22,9 @@ from mqtui.ui.navigation.goto import (
     ViewTarget,
     parse,
     resolve,
-    written,
+    to_typed,
 )
-from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.palette.rank import rank
 
 NOW = datetime(2026, 11, 24, 15, 0, tzinfo=UTC)
 PROFILES = ("shop", "prod-eu")
@@ -147,20 +147,20 @@ def test_what_is_completed_leads_back() -> None:
     """Whatever is offered as a completion names the thing it was offered for."""
     there = [ORDERS, FOURTH, ELSEWHERE, WORK, known("shop", "audit"), known("prod-eu", "5"), known("shop", "team/x")]
     for each in there:
-        goal = parse(written(each, "shop"), NOW, PROFILES)
-        assert isinstance(goal, ResourceTarget), written(each, "shop")
+        goal = parse(to_typed(each, "shop"), NOW, PROFILES)
+        assert isinstance(goal, ResourceTarget), to_typed(each, "shop")
         assert resolve(goal, there, "shop") == [FoundResource(each)]
 
 
 def test_the_best_fit_comes_first() -> None:
     names = ["reorders", "shop.orders", "orders.DLQ", "work", "other-red"]
-    assert ranked("orders", names, str) == ["orders.DLQ", "shop.orders", "reorders"]
-    assert ranked("dlq orders", names, str) == ["orders.DLQ"]
-    assert sorted(ranked("odr", names, str)) == ["orders.DLQ", "reorders", "shop.orders"]
-    assert ranked("xyz", names, str) == []
-    assert ranked("", names, str) == names
+    assert rank("orders", names, str) == ["orders.DLQ", "shop.orders", "reorders"]
+    assert rank("dlq orders", names, str) == ["orders.DLQ"]
+    assert sorted(rank("odr", names, str)) == ["orders.DLQ", "reorders", "shop.orders"]
+    assert rank("xyz", names, str) == []
+    assert rank("", names, str) == names
 
 
 def test_a_long_name_is_no_trap() -> None:
     """Letters are looked for once, forwards: nothing tries every way to scatter them."""
-    assert ranked("a" * 20 + "b", ["a" * 20_000], str) == []
+    assert rank("a" * 20 + "b", ["a" * 20_000], str) == []

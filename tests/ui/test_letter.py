@@ -149,7 +149,7 @@ async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:
     _, ref = letters_of(world)
     async with opened(world, TARGET, ref, NARROW) as stage:
         place = await first_letter(stage)
-        assert not place.beside.display
+        assert not place.side_pane.display
         await stage.press("p")
         await stage.see("Original orders 0/2", "value identical")
         assert not place.cause.display

@@ -18,7 +18,7 @@ from mqtui.services.conventions import load_for_profile
 from mqtui.ui import theme
 from mqtui.ui.render.messages.messages import MessageRenderer
 from mqtui.ui.render.messages.payload import Document, PlainText, WrappedRows
-from mqtui.ui.render.messages.payload_forms import looked
+from mqtui.ui.render.messages.payload_forms import render_value
 from mqtui.ui.render.messages.payload_json import JsonText
 from mqtui.ui.widgets.message_detail import MessageDetailPane
 from mqtui.ui.widgets.message_list import MessageList, MessageRowModel
@@ -98,12 +98,12 @@ def test_wrapped_rows_hold_all_of_wide_signs() -> None:
 
 def test_layers_are_taken_off_and_told() -> None:
     """A packed value is shown unpacked, and the report says what was tried; a sealed one says that no key was given."""
-    found = looked(record(1, gzip.compress(b'{"a":1.10}')), "auto")
+    found = render_value(record(1, gzip.compress(b'{"a":1.10}')), "auto")
     assert found.codec == "gzip+json"
     assert '  "a": 1.10' in whole(found.document)
-    large = looked(record(1, gzip.compress(b'{"a":"%s"}' % (b"x" * 2 * MEGABYTE))), "auto")
+    large = render_value(record(1, gzip.compress(b'{"a":"%s"}' % (b"x" * 2 * MEGABYTE))), "auto")
     assert large.codec == "gzip+json"
-    odd = looked(record(1, b"\xff\xfe\0"), "auto")
+    odd = render_value(record(1, b"\xff\xfe\0"), "auto")
     assert odd.codec == "binary"
     assert whole(odd.document)[0].startswith("00000000  ff fe 00")
 
@@ -210,7 +210,7 @@ async def test_dragged_text_has_no_borders_and_no_wraps() -> None:
     view = PayloadView()
     async with Alone(view).run_test(size=(24, 10)) as pilot:
         view.show(PlainText("first line\n" + "0123456789" * 5 + "\nlast"))
-        view.turn_wrap()
+        view.toggle_wrap()
         await pilot.pause()
         taken = view.get_selection(Selection.from_offsets(Cell(6, 0), Cell(4, 4)))
         assert taken == ("line\n" + "0123456789" * 5 + "\nlast", "\n")

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from textual.events import MouseScrollDown
 
 from mqtui.domain.errors import BadInput
-from mqtui.ui.navigation.filters import compiled
+from mqtui.ui.navigation.filters import compile_filter
 from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
 from mqtui.ui.render.table_model import LEAST, align, fit_columns
@@ -311,19 +311,19 @@ ROWS = [Thing("orders", 57_312, 1), Thing("orders.DLQ", 31, 2), Thing("Payments"
     }.items(),
 )
 def test_the_filter(text: str, names: list[str]) -> None:
-    wanted = compiled(text, Things())
+    wanted = compile_filter(text, Things())
     assert [row.name for row in ROWS if wanted is None or wanted(row)] == names
 
 
 @pytest.mark.parametrize("text", ["~(", "is:odd", "size>much"])
 def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
-        compiled(text, Things())
+        compile_filter(text, Things())
 
 
 def test_a_column_that_is_not_there_is_told() -> None:
     with pytest.raises(BadInput) as caught:
-        compiled("lag>1k", Things())
+        compile_filter("lag>1k", Things())
     assert "no column lag here: there are name, size" in caught.value.title
 
 
@@ -331,7 +331,7 @@ def test_the_words_of_the_manual_work_on_both_lists() -> None:
     """What is behind is a group's lag and a destination's backlog: each list knows both words."""
     for renderer in (DestinationRenderer("▁█"), GroupRenderer("▁█")):
         for text in ("lag>1k", "backlog>1k", "!lag>=0", "kind:queue", "is:dead"):
-            assert compiled(text, renderer) is not None
+            assert compile_filter(text, renderer) is not None
 
 
 @pytest.mark.parametrize(
@@ -349,14 +349,14 @@ def test_the_words_of_the_manual_work_on_both_lists() -> None:
 )
 def test_what_has_no_linear_time_is_named(text: str, words: str) -> None:
     with pytest.raises(BadInput) as caught:
-        compiled(text, Things())
+        compile_filter(text, Things())
     assert words in caught.value.title
 
 
 def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
     rows = [Thing("a" * 20_000 + "!") for _ in range(10)]
     for text in ("~(a+)+$", "~(a|aa)+$", "~(a*)*b", "~(.*a){12}$"):
-        wanted = compiled(text, Things())
+        wanted = compile_filter(text, Things())
         assert wanted is not None
         started = perf_counter()
         assert not any(wanted(row) for row in rows)

@@ -74,7 +74,7 @@ def test_what_can_not_be_read_is_a_fault_of_its_field(key: str, text: str) -> No
     with pytest.raises(options_form.FieldError) as fault:
         options_form.read(FULL, {**held, key: text}, BrokerKind.KAFKA, NOW)
     assert fault.value.key == key
-    assert fault.value.error.title
+    assert fault.value.cause.title
 
 
 def test_a_stop_needs_a_watch() -> None:

@@ -35,7 +35,7 @@ UNSUPPORTED = {
 SCALE = {"": 1, "k": 1_000, "m": 1_000_000}
 
 
-def compiled(text: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool] | None:
+def compile_filter(text: str, renderer: RowRenderer[Item]) -> Callable[[Item], bool] | None:
     """The test that a filter text stands for; None for an empty text.
 
     Raises:

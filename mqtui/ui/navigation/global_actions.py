@@ -22,8 +22,8 @@ OVERLAYS = {
     "app.help": ("overlays.help", "open_help"),
     "app.palette": ("overlays.palette.palette", "open_palette"),
     "app.menu": ("overlays.menu", "open_menu"),
-    "nav.goto": ("overlays.palette.goto_prompt", "ask_where"),
-    "app.quit": ("overlays.quit", "leave"),
+    "nav.goto": ("overlays.palette.goto_prompt", "ask_goto"),
+    "app.quit": ("overlays.quit", "quit_or_ask"),
 }
 """Actions that open an overlay or ask on the prompt line: module and function."""
 
@@ -66,7 +66,7 @@ def disabled_reason(console: ConsoleApi, action_id: str) -> str | None:
 
 
 async def _start(console: ConsoleApi) -> None:
-    await import_module("mqtui.ui.startup").first(console)
+    await import_module("mqtui.ui.startup").show_first_screen(console)
     greeting: WorkType[None] = partial(_greet, console)
     console.call_after_refresh(lambda: console.run_worker(greeting, exit_on_error=False, name="greeting"))
 
@@ -74,7 +74,7 @@ async def _start(console: ConsoleApi) -> None:
 async def _greet(console: ConsoleApi) -> None:
     greeting = await asyncio.to_thread(import_module, "mqtui.ui.screens.runs.resume_notice")
     console.gc_scheduler.start()
-    await greeting.greet(console)
+    await greeting.show_resume_notice(console)
 
 
 def _view(console: ConsoleApi, name: str) -> Callable[[], Any]:

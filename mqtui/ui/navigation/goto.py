@@ -259,11 +259,11 @@ def resolve(thing: ResourceTarget, known: Iterable[KnownResource], here: str) ->
         FoundResource(each, at)
         for each in candidates
         for at in dict.fromkeys(
-            at for name, kind, at in readings if kind in (None, each.ref.kind) and is_written(each.ref.name, name)
+            at for name, kind, at in readings if kind in (None, each.ref.kind) and matches_name(each.ref.name, name)
         )
     ]
     if thing.target or thing.at is not None:
-        found += [FoundResource(each) for each in things if is_written(each.ref.name, thing.typed.strip())]
+        found += [FoundResource(each) for each in things if matches_name(each.ref.name, thing.typed.strip())]
     if not found:
         found = _in_partition(thing, candidates)
     found = [spot for spot in found if spot.known.ref.kind is not Kind.GROUP] or found
@@ -289,7 +289,7 @@ def _in_partition(thing: ResourceTarget, candidates: Sequence[KnownResource]) ->
     return [FoundResource(each, at) for each in candidates if each.ref.kind is Kind.TOPIC and each.ref.name == part[1]]
 
 
-def written(known: KnownResource, here: str, profiles: Collection[str] = ()) -> str:
+def to_typed(known: KnownResource, here: str, profiles: Collection[str] = ()) -> str:
     """How to type a resource: with its session where that is not `here`, with its kind where the name is ambiguous."""
     name = printable(known.ref.name)
     if not _is_plain(name, profiles):
@@ -308,6 +308,6 @@ def _is_plain(name: str, profiles: Collection[str]) -> bool:
     return isinstance(goal, ResourceTarget) and goal == ResourceTarget(ParsedName(name))
 
 
-def is_written(name: str, text: str) -> bool:
+def matches_name(name: str, text: str) -> bool:
     """Whether a typed text stands for a name, which may have outer blanks or unprintable characters."""
     return name.strip() == text or (SIGNS.search(text) is not None and printable(name).strip() == text)

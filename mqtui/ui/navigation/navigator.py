@@ -266,9 +266,7 @@ class Navigator:
         """Start a run, or a put back, in the background; its end is told wherever one is then."""
         self._console.sessions.track(task)
         task.start()
-        self._console.run_worker(
-            load("overlays.run_finished", "told_at_its_end")(self._console, task), exit_on_error=False
-        )
+        self._console.run_worker(load("overlays.run_finished", "report_end")(self._console, task), exit_on_error=False)
 
     async def show_run(self, broker_session: BrokerSession, task: RunTask) -> None:
         """A run that is under way in this console."""

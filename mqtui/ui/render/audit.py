@@ -51,7 +51,7 @@ def _named(on: str) -> str:
     return on if parse_name(on).kind is Kind.EXCHANGE else parse_name(on).name
 
 
-def joined(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditRow]:
+def merge_begin_and_end(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditRow]:
     """Begin and end of each change by its run and profile, the newest first. `going_on` are runs under way."""
     lines: list[AuditRow] = []
     open_at: dict[tuple[str, str, str], list[int]] = {}

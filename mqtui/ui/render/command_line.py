@@ -14,7 +14,7 @@ from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.state.runs import RunRecord
 
 
-def equivalent(entry: AuditEntry, record: RunRecord | None) -> str:
+def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:
     """The command of an entry. The console's own says no verb: then that of the run, as the journal kept it."""
     words = entry.command.split()
     if record is None or entry.verb in words or "runs" in words:

@@ -23,22 +23,22 @@ WAITS = {
 }
 
 
-def destination(item: DestinationRow, now: float) -> str:
+def explain_destination(item: DestinationRow, now: float) -> str:
     """Of a destination's backlog, or of its letters. `now` is seconds since the epoch."""
     if item.letters is not None:
-        return letters(item.letters, item.seen, now)
+        return explain_letters(item.letters, item.seen, now)
     stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STILL} looks and more" if item.stuck else ""
     return _told("backlog", item.backlog, WAITS[item.broker], item.seen, now) + stuck
 
 
-def group(item: GroupRow, seen: BrokerSnapshot, now: float) -> str:
+def explain_group(item: GroupRow, seen: BrokerSnapshot, now: float) -> str:
     """Of a group's lag."""
     stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
 
 
-def letters(place: DeadLetterDestination, seen: BrokerSnapshot, now: float) -> str:
+def explain_letters(place: DeadLetterDestination, seen: BrokerSnapshot, now: float) -> str:
     """Of the letters of a place."""
     what = f"what lies there less what runs of mqtui handled, known by {place.detected_by}"
     return _told("letters", place.letters, what, seen, now)

@@ -15,8 +15,8 @@ from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
 from mqtui.state.runs import RunRecord, Runs
 from mqtui.ui.actions import Action
-from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, joined
-from mqtui.ui.render.command_line import equivalent
+from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, merge_begin_and_end
+from mqtui.ui.render.command_line import equivalent_command
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.session.run_sessions import session_of_run
@@ -122,7 +122,7 @@ class AuditScreen(ListScreen[AuditRow]):
     def items(self) -> list[AuditRow]:
         """The changes, with those marked that are under way."""
         assert self.known is not None
-        return joined(self.known.entries, self.known.going_on)
+        return merge_begin_and_end(self.known.entries, self.known.going_on)
 
     def facts(self) -> str:
         if self.known is None:
@@ -142,7 +142,7 @@ class AuditScreen(ListScreen[AuditRow]):
 
     def command(self, item: AuditRow) -> str:
         """The equivalent command."""
-        return equivalent(item.begin, self._record(item))
+        return equivalent_command(item.begin, self._record(item))
 
     def _record(self, item: AuditRow | None) -> RunRecord | None:
         return None if item is None or self.known is None else self.known.runs.get(item.begin.run)

@@ -8,7 +8,7 @@ from mqtui.ui import clipboard
 from mqtui.ui.screens.console_screen import ConsoleScreen
 
 
-async def copied(screen: ConsoleScreen, parts: Mapping[str, tuple[str, str]]) -> None:
+async def copy_choice(screen: ConsoleScreen, parts: Mapping[str, tuple[str, str]]) -> None:
     """Ask which part to copy, copy it, and say how. `parts` maps the second key to the part's name and text."""
     typed = ""
 

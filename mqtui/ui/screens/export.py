@@ -18,7 +18,7 @@ from mqtui.ui.screens.console_screen import ConsoleScreen
 Row = TypeVar("Row")
 
 
-async def exported(
+async def export_rows(
     screen: ConsoleScreen, name: str, noun: str, rows: Sequence[Row], to_json: Callable[[Row], bytes]
 ) -> None:
     """Ask for a file name and write a line for each row. `name` goes into the proposed name, `noun` names one row."""

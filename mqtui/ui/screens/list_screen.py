@@ -198,7 +198,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     @handles("thing.copy")
     def copy(self) -> None:
         """Ask which part of the row to copy."""
-        from mqtui.ui.screens.copy import copied
+        from mqtui.ui.screens.copy import copy_choice
 
         table = self.active_table
         item = table.current
@@ -207,7 +207,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
             return
         row = {"y": ("row", "  ".join(filter(None, row_as_text(table.renderer, item).values())))}
         parts = row | self.copy_choices(item) if table is self.table else row
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+        self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)
 
     def explain_figures(self, item: Item) -> str:
         """How the row's figures were determined; "" where there is nothing to explain."""
@@ -223,11 +223,11 @@ class ListScreen(ConsoleScreen, Generic[Item]):
     @handles("thing.export")
     def export(self) -> None:
         """Export the marked rows, else all that are shown."""
-        from mqtui.ui.screens.export import exported, row_json
+        from mqtui.ui.screens.export import export_rows, row_json
 
         table = self.active_table
         rows = table.chosen() if table.model.marks else table.model.rows
-        exporting = exported(self, self.export_name, "row", rows, row_json(table.renderer))
+        exporting = export_rows(self, self.export_name, "row", rows, row_json(table.renderer))
         self.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
     @handles("list.columns")
@@ -261,10 +261,10 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         self._filter_by(entered or "")
 
     def _filter_by(self, text: str) -> None:
-        from mqtui.ui.navigation.filters import compiled
+        from mqtui.ui.navigation.filters import compile_filter
 
         try:
-            wanted = compiled(text, self.table.renderer)
+            wanted = compile_filter(text, self.table.renderer)
         except BadInput as error:
             self.prompt_line.flash(error.title)
             return

@@ -82,16 +82,16 @@ class Form(VerticalScroll):
         elif isinstance(widget, Input):
             widget.value = text
 
-    def fault(self, key: str, text: str) -> None:
+    def show_error(self, key: str, text: str) -> None:
         """Say what is wrong with a field; "" takes it back."""
         shown = self.query_one(f"#fault-{key}", Static)
         shown.update(printable(text))
         shown.set_class(bool(text), "-shown")
 
-    def clear_faults(self) -> None:
+    def clear_errors(self) -> None:
         """Take all faults back."""
         for field in self.fields:
-            self.fault(field.key, "")
+            self.show_error(field.key, "")
 
     def focus_first(self) -> None:
         """Put the cursor into the first field."""

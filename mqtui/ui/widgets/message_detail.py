@@ -16,15 +16,15 @@ from mqtui.domain.message import Message
 from mqtui.domain.times import format_time
 from mqtui.ui.glyphs import Glyphs
 from mqtui.ui.render import figures
-from mqtui.ui.render.messages.headers import HeaderRow, headers, laid_out, properties
+from mqtui.ui.render.messages.headers import HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.messages import time_of
 from mqtui.ui.render.messages.payload import FixedLines, clean
-from mqtui.ui.render.messages.payload_forms import FORMS, DecodedValue, is_large, looked, report
+from mqtui.ui.render.messages.payload_forms import FORMS, DecodedValue, is_large, render_value, report
 from mqtui.ui.widgets import theme_styles
 from mqtui.ui.widgets.pane import PaneTitle
 from mqtui.ui.widgets.payload_view import EMPTY, PayloadView
 
-FACES = ("value", "headers", "report")
+TABS = ("value", "headers", "report")
 LATE = 0.15
 """Seconds before it is said that a value is being read."""
 
@@ -66,7 +66,7 @@ class MessageDetailPane(Vertical):
         self.headers = PayloadView(id="headers")
         self.message: Message | None = None
         self.form = FORMS[0]
-        self.face = FACES[0]
+        self.tab = TABS[0]
         self.look: DecodedValue | None = None
         self._conventions = conventions
         self._listed: Sequence[HeaderRow] = ()
@@ -108,12 +108,12 @@ class MessageDetailPane(Vertical):
             self.run_worker(self._draw_later(message), exclusive=True, group="detail", exit_on_error=False)
         else:
             self.workers.cancel_group(self, "detail")
-            self._put(message, looked(message, self.form))
+            self._put(message, render_value(message, self.form))
 
     async def _draw_later(self, message: Message) -> None:
         late = self.set_timer(LATE, self._say_late, name="late")
         try:
-            look = await asyncio.to_thread(looked, message, self.form)
+            look = await asyncio.to_thread(render_value, message, self.form)
         finally:
             late.stop()
         if message is self.message and self.is_attached:
@@ -135,44 +135,44 @@ class MessageDetailPane(Vertical):
         if self.look is None or self.message is None:
             self.value.show(EMPTY)
         else:
-            self.value.show(report(self.look, self.message) if self.face == "report" else self.look.document)
+            self.value.show(report(self.look, self.message) if self.tab == "report" else self.look.document)
 
     def _draw_headers(self) -> None:
-        self.headers.show(laid_out(self._listed, unfolded=self.headers.wrap))
+        self.headers.show(lay_out_headers(self._listed, unfolded=self.headers.wrap))
 
     def _draw_rule(self) -> None:
-        faces = "  ".join(f"▸{face}" if face == self.face else f" {face}" for face in FACES)
+        faces = "  ".join(f"▸{face}" if face == self.tab else f" {face}" for face in TABS)
         self.head.name_shown, self.head.facts = clean(self._titled), faces if self.message is not None else ""
         self.headers_head.name_shown = counted(self.message, len(self._listed))
-        self.headers_head.display = bool(self._listed) and self.face != "report"
-        self.headers.display = bool(self._listed) and self.face != "report"
+        self.headers_head.display = bool(self._listed) and self.tab != "report"
+        self.headers.display = bool(self._listed) and self.tab != "report"
 
     # -- ways of looking
 
-    def turn_face(self, step: int) -> None:
+    def show_next_tab(self, step: int) -> None:
         """The next face: value, headers, report."""
-        self.face = FACES[(FACES.index(self.face) + step) % len(FACES)]
-        self.set_class(self.face == "headers", "-headers")
-        self.set_class(self.face == "report", "-report")
+        self.tab = TABS[(TABS.index(self.tab) + step) % len(TABS)]
+        self.set_class(self.tab == "headers", "-headers")
+        self.set_class(self.tab == "report", "-report")
         self._draw_rule()
         self._draw_value()
 
-    def turn_form(self) -> str:
+    def show_next_form(self) -> str:
         """The next way of decoding; its name."""
         self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
         self.draw()
         return self.form
 
-    def turn_wrap(self) -> bool:
+    def toggle_wrap(self) -> bool:
         """Wrap long lines and unfold headers, or no longer; whether it does now."""
-        self.value.turn_wrap()
-        self.headers.turn_wrap()
+        self.value.toggle_wrap()
+        self.headers.toggle_wrap()
         self._draw_headers()
         return self.value.wrap
 
     def focus_content(self) -> None:
         """Put the focus on what is read."""
-        (self.headers if self.face == "headers" else self.value).focus()
+        (self.headers if self.tab == "headers" else self.value).focus()
 
 
 def caption(message: Message, look: DecodedValue, form: str) -> str:

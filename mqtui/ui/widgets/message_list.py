@@ -116,7 +116,7 @@ def memory_size(message: Message) -> int:
 
 
 class MessageList(RowTable[Message]):
-    """Messages as rows. While `sticking`, the cursor stays on the last one; a move upwards holds the list still."""
+    """Messages as rows. While `follows_end`, the cursor stays on the last one; a move upwards holds the list still."""
 
     class Grown(TextualMessage):
         """Messages came, or the list is held or goes on."""
@@ -153,7 +153,7 @@ class MessageList(RowTable[Message]):
     # -- what is shown
 
     @property
-    def sticking(self) -> bool:
+    def follows_end(self) -> bool:
         """Whether the newest is followed now."""
         return self.following and not self.held
 
@@ -206,14 +206,14 @@ class MessageList(RowTable[Message]):
         self._unseen += came
         if gone:
             self._shift(gone)
-        if self.following and not self.sticking:
+        if self.following and not self.follows_end:
             self.below += came
-        if before == 0 and not self.sticking:
+        if before == 0 and not self.follows_end:
             self.post_message(self.Highlighted(self, self.current, moved=False))
 
     def _show_new(self) -> None:
         self._showing, self._shown_at = False, monotonic()
-        if self.sticking:
+        if self.follows_end:
             self._to_the_end()
         else:
             self._sized()
@@ -325,7 +325,7 @@ class MessageList(RowTable[Message]):
         self._sized()
         self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if place is None else place
         self.scroll_to(y=max(0, self.cursor - max(0, above)), animate=False, immediate=True, force=True)
-        if self.sticking:
+        if self.follows_end:
             self._to_the_end()
         self.refresh()
         self.post_message(self.Highlighted(self, self.current, moved=False))

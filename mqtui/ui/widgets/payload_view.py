@@ -71,7 +71,7 @@ class PayloadView(ScrollView, can_focus=True):
         self._lay_out(document)
         self.scroll_to(0, 0, animate=False, immediate=True, force=True)
 
-    def turn_wrap(self) -> bool:
+    def toggle_wrap(self) -> bool:
         """Wrap, or no longer; whether it wraps now. The line at the top stays there."""
         top = self._rows.row(self.scroll_offset.y)[0] if len(self._rows) > self.scroll_offset.y else 0
         self.wrap = not self.wrap

@@ -12,9 +12,9 @@ from mqtui.domain.deadletter import DeadLetterInfo, HeaderSplit, Origin
 from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.stack_trace import CAUSED_BY, is_library
 from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow
-from mqtui.ui.render.messages.messages import beginning, readable_key
+from mqtui.ui.render.messages.messages import preview_value, readable_key
 from mqtui.ui.render.messages.payload import Document, FixedLines, clean
-from mqtui.ui.render.messages.payload_forms import looked, value_size
+from mqtui.ui.render.messages.payload_forms import render_value, value_size
 from mqtui.ui.render.table_model import Cell
 
 COMPARED = 3_000
@@ -145,7 +145,7 @@ def original_lines(found: Original, letter: Message) -> FixedLines:
     if found.message is None:
         return FixedLines([[(found.why, "muted")]])
     same = same_value(letter, found.message)
-    look = looked(found.message, "auto")
+    look = render_value(found.message, "auto")
     lines: list[list[Cell]] = [
         [
             ("value identical" if same else "the values differ", "ok" if same else "warn"),
@@ -178,7 +178,7 @@ def _neighbour(word: str, message: Message, tone: str = "muted") -> list[Cell]:
         (f"{word} ", tone),
         (number, ""),
         (f"  {readable_key(message.key)[0]}  ", ""),
-        (beginning(message)[0], "muted"),
+        (preview_value(message)[0], "muted"),
     ]
 
 
@@ -214,7 +214,9 @@ def _some(document: Document) -> list[str]:
     return [document.text(number) for number in range(min(COMPARED, len(document)))]
 
 
-def fates(shown: Sequence[HeaderRow], parted: HeaderSplit, original: Sequence[HeaderRow] | None) -> list[HeaderDiff]:
+def diff_headers(
+    shown: Sequence[HeaderRow], parted: HeaderSplit, original: Sequence[HeaderRow] | None
+) -> list[HeaderDiff]:
     """What becomes of each header on the way home, and how it stands against the original's (None: not known)."""
     known: dict[str, list[bytes | None]] = {}
     for each in original or ():
@@ -242,7 +244,7 @@ def missing(shown: Sequence[HeaderRow], original: Sequence[HeaderRow]) -> Iterat
     return (each for each in original if each.name not in names)
 
 
-def counted(found: Sequence[HeaderDiff]) -> str:
+def count_kept(found: Sequence[HeaderDiff]) -> str:
     """`1 kept · 9 stripped on redrive · 2 ours`."""
     kept = sum(fate.word == "kept" for fate in found)
     stripped = sum(fate.word == "stripped" for fate in found)

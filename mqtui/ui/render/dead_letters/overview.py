@@ -90,7 +90,7 @@ def _readers(place: Letters) -> str:
     return ", ".join(place.readers) or "nobody"
 
 
-def sentence(item: DeadLetterRow) -> str:
+def describe_dead_letters(item: DeadLetterRow) -> str:
     """What matters about a place."""
     place = item.place
     of = ", ".join(ref.name for ref in place.origins) or "nobody knows where"

@@ -169,7 +169,7 @@ def _size(figure: Figure) -> str:
     return "" if figure is NOT_ASKED or figure.number is None else figures.size(int(figure.number))
 
 
-def sentence(item: DestinationRow) -> str:
+def describe_destination(item: DestinationRow) -> str:
     """What matters about a row, in one sentence."""
     name = item.destination.ref.name
     if item.letters is not None:
@@ -203,7 +203,7 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
     for number, group in enumerate(seen.groups, 1):
         for ref in group.reads:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
-            if stands_still(seen, group.ref):
+            if is_stalled(seen, group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
         if number % SLICE == 0:
             yield []
@@ -228,7 +228,7 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
         ]
 
 
-def stands_still(seen: BrokerSnapshot, group: Ref) -> bool:
+def is_stalled(seen: BrokerSnapshot, group: Ref) -> bool:
     """Whether a group has lag that only grew, over at least three looks, or nobody is in it while there is lag."""
     figures_of = seen.lags.get(group)
     if figures_of is None or not figures_of.total.number:

@@ -15,7 +15,7 @@ from mqtui.services.lag import lag_notes
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
-from mqtui.ui.render.destinations.destinations import SLICE, stands_still
+from mqtui.ui.render.destinations.destinations import SLICE, is_stalled
 from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
 
@@ -67,7 +67,7 @@ def group_slices(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None =
 
 def _line(broker: BrokerKind, seen: BrokerSnapshot, group: Group) -> GroupRow:
     series = seen.trend(group.ref, "lag")
-    stalled = stands_still(seen, group.ref)
+    stalled = is_stalled(seen, group.ref)
     return GroupRow(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
 
 
@@ -148,7 +148,7 @@ def _eta(item: GroupRow) -> Cell:
     return ("never", "warn") if item.gain is not None and item.gain > 0 else ("?", "muted")
 
 
-def group_sentence(item: GroupRow) -> str:
+def describe_group(item: GroupRow) -> str:
     """What matters about a group."""
     name, lag = item.group.ref.name, item.total
     if item.group.why:

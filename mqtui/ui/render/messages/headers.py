@@ -138,7 +138,9 @@ class HeaderDiff:
     word: str = ""
 
 
-def laid_out(shown: Sequence[HeaderRow], fates: Sequence[HeaderDiff] = (), *, unfolded: bool = False) -> FixedLines:
+def lay_out_headers(
+    shown: Sequence[HeaderRow], fates: Sequence[HeaderDiff] = (), *, unfolded: bool = False
+) -> FixedLines:
     """Headers as lines: sign and fate, name, value, bytes, type; long values fold to one line."""
     width = min(NAMES, max((len(each.name) for each in shown), default=0))
     lines: list[list[Cell]] = []

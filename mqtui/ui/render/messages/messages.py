@@ -76,7 +76,7 @@ class MessageRenderer:
             (self.time(item), "muted"),
             (str(item.position), ""),
             *key,
-            beginning(item),
+            preview_value(item),
             (figures.size(item.size), "muted"),
         )
 
@@ -153,7 +153,7 @@ def readable_key(key: bytes | None) -> Cell:
     return (clean(text), "") if text is not None else (key[:FEW].hex(" "), "muted")
 
 
-def beginning(item: Message) -> Cell:
+def preview_value(item: Message) -> Cell:
     """The beginning of a value, or of the fields of an entry."""
     if item.fields:
         return clean(" ".join(f"{_name(name)}={_field(content)}" for name, content in item.fields)), ""
@@ -204,7 +204,7 @@ def _field(content: bytes) -> str:
     return content[:FEW].hex(" ") if text is None else text
 
 
-def passing(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
+def describe_readers(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
     """Which groups have read past a message, and where the others stand."""
     if seen is None:
         return ""
@@ -241,7 +241,7 @@ def _place(committed: str, item: Message) -> str:
     return committed
 
 
-def sentence(item: Message, groups: str) -> str:
+def describe_message(item: Message, groups: str) -> str:
     """What matters about a message, in one sentence."""
     parts = [groups] if groups else []
     if item.headers:

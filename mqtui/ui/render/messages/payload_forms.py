@@ -31,7 +31,7 @@ class DecodedValue:
     attempts: Sequence[Attempt] = ()
 
 
-def looked(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
+def render_value(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
     """The value of a message in one of `FORMS`. Takes as long as decoding takes; may run in a thread."""
     if isinstance(message.position, EntryId):
         return _fields(message, form, keys)
@@ -41,11 +41,11 @@ def looked(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
     if not value:
         return DecodedValue(FixedLines([[(EMPTY, "muted")]]), "empty")
     if form != "auto":
-        return raw(value, form)
-    return _large(value, keys) if len(value) > LARGE_BYTES else shown(decode_message(message, keys))
+        return render_raw(value, form)
+    return _large(value, keys) if len(value) > LARGE_BYTES else render_decoded(decode_message(message, keys))
 
 
-def raw(value: bytes, form: str) -> DecodedValue:
+def render_raw(value: bytes, form: str) -> DecodedValue:
     """Bytes as text, in hex or in base64."""
     match form:
         case "hex":
@@ -57,7 +57,7 @@ def raw(value: bytes, form: str) -> DecodedValue:
     return DecodedValue(PlainText(text), f"text, {wrong:,} signs are not UTF-8" if wrong else "text")
 
 
-def shown(found: Decoded) -> DecodedValue:
+def render_decoded(found: Decoded) -> DecodedValue:
     """What was decoded, as lines: JSON with indents, text by its line ends, other bytes in hex."""
     innermost = found.codec.rpartition("+")[2]
     if innermost == "text":
@@ -84,11 +84,11 @@ def _large(value: bytes, keys: Keys) -> DecodedValue:
 
 def _fields(message: Message, form: str, keys: Keys) -> DecodedValue:
     if form == "auto" and message.size <= LARGE_BYTES:
-        return shown(decode_message(message, keys))
+        return render_decoded(decode_message(message, keys))
     lines: list[list[Cell]] = []
     for name, content in message.fields:
         lines.append([(name.decode("utf-8", "replace"), "accent")])
-        inner = raw(content, "text" if form == "auto" else form)
+        inner = render_raw(content, "text" if form == "auto" else form)
         inner.document.grow(10_000)
         lines += [[("  ", ""), *inner.document.line(number)] for number in range(len(inner.document))]
     return DecodedValue(FixedLines(lines), f"fields, {'text' if form == 'auto' else form}")

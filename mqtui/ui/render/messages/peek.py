@@ -12,7 +12,7 @@ from mqtui.domain.redrive import Handled
 from mqtui.domain.topology import Destination
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.render import figures
-from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, beginning, routing
+from mqtui.ui.render.messages.messages import TIMES, MessageRenderer, preview_value, routing
 from mqtui.ui.render.messages.payload import clean
 from mqtui.ui.render.table_model import Cell, Column
 
@@ -50,7 +50,7 @@ class PeekedMessageRenderer(MessageRenderer):
         return item.position
 
     def cells(self, item: Message) -> Sequence[Cell]:
-        value, tone = beginning(item)
+        value, tone = preview_value(item)
         if self.rescued(item):
             value = f"{RESCUED}   {value}"
         return (
@@ -82,7 +82,7 @@ class PeekedMessageRenderer(MessageRenderer):
             return item.envelope.routing_key
         return super().value(item, key)
 
-    def sentence(self, item: Message) -> str:
+    def describe_peek(self, item: Message) -> str:
         """What the look did to it."""
         if item.envelope is None:
             return ""

@@ -45,7 +45,7 @@ class RunLetterRenderer:
         return dict(zip(("letter", "outcome", "at", "why"), item, strict=True)).get(key)
 
 
-def letter_sentence(item: Done) -> str:
+def describe_letter(item: Done) -> str:
     """What became of a letter."""
     where = f", it is now {item[2]}" if item[2] else ""
     why = f": {item[3]}" if item[3] else ""

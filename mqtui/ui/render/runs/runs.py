@@ -126,18 +126,18 @@ class RunRenderer:
         return known.get(key)
 
 
-def sentence(item: RunRow) -> str:
+def describe_run(item: RunRow) -> str:
     """What matters about a run."""
     if item.is_running_here:
         return f"{item.verb} {item.short} is under way here: enter shows it"
     if item.can_resume:
-        return f"{stopped(item)}: enter resumes · d its letters"
+        return f"{describe_interruption(item)}: enter resumes · d its letters"
     if item.interrupted:
         return f"put back {item.short} broke: U on its run asks for it again"
     return item.report
 
 
-def stopped(item: RunRow) -> str:
+def describe_interruption(item: RunRow) -> str:
     """`Run 7F3A stopped at 31,204 of 50,000, nothing is missing`."""
     where = "" if item.counted is None else f" at {item.counted:,}"
     of = "" if item.planned is None else f" of {item.planned:,}"
@@ -146,7 +146,7 @@ def stopped(item: RunRow) -> str:
     return f"Run {item.short} stopped{where}{of}{hand}{safe}"
 
 
-def no_resume(item: RunRow) -> str | None:
+def resume_disabled_reason(item: RunRow) -> str | None:
     """Why it can't be taken up again; None where it can."""
     if item.verb == Verb.PUT_BACK:
         return "a put back is not resumed: U on its run asks for it again"
@@ -155,7 +155,7 @@ def no_resume(item: RunRow) -> str | None:
     return None if item.interrupted or item.unfinished else "nothing of it is left"
 
 
-def no_return(item: RunRow) -> str | None:
+def put_back_disabled_reason(item: RunRow) -> str | None:
     """Why its letters can't be put back; None where they can."""
     if item.verb == Verb.PUT_BACK:
         return "a put back is not put back"

@@ -8,7 +8,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.figure import pluralize
 from mqtui.domain.resource import Ref
 from mqtui.state.audit import Audit
-from mqtui.ui.render.audit import LISTED, brief, joined
+from mqtui.ui.render.audit import LISTED, brief, merge_begin_and_end
 from mqtui.ui.render.messages.payload import FixedLines
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.payload_view import PayloadView
@@ -33,7 +33,7 @@ class AuditPane(Pane):
         except MqtuiError as error:
             self.view.show(FixedLines([[(f"✗ {error.title}", "danger")], [(error.detail, "")]]))
             return
-        own = [line for line in joined(entries) if str(self.ref) in line.begin.on]
+        own = [line for line in merge_begin_and_end(entries) if str(self.ref) in line.begin.on]
         self.title(self.head.name_shown, pluralize(len(own), "change") if own else "")
         self.view.show(
             FixedLines([cells for line in own for cells in brief(line)] or [[("nothing was changed here", "muted")]])

@@ -77,17 +77,17 @@ class CausesScreen(ListScreen[CauseRow]):
 
     def body(self) -> Iterable[Widget]:
         self.table: RowTable[CauseRow] = RowTable(CauseRenderer(self.console.glyphs.bars), with_divider=False)
-        self.paper = TextView()
-        self.beside = Pane(self.paper, name="Sample", id="sample")
-        self.beside.add_class("beside")
-        yield Horizontal(Pane(self.table, name=f"Causes of {self.ref.name}"), self.beside)
+        self.text_view = TextView()
+        self.side_pane = Pane(self.text_view, name="Sample", id="sample")
+        self.side_pane.add_class("beside")
+        yield Horizontal(Pane(self.table, name=f"Causes of {self.ref.name}"), self.side_pane)
 
     def crumbs(self) -> tuple[str, ...]:
         return ("Dead letters", self.ref.name)
 
     def on_mount(self) -> None:
         """Read the letters, or show what that costs."""
-        self.paper.glyphs = self.console.glyphs
+        self.text_view.glyphs = self.console.glyphs
         self.read()
 
     # -- reading
@@ -135,10 +135,10 @@ class CausesScreen(ListScreen[CauseRow]):
         if price.refusal:
             self.prompt_line.set_status(price.refusal, "price")
             return False
-        self.paper.write(priced(price, count))
+        self.text_view.write(cost_lines(price, count))
         if self.has_class("-narrow"):
-            self.table.placeholder = priced(price, count)
-        self.beside.title("Price", f"{count:,} ready")
+            self.table.placeholder = cost_lines(price, count)
+        self.side_pane.title("Price", f"{count:,} ready")
         words = price.text.split("; ")[0] if price.spends else "nothing is used up"
         beside = f"enter reads all {count:,} · esc no"
         answer = await self.prompt_line.ask(f"PRICE {words}", beside=beside, pastes=False)
@@ -195,13 +195,13 @@ class CausesScreen(ListScreen[CauseRow]):
         case = self.book.samples.get(item.cause.id) if item is not None else None
         if item is None or case is None or not case.letters:
             if not self.prompt_line.is_asking:
-                self.paper.write([])
-                self.beside.title("Sample")
+                self.text_view.write([])
+                self.side_pane.title("Sample")
             return
         self.sample %= len(case.letters)
         letter, death = case.letters[self.sample], case.deaths[self.sample]
-        self.beside.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
-        self.paper.write(sample_lines(letter, death, folded=self.folded))
+        self.side_pane.title(f"Sample, {self.sample + 1} of {item.cause.count:,}", "J K")
+        self.text_view.write(sample_lines(letter, death, folded=self.folded))
 
     @handles("nav.next_item")
     def next_sample(self) -> None:
@@ -287,7 +287,7 @@ class CausesScreen(ListScreen[CauseRow]):
             await self.console.go.case(self.broker_session, self.letters, event.item.cause, case)
 
 
-def priced(price: PeekCost, count: int) -> list[StyledLine]:
+def cost_lines(price: PeekCost, count: int) -> list[StyledLine]:
     """What a peek costs, as lines (R3)."""
     return [
         [("There is no free look here: a message is lent once and put back in its place.", "price")],

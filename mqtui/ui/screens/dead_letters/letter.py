@@ -18,9 +18,9 @@ from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.ui.actions import Action
 from mqtui.ui.render.dead_letters import letter as render
 from mqtui.ui.render.dead_letters.letter import Original
-from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, laid_out, properties
+from mqtui.ui.render.messages.headers import HeaderDiff, HeaderRow, headers, lay_out_headers, properties
 from mqtui.ui.render.messages.payload import Document, FixedLines
-from mqtui.ui.render.messages.payload_forms import FORMS, is_large, looked, value_size
+from mqtui.ui.render.messages.payload_forms import FORMS, is_large, render_value, value_size
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.screens.dead_letters.audit_pane import AuditPane
 from mqtui.ui.screens.dead_letters.letter_selection import redrive_request_for
@@ -85,11 +85,11 @@ class DeadLetterScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         self.cause = Pane(PayloadView(), name="Letter", id="cause")
-        self.beside = Pane(PayloadView(), name="Original", id="original")
-        self.beside.add_class("beside")
+        self.side_pane = Pane(PayloadView(), name="Original", id="original")
+        self.side_pane.add_class("beside")
         self.value = Pane(PayloadView(), name="value", id="value")
         self.headers = Pane(PayloadView(), name="headers", id="headers")
-        above = Horizontal(self.cause, self.beside, AuditPane(self.ref), id="above")
+        above = Horizontal(self.cause, self.side_pane, AuditPane(self.ref), id="above")
         yield Vertical(above, self.value, self.headers)
 
     def crumbs(self) -> tuple[str, ...]:
@@ -123,8 +123,8 @@ class DeadLetterScreen(ConsoleScreen):
         """Show cause and original side by side, or one of them."""
         narrow = self.size.width < NARROW
         self.cause.display = not (narrow and self.original_shown)
-        self.beside.display = not narrow or self.original_shown
-        self.beside.set_class(not narrow, "beside")
+        self.side_pane.display = not narrow or self.original_shown
+        self.side_pane.set_class(not narrow, "beside")
 
     def draw(self) -> None:
         """Draw the letter, and its original as soon as it is found."""
@@ -152,8 +152,8 @@ class DeadLetterScreen(ConsoleScreen):
         found = self.original
         origin = describe(self.letter, self.conventions).origin
         there = "" if found.message is None else "still there"
-        self.beside.title(f"Original {render.origin_text(origin)}".rstrip(), there)
-        _view(self.beside).show(render.original_lines(found, self.letter))
+        self.side_pane.title(f"Original {render.origin_text(origin)}".rstrip(), there)
+        _view(self.side_pane).show(render.original_lines(found, self.letter))
 
     def draw_headers(self) -> None:
         """Draw the headers, with what a redrive does to each."""
@@ -161,14 +161,14 @@ class DeadLetterScreen(ConsoleScreen):
         own = headers(letter, self.conventions)
         original = self.original.message
         there = headers(original, self.conventions) if original is not None else None
-        found = render.fates(own, split_headers(letter, self.conventions), there)
+        found = render.diff_headers(own, split_headers(letter, self.conventions), there)
         lost = list(render.missing(own, there)) if there is not None else []
         told = [*lost, *own, *properties(letter)]
         signs = [*(HeaderDiff("−", "danger", "lost") for _ in lost), *found]
         signs += [HeaderDiff() for _ in range(len(told) - len(signs))]
         what = "fields" if letter.fields else "headers"
-        self.headers.title(f"{what} against the original" if there is not None else what, render.counted(found))
-        _view(self.headers).show(laid_out(told, signs, unfolded=self.unfolded))
+        self.headers.title(f"{what} against the original" if there is not None else what, render.count_kept(found))
+        _view(self.headers).show(lay_out_headers(told, signs, unfolded=self.unfolded))
 
     async def _compare(self, letter: Message) -> None:
         name, document = await self._value_of(letter, None)
@@ -204,8 +204,8 @@ class DeadLetterScreen(ConsoleScreen):
     async def _value_of(self, letter: Message, original: Message | None) -> tuple[tuple[str, str], Document]:
         """Title and lines of the value, or of the difference; computed in a thread where it is large."""
         if is_large(letter) or (original is not None and is_large(original)):
-            return await asyncio.to_thread(value_of, letter, original, self.form)
-        return value_of(letter, original, self.form)
+            return await asyncio.to_thread(render_comparison, letter, original, self.form)
+        return render_comparison(letter, original, self.form)
 
     # -- keys
 
@@ -266,15 +266,15 @@ class DeadLetterScreen(ConsoleScreen):
     @handles("thing.pair")
     def pair(self) -> None:
         """Move the focus from the letter to its original, and back."""
-        self.original_shown = not _view(self.beside).has_focus
+        self.original_shown = not _view(self.side_pane).has_focus
         self.place_panes()
-        _view(self.beside if self.original_shown else self.cause).focus()
+        _view(self.side_pane if self.original_shown else self.cause).focus()
 
     @handles("nav.open")
     async def open_original(self) -> None:
         """Show the messages around the original."""
         found = self.original
-        if not _view(self.beside).has_focus or found.message is None or found.origin is None:
+        if not _view(self.side_pane).has_focus or found.message is None or found.origin is None:
             self.prompt_line.flash("p goes to the original, enter opens the messages around it", "text")
             return
         await self.console.go.messages_around(self.broker_session, found.origin.ref, found.message.position)
@@ -285,8 +285,8 @@ class DeadLetterScreen(ConsoleScreen):
         self.unfolded = not self.unfolded
         for pane in (self.cause, self.headers):
             _view(pane).wrap = self.unfolded
-        for pane in (self.value, self.beside):
-            _view(pane).turn_wrap()
+        for pane in (self.value, self.side_pane):
+            _view(pane).toggle_wrap()
         self.draw_cause()
         self.draw_headers()
 
@@ -301,7 +301,7 @@ class DeadLetterScreen(ConsoleScreen):
     def copied(self) -> Message:
         """The message that is copied: the original where it has the focus, else the letter."""
         original = self.original.message
-        return original if original is not None and _view(self.beside).has_focus else self.letter
+        return original if original is not None and _view(self.side_pane).has_focus else self.letter
 
     @handles("thing.copy")
     def copy_part(self) -> None:
@@ -345,12 +345,12 @@ class DeadLetterScreen(ConsoleScreen):
         await self.console.back()
 
 
-def value_of(letter: Message, original: Message | None, form: str) -> tuple[tuple[str, str], Document]:
+def render_comparison(letter: Message, original: Message | None, form: str) -> tuple[tuple[str, str], Document]:
     """Title (name, facts) and lines of a letter's value, or of its difference from the original's."""
-    look = looked(letter, form)
+    look = render_value(letter, form)
     if original is None:
         return ("value", f"{value_size(letter)} {look.codec}"), look.document
-    lines: FixedLines = render.difference(looked(original, form).document, look.document)
+    lines: FixedLines = render.difference(render_value(original, form).document, look.document)
     return ("letter (+) against its original (−)", look.codec), lines
 
 

@@ -14,7 +14,7 @@ from mqtui.services import browse
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.services.session import Session
 from mqtui.ui.render.dead_letters.letter import NewerRecord, Original
-from mqtui.ui.render.messages.messages import passing
+from mqtui.ui.render.messages.messages import describe_readers
 
 LOOKED = 1_000
 HEAVY = 16 << 20
@@ -63,7 +63,7 @@ async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen:
         return Original(origin, why=f"gone: nothing is left at {place} (compacted, trimmed or deleted)")
     before = next((each for each in found.values() if _lies_before(each.position, place)), None)
     after = next((each for each in found.values() if _lies_before(place, each.position)), None)
-    return Original(origin, message, "", before, after, passing(seen, origin.ref, message))
+    return Original(origin, message, "", before, after, describe_readers(seen, origin.ref, message))
 
 
 async def same_key_later(session: Session, found: Original, seen: BrokerSnapshot | None) -> NewerRecord | None:
@@ -81,7 +81,7 @@ async def same_key_later(session: Session, found: Original, seen: BrokerSnapshot
             number += len(batch)
             same = next((each for each in batch if each.key == original.key), None)
             if same is not None:
-                return NewerRecord(same, number, to_the_end=False, groups=passing(seen, ref, same))
+                return NewerRecord(same, number, to_the_end=False, groups=describe_readers(seen, ref, same))
             size += sum(each.size for each in batch)
             if size > HEAVY:
                 return NewerRecord(None, number, to_the_end=False)

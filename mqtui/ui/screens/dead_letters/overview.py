@@ -16,7 +16,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
-from mqtui.ui.render.dead_letters.overview import DeadLetterRenderer, DeadLetterRow, sentence
+from mqtui.ui.render.dead_letters.overview import DeadLetterRenderer, DeadLetterRow, describe_dead_letters
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
@@ -63,11 +63,11 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         return " · ".join(filter(None, parts))
 
     def describe_row(self, item: DeadLetterRow) -> str:
-        return sentence(item)
+        return describe_dead_letters(item)
 
     def explain_figures(self, item: DeadLetterRow) -> str:
         seen = self.console.sessions.broker_sessions[item.target, item.broker].seen
-        return "" if seen is None else figure_help.letters(item.place, seen, time())
+        return "" if seen is None else figure_help.explain_letters(item.place, seen, time())
 
     def copy_choices(self, item: DeadLetterRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its causes."""

@@ -35,7 +35,7 @@ class ClaimScreen(ConfirmPlanScreen):
 
     def draw(self) -> None:
         """Draw the plan, and what became of the entries so far."""
-        self.paper.write([*(style_plan_line(line) for line in self.shown), [], *self.outcome()])
+        self.text_view.write([*(style_plan_line(line) for line in self.shown), [], *self.outcome()])
         refusal = self.refusal() if self.given is None else ""
         text, tone = (refusal, "danger") if refusal else self.status_text()
         self.prompt_line.set_status(text, tone)

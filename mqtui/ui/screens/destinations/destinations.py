@@ -15,7 +15,12 @@ from mqtui.domain.redrive import Selection
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.actions import Action
 from mqtui.ui.render import figure_help
-from mqtui.ui.render.destinations.destinations import DestinationRenderer, DestinationRow, line_slices, sentence
+from mqtui.ui.render.destinations.destinations import (
+    DestinationRenderer,
+    DestinationRow,
+    describe_destination,
+    line_slices,
+)
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import resource_copy_choices
 from mqtui.ui.screens.live_list_screen import LiveListScreen
@@ -53,11 +58,11 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
                 yield from line_slices(broker_session.kind, broker_session.seen)
 
     def describe_row(self, item: DestinationRow) -> str:
-        return sentence(item)
+        return describe_destination(item)
 
     def explain_figures(self, item: DestinationRow) -> str:
         """How its backlog, or its number of dead letters, was determined."""
-        return figure_help.destination(item, time())
+        return figure_help.explain_destination(item, time())
 
     def copy_choices(self, item: DestinationRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its messages."""

@@ -17,7 +17,7 @@ from mqtui.ui.render.destinations.groups import (
     GroupRenderer,
     GroupRow,
     PartitionRenderer,
-    group_sentence,
+    describe_group,
     group_slices,
     part_lines,
 )
@@ -43,9 +43,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         """Groups, and the partitions of the one under the cursor."""
         self.table: RowTable[GroupRow] = RowTable(GroupRenderer(self.console.glyphs.bars), id="groups")
         self.parts = RowTable(PartitionRenderer(), id="parts", with_divider=False)
-        self.beside = Pane(self.parts, name="Partitions", id="beside")
-        self.beside.add_class("beside")
-        yield Horizontal(Pane(self.table, name="Groups"), self.beside)
+        self.side_pane = Pane(self.parts, name="Partitions", id="beside")
+        self.side_pane.add_class("beside")
+        yield Horizontal(Pane(self.table, name="Groups"), self.side_pane)
 
     def on_mount(self) -> None:
         self.table.focus()
@@ -72,11 +72,11 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         return super().status_lines(lost)
 
     def describe_row(self, item: GroupRow) -> str:
-        return group_sentence(item)
+        return describe_group(item)
 
     def explain_figures(self, item: GroupRow) -> str:
         seen = self.console.sessions.broker_sessions[self.console.target, item.broker].seen
-        return "" if seen is None else figure_help.group(item, seen, time())
+        return "" if seen is None else figure_help.explain_group(item, seen, time())
 
     def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its lag."""
@@ -104,7 +104,9 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         self.parts.show(part_lines(item))
         reads = ", ".join(ref.name for ref in item.group.reads)
         name = item.group.ref.name.rpartition("/")[2]
-        self.beside.title(f"{name} on {reads}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}")
+        self.side_pane.title(
+            f"{name} on {reads}", f"{pluralize(item.group.member_count, 'member')} · {item.group.type}"
+        )
 
     @handles("thing.pair")
     async def pair(self) -> None:

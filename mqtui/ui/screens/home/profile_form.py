@@ -56,8 +56,8 @@ class ProfileFormScreen(ConsoleScreen):
                 Field("password", "Password", "", "kept in the keyring", secret=True),
             )
         )
-        self.paper = TextView()
-        beside = Pane(self.paper, name="What this becomes")
+        self.text_view = TextView()
+        beside = Pane(self.text_view, name="What this becomes")
         beside.add_class("beside")
         yield Horizontal(Pane(self.form, name=f"Connection › {known.name if known else 'new'}"), beside)
 
@@ -66,7 +66,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
-        self.paper.glyphs = self.console.glyphs
+        self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
         self.prompt_line.set_status("ctrl+t tests, ctrl+r saves · esc back, nothing is saved")
         self.draw()
@@ -82,16 +82,16 @@ class ProfileFormScreen(ConsoleScreen):
             words = f"mqtui profile add {held['name'] or '?'} {url} --environment {held['environment'] or 'none'}"
             words += f" --{held['mode']}" if held["mode"] in ("protected", "read-only") else ""
             text.append([(words + (" --password-stdin" if held["password"] else ""), "muted")])
-        self.paper.write([*text, [], *self.tested])
+        self.text_view.write([*text, [], *self.tested])
 
-    def made(self) -> Profile:
+    def build_profile(self) -> Profile:
         """The profile the fields describe.
 
         Raises:
             BadInput: a field is wrong; the error is shown under it.
         """
         held = self.form.values()
-        self.form.clear_faults()
+        self.form.clear_errors()
         brokers = {}
         try:
             if not held["urls"].split():
@@ -106,16 +106,16 @@ class ProfileFormScreen(ConsoleScreen):
                 kept = before or Endpoint("")
                 brokers[address.kind] = Endpoint(written(address), kept.options, kept.secrets)
         except BadInput as error:
-            self.form.fault("urls", " ".join(part for part in (error.title, error.hint) if part))
+            self.form.show_error("urls", " ".join(part for part in (error.title, error.hint) if part))
             raise
         try:
             environment = Environment(held["environment"].strip() or "none")
         except ValueError:
-            self.form.fault("environment", "dev, stage, prod or none")
+            self.form.show_error("environment", "dev, stage, prod or none")
             raise BadInput("Environment: dev, stage, prod or none") from None
         mode = held["mode"].strip()
         if mode not in ("", "open", "protected", "read-only"):
-            self.form.fault("mode", "open, protected or read-only")
+            self.form.show_error("mode", "open, protected or read-only")
             raise BadInput("Mode: open, protected or read-only")
         secret = "keyring" if held["password"] else self.profile.secret if self.profile else ""
         read_only, protected = mode == "read-only", mode == "protected"
@@ -124,7 +124,7 @@ class ProfileFormScreen(ConsoleScreen):
         try:
             return Profile(held["name"].strip(), brokers, environment, read_only, protected, secret=secret)
         except BadInput as error:
-            self.form.fault("name", error.title)
+            self.form.show_error("name", error.title)
             raise
 
     @handles("form.review")
@@ -134,7 +134,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     async def _save(self) -> None:
         try:
-            made = self.made()
+            made = self.build_profile()
             await run_in_thread("keyring", partial(self._keep, made, self.form.value("password")))
         except MqtuiError as error:
             self.show_error(error)
@@ -183,7 +183,7 @@ class ProfileFormScreen(ConsoleScreen):
 
     async def _test(self) -> None:
         try:
-            made = self.made()
+            made = self.build_profile()
         except MqtuiError as error:
             self.show_error(error)
             return

@@ -13,11 +13,11 @@ from mqtui.domain.resource import Ref
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.jsonlines import to_json
 from mqtui.ui import clipboard
-from mqtui.ui.editor import edited
+from mqtui.ui.editor import edit_text
 from mqtui.ui.navigation import goto
 from mqtui.ui.render.messages.headers import headers
 from mqtui.ui.screens.console_screen import ConsoleScreen
-from mqtui.ui.screens.export import exported
+from mqtui.ui.screens.export import export_rows
 
 PARTS = {
     "y": "value",
@@ -70,7 +70,7 @@ class MessageCopier:
         if text is None:
             prompt_line.flash(f"the message has no {part}")
             return
-        await clipboard.told(text, part, self._screen.console.copy_to_clipboard, prompt_line.flash)
+        await clipboard.copy_and_report(text, part, self._screen.console.copy_to_clipboard, prompt_line.flash)
 
     def open_editor(self, message: Message | None) -> None:
         """Show the value in the user's editor; edits are discarded."""
@@ -81,14 +81,14 @@ class MessageCopier:
             self._screen.run_worker(self._edit(text), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self, text: str) -> None:
-        if await edited(self._screen.app, text, ".json") is None:
+        if await edit_text(self._screen.app, text, ".json") is None:
             self._screen.prompt_line.flash("no editor: VISUAL and EDITOR are not set, or the terminal can't be lent")
         else:
             self._screen.prompt_line.flash("what was changed in the editor changed no message", "text")
 
     def export(self, messages: Sequence[Message]) -> None:
         """Export these messages."""
-        exporting = exported(self._screen, self._ref.name, "message", messages, to_json)
+        exporting = export_rows(self._screen, self._ref.name, "message", messages, to_json)
         self._screen.run_worker(exporting, exclusive=True, group="line", exit_on_error=False)
 
 

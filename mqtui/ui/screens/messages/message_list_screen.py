@@ -201,7 +201,7 @@ class MessageListScreen(ListScreen[Message]):
         self.place_panes()
 
     @handles("view.full")
-    def turn_full(self) -> None:
+    def toggle_full(self) -> None:
         """Show only the pane with the focus, or both."""
         self.full = "" if self.full else ("list" if self.table.has_focus else "detail")
         self.place_panes()
@@ -209,15 +209,15 @@ class MessageListScreen(ListScreen[Message]):
     @handles("view.wrap")
     def wrap(self) -> None:
         """Wrap the value and unfold headers, or undo it."""
-        self.prompt_line.flash("wrapped" if self.detail_pane.turn_wrap() else "not wrapped", "text")
+        self.prompt_line.flash("wrapped" if self.detail_pane.toggle_wrap() else "not wrapped", "text")
 
     @handles("view.decode")
     def decode_as(self) -> None:
         """Show the value in the next form."""
-        self.prompt_line.flash(f"value as {self.detail_pane.turn_form()}", "text")
+        self.prompt_line.flash(f"value as {self.detail_pane.show_next_form()}", "text")
 
     @handles("view.time")
-    def turn_times(self) -> None:
+    def show_next_times(self) -> None:
         """Show times as local time, UTC or age."""
         self.prompt_line.flash(f"times: {self.table.messages.next_times()}", "text")
         self.table.refresh()
@@ -245,14 +245,14 @@ class MessageListScreen(ListScreen[Message]):
         await self.console.go.publish(self.broker_session, self.ref)
 
     @handles("nav.next_tab")
-    def next_face(self) -> None:
+    def next_tab(self) -> None:
         """Show the next tab: value, headers, report."""
-        self.detail_pane.turn_face(1)
+        self.detail_pane.show_next_tab(1)
 
     @handles("nav.previous_tab")
-    def previous_face(self) -> None:
+    def previous_tab(self) -> None:
         """Show the previous tab."""
-        self.detail_pane.turn_face(-1)
+        self.detail_pane.show_next_tab(-1)
 
     @handles("nav.next_item")
     def next_message(self) -> None:

@@ -10,7 +10,7 @@ from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import Ref
 from mqtui.ui.actions import Action
 from mqtui.ui.navigation.navigator import Start
-from mqtui.ui.render.messages.messages import passing, sentence
+from mqtui.ui.render.messages.messages import describe_message, describe_readers
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.messages.message_list_screen import MessageListScreen
 from mqtui.ui.screens.messages.message_source import MessageSource
@@ -233,7 +233,7 @@ class MessagesScreen(MessageListScreen):
         return " · ".join(parts)
 
     def describe_row(self, item: Message) -> str:
-        return sentence(item, passing(self.broker_session.seen, self.ref, item))
+        return describe_message(item, describe_readers(self.broker_session.seen, self.ref, item))
 
     # -- keys
 

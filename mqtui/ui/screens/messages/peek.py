@@ -231,7 +231,7 @@ class PeekScreen(MessageListScreen):
         """Why it failed, and what the peek did to it."""
         death = describe(item, self.conventions)
         cause = f"{death.text} · " if death.convention else ""
-        return cause + self._peeked.sentence(item)
+        return cause + self._peeked.describe_peek(item)
 
     async def open_message(self, item: Message) -> None:
         """Show a dead letter on its own screen, any other message in the detail; both from memory."""

@@ -21,7 +21,7 @@ from mqtui.domain.redrive import PublishStatus
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.services import publishing
 from mqtui.services.compose import STORED_WHEN, MessageDraft, build_message, message_facts, parse_header
-from mqtui.ui.editor import edited
+from mqtui.ui.editor import edit_text
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
 from mqtui.ui.session.sessions import BrokerSession
@@ -67,8 +67,8 @@ class PublishScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         self.form = Form((*OF_BROKER[self.broker_session.kind], *COMMON))
-        self.paper = TextView()
-        beside = Pane(self.paper, name="What will happen")
+        self.text_view = TextView()
+        beside = Pane(self.text_view, name="What will happen")
         beside.add_class("beside")
         yield Horizontal(Pane(self.form, name=f"Publish to {self.ref.name}"), beside)
 
@@ -77,7 +77,7 @@ class PublishScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
-        self.paper.glyphs = self.console.glyphs
+        self.text_view.glyphs = self.console.glyphs
         for field, text in self.broker_session.drafts.get(self.ref, {}).items():
             self.form.put(field, text)
         self.form.focus_first()
@@ -101,7 +101,7 @@ class PublishScreen(ConsoleScreen):
         try:
             draft = self.draft()
         except MqtuiError as error:
-            self.paper.write([[(error.title, "warn")]])
+            self.text_view.write([[(error.title, "warn")]])
             return
         text: list[StyledLine] = [[(f"1 message, {len(draft.body):,} B, to {self.ref}", "")]]
         if self.broker_session.kind is BrokerKind.KAFKA:
@@ -110,7 +110,7 @@ class PublishScreen(ConsoleScreen):
         text += [[], [("as a command", "muted")], [(self.command(draft), "")]]
         if self.sent:
             text += [[], [("sent from here", "muted")], *([(line, "ok")] for line in self.sent[-LATEST:])]
-        self.paper.write(text)
+        self.text_view.write(text)
 
     def _partition(self, draft: MessageDraft) -> str:
         if draft.partition is not None:
@@ -133,10 +133,10 @@ class PublishScreen(ConsoleScreen):
             held["value"].encode("utf-8", "surrogateescape"),
             held.get("key") or None,
             headers,
-            number("Partition", held.get("partition", "")),
+            parse_whole_number("Partition", held.get("partition", "")),
             held.get("routing_key") or None,
-            number("Priority", held.get("priority", "")),
-            number("TTL", held.get("ttl", "")),
+            parse_whole_number("Priority", held.get("priority", "")),
+            parse_whole_number("TTL", held.get("ttl", "")),
             held.get("correlation_id") or None,
             held.get("reply_to") or None,
             held["fernet"].strip(),
@@ -162,7 +162,7 @@ class PublishScreen(ConsoleScreen):
         self.run_worker(self._edit(), exclusive=True, group="editor", exit_on_error=False)
 
     async def _edit(self) -> None:
-        text = await edited(self.app, self.form.value("value"), ".json")
+        text = await edit_text(self.app, self.form.value("value"), ".json")
         if text is None:
             self.prompt_line.flash("set $VISUAL or $EDITOR first")
             return
@@ -222,7 +222,7 @@ class PublishScreen(ConsoleScreen):
             self.show_error(error)
 
 
-def number(label: str, text: str) -> int | None:
+def parse_whole_number(label: str, text: str) -> int | None:
     """A whole number, or None for an empty field.
 
     Raises:

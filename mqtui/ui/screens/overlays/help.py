@@ -11,8 +11,8 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
-from mqtui.ui.screens.overlays.menu_items import offers
-from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.menu_items import menu_items
+from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
@@ -60,8 +60,8 @@ class HelpPopup(Popup):
 
     def show_offers(self) -> None:
         """Show the actions of the screen that match the words."""
-        found = ranked(
-            self.query_one(Input).value, offers(self.screen_below), lambda offer: f"{offer.key} {offer.words}"
+        found = rank(
+            self.query_one(Input).value, menu_items(self.screen_below), lambda offer: f"{offer.key} {offer.words}"
         )
         self.looks.show([offer for offer in found if not offer.changes])
         self.changes.show([offer for offer in found if offer.changes])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
-from mqtui.ui.screens.overlays.menu_items import verbs
+from mqtui.ui.screens.overlays.menu_items import row_menu_items
 from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -41,6 +41,6 @@ class MenuPopup(Popup):
 
     def show_offers(self) -> None:
         """Show the actions, in a box of their height."""
-        found = verbs(self.screen_below)
+        found = row_menu_items(self.screen_below)
         self.table.show(found)
         self.query_one("#float").styles.height = min(len(found) + FRAME, max(FRAME + 1, self.size.height - 3))

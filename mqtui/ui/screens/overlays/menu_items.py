@@ -11,7 +11,7 @@ from mqtui.ui.render.overlays.menu_items import MenuItem
 MOVES = ("nav.down", "nav.up", "nav.page_down", "nav.page_up", "nav.top", "nav.bottom", "nav.left", "nav.right")
 
 
-def offer(screen: ScreenApi, action: Action) -> MenuItem:
+def menu_item(screen: ScreenApi, action: Action) -> MenuItem:
     """An action as a menu item of a screen."""
     return MenuItem(
         id=action.id,
@@ -25,7 +25,7 @@ def offer(screen: ScreenApi, action: Action) -> MenuItem:
     )
 
 
-def offers(screen: ScreenApi) -> list[MenuItem]:
+def menu_items(screen: ScreenApi) -> list[MenuItem]:
     """All actions of a screen: those of its hints first, then its other own ones, then global ones.
 
     Those that this version does not have come last.
@@ -35,13 +35,13 @@ def offers(screen: ScreenApi) -> list[MenuItem]:
     here = [*own, *everywhere]
     now = sorted((action for action in here if not action.later), key=lambda action: action.id in MOVES)
     later = [action for action in ACTIONS if action.later and (action in here or action.changes)]
-    return [offer(screen, action) for action in (*now, *later)]
+    return [menu_item(screen, action) for action in (*now, *later)]
 
 
-def verbs(screen: ScreenApi) -> list[MenuItem]:
+def row_menu_items(screen: ScreenApi) -> list[MenuItem]:
     """The actions for the row under the cursor: those of the hints first, then the screen's other own ones."""
     named = [name for name in screen.hint_actions if name != "nav.back"]
-    return [offer(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
+    return [menu_item(screen, BY_ID[name]) for name in dict.fromkeys((*named, *_own(screen)))]
 
 
 def _own(screen: ScreenApi) -> Iterable[str]:

@@ -17,7 +17,7 @@ FIELD = 8
 """Columns of the prompt line that hold no words."""
 
 
-def leave(console: ConsoleApi) -> None:
+def quit_or_ask(console: ConsoleApi) -> None:
     """Quit; where runs are under way, ask first."""
     screen = console.screen
     if not console.sessions.running_tasks or not isinstance(screen, ConsoleScreen):
@@ -36,7 +36,7 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
         screen.prompt_line.cancel()
 
     beside = "s stops after the hand and quits · esc stays"
-    words = under_way(console)
+    words = describe_running(console)
     short = f"{pluralize(len(console.sessions.running_tasks), 'run')} under way"
     asked = words if len(words) + len(beside) < screen.size.width - FIELD else short
     await screen.prompt_line.ask(asked, beside=beside, changed=heard)
@@ -52,7 +52,7 @@ async def _ask(console: ConsoleApi, screen: ConsoleScreen) -> None:
     console.exit()
 
 
-def under_way(console: ConsoleApi) -> str:
+def describe_running(console: ConsoleApi) -> str:
     """The runs under way, in words."""
     active = console.sessions.running_tasks
     named = "; ".join(task.describe() for task in active[:SHOWN])

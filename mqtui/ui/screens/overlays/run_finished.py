@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 
-async def told_at_its_end(console: ConsoleApi, task: BackgroundTask) -> None:
+async def report_end(console: ConsoleApi, task: BackgroundTask) -> None:
     """Wait for the end of a run, and show a toast unless the run's own screen is shown."""
     await task.wait()
     if console.is_running and getattr(console.screen, "background_task", None) is not task:
-        text, tone = ended(task)
+        text, tone = describe_end(task)
         console.toasts.show(text, tone)
 
 
-def ended(task: BackgroundTask) -> tuple[str, str]:
+def describe_end(task: BackgroundTask) -> tuple[str, str]:
     """How a run ended: text and tone."""
     match task:
         case RunTask(error=error) | PutBackTask(error=error) if error is not None:

@@ -49,16 +49,16 @@ class ConfirmPlanScreen(ConsoleScreen):
         self._after = after
 
     def body(self) -> Iterable[Widget]:
-        self.paper = TextView()
-        self.pane = Pane(self.paper, name=f"{self.plan.profile}: {self.plan.verb} {self.plan.count}")
+        self.text_view = TextView()
+        self.pane = Pane(self.text_view, name=f"{self.plan.profile}: {self.plan.verb} {self.plan.count}")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
         return (str(self.plan.verb), "plan")
 
     def on_mount(self) -> None:
-        self.paper.glyphs = self.console.glyphs
-        self.paper.focus()
+        self.text_view.glyphs = self.console.glyphs
+        self.text_view.focus()
         self.ignore_keys_until_painted()
         self.draw()
 
@@ -80,7 +80,7 @@ class ConfirmPlanScreen(ConsoleScreen):
             text += [[], [(f"✓ {done:,} of {asked:,} done", "ok" if done == asked else "warn")]]
             text += [[(f"▲ {note}", "warn")] for note in self.result.notes]
             self.prompt_line.set_status("done; esc goes back", "ok")
-        self.paper.write(text)
+        self.text_view.write(text)
         self.draw_hints()
 
     def refusal(self) -> str:

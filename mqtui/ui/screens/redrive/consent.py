@@ -8,7 +8,7 @@ from mqtui.ui.widgets.prompt_line import PromptLine
 NOTHING = "esc back, nothing happened"
 
 
-async def agreed(
+async def ask_consent(
     prompt_line: PromptLine, policy: Policy, what: str, thing: str = "", allowed: frozenset[str] = frozenset()
 ) -> Consent | None:
     """Ask on the prompt line; None where it was cancelled or another name was typed.

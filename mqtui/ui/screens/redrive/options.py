@@ -50,8 +50,8 @@ class RedriveOptionsScreen(ConsoleScreen):
 
     def body(self) -> Iterable[Widget]:
         self.form = Form(options_form.fields(self.request, self.allowed, self.broker_session.kind))
-        self.paper = TextView()
-        beside = Pane(self.paper, name="What this becomes")
+        self.text_view = TextView()
+        beside = Pane(self.text_view, name="What this becomes")
         beside.add_class("beside")
         yield Horizontal(Pane(self.form, name=f"Terms of the {self.request.verb}"), beside)
 
@@ -61,7 +61,7 @@ class RedriveOptionsScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """The cursor is in the first field."""
-        self.paper.glyphs = self.console.glyphs
+        self.text_view.glyphs = self.console.glyphs
         self.form.focus_first()
         self.prompt_line.set_status("ctrl+r makes the plan anew · esc back, the plan stays as it was")
         self.draw()
@@ -72,13 +72,13 @@ class RedriveOptionsScreen(ConsoleScreen):
         Raises:
             FieldError: a field can't be read.
         """
-        self.form.clear_faults()
+        self.form.clear_errors()
         try:
             return options_form.read(
                 self.request, self.form.values(), self.broker_session.kind, datetime.now().astimezone()
             )
-        except options_form.FieldError as fault:
-            self.form.fault(fault.key, " ".join(part for part in (fault.error.title, fault.error.hint) if part))
+        except options_form.FieldError as error:
+            self.form.show_error(error.key, " ".join(part for part in (error.cause.title, error.cause.hint) if part))
             raise
 
     @on(Input.Changed)
@@ -87,9 +87,9 @@ class RedriveOptionsScreen(ConsoleScreen):
             return
         try:
             told: list[StyledLine] = [[(self.command(), "")]]
-        except options_form.FieldError as fault:
-            told = [[(f"✗ {fault.error.title}", "danger")], [(fault.error.hint, "accent")]]
-        self.paper.write([*told, [], [("The plan is made anew and shown before anything is done.", "muted")]])
+        except options_form.FieldError as error:
+            told = [[(f"✗ {error.cause.title}", "danger")], [(error.cause.hint, "accent")]]
+        self.text_view.write([*told, [], [("The plan is made anew and shown before anything is done.", "muted")]])
 
     def command(self) -> str:
         """The equivalent command line.
@@ -105,8 +105,8 @@ class RedriveOptionsScreen(ConsoleScreen):
         """Copy the equivalent command."""
         try:
             self.console.copy(self.command(), "the command")
-        except options_form.FieldError as fault:
-            self.show_error(fault.error)
+        except options_form.FieldError as error:
+            self.show_error(error.cause)
 
     def action_title(self, action: Action) -> str:
         return "make the plan" if action.id == "form.review" else super().action_title(action)
@@ -120,8 +120,8 @@ class RedriveOptionsScreen(ConsoleScreen):
         try:
             found = self.read()
             request = await self._looked_up(found.request)
-        except options_form.FieldError as fault:
-            self.show_error(fault.error)
+        except options_form.FieldError as error:
+            self.show_error(error.cause)
             return
         except MqtuiError as error:
             self.show_error(error)

@@ -37,7 +37,7 @@ class FieldError(Exception):
 
     def __init__(self, key: str, error: BadInput) -> None:
         super().__init__(error.title)
-        self.key, self.error = key, error
+        self.key, self.cause = key, error
 
 
 def fields(request: RedriveRequest, allowed: Collection[str], broker: BrokerKind) -> list[Field]:

@@ -22,8 +22,8 @@ from mqtui.ui.actions import Action
 from mqtui.ui.render.plan import style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.copy import copied
-from mqtui.ui.screens.redrive.consent import agreed
+from mqtui.ui.screens.copy import copy_choice
+from mqtui.ui.screens.redrive.consent import ask_consent
 from mqtui.ui.session.putback_task import PutBackTask
 from mqtui.ui.session.run_sessions import wait_until_open
 from mqtui.ui.session.sessions import BrokerSession
@@ -46,16 +46,16 @@ class PutBackScreen(ConsoleScreen):
         self.background_task: PutBackTask | None = None
 
     def body(self) -> Iterable[Widget]:
-        self.paper = TextView()
-        self.pane = Pane(self.paper, name="Put back")
+        self.text_view = TextView()
+        self.pane = Pane(self.text_view, name="Put back")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
         return ("Runs", f"run {self.of[:4].upper()}", "put back")
 
     def on_mount(self) -> None:
-        self.paper.glyphs = self.console.glyphs
-        self.paper.focus()
+        self.text_view.glyphs = self.console.glyphs
+        self.text_view.focus()
         self.prompt_line.set_status("making the plan; nothing is changed")
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
@@ -67,7 +67,7 @@ class PutBackScreen(ConsoleScreen):
                 back = await putback.plan_put_back(session, record, journal)
         except MqtuiError as error:
             self.prompt_line.set_status("nothing happened", "text")
-            self.paper.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
+            self.text_view.write([[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]])
             return
         if self.is_attached:
             self.back = back
@@ -89,7 +89,7 @@ class PutBackScreen(ConsoleScreen):
         refusal = self.refusal()
         if refusal:
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
-        self.paper.write([*(style_plan_line(line) for line in plan_lines(plan)), [], button])
+        self.text_view.write([*(style_plan_line(line) for line in plan_lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
         told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
         self.prompt_line.set_status(refusal or told, "danger" if refusal else "text")
@@ -132,7 +132,7 @@ class PutBackScreen(ConsoleScreen):
         else:
             told.append([("putting back …", "live")])
             self.prompt_line.set_status("putting back · esc leaves it running", "live")
-        self.paper.write(told)
+        self.text_view.write(told)
         self.draw_hints()
 
     # -- verbs
@@ -155,7 +155,7 @@ class PutBackScreen(ConsoleScreen):
         session, back = self.broker_session.session, self.back
         if session is None or back is None or self.background_task is not None:
             return
-        consent = await agreed(self.prompt_line, session.policy, "put them back")
+        consent = await ask_consent(self.prompt_line, session.policy, "put them back")
         if consent is not None:
             self._start_task(session, back, consent)
 
@@ -168,4 +168,4 @@ class PutBackScreen(ConsoleScreen):
     def copy(self) -> None:
         """Copy the equivalent command."""
         parts = {"c": ("command", f"mqtui runs putback {self.of[:8].upper()}")}
-        self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+        self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)

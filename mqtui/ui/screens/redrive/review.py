@@ -27,9 +27,9 @@ from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.plan import guarantee_suffix, style_plan_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.export import exported
+from mqtui.ui.screens.export import export_rows
 from mqtui.ui.screens.list_screen import error_lines
-from mqtui.ui.screens.redrive.consent import agreed
+from mqtui.ui.screens.redrive.consent import ask_consent
 from mqtui.ui.session.run_sessions import remote_session_of, wait_until_open
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
@@ -58,8 +58,8 @@ class PlanReviewScreen(ConsoleScreen):
         """The session of the other broker that letters are sent to."""
 
     def body(self) -> Iterable[Widget]:
-        self.paper = TextView()
-        self.pane = Pane(self.paper, name="Plan")
+        self.text_view = TextView()
+        self.pane = Pane(self.text_view, name="Plan")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
@@ -67,8 +67,8 @@ class PlanReviewScreen(ConsoleScreen):
         return ("Dead letters", self.request.source.name, str(self.request.verb))
 
     def on_mount(self) -> None:
-        self.paper.glyphs = self.console.glyphs
-        self.paper.focus()
+        self.text_view.glyphs = self.console.glyphs
+        self.text_view.focus()
         self.prompt_line.set_status("making the plan; nothing is changed")
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
@@ -79,7 +79,7 @@ class PlanReviewScreen(ConsoleScreen):
             planned = await plan_redrive(session, self.request, load_for_profile(session.profile).conventions, remote)
         except MqtuiError as error:
             self.show_error(error)
-            self.paper.write([*([line] for line in error_lines(error)), [], *self._ways_on()])
+            self.text_view.write([*([line] for line in error_lines(error)), [], *self._ways_on()])
             return
         if not self.is_attached:
             return
@@ -110,7 +110,7 @@ class PlanReviewScreen(ConsoleScreen):
             if plan is not None
             for line in plan_lines(plan)
         ]
-        self.paper.write([*told, [], *self._ways_on()])
+        self.text_view.write([*told, [], *self._ways_on()])
         refusal = self.refusal()
         self.prompt_line.set_status(refusal or self.status_text(), "danger" if refusal else "text")
         self.ignore_keys_until_painted()
@@ -204,7 +204,7 @@ class PlanReviewScreen(ConsoleScreen):
     def take(self, request: RedriveRequest, allowed: frozenset[str]) -> None:
         """Plan again with other options."""
         self.request, self.allowed, self.planned = request, allowed, None
-        self.paper.write([[("making the plan anew …", "muted")]])
+        self.text_view.write([[("making the plan anew …", "muted")]])
         self.run_worker(self._plan(), exclusive=True, group="plan", exit_on_error=False)
 
     @handles("nav.open")
@@ -217,12 +217,12 @@ class PlanReviewScreen(ConsoleScreen):
         if session is None or planned is None:
             return
         what, thing = self.asked()
-        consent = await agreed(self.prompt_line, session.policy, what, thing, self.let_through)
+        consent = await ask_consent(self.prompt_line, session.policy, what, thing, self.let_through)
         if consent is None:
             return
         there = None
         if self.remote is not None and planned.remote_plan is not None:
-            there = await agreed(self.prompt_line, self.remote.policy, "publish there", allowed=self.let_through)
+            there = await ask_consent(self.prompt_line, self.remote.policy, "publish there", allowed=self.let_through)
             if there is None:
                 return
         self.console.go.start_run(self.broker_session, self.create_run_task(session, planned, consent, there))
@@ -257,7 +257,7 @@ class PlanReviewScreen(ConsoleScreen):
         except MqtuiError as error:
             self.show_error(error)
             return
-        await exported(self, f"plan-{planned.plan.id[:4]}", "plan", [saved], orjson.dumps)
+        await export_rows(self, f"plan-{planned.plan.id[:4]}", "plan", [saved], orjson.dumps)
 
     def command(self) -> str:
         """The equivalent command line."""

@@ -17,7 +17,7 @@ from mqtui.ui.render.command_line import command_of
 from mqtui.ui.render.runs.canary_stages import stages_line
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
-from mqtui.ui.screens.copy import copied
+from mqtui.ui.screens.copy import copy_choice
 from mqtui.ui.session.run_task import RunTask
 from mqtui.ui.session.sessions import BrokerSession
 from mqtui.ui.widgets.pane import Pane
@@ -43,8 +43,8 @@ class RunScreen(ConsoleScreen):
         self._fresh = True
 
     def body(self) -> Iterable[Widget]:
-        self.paper = TextView()
-        self.pane = Pane(self.paper, name="Run")
+        self.text_view = TextView()
+        self.pane = Pane(self.text_view, name="Run")
         yield Vertical(self.pane)
 
     def crumbs(self) -> tuple[str, ...]:
@@ -53,8 +53,8 @@ class RunScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         """Draw at most four times a second."""
-        self.paper.glyphs = self.console.glyphs
-        self.paper.focus()
+        self.text_view.glyphs = self.console.glyphs
+        self.text_view.focus()
         self.set_interval(FOUR_TIMES, self._draw_if_fresh, name="run")
         self.draw_run()
 
@@ -80,7 +80,7 @@ class RunScreen(ConsoleScreen):
         active, watching = self.background_task.is_running, self.watching
         stages = stages_line(self.background_task.stages, self.planned(totals), done, active=active, watching=watching)
         self.pane.title(stages, f"{self.background_task.planned.source.ref.name} → {targets} · {promise}")
-        self.paper.write(self.lines(totals))
+        self.text_view.write(self.lines(totals))
         text, tone = self.status_text(totals)
         self.prompt_line.set_status(text, tone)
         self.draw_frame()
@@ -239,7 +239,7 @@ class RunScreen(ConsoleScreen):
         if totals is not None:
             command = command_of(self.background_task.planned.request, self.broker_session.address)
             parts = {"y": ("report", self.report(totals)), "c": ("command", command)}
-            self.run_worker(copied(self, parts), exclusive=True, group="line", exit_on_error=False)
+            self.run_worker(copy_choice(self, parts), exclusive=True, group="line", exit_on_error=False)
 
 
 def _reader_line(reader: ReaderProgress) -> StyledLine:

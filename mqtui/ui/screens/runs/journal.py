@@ -9,7 +9,7 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.services import run_report
 from mqtui.state import bundles
 from mqtui.state.runs import Done, RunRecord, Runs
-from mqtui.ui.render.runs.runs import RunRow, stopped
+from mqtui.ui.render.runs.runs import RunRow, describe_interruption
 
 LISTED = 200
 MOST = 20_000
@@ -86,11 +86,11 @@ def letters_of(run: str) -> tuple[RunRow, list[Done]]:
         return line_of(opened, record), told
 
 
-def greeting() -> str:
+def resume_notice() -> str:
     """A notice of runs of this host that were interrupted; "" where there is none."""
     with Runs() as opened:
         waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).can_resume]
     if not waiting:
         return ""
     more = f" · and {len(waiting) - 1} more" if len(waiting) > 1 else ""
-    return f"{stopped(waiting[-1])}: 5 then enter resumes{more}"
+    return f"{describe_interruption(waiting[-1])}: 5 then enter resumes{more}"

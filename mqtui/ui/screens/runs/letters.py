@@ -10,8 +10,8 @@ from textual.widget import Widget
 from mqtui.domain.errors import MqtuiError
 from mqtui.state.runs import Done
 from mqtui.ui.actions import Action
-from mqtui.ui.render.runs.letters import RunLetterRenderer, letter_sentence
-from mqtui.ui.render.runs.runs import RunRow, no_resume, no_return
+from mqtui.ui.render.runs.letters import RunLetterRenderer, describe_letter
+from mqtui.ui.render.runs.runs import RunRow, put_back_disabled_reason, resume_disabled_reason
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.runs.journal import MOST, letters_of
@@ -84,7 +84,7 @@ class RunLettersScreen(ListScreen[Done]):
 
     def describe_row(self, item: Done) -> str:
         """What became of the letter."""
-        return letter_sentence(item)
+        return describe_letter(item)
 
     def disabled_reason(self, action: Action) -> str | None:
         """U needs a run that moved something, ctrl+r an interrupted one."""
@@ -92,9 +92,9 @@ class RunLettersScreen(ListScreen[Done]):
         if reason is None and self.known is None and action.id in ("run.restore", "form.review", "thing.copy"):
             return "the journal is being read"
         if reason is None and action.id == "form.review" and self.known is not None:
-            return no_resume(self.known)
+            return resume_disabled_reason(self.known)
         if reason is None and action.id == "run.restore" and self.known is not None:
-            return no_return(self.known)
+            return put_back_disabled_reason(self.known)
         return reason
 
     def action_title(self, action: Action) -> str:

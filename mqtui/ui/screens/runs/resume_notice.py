@@ -6,16 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.ui.screens.runs.journal import greeting
+from mqtui.ui.screens.runs.journal import resume_notice
 
 if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 
-async def greet(console: ConsoleApi) -> None:
+async def show_resume_notice(console: ConsoleApi) -> None:
     """Read the journal and show the notice: on home in the prompt line, elsewhere as a toast."""
     try:
-        text = await asyncio.to_thread(greeting)
+        text = await asyncio.to_thread(resume_notice)
     except MqtuiError as error:
         if console.current_screen is not None:
             console.current_screen.show_error(error)

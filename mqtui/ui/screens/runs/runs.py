@@ -11,7 +11,13 @@ from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.actions import Action
-from mqtui.ui.render.runs.runs import RunRenderer, RunRow, no_resume, no_return, sentence
+from mqtui.ui.render.runs.runs import (
+    RunRenderer,
+    RunRow,
+    describe_run,
+    put_back_disabled_reason,
+    resume_disabled_reason,
+)
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
 from mqtui.ui.screens.runs.journal import RunListReader
@@ -120,7 +126,7 @@ class RunsScreen(ListScreen[RunRow]):
         return " · ".join([*parts, rest])
 
     def describe_row(self, item: RunRow) -> str:
-        return sentence(item)
+        return describe_run(item)
 
     def action_title(self, action: Action) -> str:
         item = self.table.current
@@ -208,7 +214,7 @@ def _live(line: RunRow, task: object) -> RunRow:
     return replace(line, is_running_here=True, planned=told.planned, moved=told.moved, left=told.left, in_hand=0)
 
 
-def _no_stop(item: RunRow) -> str | None:
+def _stop_disabled_reason(item: RunRow) -> str | None:
     if item.is_running_here:
         return None
     if item.state == "running":
@@ -216,5 +222,9 @@ def _no_stop(item: RunRow) -> str | None:
     return "it is not under way"
 
 
-VERBS = {"run.stop": _no_stop, "run.restore": no_return, "form.review": no_resume}
+VERBS = {
+    "run.stop": _stop_disabled_reason,
+    "run.restore": put_back_disabled_reason,
+    "form.review": resume_disabled_reason,
+}
 """Why an action is disabled for a run: a function of the row, by action id."""

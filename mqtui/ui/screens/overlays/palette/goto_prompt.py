@@ -22,14 +22,14 @@ from mqtui.ui.navigation.goto import (
     ViewTarget,
     parse,
     resolve,
-    written,
+    to_typed,
 )
 from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen
-from mqtui.ui.screens.overlays.palette.items import known_things, sessions, thing
-from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session, opened_one_by_one
+from mqtui.ui.screens.overlays.palette.items import known_resources, resource_item, session_items
+from mqtui.ui.screens.overlays.palette.navigate import open_one_by_one, open_run, open_session, show_resource
 from mqtui.ui.screens.overlays.palette.palette import PalettePopup
-from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.session.sessions import BrokerSession
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ LOOKED_AT = 5_000
 """Names that are searched at each key."""
 
 
-def ask_where(console: ConsoleApi) -> None:
+def ask_goto(console: ConsoleApi) -> None:
     """Ask on the prompt line of the screen that is shown."""
     screen = console.screen
     if isinstance(screen, ConsoleScreen):
@@ -77,13 +77,13 @@ class GotoCompletion:
         return self._taken
 
     def _fits(self) -> list[str]:
-        return ranked(self._typed, self._names, str)
+        return rank(self._typed, self._names, str)
 
 
 async def _ask(console: ConsoleApi, screen: ScreenApi) -> None:
-    known = known_things(console)
-    profiles = [offer.title for offer in sessions(console)]
-    names = [written(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
+    known = known_resources(console)
+    profiles = [offer.title for offer in session_items(console)]
+    names = [to_typed(each, console.target, profiles) for each in known[:LOOKED_AT]] + [f"{name}/" for name in profiles]
     completion = GotoCompletion(screen, list(dict.fromkeys(names)))
     entered = await screen.prompt_line.ask(
         ":", beside=f"{FORMS.partition(' · 14')[0]} · esc", changed=completion.heard, complete=completion.take
@@ -106,7 +106,7 @@ async def _go(console: ConsoleApi, screen: ScreenApi, goal: GotoTarget, known: l
         case AuditTarget(number=number):
             await console.go.audit(number)
         case PositionTarget(at=at):
-            await go_to(console, FoundResource(_here(screen), at))
+            await show_resource(console, FoundResource(_here(screen), at))
         case SessionTarget(target=target):
             await open_session(console, target)
         case ResourceTarget():
@@ -140,26 +140,26 @@ async def _thing(console: ConsoleApi, screen: ScreenApi, goal: ResourceTarget, k
     if not found and target and not console.sessions.for_target(target) and target in _profiles(console):
         found = await _once_open(console, goal, target)
     if not found:
-        near = ranked(goal.named.name, known[:LOOKED_AT], lambda each: each.ref.name)[:SHOWN]
-        hint = f"Near it: {', '.join(written(each, console.target) for each in near)}." if near else ""
+        near = rank(goal.named.name, known[:LOOKED_AT], lambda each: each.ref.name)[:SHOWN]
+        hint = f"Near it: {', '.join(to_typed(each, console.target) for each in near)}." if near else ""
         raise NotFound(
             f"Nothing open is called {goal.named.name}", "", hint or "Open its profile first, or write profile/name."
         )
     if len(found) == 1:
-        await go_to(console, found[0])
+        await show_resource(console, found[0])
         return
-    offered = [thing(console, spot) for spot in found]
+    offered = [resource_item(console, spot) for spot in found]
     await console.push_screen(PalettePopup(screen, offered))
 
 
 async def _once_open(console: ConsoleApi, goal: ResourceTarget, target: str) -> list[FoundResource]:
-    async with aclosing(opened_one_by_one(console, target)) as broker_sessions:
+    async with aclosing(open_one_by_one(console, target)) as broker_sessions:
         async for _ in broker_sessions:
-            found = resolve(goal, known_things(console), target)
+            found = resolve(goal, known_resources(console), target)
             if found:
                 return found
     return []
 
 
 def _profiles(console: ConsoleApi) -> set[str]:
-    return {offer.title for offer in sessions(console)}
+    return {offer.title for offer in session_items(console)}

@@ -12,7 +12,7 @@ from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.render.overlays.menu_items import MenuItem
 from mqtui.ui.render.runs.runs import RunRow, when
-from mqtui.ui.screens.overlays.palette.navigate import go_to, open_run, open_session
+from mqtui.ui.screens.overlays.palette.navigate import open_run, open_session, show_resource
 from mqtui.ui.screens.runs.journal import RunListReader
 from mqtui.ui.session.sessions import BrokerSession
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 
-def known_things(console: ConsoleApi) -> list[KnownResource]:
+def known_resources(console: ConsoleApi) -> list[KnownResource]:
     """The destinations and groups of open brokers, as last polled; those of the session that is shown come first."""
     broker_sessions = sorted(
         console.sessions.broker_sessions.values(), key=lambda broker_session: broker_session.target != console.target
@@ -40,24 +40,24 @@ def _of(broker_session: BrokerSession) -> list[KnownResource]:
     return [KnownResource(broker_session.target, broker_session.kind, ref, hosts) for ref in refs]
 
 
-def things(console: ConsoleApi) -> list[MenuItem]:
+def resource_items(console: ConsoleApi) -> list[MenuItem]:
     """The destinations and groups of open brokers."""
-    return [thing(console, FoundResource(known)) for known in known_things(console)]
+    return [resource_item(console, FoundResource(known)) for known in known_resources(console)]
 
 
-def thing(console: ConsoleApi, spot: FoundResource) -> MenuItem:
+def resource_item(console: ConsoleApi, spot: FoundResource) -> MenuItem:
     """A destination or a group."""
     known = spot.known
     return MenuItem(
         id=f"{known.target}/{known.broker}/{known.ref}",
         title=known.ref.name,
         help=f"{known.broker}, {known.target}",
-        do=partial(go_to, console, spot),
+        do=partial(show_resource, console, spot),
         sort=str(known.ref.kind),
     )
 
 
-def places(console: ConsoleApi) -> list[MenuItem]:
+def screen_items(console: ConsoleApi) -> list[MenuItem]:
     """Screens without a key."""
     return [
         MenuItem(
@@ -66,7 +66,7 @@ def places(console: ConsoleApi) -> list[MenuItem]:
     ]
 
 
-def sessions(console: ConsoleApi) -> list[MenuItem]:
+def session_items(console: ConsoleApi) -> list[MenuItem]:
     """The profiles; a file with a mistake offers none."""
     try:
         profiles = console.sessions.profiles()
@@ -84,7 +84,7 @@ def sessions(console: ConsoleApi) -> list[MenuItem]:
     ]
 
 
-def themes(console: ConsoleApi) -> list[MenuItem]:
+def theme_items(console: ConsoleApi) -> list[MenuItem]:
     """The themes; one is shown at once."""
     return [
         MenuItem(
@@ -98,7 +98,7 @@ def themes(console: ConsoleApi) -> list[MenuItem]:
     ]
 
 
-def runs(console: ConsoleApi) -> list[MenuItem]:
+def run_items(console: ConsoleApi) -> list[MenuItem]:
     """The runs of this machine. It blocks: call it in a thread.
 
     Raises:

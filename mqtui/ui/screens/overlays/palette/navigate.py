@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mqtui.ui.console_api import ConsoleApi
 
 
-async def go_to(console: ConsoleApi, spot: FoundResource) -> None:
+async def show_resource(console: ConsoleApi, spot: FoundResource) -> None:
     """Show a resource: dead letters by cause, messages from the position if one is named, a group among the others.
 
     Raises:
@@ -101,7 +101,7 @@ def _id_of(prefix: str) -> str:
         return opened.find(prefix).id
 
 
-async def opened_one_by_one(console: ConsoleApi, target: str) -> AsyncGenerator[BrokerSession]:
+async def open_one_by_one(console: ConsoleApi, target: str) -> AsyncGenerator[BrokerSession]:
     """Open a session, and yield each of its brokers after its first poll, the quickest first.
 
     Raises:

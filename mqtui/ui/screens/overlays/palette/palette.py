@@ -12,9 +12,9 @@ from textual.widgets import Input
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.ui.render.overlays.menu_items import MenuItem, PaletteRenderer
-from mqtui.ui.screens.overlays.menu_items import MOVES, offers
-from mqtui.ui.screens.overlays.palette.items import places, runs, sessions, themes, things
-from mqtui.ui.screens.overlays.palette.rank import ranked
+from mqtui.ui.screens.overlays.menu_items import MOVES, menu_items
+from mqtui.ui.screens.overlays.palette.items import resource_items, run_items, screen_items, session_items, theme_items
+from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
 from mqtui.ui.widgets.row_table import RowTable
 
@@ -59,10 +59,10 @@ class PalettePopup(Popup):
     def on_mount(self) -> None:
         """Offer what is known now, then what the journal and the brokers have."""
         self.offered = list(self.only) or [
-            *(offer for offer in offers(self.screen_below) if offer.id not in MOVES),
-            *places(self.console),
-            *sessions(self.console),
-            *themes(self.console),
+            *(offer for offer in menu_items(self.screen_below) if offer.id not in MOVES),
+            *screen_items(self.console),
+            *session_items(self.console),
+            *theme_items(self.console),
         ]
         self.query_one(Input).focus()
         if not self.only:
@@ -71,11 +71,11 @@ class PalettePopup(Popup):
     async def _gather(self) -> None:
         console = self.console
         try:
-            known = await asyncio.to_thread(runs, console)
+            known = await asyncio.to_thread(run_items, console)
         except MqtuiError as error:
             self.set_status(f"✗ {error.title}")
             known = []
-        named = await asyncio.to_thread(things, console)
+        named = await asyncio.to_thread(resource_items, console)
         self.offered += [*named, *known]
         if self.is_attached:
             await self._find()
@@ -87,9 +87,9 @@ class PalettePopup(Popup):
     async def _find(self) -> None:
         query, offered = self.query_one(Input).value, self.offered
         if len(offered) < MANY:
-            found = ranked(query, offered, _words)
+            found = rank(query, offered, _words)
         else:
-            found = await asyncio.to_thread(ranked, query, offered, _words)
+            found = await asyncio.to_thread(rank, query, offered, _words)
         if self.is_attached and query == self.query_one(Input).value:
             self._found_for = query
             self.table.show(found)

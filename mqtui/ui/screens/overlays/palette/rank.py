@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 SCATTERED = 3
 
 
-def ranked(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> list[Item]:
+def rank(query: str, items: Iterable[Item], text: Callable[[Item], str]) -> list[Item]:
     """The items whose text has all words of the query, the best first: at its start, at a word's start, inside.
 
     Where nothing matches so, the items that have the query's letters in this order.
