@@ -1,4 +1,4 @@
-"""The audit as a list: begin and end of a change are one row."""
+"""The audit as rows: begin and end of a change are one row."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mqtui.domain.times import format_time
 from mqtui.ui.render.table_model import Cell, Column
 
 LISTED = 4_000
-"""Lines of the audit that are shown; the chain is checked over all of them."""
+"""Entries that are shown; the chain is checked over all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One change. `end` is None while it goes on, and for good where the process died in it."""
+    """One change. `end` is None while it goes on, and stays None where the process died."""
 
     begin: AuditEntry
     end: AuditEntry | None
@@ -25,7 +25,7 @@ class AuditRow:
 
     @property
     def n(self) -> int:
-        """The number of its first line in the chain."""
+        """The number of its first entry in the chain."""
         return self.begin.n
 
     @property
@@ -47,12 +47,12 @@ class AuditRow:
 
 
 def _named(on: str) -> str:
-    """A thing by its name; an exchange by its kind too, as a queue may have the same name."""
+    """A resource by its name; an exchange with its kind, since a queue may have the same name."""
     return on if parse_name(on).kind is Kind.EXCHANGE else parse_name(on).name
 
 
 def merge_begin_and_end(entries: Sequence[AuditEntry], going_on: Collection[str] = ()) -> list[AuditRow]:
-    """Begin and end of each change by its run and profile, the newest first. `going_on` are runs under way."""
+    """One row of begin and end of each change, the newest first. `going_on` are runs under way."""
     lines: list[AuditRow] = []
     open_at: dict[tuple[str, str, str], list[int]] = {}
     for entry in entries:
@@ -72,7 +72,7 @@ def merge_begin_and_end(entries: Sequence[AuditEntry], going_on: Collection[str]
 
 
 def brief(line: AuditRow) -> list[list[Cell]]:
-    """A change in two lines, where there is little room: when, what and by whom; how it ended."""
+    """A change in two short lines: when, what and by whom; how it ended."""
     begin = line.begin
     time = format_time(begin.time, "%m-%d %H:%M")
     tone = "danger" if line.broken else "live" if line.goes_on else ""
@@ -84,7 +84,7 @@ def brief(line: AuditRow) -> list[list[Cell]]:
 
 
 class AuditRenderer:
-    """How changes stand in a list: in their order, the newest first."""
+    """How changes are shown in a list."""
 
     columns = (
         Column("n", "N", 5, right=True),
@@ -122,7 +122,7 @@ class AuditRenderer:
         return ("▸", "live") if item.goes_on else (" ", "")
 
     def severity(self, item: AuditRow) -> int:
-        """The order is that of time: nothing is moved to the front."""
+        """0: the order is that of time."""
         return 0
 
     def text(self, item: AuditRow) -> str:

@@ -1,4 +1,4 @@
-"""The command line that does what a run did."""
+"""The command line that is equivalent to a run or an audit entry."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.state.runs import RunRecord
 
 
 def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:
-    """The command of an entry. The console's own says no verb: then that of the run, as the journal kept it."""
+    """The command of an audit entry; of an entry of the console, the command equivalent to its run in the journal."""
     words = entry.command.split()
     if record is None or entry.verb in words or "runs" in words:
         return entry.command
@@ -26,7 +26,7 @@ def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:
 
 
 def command_of(request: RedriveRequest, target: str, allowed: Collection[str] = ()) -> str:
-    """The command line of a redrive or a discard; `allowed` are the risks that are let through."""
+    """The command line of a redrive or a discard; `allowed` are the accepted risks."""
     wanted, stages = request.selection, request.stages
     words: list[str] = []
     if request.to is not None:

@@ -1,4 +1,4 @@
-"""Where a figure comes from, in one sentence: what the broker was asked, what the answer is worth, how old it is."""
+"""Explaining a figure in one sentence: what the broker was asked, how exact and how old the answer is."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAITS = {
 
 
 def explain_destination(item: DestinationRow, now: float) -> str:
-    """Of a destination's backlog, or of its letters. `now` is seconds since the epoch."""
+    """Explain a destination's backlog, or its number of dead letters. `now` is in seconds since the epoch."""
     if item.letters is not None:
         return explain_letters(item.letters, item.seen, now)
     stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STILL} looks and more" if item.stuck else ""
@@ -32,14 +32,14 @@ def explain_destination(item: DestinationRow, now: float) -> str:
 
 
 def explain_group(item: GroupRow, seen: BrokerSnapshot, now: float) -> str:
-    """Of a group's lag."""
+    """Explain a group's lag."""
     stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
     return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
 
 
 def explain_letters(place: DeadLetterDestination, seen: BrokerSnapshot, now: float) -> str:
-    """Of the letters of a place."""
+    """Explain a destination's number of dead letters."""
     what = f"what lies there less what runs of mqtui handled, known by {place.detected_by}"
     return _told("letters", place.letters, what, seen, now)
 

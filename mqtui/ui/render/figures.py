@@ -1,4 +1,4 @@
-"""Figures as they stand in a cell: never cut, never rounded to a lie."""
+"""Formatting figures for a table cell: sizes, rates, ages, times."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def age(seconds: float | None, *, units: int = 1) -> str:
 
 
 def since(time_ms: int | None, now_ms: float, *, units: int = 1) -> str:
-    """The age of a time in ms since the epoch; the number itself where no calendar has the time."""
+    """The age of a time in ms since the epoch; the bare number where it is no valid date."""
     if time_ms is not None and calendar_time(time_ms) is None:
         return str(time_ms)
     return "?" if time_ms is None else age((now_ms - time_ms) / 1000, units=units)
@@ -61,5 +61,5 @@ def clock(time_ms: int | None) -> str:
 
 
 def cell(figure: Figure) -> str:
-    """A figure; blank where nobody asked."""
+    """A figure; blank where it was not asked for."""
     return "" if figure.why == "not asked" else str(figure)

@@ -1,4 +1,4 @@
-"""A plan's printed lines as styled lines, and its guarantee in two words."""
+"""The printed lines of a plan as styled lines."""
 
 from __future__ import annotations
 

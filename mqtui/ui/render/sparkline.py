@@ -1,4 +1,4 @@
-"""Sparks: the lowest bar is zero, the highest the row's own maximum, a blank a missing sample."""
+"""Sparklines: the lowest bar is zero, the highest the row's own maximum, a blank a missing sample."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Toned text: what papers and details are made of."""
+"""Text with tones (names of theme colours), and wrapping it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INDENT = "    "
 
 
 def wrap_line(line: StyledLine, width: int) -> list[StyledLine]:
-    """A line in parts that fit, later parts a little to the right. `width` is in cells, 10 at least."""
+    """Wrap a line; continuation lines are indented. `width` is in terminal cells, 10 at least."""
     parts: list[StyledLine] = []
     current: list[StyledSpan] = []
     room, fresh = width, True
@@ -46,7 +46,7 @@ def wrap_line(line: StyledLine, width: int) -> list[StyledLine]:
 
 
 def _fitting(text: str, cells: int) -> int:
-    """How many characters from the beginning have room in so many cells."""
+    """How many characters fit in so many terminal cells."""
     if text.isascii():
         return cells
     taken = 0
@@ -58,13 +58,13 @@ def _fitting(text: str, cells: int) -> int:
 
 
 BRIEF = 80
-"""Bytes of a value that are shown in a row."""
+"""Bytes of a value that a row previews."""
 
 BREAKS = re.compile(r"[\t\n\r]")
 
 
 def brief(raw: bytes) -> str:
-    """The beginning of a value on one line; hex where it is no text."""
+    """A preview of a value on one line; hex where it is not text."""
     head = raw[:BRIEF]
     try:
         text = head.decode()

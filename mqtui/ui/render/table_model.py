@@ -1,4 +1,4 @@
-"""What a list shows of its items: columns, cells, order. Renderers are pure and know no widget."""
+"""Columns, cells and renderers of tables, and fitting columns into a width. No widgets."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
 class Column(NamedTuple):
-    """One column. `width` is in cells; columns leave from the highest `priority` on; `grows` takes the rest.
+    """One column. `width` is in terminal cells; the highest `priority` is dropped first; `grows` takes spare room.
 
-    With `least` it gets narrower, down to that, before a column leaves. Of a `trend` the newest end is kept.
+    It shrinks down to `least` before a column is dropped. Of a `trend` the newest end is kept.
     """
 
     key: str
@@ -31,53 +31,53 @@ class Column(NamedTuple):
 
     @property
     def text(self) -> bool:
-        """Whether it holds words, neither the name nor a figure."""
+        """Whether it holds other text than the name."""
         return not (self.right or self.grows)
 
 
 class RowRenderer(Protocol[Item_contra]):
-    """How items of one kind stand in a list."""
+    """Shows items of one kind as rows."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
         """The columns, in their order."""
 
     def id(self, item: Item_contra) -> Hashable:
-        """What names the item, whatever its figures are."""
+        """The item's identity, which does not change with its figures."""
 
     def cells(self, item: Item_contra) -> Sequence[Cell]:
         """A cell for each column, in their order."""
 
     def sign(self, item: Item_contra) -> Cell:
-        """The state's glyph in the gutter, or a blank."""
+        """The state's glyph for the gutter, or a blank."""
 
     def severity(self, item: Item_contra) -> int:
-        """How wrong it is: 0 is well, the largest comes first."""
+        """How severe its problem is: 0 for none; the largest comes first."""
 
     def text(self, item: Item_contra) -> str:
-        """The words a filter looks at."""
+        """The text that a filter searches."""
 
     def value(self, item: Item_contra, key: str) -> Any:
-        """What a column's order and a comparison in a filter look at; None where it is not known."""
+        """The value that a column is ordered and compared by; None where it is unknown."""
 
 
 @runtime_checkable
 class HasUncertainty(Protocol[Item_contra]):
-    """A renderer of items that may be wrong without anybody knowing."""
+    """A renderer of items whose problems may be unknown."""
 
     def is_uncertain(self, item: Item_contra) -> bool:
-        """Whether the figures that would tell have not come."""
+        """Whether the figures that would show a problem are not known yet."""
 
 
 FittedColumns: TypeAlias = tuple[tuple[int, Column, int], ...]
-"""Place in the row, column and width of each column that is drawn."""
+"""Index in the row, column and width of each column that is drawn."""
 
 GAP = 2
 EXTRA = 3
-"""Priority above which a column is only shown where all others have their full width."""
+"""Priority above which a column is shown only where all others have their full width."""
 
 LEAST = 6
-"""Cells below which a name or a figure is not drawn."""
+"""Terminal cells below which a name or a figure is not drawn."""
 
 SCALES = ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k"))
 ENTRY_ID = re.compile(r"\d+-\d+")
@@ -87,7 +87,7 @@ FIGURE = re.compile(r"(\D*)(\d[\d,]*)")
 def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = ()) -> FittedColumns:
     """The columns that have room, with their widths, in their own order; those `aside` are left out.
 
-    Extras leave before another column gets narrower; a name, or a figure, only where nothing but priority 1 is left.
+    Columns above priority `EXTRA` are dropped before others shrink; names and figures shrink last.
     """
     kept = [(place, column) for place, column in enumerate(columns) if column.key not in aside]
     while len(kept) > 1 and _needed(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
@@ -107,13 +107,13 @@ def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = 
 
 
 def row_as_text(renderer: RowRenderer[Item_contra], item: Item_contra) -> dict[str, str]:
-    """A row as text by its columns' keys, as it is shown: `≈` and `?` stay with their figures. Trends are left out."""
+    """A row as text by column key, as it is shown (with `≈` and `?`); trends are left out."""
     pairs = zip(renderer.columns, renderer.cells(item), strict=True)
     return {column.key: text.strip() for column, (text, _) in pairs if not column.trend}
 
 
 def _last(kept: Sequence[tuple[int, Column]]) -> int:
-    """What leaves first: the highest priority, then text, then the rightmost."""
+    """The column to drop next: the highest priority, then text, then the rightmost."""
     return max(range(len(kept)), key=lambda at: (kept[at][1].priority, kept[at][1].text, kept[at][0]))
 
 
@@ -134,7 +134,7 @@ def _needed(kept: Sequence[tuple[int, Column]], widths: dict[int, int]) -> int:
 
 
 def align(text: str, width: int, *, right: bool) -> str:
-    """Text in its cell: figures get a shorter form and are never cut, names give way with an ellipsis."""
+    """Align text in its cell: figures that are too long are shortened, never cut; other text gets an ellipsis."""
     length = len(text) if text.isascii() else cell_len(text)
     if length > width:
         text = shorten(text, width) if right else f"{set_cell_size(text, max(0, width - 1))}…"
@@ -144,9 +144,9 @@ def align(text: str, width: int, *, right: bool) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """A figure in less room: `57,312`, `57.3k`, `57k`, never more than it is; `…` where nothing fits.
+    """A figure in less room, rounded down: `57,312`, `57.3k`, `57k`; `…` where nothing fits.
 
-    Of an entry's id the end is kept, which tells it from its neighbours.
+    Of an entry id the end is kept, which differs between neighbours.
     """
     if ENTRY_ID.fullmatch(text):
         return f"…{text[len(text) - width + 1 :]}" if width > LEAST else "…"

@@ -1,4 +1,4 @@
-"""Top bar, crumbs and hints: one line each, drawn as a whole."""
+"""A one-line bar of items: top bar, breadcrumbs, hints."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from mqtui.ui.widgets import theme_styles
 
 
 class BarItem(NamedTuple):
-    """A piece of a bar. Pieces of the highest `priority` leave first, together; 0 never leaves. A click does `action`.
+    """An item of a bar. Items of the highest `priority` are dropped first, together; 0 stays. A click does `action`.
 
-    `ground` is what it stands on, where that is not the bar's.
+    `ground` is its background, where that is not the bar's.
     """
 
     text: str
@@ -32,7 +32,7 @@ class BarItem(NamedTuple):
 
 
 class Bar(Widget):
-    """One line of pieces, some on the left, some on the right."""
+    """One line of items, some on the left, some on the right."""
 
     DEFAULT_CSS = "Bar { height: 1; }"
 
@@ -40,7 +40,7 @@ class Bar(Widget):
     right: reactive[tuple[BarItem, ...]] = reactive(())
 
     class Pressed(Message):
-        """A piece with an action was clicked."""
+        """An item with an action was clicked."""
 
         def __init__(self, action: str) -> None:
             super().__init__()
@@ -53,7 +53,7 @@ class Bar(Widget):
         self._spans: list[tuple[int, int, str]] = []
 
     def fit(self, width: int) -> tuple[list[BarItem], list[BarItem]]:
-        """The pieces that have room."""
+        """The items that have room."""
         left, right = (
             [piece._replace(text=self.glyphs(piece.text)) for piece in side] for side in (self.left, self.right)
         )

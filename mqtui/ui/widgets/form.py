@@ -1,4 +1,4 @@
-"""Forms: a label and a field a row, faults under their field."""
+"""Forms: rows of a label and a field, with errors under the fields."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Field:
 
 
 class Form(VerticalScroll):
-    """Fields under each other; `values` reads them all."""
+    """Fields below each other; `values` reads them all."""
 
     DEFAULT_CSS = """
     Form { width: 1fr; height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; }
@@ -65,7 +65,7 @@ class Form(VerticalScroll):
             yield Static("", id=f"fault-{field.key}", classes="fault", markup=False)
 
     def values(self) -> dict[str, str]:
-        """What the fields hold, by key."""
+        """The fields' texts by key."""
         return {field.key: self.value(field.key) for field in self.fields}
 
     def value(self, key: str) -> str:
@@ -83,17 +83,17 @@ class Form(VerticalScroll):
             widget.value = text
 
     def show_error(self, key: str, text: str) -> None:
-        """Say what is wrong with a field; "" takes it back."""
+        """Show an error under a field; "" hides it."""
         shown = self.query_one(f"#fault-{key}", Static)
         shown.update(printable(text))
         shown.set_class(bool(text), "-shown")
 
     def clear_errors(self) -> None:
-        """Take all faults back."""
+        """Hide all errors."""
         for field in self.fields:
             self.show_error(field.key, "")
 
     def focus_first(self) -> None:
-        """Put the cursor into the first field."""
+        """Focus the first field."""
         if self.fields:
             self.query_one(f"#field-{self.fields[0].key}").focus()

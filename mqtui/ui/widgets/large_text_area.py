@@ -1,4 +1,4 @@
-"""A field of several lines that takes a very large text too, without drawing it."""
+"""A text area that accepts very large texts, without drawing them."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from textual import events
 from textual.widgets import TextArea
 
 MOST = 64_000
-"""Characters that are drawn: a line of a million takes seconds at every key."""
+"""Characters that are drawn: with a line of a million, each key takes seconds."""
 
 
 class LargeTextArea(TextArea):
-    """A text field. What is larger is held beside it, and the field says so; backspace takes it away again."""
+    """A text area. A text above `MOST` is kept in `held` and only described; backspace removes it."""
 
     held: str | None = None
 
     @property
     def content(self) -> str:
-        """All of the text."""
+        """The whole text."""
         return self.text if self.held is None else self.held
 
     def fill(self, text: str) -> None:
-        """Hold a text instead of what was there."""
+        """Replace the text."""
         self.held = text if len(text) > MOST else None
         self.read_only = self.held is not None
         self.text = text if self.held is None else f"{len(text):,} characters, held as they are · backspace: none"

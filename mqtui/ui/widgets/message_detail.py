@@ -1,4 +1,4 @@
-"""A message beside its list: time and size, value, headers, and the report of how it was read."""
+"""A message in detail: time and size, value, headers, and the report of its decoders."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from mqtui.ui.widgets.payload_view import EMPTY, PayloadView
 
 TABS = ("value", "headers", "report")
 LATE = 0.15
-"""Seconds before it is said that a value is being read."""
+"""Seconds after which `reading …` is shown."""
 
 SHARE = 0.4
-"""Part of the height that headers take at most beside a value."""
+"""Share of the height that headers take at most."""
 
 
 class Caption(Widget):
-    """One muted line."""
+    """One line of muted text."""
 
     DEFAULT_CSS = "Caption { height: 1; }"
 
@@ -46,7 +46,7 @@ class Caption(Widget):
 
 
 class MessageDetailPane(Vertical):
-    """One message. `show` gives it another one; it keeps the way of looking."""
+    """Shows one message; form, tab and wrapping stay when another one is shown."""
 
     DEFAULT_CSS = """
     MessageDetailPane { width: 1fr; height: 1fr; }
@@ -93,14 +93,14 @@ class MessageDetailPane(Vertical):
     # -- what is shown
 
     def show(self, message: Message | None, name: str) -> None:
-        """Show a message; the same one stays as it is."""
+        """Show a message; nothing changes where it is shown already."""
         if message is self.message and name == self._titled:
             return
         self.message, self._titled = message, name
         self.draw()
 
     def draw(self) -> None:
-        """Lay the message out again; a large one in a thread."""
+        """Render the message again; a large one in a thread."""
         message = self.message
         if message is None:
             self._put(None, None)
@@ -150,7 +150,7 @@ class MessageDetailPane(Vertical):
     # -- ways of looking
 
     def show_next_tab(self, step: int) -> None:
-        """The next face: value, headers, report."""
+        """Show another tab: value, headers, report."""
         self.tab = TABS[(TABS.index(self.tab) + step) % len(TABS)]
         self.set_class(self.tab == "headers", "-headers")
         self.set_class(self.tab == "report", "-report")
@@ -158,20 +158,20 @@ class MessageDetailPane(Vertical):
         self._draw_value()
 
     def show_next_form(self) -> str:
-        """The next way of decoding; its name."""
+        """Show the value in the next form; its name."""
         self.form = FORMS[(FORMS.index(self.form) + 1) % len(FORMS)]
         self.draw()
         return self.form
 
     def toggle_wrap(self) -> bool:
-        """Wrap long lines and unfold headers, or no longer; whether it does now."""
+        """Wrap long lines and unfold headers, or undo it; whether it does now."""
         self.value.toggle_wrap()
         self.headers.toggle_wrap()
         self._draw_headers()
         return self.value.wrap
 
     def focus_content(self) -> None:
-        """Put the focus on what is read."""
+        """Focus the tab that is shown."""
         (self.headers if self.tab == "headers" else self.value).focus()
 
 

@@ -1,6 +1,6 @@
-"""A list of messages that grows at its end and is bounded: old ones are dropped and counted.
+"""A list of messages that grows at its end and is bounded: the oldest are dropped and counted.
 
-Batches are taken ten times a second, whatever the rate; nothing is ordered or decoded that is not seen.
+It is painted four times a second whatever the rate; only visible rows are decoded.
 """
 
 from __future__ import annotations
@@ -18,45 +18,45 @@ from mqtui.ui.widgets.row_model import RowModel
 from mqtui.ui.widgets.row_table import RowTable
 
 MOST = 100_000
-"""Messages held at most."""
+"""Messages kept at most."""
 
 MOST_BYTES = 64 * 1024 * 1024
-"""Bytes of keys, values and headers held at most."""
+"""Bytes of keys, values and headers kept at most."""
 
 ALONE = 200
-"""Bytes a message takes by itself, roughly."""
+"""Bytes of overhead of a message, roughly."""
 
 EVERY = 0.25
 """Seconds between two paints of a list that grows."""
 
 AT_ONCE = 2_000
-"""Messages taken in one go."""
+"""Messages that are filtered in one step."""
 
 WAITING = 10_000
-"""Messages that may wait for a paint; whoever brings more waits."""
+"""Messages that may be queued for a paint; `take` waits above that."""
 
 SLICE = 500
 TOLD = 0.25
-"""Seconds between two words on the newest message while it is followed."""
+"""Seconds between two `Highlighted` events while the end is followed."""
 
 
 @dataclass(slots=True)
 class MessageRowModel(RowModel[Message]):
-    """Messages in the order they came. `places` holds, by position, the number a row had when it was shown first."""
+    """Messages in order of arrival. `positions` has, by message position, the row's number when it was first shown."""
 
     most: int = MOST
     most_bytes: int = MOST_BYTES
     held: int = 0
-    """Bytes held."""
+    """Bytes kept."""
 
     dropped: int = 0
-    """Messages dropped since the list was begun."""
+    """Messages dropped since `clear`."""
 
     hidden: int = 0
-    """Rows that were shown and are dropped."""
+    """Rows dropped that had been shown."""
 
     def append(self, batch: Sequence[Message]) -> int:
-        """Take messages at the end; how many rows went at the top."""
+        """Append messages; how many rows were dropped at the top."""
         wanted = self.wanted
         self.items += batch
         self.held += sum(map(memory_size, batch))
@@ -85,28 +85,28 @@ class MessageRowModel(RowModel[Message]):
         return rows
 
     def line_of(self, position: Hashable) -> int | None:
-        """The line of a message, where it is shown."""
+        """The line of a message; None where it is not shown."""
         number = self.positions.get(position)
         return None if number is None else number - self.hidden
 
     def arrange(self) -> None:
-        """Filter again, all at once."""
+        """Apply the filter again, in one step."""
         self.show_only([item for item in self.items if self.wanted is None or self.wanted(item)])
 
     def show_only(self, chosen: Sequence[Message]) -> None:
-        """Show these, in their order."""
+        """Show exactly these messages."""
         self.shown = list(chosen)
         self.hidden = 0
         self.positions = {message.position: number for number, message in enumerate(chosen)}
 
     def clear(self) -> None:
-        """Begin again; marks stay."""
+        """Remove all messages; marks stay."""
         self.items, self.shown, self.positions = [], [], {}
         self.held = self.dropped = self.hidden = 0
 
 
 def memory_size(message: Message) -> int:
-    """Bytes a message takes here, roughly."""
+    """Bytes of memory a message takes, roughly."""
     size = ALONE + len(message.value or b"") + len(message.key or b"")
     for _, value, _ in message.headers:
         size += ALONE + len(value or b"")
@@ -116,10 +116,10 @@ def memory_size(message: Message) -> int:
 
 
 class MessageList(RowTable[Message]):
-    """Messages as rows. While `follows_end`, the cursor stays on the last one; a move upwards holds the list still."""
+    """Messages as rows. While `follows_end`, the cursor stays on the last one; moving up pauses it."""
 
     class Grown(TextualMessage):
-        """Messages came, or the list is held or goes on."""
+        """Messages were added, or following was paused or resumed."""
 
         def __init__(self, table: MessageList) -> None:
             super().__init__()
@@ -139,7 +139,7 @@ class MessageList(RowTable[Message]):
         self.following = False
         self.held = False
         self.below = 0
-        """Messages that came below while the list was held."""
+        """Messages that arrived while following was paused."""
 
         self._waiting: list[Message] = []
         self._due = False
@@ -154,7 +154,7 @@ class MessageList(RowTable[Message]):
 
     @property
     def follows_end(self) -> bool:
-        """Whether the newest is followed now."""
+        """Whether the cursor follows the end now."""
         return self.following and not self.held
 
     def begin(self) -> None:
@@ -166,12 +166,12 @@ class MessageList(RowTable[Message]):
         self._sized()
 
     def render_as(self, renderer: MessageRenderer) -> None:
-        """Draw rows another way."""
+        """Use another renderer."""
         self.renderer = self.messages = self.model.renderer = renderer
         self.refresh()
 
     async def take(self, batch: Sequence[Message]) -> None:
-        """Messages to be shown at the next paint; waits where too many wait already."""
+        """Add messages at the next paint; waits while too many are queued."""
         self._waiting += batch
         if not self._due:
             self._due = True
@@ -181,7 +181,7 @@ class MessageList(RowTable[Message]):
             await self._room.wait()
 
     def flush(self) -> None:
-        """Take in what waits, a slice at a time so that keys are answered between, and show it."""
+        """Add a slice of the queued messages; keys are answered between slices."""
         batch = self._waiting[:SLICE]
         del self._waiting[:SLICE]
         self._due = bool(self._waiting)
@@ -223,7 +223,7 @@ class MessageList(RowTable[Message]):
         self.post_message(self.Grown(self))
 
     def _shift(self, rows: int) -> None:
-        """Rows at the top are gone: what is painted stays as it is, on other lines."""
+        """Rows at the top were dropped: scroll by as many, so that the picture stays."""
         lost = min(rows, self.scroll_offset.y)
         self.cursor = max(0, self.cursor - rows)
         self.set_reactive(RowTable.scroll_y, self.scroll_y - lost)
@@ -248,13 +248,13 @@ class MessageList(RowTable[Message]):
         self.post_message(self.Highlighted(self, self.current, moved=False))
 
     async def settle(self) -> None:
-        """Show all that waits, in slices."""
+        """Add all queued messages, in slices."""
         while self._waiting:
             self.flush()
             await asyncio.sleep(0)
 
     def go_to(self, wanted: Hashable) -> bool:
-        """Put the cursor on a message; whether it is shown."""
+        """Move the cursor to a message; whether it is shown."""
         line = self.model.line_of(wanted)
         if line is None:
             return False
@@ -264,7 +264,7 @@ class MessageList(RowTable[Message]):
     # -- following
 
     def hold(self, *, still: bool) -> None:
-        """Hold the list still, or go on."""
+        """Pause following, or go on."""
         self.held = still
         if not still:
             self.below = 0
@@ -273,7 +273,7 @@ class MessageList(RowTable[Message]):
         self.post_message(self.Grown(self))
 
     def move_to(self, line: int, step: int = 1) -> None:
-        """Put the cursor on a line; off the last one a list that follows is held."""
+        """Move the cursor to a line; leaving the last one pauses following."""
         self._sized()  # what was taken in since the last paint has a place to scroll to as well
         super().move_to(line, step)
         height, top = max(1, self.scrollable_content_region.height), self.scroll_offset.y
@@ -284,7 +284,7 @@ class MessageList(RowTable[Message]):
             self.hold(still=True)
 
     def move_to_end(self) -> None:
-        """Put the cursor on the last row and go on following."""
+        """Move the cursor to the last row, and go on following."""
         if self.following:
             self.hold(still=False)
         else:
@@ -293,7 +293,7 @@ class MessageList(RowTable[Message]):
     # -- filtering
 
     def only(self, wanted: Callable[[Message], bool] | None) -> None:
-        """Show what is wanted; many messages are looked at in slices, so that keys are still answered."""
+        """Apply a filter; many messages are filtered in slices, so that keys are answered."""
         self._filtering += 1
         self.model.wanted = wanted
         if len(self.model.items) <= AT_ONCE:

@@ -1,4 +1,4 @@
-"""A pane: a rule with name and facts, column titles, and what is under it."""
+"""A pane: a title line with name and facts, column titles, and one widget."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mqtui.ui.widgets.row_table import GUTTER, RowTable
 
 
 class PaneTitle(Widget):
-    """`─ name ──── facts ─`, in accent where the pane has the focus."""
+    """The line `─ name ──── facts ─`; it is highlighted where the pane has the focus."""
 
     DEFAULT_CSS = "PaneTitle { height: 1; }"
 
@@ -58,7 +58,7 @@ class ColumnTitles(Widget):
         self._table = table
 
     def render_line(self, y: int) -> Strip:
-        """The titles, the one that orders in accent."""
+        """The titles; that of the sort column is highlighted."""
         drawn = theme_styles.styles_of(self.app)
         muted = drawn.style("muted")
         segments = [theme_styles.segment(" " * GUTTER, muted)]
@@ -76,7 +76,7 @@ class ColumnTitles(Widget):
 
 
 class Pane(Vertical):
-    """One pane with a name, facts and one thing in it."""
+    """A widget with a title line."""
 
     DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; }"
 
@@ -87,7 +87,7 @@ class Pane(Vertical):
         self.head.name_shown = name
 
     def compose(self) -> ComposeResult:
-        """Rule, titles of a list, what is inside."""
+        """Lay out title line, column titles of a list, and the widget."""
         yield self.head
         if isinstance(self.inner, RowTable):
             yield ColumnTitles(self.inner)
@@ -105,7 +105,7 @@ class Pane(Vertical):
             titles.refresh()
 
     def title(self, name: str, facts: str = "") -> None:
-        """Name and facts on the rule."""
+        """Set name and facts in the title line."""
         self.head.name_shown, self.head.facts = name, facts
         for titles in self.query(ColumnTitles):
             titles.refresh()

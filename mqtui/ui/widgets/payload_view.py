@@ -1,6 +1,6 @@
-"""A document, drawn line by line: only what is seen is coloured, only what is near is laid out.
+"""A view of a document: only visible lines are coloured, only near ones are laid out.
 
-Text dragged with the mouse is taken without borders; lines that were wrapped come back as one.
+Selected text has no borders, and wrapped lines are joined again.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ FIRST = 300
 """Lines laid out at once."""
 
 STEP = 2_000
-"""Lines laid out in one go in a thread."""
+"""Lines laid out in one step in a thread."""
 
 AHEAD = 50_000
-"""Lines laid out ahead of what is seen; more when somebody goes there."""
+"""Lines laid out ahead of the visible ones."""
 
 SIDEWAYS = 8
 EMPTY = FixedLines([])
 
 
 class PayloadView(ScrollView, can_focus=True):
-    """Shows one document. `show` gives it another one."""
+    """Shows one document at a time."""
 
     DEFAULT_CSS = """
     PayloadView {
@@ -72,7 +72,7 @@ class PayloadView(ScrollView, can_focus=True):
         self.scroll_to(0, 0, animate=False, immediate=True, force=True)
 
     def toggle_wrap(self) -> bool:
-        """Wrap, or no longer; whether it wraps now. The line at the top stays there."""
+        """Wrap lines, or undo it; whether it wraps now. The line at the top stays there."""
         top = self._rows.row(self.scroll_offset.y)[0] if len(self._rows) > self.scroll_offset.y else 0
         self.wrap = not self.wrap
         self._lay_out(self.document)
@@ -80,7 +80,7 @@ class PayloadView(ScrollView, can_focus=True):
         return self.wrap
 
     def go_to(self, line: int) -> None:
-        """Put a line at the top, as far as it is laid out."""
+        """Scroll a line to the top, where it is laid out."""
         place = next((row for row in range(line, len(self._rows)) if self._rows.row(row)[0] >= line), 0)
         self.scroll_to(0, place, animate=False, immediate=True, force=True)
 
@@ -109,7 +109,7 @@ class PayloadView(ScrollView, can_focus=True):
             await asyncio.sleep(0)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Lay out more where the end of what is laid out comes near."""
+        """Lay out more lines as their end comes near."""
         super().watch_scroll_y(old_value, new_value)
         if not self._rows.done and new_value + AHEAD // 2 > self._wanted:
             self._wanted = int(new_value) + AHEAD
@@ -123,11 +123,11 @@ class PayloadView(ScrollView, can_focus=True):
     # -- moving
 
     def can_perform(self, action_id: str) -> bool:
-        """Whether it is an action of a text."""
+        """Whether it handles an action."""
         return action_id in self._doers()
 
     def perform(self, action_id: str) -> bool:
-        """Do an action of a text; whether it is one."""
+        """Do an action; whether it handles it."""
         doer = self._doers().get(action_id)
         if doer is None:
             return False

@@ -1,4 +1,4 @@
-"""What stands in a list's own place where it has no rows."""
+"""What a list shows where it has no rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.ui.widgets.theme_styles import ThemeStyles
 def render_placeholder(
     lines: Sequence[StyledLine], y: int, width: int, margin: int, glyphs: Glyphs, shades: ThemeStyles
 ) -> Strip:
-    """One line of the screen out of these lines, folded between margins."""
+    """One screen line of these lines, wrapped between margins."""
     blank = shades.style("text")
     room = max(10, width - 2 * margin)
     told = [part for line in lines for part in wrap_line([(glyphs(text), tone) for text, tone in line], room)]

@@ -1,4 +1,4 @@
-"""*The line*: the one place for filter, go-to, price, typed confirmation, "why not", and one sentence on the row."""
+"""The prompt line: status of the row, answers to keys, and prompts (filter, go-to, peek cost, typed confirmation)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from textual.widgets import Input, Static
 from mqtui.ui.glyphs import Glyphs
 
 LONG = 3.0
-"""Seconds a why-not stays before the row's sentence comes back."""
+"""Seconds for which an answer to a key is shown."""
 
 
 @dataclass(slots=True)
 class Prompt:
-    """A question on the line."""
+    """An open prompt."""
 
     answer: asyncio.Future[str | None]
     changed: Callable[[str], None] | None
@@ -28,7 +28,7 @@ class Prompt:
 
 
 class PromptInput(Input):
-    """The field of a question. `pastes` is off where something has to be typed."""
+    """The field of a prompt. `pastes` is off where a name has to be typed."""
 
     pastes = True
 
@@ -39,7 +39,7 @@ class PromptInput(Input):
 
 
 class PromptLine(Horizontal):
-    """Says one sentence, or asks one question."""
+    """Shows one sentence, or one prompt."""
 
     DEFAULT_CSS = """
     PromptLine { height: 1; background: $raised; }
@@ -69,7 +69,7 @@ class PromptLine(Horizontal):
         self._answer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """What is said, the question, the field, and what stands beside it."""
+        """Lay out status, label, field and hint."""
         yield Static("", id="said", markup=False)
         yield Static("", id="asked", markup=False)
         yield PromptInput(id="entry", select_on_focus=False)
@@ -77,17 +77,17 @@ class PromptLine(Horizontal):
 
     @property
     def is_asking(self) -> bool:
-        """Whether a question is open."""
+        """Whether a prompt is open."""
         return self._asking is not None
 
     @property
     def is_answered(self) -> bool:
-        """Whether the open question was answered, and closes in a moment."""
+        """Whether the open prompt was answered, and is about to close."""
         return self._asking is not None and self._asking.answer.done()
 
     @property
     def tour_hint(self) -> str:
-        """What stands instead of the sentence, for who sees the console for the first time."""
+        """A hint of the demo's tour, shown instead of the status."""
         return self._tour_hint
 
     @tour_hint.setter
@@ -97,13 +97,13 @@ class PromptLine(Horizontal):
             self._show_status()
 
     def set_status(self, text: str, tone: str = "") -> None:
-        """The sentence on the row under the cursor; it stays. Said again, it takes no answer to a key away."""
+        """Set the status. It replaces an answer to a key, unless it is the same status again."""
         again, self._status = (text, tone) == self._status, (text, tone)
         if not (again and self._answer is not None):
             self._show_status()
 
     def set_status_quietly(self, text: str, tone: str = "") -> None:
-        """The same, told by what changes by itself: an answer to a key is read to its end first."""
+        """Set the status, without replacing an answer to a key before its time."""
         self._status = (text, tone)
         if self._answer is None:
             self._show_status()
@@ -119,7 +119,7 @@ class PromptLine(Horizontal):
         return (self.tour_hint, "live") if self.tour_hint else self._status
 
     def flash(self, text: str, tone: str = "warn") -> None:
-        """An answer to a key; the sentence comes back after a while."""
+        """Show an answer to a key for `LONG` seconds, then the status again."""
         self._show(text, tone)
         if self._answer is not None:
             self._answer.stop()
@@ -140,9 +140,9 @@ class PromptLine(Horizontal):
         pastes: bool = True,
         complete: Callable[[str], str] | None = None,
     ) -> str | None:
-        """Ask, and wait for what is entered; None where it was left by esc.
+        """Open a prompt and wait for the text that is entered; None where it was cancelled.
 
-        `changed` hears every key; `complete` gives what tab makes of what was typed.
+        `changed` is called at every key; `complete` gives the text after tab. `beside` is a hint.
         """
         self.cancel()
         asking = Prompt(asyncio.get_running_loop().create_future(), changed, complete)
@@ -167,11 +167,11 @@ class PromptLine(Horizontal):
                     before.screen.set_focus(before)
 
     def set_hint(self, text: str) -> None:
-        """Say something beside the field of the open question."""
+        """Change the hint beside the field."""
         self.query_one("#beside", Static).update(self.glyphs(text))
 
     def cancel(self) -> bool:
-        """Leave the question; whether there was one."""
+        """Cancel the prompt; whether one was open."""
         if self._asking is None:
             return False
         if not self._asking.answer.done():
@@ -191,7 +191,7 @@ class PromptLine(Horizontal):
             self._asking.answer.set_result(event.value)
 
     def on_key(self, event: events.Key) -> None:
-        """Esc leaves the question, tab completes what was typed."""
+        """Esc cancels the prompt, tab completes the text."""
         if event.key == "escape" and self.cancel():
             event.stop()
             event.prevent_default()

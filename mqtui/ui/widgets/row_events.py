@@ -1,4 +1,4 @@
-"""What a list tells of its cursor and its marks. Listeners name them as parts of `RowTable`."""
+"""Messages of `RowTable` about its cursor, marks and columns; use them as `RowTable.Highlighted` etc."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 
 class RowEvent(Message, namespace="row_table"):
-    """Something that happened in a list."""
+    """The base of a list's messages."""
 
     def __init__(self, table: Widget) -> None:
         super().__init__()
@@ -21,14 +21,14 @@ class RowEvent(Message, namespace="row_table"):
 
 
 class Highlighted(RowEvent, namespace="row_table"):
-    """The cursor is on another row, or on none: it was `moved` there, or rows came and went under it."""
+    """The cursor is on another row, or on none: it was `moved`, or the rows changed under it."""
 
     def __init__(self, table: Widget, item: Any, *, moved: bool) -> None:
         super().__init__(table)
         self.item, self.moved = item, moved
 
     def can_replace(self, message: Message) -> bool:
-        """Only the last place of the cursor counts."""
+        """Only the last one counts."""
         return isinstance(message, Highlighted) and message.table is self.table
 
 

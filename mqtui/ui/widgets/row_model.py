@@ -1,4 +1,4 @@
-"""The rows of a list as they are shown: filtered, ordered, trouble first, places by id. No widget in here."""
+"""The rows of a list as they are shown: filtered, ordered, the most severe first. No widget."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mqtui.ui.render.table_model import HasUncertainty, RowRenderer
 Item = TypeVar("Item")
 
 SLICE = 500
-"""Items that are looked at before a key has its turn."""
+"""Items handled in one step; keys are answered between steps."""
 
 
 def slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """The items in parts."""
+    """The items in slices of `SLICE`."""
     for start in range(0, len(items), SLICE):
         yield items[start : start + SLICE]
 
 
 class Divider:
-    """A rule between rows, with what it says."""
+    """A line between rows, with a text."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -34,14 +34,14 @@ BELOW_PINNED = Divider(" pinned above ")
 
 @dataclass(slots=True)
 class SortOrder:
-    """`column` is "" for trouble first, then name."""
+    """The sort order. `column` is "" for the most severe first."""
 
     column: str = ""
     descending: bool = False
 
 
 class ArrangedRows(NamedTuple, Generic[Item]):
-    """Items, what stands on each line, and the line of each item."""
+    """Items, the item or divider on each line, and the line of each item by id."""
 
     items: list[Item]
     shown: list[Item | Divider]
@@ -50,7 +50,7 @@ class ArrangedRows(NamedTuple, Generic[Item]):
 
 @dataclass(slots=True)
 class RowModel(Generic[Item]):
-    """What stands on each line of a list."""
+    """The items of a list, and the item or divider on each of its lines."""
 
     renderer: RowRenderer[Item]
     with_divider: bool = True
@@ -62,26 +62,26 @@ class RowModel(Generic[Item]):
     shown: list[Item | Divider] = field(default_factory=list)
     positions: dict[Hashable, int] = field(default_factory=dict)
     turn: int = 0
-    """How often other rows, or rows in another order, were put."""
+    """How often an arrangement was shown."""
 
     def take(self, items: Sequence[Item]) -> None:
-        """New items; the same id is the same row."""
+        """Replace the items; the same id is the same row."""
         self.items = list(items)
         self.arrange()
 
     def arrange(self) -> None:
-        """Filter and order again."""
+        """Apply filter and order again."""
         for arranged in self.arrange_in_slices(self.items):
             if arranged is not None:
                 self.put(arranged)
 
     def put(self, arranged: ArrangedRows[Item]) -> None:
-        """Show what was arranged."""
+        """Show an arrangement."""
         self.turn += 1
         self.items, self.shown, self.positions = arranged
 
     def arrange_in_slices(self, items: list[Item]) -> Iterator[ArrangedRows[Item] | None]:
-        """Filter and order items, which are shown when they are `put`: None after each slice, then the outcome."""
+        """Filter and order items in steps: None after each, at last the arrangement, to be shown by `put`."""
         renderer = self.renderer
         chosen = items if self.wanted is None else []
         for part in slices(items) if self.wanted is not None else ():
@@ -111,7 +111,7 @@ class RowModel(Generic[Item]):
         yield ArrangedRows(items, shown, places)
 
     def _trouble_first(self, ranked: Sequence[tuple[int, Item]]) -> list[Item | Divider]:
-        """The worst first, then a rule and the rest in its order."""
+        """The most severe first, then a divider, then the rest in its order."""
         wrong = sorted((pair for pair in ranked if pair[0] > 0), key=lambda pair: -pair[0])
         well = [item for rank, item in ranked if rank <= 0]
         shown: list[Item | Divider] = [item for _, item in wrong]
@@ -124,7 +124,7 @@ class RowModel(Generic[Item]):
         return isinstance(renderer, HasUncertainty) and any(map(renderer.is_uncertain, items))
 
     def _by_column(self, items: Sequence[Item], column: str) -> list[Item]:
-        """Known values in order, unknown ones last whatever the direction."""
+        """By a column's value; unknown values come last in both directions."""
         value = self.renderer.value
         known: list[tuple[Any, Item]] = []
         unknown: list[Item] = []
@@ -138,7 +138,7 @@ class RowModel(Generic[Item]):
         return [item for _, item in known] + unknown
 
     def at(self, line: int) -> Item | None:
-        """The item on a line; None on the parting or outside."""
+        """The item on a line; None on a divider or outside."""
         if not 0 <= line < len(self.shown):
             return None
         item = self.shown[line]
@@ -155,7 +155,7 @@ class RowModel(Generic[Item]):
         return -1
 
     def next_trouble(self, line: int, step: int) -> int:
-        """The next line in a direction whose item is wrong; -1 where there is none."""
+        """The next line in a direction whose item has a problem; -1 where there is none."""
         places = range(len(self.shown))
         for place in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
             item = self.at(place)
@@ -170,7 +170,7 @@ class RowModel(Generic[Item]):
         self.marks |= {self.renderer.id(item) for item in between if item is not None}
 
     def mark_all(self) -> None:
-        """Mark all shown; where all are marked already, none of them."""
+        """Mark all items shown; where all are marked already, unmark them."""
         shown = set(self.positions)
         self.marks = self.marks - shown if shown <= self.marks else self.marks | shown
 

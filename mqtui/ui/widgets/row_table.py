@@ -1,6 +1,6 @@
-"""A live list of any length, drawn line by line: one widget, whatever the number of rows.
+"""A table of any length in one widget: only visible rows are drawn.
 
-The cursor keeps its row while rows come, go and change places; once it was moved, its screen line too. Marks go by id.
+The cursor keeps its row while rows come, go and move, and its screen line too once somebody moved it. Marks are by id.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from mqtui.ui.widgets.safe_render import render_or_report
 
 Item = TypeVar("Item")
 GUTTER = 4
-"""Cursor, mark, state, blank."""
+"""Columns on the left: cursor, mark, state, blank."""
 
 MARGIN = 1
-"""Blank on the right, so that figures do not touch what is beside."""
+"""Blank columns on the right."""
 
 DOUBLE = 2
 
 
 class RowTable(ScrollView, Generic[Item], can_focus=True):
-    """Items in rows with a cursor. Give it items by `show`; it tells `Highlighted`, `Opened` and `MarksChanged`."""
+    """Items as rows with a cursor. `show` gives it items; it posts `Highlighted`, `Opened` and `MarksChanged`."""
 
     DEFAULT_CSS = """
     RowTable { height: 1fr; background: $surface; overflow-x: hidden; scrollbar-size-vertical: 1; }
@@ -48,10 +48,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     """The line of the cursor, the first is 0; -1 where nothing is shown."""
 
     stale: reactive[bool] = reactive(False)
-    """Whether the figures are the last known ones of a link that is lost."""
+    """Whether figures are dimmed, as the last known ones of a lost connection."""
 
     placeholder: reactive[Sequence[StyledLine]] = reactive(())
-    """Lines that stand in the list's own place where it has no rows: why, and what to do."""
+    """Lines shown where the list has no rows: why, and what to do."""
 
     Highlighted: TypeAlias = row_events.Highlighted
     Opened: TypeAlias = row_events.Opened
@@ -59,21 +59,20 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     ColumnsChanged: TypeAlias = row_events.ColumnsChanged
 
     def __init__(self, renderer: RowRenderer[Item], *, id: str | None = None, with_divider: bool = True) -> None:  # noqa: A002
-        """Make it; with `parted` a rule stands between rows in trouble and the others."""
+        """With `with_divider` a line separates rows with a problem from the others."""
         super().__init__(id=id)
         self.renderer = renderer
         self.model: RowModel[Item] = RowModel(renderer, with_divider)
         self.glyphs = Glyphs()
         self.stale_row: Callable[[Item], bool] | None = None
-        """Which rows are of a link that is lost; None: all."""
+        """Which rows are of a lost connection; None: all."""
 
         self._range_from: int | None = None
         self._touched = False
-        """Whether a person moved the cursor: until then the list stays at its top, and an order that is asked for
-        puts the cursor there."""
+        """Whether somebody moved the cursor. Until then the list stays at its top, and a new order moves it there."""
 
         self.is_loading = False
-        """Whether what is shown are names whose order is not known yet: no row is under the cursor before a key."""
+        """Whether only names are known, so that the order will change: no row is under the cursor before a key."""
 
         self._tones = theme_styles.ThemeStyles({}, colour=False)
         self.column_window = ColumnWindow(self._turned)
@@ -81,11 +80,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- what is shown
 
     def show(self, items: Sequence[Item]) -> None:
-        """New items. The row under the cursor stays under it: what an answer brings moves no other row there."""
+        """Replace the items. The cursor stays on its row."""
         self._change(lambda: self.model.take(items), self._here)
 
     async def show_in_slices(self, items: Sequence[Item]) -> None:
-        """The same for many: keys are answered meanwhile. What a key arranged meanwhile begins it anew."""
+        """Replace many items in slices, so that keys are answered; again where a key changed filter or order."""
         rows, turn = list(items), -1
         while turn != self.model.turn:
             turn = self.model.turn
@@ -97,17 +96,17 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
                     return
 
     def only(self, wanted: Callable[[Item], bool] | None) -> None:
-        """Show what is wanted."""
+        """Apply a filter; None removes it."""
         self.model.wanted = wanted
         self._arrange()
 
     def order_by(self, column: str, *, descending: bool) -> None:
-        """Order by a column; "" is trouble first."""
+        """Order by a column; "" for the most severe first."""
         self.model.order.column, self.model.order.descending = column, descending
         self._arrange()
 
     def next_order(self) -> Column | None:
-        """Order by the next column; after the last trouble comes first again. The column, or None."""
+        """Order by the next column; after the last one, by severity again (None)."""
         keys = ["", *(column.key for column in self.renderer.columns)]
         place = (keys.index(self.model.order.column) + 1) % len(keys)
         column = self.renderer.columns[place - 1] if place else None
@@ -124,7 +123,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         return self.model.chosen(self.cursor)
 
     def go_to(self, wanted: Hashable) -> bool:
-        """Put the cursor on a row; whether it is shown."""
+        """Move the cursor to a row by id; whether it is shown."""
         place = self.model.positions.get(wanted)
         if place is None:
             return False
@@ -138,11 +137,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         return None if item is None else self.renderer.id(item)
 
     def _arrange(self) -> None:
-        """Filter and order anew, as a key asked: a cursor that was never moved is on the first row of it."""
+        """Apply filter and order again after a key: a cursor that was never moved goes to the first row."""
         self._change(self.model.arrange, self._here if self._touched else None)
 
     def _change(self, change: Callable[[], None], kept: Hashable | None) -> None:
-        """Make a change; the cursor stays on the kept row where that is still shown."""
+        """Change the rows; the cursor stays on the row `kept`, where that is still shown."""
         name, above = self._here, self.cursor - self.scroll_offset.y
         change()
         self._sized()
@@ -160,7 +159,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self.post_message(self.Highlighted(self, now, moved=False))
 
     def _unkept(self) -> int:
-        """Where the cursor is without a row to stay on."""
+        """The cursor's line where its row is gone."""
         if self._touched:
             return self.model.nearest(max(self.cursor, 0), 1)
         return -1 if self.is_loading else self.model.nearest(0, 1)
@@ -168,7 +167,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- moving
 
     def move_to(self, line: int, step: int = 1) -> None:
-        """Put the cursor on a line, or on the next one with an item."""
+        """Move the cursor to a line, or to the next one with an item."""
         place = self.model.nearest(line, step)
         if place < 0:
             return
@@ -198,11 +197,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self.move_by(pages * max(1, self.scrollable_content_region.height - 1))
 
     def move_to_end(self) -> None:
-        """Put the cursor on the last row."""
+        """Move the cursor to the last row."""
         self.move_to(len(self.model.shown) - 1, -1)
 
     def next_trouble(self, step: int) -> bool:
-        """Put the cursor on the next row that is wrong; whether there is one."""
+        """Move the cursor to the next row with a problem; whether there is one."""
         if (place := self.model.next_trouble(self.cursor, step)) >= 0:
             self.move_to(place)
         return place >= 0
@@ -210,7 +209,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- marks
 
     def mark(self) -> None:
-        """Mark or unmark the row under the cursor and go on."""
+        """Mark or unmark the row under the cursor, and move to the next."""
         item = self.current
         if item is not None:
             self.model.marks ^= {self.renderer.id(item)}
@@ -218,7 +217,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
             self._marked()
 
     def pin(self) -> bool:
-        """Keep the row under the cursor on top, or let it go again; whether it is kept now."""
+        """Pin the row under the cursor to the top, or unpin it; whether it is pinned now."""
         item = self.current
         if item is None:
             return False
@@ -238,7 +237,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self._marked()
 
     def mark_all(self) -> None:
-        """Mark all shown; where all are marked already, none."""
+        """Mark all rows shown; where all are marked already, unmark them."""
         self.model.mark_all()
         self._marked()
 
@@ -249,11 +248,11 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- keys
 
     def can_perform(self, action_id: str) -> bool:
-        """Whether it is an action of lists."""
+        """Whether it handles an action."""
         return action_id in self._doers()
 
     def perform(self, action_id: str) -> bool:
-        """Do an action of lists; whether it is one."""
+        """Do an action; whether it handles it."""
         if doer := self._doers().get(action_id):
             doer()
         return doer is not None
@@ -275,7 +274,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         }
 
     def open_current(self) -> None:
-        """Open the row under the cursor; where none is yet, the first one is put under it."""
+        """Open the row under the cursor; without one, move to the first row."""
         item = self.current
         if item is not None:
             self.post_message(self.Opened(self, item))
@@ -285,7 +284,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- drawing
 
     def on_mount(self) -> None:
-        """Take the theme's tones."""
+        """Read the theme's colours."""
         self.notify_style_update()
 
     def notify_style_update(self) -> None:
@@ -305,7 +304,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         self._into_sight()
 
     def _sized(self) -> None:
-        """The list has another length: a new layout only where the scrollbar comes or goes."""
+        """Set the list's length; a new layout is made only where the scrollbar appears or disappears."""
         size, height = Size(self.size.width, len(self.model.shown)), self.scrollable_content_region.height
         if self.show_vertical_scrollbar and size.height > height and self.virtual_size.height > height:
             self.set_reactive(RowTable.virtual_size, size)
@@ -363,7 +362,7 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     # -- mouse
 
     def on_click(self, event: events.Click) -> None:
-        """A click puts the cursor there, in the gutter it marks, twice it opens."""
+        """A click moves the cursor, in the gutter it marks, a double click opens."""
         line = event.y + self.scroll_offset.y
         if self.model.at(line) is None:
             return

@@ -1,4 +1,4 @@
-"""A line that can't be drawn costs that line alone: it says so, and the trace goes to the report of mistakes."""
+"""Drawing one line safely: an error replaces that line only, and is written to the crash report."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mqtui.state.mistakes import own_mistake
 from mqtui.ui.widgets.theme_styles import segment
 
 _reported: set[tuple[type[Exception], str]] = set()
-"""Kinds of errors and places in our sources that the report has already: a line is drawn many times."""
+"""Errors reported already, by type and source line: a line is drawn many times."""
 
 
 def render_or_report(draw: Callable[[], Strip], width: int, style: Style) -> Strip:
-    """What `draw` makes, or in its place a line that tells of its error; as wide as it has to be."""
+    """The line that `draw` makes, or a line about its error; adjusted to `width`."""
     try:
         return draw().adjust_cell_length(width, style)
     except Exception as error:  # noqa: BLE001 - a mistake in drawing one line must not end the console

@@ -1,4 +1,4 @@
-"""Lines of toned text that scroll: plans, reports, help. One widget, drawn line by line."""
+"""A scrolling view of styled lines, such as plans and reports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mqtui.ui.widgets import theme_styles
 
 
 class TextView(ScrollView, can_focus=True):
-    """Shows lines; long ones go on below, under their first tone."""
+    """Shows styled lines; long ones are wrapped."""
 
     DEFAULT_CSS = """
     TextView { height: 1fr; background: $surface; overflow-x: hidden; scrollbar-size-vertical: 1; padding: 0; }
@@ -27,7 +27,7 @@ class TextView(ScrollView, can_focus=True):
         self._drawn: list[StyledLine] = []
 
     def write(self, lines: Sequence[StyledLine]) -> None:
-        """Show these lines instead of what was there."""
+        """Replace the lines."""
         self._lines = list(lines)
         self._lay_out()
 
@@ -54,11 +54,11 @@ class TextView(ScrollView, can_focus=True):
         )
 
     def can_perform(self, action_id: str) -> bool:
-        """Whether it is an action of scrolling."""
+        """Whether it handles an action."""
         return action_id in self._steps
 
     def perform(self, action_id: str) -> bool:
-        """Scroll; whether it was an action of scrolling."""
+        """Do an action (scrolling); whether it handles it."""
         step = self._steps.get(action_id)
         if step is None:
             return False

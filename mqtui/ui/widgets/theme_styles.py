@@ -1,4 +1,4 @@
-"""Token names to styles, for widgets that draw their own lines."""
+"""Styles by tone, for widgets that draw their own lines."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WITHOUT_COLOUR: Mapping[str, Style] = {
 
 
 class ThemeStyles:
-    """The styles of one theme. Without colour the cursor is reverse, danger bold and muted dim."""
+    """The styles of a theme. Without colours the cursor is reversed, danger bold and muted dim."""
 
     def __init__(self, tokens: Mapping[str, str], *, colour: bool = True) -> None:
         self._tokens = tokens
@@ -34,7 +34,7 @@ class ThemeStyles:
         self.style = lru_cache(maxsize=256)(self._style)
 
     def _style(self, tone: str, ground: str = "surface", *, bold: bool = False) -> Style:
-        """A text tone on a ground (`surface`, `raised` or `cursor`)."""
+        """A text tone on a background (`surface`, `raised` or `cursor`)."""
         weight = Style(bold=True) if bold else Style()
         if not self._colour:
             return weight + (Style(reverse=True) if ground == "cursor" else WITHOUT_COLOUR.get(tone, Style()))
@@ -43,12 +43,12 @@ class ThemeStyles:
 
 
 def segment(text: str, style: Style | None) -> Segment:
-    """Text in a style, on its way to the terminal: every line that a widget draws is made of these (rule C12)."""
+    """Text in a style, without control characters: every line that a widget draws is made of these (C12)."""
     return Segment(printable(text), style)
 
 
 def styles_of(app: App[object]) -> ThemeStyles:
-    """The tones of the app's theme."""
+    """The styles of the app's theme."""
     variables = app.theme_variables
     tokens = {name: variables[name.replace("_", "-")] for name in TOKENS if name.replace("_", "-") in variables}
     return ThemeStyles(tokens, colour=not app.no_color)

@@ -1,4 +1,4 @@
-"""What happened elsewhere, in the corner of a place."""
+"""The box of toasts in the corner of a screen."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from mqtui.ui.widgets import theme_styles
 WIDEST = 64
 SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
 ABOVE = 2
-"""Lines below it that are never covered: the line and the hints."""
+"""Lines below it: prompt line and hints."""
 
 
 class ToastBox(Widget):
-    """Bottom right, above line and hints; a click sends it away."""
+    """At the bottom right, above prompt line and hints; a click dismisses it."""
 
     DEFAULT_CSS = """
     ConsoleScreen { layers: default corner; }
@@ -31,7 +31,7 @@ class ToastBox(Widget):
         self._lines: list[StyledLine] = []
 
     def show(self, said: StyledLine, room: int) -> None:
-        """Show what is said, each with its tone, in a place of that width."""
+        """Show texts with their tones, on a screen of width `room`."""
         width = min(WIDEST, max(20, room * 6 // 10))
         self._lines = [
             line

@@ -1,4 +1,4 @@
-"""Causes as rows (screens: LETTERS CAUSE 1, LAST 2, FROM 3, FIRST 4, TREND 5)."""
+"""Causes as rows."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HOUR = 60
 
 @dataclass(frozen=True, slots=True)
 class CauseRow:
-    """A cause and its letters by minute over the last hour."""
+    """A cause, with its letters over the last hour."""
 
     cause: Cause
     trend: tuple[float, ...]
 
 
 class CauseRenderer:
-    """How causes stand in a list."""
+    """How causes are shown in a list."""
 
     columns = (
         Column("letters", "LETTERS", 7, right=True),
@@ -55,7 +55,7 @@ class CauseRenderer:
         )
 
     def sign(self, item: CauseRow) -> Cell:
-        """Nothing: each of them is a trouble."""
+        """No sign: every row is a problem."""
         return " ", ""
 
     def severity(self, item: CauseRow) -> int:
@@ -79,7 +79,7 @@ class CauseRenderer:
 
 
 def by_minute(trend: dict[int, int], now: float, length: int = 12) -> tuple[float, ...]:
-    """Letters of the last hour in `length` bars."""
+    """Letters of the last hour in `length` bars, the newest last. `trend` counts them by minute since the epoch."""
     span = HOUR // length
     minute = int(now // 60)
     bars = [0.0] * length

@@ -1,4 +1,4 @@
-"""One dead letter: what it died of with its stack, its original, and the difference between the two."""
+"""A dead letter as lines: cause and stack trace, the original, the difference between the two."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ COMPARED = 3_000
 """Lines of each value that are compared."""
 
 WHOLE = 400
-"""Lines up to which a difference shows everything that is equal too."""
+"""Lines up to which a difference shows equal lines too."""
 
 FRAMES = 52
-"""Cells of a frame's method before its file."""
+"""Terminal cells for a frame's method."""
 
 _AT = re.compile(r"(?P<method>[^()\s]+)\((?P<file>[^)]*)\)(?P<rest>.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class NewerRecord:
-    """What came under the original's key after it: the first such record, or how far was looked and whether to the end.
+    """The first record after the original with its key; None among the `looked` records (`to_the_end`: all there are).
 
-    A letter that goes home behind it may put an older state over a newer one.
+    A letter that is redriven behind it may replace newer state by older state.
     """
 
     message: Message | None
@@ -44,7 +44,7 @@ class NewerRecord:
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What was found where the letter says it came from. `why` says why there is no `message`."""
+    """The original of a letter, with its neighbours. `why` says why there is no `message`."""
 
     origin: Origin | None
     message: Message | None = None
@@ -53,11 +53,11 @@ class Original:
     after: Message | None = None
     groups: str = ""
     later: NewerRecord | None = None
-    """None: not looked for, or it has no key."""
+    """None: not searched for, or the original has no key."""
 
 
 def stack_lines(trace: str, *, unfolded: bool) -> list[list[Cell]]:
-    """A stack trace: own frames bold, library frames folded unless `unfolded`, when it is shown as it was written."""
+    """A stack trace: the application's frames in bold, library frames folded; `unfolded` shows it as it was written."""
     if unfolded:
         return [_written(line) for line in trace.splitlines()]
     at = trace.rfind(CAUSED_BY)
@@ -110,7 +110,7 @@ def _written(line: str) -> list[Cell]:
 
 
 def cause_lines(death: DeadLetterInfo, trace: str, *, unfolded: bool) -> FixedLines:
-    """What the letter died of, by whom, from where."""
+    """Cause, stack trace, origin, group and convention of a letter."""
     lines: list[list[Cell]] = [[(death.text, "dead")]]
     if death.wrapper:
         lines.append([(f"wrapped in {death.wrapper}", "muted")])
@@ -141,7 +141,7 @@ def origin_text(origin: Origin | None) -> str:
 
 
 def original_lines(found: Original, letter: Message) -> FixedLines:
-    """What stands where the letter came from, and beside it."""
+    """The original and its neighbours as lines, or why it is not there."""
     if found.message is None:
         return FixedLines([[(found.why, "muted")]])
     same = same_value(letter, found.message)
@@ -183,14 +183,14 @@ def _neighbour(word: str, message: Message, tone: str = "muted") -> list[Cell]:
 
 
 def same_value(letter: Message, original: Message) -> bool:
-    """Whether the values are the same, byte for byte; of Redis entries whether all fields of the original are there."""
+    """Whether the values are equal byte for byte; of Redis entries, whether the letter has the original's fields."""
     if isinstance(letter.position, EntryId):
         return set(original.fields) <= set(letter.fields)
     return letter.value == original.value
 
 
 def difference(original: Document, letter: Document) -> FixedLines:
-    """The letter's value against the original's, line by line. May take long; may run in a thread."""
+    """The difference between two values, line by line. Slow for large values: call it in a thread."""
     before, after = _some(original), _some(letter)
     context = max(len(before), len(after)) if max(len(before), len(after)) <= WHOLE else 3
     lines: list[list[Cell]] = []
@@ -217,7 +217,7 @@ def _some(document: Document) -> list[str]:
 def diff_headers(
     shown: Sequence[HeaderRow], parted: HeaderSplit, original: Sequence[HeaderRow] | None
 ) -> list[HeaderDiff]:
-    """What becomes of each header on the way home, and how it stands against the original's (None: not known)."""
+    """What a redrive does to each header, and how it differs from the original's (None: unknown)."""
     known: dict[str, list[bytes | None]] = {}
     for each in original or ():
         known.setdefault(each.name, []).append(each.stored)
@@ -239,7 +239,7 @@ def _fate(each: HeaderRow, parted: HeaderSplit, known: dict[str, list[bytes | No
 
 
 def missing(shown: Sequence[HeaderRow], original: Sequence[HeaderRow]) -> Iterator[HeaderRow]:
-    """Headers of the original that the letter has no more."""
+    """Headers of the original that the letter does not have."""
     names = {each.name for each in shown}
     return (each for each in original if each.name not in names)
 

@@ -1,4 +1,4 @@
-"""One letter as lines: what it died of, its stack, its value."""
+"""A sample letter as lines: cause, frame, origin, value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONGEST = 200
 
 
 def sample_lines(letter: Message, death: DeadLetterInfo, *, folded: bool) -> list[StyledLine]:
-    """Cause, origin, first frame of the application's own, value."""
+    """Cause, the application's first frame, origin, value."""
     lines: list[StyledLine] = [[(death.text, "dead")]]
     if death.wrapper:
         lines.append([("wrapped in ", "muted"), (death.wrapper, "muted")])
@@ -33,7 +33,7 @@ def sample_lines(letter: Message, death: DeadLetterInfo, *, folded: bool) -> lis
 
 
 def origin_line(death: DeadLetterInfo) -> str:
-    """Where it failed, in which group, at which attempt."""
+    """Where it came from, which group failed, at which attempt."""
     found = death.origin
     parts = []
     if found is not None:
@@ -51,7 +51,7 @@ def origin_line(death: DeadLetterInfo) -> str:
 
 
 def value_lines(letter: Message) -> list[StyledLine]:
-    """The value, indented where it is JSON; what is not text as hex."""
+    """The value: JSON indented, bytes that are not text in hex."""
     if letter.value is None and not isinstance(letter.position, EntryId):
         return [[("(no value)", "muted")]]
     found = decode_message(letter)

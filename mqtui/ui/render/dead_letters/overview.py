@@ -1,4 +1,4 @@
-"""The radar: every place that holds dead letters."""
+"""Destinations with dead letters as rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mqtui.ui.render.table_model import Cell, Column
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterRow:
-    """One place. `target` and `broker` say where; `arrived` are letters that came while it was watched."""
+    """One destination. `arrived` is the number of letters that came since the console has polled it."""
 
     target: str
     broker: BrokerKind
@@ -23,11 +23,11 @@ class DeadLetterRow:
     trend: tuple[float | None, ...]
     arrived: float | None
     lends: bool
-    """Whether its causes cost a delivery to read."""
+    """Whether reading it costs deliveries."""
 
 
 class DeadLetterRenderer:
-    """How places stand in a list."""
+    """How dead-letter destinations are shown in a list."""
 
     columns = (
         Column("where", "WHERE", 20, grows=True),
@@ -60,7 +60,7 @@ class DeadLetterRenderer:
         )
 
     def sign(self, item: DeadLetterRow) -> Cell:
-        """† where letters lie."""
+        """† holds letters."""
         return ("†", "dead") if item.place.letters.number else (" ", "")
 
     def severity(self, item: DeadLetterRow) -> int:
@@ -91,7 +91,7 @@ def _readers(place: Letters) -> str:
 
 
 def describe_dead_letters(item: DeadLetterRow) -> str:
-    """What matters about a place."""
+    """What matters about a destination, in one sentence."""
     place = item.place
     of = ", ".join(ref.name for ref in place.origins) or "nobody knows where"
     price = " · its causes cost a delivery to read" if item.lends else ""

@@ -18,44 +18,44 @@ from mqtui.ui.render.table_model import Cell, Column
 
 LETTERS_WEIGH = 1_000_000
 SLICE = 500
-"""Lines that are made before a key has its turn."""
+"""Rows made in one step; keys are answered between steps."""
 
 STILL = 3
-"""Looks at which a backlog has to have grown before its reader is said to stand still."""
+"""Polls over which a lag has to grow before a group is called stalled."""
 
 
 class DestinationRow(NamedTuple):
-    """One destination and what is known beside it. Rates are messages a second; None is not known."""
+    """One destination with its dead letters, readers and problems. Rates are messages a second, None where unknown."""
 
     broker: BrokerKind
     destination: Destination
     letters: Letters | None
-    """Where it holds dead letters itself."""
+    """Set where it is itself a dead-letter destination."""
 
     dead: tuple[Letters, ...]
-    """Where its own dead letters lie."""
+    """The destinations of its own dead letters."""
 
     readers: int | None
     stuck: tuple[str, ...]
-    """Groups that stand still while the backlog grows."""
+    """Stalled groups, by name."""
 
     seen: BrokerSnapshot
-    """What it is seen in: trends are read when they are drawn."""
+    """The poll it is of: trends are read when they are drawn."""
 
     stage: str = ""
-    """Why it is a retry stage, if it is one."""
+    """Why it is a retry stage; "" where it is none."""
 
     wrong: tuple[str, ...] = ()
-    """What is stopped, full or losing there, in words."""
+    """Its problems, in words."""
 
     @property
     def trend(self) -> list[float | None]:
-        """What waited, the newest last."""
+        """The backlog (or number of letters) over time, the newest last."""
         return self.seen.trend(self.destination.ref, "backlog" if self.letters is None else "letters").values(30)
 
     @property
     def rate_in(self) -> float | None:
-        """Messages that come in a second: the broker's own rate, else the change of what ever came."""
+        """Incoming messages a second: the broker's own rate, else derived from its counter."""
         told = self.destination.rate_in
         if told is not NOT_ASKED:
             return told.number
@@ -64,14 +64,14 @@ class DestinationRow(NamedTuple):
 
     @property
     def backlog(self) -> Figure:
-        """What waits: letters where it holds dead ones, else its backlog."""
+        """The number of letters of a dead-letter destination, else the backlog."""
         if self.letters is not None:
             return self.letters.letters
         return self.destination.backlog
 
 
 class DestinationRenderer:
-    """How destinations stand in a list (screens: NAME BACKLOG DEAD LETTERS 1, KIND TREND 2, IN/s 3, READERS 4 …)."""
+    """How destinations are shown in a list."""
 
     columns = (
         Column("name", "NAME", 18, grows=True),
@@ -109,7 +109,7 @@ class DestinationRenderer:
         )
 
     def sign(self, item: DestinationRow) -> Cell:
-        """† holds letters, ▲ a reader stands still, or something is stopped, full or losing."""
+        """† holds letters, ▲ a group is stalled, or something is stopped, full or losing messages."""
         if item.letters is not None and item.letters.letters.number:
             return "†", "dead"
         if item.stuck or item.wrong:
@@ -117,13 +117,13 @@ class DestinationRenderer:
         return " ", ""
 
     def severity(self, item: DestinationRow) -> int:
-        """Letters first, then what is stopped, full, losing, or stands still."""
+        """Dead letters first, then what is stopped, full, losing or stalled."""
         if item.letters is not None and item.letters.letters.number:
             return LETTERS_WEIGH + int(item.letters.letters.number)
         return 1 if item.stuck or item.wrong else 0
 
     def is_uncertain(self, item: DestinationRow) -> bool:
-        """Whether nobody knows how much it holds, or how many letters."""
+        """Whether its number of messages, or of letters, is unknown."""
         row = item.destination
         if item.letters is not None:
             return not item.letters.letters.known
@@ -187,12 +187,12 @@ def describe_destination(item: DestinationRow) -> str:
 
 
 def lines_of(broker: BrokerKind, seen: BrokerSnapshot) -> list[DestinationRow]:
-    """A line for each destination of one broker."""
+    """A row for each destination of a broker."""
     return [line for part in line_slices(broker, seen) for line in part]
 
 
 def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[DestinationRow]]:
-    """The same in parts."""
+    """The same rows in slices of `SLICE`."""
     rows, places, stages = seen.destinations, {place.ref: place for place in seen.dead_letters}, seen.retry_stages
     dead: dict[Ref, list[Letters]] = {}
     for place in seen.dead_letters:
@@ -229,7 +229,7 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
 
 
 def is_stalled(seen: BrokerSnapshot, group: Ref) -> bool:
-    """Whether a group has lag that only grew, over at least three looks, or nobody is in it while there is lag."""
+    """Whether a group has lag that only grew over at least `STILL` polls."""
     figures_of = seen.lags.get(group)
     if figures_of is None or not figures_of.total.number:
         return False

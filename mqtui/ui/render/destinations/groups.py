@@ -26,7 +26,7 @@ MANY = 5
 
 @dataclass(frozen=True, slots=True)
 class GroupRow:
-    """One group. `gain` is the change of its lag a second; None is not known."""
+    """One group. `gain` is the change of its lag a second, None where unknown."""
 
     broker: BrokerKind
     group: Group
@@ -37,7 +37,7 @@ class GroupRow:
 
     @property
     def wrong(self) -> str:
-        """What is wrong with it as it stands, in words."""
+        """Its problem in words; "" where it has none."""
         return find_group_problem(self.group, self.lag, self.broker)
 
     @property
@@ -47,19 +47,19 @@ class GroupRow:
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the lag is gone, where it shrinks."""
+        """Seconds until the lag is gone; None where it does not shrink, or nobody knows."""
         if self.gain is None or self.total.number is None:
             return None
         return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
 
 
 def group_lines(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> list[GroupRow]:
-    """A line for each group of one broker, or for those that read one destination."""
+    """A row for each group of a broker, or for those that read a destination."""
     return [line for part in group_slices(broker, seen, reading) for line in part]
 
 
 def group_slices(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
-    """The same in parts."""
+    """The same rows in slices."""
     groups = seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]
     for start in range(0, len(groups), SLICE):
         yield [_line(broker, seen, group) for group in groups[start : start + SLICE]]
@@ -72,7 +72,7 @@ def _line(broker: BrokerKind, seen: BrokerSnapshot, group: Group) -> GroupRow:
 
 
 class GroupRenderer:
-    """How groups stand in a list (GROUP LAG STATE 1, TREND BEHIND 2, ETA 3, MEMBERS 4, TYPE 5)."""
+    """How consumer groups are shown in a list."""
 
     columns = (
         Column("group", "GROUP", 16, grows=True),
@@ -108,7 +108,7 @@ class GroupRenderer:
         )
 
     def sign(self, item: GroupRow) -> Cell:
-        """▲ stands still, or holds entries of a consumer that is gone."""
+        """▲ stopped, stalled, or with pending entries."""
         return ("▲", "warn") if self.severity(item) else (" ", "")
 
     def severity(self, item: GroupRow) -> int:
@@ -149,7 +149,7 @@ def _eta(item: GroupRow) -> Cell:
 
 
 def describe_group(item: GroupRow) -> str:
-    """What matters about a group."""
+    """What matters about a group, in one sentence."""
     name, lag = item.group.ref.name, item.total
     if item.group.why:
         return f"{name}: {item.group.why}"
@@ -170,20 +170,20 @@ def describe_group(item: GroupRow) -> str:
 
 
 def beside_lag(lag: GroupLag | None) -> list[str]:
-    """What is gone for good, or not committed yet."""
+    """Notes on messages lost before they were read, and on ones not committed yet."""
     return [] if lag is None or not (lag.lost.number or lag.uncommitted) else lag_notes(lag)
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionRow:
-    """One partition of a group, and who has it."""
+    """One partition of a group, and the member it is assigned to."""
 
     part: PartitionLag
     member: str
 
 
 class PartitionRenderer:
-    """How partitions stand in a list."""
+    """How the partitions of a group are shown in a list."""
 
     columns = (
         Column("p", "P", 4, right=True),
@@ -207,7 +207,7 @@ class PartitionRenderer:
         )
 
     def sign(self, item: PartitionRow) -> Cell:
-        """▲ where nobody has it and something waits."""
+        """▲ has lag."""
         return ("▲", "warn") if self.severity(item) else (" ", "")
 
     def severity(self, item: PartitionRow) -> int:
@@ -230,7 +230,7 @@ def part_lines(line: GroupRow) -> list[PartitionRow]:
 
 
 class ConsumerRenderer:
-    """How the consumers of a Redis group stand in a list; the one that is stuck first."""
+    """How the consumers of a Redis group are shown in a list, stuck ones first."""
 
     columns = (
         Column("name", "CONSUMER", 14, grows=True),
@@ -251,11 +251,11 @@ class ConsumerRenderer:
         )
 
     def sign(self, item: Member) -> Cell:
-        """▲ holds entries and does nothing."""
+        """▲ stuck: has entries and is inactive."""
         return ("▲", "warn") if is_stuck(item) else (" ", "")
 
     def severity(self, item: Member) -> int:
-        """By pending entries, those that do nothing first."""
+        """By pending entries, stuck consumers first."""
         return (item.pending or 0) * (STUCK_WEIGHS if is_stuck(item) else 1)
 
     def text(self, item: Member) -> str:
@@ -267,25 +267,25 @@ class ConsumerRenderer:
 
 STUCK_WEIGHS = 1_000_000
 STUCK = 60_000
-"""Milliseconds without a word after which a consumer with pending entries is called stuck."""
+"""Milliseconds of inactivity after which a consumer with pending entries is called stuck."""
 
 
 def is_stuck(member: Member) -> bool:
-    """Whether it holds entries and has done nothing for a minute."""
+    """Whether it has pending entries and was inactive for a minute."""
     quiet = member.inactive if member.inactive is not None else member.idle
     return bool(member.pending) and quiet is not None and quiet > STUCK
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRow:
-    """A pending entry and the beginning of its fields; None: trimmed or deleted."""
+    """A pending entry and the beginning of its fields; None where it was trimmed or deleted."""
 
     entry: PendingEntry
     fields: str | None
 
 
 class PendingRenderer:
-    """How pending entries stand in a list."""
+    """How pending entries are shown in a list."""
 
     columns = (
         Column("id", "ID", 17),

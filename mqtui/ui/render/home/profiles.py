@@ -1,4 +1,4 @@
-"""How profiles stand in a list: where they point, how they are guarded, what is open of them."""
+"""Profiles as rows: hosts, protection, connections, backlog and dead letters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLOSED = unknown("closed")
 
 
 class ProfileRow(NamedTuple):
-    """One profile and what is open of it."""
+    """One profile, with its broker sessions."""
 
     profile: Profile
     broker_sessions: tuple[BrokerSession, ...]
@@ -28,7 +28,7 @@ class ProfileRow(NamedTuple):
 
     @property
     def backlog(self) -> Figure:
-        """What waits on all its open brokers."""
+        """The backlog on all its open brokers."""
         rows = [
             row
             for broker_session in self.broker_sessions
@@ -49,7 +49,7 @@ class ProfileRow(NamedTuple):
 
 
 class ProfileRenderer:
-    """How profiles stand in a list."""
+    """How profiles are shown in a list."""
 
     columns = (
         Column("name", "NAME", 14, grows=True),
@@ -83,7 +83,7 @@ class ProfileRenderer:
         )
 
     def sign(self, item: ProfileRow) -> Cell:
-        """† dead letters, ✗ no link."""
+        """† has dead letters, ✗ a broker does not open."""
         if any(broker_session.error for broker_session in item.broker_sessions):
             return "✗", "danger"
         return ("†", "dead") if item.letters.number else (" ", "")
@@ -117,12 +117,12 @@ class ProfileRenderer:
 
 
 def brokers_of(profile: Profile) -> str:
-    """Its kinds in a few words."""
+    """Its kinds of brokers, in a few words."""
     return "all three" if len(profile.brokers) == len(BrokerKind) else ", ".join(profile.brokers)
 
 
 def where(profile: Profile) -> str:
-    """Host, how many more, vhost, and how it is guarded: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
+    """First host, number of others, vhost, TLS and user: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
     from mqtui.profiles.url import parse
 
     addresses = [parse(endpoint.url)[0] for endpoint in profile.brokers.values()]

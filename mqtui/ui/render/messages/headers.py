@@ -1,4 +1,4 @@
-"""Headers and fields, read by their names: value, bytes, type, and what becomes of each on the way home."""
+"""Headers and fields as lines: value, raw bytes, type, and what a redrive does to each."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mqtui.ui.render.messages.payload import FixedLines, clean
 from mqtui.ui.render.table_model import Cell
 
 OURS = "x-mqtui-"
-"""What the names of headers that a redrive adds begin with."""
+"""The prefix of headers that a redrive adds."""
 
 NAMES = 34
-"""Cells of a name at most; a longer one stands alone on its line."""
+"""Terminal cells for a name; a longer one has a line of its own."""
 
 WORDS = 10
-"""Cells of the word that says what becomes of a header."""
+"""Terminal cells for the word that says what a redrive does."""
 
 MOST_BYTES = 16
 NUMBERS = {4: "int32", 8: "int64"}
@@ -33,9 +33,9 @@ NUMERIC = frozenset({"int32", "int64", "int"})
 
 @dataclass(frozen=True, slots=True)
 class HeaderRow:
-    """One header, field or property. `kind` says its type and how that is known; `raw` is shown where it is no text.
+    """One header, field or property. `kind` is its type and how that is known; `raw` are its bytes in hex.
 
-    `stored` is the value as the broker holds it, to be compared; None for a property.
+    `stored` is the value on the broker, for comparison; None for a property.
     """
 
     name: str
@@ -51,7 +51,7 @@ class HeaderRow:
 
 
 def properties(message: Message) -> list[HeaderRow]:
-    """What AMQP says about a message beside its headers."""
+    """The AMQP properties of a message, exchange and routing key among them."""
     envelope = message.envelope
     if envelope is None:
         return []
@@ -65,7 +65,7 @@ def properties(message: Message) -> list[HeaderRow]:
 
 
 def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
-    """Headers in order, decoded by the conventions that know their names; of a Redis entry its fields."""
+    """Headers in order, decoded by the conventions that know them; for a Redis entry its fields."""
     codecs = _codecs(message, conventions)
     if isinstance(message.position, EntryId):
         return [_untyped(name.decode("utf-8", "replace"), content, codecs) for name, content in message.fields]
@@ -75,7 +75,7 @@ def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
 
 
 def _codecs(message: Message, conventions: Conventions) -> Mapping[str, Told]:
-    """How each name is read, by every convention that the message follows."""
+    """How to decode each name, by the conventions that the message follows."""
     broker = conventions.layout(message).broker
     names = {name for name, _, _ in message.headers} | {name.decode("utf-8", "replace") for name, _ in message.fields}
     found: dict[str, Told] = {}
@@ -131,7 +131,7 @@ def _bytes(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HeaderDiff:
-    """What becomes of a header: its sign against the original, and a word of at most `WORDS` cells."""
+    """How a header differs from the original's (`sign`), and what a redrive does to it (`word`)."""
 
     sign: str = " "
     tone: str = ""
@@ -141,7 +141,7 @@ class HeaderDiff:
 def lay_out_headers(
     shown: Sequence[HeaderRow], fates: Sequence[HeaderDiff] = (), *, unfolded: bool = False
 ) -> FixedLines:
-    """Headers as lines: sign and fate, name, value, bytes, type; long values fold to one line."""
+    """Headers as lines: difference, name, value, raw bytes, type; long values are folded to one line."""
     width = min(NAMES, max((len(each.name) for each in shown), default=0))
     lines: list[list[Cell]] = []
     for number, each in enumerate(shown):

@@ -1,4 +1,4 @@
-"""Messages as rows: when, where, key, the beginning of the value, size. Only rows that are seen are decoded."""
+"""Messages as rows: time, position, key, a preview of the value, size. Only visible rows are decoded."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from mqtui.ui.render.messages.payload_forms import EMPTY, TOMBSTONE
 from mqtui.ui.render.table_model import Cell, Column
 
 BEGINNING = 400
-"""Bytes of a value of which a row shows the beginning."""
+"""Bytes of a value that a row previews."""
 
 FEW = 16
-"""Bytes shown in hex where they are no text."""
+"""Bytes shown in hex where a value is not text."""
 
 SEARCHED = 256 * 1024
-"""Bytes of a value a filter looks at."""
+"""Bytes of a value that a filter searches."""
 
 TIMES = ("local", "UTC", "age")
 
 
 class MessageRenderer:
-    """How messages stand in a list. `times` is one of `TIMES`."""
+    """How messages are shown in a list. `times` is one of `TIMES`."""
 
     def __init__(self, broker: BrokerKind) -> None:
         self.times = TIMES[0]
@@ -56,7 +56,7 @@ class MessageRenderer:
         )
 
     def widen(self, batch: Sequence[Message]) -> None:
-        """Positions are never cut: the column takes the longest so far. Keys have room up to 16."""
+        """Widen the columns for a batch: positions are never cut, keys get up to 16 cells."""
         if not batch:
             return
         at = max(self._at, *(len(str(message.position)) for message in (batch[0], batch[-1])))
@@ -81,7 +81,7 @@ class MessageRenderer:
         )
 
     def time(self, item: Message) -> str:
-        """The message's time, as it is looked at."""
+        """The message's time as local time, UTC or age."""
         stamp = time_of(item)
         if stamp is None or self.times == "local":
             return figures.clock(stamp)
@@ -90,12 +90,12 @@ class MessageRenderer:
         return format_time(stamp, "%H:%M:%S.%f", UTC)
 
     def next_times(self) -> str:
-        """Look at times another way; its name."""
+        """Switch to the next way to show times; its name."""
         self.times = TIMES[(TIMES.index(self.times) + 1) % len(TIMES)]
         return self.times
 
     def sign(self, item: Message) -> Cell:
-        """`?` where the value is neither text nor a known layer, `✓` on letters that were handled."""
+        """`✓` a letter that was handled, `?` the value is neither text nor compressed text."""
         if self.is_handled(item):
             return "✓", "ok"
         return ("?", "muted") if self.severity(item) else (" ", "")
@@ -141,12 +141,12 @@ def time_of(item: Message) -> int | None:
 
 
 def routing(item: Message) -> Cell:
-    """Where a message was sent to on RabbitMQ."""
+    """The routing key as a cell."""
     return (clean(item.envelope.routing_key), "") if item.envelope is not None else ("", "")
 
 
 def readable_key(key: bytes | None) -> Cell:
-    """A key as text, else in hex; blank where there is none."""
+    """A key as a cell: text, else hex; blank where there is none."""
     if key is None:
         return "", ""
     text = _text(key[:64])
@@ -154,7 +154,7 @@ def readable_key(key: bytes | None) -> Cell:
 
 
 def preview_value(item: Message) -> Cell:
-    """The beginning of a value, or of the fields of an entry."""
+    """The beginning of a value, or of an entry's fields, as a cell."""
     if item.fields:
         return clean(" ".join(f"{_name(name)}={_field(content)}" for name, content in item.fields)), ""
     value = item.value
@@ -180,7 +180,7 @@ def _readable(value: bytes) -> Cell:
 
 
 def _text(value: bytes) -> str | None:
-    """The text of the bytes; the last sign may be cut off."""
+    """The bytes as text, where only the last character is incomplete at most; else None."""
     try:
         return value.decode()
     except UnicodeDecodeError as error:
@@ -205,7 +205,7 @@ def _field(content: bytes) -> str:
 
 
 def describe_readers(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
-    """Which groups have read past a message, and where the others stand."""
+    """Which groups have read past a message, and at which position the others are."""
     if seen is None:
         return ""
     passed: list[str] = []
@@ -226,7 +226,7 @@ def describe_readers(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> st
 
 
 def _behind(committed: str, item: Message) -> bool | None:
-    """Whether a group still has the message before it; None where it is not known."""
+    """Whether a group has still to read the message; None where that is unknown."""
     if isinstance(item.position, Offset):
         return item.position.offset >= int(committed) if committed.isdecimal() else None
     ms, _, seq = committed.partition("-")

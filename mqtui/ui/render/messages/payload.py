@@ -1,7 +1,7 @@
-"""Payloads as lines of coloured text, laid out only as far as somebody looks.
+"""Payloads as lines of coloured text, laid out only as far as they are viewed.
 
-A document grows: `grow` lays out further lines and may run in a thread, `line` and `text` give one that is laid out.
-Text from a broker never reaches the terminal as it is: control signs are drawn as pictures.
+`grow` lays out further lines and may run in a thread; `line` and `text` give a line that is laid out.
+Control characters never reach the terminal: they are shown as control pictures.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from mqtui.domain.printable import printable
 from mqtui.ui.render.table_model import Cell
 
 LONGEST = 4_000
-"""Characters of a line; longer ones are broken there, so that no step works on megabytes."""
+"""Characters of a line; longer lines are split, so that no step handles megabytes."""
 
 TAB = "    "
 
 
 def clean(text: str) -> str:
-    """The text as it can be drawn: tabs as blanks, all else that a terminal would act on as visible signs."""
+    """The text as it can be drawn: tabs as blanks, control characters as control pictures."""
     return text if text.isascii() and text.isprintable() else printable(text.replace("\t", TAB))
 
 
 class Document(Protocol):
-    """Lines of text with tones."""
+    """A payload as lines with tones."""
 
     def __len__(self) -> int:
         """How many lines are laid out."""
@@ -49,11 +49,11 @@ class Document(Protocol):
         """A line, clean."""
 
     def line(self, number: int) -> Sequence[Cell]:
-        """The same line in pieces with tones."""
+        """A line in pieces with tones."""
 
 
 class FixedLines:
-    """Lines that are ready."""
+    """Lines that are laid out already."""
 
     done = True
 
@@ -75,7 +75,7 @@ class FixedLines:
 
 
 class PlainText:
-    """Text as it is stored, by its line ends."""
+    """Text split at its line ends."""
 
     def __init__(self, text: str, tone: str = "") -> None:
         self._text = text
@@ -113,7 +113,7 @@ class PlainText:
 
 
 class HexDump:
-    """Bytes in hex, sixteen a line, with what can be read of them."""
+    """Bytes in hex, sixteen a line, with their ASCII characters."""
 
     PER_LINE = 16
     done = True
@@ -132,7 +132,7 @@ class HexDump:
         return "".join(text for text, _ in self.line(number))
 
     def line(self, number: int) -> Sequence[Cell]:
-        """Where, the bytes, and the signs of those that are ASCII."""
+        """Offset, bytes, and their ASCII characters."""
         at = number * self.PER_LINE
         part = self._value[at : at + self.PER_LINE]
         signs = "".join(chr(byte) if 0x20 <= byte < 0x7F else "." for byte in part)
@@ -140,7 +140,7 @@ class HexDump:
 
 
 class Base64Text:
-    """Bytes in base64 (RFC 4648), 76 signs a line."""
+    """Bytes in base64 (RFC 4648), 76 characters a line."""
 
     PER_LINE = 57
     done = True
@@ -164,10 +164,10 @@ class Base64Text:
 
 
 class WrappedRows:
-    """The rows of a screen that a document takes: a line each, or wrapped at a width."""
+    """A document as screen rows: one a line, or wrapped at a width."""
 
     def __init__(self, document: Document, width: int = 0) -> None:
-        """Make it; a `width` of 0 wraps nothing."""
+        """A `width` of 0 wraps nothing."""
         self.document = document
         self._width = width
         self._lines: array[int] = array("L")
@@ -236,5 +236,5 @@ def _cut(pieces: Sequence[Cell], start: int, end: int) -> list[Cell]:
 
 
 def width_of(cells: Sequence[Cell]) -> int:
-    """How many cells of the terminal pieces take."""
+    """The width of pieces in terminal cells."""
     return sum(cell_len(text) for text, _ in cells)

@@ -1,4 +1,4 @@
-"""The ways a value can be looked at: decoded, as text, in hex, in base64; and the report of what was tried."""
+"""The forms of a value: decoded, text, hex, base64; and the report of the decoders that were tried."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ EMPTY = "(empty)"
 
 @dataclass(frozen=True, slots=True)
 class DecodedValue:
-    """A value in one form. `codec` says what it is, `attempts` what was tried."""
+    """A value in one form. `codec` names what it is, `attempts` the decoders that were tried."""
 
     document: Document
     codec: str
@@ -32,7 +32,7 @@ class DecodedValue:
 
 
 def render_value(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
-    """The value of a message in one of `FORMS`. Takes as long as decoding takes; may run in a thread."""
+    """The value of a message in one of `FORMS`. Slow for large values: call it in a thread."""
     if isinstance(message.position, EntryId):
         return _fields(message, form, keys)
     value = message.value
@@ -46,7 +46,7 @@ def render_value(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedVa
 
 
 def render_raw(value: bytes, form: str) -> DecodedValue:
-    """Bytes as text, in hex or in base64."""
+    """Bytes as text, hex or base64."""
     match form:
         case "hex":
             return DecodedValue(HexDump(value), "hex")
@@ -58,7 +58,7 @@ def render_raw(value: bytes, form: str) -> DecodedValue:
 
 
 def render_decoded(found: Decoded) -> DecodedValue:
-    """What was decoded, as lines: JSON with indents, text by its line ends, other bytes in hex."""
+    """A decoded value as lines: JSON indented, text by its line ends, other bytes in hex."""
     innermost = found.codec.rpartition("+")[2]
     if innermost == "text":
         return DecodedValue(PlainText(orjson.loads(found.text)), found.codec, found.attempts)
@@ -69,7 +69,7 @@ def render_decoded(found: Decoded) -> DecodedValue:
 
 
 def is_large(message: Message) -> bool:
-    """Whether laying it out takes long enough to be noticed."""
+    """Whether rendering it takes long enough to need a thread."""
     return message.size > LARGE_BYTES // 16
 
 
@@ -95,7 +95,7 @@ def _fields(message: Message, form: str, keys: Keys) -> DecodedValue:
 
 
 def report(look: DecodedValue, message: Message) -> FixedLines:
-    """What was tried to read the value, in order, and how large the parts are."""
+    """The decoders that were tried, in order, and the sizes of the message's parts."""
     lines: list[list[Cell]] = [[("what was tried, in order", "muted")]]
     for attempt in look.attempts:
         sign, tone = ("✓", "ok") if attempt.fitted else ("✗", "muted")
@@ -113,7 +113,7 @@ def report(look: DecodedValue, message: Message) -> FixedLines:
 
 
 def value_size(message: Message) -> str:
-    """How large the value is, or the fields."""
+    """The size of the value, or of the fields."""
     return size(sum(len(name) + len(content) for name, content in message.fields) + len(message.value or b""))
 
 

@@ -1,4 +1,4 @@
-"""JSON laid out with indents and nothing else changed: every number and string stands as it is stored."""
+"""JSON with indents and nothing else changed: numbers and strings stay as they are stored."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mqtui.ui.render.table_model import Cell
 
 INDENT = 2
 DEEPEST = 40
-"""Levels that are indented; deeper ones stand below each other."""
+"""Levels that are indented; deeper ones have the same indent."""
 
 WINDOW = 65_536
-"""Characters a step of the scanner looks at; a string that is longer is found by its closing quote."""
+"""Characters the scanner looks at in one step; longer strings are skipped to their closing quote."""
 
 INLINE = 60
 """Characters up to which an object or array without others in it stays on one line."""
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
 
 
 class JsonText:
-    """A JSON document in lines. What is no JSON is laid out as far as it looks like it; nothing is left out."""
+    """A JSON document in lines. Invalid JSON is laid out as far as possible; nothing is left out."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -45,7 +45,7 @@ class JsonText:
         return len(self._inside)
 
     def grow(self, lines: int) -> None:
-        """Lay out so many further lines, or a few more where one is very long."""
+        """Lay out about so many further lines; a very long one counts once."""
         starts, ends, indents, inside = self._starts, self._ends, self._indents, self._inside
         widest, left = self.widest, lines
         for start, end, depth in self._scan:
@@ -66,7 +66,7 @@ class JsonText:
         self.widest = widest
 
     def _scanned(self) -> Iterator[tuple[int, int, int]]:
-        """Start, end and depth of each line; blanks between tokens at the ends of lines are skipped."""
+        """Start, end and depth of each line; white space between lines is skipped."""
         text, depth, at = self._text, 0, self._skip(0)
         start = at
         while (sign := self._next(at)) >= 0:
@@ -95,7 +95,7 @@ class JsonText:
             yield 0, 0, 0
 
     def _next(self, at: int) -> int:
-        """The next sign outside strings, or -1."""
+        """The next bracket or comma outside strings, or -1."""
         text = self._text
         step = _STEP.match(text, at, at + WINDOW)
         if step is not None:
@@ -131,7 +131,7 @@ class JsonText:
         return "".join(text for text, _ in self.line(number))
 
     def line(self, number: int) -> Sequence[Cell]:
-        """A line in pieces: key, string, number, literal, and what stands between."""
+        """A line in pieces: keys, strings, numbers, literals and punctuation."""
         stored = self._text[self._starts[number] : self._ends[number]]
         pieces: list[Cell] = [(" " * self._indents[number], "")] if self._indents[number] else []
         if self._inside[number]:

@@ -1,4 +1,4 @@
-"""Messages of a queue that were lent and given back: place in the look, deliveries left, routing, value."""
+"""Peeked messages of a queue as rows, and the cost of a peek in words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LENT = "A look into a queue takes messages out for a moment and puts them back i
 
 
 class PeekedMessageRenderer(MessageRenderer):
-    """How lent messages stand in a list: AT LEFT ROUTING VALUE SIZE. `limit` is the queue's, where it has one."""
+    """How peeked messages are shown in a list, with the deliveries they have left."""
 
     def __init__(self, price: PeekCost) -> None:
         self.times = TIMES[0]
@@ -44,7 +44,7 @@ class PeekedMessageRenderer(MessageRenderer):
         )
 
     def widen(self, batch: Sequence[Message]) -> None:
-        """Nothing has to be wider."""
+        """Nothing: the columns have fixed widths."""
 
     def id(self, item: Message) -> Hashable:
         return item.position
@@ -67,11 +67,11 @@ class PeekedMessageRenderer(MessageRenderer):
         return f"{left}{whole}", "price" if self.rescued(item) or left.number in (0, 1) else "muted"
 
     def rescued(self, item: Message) -> bool:
-        """Whether it arrived with no delivery left and was therefore copied to the tail (R3)."""
+        """Whether it arrived with no delivery left, and so was copied to the queue's tail (R3)."""
         return self.price.spends and item.envelope is not None and item.envelope.left.number == 0
 
     def sign(self, item: Message) -> Cell:
-        """▲ moved to the tail, `?` can't be read."""
+        """▲ moved to the tail, `?` not text."""
         return ("▲", "price") if self.rescued(item) else super().sign(item)
 
     def value(self, item: Message, key: str) -> Any:
@@ -83,7 +83,7 @@ class PeekedMessageRenderer(MessageRenderer):
         return super().value(item, key)
 
     def describe_peek(self, item: Message) -> str:
-        """What the look did to it."""
+        """What the peek did to it."""
         if item.envelope is None:
             return ""
         arrived = item.envelope.left
@@ -96,12 +96,12 @@ class PeekedMessageRenderer(MessageRenderer):
 
 
 def place(item: Message) -> str:
-    """Where it stood in the look, from 1 on."""
+    """Its number in the peek, from 1 on."""
     return str(item.position).removeprefix("delivery ")
 
 
 def now_left(item: Message, *, rescued: bool) -> Figure:
-    """Deliveries left after the look: giving a message back took one. Of a rescued one: as it arrived."""
+    """Deliveries left after the peek: requeuing took one. For a rescued message, as it arrived."""
     left = item.envelope.left if item.envelope is not None else Figure(None)
     if left.number is None or rescued:
         return left
@@ -109,13 +109,13 @@ def now_left(item: Message, *, rescued: bool) -> Figure:
 
 
 def price_words(price: PeekCost) -> str:
-    """The price in a few words, for the line."""
+    """The cost in a few words, for the prompt line."""
     first = price.text.split("; ")[0]
     return f"PRICE {first}" if price.spends else "PRICE nothing is used up; messages are lent and marked as redelivered"
 
 
 def price_lines(price: PeekCost) -> list[list[Cell]]:
-    """What a look does, in words."""
+    """What a peek does and costs, as lines."""
     lines: list[list[Cell]] = [[(NOTHING_FREE if price.spends else LENT, "")], []]
     lines += [[("· ", "muted"), (sentence, "price" if price.spends else "")] for sentence in price.text.split("; ")]
     if price.refusal:
@@ -124,7 +124,7 @@ def price_lines(price: PeekCost) -> list[list[Cell]]:
 
 
 def facts(row: Destination, price: PeekCost, seen: BrokerSnapshot | None) -> str:
-    """The rule over the list: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
+    """The facts in the pane's title: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
     consumers = row.facts.get("consumers")
     parts = [row.type, f"{row.backlog} ready"]
     if isinstance(consumers, int):

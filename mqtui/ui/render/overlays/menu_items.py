@@ -1,4 +1,4 @@
-"""What can be done, as lists: for the help, the menu of a row, and the palette."""
+"""Menu items as rows: for help, menu and palette."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mqtui.ui.render.table_model import Cell, Column
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """Something that can be done or gone to. `reason` says why not now; `sort` is what it is in a word.
+    """Something that can be done or gone to. `reason` says why it is disabled; `sort` is its kind in a word.
 
-    `changes` says that it is a CAPITAL.
+    `changes` is set for actions that change something.
     """
 
     id: str
@@ -27,12 +27,12 @@ class MenuItem:
 
     @property
     def words(self) -> str:
-        """What is looked through for a word."""
+        """The text that is searched."""
         return f"{self.title} {self.help} {self.sort}"
 
 
 class ActionRenderer:
-    """Key, title and what it does; dim ones say why."""
+    """How menu items are shown in help and menu; disabled ones say why."""
 
     columns: tuple[Column, ...] = (
         Column("key", "KEY", 9),
@@ -62,7 +62,7 @@ class ActionRenderer:
 
 
 class PaletteRenderer(ActionRenderer):
-    """What the palette found: what it is first, the key last."""
+    """How menu items are shown in the palette."""
 
     columns = (
         Column("sort", "", 8),

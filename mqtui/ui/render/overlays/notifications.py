@@ -1,4 +1,4 @@
-"""Notes as a list."""
+"""Notifications as rows."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
 
 @dataclass(frozen=True, slots=True)
 class NotificationRow:
-    """A note and its place among them."""
+    """A notification and its number."""
 
     place: int
     note: Notification
 
 
 class NotificationRenderer:
-    """How notes stand in a list: in their order, the newest first."""
+    """How notifications are shown in a list."""
 
     columns = (Column("time", "TIME", 8), Column("note", "NOTE", 40, grows=True))
 
@@ -34,11 +34,11 @@ class NotificationRenderer:
         return (clock, "muted"), (item.note.text, "" if item.note.tone == "text" else item.note.tone)
 
     def sign(self, item: NotificationRow) -> Cell:
-        """✗ wrong, ▲ may be, ✓ well."""
+        """✗ an error, ▲ a warning, ✓ a success."""
         return SIGNS.get(item.note.tone, " "), item.note.tone
 
     def severity(self, item: NotificationRow) -> int:
-        """None is moved to the front: n walks by the list's own order."""
+        """0: the order is that of time."""
         return 0
 
     def text(self, item: NotificationRow) -> str:

@@ -6,7 +6,7 @@ from mqtui.services.redrive.request import CanaryStages
 
 
 def stages_line(stages: CanaryStages, planned: int | None, done: int, *, active: bool, watching: bool) -> str:
-    """Each stage with its sign: behind it, now, to come. `planned` is None where it is not known yet."""
+    """Each stage with its sign: done, current, to come. `planned` is None where it is unknown yet."""
     names, ends = _parts(stages.first, planned)
     behind = sum(end is not None and done >= end for end in ends)
     if watching and 0 < behind < len(ends):

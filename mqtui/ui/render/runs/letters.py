@@ -1,4 +1,4 @@
-"""The letters of one run as a list."""
+"""The letters of a run as rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORST = (Outcome.REFUSED, Outcome.UNKNOWN)
 
 
 class RunLetterRenderer:
-    """How the letters of a run stand in a list. A letter is (its name, outcome, where it is now, why not)."""
+    """How the letters of a run are shown in a list. A letter is (position, outcome, where it is now, reason)."""
 
     columns = (
         Column("letter", "LETTER", 20),
@@ -31,7 +31,7 @@ class RunLetterRenderer:
         return (item[0], ""), (item[1], tone), (item[2], "muted"), (item[3], "warn" if item[3] else "")
 
     def sign(self, item: Done) -> Cell:
-        """✗ refused, ▲ in doubt."""
+        """✗ refused, ▲ unknown."""
         signs = {Outcome.REFUSED: ("✗", "danger"), Outcome.UNKNOWN: ("▲", "warn")}
         return signs.get(Outcome(item[1]), (" ", ""))
 
@@ -46,7 +46,7 @@ class RunLetterRenderer:
 
 
 def describe_letter(item: Done) -> str:
-    """What became of a letter."""
+    """What became of a letter, in one sentence."""
     where = f", it is now {item[2]}" if item[2] else ""
     why = f": {item[3]}" if item[3] else ""
     return f"{item[0]}: {item[1]}{where}{why}"

@@ -1,4 +1,4 @@
-"""The journal of runs as a list."""
+"""The runs of the journal as rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mqtui.ui.render.table_model import Cell, Column
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run. Times are ms since the epoch; letters whose fate is not written down are `in_hand`.
+    """One run. Times are ms since the epoch; `in_hand` are letters whose outcome is not in the journal.
 
     `planned`, `moved` and `left` are None where they are not known. `is_running_here`: this console is doing it now.
     """
@@ -43,28 +43,28 @@ class RunRow:
 
     @property
     def interrupted(self) -> bool:
-        """Whether its process is gone before its end."""
+        """Whether its process died before its end."""
         return self.state == "interrupted"
 
     @property
     def can_resume(self) -> bool:
-        """Whether it broke and waits to be taken up again: a put back is asked for anew."""
+        """Whether it was interrupted or failed, and can be resumed (a put back is planned again instead)."""
         broke = self.interrupted or (self.state == "failed" and self.unfinished)
         return broke and self.verb != Verb.PUT_BACK
 
     @property
     def unfinished(self) -> bool:
-        """Whether letters are left or in doubt, as far as that is known."""
+        """Whether letters are left or unknown; True where that is not known."""
         return self.left is None or self.left > 0 or self.in_hand > 0
 
     @property
     def counted(self) -> int | None:
-        """Letters whose fate is known."""
+        """Letters with a known outcome."""
         return None if self.planned is None or self.left is None else max(0, self.planned - self.left - self.in_hand)
 
 
 class RunRenderer:
-    """How runs stand in a list: interrupted ones first, then the newest."""
+    """How runs are shown in a list: interrupted ones first, then the newest."""
 
     columns = (
         Column("run", "RUN", 6),
@@ -95,7 +95,7 @@ class RunRenderer:
         )
 
     def sign(self, item: RunRow) -> Cell:
-        """✗ interrupted or failed, ▸ under way, ▲ letters that were refused or are in doubt."""
+        """✗ interrupted or failed, ▸ under way, ▲ has refused or unknown letters."""
         if item.is_running_here:
             return "▸", "live"
         if item.interrupted or item.state == "failed":
@@ -105,7 +105,7 @@ class RunRenderer:
         return ("▸", "muted") if item.state == "running" else (" ", "")
 
     def severity(self, item: RunRow) -> int:
-        """Interrupted ones first: they wait for somebody."""
+        """1 for interrupted runs: they wait for somebody."""
         return int(item.interrupted and not item.is_running_here)
 
     def text(self, item: RunRow) -> str:
@@ -127,7 +127,7 @@ class RunRenderer:
 
 
 def describe_run(item: RunRow) -> str:
-    """What matters about a run."""
+    """What matters about a run, in one sentence."""
     if item.is_running_here:
         return f"{item.verb} {item.short} is under way here: enter shows it"
     if item.can_resume:
@@ -147,7 +147,7 @@ def describe_interruption(item: RunRow) -> str:
 
 
 def resume_disabled_reason(item: RunRow) -> str | None:
-    """Why it can't be taken up again; None where it can."""
+    """Why a run can't be resumed; None where it can."""
     if item.verb == Verb.PUT_BACK:
         return "a put back is not resumed: U on its run asks for it again"
     if item.state == "running":
@@ -156,7 +156,7 @@ def resume_disabled_reason(item: RunRow) -> str | None:
 
 
 def put_back_disabled_reason(item: RunRow) -> str | None:
-    """Why its letters can't be put back; None where they can."""
+    """Why a run's letters can't be put back; None where they can."""
     if item.verb == Verb.PUT_BACK:
         return "a put back is not put back"
     if item.state == "running":
