@@ -112,7 +112,7 @@ def test_what_is_silent_or_right_is_not_told_wrong(redis_url: str, monkeypatch: 
         told = detect_other_protocol([secured])
         assert told is not None and "does not speak TLS" in told.title
         assert [detect_other_protocol(places) for places in ([redis], [nobody], [kafka, redis])] == [None] * 3
-        for name in ("SECONDS", "REPLY_SECONDS"):
+        for name in ("CONNECT_SECONDS", "REPLY_SECONDS"):
             monkeypatch.setattr(protocol_probe, name, 0.1)
         assert detect_other_protocol([slow]) is None
 
