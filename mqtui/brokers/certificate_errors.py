@@ -33,7 +33,7 @@ def certificate_error(
         trusted = f"the authorities of {tls.ca}" if tls.ca else "this system's authorities"
         return TlsRefused(
             f"The issuer of the certificate of {where} is not known",
-            f"{by}{trusted} do not vouch for it ({error.verify_message})",
+            f"{by}the issuer is not among {trusted} ({error.verify_message})",
             f"{hint_to_set({'tls.ca': 'FILE'})}: a PEM file with the certificate of its issuer.",
         )
     return TlsRefused(
@@ -61,7 +61,7 @@ def _outside_validity(where: str, found: x509.Certificate | None, error: ssl.SSL
     return TlsRefused(
         f"The certificate of {where} has expired",
         until or f"One of its issuers' has ({error.verify_message}).",
-        "Whoever runs the broker has to renew it; tls.verify=no goes on without a proof of who answers.",
+        "The broker's operator has to renew it; tls.verify=no skips verification.",
     )
 
 

@@ -75,7 +75,7 @@ class DeclaredOptions:
             main = ", ".join(option.name for option in self.options.values() if option.meaning)
             raise BadInput(f"{self.broker} has no option {name}", "", f"It has {main}.")
         if not known.our_name:
-            raise BadInput(f"The option {name} is said otherwise here", "", known.hint)
+            raise BadInput(f"The option {name} is given in another way here", "", known.hint)
         try:
             return known.our_name, known.convert(value)
         except (ValueError, KeyError):
@@ -114,12 +114,12 @@ TLS = (
     Option("tls.key", "the private key of this client, a PEM file", OptionKind.FILE),
     Option("tls.key-password", "the password of that key", OptionKind.SECRET),
     Option("tls.server-name", "the name in the broker's certificate, where it is not the URL's"),
-    Option("tls.verify", "yes (default), or no: go on without a proof of who answers"),
+    Option("tls.verify", "yes (default), or no: skip certificate verification"),
 )
 
 NOT_APPLICABLE = ForeignOption(hint="It has no use here: leave it out.")
 LOGIN_IN_URL = ForeignOption(
-    hint="The login stands before the host, user@host; its secret comes by --password-stdin or a profile."
+    hint="Write the user before the host, user@host; give the password by --password-stdin or a profile."
 )
 FOREIGN_TLS: Mapping[str, ForeignOption] = {
     "ssl_ca_certs": ForeignOption("tls.ca"),
@@ -136,7 +136,7 @@ FOREIGN_TLS: Mapping[str, ForeignOption] = {
     "no_verify_ssl": ForeignOption("tls.verify", as_inverted_yes_no),
     "server_name_indication": ForeignOption("tls.server-name"),
     "ssl_check_hostname": ForeignOption(
-        hint="tls.server-name says which name the certificate has; tls.verify=no proves nothing."
+        hint="tls.server-name is the name in the certificate; tls.verify=no skips verification."
     ),
     "username": LOGIN_IN_URL,
     "user": LOGIN_IN_URL,

@@ -129,7 +129,7 @@ class RestrictedLease:
         return await self._lease.settle(letters)
 
     async def release(self, letters: Batch) -> None:
-        """As `Lease.keep`."""
+        """As `Lease.release`."""
         await self._lease.release(letters)
 
 
@@ -173,17 +173,17 @@ class RestrictedStoringLease(RestrictedLease):
 class RestrictedBulkLease(RestrictedLease):
     """A restricted lease that moves letters in bulk."""
 
-    def raw_batches(self, size: int, lanes: RouteTemplates) -> AsyncIterator[RawBatch]:
+    def raw_batches(self, size: int, routes: RouteTemplates) -> AsyncIterator[RawBatch]:
         """As `BulkLease.raw_batches`."""
-        return self._convoy.raw_batches(size, lanes)
+        return self._bulk_lease.raw_batches(size, routes)
 
-    async def move_raw(self, load: RawBatch) -> BulkResult:
+    async def move_raw(self, batch: RawBatch) -> BulkResult:
         """As `BulkLease.move_raw`, to the plan's targets."""
-        require_targets(self._targets, {lane.target for lane in load.routes})
-        return await self._convoy.move_raw(load)
+        require_targets(self._targets, {route.target for route in batch.routes})
+        return await self._bulk_lease.move_raw(batch)
 
     @property
-    def _convoy(self) -> BulkLease:
+    def _bulk_lease(self) -> BulkLease:
         assert isinstance(self._lease, BulkLease)
         return self._lease
 

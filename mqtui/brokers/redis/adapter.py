@@ -23,7 +23,7 @@ from mqtui.brokers.redis.capabilities import can
 from mqtui.brokers.redis.config import read_config
 from mqtui.brokers.redis.connection.connection import database_number
 from mqtui.brokers.redis.connection.routing import Router, new_router
-from mqtui.brokers.redis.connection.server_info import ServerInfo
+from mqtui.brokers.redis.connection.server_info import RedisServerInfo
 from mqtui.brokers.redis.publish import open_publisher
 from mqtui.brokers.redis.read.catalog import RedisCatalog
 from mqtui.brokers.redis.read.groups import RedisGroups
@@ -55,7 +55,7 @@ class RedisBroker:
 
     def __init__(self, router: Router) -> None:
         self._router = router
-        self._server = ServerInfo(router)
+        self._server = RedisServerInfo(router)
         lags = LagCounter(router)
         self._streams = streams = RedisCatalog(router, self._server, lags)
         self.catalog: Catalog = streams

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.brokers.redis.connection.server_info import ServerInfo
+from mqtui.brokers.redis.connection.server_info import RedisServerInfo
 from mqtui.domain.capability import SUPPORTED, Support, Verb, not_supported
 from mqtui.domain.resource import Kind, Ref
 
@@ -17,7 +17,7 @@ MIN_VERSIONS = {
 """The first version with the command that a verb needs; the others need streams, which came with 5.0."""
 
 
-async def can(server: ServerInfo, verb: Verb, ref: Ref | None) -> Support:
+async def can(server: RedisServerInfo, verb: Verb, ref: Ref | None) -> Support:
     """Whether kind and version allow a verb. Missing rights are named by the plan."""
     if verb is Verb.SPEND:
         return not_supported("not applicable: reading a stream does not consume", "Use peek.")

@@ -64,7 +64,7 @@ def parse_version(info: dict[str, str]) -> Version:
     return padded[0], padded[1], padded[2]
 
 
-class ServerInfo:
+class RedisServerInfo:
     """The identity, version and description of the broker; what can't change meanwhile is asked once."""
 
     def __init__(self, router: Router) -> None:

@@ -22,7 +22,7 @@ from mqtui.brokers.redis.connection.resp import (
     raise_if_error,
 )
 from mqtui.brokers.redis.connection.routing import Router
-from mqtui.brokers.redis.connection.server_info import ServerInfo
+from mqtui.brokers.redis.connection.server_info import RedisServerInfo
 from mqtui.brokers.redis.errors import COMMAND_UNAVAILABLE, is_key_denied, no_such_stream, translate
 from mqtui.brokers.redis.read.lag import (
     CONCURRENT_COUNTS,
@@ -63,7 +63,7 @@ class StreamWithGroups:
 class RedisCatalog:
     """The streams of all primaries, in the database of the address."""
 
-    def __init__(self, router: Router, server: ServerInfo, lags: LagCounter) -> None:
+    def __init__(self, router: Router, server: RedisServerInfo, lags: LagCounter) -> None:
         self._router = router
         self._server = server
         self._lags = lags
