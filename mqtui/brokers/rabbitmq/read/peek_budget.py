@@ -43,7 +43,9 @@ async def record_start_of(session: RabbitSession, key: str, known: QueueFingerpr
     await session.with_peek_budget(lambda budget: budget.begin(key, mark))
 
 
-async def record_left(session: RabbitSession, key: str, limit: DeliveryLimit, batch: Sequence[Message]) -> None:
+async def record_deliveries_left(
+    session: RabbitSession, key: str, limit: DeliveryLimit, batch: Sequence[Message]
+) -> None:
     """Record the fewest deliveries that the messages of a peek have left once they are requeued."""
     left = [limit.deliveries_left(message.envelope.deliveries if message.envelope else None) for message in batch]
     least = min((number - 1 for number in left if number), default=None)

@@ -68,7 +68,7 @@ async def peek(session: RabbitSession, queue: QueueInfo, count: int) -> AsyncIte
     await peek_budget.record_start(session, queue, key)
     try:
         async for batch in session.io.iterate(lambda: take_and_requeue(session, queue, count)):
-            await peek_budget.record_left(session, key, queue.limit, batch)
+            await peek_budget.record_deliveries_left(session, key, queue.limit, batch)
             yield batch
     except UnreadableMessage:
         await session.with_peek_budget(lambda budget: budget.end(key, unreadable=1))

@@ -31,7 +31,7 @@ FINAL_CONFIRM_TIMEOUT = 30.0
 
 
 class MoveSession:
-    """Consumes and acknowledges on one channel, and messages on another connection.
+    """Consumes and acknowledges on one channel, and publishes on another connection.
 
     So no unacknowledged letters are lost to a channel that the broker closes over a refused message (R12), and an alarm
     that blocks publishers does not block acknowledgements and requeues.
@@ -183,7 +183,7 @@ class MoveSession:
         return Receipt(state, None, reason)
 
     async def _flush_acks(self, receipts: list[Receipt]) -> list[Receipt]:
-        """Wait until the acks are applied. Where the connection is lost first, removed letters are unknown."""
+        """Wait until the acks are applied. Where the connection is lost first, they are unknown."""
         try:
             await self.consumer.acks.flush()
         except MqtuiError:

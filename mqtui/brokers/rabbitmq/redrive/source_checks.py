@@ -33,7 +33,7 @@ def check_source(source: Source, queue: QueueInfo, plan: Plan) -> list[Risk]:
         risks.append(Risk("single-active-consumer", refusal, REFUSE, final=True))
     elif queue.setting("single-active-consumer"):
         risks.append(Risk("single-active-consumer", f"{name} lets one consumer at a time read", REFUSE))
-    risks += _expiring(queue)
+    risks += _check_expiry(queue)
     if queue.unreadable_reason:
         risks.append(Risk("unchecked", f"arguments and policy of {name} can't be read: {queue.unreadable_reason}"))
     limit = queue.limit
@@ -67,7 +67,7 @@ async def check_unreadable(session: RabbitSession, queue: QueueInfo) -> list[Ris
     return [Risk("unreadable", f"{text}, those before it are taken one by one")]
 
 
-def _expiring(queue: QueueInfo) -> list[Risk]:
+def _check_expiry(queue: QueueInfo) -> list[Risk]:
     """What may remove letters while the run goes on."""
     ttl, expires = queue.setting("message-ttl"), queue.setting("expires")
     risks = []
