@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import mqtui
-from mqtui.profiles import secrets, vault
+from mqtui.profiles import keyring_store, secrets
 from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.database import Database
@@ -27,8 +27,8 @@ BLOCKING = (
     *((Database, name) for name in ("__init__", "transaction", "reading", "close")),
     *((Audit, name) for name in ("begin", "end", "read")),
     *((bundles.Bundle, name) for name in ("__init__", "append")),
-    *((bundles, name) for name in ("survey", "expire")),
-    *((vault, name) for name in ("get", "put", "remove")),
+    *((bundles, name) for name in ("list_contents", "delete_expired")),
+    *((keyring_store, name) for name in ("get", "put", "remove")),
     (secrets, "_said_by"),
 )
 

@@ -381,7 +381,7 @@ class PeekBudget(Protocol):
 
 @runtime_checkable
 class HasPeekBudget(Protocol):
-    """An adapter whose looks have a price (R3). The session puts `state/counts.py` here, else a process forgets."""
+    """An adapter whose looks have a price (R3). The session sets `state.peek_budget`, else a process forgets."""
 
     peek_budget: PeekBudget
 

@@ -43,9 +43,9 @@ def _without_passwords() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        from mqtui.state.commandline import masked
+        from mqtui.state.redact import mask
 
-        error.message = masked(error.message)  # type: ignore[misc]  # Final only by its hint
+        error.message = mask(error.message)  # type: ignore[misc]  # Final only by its hint
         raise
 
 
@@ -139,10 +139,10 @@ def is_target(word: str) -> bool:
     if "://" in word:
         return True
     from mqtui.domain.errors import MqtuiError
-    from mqtui.profiles.store import Store
+    from mqtui.profiles.store import ProfileStore
 
     try:
-        return any(known.name == word.partition("/")[0] for known in Store().list())
+        return any(known.name == word.partition("/")[0] for known in ProfileStore().list_profiles())
     except MqtuiError:
         return False
 

@@ -151,13 +151,13 @@ def _welcome(output: Output, session: DemoSession) -> None:
 
 def _bundle_key_hint() -> str:
     """A fresh key where no keyring would keep one."""
-    from mqtui.profiles import vault
+    from mqtui.profiles import keyring_store
     from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
 
     if os.environ.get("MQTUI_BUNDLE_KEY"):
         return ""
     try:
-        vault.get(BUNDLE_ENTRY)
-    except vault.NoKeyring:
+        keyring_store.get(BUNDLE_ENTRY)
+    except keyring_store.NoKeyring:
         return new_key()
     return ""

@@ -12,7 +12,7 @@ from typing import Self
 from mqtui.demo.servers.progress import Progress
 from mqtui.demo.session import DemoSession
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles import vault
+from mqtui.profiles import keyring_store
 from mqtui.profiles.keys import BUNDLE_ENTRY, new_key
 from mqtui.ui.session.demo_brokers import BrokerEvent
 
@@ -71,7 +71,7 @@ class DemoThread:
 
 def _has_keyring() -> bool:
     try:
-        vault.get(BUNDLE_ENTRY)
-    except vault.NoKeyring:
+        keyring_store.get(BUNDLE_ENTRY)
+    except keyring_store.NoKeyring:
         return False
     return True

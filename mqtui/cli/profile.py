@@ -31,9 +31,9 @@ def list_profiles(*, json_lines: bool) -> None:
     """All profiles."""
     output = current_output(json=json_lines)
     with exit_on_error(output):
-        from mqtui.profiles.store import Store
+        from mqtui.profiles.store import ProfileStore
 
-        known = Store().list()
+        known = ProfileStore().list_profiles()
         if output.json:
             for each in known:
                 output.json_line(row(each))
@@ -54,9 +54,9 @@ def show_profile(*, name: str, json_lines: bool) -> None:
     """One profile. Secrets are never shown."""
     output = current_output(json=json_lines)
     with exit_on_error(output):
-        from mqtui.profiles.store import Store
+        from mqtui.profiles.store import ProfileStore
 
-        told = row(Store().find(name))
+        told = row(ProfileStore().find(name))
         if output.json:
             output.json_line(told)
             return
@@ -99,10 +99,10 @@ def add_profile(
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.cli import profile_add
-        from mqtui.profiles.joining import Terms
-        from mqtui.profiles.store import Store
+        from mqtui.profiles.add_broker import ProfileSettings
+        from mqtui.profiles.store import ProfileStore
 
-        terms = Terms(Environment(environment) if environment else None, read_only, protected)
+        terms = ProfileSettings(Environment(environment) if environment else None, read_only, protected)
         asked = profile_add.parse_arguments(name, url, settings, terms)
         made = profile_add.add_profile(output, asked, ask_password=password_stdin, may_replace=may_replace)
         if output.json:
@@ -111,7 +111,7 @@ def add_profile(
             kept = [slot for slot, source in made.brokers[asked.kind].secrets.items() if source == "keyring"]
             kept += ["password"] if password_stdin else []
             told = ", ".join(dict.fromkeys(kept))
-            output.line(f"added {name} to {Store().path}" + (f"; in the keyring: {told}" if told else ""))
+            output.line(f"added {name} to {ProfileStore().path}" + (f"; in the keyring: {told}" if told else ""))
 
 
 @profile.command("remove")
@@ -124,18 +124,18 @@ def remove_profile(*, name: str, confirm: str, json_lines: bool) -> None:
     with exit_on_error(output):
         from mqtui.domain.errors import NeedsConsent
         from mqtui.profiles import secrets
-        from mqtui.profiles.store import Store
-        from mqtui.profiles.vault import NoKeyring
+        from mqtui.profiles.keyring_store import NoKeyring
+        from mqtui.profiles.store import ProfileStore
 
-        store = Store()
+        store = ProfileStore()
         found = store.find(name)
         if confirm != name:
             raise NeedsConsent(f"{name} was not removed", "", f"Repeat it with --confirm {name}.")
         store.remove(name)
         note_unfinished(output, name)
         try:
-            if secrets.in_keyring(found):
-                secrets.forget(found)
+            if secrets.uses_keyring(found):
+                secrets.delete_secrets(found)
         except NoKeyring as error:
             output.note(f"▲ its secrets could not be taken out of the keyring: {error.title}")
         if output.json:
@@ -152,11 +152,11 @@ def note_unfinished(output: Output, name: str) -> None:
     """Say which runs began with a profile and can't be resumed until it is there again."""
     from mqtui.domain.errors import StorageFailed
     from mqtui.domain.figure import pluralize
-    from mqtui.state.runs import Runs
+    from mqtui.state.journal import Journal
 
     try:
-        with Runs() as journal:
-            listed = journal.list(MOST_RUNS)
+        with Journal() as journal:
+            listed = journal.list_runs(MOST_RUNS)
     except StorageFailed as error:
         output.note(f"▲ runs that began with it are not known: {error.title}")
         return
@@ -178,11 +178,11 @@ def test_profile(*, name: str, json_lines: bool) -> None:
 
 
 async def _test(output: Output, name: str) -> int:
-    from mqtui.profiles.store import Store
+    from mqtui.profiles.store import ProfileStore
     from mqtui.services.session import open_session
 
     worst = DONE
-    for kind in Store().find(name.partition("/")[0]).brokers:
+    for kind in ProfileStore().find(name.partition("/")[0]).brokers:
         if "/" in name and not name.endswith(f"/{kind}"):
             continue
         began = perf_counter()
@@ -205,7 +205,7 @@ async def _test(output: Output, name: str) -> int:
 
 def row(each: Profile) -> dict[str, Any]:
     """A profile as JSON; where its secret is, never the secret."""
-    from mqtui.profiles.secrets import shown_source
+    from mqtui.profiles.secrets import describe_source
 
     return {
         "name": each.name,
@@ -215,7 +215,7 @@ def row(each: Profile) -> dict[str, Any]:
         "deny": sorted(each.deny),
         "prefix": each.prefix,
         "dead_letters": list(each.dead_letters),
-        "secret": shown_source(each.secret) if each.secret else None,
+        "secret": describe_source(each.secret) if each.secret else None,
         "brokers": {kind.value: _endpoint(end) for kind, end in each.brokers.items()},
     }
 
@@ -226,8 +226,8 @@ def _mode(each: Profile) -> str:
 
 def _endpoint(end: Endpoint) -> dict[str, Any]:
     """One broker; of secret options where they are."""
-    from mqtui.profiles.secrets import shown_source
+    from mqtui.profiles.secrets import describe_source
 
     told: dict[str, Any] = {"url": end.url, "options": dict(end.options)}
-    kept = {name: shown_source(source) for name, source in end.secrets.items()}
+    kept = {name: describe_source(source) for name, source in end.secrets.items()}
     return told | ({"secrets": kept} if kept else {})

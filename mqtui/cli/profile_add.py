@@ -16,9 +16,9 @@ from mqtui.domain.errors import BadInput, NotFound, Refused
 if TYPE_CHECKING:
     from mqtui.brokers.address import Address
     from mqtui.domain.resource import BrokerKind
-    from mqtui.profiles.joining import Terms
+    from mqtui.profiles.add_broker import ProfileSettings
     from mqtui.profiles.model import Endpoint, Profile
-    from mqtui.profiles.store import Store
+    from mqtui.profiles.store import ProfileStore
 
 PROFILE_OPTIONS = ("prefix", "bundle-key", "allow", "deny")
 DEAD_LETTERS_OPTION = "dead-letters"
@@ -35,11 +35,13 @@ class ProfileArguments:
     kind: BrokerKind
     endpoint: Endpoint
     secret: str
-    terms: Terms
+    terms: ProfileSettings
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
-def parse_arguments(name: str, url: str, settings: Sequence[tuple[str, str]], terms: Terms) -> ProfileArguments:
+def parse_arguments(
+    name: str, url: str, settings: Sequence[tuple[str, str]], terms: ProfileSettings
+) -> ProfileArguments:
     """The parts of a command line.
 
     Raises:
@@ -48,9 +50,9 @@ def parse_arguments(name: str, url: str, settings: Sequence[tuple[str, str]], te
     from mqtui.brokers.options import OptionKind
     from mqtui.brokers.registry import declared_options
     from mqtui.profiles.model import Endpoint, valid_source
-    from mqtui.profiles.url import parse, written
+    from mqtui.profiles.url import format_url, parse_url
 
-    address, had_password = parse(url)
+    address, had_password = parse_url(url)
     if had_password:
         raise BadInput(
             "The URL holds a password", "It would be kept in a file.", "Leave it out and add --password-stdin."
@@ -84,7 +86,7 @@ def parse_arguments(name: str, url: str, settings: Sequence[tuple[str, str]], te
         dead_letters=tuple(names),
     )
     _check(replace(address, options={**address.options, **plain}))
-    endpoint = Endpoint(written(address), plain, sources)
+    endpoint = Endpoint(format_url(address), plain, sources)
     return ProfileArguments(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
 
 
@@ -112,10 +114,10 @@ def add_profile(output: Output, arguments: ProfileArguments, *, ask_password: bo
         NoKeyring: a secret can't be kept.
     """
     from mqtui.profiles import secrets
-    from mqtui.profiles.joining import changes
-    from mqtui.profiles.store import Store
+    from mqtui.profiles.add_broker import describe_changes
+    from mqtui.profiles.store import ProfileStore
 
-    store = Store()
+    store = ProfileStore()
     existing = _find_existing(store, arguments.name)
     if ask_password:
         arguments = replace(arguments, secret="keyring")
@@ -128,17 +130,17 @@ def add_profile(output: Output, arguments: ProfileArguments, *, ask_password: bo
     for name, value in values.items():
         if arguments.secrets.get(name):
             output.note(f"▲ {name} is in the keyring now, but {COMMAND_LINE_IS_VISIBLE}.")
-        secrets.keep_option(arguments.name, arguments.kind, name, value)
+        secrets.store_option(arguments.name, arguments.kind, name, value)
     if existing is None:
         store.add(made)
         return made
     store.replace(made)
-    for change in changes(existing, made):
+    for change in describe_changes(existing, made):
         output.note(f"▲ all of {made.name}: {change}")
     return made
 
 
-def _find_existing(store: Store, name: str) -> Profile | None:
+def _find_existing(store: ProfileStore, name: str) -> Profile | None:
     try:
         return store.find(name)
     except NotFound:
@@ -166,9 +168,9 @@ def _new_profile(arguments: ProfileArguments) -> Profile:
 
 
 def _merged_profile(existing: Profile, arguments: ProfileArguments, *, may_replace: bool) -> Profile:
-    from mqtui.profiles.joining import joined, weaker
+    from mqtui.profiles.add_broker import add_broker, list_weakenings
 
-    against = list(weaker(existing, arguments.terms))
+    against = list(list_weakenings(existing, arguments.terms))
     if arguments.kind in existing.brokers:
         against.insert(0, f"it has a {arguments.kind} already, {existing.brokers[arguments.kind].url}")
     if against and not may_replace:
@@ -177,7 +179,7 @@ def _merged_profile(existing: Profile, arguments: ProfileArguments, *, may_repla
             "; ".join(against),
             "Add --replace where that is meant, or choose another name.",
         )
-    return joined(existing, arguments.kind, arguments.endpoint, arguments.secret, arguments.terms)
+    return add_broker(existing, arguments.kind, arguments.endpoint, arguments.secret, arguments.terms)
 
 
 def _keyring_values(output: Output, arguments: ProfileArguments, *, ask_password: bool) -> dict[str, str]:
@@ -192,15 +194,15 @@ def _keyring_values(output: Output, arguments: ProfileArguments, *, ask_password
 
 def _require_keyring(arguments: ProfileArguments) -> None:
     """Before anything is asked for: a secret that can't be kept should not be typed."""
-    from mqtui.profiles import vault
+    from mqtui.profiles import keyring_store
     from mqtui.profiles.secrets import variable_of
 
     try:
-        vault.get(arguments.name)
-    except vault.NoKeyring as error:
+        keyring_store.get(arguments.name)
+    except keyring_store.NoKeyring as error:
         slots = "".join(f", -o {name}=env:NAME" for name in arguments.secrets)
         hint = f"Or leave it out and set {variable_of(arguments.name)} where it is used{slots}."
-        raise vault.NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
+        raise keyring_store.NoKeyring(error.title, error.detail, f"{error.hint} {hint}") from None
 
 
 def _read_secret(name: str) -> str:

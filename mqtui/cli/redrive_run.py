@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
     from mqtui.services.redrive.run.run import RedriveRun
     from mqtui.services.session import Session
-    from mqtui.state.runs import Runs
+    from mqtui.state.journal import Journal
 
 
 MAX_NAMED = 20
@@ -154,7 +154,7 @@ async def confirm_and_run(
         return await _run(output, run, runs, consent, flags)
 
 
-async def _run(output: Output, run: RedriveRun, runs: Runs, consent: Consent, flags: ConsentFlags) -> int:
+async def _run(output: Output, run: RedriveRun, runs: Journal, consent: Consent, flags: ConsentFlags) -> int:
     """Run it until its end, or the first ctrl+c."""
     run.stop = stop_on_interrupt()
     try:
@@ -162,25 +162,25 @@ async def _run(output: Output, run: RedriveRun, runs: Runs, consent: Consent, fl
     except MqtuiError as error:
         if run.is_journaled:
             print_result(output, run.result(), runs)
-            error.hint = f"{error.hint} mqtui runs resume {runs.short(run.planned.plan.id)} goes on.".strip()
+            error.hint = f"{error.hint} mqtui runs resume {runs.short_id(run.planned.plan.id)} goes on.".strip()
         raise
     finally:
         output.progress_done()
     print_result(output, result, runs)
     _print_next_steps(output, result, runs, flags)
     if run.stop.is_set() and run.counter.planned is None:
-        output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short(result.run)} goes on")
+        output.note(f"▲ stopped before all letters were read: mqtui runs resume {runs.short_id(result.run)} goes on")
         return INCOMPLETE
     return DONE if result.whole else INCOMPLETE
 
 
-def _print_next_steps(output: Output, result: Result, runs: Runs, flags: ConsentFlags) -> None:
+def _print_next_steps(output: Output, result: Result, runs: Journal, flags: ConsentFlags) -> None:
     """What takes up a run that did not come to its end, and what brings back letters nobody knows of."""
     from mqtui.state import bundles
 
     if result.why:
         output.note(f"▲ {result.why}")
-    short = runs.short(result.run)
+    short = runs.short_id(result.run)
     going_on = " ".join((f"mqtui runs resume {short}", *_consent_options(flags)))
     asked_again = result.unknown - len(result.unknowns)
     if result.unknowns and bundles.exists(result.run):
@@ -207,7 +207,7 @@ def _print_progress(output: Output, ledger: OutcomeCounter) -> None:
     output.progress(f"{ledger.counted:,} of {of}")
 
 
-def print_result(output: Output, result: Result, runs: Runs) -> None:
+def print_result(output: Output, result: Result, runs: Journal) -> None:
     """Each suspect, then the figures."""
     from mqtui.services.json_rows import result_row, suspect_rows, unknown_rows
 
@@ -222,11 +222,11 @@ def print_result(output: Output, result: Result, runs: Runs) -> None:
         output.note(f"▲ unknown: {name}")
     if len(result.unknowns) > MAX_NAMED:
         rest = len(result.unknowns) - MAX_NAMED
-        output.note(f"▲ and {rest:,} more are unknown: mqtui runs show {runs.short(result.run)} names them")
+        output.note(f"▲ and {rest:,} more are unknown: mqtui runs show {runs.short_id(result.run)} names them")
     for reason, number in result.reasons:
         output.note(f"▲ {number:,} not moved: {reason}")
     output.line(
-        f"run {runs.short(result.run)}: {result.moved:,} of {result.planned:,} moved, {result.refused:,} refused, "
+        f"run {runs.short_id(result.run)}: {result.moved:,} of {result.planned:,} moved, {result.refused:,} refused, "
         f"{result.unknown:,} unknown, {result.skipped:,} skipped, {result.left:,} left, in {result.seconds:.1f} s"
     )
     if result.verdict:

@@ -41,9 +41,9 @@ def exit_on_error(output: Output) -> Iterator[None]:
         sys.exit(DONE)
     except Exception as error:  # noqa: BLE001 - the last wall before a user: never a traceback on a terminal
         output.progress_done()
-        from mqtui.state.mistakes import own_mistake
+        from mqtui.state.crash_report import report_crash
 
-        output.error(own_mistake(error), INCOMPLETE)
+        output.error(report_crash(error), INCOMPLETE)
         sys.exit(INCOMPLETE)
 
 

@@ -20,7 +20,7 @@ from mqtui.domain.times import format_time
 
 if TYPE_CHECKING:
     from mqtui.services.redrive.recovery.resume import ResumeOverrides
-    from mqtui.state.runs import RunRecord, Runs
+    from mqtui.state.journal import Journal, RunRecord
 
 
 @click.group(invoke_without_command=True)
@@ -43,10 +43,10 @@ def _list(*, json_lines: bool) -> None:
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.services.run_report import run_row
-        from mqtui.state.runs import Runs
+        from mqtui.state.journal import Journal
 
-        with Runs() as journal:
-            rows = [run_row(journal, record) for record in journal.list()]
+        with Journal() as journal:
+            rows = [run_row(journal, record) for record in journal.list_runs()]
             if output.json:
                 for each in rows:
                     output.json_line(each)
@@ -78,22 +78,22 @@ def show_run(*, run_id: str, json_lines: bool) -> None:
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.services.run_report import describe_run, letter_row, reader_lines, run_row
-        from mqtui.state.runs import Runs
+        from mqtui.state.journal import Journal
 
-        with Runs() as journal:
+        with Journal() as journal:
             record = journal.find(run_id)
             if not output.json:
                 output.line(describe_run(journal, record))
                 for line in reader_lines(record):
                     output.line(f"  {line}")
-            for done in journal.outcomes(record.id):
+            for done in journal.read_outcomes(record.id):
                 if done[1] not in set(Outcome):
                     continue
                 if output.json:
                     output.json_line(letter_row(done))
                 else:
                     output.line(f"  {done[0]}  {done[1]}  {done[2]}  {done[3]}".rstrip())
-            for mark in journal.open_marks(record.id):
+            for mark in journal.unfinished_letters(record.id):
                 if output.json:
                     output.json_line({"letter": mark[0], "outcome": "unknown"})
                 else:
@@ -110,9 +110,9 @@ def report_run(*, run_id: str, json_lines: bool) -> None:
     output = current_output(json=json_lines)
     with exit_on_error(output):
         from mqtui.services.run_report import describe_run, run_row
-        from mqtui.state.runs import Runs
+        from mqtui.state.journal import Journal
 
-        with Runs() as journal:
+        with Journal() as journal:
             record = journal.find(run_id)
             if output.json:
                 output.json_line(run_row(journal, record))
@@ -154,26 +154,28 @@ async def _resume(output: Output, run_id: str, overrides: ResumeOverrides, flags
         return await _resume_all(output, journal, overrides, flags)
 
 
-async def _resume_all(output: Output, journal: Runs, overrides: ResumeOverrides, flags: ConsentFlags) -> int:
+async def _resume_all(output: Output, journal: Journal, overrides: ResumeOverrides, flags: ConsentFlags) -> int:
     from mqtui.services.run_report import find_resumable
 
     mine, others = find_resumable(journal)
     if not mine and not others:
-        ended = [record for record in journal.list() if record.state in ("failed", "stopped")]
-        named = ", ".join(f"{journal.short(record.id)} ({record.state})" for record in ended[:3])
+        ended = [record for record in journal.list_runs() if record.state in ("failed", "stopped")]
+        named = ", ".join(f"{journal.short_id(record.id)} ({record.state})" for record in ended[:3])
         detail = f"Runs that ended early are resumed by their name: {named}." if named else ""
         raise NotFound("No interrupted run on this machine", detail, "mqtui runs lists all of them.")
     worst = DONE
     for record in mine:
-        output.note(f"resuming {journal.short(record.id)}: {record.verb} of {record.source.name} on {record.profile}")
+        output.note(
+            f"resuming {journal.short_id(record.id)}: {record.verb} of {record.source.name} on {record.profile}"
+        )
         worst = max(worst, await _resume_one(output, journal, record, overrides, flags))
     for record, why in others:
-        output.note(f"▲ not resumed: {journal.short(record.id)} on {record.profile}: {why}. Name it to resume it.")
+        output.note(f"▲ not resumed: {journal.short_id(record.id)} on {record.profile}: {why}. Name it to resume it.")
     return REFUSED if others else worst
 
 
 async def _resume_one(
-    output: Output, journal: Runs, record: RunRecord, overrides: ResumeOverrides, flags: ConsentFlags
+    output: Output, journal: Journal, record: RunRecord, overrides: ResumeOverrides, flags: ConsentFlags
 ) -> int:
     from mqtui.services.conventions import load_for_profile
     from mqtui.services.redrive.parse_request import allowed_risks

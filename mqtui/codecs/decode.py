@@ -6,17 +6,17 @@ import msgspec
 import orjson
 
 from mqtui.codecs import fernet, gzipped
-from mqtui.codecs.binary import to_base64
-from mqtui.codecs.decoded import Attempt, Decoded, Keys
+from mqtui.codecs.base64_hex import to_base64
+from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.codecs.json_text import FIRST, one_line
 
-NO_KEYS: Keys = {}
+NO_KEYS: FernetKeys = {}
 MOST_LAYERS = 4
 MOST_SNIFFED = 64 * 1024
 """Bytes up to which `sniff` reads a document whole; above, its first and last byte decide."""
 
 
-def decode(value: bytes | None, keys: Keys = NO_KEYS) -> Decoded:
+def decode(value: bytes | None, keys: FernetKeys = NO_KEYS) -> Decoded:
     """The value, the codecs it was written with, and what was tried."""
     if value is None:
         return Decoded(b"null", "null", (Attempt("null"),))
@@ -63,20 +63,20 @@ def _is_json(value: bytes) -> bool:
     return True
 
 
-def _layer_off(value: bytes, keys: Keys, attempts: list[Attempt]) -> bytes | None:
+def _layer_off(value: bytes, keys: FernetKeys, attempts: list[Attempt]) -> bytes | None:
     """What is inside a layer, or None where there is none that opens; notes the attempt."""
     if value.startswith(gzipped.MAGIC):
         try:
-            content = gzipped.unpack(value)
-        except gzipped.NotUnpacked as error:
+            content = gzipped.decompress(value)
+        except gzipped.NotDecompressed as error:
             attempts.append(Attempt("gzip", str(error)))
             return None
         attempts.append(Attempt("gzip"))
         return content
     if fernet.is_token(value):
         try:
-            content, _ = fernet.unseal(value, keys)
-        except fernet.NotOpened as error:
+            content, _ = fernet.decrypt(value, keys)
+        except fernet.NotDecrypted as error:
             attempts.append(Attempt("fernet", str(error)))
             return None
         attempts.append(Attempt("fernet"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-Keys: TypeAlias = Mapping[str, bytes]
+FernetKeys: TypeAlias = Mapping[str, bytes]
 """Fernet keys by name, as `cryptography.fernet.Fernet.generate_key` writes them. Whoever calls owns them."""
 
 

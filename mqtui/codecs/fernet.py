@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mqtui.codecs.decoded import Keys
+from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import BadInput
 
 START = b"gAAAA"
@@ -12,7 +12,7 @@ SHORTEST = 100
 """Characters of a token of one block: 73 bytes in base64."""
 
 
-class NotOpened(Exception):
+class NotDecrypted(Exception):
     """No key opens the token, and why."""
 
 
@@ -21,14 +21,14 @@ def is_token(value: bytes) -> bool:
     return len(value) >= SHORTEST and value.startswith(START)
 
 
-def unseal(value: bytes, keys: Keys) -> tuple[bytes, str]:
+def decrypt(value: bytes, keys: FernetKeys) -> tuple[bytes, str]:
     """The content, and the name of the key that opened it.
 
     Raises:
         NotOpened: there is no key, or none fits.
     """
     if not keys:
-        raise NotOpened("no key is given")
+        raise NotDecrypted("no key is given")
     from cryptography.fernet import Fernet, InvalidToken
 
     whys: list[str] = []
@@ -39,10 +39,10 @@ def unseal(value: bytes, keys: Keys) -> tuple[bytes, str]:
             whys.append(f"the key {name} does not fit")
         except ValueError:
             whys.append(f"the key {name} is no Fernet key")
-    raise NotOpened("; ".join(whys))
+    raise NotDecrypted("; ".join(whys))
 
 
-def seal(value: bytes, key: bytes) -> bytes:
+def encrypt(value: bytes, key: bytes) -> bytes:
     """A new token.
 
     Raises:

@@ -9,11 +9,11 @@ MOST = 64 * 1024 * 1024
 """Bytes unpacked at most: a small message may unpack to any size."""
 
 
-class NotUnpacked(Exception):
+class NotDecompressed(Exception):
     """The bytes can't be unpacked, and why."""
 
 
-def unpack(value: bytes) -> bytes:
+def decompress(value: bytes) -> bytes:
     """The content of one gzip member.
 
     Raises:
@@ -23,11 +23,11 @@ def unpack(value: bytes) -> bytes:
     try:
         content = stream.decompress(value, MOST)
     except zlib.error as error:
-        raise NotUnpacked(str(error)) from error
+        raise NotDecompressed(str(error)) from error
     if stream.unconsumed_tail:
-        raise NotUnpacked(f"it unpacks to more than {MOST // 1024 // 1024} MiB")
+        raise NotDecompressed(f"it unpacks to more than {MOST // 1024 // 1024} MiB")
     if not stream.eof:
-        raise NotUnpacked("it is cut off")
+        raise NotDecompressed("it is cut off")
     if stream.unused_data:
-        raise NotUnpacked(f"{len(stream.unused_data)} bytes follow the gzip stream")
+        raise NotDecompressed(f"{len(stream.unused_data)} bytes follow the gzip stream")
     return content

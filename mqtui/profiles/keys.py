@@ -7,10 +7,10 @@ import binascii
 import os
 
 from mqtui.domain.errors import MqtuiError, NotAuthenticated, NotFound, Refused
-from mqtui.profiles import vault
+from mqtui.profiles import keyring_store
 from mqtui.profiles.model import Profile
-from mqtui.profiles.secrets import as_variable, from_source, shown_source
-from mqtui.state.lock import locked
+from mqtui.profiles.secrets import as_variable, describe_source, read_source
+from mqtui.state.file_lock import lock_file
 from mqtui.state.paths import state_dir
 
 BUNDLE_VARIABLE = "MQTUI_BUNDLE_KEY"
@@ -30,12 +30,12 @@ def bundle_key(profile: Profile | None = None) -> bytes:
     source = profile.bundle_key if profile else ""
     try:
         if profile and source and source != "keyring":
-            found = from_source(source, profile.name, None, ())
+            found = read_source(source, profile.name, None, ())
             if found is None:
-                raise Refused("There is no bundle key", f"The profile says it is in {shown_source(source)}.")
-            return _valid(found, shown_source(source))
+                raise Refused("There is no bundle key", f"The profile says it is in {describe_source(source)}.")
+            return _valid(found, describe_source(source))
         return _kept(BUNDLE_ENTRY)
-    except (vault.NoKeyring, NotAuthenticated) as error:
+    except (keyring_store.NoKeyring, NotAuthenticated) as error:
         raise _no_bundle_key(error) from None
 
 
@@ -50,8 +50,8 @@ def check_bundle_key(profile: Profile | None = None) -> None:
         bundle_key(profile)
         return
     try:
-        found = vault.get(BUNDLE_ENTRY)
-    except (vault.NoKeyring, NotAuthenticated) as error:
+        found = keyring_store.get(BUNDLE_ENTRY)
+    except (keyring_store.NoKeyring, NotAuthenticated) as error:
         raise _no_bundle_key(error) from None
     if found is not None:
         _valid(found, "the keyring's bundle key")
@@ -75,7 +75,7 @@ def audit_key() -> bytes | None:
         return _valid(os.environ[AUDIT_VARIABLE], AUDIT_VARIABLE)
     try:
         return _kept(AUDIT_ENTRY)
-    except vault.NoKeyring:
+    except keyring_store.NoKeyring:
         return None
 
 
@@ -90,8 +90,8 @@ def fernet_key(name: str) -> bytes:
     if variable in os.environ:
         return _valid(os.environ[variable], variable)
     try:
-        found = vault.get(f"key:{name}")
-    except vault.NoKeyring as error:
+        found = keyring_store.get(f"key:{name}")
+    except keyring_store.NoKeyring as error:
         raise NotFound(
             f"The key {name} can't be had", f"{error.title}. {error.detail}", f"Or set {variable}."
         ) from None
@@ -107,15 +107,15 @@ def new_key() -> str:
 
 def _kept(entry: str) -> bytes:
     """A key of the keyring, made on first use."""
-    found = vault.get(entry)
+    found = keyring_store.get(entry)
     if found is None:
-        with locked(state_dir() / f"{entry.replace(' ', '-')}.lock"):
-            found = vault.get(entry)
+        with lock_file(state_dir() / f"{entry.replace(' ', '-')}.lock"):
+            found = keyring_store.get(entry)
             if found is None:
-                vault.put(entry, new_key())
-                found = vault.get(entry)
+                keyring_store.put(entry, new_key())
+                found = keyring_store.get(entry)
     if found is None:
-        raise vault.NoKeyring("The keyring keeps nothing", "What was put into it is not there.")
+        raise keyring_store.NoKeyring("The keyring keeps nothing", "What was put into it is not there.")
     return _valid(found, f"the keyring's {entry}")
 
 

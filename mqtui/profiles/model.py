@@ -14,8 +14,8 @@ from mqtui.domain.destination_names import PARTS, WORDS
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.url import checked, parse
-from mqtui.state.commandline import masked_target
+from mqtui.profiles.url import check_options, parse_url
+from mqtui.state.redact import mask_target
 
 VERBS = frozenset(
     (
@@ -137,8 +137,8 @@ class Profile:
         if endpoint is None:
             has = ", ".join(f"{self.name}/{known}" for known in self.brokers)
             raise BadInput(f"The profile {self.name} has no {kind}", "", f"It has {has}.")
-        address, _ = parse(endpoint.url)
-        options = {**address.options, **checked(kind, endpoint.options)}
+        address, _ = parse_url(endpoint.url)
+        options = {**address.options, **check_options(kind, endpoint.options)}
         return replace(address, secret=secret, options=options, secrets=secrets or {}, prefix=self.prefix)
 
 
@@ -154,7 +154,7 @@ def check_name(name: str) -> None:
         raise BadProfile(
             "name",
             "That is no name for a profile",
-            masked_target(name),
+            mask_target(name),
             "Letters, digits, dots, dashes and underscores, 64 at most, beginning with a letter or digit.",
         )
 
@@ -183,7 +183,7 @@ def _check_template(template: str) -> None:
 
 def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:
     try:
-        address, had_password = parse(endpoint.url)
+        address, had_password = parse_url(endpoint.url)
     except BadInput as error:
         raise BadProfile(f"{kind}.url", error.title, error.detail, error.hint) from None
     if address.kind is not kind:
@@ -196,7 +196,7 @@ def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:
             'Take it out, write secret = "keyring" and give it to `mqtui profile add ... --password-stdin`.',
         )
     try:
-        checked(kind, endpoint.options)
+        check_options(kind, endpoint.options)
     except BadInput as error:
         raise BadProfile(f"{kind}.options", error.title, error.detail, error.hint) from None
     for name, source in endpoint.secrets.items():

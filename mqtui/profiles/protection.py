@@ -13,8 +13,8 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
-from mqtui.profiles.store import Store
-from mqtui.state.identities import Identities
+from mqtui.profiles.store import ProfileStore
+from mqtui.state.broker_identities import BrokerIdentities
 
 LOOKUP_SECONDS = 1.0
 """What all look-ups of names may take together; a name that is not known by then is compared as it is written."""
@@ -23,7 +23,7 @@ HERE = "this machine"
 LOOPBACK = frozenset(("127.0.0.1", "::1", "0.0.0.0", "::"))  # noqa: S104 - compared, not listened on
 
 
-def at(address: Address) -> Sequence[Policy]:
+def policies_at(address: Address) -> Sequence[Policy]:
     """The policies of the profiles that restrict something and name this address. It may block for a second.
 
     Where the profiles can't be read, one that lets nothing be written.
@@ -32,14 +32,14 @@ def at(address: Address) -> Sequence[Policy]:
         StorageFailed: the file of profiles can't be read.
     """
     try:
-        found = restricting(address.kind)
+        found = restricting_profiles(address.kind)
     except BadInput as error:
-        return (unknown(error),)
+        return (refuse_all(error),)
     places = [(profile.policy(), profile.address(address.kind)) for profile in found]
     places = [(policy, place) for policy, place in places if may_be_same(place, address)]
     if not places:
         return ()
-    known = resolved(host for place in (address, *(place for _, place in places)) for host, _ in place.hosts)
+    known = resolve_hosts(host for place in (address, *(place for _, place in places)) for host, _ in place.hosts)
     ours = _doors(address, known)
     return [policy for policy, place in places if ours & _doors(place, known)]
 
@@ -48,25 +48,27 @@ def _doors(address: Address, known: Mapping[str, frozenset[str]]) -> frozenset[t
     return frozenset((name, port) for host, port in address.hosts for name in known[host])
 
 
-def called(kind: BrokerKind, identity: str) -> Sequence[Policy]:
+def policies_of_identity(kind: BrokerKind, identity: str) -> Sequence[Policy]:
     """The policies of the profiles that restrict something and met the broker of this identity before.
 
     Raises:
         StorageFailed: what is remembered can't be read.
         BadInput: as `profiles.store.Store.list`.
     """
-    names = Identities().profiles(kind, identity) if identity else frozenset[str]()
-    return [profile.policy() for profile in restricting(kind) if profile.name in names]
+    names = BrokerIdentities().profiles_of(kind, identity) if identity else frozenset[str]()
+    return [profile.policy() for profile in restricting_profiles(kind) if profile.name in names]
 
 
-def unknown(error: BadInput) -> Policy:
+def refuse_all(error: BadInput) -> Policy:
     """The policy of every broker while the file of profiles has a mistake."""
     return Policy("", unknown=error.title)
 
 
-def restricting(kind: BrokerKind) -> Sequence[Profile]:
+def restricting_profiles(kind: BrokerKind) -> Sequence[Profile]:
     """The profiles of a kind that forbid something or want their name typed."""
-    return [profile for profile in Store().list() if kind in profile.brokers and profile.policy().restricts]
+    return [
+        profile for profile in ProfileStore().list_profiles() if kind in profile.brokers and profile.policy().restricts
+    ]
 
 
 def may_be_same(one: Address, other: Address) -> bool:
@@ -83,7 +85,7 @@ def _service(address: Address) -> str | None:
     return address.options.get("service", "") if address.variant == "sentinel" else None
 
 
-def resolved(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
+def resolve_hosts(hosts: Iterable[str]) -> dict[str, frozenset[str]]:
     """What each host is known as: its name, and the addresses its name stands for; `HERE` for this machine's own."""
     asked: dict[str, Future[frozenset[str]]] = {}
     for host in dict.fromkeys(hosts):

@@ -10,9 +10,9 @@ from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Profile
 from mqtui.profiles.secrets import secret_of, secret_of_url, secrets_of, secrets_of_url
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import FORMS, SCHEMES, parse, written
-from mqtui.state.commandline import masked_target
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import FORMS, SCHEMES, format_url, parse_url
+from mqtui.state.redact import mask_target
 
 SEEN_PASSWORD = (
     "The URL holds a password: other users see it in the process list, and the shell keeps it. "
@@ -21,7 +21,7 @@ SEEN_PASSWORD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedTarget:
     """A target. `shown` is the profile's name, or the URL with its options and without its secret; both reopen it."""
 
     profile: Profile | None
@@ -31,7 +31,7 @@ class Resolved:
     warnings: tuple[str, ...] = ()
 
 
-def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
+def resolve_target(target: str, kind: BrokerKind | None = None) -> ResolvedTarget:
     """Read `NAME`, `NAME/KIND` or a URL. Without a kind a profile gives all its brokers.
 
     It may block: the keyring or the profile's command is asked for the secret.
@@ -45,34 +45,34 @@ def resolve(target: str, kind: BrokerKind | None = None) -> Resolved:
         return _resolved_url(target, kind)
     if (scheme := target.partition(":")[0]) in SCHEMES and scheme != target:
         raise BadInput(
-            "That is no broker URL", masked_target(target), f"Two slashes follow its scheme: {scheme}://host:port"
+            "That is no broker URL", mask_target(target), f"Two slashes follow its scheme: {scheme}://host:port"
         )
     name, slash, sort = target.partition("/")
     wanted = _kind(target, sort) if slash else kind
     if wanted is not None and kind is not None and wanted is not kind:
-        raise BadInput(f"{masked_target(target)} is not of {kind}")
+        raise BadInput(f"{mask_target(target)} is not of {kind}")
     if not name or ":" in name:
         raise BadInput(
-            "That is no target", masked_target(target), "Give the name of a profile, or a URL: " + "   ".join(FORMS)
+            "That is no target", mask_target(target), "Give the name of a profile, or a URL: " + "   ".join(FORMS)
         )
-    profile = Store().find(name)
+    profile = ProfileStore().find(name)
     kinds = tuple(profile.brokers) if wanted is None else (wanted,)
     if wanted is not None:
         profile.address(wanted)
     addresses = tuple(profile.address(each, secret_of(profile, each), _secrets(profile, each)) for each in kinds)
-    return Resolved(profile, profile.policy(), addresses, profile.name)
+    return ResolvedTarget(profile, profile.policy(), addresses, profile.name)
 
 
-def _resolved_url(url: str, kind: BrokerKind | None) -> Resolved:
-    address, had_password = parse(url)
+def _resolved_url(url: str, kind: BrokerKind | None) -> ResolvedTarget:
+    address, had_password = parse_url(url)
     if kind is not None and address.kind is not kind:
-        raise BadInput(f"{written(address)} is not of {kind}")
+        raise BadInput(f"{format_url(address)} is not of {kind}")
     if not had_password and (address.user or "://:@" in url):
         address = replace(address, secret=secret_of_url(address))
     address = replace(address, secrets=secrets_of_url(address))
-    shown = written(address)
-    warnings = (SEEN_PASSWORD,) if had_password and not well_known(address) else ()
-    return Resolved(None, Policy(shown), (address,), shown, warnings)
+    shown = format_url(address)
+    warnings = (SEEN_PASSWORD,) if had_password and not is_default_login(address) else ()
+    return ResolvedTarget(None, Policy(shown), (address,), shown, warnings)
 
 
 def _secrets(profile: Profile, kind: BrokerKind) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _secrets(profile: Profile, kind: BrokerKind) -> dict[str, str]:
     return {**secrets_of_url(profile.address(kind)), **secrets_of(profile, kind)}
 
 
-def well_known(address: Address) -> bool:
+def is_default_login(address: Address) -> bool:
     """Whether the password is no secret: RabbitMQ's `guest` (https://www.rabbitmq.com/docs/access-control)."""
     return address.kind is BrokerKind.RABBITMQ and address.user == address.secret == "guest"
 
@@ -91,5 +91,5 @@ def _kind(target: str, text: str) -> BrokerKind:
     except ValueError:
         hint = f"Write NAME/KIND with one of {', '.join(BrokerKind)}."
         if not text:
-            raise BadInput(f"{masked_target(target)} names no kind of broker", "", hint) from None
-        raise BadInput(f"{masked_target(text)} is no kind of broker", masked_target(target), hint) from None
+            raise BadInput(f"{mask_target(target)} names no kind of broker", "", hint) from None
+        raise BadInput(f"{mask_target(text)} is no kind of broker", mask_target(target), hint) from None

@@ -15,9 +15,9 @@ from dataclasses import replace
 from mqtui.brokers.address import Address
 from mqtui.domain.errors import NotAuthenticated
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles import vault
+from mqtui.profiles import keyring_store
 from mqtui.profiles.model import PASSWORD, Profile
-from mqtui.profiles.url import secret_options, written
+from mqtui.profiles.url import format_url, secret_options
 
 COMMAND_SECONDS = 60.0
 GUEST = "guest"
@@ -38,11 +38,11 @@ def secret_of(profile: Profile, kind: BrokerKind) -> str:
     source = own or profile.secret
     if not source:
         return GUEST if profile.address(kind).user == GUEST and kind is BrokerKind.RABBITMQ else ""
-    found = from_source(source, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
+    found = read_source(source, profile.name, kind, (f"{profile.name}/{kind}", profile.name))
     if found is None:
         raise NotAuthenticated(
             f"There is no secret for {profile.name}/{kind}",
-            f"The profile says it is in {shown_source(source)}.",
+            f"The profile says it is in {describe_source(source)}.",
             f"Put it there, or set {variable_of(profile.name)}.",
         )
     return found
@@ -66,11 +66,11 @@ def _option_of(profile: str, kind: BrokerKind, name: str, source: str) -> str:
     sort, _, rest = source.partition(":")
     if sort == "command":
         return _said_by(rest, profile, kind).decode("utf-8", "replace").rstrip("\r\n")
-    found = from_source(source, profile, kind, (option_entry(profile, kind, name),))
+    found = read_source(source, profile, kind, (option_entry(profile, kind, name),))
     if found is None:
         raise NotAuthenticated(
             f"There is no {name} for {profile}/{kind}",
-            f"The profile says it is in {shown_source(source)}.",
+            f"The profile says it is in {describe_source(source)}.",
             f"Put it there, or set {variable}.",
         )
     return found
@@ -86,18 +86,20 @@ def secrets_of_url(address: Address) -> dict[str, str]:
     for name, source in secret_options(address.kind, address.options).items():
         variable = source.partition(":")[2]
         if variable not in os.environ:
-            raise NotAuthenticated(f"There is no {name}", f"The URL says it is in {shown_source(source)}.", "Set it.")
+            raise NotAuthenticated(
+                f"There is no {name}", f"The URL says it is in {describe_source(source)}.", "Set it."
+            )
         found[name] = os.environ[variable]
     return found
 
 
-def keep_option(profile: str, kind: BrokerKind, name: str, secret: str) -> None:
+def store_option(profile: str, kind: BrokerKind, name: str, secret: str) -> None:
     """Put a secret option into the keyring.
 
     Raises:
         NoKeyring: it can't be kept.
     """
-    vault.put(option_entry(profile, kind, name), secret)
+    keyring_store.put(option_entry(profile, kind, name), secret)
 
 
 def option_entry(profile: str, kind: BrokerKind, name: str) -> str:
@@ -116,62 +118,62 @@ def secret_of_url(address: Address) -> str:
     if variable in os.environ:
         return os.environ[variable]
     try:
-        kept = vault.get(url_entry(address))
-    except vault.NoKeyring:
+        kept = keyring_store.get(url_entry(address))
+    except keyring_store.NoKeyring:
         kept = None
     if kept is None and address.kind is BrokerKind.RABBITMQ and address.user == GUEST:
         return GUEST
     return kept or ""
 
 
-def keep(profile: str, secret: str, kind: BrokerKind | None = None) -> None:
+def store_secret(profile: str, secret: str, kind: BrokerKind | None = None) -> None:
     """Put a profile's secret into the keyring, for one of its brokers or for all.
 
     Raises:
         NoKeyring: it can't be kept.
     """
-    vault.put(f"{profile}/{kind}" if kind else profile, secret)
+    keyring_store.put(f"{profile}/{kind}" if kind else profile, secret)
 
 
-def keep_for_url(address: Address) -> bool:
+def store_url_secret(address: Address) -> bool:
     """Put a URL's secret into the keyring, so that its run can be resumed without it; False: there is no keyring."""
     try:
-        vault.put(url_entry(address), address.secret)
-    except vault.NoKeyring:
+        keyring_store.put(url_entry(address), address.secret)
+    except keyring_store.NoKeyring:
         return False
     return True
 
 
 def url_entry(address: Address) -> str:
     """The name in the keyring of a URL's secret."""
-    return f"url:{written(replace(address, secret=''))}"
+    return f"url:{format_url(replace(address, secret=''))}"
 
 
-def rename(profile: Profile, name: str) -> None:
+def copy_secrets(profile: Profile, name: str) -> None:
     """Copy what the keyring has of a profile to another name, which it is to have.
 
     Raises:
         NoKeyring: it can't be asked.
     """
     for entry in _entries(profile):
-        if (secret := vault.get(entry)) is not None:
-            vault.put(f"{name}{entry.removeprefix(profile.name)}", secret)
+        if (secret := keyring_store.get(entry)) is not None:
+            keyring_store.put(f"{name}{entry.removeprefix(profile.name)}", secret)
 
 
-def in_keyring(profile: Profile) -> bool:
+def uses_keyring(profile: Profile) -> bool:
     """Whether anything of a profile is in the keyring."""
     slots = [source for endpoint in profile.brokers.values() for source in endpoint.secrets.values()]
     return "keyring" in (profile.secret, *slots)
 
 
-def forget(profile: Profile) -> None:
+def delete_secrets(profile: Profile) -> None:
     """Take all of a profile's secrets out of the keyring.
 
     Raises:
         NoKeyring: it can't be asked.
     """
     for entry in _entries(profile):
-        vault.remove(entry)
+        keyring_store.remove(entry)
 
 
 def _entries(profile: Profile) -> tuple[str, ...]:
@@ -180,7 +182,7 @@ def _entries(profile: Profile) -> tuple[str, ...]:
     return tuple(dict.fromkeys((profile.name, *(f"{profile.name}/{kind}" for kind in BrokerKind), *slots)))
 
 
-def from_source(source: str, profile: str, kind: BrokerKind | None, entries: tuple[str, ...]) -> str | None:
+def read_source(source: str, profile: str, kind: BrokerKind | None, entries: tuple[str, ...]) -> str | None:
     """A secret from where a profile says; None where it isn't there. `entries` are names in the keyring to try.
 
     Raises:
@@ -190,14 +192,14 @@ def from_source(source: str, profile: str, kind: BrokerKind | None, entries: tup
     if sort == "env":
         return os.environ.get(rest)
     if sort == "command":
-        return from_command(rest, profile, kind)
+        return run_secret_command(rest, profile, kind)
     try:
-        return next((found for entry in entries if (found := vault.get(entry)) is not None), None)
-    except vault.NoKeyring as error:
+        return next((found for entry in entries if (found := keyring_store.get(entry)) is not None), None)
+    except keyring_store.NoKeyring as error:
         raise NotAuthenticated(error.title, error.detail, f"{error.hint} Here: {variable_of(profile)}.") from None
 
 
-def from_command(command: str, profile: str, kind: BrokerKind | None) -> str:
+def run_secret_command(command: str, profile: str, kind: BrokerKind | None) -> str:
     """The first line a command writes to stdout. No shell; it sees MQTUI_PROFILE and MQTUI_KIND.
 
     Raises:
@@ -250,7 +252,7 @@ def as_variable(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
-def shown_source(source: str) -> str:
+def describe_source(source: str) -> str:
     """A source in words, without a command's arguments: they might hold a secret."""
     sort, _, rest = source.partition(":")
     return {"keyring": "the keyring", "env": f"the environment variable {rest}"}.get(sort, "its command")

@@ -15,11 +15,11 @@ from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import BadProfile, Endpoint, Profile
-from mqtui.profiles.presence import FILE
-from mqtui.state.commandline import masked_target
-from mqtui.state.disk import sync_folder
-from mqtui.state.lock import locked
+from mqtui.profiles.profiles_file import FILE
+from mqtui.state.file_lock import lock_file
+from mqtui.state.fsync import sync_folder
 from mqtui.state.paths import config_dir
+from mqtui.state.redact import mask_target
 
 if TYPE_CHECKING:
     import tomlkit
@@ -61,14 +61,14 @@ class FileTable(msgspec.Struct, forbid_unknown_fields=True):
     profile: list[ProfileTable] = []
 
 
-class Store:
+class ProfileStore:
     """The profiles of this user. Several processes may change them."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Use `path`, by default `profiles.toml` in the configuration folder. It may be a link."""
         self.path = (path or config_dir() / FILE).resolve()
 
-    def list(self) -> Sequence[Profile]:
+    def list_profiles(self) -> Sequence[Profile]:
         """All profiles, in the order of the file.
 
         Raises:
@@ -84,7 +84,7 @@ class Store:
             NotFound: there is none.
             BadInput, StorageFailed: as `list`.
         """
-        profiles = self.list()
+        profiles = self.list_profiles()
         for profile in profiles:
             if profile.name == name:
                 return profile
@@ -138,7 +138,7 @@ class Store:
             for place, table in enumerate(tables):
                 if table["name"] == name:
                     return tables, place
-        raise self._missing(name, self.list())
+        raise self._missing(name, self.list_profiles())
 
     def _missing(self, name: str, profiles: Sequence[Profile]) -> NotFound:
         import difflib
@@ -146,7 +146,7 @@ class Store:
         names = [profile.name for profile in profiles]
         near = difflib.get_close_matches(name, names, n=3)
         known = f"Near it: {', '.join(near)}." if near else f"There are {', '.join(names)}." if names else ""
-        name = masked_target(name)
+        name = mask_target(name)
         return NotFound(
             f"There is no profile {name}", known, f"`mqtui profile add {name} URL` makes it; or give a URL."
         )
@@ -157,7 +157,7 @@ class Store:
         import tomlkit
 
         try:
-            with locked(self.path.with_suffix(".lock")):
+            with lock_file(self.path.with_suffix(".lock")):
                 text = self._text()
                 self._profiles(text)
                 document = tomlkit.parse(text)

@@ -12,7 +12,7 @@ from mqtui.brokers.options import YES_NO, OptionKind
 from mqtui.brokers.registry import declared_options
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind, name_bytes, name_text
-from mqtui.state.commandline import masked
+from mqtui.state.redact import mask
 
 FORMS = (
     "kafka[+ssl]://[user[:pass]@]host:port[,host:port]",
@@ -61,7 +61,7 @@ HOST = re.compile(r"(?:\[(?P<v6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]\s,]+))(?::(?
 OTHER_PORT = re.compile(r"(?P<name>[^:\[\]\s,]+):(?!\d{1,5}$)[^:]*")
 
 
-def parse(url: str) -> tuple[Address, bool]:
+def parse_url(url: str) -> tuple[Address, bool]:
     """The address a URL names, and whether it holds a password.
 
     Kafka: `path` is "". RabbitMQ: the vhost, "/" where the URL has none. Redis: the database number; Sentinel's service
@@ -75,7 +75,7 @@ def parse(url: str) -> tuple[Address, bool]:
     scheme = SCHEMES.get(shape["scheme"].lower()) if shape else None
     if shape is None or scheme is None:
         raise BadInput(
-            "That is no broker URL", masked(url), HINT if scheme is None and "://" not in url else f"{HINT}\n{ENCODE}"
+            "That is no broker URL", mask(url), HINT if scheme is None and "://" not in url else f"{HINT}\n{ENCODE}"
         )
     user, colon, secret = (shape["login"] or "").partition(":")
     given = _query(url, shape["query"] or "")
@@ -96,12 +96,12 @@ def parse(url: str) -> tuple[Address, bool]:
         tls=scheme.tls,
         path=path,
         variant=scheme.variant,
-        options=checked(scheme.kind, options),
+        options=check_options(scheme.kind, options),
     )
     return address, bool(colon and secret)
 
 
-def written(address: Address) -> str:
+def format_url(address: Address) -> str:
     """The URL of an address with its options and without its secret; `parse` reads it back.
 
     A login without a name is `:@`: a secret is wanted.
@@ -134,10 +134,10 @@ def without_secret(url: str) -> str:
     Raises:
         BadInput: as `parse`.
     """
-    return written(parse(url)[0])
+    return format_url(parse_url(url)[0])
 
 
-def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
+def check_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
     """Options by the adapter's own names. Of a secret one stands only where it is: `env:NAME`.
 
     Raises:
@@ -157,7 +157,7 @@ def checked(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, str]:
             )
         if ours == "tls.verify":
             if value.lower() not in YES_NO:
-                raise BadInput("tls.verify is yes or no", masked(value))
+                raise BadInput("tls.verify is yes or no", mask(value))
             value = YES_NO[value.lower()]
         if ours == "management":
             _management(value)
@@ -173,7 +173,7 @@ def secret_options(kind: BrokerKind, options: Mapping[str, str]) -> dict[str, st
 
 def _socket(url: str, host: str, path: str) -> tuple[tuple[str, int], ...]:
     if host or len(path) < 2:
-        raise BadInput("The URL names no socket", masked(url), "Write unix:///path/of/redis.sock.")
+        raise BadInput("The URL names no socket", mask(url), "Write unix:///path/of/redis.sock.")
     return ((_decoded(url, path), 0),)
 
 
@@ -181,9 +181,9 @@ def _database(url: str, path: str, given: str, scheme: Scheme) -> str:
     """The database of `?db=`, which other clients take before the path's."""
     number = _number(url, given)
     if path not in ("0", number):
-        raise BadInput("The URL names two databases", masked(url), f"Its path says {path}, and db says {number}.")
+        raise BadInput("The URL names two databases", mask(url), f"Its path says {path}, and db says {number}.")
     if scheme.variant == "cluster" and number != "0":
-        raise BadInput("A Redis cluster has database 0 only", masked(url))
+        raise BadInput("A Redis cluster has database 0 only", mask(url))
     return number
 
 
@@ -194,18 +194,18 @@ def _hosts(url: str, text: str, scheme: Scheme) -> tuple[tuple[str, int], ...]:
             raise _no_port(url, other["name"])
         host = HOST.fullmatch(part)
         if host is None:
-            raise BadInput("The URL names no host and port", masked(url), f"{HINT}\n{ENCODE}")
+            raise BadInput("The URL names no host and port", mask(url), f"{HINT}\n{ENCODE}")
         port = int(host["port"] or scheme.port)
         if not 0 < port < 65_536:
             raise _no_port(url, host["v6"] or host["name"])
         found.append((host["v6"] or host["name"], port))
     if len(found) > 1 and not scheme.several:
-        raise BadInput("Such a URL names one host", masked(url), HINT)
+        raise BadInput("Such a URL names one host", mask(url), HINT)
     return tuple(found)
 
 
 def _no_port(url: str, host: str) -> BadInput:
-    return BadInput(f"The port of {host} is no number from 1 to 65535", masked(url), HINT)
+    return BadInput(f"The port of {host} is no number from 1 to 65535", mask(url), HINT)
 
 
 def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:
@@ -215,26 +215,26 @@ def _path(url: str, text: str, scheme: Scheme) -> tuple[str, dict[str, str]]:
         if inner in ("", "/"):
             return "/", {}
         if "/" in inner:
-            raise BadInput("A vhost's / is written %2F", masked(url), HINT)
+            raise BadInput("A vhost's / is written %2F", mask(url), HINT)
         return _decoded(url, inner), {}
     if scheme.variant == "sentinel":
         service, _, number = inner.rstrip("/").partition("/")
         if not service:
-            raise BadInput("Sentinel's URL names the service", masked(url), HINT)
+            raise BadInput("Sentinel's URL names the service", mask(url), HINT)
         return _number(url, number), {"service": _decoded(url, service)}
     if scheme.kind is BrokerKind.REDIS:
         number = _number(url, inner.rstrip("/"))
         if scheme.variant == "cluster" and number != "0":
-            raise BadInput("A Redis cluster has database 0 only", masked(url))
+            raise BadInput("A Redis cluster has database 0 only", mask(url))
         return number, {}
     if inner:
-        raise BadInput("A Kafka URL has no path", masked(url), f"Name the topic apart from the URL. {HINT}")
+        raise BadInput("A Kafka URL has no path", mask(url), f"Name the topic apart from the URL. {HINT}")
     return "", {}
 
 
 def _number(url: str, text: str) -> str:
     if text and not (text.isascii() and text.isdigit()):
-        raise BadInput("A Redis database is a number", masked(url), HINT)
+        raise BadInput("A Redis database is a number", mask(url), HINT)
     return str(int(text or "0"))
 
 
@@ -242,9 +242,9 @@ def _query(url: str, text: str) -> dict[str, str]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True) if text else []
     except ValueError:
-        raise BadInput("The URL's options can't be read", masked(url), "Write ?name=value&name=value.") from None
+        raise BadInput("The URL's options can't be read", mask(url), "Write ?name=value&name=value.") from None
     if len(dict(pairs)) < len(pairs):
-        raise BadInput("The URL gives an option twice", masked(url))
+        raise BadInput("The URL gives an option twice", mask(url))
     return dict(pairs)
 
 
@@ -256,12 +256,12 @@ def _management(value: str) -> None:
     except ValueError:
         valid = False
     if not valid:
-        raise BadInput("management is no http URL", masked(value), "Write management=http://host:15672")
+        raise BadInput("management is no http URL", mask(value), "Write management=http://host:15672")
     if "@" in parts.netloc:
-        raise BadInput("management takes no login", masked(value), "It uses the login of the AMQP URL.")
+        raise BadInput("management takes no login", mask(value), "It uses the login of the AMQP URL.")
 
 
 def _decoded(url: str, text: str) -> str:
     if re.search(r"%(?![0-9A-Fa-f]{2})", text):
-        raise BadInput("The URL has a % without two hex digits", masked(url), ENCODE)
+        raise BadInput("The URL has a % without two hex digits", mask(url), ENCODE)
     return name_text(unquote_to_bytes(text))

@@ -9,7 +9,7 @@ import orjson
 
 from mqtui.codecs import fernet, gzipped
 from mqtui.codecs.decode import NO_KEYS, decode, sniff
-from mqtui.codecs.decoded import Attempt, Decoded, Keys
+from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.domain.message import EntryId, Field, Message
 
 LARGE_BYTES = 1024 * 1024
@@ -25,14 +25,14 @@ class UnwrappedValue:
     attempts: tuple[Attempt, ...]
 
 
-def decode_message(message: Message, keys: Keys = NO_KEYS) -> Decoded:
+def decode_message(message: Message, keys: FernetKeys = NO_KEYS) -> Decoded:
     """The decoded value of a message; of a Redis entry an object of its fields, each decoded."""
     if not isinstance(message.position, EntryId):
         return decode(message.value, keys)
     return decode_fields(message.fields, keys)
 
 
-def decode_fields(listed: Sequence[Field], keys: Keys = NO_KEYS) -> Decoded:
+def decode_fields(listed: Sequence[Field], keys: FernetKeys = NO_KEYS) -> Decoded:
     """The fields of a Redis entry as an object, each value decoded.
 
     Of fields with the same name the first is taken. A name that is not UTF-8 is written with replacement signs.
@@ -48,14 +48,14 @@ def decode_fields(listed: Sequence[Field], keys: Keys = NO_KEYS) -> Decoded:
     return Decoded(orjson.dumps(fields), "fields", tuple(attempts))
 
 
-def unwrap_large(value: bytes, keys: Keys = NO_KEYS) -> UnwrappedValue:
+def unwrap_large(value: bytes, keys: FernetKeys = NO_KEYS) -> UnwrappedValue:
     """A large value without its layers, not parsed: whether it is JSON is told by its first and last sign."""
     attempts: list[Attempt] = []
     layers: list[str] = []
     while (outer := sniff(value)) in ("gzip", "fernet"):
         try:
-            value = gzipped.unpack(value) if outer == "gzip" else fernet.unseal(value, keys)[0]
-        except (gzipped.NotUnpacked, fernet.NotOpened) as error:
+            value = gzipped.decompress(value) if outer == "gzip" else fernet.decrypt(value, keys)[0]
+        except (gzipped.NotDecompressed, fernet.NotDecrypted) as error:
             attempts.append(Attempt(outer, str(error)))
             return UnwrappedValue(value, "+".join([*layers, "binary" if outer == "gzip" else "text"]), tuple(attempts))
         attempts.append(Attempt(outer))

@@ -14,7 +14,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import Keys
+from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import OverBudget
 from mqtui.domain.message import Delivery, EntryId, Message
 from mqtui.services.jq_process import CRASHED, TOO_MUCH_MEMORY, TOO_MUCH_TIME, Answer, BudgetExceeded, JqProcess
@@ -38,7 +38,7 @@ FAILED = "failed"
 class JqFilter:
     """One program. A message on which it fails, or uses up its budget, is not chosen and is counted."""
 
-    def __init__(self, program: str, keys: Keys = NO_KEYS) -> None:
+    def __init__(self, program: str, keys: FernetKeys = NO_KEYS) -> None:
         self._needs_message = bool(_MENTIONS_MESSAGE.search(program))
         self._process = JqProcess(program, keys, whole=self._needs_message)
         self._failures: Counter[str] = Counter()

@@ -18,7 +18,7 @@ from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from mqtui.codecs.decoded import Keys
+from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import BadInput, OverBudget
 from mqtui.services.jq_worker import CHOSEN, FAILED, MEMORY, MIB, OUT_OF_MEMORY, SECONDS, JqFailure, JqInput, JqJob
 
@@ -43,7 +43,7 @@ Answer: TypeAlias = bool | str
 class JqProcess:
     """One program and its worker, which is started at `start` and again after each death."""
 
-    def __init__(self, program: str, keys: Keys, *, whole: bool) -> None:
+    def __init__(self, program: str, keys: FernetKeys, *, whole: bool) -> None:
         """Keep the program; `whole` says that it names `$m`."""
         self._job = JqJob(program, whole, dict(keys))
         self._process: Process | None = None

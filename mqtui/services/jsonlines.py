@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from mqtui.codecs.binary import to_base64
+from mqtui.codecs.base64_hex import to_base64
 from mqtui.codecs.decode import sniff
 from mqtui.codecs.decoded import Decoded
 from mqtui.domain.errors import BadInput

@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from mqtui.codecs.binary import from_base64
+from mqtui.codecs.base64_hex import from_base64
 from mqtui.domain.errors import BadInput
 from mqtui.domain.field_table import OCTETS, raw, string
 from mqtui.domain.message import Field, Header, Outgoing, Property

@@ -8,7 +8,7 @@ from typing import Self
 
 from mqtui.brokers.loop_yield import TimeSlices
 from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import Keys
+from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.convention import Conventions
 from mqtui.domain.deadletter import cause_id_of, dead_letter_time
 from mqtui.domain.errors import BadInput
@@ -21,7 +21,7 @@ from mqtui.services.jq_filter import JqFilter
 class LetterSelector:
     """Says of a letter whether it was asked for. A cause may be given by its beginning. The limit is the caller's."""
 
-    def __init__(self, selection: Selection, conventions: Conventions, keys: Keys = NO_KEYS) -> None:
+    def __init__(self, selection: Selection, conventions: Conventions, keys: FernetKeys = NO_KEYS) -> None:
         """Read the selection.
 
         Raises:

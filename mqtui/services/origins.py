@@ -29,7 +29,7 @@ from mqtui.services.session import Session
 
 if TYPE_CHECKING:
     from mqtui.domain.redrive import Source
-    from mqtui.state.origins import Sighting
+    from mqtui.state.peeked_origins import PeekedOrigins
 
 NO_ORIGIN = NamedOrigin("", Kind.QUEUE, "")
 
@@ -134,23 +134,25 @@ class RouteCounter:
             self._opened += 1
             self._doubts.update([content.doubt] if content.doubt else [])
 
-    def add_earlier(self, seen: Sighting) -> None:
+    def add_earlier(self, seen: PeekedOrigins) -> None:
         """Let what an earlier and larger look met count where this one met nothing of the kind."""
         self.letters = seen.letters
-        self._routes.update({route: count for route, count in seen.routes.items() if route not in self._routes})
+        self._routes.update(
+            {route: count for route, count in seen.targets_counted.items() if route not in self._routes}
+        )
         self._keys.update({key: count for key, count in seen.keys.items() if key not in self._keys})
         self._opened = max(self._opened, seen.opened)
         self._doubts.update({doubt: count for doubt, count in seen.doubts.items() if doubt not in self._doubts})
 
-    def sighting(self) -> Sighting:
+    def sighting(self) -> PeekedOrigins:
         """What was counted, as of now."""
         routes, keys, doubts = dict(self._routes), dict(self._keys), dict(self._doubts)
-        from mqtui.state.origins import Sighting
+        from mqtui.state.peeked_origins import PeekedOrigins
 
-        return Sighting(int(time() * 1000), self.letters, routes, keys, self._opened, doubts)
+        return PeekedOrigins(int(time() * 1000), self.letters, routes, keys, self._opened, doubts)
 
 
-async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> Sighting:
+async def remember_routes(session: Session, source: Source, counted: RouteCounter) -> PeekedOrigins:
     """Keep what a paid look found, for plans that must not pay for another one."""
     seen = counted.sighting()
     with suppress(StorageFailed):
@@ -158,7 +160,7 @@ async def remember_routes(session: Session, source: Source, counted: RouteCounte
     return seen
 
 
-async def recall_routes(session: Session, source: Source) -> Sighting | None:
+async def recall_routes(session: Session, source: Source) -> PeekedOrigins | None:
     """What the last paid look at a queue found; None where there was none, or where it can't be read."""
     try:
         return await asyncio.to_thread(_read, _key(session, source))
@@ -171,15 +173,15 @@ def _key(session: Session, source: Source) -> str:
     return f"{host}:{port}/{source.identity}"
 
 
-def _write(queue: str, seen: Sighting) -> None:
-    from mqtui.state.origins import OriginsSeen
+def _write(queue: str, seen: PeekedOrigins) -> None:
+    from mqtui.state.peeked_origins import PeekedOriginsStore
 
-    with closing(OriginsSeen()) as kept:
+    with closing(PeekedOriginsStore()) as kept:
         kept.set(queue, seen)
 
 
-def _read(queue: str) -> Sighting | None:
-    from mqtui.state.origins import OriginsSeen
+def _read(queue: str) -> PeekedOrigins | None:
+    from mqtui.state.peeked_origins import PeekedOriginsStore
 
-    with closing(OriginsSeen()) as kept:
+    with closing(PeekedOriginsStore()) as kept:
         return kept.get(queue)

@@ -16,13 +16,13 @@ from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.domain.times import format_time
 from mqtui.profiles import protection
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import parse
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import parse_url
 from mqtui.services.jsonlines import name_or_base64
 from mqtui.services.redrive.recovery.resume import DAY_MS
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.redrive.run.run import UNKNOWN_COUNT
-from mqtui.state.runs import Done, RunRecord, Runs
+from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 
 Json = dict[str, Any]
 MONITOR_COUNTS = {"passed": "passed", "waiting": "waiting", "came_back": "came back"}
@@ -34,19 +34,19 @@ def run_state(record: RunRecord) -> str:
     return "interrupted" if record.interrupted else record.state
 
 
-def count_outcomes(journal: Runs, record: RunRecord) -> dict[str, int]:
+def count_outcomes(journal: Journal, record: RunRecord) -> dict[str, int]:
     """Letters by outcome: as the run's end told it (planned is their sum, C8), else what is written down so far."""
     if record.result is None or record.state == "running":
-        return {name: number for name, number in journal.counts(record.id).items() if name in set(Outcome)}
+        return {name: number for name, number in journal.count_outcomes(record.id).items() if name in set(Outcome)}
     told = msgspec.json.decode(record.result)
     return {outcome.value: told[outcome] for outcome in Outcome if told.get(outcome)}
 
 
-def run_row(journal: Runs, record: RunRecord) -> Json:
+def run_row(journal: Journal, record: RunRecord) -> Json:
     """A run. Times are ms since the epoch; `in_hand` counts letters whose fate is not written down."""
     return {
         "run": record.id,
-        "short": journal.short(record.id),
+        "short": journal.short_id(record.id),
         "verb": record.verb,
         "profile": record.profile,
         "target": record.target,
@@ -59,21 +59,21 @@ def run_row(journal: Runs, record: RunRecord) -> Json:
         "ended": record.ended,
         "planned": None if record.planned == UNKNOWN_COUNT else record.planned,
         "outcomes": count_outcomes(journal, record),
-        "in_hand": len(journal.open_marks(record.id)),
+        "in_hand": len(journal.unfinished_letters(record.id)),
         "result": msgspec.json.decode(record.result) if record.result else None,
     }
 
 
-def letter_row(done: Done) -> Json:
+def letter_row(done: OutcomeRow) -> Json:
     """What became of one letter: its name in the journal, the outcome, where it is now, and why not."""
     return {"letter": done[0], "outcome": done[1], "at": done[2] or None, "reason": done[3] or None}
 
 
-def describe_run(journal: Runs, record: RunRecord) -> str:
+def describe_run(journal: Journal, record: RunRecord) -> str:
     """One paragraph for the ticket."""
     counts = count_outcomes(journal, record)
     parts = [f"{counts.get(outcome, 0):,} {outcome}" for outcome in Outcome if counts.get(outcome, 0)]
-    doubtful = len(journal.open_marks(record.id))
+    doubtful = len(journal.unfinished_letters(record.id))
     if doubtful:
         parts.append(f"{doubtful:,} in hand when it ended")
     ended = format_time(record.ended, "-%H:%M:%S") if record.ended else ""
@@ -81,7 +81,7 @@ def describe_run(journal: Runs, record: RunRecord) -> str:
     planned = "letters" if record.planned == UNKNOWN_COUNT else pluralize(record.planned, "letter")
     source = record.source.name.encode("utf-8", "backslashreplace").decode("utf-8")
     who = f"{record.profile}, {span}, {record.operator}@{record.host}"
-    what = f"{record.verb} {journal.short(record.id)} ({run_state(record)})"
+    what = f"{record.verb} {journal.short_id(record.id)} ({run_state(record)})"
     told = msgspec.json.decode(record.result) if record.result and record.state != "running" else {}
     parts += [
         f"{told[name]:,} {words}"
@@ -99,17 +99,17 @@ def reader_lines(record: RunRecord) -> list[str]:
     return [reader.words for reader in readers] + [f"came back: {letter}" for letter in told.get("back") or ()]
 
 
-def find_resumable(journal: Runs) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
+def find_resumable(journal: Journal) -> tuple[list[RunRecord], list[tuple[RunRecord, str]]]:
     """Interrupted runs that a resume without a name takes up, and the others with the reason (C4)."""
     mine: list[RunRecord] = []
     others: list[tuple[RunRecord, str]] = []
     since = time() * 1000 - DAY_MS
-    for record in journal.interrupted():
+    for record in journal.list_interrupted():
         if record.verb == Verb.PUT_BACK:
             continue
         if record.started < since:
             others.append((record, "older than 24 h"))
-        elif any(policy.protected for policy in (*journal.policies(record.id), *map(_policy, _targets(record)))):
+        elif any(policy.protected for policy in (*journal.policies_of(record.id), *map(_policy, _targets(record)))):
             others.append((record, "the profile is protected"))
         else:
             mine.append(record)
@@ -125,11 +125,11 @@ def _policy(target: str) -> Policy:
     """What holds for a target by its address now; a profile that is gone or can't be read is taken for protected."""
     try:
         if "://" in target:
-            return strictest(Policy(target), protection.at(parse(target)[0]))
+            return strictest(Policy(target), protection.policies_at(parse_url(target)[0]))
         name, _, kind = target.partition("/")
-        profile = Store().find(name)
+        profile = ProfileStore().find(name)
         kinds = [BrokerKind(kind)] if kind else list(profile.brokers)
-        others = [policy for each in kinds for policy in protection.at(profile.address(each))]
+        others = [policy for each in kinds for policy in protection.policies_at(profile.address(each))]
         return strictest(profile.policy(), others)
     except (MqtuiError, ValueError):
         return Policy(target, protected=True)

@@ -18,11 +18,11 @@ from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import protection
 from mqtui.profiles.keys import audit_key
 from mqtui.profiles.model import Profile
-from mqtui.profiles.resolve import Resolved, resolve
-from mqtui.profiles.store import Store
+from mqtui.profiles.resolve import ResolvedTarget, resolve_target
+from mqtui.profiles.store import ProfileStore
 from mqtui.state.audit import Audit
-from mqtui.state.identities import Identities
-from mqtui.state.log import hide
+from mqtui.state.broker_identities import BrokerIdentities
+from mqtui.state.log import mask_secrets
 
 IDENTITY_TIMEOUT = 1.0
 """What a session that ends waits for the broker's name, so that it is remembered."""
@@ -45,7 +45,7 @@ class Session:
         return self.guard.policy
 
 
-def require_one_address(resolved: Resolved) -> Address:
+def require_one_address(resolved: ResolvedTarget) -> Address:
     """The only broker of a target.
 
     Raises:
@@ -68,11 +68,11 @@ def list_brokers(target: str) -> tuple[str, ...]:
     """
     if any(sign in target for sign in "/:"):
         return (target,)
-    kinds = Store().find(target).brokers if target else ()
+    kinds = ProfileStore().find(target).brokers if target else ()
     return tuple(f"{target}/{kind}" for kind in kinds) if len(kinds) > 1 else (target,)
 
 
-def _reopening_target(resolved: Resolved, address: Address) -> str:
+def _reopening_target(resolved: ResolvedTarget, address: Address) -> str:
     several = resolved.profile is not None and len(resolved.profile.brokers) > 1
     return f"{resolved.shown}/{address.kind}" if several else resolved.shown
 
@@ -87,24 +87,24 @@ async def open_session(
         BadInput: the target is no profile and no URL, or holds several brokers.
         NotFound: there is no such profile.
     """
-    resolved = await run_in_thread("secret", partial(resolve, target, kind))
+    resolved = await run_in_thread("secret", partial(resolve_target, target, kind))
     async with open_resolved(resolved, adapters=adapters) as session:
         yield session
 
 
 @asynccontextmanager
-async def open_resolved(resolved: Resolved, *, adapters: Connect = connect) -> AsyncIterator[Session]:
+async def open_resolved(resolved: ResolvedTarget, *, adapters: Connect = connect) -> AsyncIterator[Session]:
     """Open a target that was read already, or a profile that is not saved yet.
 
     Raises:
         BadInput: it holds several brokers.
     """
     address = require_one_address(resolved)
-    hide((address.secret, *address.secrets.values()))
-    policy = strictest(resolved.policy, await asyncio.to_thread(protection.at, address))
+    mask_secrets((address.secret, *address.secrets.values()))
+    policy = strictest(resolved.policy, await asyncio.to_thread(protection.policies_at, address))
     adapter = adapters(address)
     if isinstance(adapter, HasPeekBudget):
-        from mqtui.state.counts import StoredPeekBudget
+        from mqtui.state.peek_budget import StoredPeekBudget
 
         adapter.peek_budget = StoredPeekBudget()
     broker = adapter.broker
@@ -129,13 +129,17 @@ async def open_resolved(resolved: Resolved, *, adapters: Connect = connect) -> A
 async def _policies_of_same_broker(broker: Broker) -> Sequence[Policy]:
     """The policies of the profiles that met this broker before; it is asked for its name where there are any."""
     try:
-        restricting = await asyncio.to_thread(protection.restricting, broker.kind)
+        restricting = await asyncio.to_thread(protection.restricting_profiles, broker.kind)
     except BadInput as error:
-        return (protection.unknown(error),)
-    return await asyncio.to_thread(protection.called, broker.kind, await broker.identity()) if restricting else ()
+        return (protection.refuse_all(error),)
+    return (
+        await asyncio.to_thread(protection.policies_of_identity, broker.kind, await broker.identity())
+        if restricting
+        else ()
+    )
 
 
-async def _remember_identity(resolved: Resolved, broker: Broker, guard: Guard) -> None:
+async def _remember_identity(resolved: ResolvedTarget, broker: Broker, guard: Guard) -> None:
     """Learn which broker it is: what a profile protects is remembered, and what others protect holds here too.
 
     What hinders it is told by the first look, or by the gate when something is to be changed.
@@ -144,7 +148,7 @@ async def _remember_identity(resolved: Resolved, broker: Broker, guard: Guard) -
         if resolved.profile is not None and resolved.policy.restricts:
             identity = await broker.identity()
             if identity:
-                await asyncio.to_thread(Identities().remember, resolved.profile.name, broker.kind, identity)
+                await asyncio.to_thread(BrokerIdentities().remember, resolved.profile.name, broker.kind, identity)
         await guard.identify_broker()
     except MqtuiError:
         return

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from mqtui.domain.audit import AuditContents, AuditEntry
 from mqtui.domain.errors import StorageFailed
 from mqtui.state import audit_chain
-from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, Head, chained, key_id, parsed
-from mqtui.state.audit_head import Anchor
-from mqtui.state.commandline import sanitised
-from mqtui.state.disk import append_whole, open_private, sync_folder
-from mqtui.state.lock import locked
+from mqtui.state.audit_anchor import AuditAnchor
+from mqtui.state.audit_chain import FORGOTTEN, FORMAT, GENESIS, ChainHead, encode_line, key_id, parse_line
+from mqtui.state.file_lock import lock_file
+from mqtui.state.fsync import append_whole, open_private, sync_folder
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host, operator
+from mqtui.state.redact import redact_command
 
 if TYPE_CHECKING:
     from mqtui.domain.plan import Plan
@@ -51,7 +51,7 @@ class Audit:
         `key` gives the key of the chain; it is asked when the first line is written or read.
         """
         self._path = path
-        self._command = sanitised(sys.argv if argv is None else argv)
+        self._command = redact_command(sys.argv if argv is None else argv)
         self._ask_key = key
         self._key: bytes | None = None
         self._asked = False
@@ -96,7 +96,7 @@ class Audit:
         """
         anchor = self._anchor()
         try:
-            return audit_chain.read(self._lines(), self.key(), anchor.head())
+            return audit_chain.verify_chain(self._lines(), self.key(), anchor.head())
         finally:
             anchor.close()
 
@@ -115,8 +115,8 @@ class Audit:
             self._key, self._asked = self._ask_key(), True
         return self._key
 
-    def _anchor(self) -> Anchor:
-        return Anchor(self.path.parent / "runs.sqlite")
+    def _anchor(self) -> AuditAnchor:
+        return AuditAnchor(self.path.parent / "runs.sqlite")
 
     def _entry(self, event: str, plan: Plan, policy: Policy) -> AuditEntry:
         count = plan.count.number
@@ -137,7 +137,7 @@ class Audit:
         key = self.key()
         anchor = self._anchor()
         try:
-            with locked(self.path.with_suffix(".lock")):
+            with lock_file(self.path.with_suffix(".lock")):
                 new = not self.path.exists()
                 with os.fdopen(open_private(self.path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as file:
                     end, last = _last_line(file)
@@ -175,23 +175,23 @@ class Audit:
             raise StorageFailed("The audit can't be read", f"{self.path}: {error.strerror or error}") from error
 
 
-def _before(known: Head | None, last: bytes) -> Head:
+def _before(known: ChainHead | None, last: bytes) -> ChainHead:
     """What a new line follows: what the journal knows as the last, in a file of before that its last line."""
     try:
-        _, link, _ = parsed(last)
+        _, link, _ = parse_line(last)
     except ValueError:
         link = None
     if known is None:
-        return Head(0, GENESIS) if link is None else Head(link.n, link.hash)
+        return ChainHead(0, GENESIS) if link is None else ChainHead(link.n, link.hash)
     if link is not None and known.coming == link.hash:
-        return Head(link.n, link.hash)
+        return ChainHead(link.n, link.hash)
     return replace(known, coming="")
 
 
 def _is_anchored(last: bytes) -> bool:
     """Whether the journal must have known a line as the last."""
     try:
-        return parsed(last)[1].v >= FORMAT
+        return parse_line(last)[1].v >= FORMAT
     except ValueError:
         return False
 
@@ -199,15 +199,15 @@ def _is_anchored(last: bytes) -> bool:
 def _turns(last: bytes, key: bytes | None) -> bool:
     """Whether the chain goes on with another key than before, or without one."""
     try:
-        _, link, _ = parsed(last)
+        _, link, _ = parse_line(last)
     except ValueError:
         return False
     return link.key != (key_id(key) if key else "")
 
 
 def _lines_of(
-    entry: AuditEntry, before: Head, key: bytes | None, *, turns: bool, forgotten: bool
-) -> tuple[bytes, Head]:
+    entry: AuditEntry, before: ChainHead, key: bytes | None, *, turns: bool, forgotten: bool
+) -> tuple[bytes, ChainHead]:
     """The line of an entry, and the chain's new end; what is to be known of the chain comes first, as notes."""
     said = [FORGOTTEN] if forgotten else []
     if turns:
@@ -215,9 +215,9 @@ def _lines_of(
     blank = replace(entry, event="note", verb="audit", run="", on=(), planned=None, command="")
     lines = b""
     for each in (*(replace(blank, result=result) for result in said), entry):
-        line, digest = chained(each, before, key)
+        line, digest = encode_line(each, before, key)
         lines += line
-        before = Head(before.n + 1, digest)
+        before = ChainHead(before.n + 1, digest)
     return lines, before
 
 

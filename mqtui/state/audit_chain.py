@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ChainHead:
     """The end of the chain as the journal knows it. `coming` is the hash of a line that may have been written since."""
 
     n: int
@@ -37,7 +37,7 @@ class Head:
     coming: str = ""
 
 
-class Link(msgspec.Struct):
+class ChainLink(msgspec.Struct):
     """What chains a line to the one before."""
 
     n: int
@@ -52,7 +52,7 @@ def key_id(key: bytes) -> str:
     return hashlib.sha256(b"mqtui audit " + key).hexdigest()[:8]
 
 
-def chained(entry: AuditEntry, before: Head, key: bytes | None) -> tuple[bytes, str]:
+def encode_line(entry: AuditEntry, before: ChainHead, key: bytes | None) -> tuple[bytes, str]:
     """An entry as the line after `before`, and its hash."""
     record: Record = {"v": FORMAT, "n": before.n + 1, "prev": before.hash, "key": key_id(key) if key else ""}
     record |= {name: getattr(entry, name) for name in AuditEntry.__dataclass_fields__ if name != "n"}
@@ -67,7 +67,7 @@ def hash_of(record: Record, key: bytes | None) -> str:
     return hmac.new(key, packed, "sha256").hexdigest() if key else hashlib.sha256(packed).hexdigest()
 
 
-def parsed(line: bytes) -> tuple[Record, Link, AuditEntry]:
+def parse_line(line: bytes) -> tuple[Record, ChainLink, AuditEntry]:
     """What a line holds.
 
     Raises:
@@ -75,7 +75,7 @@ def parsed(line: bytes) -> tuple[Record, Link, AuditEntry]:
     """
     try:
         record = json.loads(line)
-        link, entry = msgspec.convert(record, Link), msgspec.convert(record, AuditEntry)
+        link, entry = msgspec.convert(record, ChainLink), msgspec.convert(record, AuditEntry)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"it is no line of the audit ({str(error).partition(' (char')[0]})") from None
     if not 0 <= entry.time <= LAST_TIME:
@@ -83,13 +83,13 @@ def parsed(line: bytes) -> tuple[Record, Link, AuditEntry]:
     return record, link, entry
 
 
-class Checking:
+class ChainVerifier:
     """Walks along the lines of a file."""
 
     def __init__(self, key: bytes | None) -> None:
         self.entries: list[AuditEntry] = []
         self.damages: list[Damage] = []
-        self.last = Head(0, GENESIS)
+        self.last = ChainHead(0, GENESIS)
         self.newest_format = 0
         self._key = key
         self._lines = self._unkeyed = self._unchecked = 0
@@ -101,7 +101,7 @@ class Checking:
             self._damaged("it was cut off while it was written")
             return
         try:
-            record, link, entry = parsed(line)
+            record, link, entry = parse_line(line)
         except ValueError as error:
             self._damaged(str(error))
             return
@@ -110,11 +110,11 @@ class Checking:
             why = FORGOTTEN
         if why:
             self._damaged(why)
-        self.last = Head(link.n, link.hash)
+        self.last = ChainHead(link.n, link.hash)
         self.newest_format = max(self.newest_format, link.v)
         self.entries.append(entry)
 
-    def end(self, head: Head | None) -> AuditContents:
+    def end(self, head: ChainHead | None) -> AuditContents:
         """The last line was read; `head` is what the journal knows of it."""
         self._lines += 1
         why = self._wrong_end(head)
@@ -125,7 +125,7 @@ class Checking:
     def _damaged(self, why: str) -> None:
         self.damages.append(Damage(self._lines, why))
 
-    def _misfit(self, link: Link) -> str:
+    def _misfit(self, link: ChainLink) -> str:
         n, wanted = link.n, self.last.n + 1
         if n > wanted:
             gone = f"line {wanted:,} is" if n == wanted + 1 else f"lines {wanted:,} to {n - 1:,} are"
@@ -134,7 +134,7 @@ class Checking:
             return f"it is number {n:,} and stands where {wanted:,} should"
         return "" if link.prev == self.last.hash else "it does not fit the one before it"
 
-    def _forged(self, record: Record, link: Link) -> str:
+    def _forged(self, record: Record, link: ChainLink) -> str:
         """Why its hash is not its own."""
         if link.key and (self._key is None or key_id(self._key) != link.key):
             self._unchecked += 1
@@ -143,7 +143,7 @@ class Checking:
         wanted = hash_of(record, self._key if link.key else None)
         return "" if hmac.compare_digest(wanted, link.hash) else "it was changed after it was written"
 
-    def _wrong_end(self, head: Head | None) -> str:
+    def _wrong_end(self, head: ChainHead | None) -> str:
         last = self.last
         if head is None:
             lost = self.newest_format >= FORMAT
@@ -158,9 +158,9 @@ class Checking:
         return "its last line is not the one that the journal knows: the file was rewritten"
 
 
-def read(lines: Iterable[bytes], key: bytes | None, head: Head | None) -> AuditContents:
+def verify_chain(lines: Iterable[bytes], key: bytes | None, head: ChainHead | None) -> AuditContents:
     """All lines of a file, checked."""
-    checking = Checking(key)
+    checking = ChainVerifier(key)
     for line in lines:
         checking.line(line)
     return checking.end(head)

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from mqtui.domain.errors import Refused, StorageFailed
 from mqtui.domain.message import Message
-from mqtui.state.disk import append_whole, open_private, sync_folder
-from mqtui.state.paths import private, state_dir
-from mqtui.state.serial import pack, unpack
+from mqtui.state.fsync import append_whole, open_private, sync_folder
+from mqtui.state.message_codec import decode_messages, encode_messages
+from mqtui.state.paths import ensure_private_dir, state_dir
 
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet
@@ -45,7 +45,7 @@ class Bundle:
         """
         self.run = run
         self.path = bundle_path(run, folder)
-        self._cipher = cipher(key)
+        self._cipher = fernet_of(key)
         self._file: BinaryIO | None = None
         self._end = whole_length(self.path, self._cipher) if self.path.exists() else 0
 
@@ -59,7 +59,7 @@ class Bundle:
             raise ValueError(f"{len(letters)} letters and {len(positions)} positions")
         if not letters:
             return
-        token = self._cipher.encrypt(pack(letters, positions))
+        token = self._cipher.encrypt(encode_messages(letters, positions))
         try:
             file = self._file or self._open()
             append_whole(file, self._end, FRAME.pack(len(token), zlib.crc32(token)) + token)
@@ -73,7 +73,7 @@ class Bundle:
 
     def read(self) -> Iterator[tuple[str, Message]]:
         """As the function `read`, for what was appended so far."""
-        return blocks(self.path, self._cipher)
+        return decrypt_messages(self.path, self._cipher)
 
     def close(self) -> None:
         """Close the file."""
@@ -90,7 +90,7 @@ class Bundle:
         self.close()
 
     def _open(self) -> BinaryIO:
-        private(self.path.parent)
+        ensure_private_dir(self.path.parent)
         new = not self.path.exists()
         handle = open_private(self.path, os.O_RDWR | os.O_CREAT)
         file = os.fdopen(handle, "r+b", buffering=0)
@@ -116,7 +116,7 @@ def read(run: str, key: bytes, folder: Path | None = None) -> Iterator[tuple[str
         Refused: the key is none, or not the one the bundle was made with.
         StorageFailed: there is no bundle, it can't be read, or a block before the last is damaged.
     """
-    return blocks(bundle_path(run, folder), cipher(key))
+    return decrypt_messages(bundle_path(run, folder), fernet_of(key))
 
 
 def exists(run: str, folder: Path | None = None) -> bool:
@@ -124,7 +124,7 @@ def exists(run: str, folder: Path | None = None) -> bool:
     return bundle_path(run, folder).exists()
 
 
-def expire(days: int = 14, folder: Path | None = None) -> Sequence[str]:
+def delete_expired(days: int = 14, folder: Path | None = None) -> Sequence[str]:
     """Delete bundles nothing was added to for that many days; the runs they were of."""
     root = folder or state_dir() / "bundles"
     before = time() - days * DAY_S
@@ -144,7 +144,7 @@ def bundle_path(run: str, folder: Path | None = None) -> Path:
     return (folder or state_dir() / "bundles") / f"{run}.bundle"
 
 
-def cipher(key: bytes) -> Fernet:
+def fernet_of(key: bytes) -> Fernet:
     """The cipher of a key.
 
     Raises:
@@ -160,7 +160,7 @@ def cipher(key: bytes) -> Fernet:
         ) from None
 
 
-def framed(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
+def iter_frames(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
     """Where each block ends, and its token; None for one that is damaged or torn."""
     size = os.fstat(file.fileno()).st_size
     while len(head := file.read(FRAME.size)) == FRAME.size:
@@ -173,23 +173,23 @@ def framed(file: BinaryIO) -> Iterator[tuple[int, bytes | None]]:
         yield end, token if length and zlib.crc32(token) == checksum else None
 
 
-def frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+def iter_whole_frames(path: Path, file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Where each whole block ends, and its token; a torn last one is passed over.
 
     Raises:
         StorageFailed: a block before the last is damaged.
     """
     size = os.fstat(file.fileno()).st_size
-    for end, token in framed(file):
+    for end, token in iter_frames(file):
         if token is not None:
             yield end, token
         elif end < size and any(file.read(FRAME.size)):
-            raise damaged(path, end)
+            raise damaged_error(path, end)
         else:
             return
 
 
-def damaged(path: Path, end: int) -> StorageFailed:
+def damaged_error(path: Path, end: int) -> StorageFailed:
     """A block before a place can't be read."""
     return StorageFailed(
         "The bundle is damaged",
@@ -199,14 +199,14 @@ def damaged(path: Path, end: int) -> StorageFailed:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class BundleContents:
     """The letters of a bundle that can be read, by their names in the journal; `damage` is "" where it is whole."""
 
     names: frozenset[str]
     damage: str = ""
 
 
-def survey(run: str, key: bytes, folder: Path | None = None) -> Survey:
+def list_contents(run: str, key: bytes, folder: Path | None = None) -> BundleContents:
     """Read a bundle to its end, past what is damaged.
 
     Raises:
@@ -215,28 +215,28 @@ def survey(run: str, key: bytes, folder: Path | None = None) -> Survey:
     """
     found: set[str] = set()
     damages: list[str] = []
-    for name, _ in salvage(run, key, damages.append, folder):
+    for name, _ in read_damaged(run, key, damages.append, folder):
         found.add(name)
-    return Survey(frozenset(found), damages[0] if damages else "")
+    return BundleContents(frozenset(found), damages[0] if damages else "")
 
 
-def salvage(
+def read_damaged(
     run: str, key: bytes, tell: Callable[[str], None], folder: Path | None = None
 ) -> Iterator[tuple[str, Message]]:
     """As `read`, past what is damaged: `tell` is called with each damage in words."""
-    path, fernet = bundle_path(run, folder), cipher(key)
+    path, fernet = bundle_path(run, folder), fernet_of(key)
     count = 0
     try:
         with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
-            if not opened(path, file, fernet):
+            if not read_header(path, file, fernet):
                 tell("the bundle was emptied, or cut off in its first line")
                 return
-            for _, token in framed(file):
+            for _, token in iter_frames(file):
                 plain = None if token is None else _decrypted(fernet, token)
                 if plain is None:
                     tell(f"the bundle is damaged from letter {count + 1:,} on")
                     continue
-                for pair in unpack(plain):
+                for pair in decode_messages(plain):
                     count += 1
                     yield pair
     except OSError as error:
@@ -252,7 +252,7 @@ def _decrypted(fernet: Fernet, token: bytes) -> bytes | None:
         return None
 
 
-def opened(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
+def read_header(path: Path, file: BinaryIO, fernet: Fernet) -> bool:
     """Read the first line; False where the bundle was cut off within it, so that it holds nothing.
 
     Raises:
@@ -285,27 +285,27 @@ def whole_length(path: Path, fernet: Fernet) -> int:
     """Bytes up to the end of the last whole block."""
     try:
         with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
-            if not opened(path, file, fernet):
+            if not read_header(path, file, fernet):
                 return 0
             start = file.tell()
-            return max((end for end, _ in frames(path, file)), default=start)
+            return max((end for end, _ in iter_whole_frames(path, file)), default=start)
     except OSError as error:
         raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error
 
 
-def blocks(path: Path, fernet: Fernet) -> Iterator[tuple[str, Message]]:
+def decrypt_messages(path: Path, fernet: Fernet) -> Iterator[tuple[str, Message]]:
     """The letters of a bundle, a block decrypted at a time."""
     from cryptography.fernet import InvalidToken
 
     try:
         with os.fdopen(open_private(path, os.O_RDONLY), "rb") as file:
-            if not opened(path, file, fernet):
+            if not read_header(path, file, fernet):
                 return
-            for end, token in frames(path, file):
+            for end, token in iter_whole_frames(path, file):
                 try:
                     plain = fernet.decrypt(token)
                 except InvalidToken:
-                    raise damaged(path, end) from None
-                yield from unpack(plain)
+                    raise damaged_error(path, end) from None
+                yield from decode_messages(plain)
     except OSError as error:
         raise StorageFailed("The bundle can't be read", f"{path}: {error.strerror or error}") from error

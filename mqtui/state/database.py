@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.disk import check_private, open_private, sync_folder
-from mqtui.state.lock import locked
+from mqtui.state.file_lock import lock_file
+from mqtui.state.fsync import check_private, open_private, sync_folder
 
 BUSY_MS = 20_000
 
@@ -32,7 +32,7 @@ class Database:
         """
         self.path = path
         self._lock = threading.RLock()
-        with self._translated(), locked(path.with_suffix(".lock")):
+        with self._translated(), lock_file(path.with_suffix(".lock")):
             if path.exists() or path.is_symlink():
                 check_private(path)
             else:
@@ -87,7 +87,7 @@ class Database:
             try:
                 yield self._connection
             except (ValueError, TypeError, AssertionError, zlib.error) as error:
-                raise damaged(self.path, f"{type(error).__name__} in what was written: {error}") from error
+                raise damaged_error(self.path, f"{type(error).__name__} in what was written: {error}") from error
             finally:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
@@ -104,7 +104,7 @@ class Database:
         except (sqlite3.Error, OSError) as error:
             raise _told(self.path, error) from error
         except UnicodeDecodeError as error:
-            raise damaged(self.path, "its texts are no texts any more") from error
+            raise damaged_error(self.path, "its texts are no texts any more") from error
 
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -118,13 +118,13 @@ def _told(path: Path, error: sqlite3.Error | OSError) -> StorageFailed:
     else:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in DAMAGED or (isinstance(error, sqlite3.OperationalError) and "UTF-8" in str(error)):
-            return damaged(path, str(error))
+            return damaged_error(path, str(error))
         full, reason = code == sqlite3.SQLITE_FULL, str(error)
     hint = "Free some space and try again." if full else "MQTUI_STATE_DIR names another folder."
     return StorageFailed(f"{path} can't be kept", reason, hint)
 
 
-def damaged(path: Path, reason: str) -> StorageFailed:
+def damaged_error(path: Path, reason: str) -> StorageFailed:
     """A file that is there and does not hold what was written."""
     what = "journal of runs" if path.name == "runs.sqlite" else "file"
     bundles = len(list((path.parent / "bundles").glob("*.bundle"))) if what != "file" else 0

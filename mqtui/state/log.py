@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from mqtui.domain.errors import StorageFailed
 from mqtui.domain.printable import printable
-from mqtui.state.disk import open_private
+from mqtui.state.fsync import open_private
 
 LIBRARIES = {"mqtui": logging.DEBUG, "pika": logging.INFO, "kafka": logging.INFO, "redis": logging.INFO}
 """The loggers that are written, each from which level on. librdkafka's is `mqtui.kafka`."""
@@ -28,9 +28,9 @@ SHORTEST = 3
 class _MaskedLines(logging.Formatter):
     """One line a record, without secrets and without what a terminal would obey."""
 
-    def __init__(self, masked: Callable[[str], str]) -> None:
+    def __init__(self, mask: Callable[[str], str]) -> None:
         super().__init__("%(asctime)s.%(msecs)03d %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-        self._masked = masked
+        self._masked = mask
         self._secrets: set[str] = set()
 
     def hide(self, secrets: Iterable[str]) -> None:
@@ -74,14 +74,14 @@ def start_log(file: Path) -> None:
     Raises:
         StorageFailed: it can't be written.
     """
-    from mqtui.state.commandline import masked, sanitised
+    from mqtui.state.redact import mask, redact_command
 
     try:
         handle = open_private(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError as error:
         raise StorageFailed(f"The log {file} can't be written", error.strerror or str(error)) from error
     stream = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
-    log = _Log(file.absolute(), stream, _MaskedLines(masked))
+    log = _Log(file.absolute(), stream, _MaskedLines(mask))
     _logs[:] = [log]
     logging.raiseExceptions = False
     for name, level in LIBRARIES.items():
@@ -89,10 +89,10 @@ def start_log(file: Path) -> None:
         logger.setLevel(level)
         logger.addHandler(log.handler)
         logger.propagate = False
-    logging.getLogger("mqtui").info("mqtui begins: %s", sanitised(sys.argv))
+    logging.getLogger("mqtui").info("mqtui begins: %s", redact_command(sys.argv))
 
 
-def hide(secrets: Iterable[str]) -> None:
+def mask_secrets(secrets: Iterable[str]) -> None:
     """Keep these out of the log, whoever writes them."""
     for log in _logs:
         log.lines.hide(secrets)

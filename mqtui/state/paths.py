@@ -9,13 +9,13 @@ from pathlib import Path
 import platformdirs
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.disk import sync_folder
+from mqtui.state.fsync import sync_folder
 
 NAME = "mqtui"
 ELSEWHERE = "MQTUI_STATE_DIR and MQTUI_CONFIG_DIR name other folders."
 
 
-class CannotMake(StorageFailed):
+class DirectoryNotCreated(StorageFailed):
     """A folder is not there and can't be made."""
 
 
@@ -29,19 +29,19 @@ def config_dir() -> Path:
     """
     folder = _chosen("MQTUI_CONFIG_DIR") or platformdirs.user_config_path(NAME, appauthor=False)
     try:
-        return private(folder)
-    except CannotMake:
+        return ensure_private_dir(folder)
+    except DirectoryNotCreated:
         return folder
 
 
 def state_dir() -> Path:
     """The folder of journal, audit and bundles: `MQTUI_STATE_DIR`, or the platform's. Made as `config_dir`."""
-    return private(_chosen("MQTUI_STATE_DIR") or platformdirs.user_state_path(NAME, appauthor=False))
+    return ensure_private_dir(_chosen("MQTUI_STATE_DIR") or platformdirs.user_state_path(NAME, appauthor=False))
 
 
 def cache_dir() -> Path:
     """The folder of what can be fetched again: `MQTUI_CACHE_DIR`, or the platform's. Made as `config_dir`."""
-    return private(_chosen("MQTUI_CACHE_DIR") or platformdirs.user_cache_path(NAME, appauthor=False))
+    return ensure_private_dir(_chosen("MQTUI_CACHE_DIR") or platformdirs.user_cache_path(NAME, appauthor=False))
 
 
 def shipped_themes() -> Path:
@@ -51,7 +51,7 @@ def shipped_themes() -> Path:
     return inside if inside.is_dir() else package.parent / "themes"
 
 
-def private(folder: Path) -> Path:
+def ensure_private_dir(folder: Path) -> Path:
     """The folder, made with mode 0700 and its entry on disk where it is missing.
 
     Raises:
@@ -65,7 +65,9 @@ def private(folder: Path) -> Path:
             sync_folder(folder.parent)
         found = folder.stat()
     except OSError as error:
-        raise CannotMake(f"The folder {folder} can't be made", error.strerror or str(error), ELSEWHERE) from error
+        raise DirectoryNotCreated(
+            f"The folder {folder} can't be made", error.strerror or str(error), ELSEWHERE
+        ) from error
     if hasattr(os, "getuid") and found.st_uid not in (os.getuid(), 0):
         raise StorageFailed(f"The folder {folder} is not yours", f"It belongs to user {found.st_uid}.", ELSEWHERE)
     if found.st_mode & stat.S_IWOTH:

@@ -19,9 +19,9 @@ from mqtui.brokers.loop_yield import LOOP_YIELDER
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.presence import any_profile
+from mqtui.profiles.profiles_file import has_profiles
+from mqtui.state.crash_report import report_crash
 from mqtui.state.log import log_file
-from mqtui.state.mistakes import own_mistake
 from mqtui.state.paths import config_dir
 from mqtui.ui import keymap, theme
 from mqtui.ui.glyphs import Glyphs, needs_ascii
@@ -115,7 +115,7 @@ class Console(App[None], inherit_bindings=False):
     def _fatal_error(self) -> None:
         """End after an exception. Textual's own report prints local variables, and so the content of messages."""
         if self._exception is not None:
-            self.ended_by = own_mistake(self._exception)
+            self.ended_by = report_crash(self._exception)
         self._close_messages_no_wait()
 
     def on_mount(self) -> None:
@@ -216,7 +216,7 @@ class Console(App[None], inherit_bindings=False):
     async def home(self) -> None:
         """Show all profiles, or the first steps where there is none."""
         self.target = ""
-        await self.show(screen_class("home" if any_profile() else "start")())
+        await self.show(screen_class("home" if has_profiles() else "start")())
 
     async def open_session(self, target: str, kinds: Iterable[BrokerKind], url: str = "") -> None:
         """Show the session of a target, whose brokers open in the background. `url` is opened instead of the target."""
@@ -227,9 +227,9 @@ class Console(App[None], inherit_bindings=False):
 
     async def open_target(self, target: str) -> None:
         """Show the session of a profile or a URL; a secret in the URL is taken out of the target's name."""
-        from mqtui.profiles.resolve import resolve
+        from mqtui.profiles.resolve import resolve_target
 
-        resolved = await run_in_thread("secret", partial(resolve, target))
+        resolved = await run_in_thread("secret", partial(resolve_target, target))
         kinds = [address.kind for address in resolved.addresses]
         if resolved.profile is None:
             await self.open_session(resolved.shown, kinds, target)

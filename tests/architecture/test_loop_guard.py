@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mqtui.brokers.blocking import run_in_thread
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.loop_guard import ROOT, nothing_blocks
 
 PRODUCT: dict[str, Any] = {"run_in_thread": run_in_thread}
@@ -22,7 +22,7 @@ exec(compile(SOURCE, f"{ROOT}/made_up.py", "exec"), PRODUCT)
 
 
 async def test_a_coroutine_that_waits_for_the_disk_is_found() -> None:
-    runs = Runs()
+    runs = Journal()
     with (
         pytest.raises(AssertionError, match=r"Database\.reading by .*made_up\.py:3 waits_for_the_disk"),
         nothing_blocks(),
@@ -32,8 +32,8 @@ async def test_a_coroutine_that_waits_for_the_disk_is_found() -> None:
 
 
 async def test_what_a_thread_or_the_test_itself_asks_is_not() -> None:
-    runs = Runs()
+    runs = Journal()
     with nothing_blocks():
         assert await PRODUCT["asks_a_thread"](runs) == []
-        assert runs.list() == []
+        assert runs.list_runs() == []
     runs.close()

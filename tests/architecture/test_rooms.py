@@ -122,11 +122,11 @@ def test_adapters_that_trace_moves_do_it_in_one_place() -> None:
 
 
 def test_a_journal_that_is_opened_is_closed() -> None:
-    """`with Runs()`, or `open_journal()`, which closes it off the loop."""
+    """`with Journal()`, or `open_journal()`, which closes it off the loop."""
     left: list[str] = []
     for path in modules():
         nodes = list(ast.walk(ast.parse(path.read_text())))
         closed = {id(item.context_expr) for node in nodes if isinstance(node, ast.With) for item in node.items}
-        opened = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Runs"]
+        opened = [node for node in nodes if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Journal"]
         left += [f"{shown(path)}:{call.lineno}" for call in opened if id(call) not in closed]
     assert left == []

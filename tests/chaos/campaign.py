@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from time import sleep
 
-from tests.chaos.killing import KEY, Desk, Journal, Told
+from tests.chaos.killing import KEY, Desk, RunAsJournaled, Told
 from tests.chaos.scenes import Scene, Side, Verdict, bundled, judge, poisoned
 
 LATER = 10
@@ -204,7 +204,7 @@ def _code(scene: Scene) -> int:
     return 1 if scene.poisoned else 0
 
 
-def _trouble(journal: Journal | None, tellings: Sequence[Told], code: int) -> str:
+def _trouble(journal: RunAsJournaled | None, tellings: Sequence[Told], code: int) -> str:
     """Why the last process did not end the run as it should; "" where it did."""
     last = tellings[-1] if tellings else Told(code, 0.0)
     if journal is not None and journal.state == "done" and (last.killed or last.code == code):

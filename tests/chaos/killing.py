@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import orjson
 
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 
 ROOT = Path(__file__).parents[2]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -51,7 +51,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Journal:
+class RunAsJournaled:
     """A run as its machine wrote it down: letters whose fate is open, `running` or how it ended, its figures then."""
 
     in_hand: int
@@ -107,19 +107,19 @@ class Desk:
         missing = max(0, result.get("refused", 0) - len(reasons))
         return reasons + list((told_at_the_end - Counter(reasons)).elements())[:missing]
 
-    def journal(self) -> Journal | None:
+    def journal(self) -> RunAsJournaled | None:
         """What the journal says of the only run, None where none has begun. Read from a copy: it stays as it was."""
         if not (self.state / "runs.sqlite").exists():
             return None
         copy = self.folder / "copy"
         shutil.copytree(self.state, copy)
-        runs = Runs(copy / "runs.sqlite")
+        runs = Journal(copy / "runs.sqlite")
         try:
-            known = runs.list()
+            known = runs.list_runs()
             if not known:
                 return None
             result = orjson.loads(known[0].result) if known[0].result else {}
-            return Journal(len(runs.open_marks(known[0].id)), known[0].state, result)
+            return RunAsJournaled(len(runs.unfinished_letters(known[0].id)), known[0].state, result)
         finally:
             runs.close()
             shutil.rmtree(copy)

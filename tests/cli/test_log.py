@@ -91,9 +91,9 @@ def test_a_log_that_cannot_be_written_is_said_before_anything_is_asked(mqtui: Mq
 def test_the_report_of_a_mistake_names_the_log(mqtui: Mqtui, tmp_path: Path) -> None:
     program = (
         "import sys; from pathlib import Path\n"
-        "from mqtui.state.log import start_log\nfrom mqtui.state.mistakes import own_mistake\n"
+        "from mqtui.state.log import start_log\nfrom mqtui.state.crash_report import report_crash\n"
         "start_log(Path(sys.argv[1]))\ntry:\n    {}['x']\nexcept KeyError as error:\n"
-        "    told = own_mistake(error)\nprint(told.hint)\n"
+        "    told = report_crash(error)\nprint(told.hint)\n"
     )
     log = tmp_path / "log"
     done = subprocess.run(

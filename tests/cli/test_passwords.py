@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mqtui.state.commandline import masked, masked_target, sanitised
+from mqtui.state.redact import mask, mask_target, redact_command
 from tests.cli.driver import Mqtui
 
 SECRET = "hunter2"
@@ -25,14 +25,14 @@ MISTYPED = (
 
 @pytest.mark.parametrize("target", MISTYPED)
 def test_a_mistyped_target_is_masked(target: str) -> None:
-    assert SECRET not in masked_target(target)
-    assert "…" in masked_target(target)
+    assert SECRET not in mask_target(target)
+    assert "…" in mask_target(target)
 
 
 @pytest.mark.parametrize("target", [each for each in MISTYPED if "@" in each])
 def test_an_error_text_and_the_audits_command_are_masked(target: str) -> None:
-    assert SECRET not in masked(f"Error: No such command '{target}'.")
-    assert SECRET not in sanitised(["mqtui", "ls", target])
+    assert SECRET not in mask(f"Error: No such command '{target}'.")
+    assert SECRET not in redact_command(["mqtui", "ls", target])
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_error_text_and_the_audits_command_are_masked(target: str) -> None:
     ],
 )
 def test_what_holds_no_password_is_said_as_it_is(plain: str) -> None:
-    assert masked(plain) == plain
+    assert mask(plain) == plain
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from mqtui.brokers.registry import connect
 from mqtui.cli.exit_codes import NO_CONNECTION, exit_code_of
 from mqtui.demo.servers.ports import free_ports
 from mqtui.domain.errors import BadInput, MqtuiError, TlsRefused
-from mqtui.profiles.url import parse, written
+from mqtui.profiles.url import format_url, parse_url
 from tests.brokers import Brokers
 from tests.cli.driver import Mqtui
 from tests.connections import servers
@@ -73,7 +73,7 @@ class with_others(AbstractContextManager[Doors]):
 
     def __init__(self, opened: AbstractContextManager[Doors], other: str) -> None:
         self._opened = opened
-        self._other = parse(other)[0].hosts[0][1]
+        self._other = parse_url(other)[0].hosts[0][1]
 
     def __enter__(self) -> Doors:
         doors = self._opened.__enter__()
@@ -121,20 +121,20 @@ async def every_tls_option(doors: Doors, *, login: str = "", guarded: str = "tls
     }
     seen = dict(zip(urls, await asyncio.gather(*map(trouble, urls.values())), strict=True))
     assert seen == dict.fromkeys(urls)
-    sealed = replace(parse(urls["authority and own certificate"])[0])
+    sealed = replace(parse_url(urls["authority and own certificate"])[0])
     sealed = replace(sealed, options={**sealed.options, "tls.key": str(files.sealed)})
     assert "tls.key-password" in str(await refusal(sealed))
     assert "wrong" in str(await refusal(replace(sealed, secrets={"tls.key-password": "wr0ng"})))
     os.environ["MQTUI_TEST_KEY"] = KEY_PASSWORD
-    assert await trouble(f"{written(sealed)}&tls.key-password=env:MQTUI_TEST_KEY") is None
+    assert await trouble(f"{format_url(sealed)}&tls.key-password=env:MQTUI_TEST_KEY") is None
     del os.environ["MQTUI_TEST_KEY"]
-    assert "MQTUI_TEST_KEY" in str(await trouble(f"{written(sealed)}&tls.key-password=env:MQTUI_TEST_KEY"))
+    assert "MQTUI_TEST_KEY" in str(await trouble(f"{format_url(sealed)}&tls.key-password=env:MQTUI_TEST_KEY"))
     wrong_name = await trouble(secure(doors, guarded, host="localhost", login=login, more="tls.server-name=other.shop"))
     assert isinstance(wrong_name, TlsRefused) and "other.shop" in str(wrong_name)
     for option, path in (("tls.ca", files.sealed), ("tls.ca", "/no/such.pem"), ("tls.cert", files.authority.key)):
         told = await trouble(f"{SECURE[doors.kind]}://{HERE}:{doors.ports['tls']}?{option}={path}")
         assert isinstance(told, TlsRefused) and option in told.title and str(path) in told.detail, told
-    strange = replace(parse(secure(doors, "mutual"))[0])
+    strange = replace(parse_url(secure(doors, "mutual"))[0])
     paths = {"tls.cert": str(files.stranger.certificate), "tls.key": str(files.stranger.key)}
     assert "does not take the certificate" in str(await refusal(replace(strange, options={**strange.options, **paths})))
     without = f"{secure(doors, guarded).replace(SECURE[doors.kind], servers_plain(doors))}"
@@ -172,7 +172,7 @@ async def kafka_python_sees_the_same(doors: Doors) -> None:
         secure(doors, "tls", host="localhost", more=f"tls.server-name={SERVER_NAME}"),
         secure(doors, "tls", trust="", host="localhost", more="tls.verify=no"),
     )
-    releases = await asyncio.gather(*(fetch_release(KafkaClients(parse(url)[0])) for url in urls))
+    releases = await asyncio.gather(*(fetch_release(KafkaClients(parse_url(url)[0])) for url in urls))
     assert all(releases), releases
 
 
@@ -198,7 +198,7 @@ async def secret_slots_reach_librdkafka(doors: Doors) -> None:
         ({"ssl.keystore.location": str(files.keystore)}, {"ssl.keystore.password": KEY_PASSWORD}),
         (own, {"ssl.key.pem": files.client.key.read_text()}),
     ]
-    address = parse(url)[0]
+    address = parse_url(url)[0]
     for options, secrets in slots:
         await asked(replace(address, options={**address.options, **options}, secrets=secrets))
 

@@ -23,7 +23,7 @@ from mqtui.domain.message import Message
 from mqtui.domain.plan import Deliver, Plan, Step, Take
 from mqtui.domain.redrive import CountBound, LeaseOptions, PublishStatus, Receipt, Selection, Source, Transfer
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.profiles.url import parse
+from mqtui.profiles.url import parse_url
 
 QUORUM: Mapping[str, Any] = {"x-queue-type": "quorum"}
 STREAM: Mapping[str, Any] = {"x-queue-type": "stream"}
@@ -44,7 +44,7 @@ class Rabbit:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.address: Address = parse(url)[0]
+        self.address: Address = parse_url(url)[0]
         host, port = self.address.hosts[0]
         self._parameters = pika.ConnectionParameters(host, port, heartbeat=0)
         self.connection = pika.BlockingConnection(self._parameters)

@@ -19,7 +19,7 @@ from mqtui.brokers.kafka.read.groups import KafkaGroups
 from mqtui.brokers.kafka.read.topic_metadata import describe_topic
 from mqtui.domain.errors import NotFound, TlsRefused
 from mqtui.domain.resource import Kind, Ref
-from mqtui.profiles.url import parse
+from mqtui.profiles.url import parse_url
 
 
 async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
@@ -28,7 +28,7 @@ async def test_an_error_after_the_asker_has_left_reaches_nobody() -> None:
     heard: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: heard.append(context))
     promise: Future[None] = new_future()
-    connection = KafkaClients(parse("kafka://127.0.0.1:1")[0])
+    connection = KafkaClients(parse_url("kafka://127.0.0.1:1")[0])
     asking = asyncio.create_task(connection.await_answer(promise, "reading the state"))
     await asyncio.sleep(0)
     asking.cancel()
@@ -55,7 +55,7 @@ async def test_the_servers_name_is_asked_for_in_a_thread(monkeypatch: pytest.Mon
         return TlsRefused("another name")
 
     monkeypatch.setattr(protocol_probe, "explain_certificate_failure", refused)
-    address = parse("kafka+ssl://127.0.0.1:1?tls.server-name=broker.shop")[0]
+    address = parse_url("kafka+ssl://127.0.0.1:1?tls.server-name=broker.shop")[0]
     for ask in (
         lambda connection: KafkaCatalog(connection).describe_cluster(),
         lambda connection: anext(aiter(KafkaCatalog(connection).list_destinations())),

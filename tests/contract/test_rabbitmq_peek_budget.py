@@ -17,7 +17,7 @@ from mqtui.domain.errors import Refused
 from mqtui.domain.message import Message
 from mqtui.domain.plan import Severity
 from mqtui.domain.redrive import PublishStatus, Receipt
-from mqtui.state.counts import StoredPeekBudget
+from mqtui.state.peek_budget import StoredPeekBudget
 from tests.contract import amqp10
 from tests.contract.rabbitmq_test_client import (
     QUORUM,

@@ -20,7 +20,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import open_session
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.chaos.killing import KEY
 from tests.chaos.scenes import Scene
 
@@ -51,7 +51,7 @@ async def rate(url: str, scene: Scene) -> float:
         async with open_session(url) as session:
             source = (await find_destination(session.broker, ParsedName(scene.dlq))).ref
             planned = await plan_redrive(session, RedriveRequest(Verb.REDRIVE, source), conventions)
-            journal = Runs()
+            journal = Journal()
             try:
                 result = await RedriveRun(session, planned, journal, progress=progress).run(Consent(yes=True))
             finally:

@@ -31,15 +31,15 @@ from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
 from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session, open_session
+from mqtui.state.journal import Journal
 from mqtui.state.paths import state_dir
-from mqtui.state.runs import Runs
 from tests.chaos.kafka_side import KafkaSide
 from tests.chaos.redis_side import RedisSide
 from tests.chaos.scenes import Scene, Side
@@ -162,7 +162,7 @@ class Reader(threading.Thread):
         producer.flush(10)
 
 
-async def redriven(session: Session, scene: Scene, journal: Runs, stages: CanaryStages) -> Result:
+async def redriven(session: Session, scene: Scene, journal: Journal, stages: CanaryStages) -> Result:
     """All letters of a scene."""
     kind = Kind.TOPIC if session.broker.kind is BrokerKind.KAFKA else Kind.STREAM
     order = RedriveRequest(Verb.REDRIVE, Ref(kind, scene.dlq), stages=stages)
@@ -177,7 +177,7 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
     if reader is not None:
         reader.start()
         assert await asyncio.to_thread(reader.joined.wait, 30)
-    journal = Runs()
+    journal = Journal()
     told: list[Stand] = []
     async with open_session(side.url) as session:
         results: list[Result] = []
@@ -193,7 +193,7 @@ async def moved(side: Side, letters: int, watch: float) -> list[Stand]:
         plans: list[putback.PlannedPutBack] = []
 
         async def plan() -> None:
-            plans.append(await putback.plan_put_back(session, journal.list(1)[0], journal))
+            plans.append(await putback.plan_put_back(session, journal.list_runs(1)[0], journal))
 
         told.append(await stood(f"{side.name}: plan to put back {letters:,}", plan))
         (back,) = plans
@@ -227,8 +227,8 @@ async def waited(url: str) -> list[Stand]:
     """Runs that wait: for a key that a command takes seconds to tell, then for a journal that is locked."""
     side = RedisSide(url)
     command = f"""sh -c 'sleep {COMMAND_SECONDS}; echo {"A" * 43}='"""
-    Store().add(Profile("slow", {BrokerKind.REDIS: Endpoint(url)}, bundle_key=f"command:{command}"))
-    journal = Runs()
+    ProfileStore().add(Profile("slow", {BrokerKind.REDIS: Endpoint(url)}, bundle_key=f"command:{command}"))
+    journal = Journal()
 
     async def redrive(target: str) -> None:
         scene = side.fill(10)

@@ -18,7 +18,7 @@ from typing import Any
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 
-from mqtui.profiles.url import parse
+from mqtui.profiles.url import parse_url
 
 WINDOW = 2_000
 BODY = b"x" * 500
@@ -81,7 +81,7 @@ def _until(channel: Any, queue: str, count: int) -> None:
 
 
 def _parameters(url: str) -> pika.ConnectionParameters:
-    host, port = parse(url)[0].hosts[0]
+    host, port = parse_url(url)[0].hosts[0]
     return pika.ConnectionParameters(host, port, heartbeat=0)
 
 
@@ -92,7 +92,7 @@ async def ours(url: str, source: str, target: str, count: int) -> float:
     from mqtui.domain.resource import Kind, Ref
     from tests.contract.rabbitmq_test_client import writer
 
-    adapter = connect(parse(url)[0])
+    adapter = connect(parse_url(url)[0])
     home = Ref(Kind.QUEUE, target)
     moving: asyncio.Task[Sequence[object]] | None = None
     try:

@@ -11,7 +11,7 @@ from mqtui.brokers.kafka.config import RESERVED
 from mqtui.brokers.options import OptionKind
 from mqtui.brokers.registry import declared_options
 from mqtui.domain.resource import BrokerKind
-from mqtui.state.commandline import SHOWN, masked, sanitised
+from mqtui.state.redact import SHOWN, mask, redact_command
 
 KNOWN = declared_options(BrokerKind.KAFKA).options
 PUBLIC = frozenset({"ssl.ca.pem", "ssl.certificate.pem", "https.ca.pem", "sasl.oauthbearer.token.endpoint.url"})
@@ -38,8 +38,8 @@ def test_what_sounds_secret_is_secret_and_nothing_shown_is(kind: BrokerKind) -> 
 
 def test_only_options_that_are_known_to_be_harmless_are_said() -> None:
     url = "kafka://h?ssl.key.pem=hunter2&nosuch=hunter2&tls.ca=/ca&tls.key-password=env:WORD"
-    assert masked(url) == "kafka://h?ssl.key.pem=…&nosuch=…&tls.ca=/ca&tls.key-password=env:WORD"
+    assert mask(url) == "kafka://h?ssl.key.pem=…&nosuch=…&tls.ca=/ca&tls.key-password=env:WORD"
     words = ["mqtui", "profile", "add", "n", "kafka://h", "-o", "ssl.key.pem=hunter2", "-oanything=hunter2"]
-    assert "hunter2" not in sanitised([*words, "-o", "tls.ca=/ca"]) and "tls.ca=/ca" in sanitised(
+    assert "hunter2" not in redact_command([*words, "-o", "tls.ca=/ca"]) and "tls.ca=/ca" in redact_command(
         [*words, "-o", "tls.ca=/ca"]
     )

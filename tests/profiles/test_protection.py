@@ -12,16 +12,16 @@ from mqtui.domain.policy import Environment, Policy, strictest
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import protection
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import parse
-from mqtui.state.identities import KEPT, Identities
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import parse_url
+from mqtui.state.broker_identities import KEPT, BrokerIdentities
 
 
 def held(profile_url: str, url: str) -> Sequence[str]:
     """The profiles that hold for a URL where one protected profile has another."""
-    address, _ = parse(profile_url)
-    Store().add(Profile("prod", {address.kind: Endpoint(profile_url)}, protected=True))
-    return [policy.profile for policy in protection.at(parse(url)[0])]
+    address, _ = parse_url(profile_url)
+    ProfileStore().add(Profile("prod", {address.kind: Endpoint(profile_url)}, protected=True))
+    return [policy.profile for policy in protection.policies_at(parse_url(url)[0])]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,13 @@ def test_only_what_every_read_only_profile_allows_is_allowed() -> None:
 
 
 def test_identities_are_remembered_by_profile_and_the_oldest_are_forgotten() -> None:
-    known = Identities()
-    assert known.profiles(BrokerKind.REDIS, "first") == frozenset()
+    known = BrokerIdentities()
+    assert known.profiles_of(BrokerKind.REDIS, "first") == frozenset()
     known.remember("prod", BrokerKind.REDIS, "first")
     known.remember("looking", BrokerKind.REDIS, "first")
-    assert known.profiles(BrokerKind.REDIS, "first") == {"prod", "looking"}
-    assert known.profiles(BrokerKind.KAFKA, "first") == frozenset()
+    assert known.profiles_of(BrokerKind.REDIS, "first") == {"prod", "looking"}
+    assert known.profiles_of(BrokerKind.KAFKA, "first") == frozenset()
     for number in range(KEPT):
         known.remember("prod", BrokerKind.REDIS, f"later {number:02}")
-    assert known.profiles(BrokerKind.REDIS, "first") == {"looking"}
-    assert known.profiles(BrokerKind.REDIS, f"later {KEPT - 1}") == {"prod"}
+    assert known.profiles_of(BrokerKind.REDIS, "first") == {"looking"}
+    assert known.profiles_of(BrokerKind.REDIS, f"later {KEPT - 1}") == {"prod"}

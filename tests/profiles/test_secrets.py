@@ -10,11 +10,11 @@ import pytest
 from mqtui.domain.errors import BadInput, MqtuiError, NotAuthenticated, NotFound, Refused, StorageFailed
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles import keys, secrets, vault
+from mqtui.profiles import keyring_store, keys, secrets
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.resolve import resolve
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import parse
+from mqtui.profiles.resolve import resolve_target
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import parse_url
 
 KAFKA = BrokerKind.KAFKA
 ROOT = Path(__file__).parents[2]
@@ -84,30 +84,30 @@ def test_a_real_keyring_keeps_and_forgets(real_keyring: None) -> None:
     asked = profile("keyring")
     with pytest.raises(NotAuthenticated, match="no secret"):
         secrets.secret_of(asked, KAFKA)
-    secrets.keep("team-a", "for all")
-    secrets.keep("team-a", "for kafka €", KAFKA)
+    secrets.store_secret("team-a", "for all")
+    secrets.store_secret("team-a", "for kafka €", KAFKA)
     assert secrets.secret_of(asked, KAFKA) == "for kafka €"
     assert secrets.secret_of(asked, BrokerKind.REDIS) == "for all"
-    secrets.forget(asked)
-    secrets.forget(asked)
-    assert vault.get("team-a") is None
+    secrets.delete_secrets(asked)
+    secrets.delete_secrets(asked)
+    assert keyring_store.get("team-a") is None
 
 
 def test_a_url_s_secret_is_kept_for_the_resume(real_keyring: None) -> None:
     for url, bare in (("amqp://u:pw@h/v", "amqp://u@h:5672/v"), ("redis://:pw@h/3", "redis://:@h:6379/3")):
-        address = parse(url)[0]
-        assert secrets.keep_for_url(address)
-        resolved = resolve(bare)
+        address = parse_url(url)[0]
+        assert secrets.store_url_secret(address)
+        resolved = resolve_target(bare)
         assert (resolved.addresses, resolved.shown, resolved.warnings) == ((address,), bare, ())
 
 
 def test_a_url_s_secret_from_the_environment(no_keyring: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resolve("amqp://guest@h").addresses[0].secret == "guest"
-    assert resolve("amqp://alice@h").addresses[0].secret == ""
+    assert resolve_target("amqp://guest@h").addresses[0].secret == "guest"
+    assert resolve_target("amqp://alice@h").addresses[0].secret == ""
     monkeypatch.setenv("MQTUI_SECRET_RABBITMQ", "pw")
-    assert resolve("amqp://alice@h").addresses[0].secret == "pw"
-    assert resolve("amqp://alice:mine@h").addresses[0].secret == "mine"
-    assert not secrets.keep_for_url(parse("amqp://alice:mine@h")[0])
+    assert resolve_target("amqp://alice@h").addresses[0].secret == "pw"
+    assert resolve_target("amqp://alice:mine@h").addresses[0].secret == "mine"
+    assert not secrets.store_url_secret(parse_url("amqp://alice:mine@h")[0])
 
 
 def test_the_bundle_key_is_made_once(real_keyring: None) -> None:
@@ -130,7 +130,7 @@ def test_without_a_keyring_errors_say_what_else_helps(trouble: str, request: pyt
         secrets.secret_of(profile("keyring"), KAFKA)
     assert "MQTUI_SECRET_TEAM_A" in missing.value.hint
     with pytest.raises(StorageFailed) as unkept:
-        secrets.keep("team-a", HUNTER)
+        secrets.store_secret("team-a", HUNTER)
     with pytest.raises(NotFound) as unknown:
         keys.fernet_key("orders")
     for error in (refused, missing, unkept, unknown):
@@ -163,7 +163,7 @@ def test_named_keys(real_keyring: None, monkeypatch: pytest.MonkeyPatch) -> None
     key = keys.new_key()
     with pytest.raises(NotFound, match="no key orders-v2"):
         keys.fernet_key("orders-v2")
-    vault.put("key:orders-v2", key)
+    keyring_store.put("key:orders-v2", key)
     assert keys.fernet_key("orders-v2") == key.encode()
     other = keys.new_key()
     monkeypatch.setenv("MQTUI_KEY_ORDERS_V2", other)
@@ -171,9 +171,9 @@ def test_named_keys(real_keyring: None, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_target_is_a_profile_a_broker_of_it_or_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    Store().add(profile("env:MINE"))
+    ProfileStore().add(profile("env:MINE"))
     monkeypatch.setenv("MINE", HUNTER)
-    both = resolve("team-a")
+    both = resolve_target("team-a")
     assert [address.kind for address in both.addresses] == [KAFKA, BrokerKind.REDIS]
     assert (both.profile, both.policy, both.shown, both.warnings) == (
         profile("env:MINE"),
@@ -182,8 +182,12 @@ def test_a_target_is_a_profile_a_broker_of_it_or_a_url(monkeypatch: pytest.Monke
         (),
     )
     assert [address.secret for address in both.addresses] == [HUNTER, HUNTER]
-    assert resolve("team-a/redis").addresses == resolve("team-a", BrokerKind.REDIS).addresses == both.addresses[1:]
-    url = resolve("amqp://u:hunter2@h/v?management=http://m:1")
+    assert (
+        resolve_target("team-a/redis").addresses
+        == resolve_target("team-a", BrokerKind.REDIS).addresses
+        == both.addresses[1:]
+    )
+    url = resolve_target("amqp://u:hunter2@h/v?management=http://m:1")
     assert url.profile is None and url.shown == "amqp://u@h:5672/v?management=http://m:1"
     assert url.policy == Policy(url.shown) and "password" in url.warnings[0]
     assert HUNTER not in repr(both) + repr(url)
@@ -204,16 +208,16 @@ def test_a_target_is_a_profile_a_broker_of_it_or_a_url(monkeypatch: pytest.Monke
     ],
 )
 def test_what_is_no_target_is_told(target: str, kind: BrokerKind | None, error: type[MqtuiError]) -> None:
-    Store().add(profile())
+    ProfileStore().add(profile())
     with pytest.raises(error):
-        resolve(target, kind)
+        resolve_target(target, kind)
 
 
 def test_nothing_loads_the_keyring_or_a_broker_client_before_it_is_needed() -> None:
     code = """
 import sys
-import mqtui.profiles.resolve, mqtui.profiles.keys, mqtui.state.runs, mqtui.state.bundles, mqtui.state.audit
-mqtui.profiles.resolve.resolve("amqp://guest:guest@h")
+import mqtui.profiles.resolve, mqtui.profiles.keys, mqtui.state.journal, mqtui.state.bundles, mqtui.state.audit
+mqtui.profiles.resolve.resolve_target("amqp://guest:guest@h")
 heavy = {"keyring", "cryptography", "secretstorage", "pika", "redis", "confluent_kafka", "textual", "httpx"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -11,7 +11,7 @@ from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 
 ROOT = Path(__file__).parents[2]
 TEXT = """\
@@ -66,49 +66,49 @@ def path(folders: Path) -> Path:
 
 
 def test_profiles_are_read(path: Path) -> None:
-    assert Store().list() == [PROD, LOCAL]
-    assert Store().find("local") == LOCAL
+    assert ProfileStore().list_profiles() == [PROD, LOCAL]
+    assert ProfileStore().find("local") == LOCAL
 
 
 def test_no_file_is_no_profile() -> None:
-    assert Store().list() == []
+    assert ProfileStore().list_profiles() == []
     with pytest.raises(NotFound, match="no profile prod"):
-        Store().find("prod")
+        ProfileStore().find("prod")
 
 
 def test_a_name_near_it_is_offered(path: Path) -> None:
     with pytest.raises(NotFound) as told:
-        Store().find("prdo")
+        ProfileStore().find("prdo")
     assert "prod" in told.value.detail
 
 
 def test_a_profile_is_added_replaced_and_removed(path: Path) -> None:
-    store = Store()
+    store = ProfileStore()
     store.add(NEW)
-    assert store.list() == [PROD, LOCAL, NEW]
+    assert store.list_profiles() == [PROD, LOCAL, NEW]
     assert path.read_text().startswith(TEXT)
     store.remove("new")
     assert path.read_text().rstrip() == TEXT.rstrip()
     store.remove("prod")
     store.remove("local")
-    assert store.list() == []
+    assert store.list_profiles() == []
     store.add(NEW)
-    assert store.list() == [NEW]
+    assert store.list_profiles() == [NEW]
 
 
 def test_adding_what_is_there_is_refused(path: Path) -> None:
     with pytest.raises(BadInput, match="already"):
-        Store().add(PROD)
+        ProfileStore().add(PROD)
     with pytest.raises(NotFound):
-        Store().remove("nobody")
+        ProfileStore().remove("nobody")
     with pytest.raises(NotFound):
-        Store().replace(NEW)
+        ProfileStore().replace(NEW)
     assert path.read_text() == TEXT
 
 
 def test_replacing_with_the_same_changes_nothing(path: Path) -> None:
-    Store().replace(PROD)
-    Store().replace(LOCAL)
+    ProfileStore().replace(PROD)
+    ProfileStore().replace(LOCAL)
     assert path.read_text() == TEXT
 
 
@@ -121,9 +121,9 @@ def test_replacing_keeps_comments_and_order(path: Path) -> None:
         deny=frozenset({"discard", "ack"}),
         prefix="ops",
     )
-    store = Store()
+    store = ProfileStore()
     store.replace(changed)
-    assert store.list() == [changed, LOCAL]
+    assert store.list_profiles() == [changed, LOCAL]
     text = path.read_text()
     for kept in ("# Our brokers", "# handle with care", "# the cluster", "# two more behind it", "# the laptop"):
         assert kept in text
@@ -151,7 +151,7 @@ def test_a_mistake_names_file_line_and_key(path: Path, before: str, after: str, 
     assert TEXT.count(before) >= 1
     path.write_text(TEXT.replace(before, after, 1))
     with pytest.raises(BadInput) as told:
-        Store().list()
+        ProfileStore().list_profiles()
     assert str(path) in told.value.title and where in told.value.title
     assert "hunter2" not in str(told.value)
 
@@ -159,13 +159,13 @@ def test_a_mistake_names_file_line_and_key(path: Path, before: str, after: str, 
 def test_what_is_not_utf8_is_said(path: Path) -> None:
     path.write_bytes(b'x = "\xff"')
     with pytest.raises(BadInput, match="not UTF-8"):
-        Store().list()
+        ProfileStore().list_profiles()
 
 
 def test_a_file_with_a_mistake_is_not_written_over(path: Path) -> None:
     path.write_text(TEXT + "oops")
     with pytest.raises(BadInput):
-        Store().add(NEW)
+        ProfileStore().add(NEW)
     assert path.read_text() == TEXT + "oops"
 
 
@@ -173,7 +173,7 @@ def test_the_file_is_private_and_a_link_stays_one(path: Path, folders: Path) -> 
     real = folders / "dotfiles.toml"
     path.rename(real)
     path.symlink_to(real)
-    Store().add(NEW)
+    ProfileStore().add(NEW)
     assert path.is_symlink() and "new" in real.read_text()
     assert real.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in path.parent.iterdir() if file.name.startswith(".profiles-")] == []
@@ -183,7 +183,7 @@ def test_what_can_not_be_written_is_said(folders: Path) -> None:
     (folders / "config").mkdir()
     (folders / "config" / "profiles.toml").mkdir()
     with pytest.raises(StorageFailed):
-        Store().add(NEW)
+        ProfileStore().add(NEW)
 
 
 def test_processes_that_add_at_once_lose_nothing(path: Path) -> None:
@@ -191,13 +191,13 @@ def test_processes_that_add_at_once_lose_nothing(path: Path) -> None:
 import sys
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 for place in range(5):
-    Store().add(Profile(f"p{sys.argv[1]}-{place}", {BrokerKind.REDIS: Endpoint("redis://h")}))
+    ProfileStore().add(Profile(f"p{sys.argv[1]}-{place}", {BrokerKind.REDIS: Endpoint("redis://h")}))
 """
     command = [sys.executable, "-c", code]
     children = [subprocess.Popen([*command, str(place)], cwd=ROOT, env={**os.environ}) for place in range(3)]
     assert [child.wait() for child in children] == [0, 0, 0]
-    assert {profile.name for profile in Store().list()} == {"prod", "local"} | {
+    assert {profile.name for profile in ProfileStore().list_profiles()} == {"prod", "local"} | {
         f"p{place}-{step}" for place in range(3) for step in range(5)
     }

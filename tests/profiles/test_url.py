@@ -8,7 +8,7 @@ import pytest
 from mqtui.brokers.port import Address
 from mqtui.domain.errors import BadInput
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.url import parse, written
+from mqtui.profiles.url import format_url, parse_url
 
 KAFKA, RABBITMQ, REDIS = BrokerKind.KAFKA, BrokerKind.RABBITMQ, BrokerKind.REDIS
 GOOD = {
@@ -90,25 +90,25 @@ ANSWERED = {
 
 @pytest.mark.parametrize("url", OTHERS)
 def test_what_other_clients_write_is_understood(url: str) -> None:
-    assert written(parse(url)[0]) == OTHERS[url]
+    assert format_url(parse_url(url)[0]) == OTHERS[url]
 
 
 @pytest.mark.parametrize("url", ANSWERED)
 def test_what_is_said_otherwise_here_is_answered(url: str) -> None:
     with pytest.raises(BadInput, match=re.escape(ANSWERED[url])) as told:
-        parse(url)
+        parse_url(url)
     assert "hunter2" not in f"{told.value} {told.value!r}"
 
 
 @pytest.mark.parametrize("url", GOOD)
 def test_a_url_names_an_address(url: str) -> None:
-    assert parse(url) == (GOOD[url], bool(GOOD[url].secret))
+    assert parse_url(url) == (GOOD[url], bool(GOOD[url].secret))
 
 
 @pytest.mark.parametrize("url", GOOD)
 def test_an_address_is_written_without_its_secret_and_read_back(url: str) -> None:
     address = GOOD[url]
-    again, had_password = parse(written(address))
+    again, had_password = parse_url(format_url(address))
     assert again == replace(address, secret="") and not had_password
 
 
@@ -143,7 +143,7 @@ def test_an_address_is_written_without_its_secret_and_read_back(url: str) -> Non
 )
 def test_a_mistake_is_told(url: str, title: str) -> None:
     with pytest.raises(BadInput, match=title):
-        parse(url)
+        parse_url(url)
 
 
 @pytest.mark.parametrize(
@@ -166,17 +166,17 @@ def test_a_mistake_is_told(url: str, title: str) -> None:
 )
 def test_a_mistake_is_told_without_the_password(url: str) -> None:
     with pytest.raises(BadInput) as told:
-        parse(url)
+        parse_url(url)
     assert "hunter2" not in f"{told.value} {told.value!r}"
     assert told.value.__cause__ is None
 
 
 def test_an_address_does_not_show_its_secret() -> None:
-    address, had_password = parse("amqp://u:hunter2@h")
+    address, had_password = parse_url("amqp://u:hunter2@h")
     assert had_password and address.secret == "hunter2"
     assert "hunter2" not in repr(address) and "hunter2" not in address.shown
 
 
 def test_a_login_without_a_name_stays_a_login() -> None:
-    address, _ = parse("redis://:pw@h")
-    assert written(address) == "redis://:@h:6379"
+    address, _ = parse_url("redis://:pw@h")
+    assert format_url(address) == "redis://:@h:6379"

@@ -25,15 +25,15 @@ from mqtui.services.redrive.run.earlier_progress import EarlierProgress
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session, open_session
+from mqtui.state.journal import Journal, LettersInFlight, OutcomeRows, RunRecord
 from mqtui.state.paths import state_dir
-from mqtui.state.runs import Dones, Marks, RunRecord, Runs
 from tests.memory import Faults, Killed
 from tests.services.grounds import Ground
 
 YES = Consent(yes=True)
 
 
-class MortalRuns(Runs):
+class MortalRuns(Journal):
     """A journal of a process that can be killed: after that nothing more is written."""
 
     def __init__(self, faults: Sequence[Faults]) -> None:
@@ -47,16 +47,16 @@ class MortalRuns(Runs):
 
     def begin(self, record: RunRecord, policies: Sequence[Policy] = ()) -> None:
         self._alive()
-        newest = max((known.started for known in self.list()), default=0)
+        newest = max((known.started for known in self.list_runs()), default=0)
         super().begin(replace(record, started=max(record.started, newest + 1)), policies)
 
-    def in_hand(self, run: str, marks: Marks) -> int:
+    def in_hand(self, run: str, marks: LettersInFlight) -> int:
         self._alive()
-        return super().in_hand(run, marks)
+        return super().begin_batch(run, marks)
 
-    def done(self, run: str, number: int, dones: Dones) -> None:
+    def done(self, run: str, number: int, dones: OutcomeRows) -> None:
         self._alive()
-        super().done(run, number, dones)
+        super().record_outcomes(run, number, dones)
 
     def end(self, run: str, state: str, result: bytes | None = None) -> None:
         self._alive()
@@ -87,7 +87,7 @@ class Operator:
     def grounds(self) -> list[Ground]:
         return [ground for ground in (self.ground, self.remote) if ground is not None]
 
-    def journal(self) -> Runs:
+    def journal(self) -> Journal:
         return MortalRuns([ground.shelf.faults for ground in self.grounds])
 
     def order(
@@ -160,7 +160,7 @@ class Operator:
         session: Session,
         remote: Session | None,
         planned: PlannedRedrive,
-        journal: Runs,
+        journal: Journal,
         before: EarlierProgress | None,
     ) -> RedriveRun:
         return RedriveRun(session, planned, journal, remote=remote, before=before, progress=self._progress)
@@ -190,7 +190,7 @@ class Operator:
 
 def last() -> RunRecord:
     """The newest run of the journal."""
-    return max(Runs().list(), key=lambda record: record.started)
+    return max(Journal().list_runs(), key=lambda record: record.started)
 
 
 def small_batches(monkeypatch: pytest.MonkeyPatch, size: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import Keys
+from mqtui.codecs.decoded import FernetKeys
 from mqtui.domain.errors import BadInput, OverBudget
 from mqtui.domain.message import Message, Offset
 from mqtui.domain.resource import Kind, Ref
@@ -52,7 +52,7 @@ async def test_first_output_decides(program: str, value: bytes | None, chosen: b
 
 
 async def answers(
-    program: str, messages: Sequence[Message], keys: Keys = NO_KEYS
+    program: str, messages: Sequence[Message], keys: FernetKeys = NO_KEYS
 ) -> tuple[list[bool], list[tuple[str, int]]]:
     """Which are chosen, and what is said of those it failed on."""
     test = JqFilter(program, keys)

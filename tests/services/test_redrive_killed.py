@@ -9,7 +9,7 @@ from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
-from mqtui.state.runs import Marks, Runs
+from mqtui.state.journal import Journal, LettersInFlight
 from tests.memory import Killed, RabbitMQShelf, RedisShelf
 from tests.services.grounds import Ground, RabbitMQGround, RedisGround
 from tests.services.operator import Operator, bury, last, small_batches, whole
@@ -32,8 +32,8 @@ def settled(ground: Ground, result: Result, wanted: list[int]) -> None:
     assert whole(result).moved == result.planned == len(wanted)
     record = last()
     assert record.state == "done"
-    assert Runs().counts(record.id) == {"moved": len(wanted)}
-    assert Runs().open_marks(record.id) == []
+    assert Journal().count_outcomes(record.id) == {"moved": len(wanted)}
+    assert Journal().unfinished_letters(record.id) == []
 
 
 @pytest.mark.parametrize("after", range(1, COUNT + 1))
@@ -122,9 +122,9 @@ async def test_a_discard_is_killed_and_resumed(ground: Ground, after: int, monke
     ground.put(range(COUNT))
     operator = Operator(ground)
     calls = 0
-    plain = Runs.done
+    plain = Journal.record_outcomes
 
-    def dying(self: Runs, run: str, number: int, dones: list[tuple[str, str, str, str]]) -> None:
+    def dying(self: Journal, run: str, number: int, dones: list[tuple[str, str, str, str]]) -> None:
         nonlocal calls
         calls += 1
         if calls >= after:
@@ -132,16 +132,16 @@ async def test_a_discard_is_killed_and_resumed(ground: Ground, after: int, monke
         plain(self, run, number, dones)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runs, "done", dying)
-        patch.setattr(Runs, "end", lambda *_: None)
+        patch.setattr(Journal, "record_outcomes", dying)
+        patch.setattr(Journal, "end", lambda *_: None)
         with pytest.raises(Killed):
             await operator.run(operator.order(Verb.DISCARD))
     bury()
-    in_hand = {mark[0] for mark in Runs().open_marks(last().id)}
+    in_hand = {mark[0] for mark in Journal().unfinished_letters(last().id)}
     result = whole(await operator.resume(last().id))
     assert (result.planned, result.moved + result.unknown, result.suspects) == (COUNT, COUNT, ())
     assert ground.left() == [] == ground.home()
-    unknown = {done[0] for done in Runs().outcomes(last().id) if done[1] == "unknown"}
+    unknown = {done[0] for done in Journal().read_outcomes(last().id) if done[1] == "unknown"}
     assert unknown <= in_hand
     assert len(unknown) == len(result.unknowns) == result.unknown
     assert bool(unknown) is ground.doubles, "a queue does not tell who removed a letter"
@@ -184,7 +184,7 @@ async def test_a_lost_reply_stays_open_and_a_resume_settles_it(ground: Ground) -
     assert (result.moved, result.unknown) == (4, 2)
     record = last()
     assert record.state == "done"
-    assert len(Runs().open_marks(record.id)) == 2
+    assert len(Journal().unfinished_letters(record.id)) == 2
     settled(ground, await operator.resume(record.id), list(range(6)))
 
 
@@ -219,9 +219,9 @@ async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeyp
         item.deliveries = spent
     operator = Operator(ground)
     hands: list[int] = []
-    note = Runs.in_hand
+    note = Journal.begin_batch
 
-    def note_or_die(runs: Runs, run: str, marks: Marks) -> int:
+    def note_or_die(runs: Journal, run: str, marks: LettersInFlight) -> int:
         hands.append(len(marks))
         if len(hands) == 2:
             ground.shelf.faults.die_after = None
@@ -229,7 +229,7 @@ async def test_letters_that_only_the_bundle_has_are_restored(spent: int, monkeyp
         return note(runs, run, marks)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runs, "in_hand", note_or_die)
+        patch.setattr(Journal, "begin_batch", note_or_die)
         assert await operator.killed(operator.run, after=100)
     assert ground.left() == [] if spent else set(ground.left()) >= {2, 3, 4, 5}
     settled(ground, await operator.resume(last().id), list(range(6)))
@@ -259,7 +259,7 @@ async def test_suspects_are_kept_in_mind_over_a_second_kill(monkeypatch: pytest.
     assert await operator.killed(lambda: operator.run(operator.order(rate=1000)), 2)
     run = last().id
     assert await operator.killed(lambda: operator.resume(run), 5)
-    assert Runs().counts(run) == {"moved": 3}
+    assert Journal().count_outcomes(run) == {"moved": 3}
     settled(ground, await operator.resume(run), list(range(COUNT)))
     assert ground.doubled() == [0, 1, 3, 4]
 
@@ -317,11 +317,11 @@ async def test_killed_and_then_purged_by_somebody_else(
     operator = Operator(ground)
     assert await operator.killed(operator.run, after)
     purge(ground)
-    in_hand = {mark[0] for mark in Runs().open_marks(last().id)}
+    in_hand = {mark[0] for mark in Journal().unfinished_letters(last().id)}
     home = len(ground.home())
     result = whole(await operator.resume(last().id))
     assert result.moved <= home
-    assert {done[0] for done in Runs().outcomes(last().id) if done[1] == "unknown"} <= in_hand
+    assert {done[0] for done in Journal().read_outcomes(last().id) if done[1] == "unknown"} <= in_hand
     assert result.moved + result.unknown + result.skipped == COUNT
     assert result.unknown == len(result.unknowns)
     assert result.gone == result.skipped
@@ -366,8 +366,8 @@ async def test_a_discarded_letter_is_not_restored() -> None:
         item.deliveries = 1
     operator = Operator(ground)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Runs, "done", died)
-        patch.setattr(Runs, "end", died)
+        patch.setattr(Journal, "record_outcomes", died)
+        patch.setattr(Journal, "end", died)
         with pytest.raises(Killed):
             await operator.run(operator.order(Verb.DISCARD))
     bury()

@@ -16,13 +16,13 @@ from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
 from mqtui.services.redrive.planning.mqtui_headers import HEADER_NAMES
 from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
 from tests.services.operator import YES, Operator, last, whole
 
@@ -58,7 +58,7 @@ async def test_planning_changes_nothing(ground: Ground) -> None:
     await Operator(ground).plan()
     assert ground.shelf.events == before
     assert not Audit().path.exists()
-    assert Runs().list() == []
+    assert Journal().list_runs() == []
 
 
 async def test_counts_by_target_and_letters_without_origin() -> None:
@@ -248,7 +248,7 @@ async def test_profiles_that_forbid_it_change_nothing(
 ) -> None:
     """C5: nothing on the server, nothing in the journal; a protected profile takes its name, and then it runs."""
     ground.put(range(3))
-    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
+    ProfileStore().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
     before = list(ground.shelf.events)
     operator = Operator(ground, target="shop")
     for order in (operator.order(), operator.order(Verb.DISCARD)):
@@ -257,7 +257,7 @@ async def test_profiles_that_forbid_it_change_nothing(
         with pytest.raises(error):
             await operator.run(order, consent)
     assert ground.shelf.events == before
-    assert Runs().list() == []
+    assert Journal().list_runs() == []
     if error is NeedsConsent:
         assert whole(await operator.run(consent=Consent(typed="shop"))).moved == 3
         assert (last().profile, last().target) == ("shop", "shop")
@@ -266,14 +266,14 @@ async def test_profiles_that_forbid_it_change_nothing(
 async def test_the_other_broker_is_asked_too() -> None:
     """A read-only profile on the far side: nothing is taken from this one."""
     ground, remote = KafkaGround(), RedisGround()
-    Store().add(Profile("far", {BrokerKind.REDIS: Endpoint(remote.url)}, read_only=True))
+    ProfileStore().add(Profile("far", {BrokerKind.REDIS: Endpoint(remote.url)}, read_only=True))
     ground.put(range(3))
     operator = Operator(ground, remote, remote_target="far")
     with pytest.raises(Refused):
         await operator.run(operator.order(to=remote.origin))
     assert ground.left() == [0, 2, 1]
     assert remote.home() == []
-    assert Runs().list() == []
+    assert Journal().list_runs() == []
 
 
 async def test_what_only_the_journal_remembers(monkeypatch: pytest.MonkeyPatch) -> None:

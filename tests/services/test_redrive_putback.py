@@ -16,7 +16,7 @@ from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.passed_copies import COPIES_STAY
 from mqtui.state import bundles
 from mqtui.state.audit import Audit
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.memory import Killed
 from tests.memory.kafka_shelf import place
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
@@ -46,7 +46,7 @@ def contents(ground: Ground) -> list[object]:
 async def planned(operator: Operator, run: str) -> putback.PlannedPutBack:
     async with AsyncExitStack() as stack:
         session, _ = await operator.sessions(stack)
-        journal = Runs()
+        journal = Journal()
         return await putback.plan_put_back(session, journal.find(run), journal)
 
 
@@ -66,7 +66,7 @@ async def test_all_of_a_run_comes_back_as_it_was(ground: Ground, verb: Verb) -> 
     assert contents(ground) == before
     assert len(ground.home()) == (COUNT if verb is Verb.REDRIVE else 0)
     assert (last().verb, last().state) == (Verb.PUT_BACK, "done")
-    assert Audit().entries()[-1].result == f"{COUNT} put back of run {Runs().short(run)}"
+    assert Audit().entries()[-1].result == f"{COUNT} put back of run {Journal().short_id(run)}"
     with pytest.raises(NotFound, match="Nothing to put back"):
         await operator.put_back(run)
 
@@ -140,8 +140,8 @@ async def test_killed_after_letters_were_unmarked(monkeypatch: pytest.MonkeyPatc
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Runs, "done", dying)
-        patch.setattr(Runs, "end", dying)
+        patch.setattr(Journal, "record_outcomes", dying)
+        patch.setattr(Journal, "end", dying)
         with pytest.raises(Killed):
             await operator.put_back(run)
     with pytest.raises(Held):
@@ -222,7 +222,7 @@ async def test_what_cannot_be_put_back(ground: Ground) -> None:
     run = (await operator.run()).run
     with pytest.raises(NeedsConsent):
         await operator.put_back(run, Consent())
-    assert len(Runs().list()) == 1
+    assert len(Journal().list_runs()) == 1
     if ground.kind is not BrokerKind.KAFKA:
         bundles.bundle_path(run).unlink()
         with pytest.raises(Refused, match="bundle"):
@@ -237,7 +237,7 @@ async def test_a_run_that_goes_on_is_not_put_back(ground: Ground) -> None:
     ground.put(range(3))
     operator = Operator(ground)
     run = (await operator.run()).run
-    journal = Runs()
+    journal = Journal()
     record = replace(journal.find(run), id="a" * 32, state="running", ended=None)
     journal.begin(record)
     with pytest.raises(Held):

@@ -12,12 +12,12 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held, NeedsConsent, Refused
 from mqtui.domain.policy import Consent
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.run_report import find_resumable
+from mqtui.state.journal import Journal
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host
-from mqtui.state.runs import Runs
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround
 from tests.services.operator import Operator, last, whole
 
@@ -41,23 +41,23 @@ async def interrupted(ground: Ground, target: str = "") -> Operator:
 
 async def test_an_interrupted_run_of_today_is_taken_up(ground: Ground) -> None:
     await interrupted(ground)
-    mine, others = find_resumable(Runs())
+    mine, others = find_resumable(Journal())
     assert ([record.id for record in mine], others) == ([last().id], [])
 
 
 async def test_an_old_one_must_be_named(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("started", int(time() * 1000) - DAY - 1000)
-    mine, others = find_resumable(Runs())
+    mine, others = find_resumable(Journal())
     assert mine == []
     assert [(record.id, why) for record, why in others] == [(last().id, "older than 24 h")]
     assert whole(await operator.resume(last().id[:4])).moved == 5
 
 
 async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Ground) -> None:
-    Store().add(Profile("prod", {ground.kind: Endpoint(ground.url)}, protected=True))
+    ProfileStore().add(Profile("prod", {ground.kind: Endpoint(ground.url)}, protected=True))
     operator = await interrupted(ground, "prod")
-    mine, others = find_resumable(Runs())
+    mine, others = find_resumable(Journal())
     assert mine == []
     assert [why for _, why in others] == ["the profile is protected"]
     with pytest.raises(NeedsConsent):
@@ -66,21 +66,21 @@ async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Gr
 
 
 async def test_a_profile_that_is_gone_counts_as_protected(ground: Ground) -> None:
-    Store().add(Profile("shop", {ground.kind: Endpoint(ground.url)}))
+    ProfileStore().add(Profile("shop", {ground.kind: Endpoint(ground.url)}))
     await interrupted(ground, "shop")
-    assert len(find_resumable(Runs())[0]) == 1
-    Store().remove("shop")
-    assert [why for _, why in find_resumable(Runs())[1]] == ["the profile is protected"]
+    assert len(find_resumable(Journal())[0]) == 1
+    ProfileStore().remove("shop")
+    assert [why for _, why in find_resumable(Journal())[1]] == ["the profile is protected"]
 
 
 async def test_the_far_side_is_looked_at_too() -> None:
     ground, remote = KafkaGround(), RabbitMQGround()
-    Store().add(Profile("far", {remote.kind: Endpoint(remote.url)}, protected=True))
+    ProfileStore().add(Profile("far", {remote.kind: Endpoint(remote.url)}, protected=True))
     ground.put(range(4))
     operator = Operator(ground, remote, remote_target="far")
     agreed = Consent(yes=True, typed="far")
     assert await operator.killed(lambda: operator.run(operator.order(to=remote.origin), agreed), 2)
-    assert [why for _, why in find_resumable(Runs())[1]] == ["the profile is protected"]
+    assert [why for _, why in find_resumable(Journal())[1]] == ["the profile is protected"]
 
 
 async def test_a_put_back_is_not_resumed(ground: Ground) -> None:
@@ -88,7 +88,7 @@ async def test_a_put_back_is_not_resumed(ground: Ground) -> None:
     operator = Operator(ground)
     run = (await operator.run()).run
     await operator.killed(lambda: operator.put_back(run), 1)
-    assert find_resumable(Runs()) == ([], [])
+    assert find_resumable(Journal()) == ([], [])
     with pytest.raises(Refused, match="put back"):
         await operator.resume(last().id)
 
@@ -99,13 +99,13 @@ async def test_a_run_that_is_done_has_nothing_left(ground: Ground) -> None:
     await operator.run()
     with pytest.raises(Refused, match="done"):
         await operator.resume(last().id)
-    assert find_resumable(Runs()) == ([], [])
+    assert find_resumable(Journal()) == ([], [])
 
 
 async def test_a_run_whose_process_lives_is_held(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("pid_start", None)
-    assert find_resumable(Runs()) == ([], [])
+    assert find_resumable(Journal()) == ([], [])
     with pytest.raises(Held):
         await operator.resume(last().id)
 
@@ -113,7 +113,7 @@ async def test_a_run_whose_process_lives_is_held(ground: Ground) -> None:
 async def test_a_run_of_another_host_is_held(ground: Ground) -> None:
     operator = await interrupted(ground)
     altered("host", f"not-{host()}")
-    assert find_resumable(Runs()) == ([], [])
+    assert find_resumable(Journal()) == ([], [])
     with pytest.raises(Held):
         await operator.resume(last().id)
     assert len(set(ground.home())) < 5
@@ -122,12 +122,12 @@ async def test_a_run_of_another_host_is_held(ground: Ground) -> None:
 async def test_two_resumes_at_once(ground: Ground) -> None:
     """Only one process can make a run its own."""
     await interrupted(ground)
-    first, second = Runs(), Runs()
+    first, second = Journal(), Journal()
     run = last().id
-    first.take_up(run, 1, 1)
+    first.claim(run, 1, 1)
     altered("pid_start", None)
     with pytest.raises(Held):
-        second.take_up(run, 2, 2)
+        second.claim(run, 2, 2)
 
 
 async def test_a_source_made_again_under_its_name_is_refused() -> None:
@@ -163,7 +163,7 @@ async def test_a_letter_that_is_refused_again_is_told_once(ground: Ground, monke
     await Operator(ground, stop_at=4).run()
     result = whole(await Operator(ground).resume(last().id))
     assert (result.planned, result.refused) == (8, 8)
-    assert Runs().counts(last().id) == {"refused": 8}
+    assert Journal().count_outcomes(last().id) == {"refused": 8}
 
 
 async def test_a_discard_of_a_cause_is_resumed_when_all_of_it_is_gone(ground: Ground) -> None:
@@ -171,7 +171,7 @@ async def test_a_discard_of_a_cause_is_resumed_when_all_of_it_is_gone(ground: Gr
     ground.put(range(4))
     operator = Operator(ground)
     run = (await operator.run(operator.order(Verb.DISCARD))).run
-    journal = Runs()
+    journal = Journal()
     kept = journal.find(run)
     plan = kept.plan.replace(b'"cause": ""', b'"cause": "abcdef"')
     assert decode_request(plan).request.selection.cause == "abcdef"
@@ -187,5 +187,5 @@ async def test_the_plan_of_a_resume_says_so(ground: Ground) -> None:
     result = whole(await operator.resume(record.id))
     label, text = operator.planned.plan.facts[0]
     assert label == "resumes"
-    assert Runs().short(record.id) in text
+    assert Journal().short_id(record.id) in text
     assert (result.run, operator.planned.plan.hash) == (record.id, record.plan_hash)

@@ -22,7 +22,7 @@ from mqtui.services.deadletters import read_causes
 from mqtui.services.redrive.run.outcome_counter import OutcomeCounter
 from mqtui.services.session import open_session
 from mqtui.state.audit import Audit
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.memory import KafkaShelf
 from tests.services.grounds import WHY, Ground, KafkaGround, RabbitMQGround
 from tests.services.operator import YES, Operator, last, small_batches, whole
@@ -47,8 +47,8 @@ async def test_all_letters_go_home(ground: Ground) -> None:
     assert ground.left() == []
     record = last()
     assert (record.state, record.planned) == ("done", COUNT)
-    assert Runs().counts(record.id) == {"moved": COUNT}
-    assert Runs().open_marks(record.id) == []
+    assert Journal().count_outcomes(record.id) == {"moved": COUNT}
+    assert Journal().unfinished_letters(record.id) == []
     begun, ended = Audit().entries()
     assert (begun.event, begun.run, begun.planned) == ("begin", record.id, COUNT)
     assert (ended.event, ended.result) == ("end", f"{COUNT} moved")
@@ -146,7 +146,7 @@ async def test_a_letter_that_is_refused_stays_and_is_named(ground: Ground) -> No
     assert number == 1
     assert reason.startswith("too large")
     assert ground.left() == [7]
-    refused = [done for done in Runs().outcomes(last().id) if done[1] == "refused"]
+    refused = [done for done in Journal().read_outcomes(last().id) if done[1] == "refused"]
     assert [done[3] for done in refused] == [reason]
 
 
@@ -196,7 +196,7 @@ async def test_a_stop_finishes_the_hand(ground: Ground, monkeypatch: pytest.Monk
     assert len(ground.home()) == result.moved
     record = last()
     assert record.state == "stopped"
-    assert Runs().open_marks(record.id) == []
+    assert Journal().unfinished_letters(record.id) == []
     whole(await Operator(ground).resume(record.id))
     assert sorted(ground.home()) == list(range(COUNT))
 
@@ -275,7 +275,7 @@ async def test_letters_of_a_run_that_took_over_are_skipped(monkeypatch: pytest.M
     assert result.moved == len(ground.home()) > 0
     record = last()
     assert record.state == "failed"
-    assert Runs().counts(record.id) == {"moved": result.moved, "skipped": 2}
+    assert Journal().count_outcomes(record.id) == {"moved": result.moved, "skipped": 2}
 
 
 async def test_consumers_of_a_queue_must_be_agreed_to() -> None:

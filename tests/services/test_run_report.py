@@ -11,8 +11,8 @@ from mqtui.domain.errors import BrokerTrouble
 from mqtui.domain.message import Outgoing
 from mqtui.domain.redrive import Outcome
 from mqtui.services import run_report
+from mqtui.state.journal import Journal
 from mqtui.state.process import host, operator
-from mqtui.state.runs import Runs
 from tests.services.grounds import Ground, RabbitMQGround
 from tests.services.operator import Operator, last, small_batches
 
@@ -20,7 +20,7 @@ from tests.services.operator import Operator, last, small_batches
 async def test_a_run_that_is_done(ground: Ground) -> None:
     ground.put(range(5))
     result = await Operator(ground).run()
-    journal, record = Runs(), last()
+    journal, record = Journal(), last()
     row = run_report.run_row(journal, record)
     assert (row["run"], row["short"], row["state"]) == (result.run, result.run[:4].upper(), "done")
     assert (row["verb"], row["source"], row["broker"]) == ("redrive", ground.source.name, ground.kind)
@@ -28,7 +28,7 @@ async def test_a_run_that_is_done(ground: Ground) -> None:
     assert (row["planned"], row["outcomes"], row["in_hand"]) == (5, {"moved": 5}, 0)
     assert row["result"]["moved"] == 5
     assert row["started"] <= row["ended"]
-    letters = [run_report.letter_row(done) for done in journal.outcomes(record.id)]
+    letters = [run_report.letter_row(done) for done in journal.read_outcomes(record.id)]
     assert len(letters) == 5
     assert all(letter["outcome"] == "moved" and letter["reason"] is None for letter in letters)
     assert all(str(letter["at"]).startswith(ground.origin.name) for letter in letters)
@@ -42,7 +42,7 @@ async def test_one_that_was_killed(ground: Ground, monkeypatch: pytest.MonkeyPat
     ground.put(range(6))
     runner = Operator(ground)
     assert await runner.killed(runner.run, 3)
-    journal, record = Runs(), last()
+    journal, record = Journal(), last()
     row = run_report.run_row(journal, record)
     assert (row["state"], row["ended"], row["result"], row["planned"]) == ("interrupted", None, None, 6)
     assert row["outcomes"].get("moved", 0) in (0, 2)
@@ -61,13 +61,13 @@ async def test_the_outcomes_of_an_ended_run_sum_up(ground: Ground, monkeypatch: 
     ground.shelf.faults.max_size = 1
     await Operator(ground, stop_at=2).run()
     for _ in range(2):
-        row = run_report.run_row(Runs(), last())
+        row = run_report.run_row(Journal(), last())
         assert row["state"] == "stopped"
         assert sum(row["outcomes"].values()) == row["planned"] == 7
         await Operator(ground, stop_at=2).resume(last().id)
     ground.shelf.faults.max_size = None
     await Operator(ground).resume(last().id)
-    row = run_report.run_row(Runs(), last())
+    row = run_report.run_row(Journal(), last())
     assert (row["outcomes"], row["planned"]) == ({"moved": 6, "refused": 1}, 7)
 
 
@@ -76,7 +76,7 @@ async def test_one_whose_broker_died(ground: Ground) -> None:
     ground.shelf.faults.break_after = 2
     with pytest.raises(BrokerTrouble):
         await Operator(ground).run()
-    row = run_report.run_row(Runs(), last())
+    row = run_report.run_row(Journal(), last())
     assert (row["state"], row["outcomes"]) == ("failed", {"unknown": 6})
     assert row["in_hand"] == 6
 
@@ -86,9 +86,9 @@ async def test_a_selection_on_a_queue_was_not_counted_before() -> None:
     ground.put(range(6))
     runner = Operator(ground)
     await runner.run(runner.order(since=ground.time(3)))
-    row = run_report.run_row(Runs(), last())
+    row = run_report.run_row(Journal(), last())
     assert (row["planned"], row["outcomes"]) == (None, {"moved": 3})
-    assert ": letters of work.dlq, " in run_report.describe_run(Runs(), last())
+    assert ": letters of work.dlq, " in run_report.describe_run(Journal(), last())
 
 
 async def test_names_that_are_not_utf8() -> None:
@@ -97,10 +97,10 @@ async def test_names_that_are_not_utf8() -> None:
     ground.shelf.store(Outgoing(ground.source, b"1"))
     runner = Operator(ground)
     await runner.run(runner.order(to=ground.origin))
-    row = run_report.run_row(Runs(), last())
+    row = run_report.run_row(Journal(), last())
     assert row["source"] == {"base64": "Y2Fm6S5kbHE="}
     assert orjson.dumps(row)
-    assert "caf\\udce9.dlq" in run_report.describe_run(Runs(), last())
+    assert "caf\\udce9.dlq" in run_report.describe_run(Journal(), last())
 
 
 async def test_states(ground: Ground) -> None:

@@ -9,9 +9,9 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Unreachable
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.session import open_session
-from mqtui.state.counts import StoredPeekBudget
+from mqtui.state.peek_budget import StoredPeekBudget
 from tests.memory import MemoryWorld
 from tests.memory.roles import MemoryAdapter
 from tests.services.grounds import Ground, KafkaGround, RabbitMQGround, RedisGround
@@ -44,7 +44,7 @@ async def test_nothing_connects_before_the_first_question(ground: Ground) -> Non
 async def test_a_profile() -> None:
     ground = KafkaGround()
     kafka = Endpoint(ground.url)
-    Store().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
+    ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
     async with open_session("shop", adapters=ground.connect) as session:
         assert (session.target, session.policy.profile, session.address.prefix) == ("shop", "shop", "ours")
         assert not session.policy.permits(Verb.PUBLISH)
@@ -52,7 +52,7 @@ async def test_a_profile() -> None:
 
 async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
     world = MemoryWorld()
-    Store().add(
+    ProfileStore().add(
         Profile("all", {BrokerKind.KAFKA: Endpoint(KafkaGround.url), BrokerKind.REDIS: Endpoint(RedisGround.url)})
     )
     with pytest.raises(BadInput) as found:

@@ -9,8 +9,8 @@ import pytest
 
 from mqtui.domain.errors import StorageFailed
 from mqtui.state.audit import Audit
-from mqtui.state.commandline import masked, sanitised
 from mqtui.state.process import host, operator
+from mqtui.state.redact import mask, redact_command
 from tests.state.samples import POLICY, RUN, plan
 
 ROOT = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_no_audit_yet_is_a_chain_that_holds() -> None:
     ],
 )
 def test_a_command_is_noted_without_what_is_in_it(argv: list[str], shown: str) -> None:
-    assert sanitised(argv) == shown
+    assert redact_command(argv) == shown
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,9 @@ def test_a_command_is_noted_without_what_is_in_it(argv: list[str], shown: str) -
     ],
 )
 def test_a_password_is_masked_where_the_url_is_malformed_too(url: str) -> None:
-    assert "hunter2" not in masked(url) and "ter2" not in masked(url) and "…" in masked(url)
+    assert "hunter2" not in mask(url) and "ter2" not in mask(url) and "…" in mask(url)
 
 
 def test_what_holds_no_password_stays() -> None:
     for url in ("kafka://h:9092,h2:9093/x", "amqp://u@h:5672/%2F?management=http://h:15672", "plain words: none"):
-        assert masked(url) == url
+        assert mask(url) == url

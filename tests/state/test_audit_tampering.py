@@ -15,8 +15,8 @@ import pytest
 from mqtui.domain.audit import Damage
 from mqtui.domain.errors import StorageFailed
 from mqtui.state.audit import Audit
-from mqtui.state.audit_chain import GENESIS, Head, Record, hash_of
-from mqtui.state.audit_head import Anchor
+from mqtui.state.audit_anchor import AuditAnchor
+from mqtui.state.audit_chain import GENESIS, ChainHead, Record, hash_of
 from tests.state.samples import POLICY, plan
 
 KEY = b"k" * 44
@@ -170,8 +170,8 @@ def test_a_file_rewritten_with_its_journal_shows_as_unkeyed(files: Files, key: b
     noted(key, NOW)
     files.forge()
     last = json.loads(files.lines()[-1])
-    anchor = Anchor(files.journal)
-    anchor.put(Head(last["n"], last["hash"]))
+    anchor = AuditAnchor(files.journal)
+    anchor.put(ChainHead(last["n"], last["hash"]))
     anchor.close()
     read = audit(key).read()
     assert (read.damages, read.unkeyed) == ([], NOW)

@@ -73,8 +73,8 @@ def test_a_torn_last_block_is_passed_over_wherever_it_was_torn() -> None:
 def filled_alone(path: Path) -> bytes:
     """The bytes up to the end of the first block."""
     with path.open("rb") as file:
-        assert bundles.opened(path, file, bundles.cipher(KEY))
-        end, _ = next(bundles.frames(path, file))
+        assert bundles.read_header(path, file, bundles.fernet_of(KEY))
+        end, _ = next(bundles.iter_whole_frames(path, file))
     return path.read_bytes()[:end]
 
 
@@ -123,7 +123,7 @@ def test_bundles_are_deleted_after_14_days() -> None:
     other.write_bytes(path.read_bytes())
     old = time.time() - 14 * 86_400 - 1
     os.utime(path, (old, old))
-    assert bundles.expire() == [RUN]
+    assert bundles.delete_expired() == [RUN]
     assert other.exists() and not path.exists()
 
 

@@ -11,13 +11,13 @@ import pytest
 
 from mqtui.domain.errors import StorageFailed
 from mqtui.domain.resource import BrokerKind
-from mqtui.state import habits
+from mqtui.state import ui_state
 from mqtui.state.audit import Audit
-from mqtui.state.counts import StoredPeekBudget
-from mqtui.state.identities import Identities
-from mqtui.state.mistakes import own_mistake
+from mqtui.state.broker_identities import BrokerIdentities
+from mqtui.state.crash_report import report_crash
+from mqtui.state.journal import Journal
 from mqtui.state.paths import config_dir, state_dir
-from mqtui.state.runs import Runs
+from mqtui.state.peek_budget import StoredPeekBudget
 from tests.cli.driver import Mqtui
 from tests.state.samples import POLICY, plan, record
 
@@ -25,12 +25,12 @@ from tests.state.samples import POLICY, plan, record
 def test_every_file_is_of_this_user_alone() -> None:
     before = os.umask(0)
     try:
-        with closing(Runs()) as runs:
+        with closing(Journal()) as runs:
             runs.begin(record())
             Audit().begin(plan(), POLICY)
-            own_mistake(ValueError("secret"))
-            habits.write(habits.Kept("dark"))
-            Identities().remember("prod", BrokerKind.KAFKA, "x")
+            report_crash(ValueError("secret"))
+            ui_state.save(ui_state.UiState("dark"))
+            BrokerIdentities().remember("prod", BrokerKind.KAFKA, "x")
             with closing(StoredPeekBudget()) as counts:
                 counts.set("q", 3)
                 files = [state_dir(), *state_dir().rglob("*")]
@@ -41,7 +41,7 @@ def test_every_file_is_of_this_user_alone() -> None:
 
 
 def journal() -> None:
-    Runs().close()
+    Journal().close()
 
 
 def audit() -> None:
@@ -65,14 +65,14 @@ def test_the_last_mistake_follows_no_link(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("mine")
     (state_dir() / "last-mistake.txt").symlink_to(elsewhere)
-    assert "links are not followed" in own_mistake(ValueError("x")).detail
+    assert "links are not followed" in report_crash(ValueError("x")).detail
     assert elsewhere.read_text() == "mine"
 
 
 def test_a_folder_that_everybody_may_write_to_is_refused(state_folder: Path) -> None:
     state_folder.mkdir()
     state_folder.chmod(0o777)
-    for use in (journal, audit, Identities):
+    for use in (journal, audit, BrokerIdentities):
         with pytest.raises(StorageFailed, match="open to everybody") as told:
             use()
         assert "MQTUI_STATE_DIR" in told.value.hint
@@ -84,7 +84,7 @@ def test_a_folder_of_another_user_is_refused(state_folder: Path) -> None:
     state_folder.mkdir(mode=0o700)
     os.chown(state_folder, 12_345, 12_345)
     with pytest.raises(StorageFailed, match="is not yours"):
-        Runs()
+        Journal()
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a file away")
@@ -101,7 +101,7 @@ def test_a_reason_is_the_systems_own_whatever_the_path_is_called(tmp_path: Path)
     folder.mkdir()
     (folder / "runs.sqlite").mkdir()
     with pytest.raises(StorageFailed) as told:
-        Runs(folder / "runs.sqlite")
+        Journal(folder / "runs.sqlite")
     assert "directory" in told.value.detail
     assert "space" not in told.value.hint
 

@@ -11,7 +11,7 @@ from mqtui.domain.message import Message
 from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.bundles import Bundle
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.state.samples import KAFKA, POLICY, RUN, plan, record
 
 KEY = b"MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -60,11 +60,13 @@ def test_a_bundle_that_can_not_even_begin_says_so(small_disk: Path) -> None:
 
 
 def test_the_journal_says_that_it_could_not_keep_a_batch(small_disk: Path) -> None:
-    runs = Runs(small_disk / "runs.sqlite")
+    runs = Journal(small_disk / "runs.sqlite")
     runs.begin(record())
-    kept = until_full(lambda place: runs.in_hand(RUN, [(f"{place}/{step}", os.urandom(16), -1) for step in range(100)]))
+    kept = until_full(
+        lambda place: runs.begin_batch(RUN, [(f"{place}/{step}", os.urandom(16), -1) for step in range(100)])
+    )
     assert kept > 0
-    assert len(runs.open_marks(RUN)) == kept * 100
+    assert len(runs.unfinished_letters(RUN)) == kept * 100
     runs.close()
 
 

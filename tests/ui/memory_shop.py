@@ -14,7 +14,7 @@ from mqtui.domain.partitioner import partition_for
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.domain.dead import death, x_death
 from tests.memory import MemoryWorld
@@ -62,7 +62,7 @@ class MemoryShop:
 
     def profiles(self) -> None:
         """The profiles of the screens: protected, read-only, and open. There are none yet."""
-        file = Store().path
+        file = ProfileStore().path
         assert not file.exists()
         file.touch(0o600)
         file.write_bytes(_profiles())
@@ -210,7 +210,7 @@ def world_of_profiles() -> MemoryWorld:
 def _profiles() -> bytes:
     """The file of the shop's profiles, as the store writes it: the same for every test."""
     with TemporaryDirectory() as folder:
-        store = Store(Path(folder) / "profiles.toml")
+        store = ProfileStore(Path(folder) / "profiles.toml")
         store.add(_profile("prod-eu", Environment.PROD, [BrokerKind.KAFKA], protected=True))
         store.add(_profile("prod-mq", Environment.PROD, [BrokerKind.RABBITMQ], protected=True))
         store.add(_profile("prod-cache", Environment.PROD, [BrokerKind.REDIS], read_only=True))

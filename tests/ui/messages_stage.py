@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from mqtui.brokers.port import Address
 from mqtui.domain.message import Header, Outgoing
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.profiles.resolve import resolve
+from mqtui.profiles.resolve import resolve_target
 from mqtui.ui.app import Console
 from mqtui.ui.session.sessions import BrokerSession
 from tests.memory import MemoryWorld
@@ -85,7 +85,7 @@ async def opened(
 ) -> AsyncIterator[Stage]:
     """The messages of a destination, as they are opened from the list of destinations."""
     console = Console(adapters=world.connect)
-    chosen: Address = resolve(target, kind).addresses[0]
+    chosen: Address = resolve_target(target, kind).addresses[0]
     async with at_console(console, size) as user:
         console.target = target
         (broker_session,) = console.sessions.open(target, [chosen.kind])

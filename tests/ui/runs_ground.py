@@ -7,8 +7,8 @@ import pytest
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.profiles.store import ProfileStore
+from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.app import Console
 from tests.services.grounds import KafkaGround
 from tests.services.operator import Operator, small_batches
@@ -24,7 +24,7 @@ class RunsGround:
         small_batches(monkeypatch, 2)
         self.ground = KafkaGround()
         self.ground.put(range(LETTERS))
-        Store().add(Profile("shop", {BrokerKind.KAFKA: Endpoint("kafka://memory:9092")}, protected=True))
+        ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: Endpoint("kafka://memory:9092")}, protected=True))
         self.operator = Operator(self.ground, target="shop")
 
     def console(self, target: str = "") -> Console:
@@ -48,7 +48,7 @@ class RunsGround:
 
 def interrupted() -> list[RunRecord]:
     """The runs that wait to be resumed."""
-    return list(Runs().interrupted())
+    return list(Journal().list_interrupted())
 
 
 def short(run: str) -> str:

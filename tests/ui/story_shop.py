@@ -17,7 +17,7 @@ from mqtui.demo.shop.staff import Staff
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.run import monitor
 from mqtui.ui.app import Console
 from tests.brokers import Brokers
@@ -55,7 +55,7 @@ class StoryShop:
         """Keep a profile as its user would."""
         environment = Environment.PROD if protected else Environment.STAGE
         endpoint = Endpoint(self.url.replace("guest:guest@", "guest@"))
-        Store().add(Profile(name, {self.kind: endpoint}, environment, protected=protected))
+        ProfileStore().add(Profile(name, {self.kind: endpoint}, environment, protected=protected))
 
 
 @contextmanager

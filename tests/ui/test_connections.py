@@ -11,7 +11,7 @@ from redis import Redis
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.grounds import Ground, ground_of
 from tests.ui.driver import at_console
@@ -60,13 +60,13 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
             f"redis://{name}@127.0.0.1:{redis.port}", {"wait-ms": "700"}, {"password": "env:REDIS_WORD"}
         )
         made = Profile("mine", {BrokerKind.REDIS: endpoint}, Environment.PROD, read_only=True, protected=True)
-        Store().add(made)
+        ProfileStore().add(made)
         async with at_console(Console(("", ""))) as user:
             await user.is_at("HomeScreen").walks_to("mine").presses("E").is_at("ProfileFormScreen")
             await user.presses("ctrl+t").sees("✓ redis", within=60)
             assert SECRET not in user.picture
             await user.presses("ctrl+r").is_at("HomeScreen")
-    assert Store().find("mine") == made
+    assert ProfileStore().find("mine") == made
 
 
 async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monke
     async with at_console(Console(("", ""))) as user:
         await user.is_at("WelcomeScreen").walks_to("Import").presses("enter").reads_in_line("keyring", within=60)
         assert SECRET not in user.picture
-    assert Store().list() == []
+    assert ProfileStore().list_profiles() == []
 
 
 class redis_user:

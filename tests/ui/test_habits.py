@@ -9,7 +9,7 @@ import pytest
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.state import habits
+from mqtui.state import ui_state
 from mqtui.ui.render.home.profiles import where
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
@@ -19,13 +19,13 @@ async def test_a_theme_is_worn_again(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").presses("ctrl+p").types("theme: light").sees("theme: light").presses("enter")
-        await user.until(lambda: habits.read().theme == "light", "it is kept")
+        await user.until(lambda: ui_state.load().theme == "light", "it is kept")
     async with at_console(shop.console()) as user:
         assert user.console.theme == "light"
 
 
 async def test_a_theme_that_is_gone_is_the_default(shop: MemoryShop) -> None:
-    habits.write(habits.Kept("gone"))
+    ui_state.save(ui_state.UiState("gone"))
     async with at_console(shop.console()) as user:
         assert user.console.theme == "dark"
 
@@ -34,17 +34,17 @@ async def test_the_cursor_starts_on_the_profile_used_last(shop: MemoryShop) -> N
     shop.profiles()
     async with at_console(shop.console()) as user:
         await user.walks_to("prod-mq").presses("enter").sees("work.invoices.dlq")
-        await user.until(lambda: "prod-mq" in habits.read().used, "it is kept").presses("0").sees("now")
+        await user.until(lambda: "prod-mq" in ui_state.load().used, "it is kept").presses("0").sees("now")
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").on_row("prod-mq").sees("USED", "WHERE", "prod:5672")
 
 
 @pytest.mark.parametrize("text", [b"", b"[1]", b'{"theme": 5}', b"\xff"])
 def test_a_damaged_file_is_nothing_remembered(folders: Path, text: bytes) -> None:
-    habits.write(habits.Kept("light"))
+    ui_state.save(ui_state.UiState("light"))
     (file,) = (folders / "state").glob("console.json")
     file.write_bytes(text)
-    assert habits.read() == habits.Kept()
+    assert ui_state.load() == ui_state.UiState()
 
 
 @pytest.mark.parametrize(

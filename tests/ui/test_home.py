@@ -8,7 +8,7 @@ import pytest
 from textual.events import Key
 
 from mqtui.profiles.model import Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.ui.session.sessions import SessionRegistry
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import MemoryShop
@@ -38,7 +38,7 @@ async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
 async def test_what_another_process_changed_is_read_by_r_and_on_return(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.on_row("prod-eu").does(lambda: Store().remove("prod-cache"))
+        await user.on_row("prod-eu").does(lambda: ProfileStore().remove("prod-cache"))
         await user.presses("r").sees_no("prod-cache").walks_to("dev").presses("enter").is_at("DestinationsScreen")
-        await user.does(lambda: Store().remove("prod-mq")).presses("esc").is_at("HomeScreen")
+        await user.does(lambda: ProfileStore().remove("prod-mq")).presses("esc").is_at("HomeScreen")
         await user.sees_no("prod-mq").on_row("dev")

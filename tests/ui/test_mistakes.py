@@ -8,9 +8,9 @@ import pytest
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.services.poller import BrokerSnapshot, Poller
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from mqtui.ui.session.run_task import RunTask
 from tests.ui.driver import at_console
 from tests.ui.memory_shop import HOST, MemoryShop
@@ -79,7 +79,7 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
         await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
         await user.reads_in_line("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees("mqtui made a mistake")
-        (run,) = Runs().list()
+        (run,) = Journal().list_runs()
         done = len(runs_ground.ground.home())
         assert 0 < done < LETTERS
         assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
@@ -94,7 +94,7 @@ async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Pa
     secrets = {name: tmp_path / name for name in ("first", "second")}
     for name, file in secrets.items():
         endpoint = Endpoint(f"redis://user@{HOST}:6379/0")
-        Store().add(Profile(name, {BrokerKind.REDIS: endpoint}, secret=f"command:cat {file}"))
+        ProfileStore().add(Profile(name, {BrokerKind.REDIS: endpoint}, secret=f"command:cat {file}"))
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").on_row("first").presses("enter").is_at("DestinationsScreen").sees("secret")
         secrets["first"].write_text("x")

@@ -11,8 +11,8 @@ from mqtui.domain.policy import Consent
 from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.session import Session
+from mqtui.state.journal import Journal
 from mqtui.state.paths import state_dir
-from mqtui.state.runs import Runs
 from mqtui.ui.screens.redrive.run import RunScreen
 from tests.ui.driver import User, at_console
 from tests.ui.runs_ground import LETTERS, RunsGround, interrupted, short
@@ -110,7 +110,7 @@ async def test_put_back_goes_on_when_its_place_is_left(
     run = await runs_ground.moved(3)
     going, goes_on = putback.run_put_back, asyncio.Event()
 
-    async def slow(session: Session, back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
+    async def slow(session: Session, back: PlannedPutBack, runs: Journal, consent: Consent) -> Result:
         await goes_on.wait()
         return await going(session, back, runs, consent)
 
@@ -130,7 +130,7 @@ async def test_a_mistake_inside_a_put_back_is_no_ordinary_end(
     """It is named where one is then, and what is not back yet can be put back by another one."""
     run = await runs_ground.moved(3)
 
-    async def fails(session: Session, back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
+    async def fails(session: Session, back: PlannedPutBack, runs: Journal, consent: Consent) -> Result:
         raise ZeroDivisionError
 
     async with at_console(runs_ground.console()) as user:

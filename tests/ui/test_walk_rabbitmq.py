@@ -12,7 +12,7 @@ import pytest
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.store import Store
+from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
@@ -78,7 +78,7 @@ def stage(ground: Ground, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         ground.world.put(queue, [ground.world.letter(number) for number in range(READ)])
     secret = ground.world.address.secret
     monkeypatch.setenv("MQTUI_SECRET_WALK", secret)
-    Store().add(Profile("walk", {BrokerKind.RABBITMQ: Endpoint(ground.url.replace(f":{secret}@", "@"))}))
+    ProfileStore().add(Profile("walk", {BrokerKind.RABBITMQ: Endpoint(ground.url.replace(f":{secret}@", "@"))}))
     host = Host(ground, [dlq.name, origin.name, quorum.name])
     yield host, dlq.name, origin.name, quorum.name
     host.close()

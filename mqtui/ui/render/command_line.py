@@ -11,7 +11,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.name_quoting import command, join, needs_kind
 from mqtui.domain.times import calendar_time
 from mqtui.services.redrive.request import RedriveRequest, decode_request
-from mqtui.state.runs import RunRecord
+from mqtui.state.journal import RunRecord
 
 
 def equivalent_command(entry: AuditEntry, record: RunRecord | None) -> str:

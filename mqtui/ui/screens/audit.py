@@ -13,7 +13,7 @@ from mqtui.domain.audit import AuditEntry, Damage
 from mqtui.domain.errors import MqtuiError
 from mqtui.profiles.keys import audit_key
 from mqtui.state.audit import Audit
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
 from mqtui.ui.render.audit import LISTED, AuditRenderer, AuditRow, merge_begin_and_end
 from mqtui.ui.render.command_line import equivalent_command
@@ -42,8 +42,8 @@ def read() -> AuditReport:
         StorageFailed: it can't be read.
     """
     found = Audit(key=audit_key).read()
-    with Runs() as opened:
-        known = {record.id: record for record in opened.list(limit=LISTED)}
+    with Journal() as opened:
+        known = {record.id: record for record in opened.list_runs(limit=LISTED)}
     going_on = frozenset(run for run, each in known.items() if each.state == "running" and not each.interrupted)
     return AuditReport(found.entries[-LISTED:], found.damages, not found.unkeyed, known, going_on)
 

@@ -17,7 +17,7 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerState
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.state.mistakes import own_mistake
+from mqtui.state.crash_report import report_crash
 from mqtui.ui import status_bar
 from mqtui.ui.actions import BY_ID, Action
 from mqtui.ui.navigation import global_actions
@@ -287,7 +287,7 @@ class ConsoleScreen(Screen[None]):
         """Report a worker that failed without reporting its error itself."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
-            self.show_error(error if isinstance(error, MqtuiError) else own_mistake(error))
+            self.show_error(error if isinstance(error, MqtuiError) else report_crash(error))
 
     async def on_click(self, event: events.Click) -> None:
         """The right button opens the menu of the row it is on."""

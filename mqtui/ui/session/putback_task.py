@@ -14,7 +14,7 @@ from mqtui.services.redrive.putback import putback
 from mqtui.services.redrive.putback.putback import PlannedPutBack
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
-from mqtui.state.mistakes import own_mistake
+from mqtui.state.crash_report import report_crash
 
 
 @dataclass(slots=True)
@@ -54,7 +54,7 @@ class PutBackTask:
         except MqtuiError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
-            self.error = own_mistake(error)
+            self.error = report_crash(error)
         finally:
             self.changed()
 

@@ -7,7 +7,7 @@ from functools import partial
 from mqtui.brokers.blocking import run_in_thread
 from mqtui.domain.errors import Unreachable
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.resolve import resolve
+from mqtui.profiles.resolve import resolve_target
 from mqtui.services.redrive.request import RedriveRequest
 from mqtui.services.session import Session
 from mqtui.ui.session.sessions import BrokerSession, SessionRegistry
@@ -37,7 +37,7 @@ async def remote_session_of(sessions: SessionRegistry, order: RedriveRequest) ->
     """
     if not order.to_target:
         return None
-    resolved = await run_in_thread("secret", partial(resolve, order.to_target))
+    resolved = await run_in_thread("secret", partial(resolve_target, order.to_target))
     return await wait_until_open(session_of_run(sessions, order.to_target, resolved.addresses[0].kind))
 
 

@@ -18,8 +18,8 @@ from mqtui.services.redrive.run.earlier_progress import EarlierProgress
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.redrive.run.run import RedriveRun
 from mqtui.services.session import Session
-from mqtui.state.mistakes import own_mistake
-from mqtui.state.runs import Runs
+from mqtui.state.crash_report import report_crash
+from mqtui.state.journal import Journal
 
 RATES = 20
 
@@ -58,13 +58,13 @@ class RunTask:
         except MqtuiError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - told as what it is: an ordinary end would hide it
-            self.error = own_mistake(error)
+            self.error = report_crash(error)
         finally:
             self.result = self.figures()
             self.stage_report = None
             self.changed()
 
-    def _create_run(self, journal: Runs) -> RedriveRun:
+    def _create_run(self, journal: Journal) -> RedriveRun:
         run = RedriveRun(
             self.session,
             self.planned,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mqtui.domain.errors import MqtuiError
 from mqtui.domain.resource import BrokerKind, Ref
-from mqtui.state.mistakes import own_mistake
+from mqtui.state.crash_report import report_crash
 
 if TYPE_CHECKING:
     from mqtui.brokers.port import Connect
@@ -152,9 +152,9 @@ class SessionRegistry:
         Raises:
             BadInput: the file has a mistake.
         """
-        from mqtui.profiles.store import Store
+        from mqtui.profiles.store import ProfileStore
 
-        return list(Store().list())
+        return list(ProfileStore().list_profiles())
 
     @property
     def running_tasks(self) -> list[BackgroundTask]:
@@ -233,7 +233,7 @@ class SessionRegistry:
         except MqtuiError as error:
             self._gave_up(broker_session, error)
         except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
-            self._gave_up(broker_session, own_mistake(error))
+            self._gave_up(broker_session, report_crash(error))
         finally:
             broker_session.session = broker_session.watch = None
 

@@ -11,7 +11,7 @@ from typing import Any
 from textual.app import App
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state import habits
+from mqtui.state import ui_state
 from mqtui.ui import theme
 
 
@@ -23,7 +23,7 @@ class SavedUiState:
         self._app = app
         self._themes = themes
         self._notify = notify
-        self._kept = habits.read()
+        self._kept = ui_state.load()
 
     @property
     def theme(self) -> str:
@@ -59,8 +59,8 @@ class SavedUiState:
     def _keep(self) -> None:
         self._app.run_worker(self._write(deepcopy(self._kept)), group="habits", exit_on_error=False)
 
-    async def _write(self, kept: habits.Kept) -> None:
+    async def _write(self, kept: ui_state.UiState) -> None:
         try:
-            await asyncio.to_thread(habits.write, kept)
+            await asyncio.to_thread(ui_state.save, kept)
         except StorageFailed as error:
             self._notify(error.title, "warn")

@@ -8,7 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.state.mistakes import own_mistake
+from mqtui.state.crash_report import report_crash
 from mqtui.ui.widgets.theme_styles import segment
 
 _reported: set[tuple[type[Exception], str]] = set()
@@ -34,6 +34,6 @@ def _report(error: Exception) -> None:
         return
     _reported.add((type(error), place))
     try:
-        own_mistake(error)
+        report_crash(error)
     except (OSError, MqtuiError):
         return

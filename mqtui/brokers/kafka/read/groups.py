@@ -46,7 +46,7 @@ class GroupListing:
 class DescribedGroups:
     """Consumer groups with members and commits. `missing`: what could not be found out, a sentence each."""
 
-    groups: Sequence[Group]
+    list_groups: Sequence[Group]
     progress: GroupDetails
     missing: Sequence[str]
 
@@ -63,9 +63,9 @@ class KafkaGroups:
         if ref is not None:
             described = await describe_all_groups(self._clients)
             wanted = Ref(Kind.TOPIC, topic_name(ref))
-            return _inventory([group for group in described.groups if wanted in group.reads], described.missing)
+            return _inventory([group for group in described.list_groups if wanted in group.reads], described.missing)
         described, share_groups, _ = await self.describe_all()
-        return _inventory([*described.groups, *share_groups], described.missing)
+        return _inventory([*described.list_groups, *share_groups], described.missing)
 
     async def describe_all(self) -> tuple[DescribedGroups, list[Group], list[GroupLag]]:
         """The described consumer groups, the share groups, and the lags of the share groups."""
@@ -86,7 +86,7 @@ class KafkaGroups:
 
     async def readers_of(self, refs: Sequence[Ref]) -> Mapping[Ref, tuple[str, ...]]:
         """The groups that have members or committed offsets on each topic, from one listing."""
-        found = (await describe_all_groups(self._clients)).groups
+        found = (await describe_all_groups(self._clients)).list_groups
         return {ref: tuple(sorted(group.ref.name for group in found if ref in group.reads)) for ref in refs}
 
     async def list_names(self) -> Inventory[Ref]:

@@ -38,7 +38,7 @@ class ClusterAnswers:
 
     def survey(self, catalog: KafkaCatalog, stable: OffsetResults) -> Survey:
         """The survey with lags by partition; `stable` are the last stable offsets."""
-        refs = [group.ref for group in self.described.groups]
+        refs = [group.ref for group in self.described.list_groups]
         progress = with_progress(refs, self.described.progress, self.first, stable, self.end)
         return self._survey(catalog, map(progress.lag, refs))
 
@@ -46,13 +46,13 @@ class ClusterAnswers:
         """The survey with lags by topic."""
         progress = self.described.progress
         return self._survey(
-            catalog, (progress.topic_lag(group.ref, self.first, self.end) for group in self.described.groups)
+            catalog, (progress.topic_lag(group.ref, self.first, self.end) for group in self.described.list_groups)
         )
 
     def _survey(self, catalog: KafkaCatalog, lags: Iterable[GroupLag]) -> Survey:
         return Survey(
             Inventory(tuple(catalog.rows_with_counts(self.partitions, self.first, self.end)), self.hidden),
-            Inventory((*self.described.groups, *self.share_groups), tuple(self.described.missing)),
+            Inventory((*self.described.list_groups, *self.share_groups), tuple(self.described.missing)),
             (*lags, *self.share_lags),
         )
 

@@ -134,7 +134,7 @@ async def _check_readers(clients: KafkaClients, topics: Sequence[Topic]) -> list
     described = await describe_all_groups(clients)
     risks: list[Risk] = []
     for topic in topics:
-        readers = [group for group in described.groups if Ref(Kind.TOPIC, topic.name) in group.reads]
+        readers = [group for group in described.list_groups if Ref(Kind.TOPIC, topic.name) in group.reads]
         if any(group.state not in INACTIVE_STATES for group in readers):
             continue
         if described.missing:

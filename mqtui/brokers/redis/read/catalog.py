@@ -53,7 +53,7 @@ class StreamWithGroups:
     """One stream with its groups and their lag. `error` is the title of the error where it can't be read."""
 
     row: Destination
-    groups: tuple[tuple[GroupInfo, LagFigures], ...] = ()
+    list_groups: tuple[tuple[GroupInfo, LagFigures], ...] = ()
     last: EntryId | None = None
     """The last generated id."""
 

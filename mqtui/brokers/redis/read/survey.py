@@ -32,8 +32,10 @@ async def survey(catalog: RedisCatalog) -> Survey:
     lags: list[GroupLag] = []
     for stream in streams:
         ref = stream.row.ref
-        groups += [group_of(ref, group) for group, _ in stream.groups]
-        lags += [group_lag(group_ref(ref, group.name), ref, group, lag, stream.last) for group, lag in stream.groups]
+        groups += [group_of(ref, group) for group, _ in stream.list_groups]
+        lags += [
+            group_lag(group_ref(ref, group.name), ref, group, lag, stream.last) for group, lag in stream.list_groups
+        ]
     errors = [stream.error for stream in streams if stream.error]
     rows = Inventory(tuple(stream.row for stream in streams), missing + missing_streams_reason(errors))
     return Survey(rows, Inventory(tuple(groups), missing_groups_reason(errors)), tuple(lags))

@@ -25,7 +25,7 @@ from mqtui.services.origins import (
 from mqtui.services.redrive.planning.routing import ENVELOPE_RISK, ORIGIN_UNKNOWN
 from mqtui.services.redrive.request import RedriveRequest, at_most_selected, count_up_to_limit
 from mqtui.services.session import Session
-from mqtui.state.origins import Sighting
+from mqtui.state.peeked_origins import PeekedOrigins
 
 MAX_PEEKED = 1_000
 """Letters that a plan peeks at."""
@@ -33,7 +33,7 @@ MAX_PEEKED = 1_000
 
 async def find_targets(
     session: Session, request: RedriveRequest, source: Source, price: PeekCost, conventions: Conventions
-) -> tuple[tuple[Ref, ...], Sighting | None, tuple[Risk, ...]]:
+) -> tuple[tuple[Ref, ...], PeekedOrigins | None, tuple[Risk, ...]]:
     """Targets of letters that the plan does not read, what a peek told of them, and the risks of those that are gone.
 
     Targets are the queues whose dead letters the broker sends here, and the origins that peeked letters name. A peek is
@@ -57,14 +57,17 @@ async def find_targets(
         Risk("no-origin", f"{_count_for(peeked, ref):,} stay: there is no {ref}, where they came from")
         for ref in missing
     )
-    if unnamed := peeked.letters - sum(peeked.routes.values()):
+    if unnamed := peeked.letters - sum(peeked.targets_counted.values()):
         gone += (Risk("no-origin", f"{unnamed:,} stay: {ORIGIN_UNKNOWN}"),)
-    peeked = replace(peeked, routes={route: count for route, count in peeked.routes.items() if route[0] not in missing})
+    peeked = replace(
+        peeked,
+        targets_counted={route: count for route, count in peeked.targets_counted.items() if route[0] not in missing},
+    )
     return tuple(dict.fromkeys((*feeders, *peeked.targets))), peeked, gone + risks
 
 
 def delivery_step(
-    request: RedriveRequest, source: Source, target: Ref, targets: Sequence[Ref], peeked: Sighting | None
+    request: RedriveRequest, source: Source, target: Ref, targets: Sequence[Ref], peeked: PeekedOrigins | None
 ) -> Deliver:
     """The step of one target: how many letters go there as far as it is known, and with which routing keys."""
     count = count_up_to_limit(source, request.selection.limit)
@@ -74,7 +77,7 @@ def delivery_step(
         keys = tuple(dict.fromkeys(key for key, _ in peeked.keys)) if peeked else ()
         return Deliver(target, count, keys=keys if target.kind is Kind.EXCHANGE else ())
     if peeked is not None:
-        keys = tuple(key for ref, key in peeked.routes if ref == target and ref.kind is Kind.EXCHANGE)
+        keys = tuple(key for ref, key in peeked.targets_counted if ref == target and ref.kind is Kind.EXCHANGE)
         if request.selection == Selection() and peeked.letters == source.count.number:
             return Deliver(target, exact(_count_for(peeked, target)), keys=keys)
     else:
@@ -87,7 +90,7 @@ def delivery_step(
 
 
 def peek_facts(
-    request: RedriveRequest, source: Source, targets: Sequence[Ref], peeked: Sighting | None
+    request: RedriveRequest, source: Source, targets: Sequence[Ref], peeked: PeekedOrigins | None
 ) -> list[tuple[str, str]]:
     """Facts of a plan: routing keys where an exchange is the target, and what was peeked."""
     if request.verb is not Verb.REDRIVE or not isinstance(source.bounds, CountBound):
@@ -103,8 +106,8 @@ def peek_facts(
     return facts
 
 
-def _describe_known(peeked: Sighting) -> str:
-    known = sum(peeked.routes.values())
+def _describe_known(peeked: PeekedOrigins) -> str:
+    known = sum(peeked.targets_counted.values())
     if known == peeked.letters:
         return "where each came from is known"
     return f"where {known:,} of them go is known"
@@ -125,7 +128,7 @@ def envelope_risks(doubts: Mapping[str, int]) -> list[Risk]:
 
 async def _peek_or_recall(
     session: Session, source: Source, price: PeekCost, conventions: Conventions
-) -> Sighting | None:
+) -> PeekedOrigins | None:
     """Peek where that uses up no delivery; else recall what the last peek found. None where nothing is known."""
     before = await recall_routes(session, source)
     count = min(MAX_PEEKED, int(source.count.number or 0))
@@ -144,17 +147,17 @@ async def _peek_or_recall(
     return await remember_routes(session, source, counter)
 
 
-def _count_for(peeked: Sighting, target: Ref) -> int:
-    return sum(count for (ref, _), count in peeked.routes.items() if ref == target)
+def _count_for(peeked: PeekedOrigins, target: Ref) -> int:
+    return sum(count for (ref, _), count in peeked.targets_counted.items() if ref == target)
 
 
-def _describe_routing_keys(request: RedriveRequest, source: Source, target: Ref, peeked: Sighting | None) -> str:
+def _describe_routing_keys(request: RedriveRequest, source: Source, target: Ref, peeked: PeekedOrigins | None) -> str:
     if peeked is None:
         return (
             f"each letter's first one, by its headers; where they tell none, the one it lies in {source.ref.name} with"
         )
     if request.to is None:
-        return ", ".join(f"{key} {count:,}" for (ref, key), count in peeked.routes.items() if ref == target)
+        return ", ".join(f"{key} {count:,}" for (ref, key), count in peeked.targets_counted.items() if ref == target)
     first = [f"{key} {count:,}" for (key, is_first), count in peeked.keys.items() if is_first]
     others = [
         f"{key} {count:,} (their first one is not known)" for (key, known), count in peeked.keys.items() if not known

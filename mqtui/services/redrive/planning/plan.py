@@ -39,7 +39,7 @@ from mqtui.services.redrive.recovery.journal_handled import add_handled_from_jou
 from mqtui.services.redrive.request import RedriveRequest, at_most_selected, count_up_to_limit
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
-from mqtui.state.origins import Sighting
+from mqtui.state.peeked_origins import PeekedOrigins
 from mqtui.state.process import operator
 
 CROSS_BROKER = Guarantee(
@@ -213,7 +213,7 @@ async def _find_targets(
     conventions: Conventions,
     scan: ScanResult | None,
     targets: tuple[Ref, ...],
-) -> tuple[tuple[Ref, ...], Sighting | None, Sequence[Risk]]:
+) -> tuple[tuple[Ref, ...], PeekedOrigins | None, Sequence[Risk]]:
     """The targets (a resume keeps those it was given), and what a peek told where the letters were not scanned."""
     if request.verb is Verb.DISCARD:
         return (), None, ()
@@ -251,7 +251,7 @@ def _assemble(
     targets: tuple[Ref, ...],
     scan: ScanResult | None,
     remote: Session | None,
-    peeked: Sighting | None,
+    peeked: PeekedOrigins | None,
 ) -> Plan:
     count = exact(scan.selected) if scan else count_up_to_limit(source, request.selection.limit)
     if scan is None and not request.selection.everything:

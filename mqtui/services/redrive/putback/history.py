@@ -20,7 +20,7 @@ from mqtui.domain.times import parse_entry_id
 from mqtui.profiles.keys import bundle_key
 from mqtui.services.session import Session
 from mqtui.state import bundles
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.journal import Journal, RunRecord
 
 MAX_RUNS = 1_000
 """Runs that are searched, the newest first."""
@@ -34,7 +34,7 @@ class PutBackHistory:
     doubtful: Mapping[str, bytes]
 
     @classmethod
-    def read(cls, record: RunRecord, runs: Runs) -> PutBackHistory:
+    def read(cls, record: RunRecord, runs: Journal) -> PutBackHistory:
         """Read the journal.
 
         Raises:
@@ -42,13 +42,13 @@ class PutBackHistory:
         """
         returned: set[str] = set()
         doubtful: dict[str, bytes] = {}
-        for each in reversed(find_put_backs(record, runs.list(limit=MAX_RUNS))):
+        for each in reversed(find_put_backs(record, runs.list_runs(limit=MAX_RUNS))):
             if each.state == "running" and not each.interrupted:
                 raise Held(
                     "A put back of that run is going on", f"Process {each.pid} on {each.host}, by {each.operator}."
                 )
             returned |= returned_names(each, runs)
-            doubtful |= {mark[0]: mark[1] for mark in runs.open_marks(each.id)}
+            doubtful |= {mark[0]: mark[1] for mark in runs.unfinished_letters(each.id)}
         return cls(frozenset(returned), {name: end for name, end in doubtful.items() if name not in returned})
 
 
@@ -63,9 +63,9 @@ def find_put_backs(record: RunRecord, listed: Sequence[RunRecord]) -> list[RunRe
     return [each for each in listed if each.verb == Verb.PUT_BACK and each.plan == wanted]
 
 
-def returned_names(put_back: RunRecord, runs: Runs) -> set[str]:
+def returned_names(put_back: RunRecord, runs: Journal) -> set[str]:
     """Names of the letters that a put back returned."""
-    return {name for name, outcome, _, _ in runs.outcomes(put_back.id) if outcome == Outcome.MOVED}
+    return {name for name, outcome, _, _ in runs.read_outcomes(put_back.id) if outcome == Outcome.MOVED}
 
 
 async def find_source_end(session: Session, record: RunRecord) -> bytes:
@@ -77,7 +77,7 @@ async def find_source_end(session: Session, record: RunRecord) -> bytes:
 
 
 def _read_bundle(session: Session, record: RunRecord, names: Collection[str]) -> dict[str, Message]:
-    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    kept = bundles.read_damaged(record.id, bundle_key(session.profile), lambda _: None)
     return {name: letter for name, letter in kept if name in names}
 
 

@@ -13,7 +13,7 @@ from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.redrive.run.stored_copies import TargetCopies
 from mqtui.services.session import Session
-from mqtui.state.runs import RunRecord
+from mqtui.state.journal import RunRecord
 
 COPIES_STAY = "the copies stay where they went: what was read there is read again when these go home"
 

@@ -38,8 +38,8 @@ from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter, fingerprint
 from mqtui.services.session import Session
 from mqtui.state import bundles
+from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 from mqtui.state.process import host, operator, process_start
-from mqtui.state.runs import Done, RunRecord, Runs
 
 CHUNK_SIZE = 500
 
@@ -76,7 +76,7 @@ class JournaledLetters:
     in_hand: int
 
 
-async def plan_put_back(session: Session, record: RunRecord, runs: Runs) -> PlannedPutBack:
+async def plan_put_back(session: Session, record: RunRecord, runs: Journal) -> PlannedPutBack:
     """Plan what can be put back of a run.
 
     Raises:
@@ -88,10 +88,10 @@ async def plan_put_back(session: Session, record: RunRecord, runs: Runs) -> Plan
         return await _build_plan(session, record, runs)
 
 
-async def _build_plan(session: Session, record: RunRecord, runs: Runs) -> PlannedPutBack:
+async def _build_plan(session: Session, record: RunRecord, runs: Journal) -> PlannedPutBack:
     _check_allowed(record)
     await session.guard.identify_broker()
-    session.guard.add_policies((await run_in_thread("journal", partial(runs.policies, record.id)))[:1])
+    session.guard.add_policies((await run_in_thread("journal", partial(runs.policies_of, record.id)))[:1])
     journaled = await run_in_thread("journal", partial(_read_journal, record, runs))
     put_back = journaled.history.returned
     if journaled.history.doubtful and record.broker is BrokerKind.REDIS:
@@ -130,14 +130,14 @@ async def _build_plan(session: Session, record: RunRecord, runs: Runs) -> Planne
     return PlannedPutBack(planned, record, journaled.run_name, frozenset(done), frozenset(unsure | lost))
 
 
-def _read_journal(record: RunRecord, runs: Runs) -> JournaledLetters:
+def _read_journal(record: RunRecord, runs: Journal) -> JournaledLetters:
     moved, unknown = _moved_and_unknown(record, runs)
     return JournaledLetters(
-        runs.short(record.id),
+        runs.short_id(record.id),
         moved,
         unknown,
         PutBackHistory.read(record, runs),
-        in_hand=len(runs.open_marks(record.id)),
+        in_hand=len(runs.unfinished_letters(record.id)),
     )
 
 
@@ -195,11 +195,11 @@ def _require_bundle(session: Session, record: RunRecord, wanted: dict[str, str],
     return {name: at for name, at in wanted.items() if name in kept}
 
 
-def _moved_and_unknown(record: RunRecord, runs: Runs) -> tuple[dict[str, str], dict[str, str]]:
+def _moved_and_unknown(record: RunRecord, runs: Journal) -> tuple[dict[str, str], dict[str, str]]:
     """Letters that were moved, with where; and those whose outcome is unknown and that are in the bundle."""
     moved: dict[str, str] = {}
     unknown: dict[str, str] = {}
-    for name, outcome, at, _ in runs.outcomes(record.id):
+    for name, outcome, at, _ in runs.read_outcomes(record.id):
         if outcome == Outcome.MOVED:
             moved[name] = at
         elif outcome == Outcome.UNKNOWN and record.broker is not BrokerKind.KAFKA:
@@ -207,7 +207,7 @@ def _moved_and_unknown(record: RunRecord, runs: Runs) -> tuple[dict[str, str], d
     return moved, unknown
 
 
-async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Runs, consent: Consent) -> Result:
+async def run_put_back(session: Session, put_back: PlannedPutBack, runs: Journal, consent: Consent) -> Result:
     """Put the letters back.
 
     Raises:
@@ -261,7 +261,7 @@ async def _publish(
             end = await find_source_end(session, put_back.record)
             number = await journal.write_batch([(name, end, -1) for name, _ in chunk], ())
             receipts = await publisher.send([to_outgoing(letter) for _, letter in chunk])
-            outcomes: list[Done] = []
+            outcomes: list[OutcomeRow] = []
             for (name, letter), receipt in zip(chunk, receipts, strict=True):
                 outcome = OUTCOMES[receipt.state]
                 counter.add(outcome, reason="" if outcome is Outcome.MOVED else receipt.reason)
@@ -277,7 +277,7 @@ async def _publish(
 def _chunks(session: Session, put_back: PlannedPutBack) -> Iterator[list[tuple[str, Message]]]:
     waiting = set(put_back.names)
     chunk: list[tuple[str, Message]] = []
-    for name, letter in bundles.salvage(put_back.record.id, bundle_key(session.profile), lambda _: None):
+    for name, letter in bundles.read_damaged(put_back.record.id, bundle_key(session.profile), lambda _: None):
         if name in waiting:
             waiting.discard(name)
             chunk.append((name, letter))

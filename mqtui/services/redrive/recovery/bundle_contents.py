@@ -10,7 +10,7 @@ from mqtui.services.redrive.run.batch import deliveries_left
 from mqtui.services.redrive.run.outcome_counter import fingerprint
 from mqtui.services.session import Session
 from mqtui.state import bundles
-from mqtui.state.runs import Mark, RunRecord, Runs
+from mqtui.state.journal import InFlight, Journal, RunRecord
 
 
 def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str]) -> tuple[frozenset[str], str]:
@@ -25,7 +25,7 @@ def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str])
     if not bundles.exists(record.id):
         gone = f"the bundle is gone: none of {len(wanted):,} can be put back (bundles are kept for 14 days)"
         return frozenset(), gone if wanted else ""
-    found = bundles.survey(record.id, bundle_key(session.profile))
+    found = bundles.list_contents(record.id, bundle_key(session.profile))
     kept = frozenset(wanted) & found.names
     if len(kept) == len(wanted):
         return kept, ""
@@ -33,7 +33,7 @@ def find_in_bundle(session: Session, record: RunRecord, wanted: Collection[str])
     return kept, f"{why}: {len(kept):,} of {len(wanted):,} can be put back"
 
 
-def find_unjournaled(session: Session, record: RunRecord, runs: Runs) -> list[Mark]:
+def find_unjournaled(session: Session, record: RunRecord, runs: Journal) -> list[InFlight]:
     """Letters on their last delivery that a process wrote to the bundle, and died before it wrote them to the journal.
 
     Their queue has dropped them, so only the bundle has them. It blocks: the whole bundle is read.
@@ -43,7 +43,7 @@ def find_unjournaled(session: Session, record: RunRecord, runs: Runs) -> list[Ma
     """
     if record.broker is not BrokerKind.RABBITMQ or not bundles.exists(record.id):
         return []
-    kept = bundles.salvage(record.id, bundle_key(session.profile), lambda _: None)
+    kept = bundles.read_damaged(record.id, bundle_key(session.profile), lambda _: None)
     spent = {name: fingerprint(letter) for name, letter in kept if deliveries_left(letter) == 0}
-    noted = {mark[0] for mark in runs.marks_of(record.id, spent)} if spent else set[str]()
+    noted = {mark[0] for mark in runs.letters_named(record.id, spent)} if spent else set[str]()
     return [(name, print_, 0) for name, print_ in spent.items() if name not in noted]

@@ -11,10 +11,10 @@ from mqtui.domain.redrive import Handled, OffsetBounds, Outcome, Source
 from mqtui.domain.times import parse_offset
 from mqtui.services.redrive.putback.history import MAX_RUNS, find_put_backs, returned_names
 from mqtui.services.redrive.request import decode_request
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.journal import Journal, RunRecord
 
 
-def add_handled_from_journal(source: Source, runs: Runs) -> Source:
+def add_handled_from_journal(source: Source, runs: Journal) -> Source:
     """The source, with letters that runs of this machine moved and did not put back counted as handled too."""
     if not isinstance(source.bounds, OffsetBounds):
         return source
@@ -25,13 +25,13 @@ def add_handled_from_journal(source: Source, runs: Runs) -> Source:
     return replace(source, handled=known)
 
 
-def _moved_offsets(source: Source, runs: Runs) -> Iterator[Offset]:
-    listed = runs.list(limit=MAX_RUNS)
+def _moved_offsets(source: Source, runs: Journal) -> Iterator[Offset]:
+    listed = runs.list_runs(limit=MAX_RUNS)
     for record in listed:
         if record.verb == Verb.PUT_BACK or not _is_run_of(record, source):
             continue
         returned = {name for put_back in find_put_backs(record, listed) for name in returned_names(put_back, runs)}
-        for name, outcome, _, _ in runs.outcomes(record.id):
+        for name, outcome, _, _ in runs.read_outcomes(record.id):
             if outcome == Outcome.MOVED and name not in returned:
                 yield parse_offset(name)
 

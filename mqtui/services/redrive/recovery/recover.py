@@ -25,7 +25,7 @@ from mqtui.services.redrive.planning.routing import RedriveRouter
 from mqtui.services.redrive.run.batch import POSSIBLE_DUPLICATE, name_suspect
 from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter, fingerprint
-from mqtui.state.runs import Done, Mark
+from mqtui.state.journal import InFlight, OutcomeRow
 
 STORED_BEFORE = "stored before a crash, and not in the source any more"
 FATE_UNKNOWN = "in flight at a crash and not in the source any more; nothing tells whether it was moved"
@@ -44,7 +44,7 @@ class CrashEvidence:
     traced: Mapping[str, Receipt] = field(default_factory=dict)
     """What the broker's own record of the run says."""
 
-    def receipt_for(self, mark: Mark) -> Receipt:
+    def receipt_for(self, mark: InFlight) -> Receipt:
         """What became of a letter that is not in the source any more."""
         name = mark[0]
         if name in self.proven:
@@ -56,7 +56,7 @@ class CrashEvidence:
 
 
 async def trace_in_flight(
-    broker: Broker, source: Source, terms: LeaseOptions, marks: Iterable[Mark]
+    broker: Broker, source: Source, terms: LeaseOptions, marks: Iterable[InFlight]
 ) -> dict[str, Receipt]:
     """What the broker's own record says of letters that were in flight, by name; nothing where it keeps none.
 
@@ -73,7 +73,7 @@ async def trace_in_flight(
     return dict(zip(places, receipts, strict=True))
 
 
-def _position(kind: BrokerKind, mark: Mark) -> Position | None:
+def _position(kind: BrokerKind, mark: InFlight) -> Position | None:
     """Where the letter lay; None for a letter of a queue, which has no position."""
     if mark[1]:
         return None
@@ -99,7 +99,7 @@ async def resolve_unmatched(
     rest = [mark for mark in counter.unmatched() if mark[0] not in last_delivery or router.verb is Verb.DISCARD]
     in_doubt = {mark[0] for mark in rest if mark[0] in evidence.repeated or _is_unknown(known[mark[0]])}
     names = await run_in_thread("bundle", partial(_name_letters, in_doubt, journal))
-    outcomes: list[Done] = []
+    outcomes: list[OutcomeRow] = []
     for mark in rest:
         counter.resolve(mark)
         name, receipt = mark[0], known[mark[0]]
@@ -139,7 +139,7 @@ async def _resend_from_bundle(
     router: RedriveRouter,
     counter: OutcomeCounter,
     journal: JournalWriter,
-    last_delivery: dict[str, Mark],
+    last_delivery: dict[str, InFlight],
     kinds: tuple[BrokerKind, BrokerKind],
 ) -> None:
     kept = await run_in_thread("bundle", partial(_read_bundle, journal, last_delivery))
@@ -147,8 +147,8 @@ async def _resend_from_bundle(
     routes = {name: route for name, route in routed.items() if isinstance(route, Transfer)}
     async with writer.publisher() as publisher:
         receipts = await publisher.send([convert_message(route.outgoing(), *kinds) for route in routes.values()])
-    marks: list[Mark] = []
-    outcomes: list[Done] = []
+    marks: list[InFlight] = []
+    outcomes: list[OutcomeRow] = []
     for (name, route), receipt in zip(routes.items(), receipts, strict=True):
         outcome = OUTCOMES[receipt.state]
         named = name_suspect(JournalKey(name, fingerprint(route.letter), was_in_flight=True), route.letter)

@@ -21,7 +21,7 @@ from mqtui.services.redrive.run.batch import POSSIBLE_DUPLICATE
 from mqtui.services.redrive.run.earlier_progress import EarlierProgress
 from mqtui.services.redrive.run.run import UNKNOWN_COUNT
 from mqtui.services.session import Session
-from mqtui.state.runs import Mark, RunRecord, Runs
+from mqtui.state.journal import InFlight, Journal, RunRecord
 
 DAY_MS = 24 * 3_600_000
 UNSURE_BATCHES = 8
@@ -35,13 +35,13 @@ FINISHED = (Outcome.MOVED, Outcome.SKIPPED, Outcome.UNKNOWN)
 class JournaledRun:
     """What the journal has of a run."""
 
-    in_flight: list[Mark]
+    in_flight: list[InFlight]
     """Letters that were in flight."""
 
     stored: frozenset[str]
     """Names of those in flight that were stored, and perhaps not removed."""
 
-    acks_in_doubt: list[Mark]
+    acks_in_doubt: list[InFlight]
     """Letters that were moved, and that the broker may have requeued since it never got the ack."""
 
     counts: dict[str, int]
@@ -57,7 +57,7 @@ class JournaledRun:
     repeated: frozenset[str]
     """Letters that were in flight at more than one crash."""
 
-    refused: Sequence[Mark] = ()
+    refused: Sequence[InFlight] = ()
     """Letters of a queue that were refused, and are tried again."""
 
 
@@ -78,7 +78,7 @@ NO_OVERRIDES = ResumeOverrides()
 async def plan_resume(
     session: Session,
     record: RunRecord,
-    runs: Runs,
+    runs: Journal,
     conventions: Conventions,
     remote: Session | None = None,
     overrides: ResumeOverrides = NO_OVERRIDES,
@@ -89,7 +89,7 @@ async def plan_resume(
         Refused: the source is another one under the same name, or the run is done and nothing is in doubt.
     """
     saved = decode_request(record.plan)
-    began_under = await asyncio.to_thread(runs.policies, record.id)
+    began_under = await asyncio.to_thread(runs.policies_of, record.id)
     for each, policy in zip((session, remote), began_under, strict=False):
         if each is not None:
             each.guard.add_policies((policy,))
@@ -120,7 +120,7 @@ async def plan_resume(
     planned = await plan_redrive(
         session, request, conventions, remote, source=source, run=record.id, targets=saved.targets
     )
-    short = await asyncio.to_thread(runs.short, record.id)
+    short = await asyncio.to_thread(runs.short_id, record.id)
     facts = [("resumes", f"run {short}: {journaled.finished:,} done, {len(journaled.in_flight):,} were in hand")]
     facts += [fact for fact in planned.plan.facts if fact[0] != "from"]
     steps = planned.plan.steps
@@ -149,18 +149,18 @@ def _earlier_progress(saved: SavedRequest, journaled: JournaledRun, total: int |
     )
 
 
-def _describe_bundle_loss(session: Session, record: RunRecord, runs: Runs) -> str:
+def _describe_bundle_loss(session: Session, record: RunRecord, runs: Journal) -> str:
     """A sentence on moved letters that the bundle lost; "" where it lost none."""
-    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    moved = {done[0] for done in runs.read_outcomes(record.id) if done[1] == Outcome.MOVED}
     return find_in_bundle(session, record, moved)[1]
 
 
-def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
+def _read_journal(record: RunRecord, runs: Journal) -> JournaledRun:
     """It blocks: the journal of a long run has many rows."""
-    marks = runs.open_marks(record.id)
-    batches_by_name = Counter(mark[0] for _, batch in runs.open_hands(record.id) for mark in batch)
+    marks = runs.unfinished_letters(record.id)
+    batches_by_name = Counter(mark[0] for _, batch in runs.unfinished_batches(record.id) for mark in batch)
     acks_in_doubt = _acks_in_doubt(record, runs, marks)
-    counts = {name: number for name, number in runs.counts(record.id).items() if name in FINISHED}
+    counts = {name: number for name, number in runs.count_outcomes(record.id).items() if name in FINISHED}
     finished = sum(counts.values())
     if acks_in_doubt:
         counts[Outcome.MOVED] -= len(acks_in_doubt)
@@ -168,7 +168,7 @@ def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
     unknown: list[str] = []
     stored: set[str] = set()
     refused: set[str] = set()
-    for name, outcome, _, reason in runs.outcomes(record.id):
+    for name, outcome, _, reason in runs.read_outcomes(record.id):
         if POSSIBLE_DUPLICATE in reason:
             possible_duplicates.append(reason.removeprefix(POSSIBLE_DUPLICATE))
         if outcome == Outcome.UNKNOWN:
@@ -178,13 +178,13 @@ def _read_journal(record: RunRecord, runs: Runs) -> JournaledRun:
         elif outcome == PublishStatus.STORED:
             stored.add(name)
     repeated = frozenset(name for name, number in batches_by_name.items() if number > 1)
-    again = runs.marks_of(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()
+    again = runs.letters_named(record.id, refused) if refused and record.broker is BrokerKind.RABBITMQ else ()
     return JournaledRun(
         list(marks), frozenset(stored), acks_in_doubt, counts, finished, possible_duplicates, unknown, repeated, again
     )
 
 
-def _acks_in_doubt(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) -> list[Mark]:
+def _acks_in_doubt(record: RunRecord, runs: Journal, open_marks: Sequence[InFlight]) -> list[InFlight]:
     """Letters that were moved shortly before the connection broke, and that the broker may have requeued.
 
     An ack has no answer: a broker that dies keeps the copy it confirmed and forgets the ack that followed
@@ -192,9 +192,9 @@ def _acks_in_doubt(record: RunRecord, runs: Runs, open_marks: Sequence[Mark]) ->
     """
     if record.broker is not BrokerKind.RABBITMQ or record.state != "failed":
         return []
-    moved = {done[0] for done in runs.outcomes(record.id) if done[1] == Outcome.MOVED}
+    moved = {done[0] for done in runs.read_outcomes(record.id) if done[1] == Outcome.MOVED}
     moved.difference_update(mark[0] for mark in open_marks)
-    last = {mark[0]: mark for mark in runs.last_marks(record.id, UNSURE_BATCHES) if mark[2] != 0}
+    last = {mark[0]: mark for mark in runs.letters_of_last_batches(record.id, UNSURE_BATCHES) if mark[2] != 0}
     return [mark for name, mark in last.items() if name in moved]
 
 

@@ -14,7 +14,7 @@ from mqtui.domain.redrive import OUTCOMES, Outcome, PublishStatus, Receipt, Tran
 from mqtui.services.redrive.run.journal_writer import JournalWriter
 from mqtui.services.redrive.run.outcome_counter import JournalKey, OutcomeCounter
 from mqtui.services.redrive.run.transports import STORED_BEFORE, Transport, is_handled_by_another_run
-from mqtui.state.runs import Done, Mark
+from mqtui.state.journal import InFlight, OutcomeRow
 
 POSSIBLE_DUPLICATE = "perhaps twice: "
 """How the journal's reason begins for a moved letter that may be in two places; its name follows."""
@@ -91,7 +91,7 @@ class MessageMoveBatch:
     async def write_journal(self) -> int:
         """With their bytes where the run keeps a bundle."""
         letters = [transfer.letter for transfer in self._transfers]
-        in_flight: list[Mark] = [
+        in_flight: list[InFlight] = [
             (key.name, key.fingerprint, deliveries_left(letter))
             for key, letter in zip(self._keys, letters, strict=True)
         ]
@@ -154,7 +154,7 @@ class MessageMoveBatch:
             MqtuiError: the connection broke while stored letters were removed.
         """
         counter, may_duplicate = self._recorder.counter, self._recorder.may_duplicate
-        outcomes: list[Done] = []
+        outcomes: list[OutcomeRow] = []
         in_doubt: list[int] = []
         moved = 0
         for index, (key, transfer, receipt) in enumerate(zip(self._keys, self._transfers, self._receipts, strict=True)):
@@ -236,7 +236,7 @@ class RawMoveBatch:
         counter, journal = self._recorder.counter, self._recorder.journal
         counter.add(Outcome.MOVED, len(self._result.moved))
         await journal.write_outcomes(number, self._result.moved)
-        outcomes: list[Done] = []
+        outcomes: list[OutcomeRow] = []
         for offset, target, receipt in self._result.others:
             outcome = OUTCOMES[receipt.state]
             counter.add(outcome, reason=receipt.reason)

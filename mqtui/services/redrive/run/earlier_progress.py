@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mqtui.state.runs import Mark
+from mqtui.state.journal import InFlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class EarlierProgress:
 
     planned: int | None
     counts: Mapping[str, int] = field(default_factory=dict)
-    in_flight: Sequence[Mark] = ()
+    in_flight: Sequence[InFlight] = ()
     suspects: Sequence[str] = ()
     """Names of letters that were moved and may have been stored twice."""
 
@@ -33,5 +33,5 @@ class EarlierProgress:
     first_offsets: Mapping[int, int] = field(default_factory=dict)
     """Kafka: the offsets at which the first plan began, by partition."""
 
-    refused: Sequence[Mark] = ()
+    refused: Sequence[InFlight] = ()
     """Letters of a queue that were refused, and are tried again under the same names."""

@@ -17,9 +17,9 @@ from mqtui.domain.policy import Policy
 from mqtui.domain.redrive import Outcome, PublishStatus
 from mqtui.profiles.keys import bundle_key
 from mqtui.profiles.model import Profile
-from mqtui.state.bundles import Bundle, expire
+from mqtui.state.bundles import Bundle, delete_expired
+from mqtui.state.journal import InFlight, Journal, LettersInFlight, OutcomeRow, OutcomeRows, RunRecord
 from mqtui.state.process import process_start
-from mqtui.state.runs import Done, Dones, Mark, Marks, RunRecord, Runs
 
 Result = TypeVar("Result")
 
@@ -31,13 +31,13 @@ PIECE = 10_000
 
 
 @asynccontextmanager
-async def open_journal() -> AsyncIterator[Runs]:
+async def open_journal() -> AsyncIterator[Journal]:
     """Open the journal of this machine, and close it off the event loop.
 
     Raises:
         StorageFailed: it can't be read.
     """
-    journal = await run_to_end_in_thread("journal", Runs)
+    journal = await run_to_end_in_thread("journal", Journal)
     try:
         yield journal
     finally:
@@ -47,7 +47,7 @@ async def open_journal() -> AsyncIterator[Runs]:
 class JournalWriter:
     """Writes the journal of one run, and its bundle once `open_bundle` was called."""
 
-    def __init__(self, journal: Runs, run: str) -> None:
+    def __init__(self, journal: Journal, run: str) -> None:
         self.journal = journal
         self.run = run
         self.bundle: Bundle | None = None
@@ -71,8 +71,8 @@ class JournalWriter:
 
         def write() -> None:
             self.journal.begin(record, policies)
-            expire()
-            self.journal.forget()
+            delete_expired()
+            self.journal.delete_ended()
 
         await self.run_in_thread(write)
 
@@ -82,9 +82,9 @@ class JournalWriter:
         Raises:
             Held: its process still runs, or it runs on another host.
         """
-        await self.run_in_thread(lambda: self.journal.take_up(self.run, pid, process_start(pid)))
+        await self.run_in_thread(lambda: self.journal.claim(self.run, pid, process_start(pid)))
 
-    async def write_batch(self, in_flight: Marks, letters: Sequence[Message]) -> int:
+    async def write_batch(self, in_flight: LettersInFlight, letters: Sequence[Message]) -> int:
         """Append the letters to the bundle and journal them as in flight; both are on disk when it returns.
 
         Raises:
@@ -94,33 +94,33 @@ class JournalWriter:
         def write() -> int:
             if self.bundle is not None and not isinstance(in_flight, OffsetRanges):
                 self.bundle.append(letters, [mark[0] for mark in in_flight])
-            return self.journal.in_hand(self.run, in_flight)
+            return self.journal.begin_batch(self.run, in_flight)
 
         return await self.run_in_thread(write)
 
     async def write_stored(self, places: Sequence[tuple[str, str]]) -> None:
         """Journal letters, by name and position, that are stored and not yet removed: they stay open (C8)."""
         outcomes = [(name, PublishStatus.STORED.value, at, "") for name, at in places]
-        await self.run_in_thread(lambda: self.journal.done(self.run, NO_BATCH, outcomes))
+        await self.run_in_thread(lambda: self.journal.record_outcomes(self.run, NO_BATCH, outcomes))
 
-    async def write_resolved(self, in_flight: Sequence[Mark], outcomes: Sequence[Done]) -> None:
+    async def write_resolved(self, in_flight: Sequence[InFlight], outcomes: Sequence[OutcomeRow]) -> None:
         """Journal the outcomes of letters that an earlier process had in flight."""
 
         def write() -> None:
-            self.journal.done(self.run, self.journal.in_hand(self.run, in_flight), outcomes)
+            self.journal.record_outcomes(self.run, self.journal.begin_batch(self.run, in_flight), outcomes)
 
         if in_flight:
             await self.run_in_thread(write)
 
-    async def write_outcomes(self, number: int, outcomes: Dones) -> None:
+    async def write_outcomes(self, number: int, outcomes: OutcomeRows) -> None:
         """Journal the outcomes of a batch."""
-        await self.run_in_thread(lambda: self.journal.done(self.run, number, outcomes))
+        await self.run_in_thread(lambda: self.journal.record_outcomes(self.run, number, outcomes))
 
     async def write_moved(self, names: Iterable[str]) -> None:
         """Journal that all of these letters were moved, in pieces, so that the event loop gets its turns."""
         remaining = iter(names)
         while piece := [(name, Outcome.MOVED, "", "") for name in itertools.islice(remaining, PIECE)]:
-            await self.run_in_thread(partial(self.journal.done, self.run, NO_BATCH, piece))
+            await self.run_in_thread(partial(self.journal.record_outcomes, self.run, NO_BATCH, piece))
 
     async def write_end(self, state: str, result: bytes) -> None:
         """Journal the end of the run, close the bundle and end the thread."""

@@ -14,7 +14,7 @@ from mqtui.domain.message import Delivery, Message
 from mqtui.domain.plan import Result
 from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import name_bytes
-from mqtui.state.letters import Mark
+from mqtui.state.journal_codec import InFlight
 
 DELIVERY_COUNT_HEADERS = frozenset({"x-delivery-count", "x-acquired-count"})
 
@@ -62,10 +62,10 @@ class OutcomeCounter:
         run: str,
         planned: int | None,
         before: Mapping[str, int] | None = None,
-        in_flight: Iterable[Mark] = (),
+        in_flight: Iterable[InFlight] = (),
         suspects: Iterable[str] = (),
         stored: Iterable[str] = (),
-        refused: Iterable[Mark] = (),
+        refused: Iterable[InFlight] = (),
     ) -> None:
         self.run = run
         self.planned = planned
@@ -78,7 +78,7 @@ class OutcomeCounter:
         """Names of unknown letters about which no broker knows more."""
 
         self.stored = frozenset(stored)
-        self._in_flight: dict[str | bytes, list[Mark]] = {}
+        self._in_flight: dict[str | bytes, list[InFlight]] = {}
         for mark in in_flight:
             self._in_flight.setdefault(mark[1] or mark[0], []).append(mark)
         self._refused: dict[bytes, list[str]] = {}
@@ -106,7 +106,7 @@ class OutcomeCounter:
         self._fingerprinted += 1
         return JournalKey(f"{self._session}-{self._fingerprinted}", digest, was_in_flight=False)
 
-    def _match_in_flight(self, key: str | bytes) -> Mark | None:
+    def _match_in_flight(self, key: str | bytes) -> InFlight | None:
         waiting = self._in_flight.get(key)
         if not waiting:
             return None
@@ -126,11 +126,11 @@ class OutcomeCounter:
         if reason and number:
             self.reasons[reason] += number
 
-    def unmatched(self) -> list[Mark]:
+    def unmatched(self) -> list[InFlight]:
         """Letters that were in flight at the crash and were not met in the source."""
         return [mark for waiting in self._in_flight.values() for mark in waiting]
 
-    def resolve(self, mark: Mark) -> None:
+    def resolve(self, mark: InFlight) -> None:
         """Take an unmatched letter off the list: its outcome was found out otherwise."""
         key = mark[1] or mark[0]
         self._in_flight[key].remove(mark)

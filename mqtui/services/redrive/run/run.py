@@ -23,7 +23,7 @@ from mqtui.domain.plan import CreateStateTopic, Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import LeaseOptions, OffsetBounds, Outcome, Strength
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.secrets import keep_for_url
+from mqtui.profiles.secrets import store_url_secret
 from mqtui.services.gc_tuning import fewer_collections
 from mqtui.services.letter_selector import LetterSelector
 from mqtui.services.redrive.planning.mqtui_headers import HeaderStamper
@@ -54,8 +54,8 @@ from mqtui.services.redrive.run.transports import (
     same_broker_transport,
 )
 from mqtui.services.session import Session
+from mqtui.state.journal import Journal, RunRecord
 from mqtui.state.process import host, operator, process_start
-from mqtui.state.runs import RunRecord, Runs
 
 MAX_RETURNED_NAMED = 20
 """How many of the letters that came back the result names."""
@@ -75,7 +75,7 @@ class RedriveRun:
         self,
         session: Session,
         planned: PlannedRedrive,
-        runs: Runs,
+        runs: Journal,
         *,
         remote: Session | None = None,
         before: EarlierProgress | None = None,
@@ -189,7 +189,7 @@ class RedriveRun:
         plan, session = self.planned.plan, self.session
         for each in (session, self.remote):
             if each is not None and each.profile is None and each.address.secret:
-                await run_in_thread("keyring", partial(keep_for_url, each.address))
+                await run_in_thread("keyring", partial(store_url_secret, each.address))
         pid = os.getpid()
         if self._resumed:
             await self._journal.claim(pid)

@@ -123,9 +123,9 @@ def brokers_of(profile: Profile) -> str:
 
 def where(profile: Profile) -> str:
     """First host, number of others, vhost, TLS and user: `b1.eu.shop:9093 +2 · tls · svc-oncall`."""
-    from mqtui.profiles.url import parse
+    from mqtui.profiles.url import parse_url
 
-    addresses = [parse(endpoint.url)[0] for endpoint in profile.brokers.values()]
+    addresses = [parse_url(endpoint.url)[0] for endpoint in profile.brokers.values()]
     words = [f"{len(addresses)} brokers"]
     if len(addresses) == 1:
         (address,) = addresses

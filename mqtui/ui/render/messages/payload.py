@@ -13,7 +13,7 @@ from typing import Protocol
 
 from rich.cells import cell_len, chop_cells
 
-from mqtui.codecs.binary import to_base64
+from mqtui.codecs.base64_hex import to_base64
 from mqtui.domain.printable import printable
 from mqtui.ui.render.table_model import Cell
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from mqtui.codecs.binary import from_base64
+from mqtui.codecs.base64_hex import from_base64
 from mqtui.codecs.decode import NO_KEYS
-from mqtui.codecs.decoded import Attempt, Decoded, Keys
+from mqtui.codecs.decoded import Attempt, Decoded, FernetKeys
 from mqtui.domain.message import EntryId, Message
 from mqtui.services.decoding import LARGE_BYTES, decode_message, unwrap_large
 from mqtui.ui.render.figures import size
@@ -31,7 +31,7 @@ class DecodedValue:
     attempts: Sequence[Attempt] = ()
 
 
-def render_value(message: Message, form: str, keys: Keys = NO_KEYS) -> DecodedValue:
+def render_value(message: Message, form: str, keys: FernetKeys = NO_KEYS) -> DecodedValue:
     """The value of a message in one of `FORMS`. Slow for large values: call it in a thread."""
     if isinstance(message.position, EntryId):
         return _fields(message, form, keys)
@@ -73,7 +73,7 @@ def is_large(message: Message) -> bool:
     return message.size > LARGE_BYTES // 16
 
 
-def _large(value: bytes, keys: Keys) -> DecodedValue:
+def _large(value: bytes, keys: FernetKeys) -> DecodedValue:
     found = unwrap_large(value, keys)
     innermost = found.codec.rpartition("+")[2]
     if innermost == "binary":
@@ -82,7 +82,7 @@ def _large(value: bytes, keys: Keys) -> DecodedValue:
     return DecodedValue(JsonText(text) if innermost == "json" else PlainText(text), found.codec, found.attempts)
 
 
-def _fields(message: Message, form: str, keys: Keys) -> DecodedValue:
+def _fields(message: Message, form: str, keys: FernetKeys) -> DecodedValue:
     if form == "auto" and message.size <= LARGE_BYTES:
         return render_decoded(decode_message(message, keys))
     lines: list[list[Cell]] = []

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from mqtui.domain.redrive import Outcome
-from mqtui.state.runs import Done
+from mqtui.state.journal import OutcomeRow
 from mqtui.ui.render.table_model import Cell, Column
 
 TONES = {Outcome.MOVED: "ok", Outcome.REFUSED: "danger", Outcome.UNKNOWN: "warn", Outcome.SKIPPED: "muted"}
@@ -23,29 +23,29 @@ class RunLetterRenderer:
         Column("why", "WHY", 20, priority=3, grows=True),
     )
 
-    def id(self, item: Done) -> Hashable:
+    def id(self, item: OutcomeRow) -> Hashable:
         return item[0]
 
-    def cells(self, item: Done) -> Sequence[Cell]:
+    def cells(self, item: OutcomeRow) -> Sequence[Cell]:
         tone = TONES.get(Outcome(item[1]), "")
         return (item[0], ""), (item[1], tone), (item[2], "muted"), (item[3], "warn" if item[3] else "")
 
-    def sign(self, item: Done) -> Cell:
+    def sign(self, item: OutcomeRow) -> Cell:
         """✗ refused, ▲ unknown."""
         signs = {Outcome.REFUSED: ("✗", "danger"), Outcome.UNKNOWN: ("▲", "warn")}
         return signs.get(Outcome(item[1]), (" ", ""))
 
-    def severity(self, item: Done) -> int:
+    def severity(self, item: OutcomeRow) -> int:
         return WORST.index(Outcome(item[1])) + 1 if item[1] in WORST else 0
 
-    def text(self, item: Done) -> str:
+    def text(self, item: OutcomeRow) -> str:
         return " ".join(item)
 
-    def value(self, item: Done, key: str) -> Any:
+    def value(self, item: OutcomeRow, key: str) -> Any:
         return dict(zip(("letter", "outcome", "at", "why"), item, strict=True)).get(key)
 
 
-def describe_letter(item: Done) -> str:
+def describe_letter(item: OutcomeRow) -> str:
     """What became of a letter, in one sentence."""
     where = f", it is now {item[2]}" if item[2] else ""
     why = f": {item[3]}" if item[3] else ""

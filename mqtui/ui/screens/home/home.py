@@ -157,12 +157,12 @@ class HomeScreen(ListScreen[ProfileRow]):
 def forget(name: str) -> None:
     """Remove a profile, and its secrets from the keyring."""
     from mqtui.profiles import secrets
-    from mqtui.profiles.store import Store
-    from mqtui.profiles.vault import NoKeyring
+    from mqtui.profiles.keyring_store import NoKeyring
+    from mqtui.profiles.store import ProfileStore
 
-    store = Store()
+    store = ProfileStore()
     found = store.find(name)
     store.remove(name)
-    if secrets.in_keyring(found):
+    if secrets.uses_keyring(found):
         with suppress(NoKeyring):
-            secrets.forget(found)
+            secrets.delete_secrets(found)

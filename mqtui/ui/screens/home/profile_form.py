@@ -19,9 +19,9 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.resolve import Resolved
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import parse, written
+from mqtui.profiles.resolve import ResolvedTarget
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import format_url, parse_url
 from mqtui.services.session import open_resolved
 from mqtui.ui.render.styled_text import StyledLine
 from mqtui.ui.screens.console_screen import ConsoleScreen, handles
@@ -77,7 +77,7 @@ class ProfileFormScreen(ConsoleScreen):
         if not self.form.is_mounted:
             return
         held = self.form.values()
-        text: list[StyledLine] = [[(f"[[profile]] {held['name'] or '?'} in {from_home(Store().path)}", "")], []]
+        text: list[StyledLine] = [[(f"[[profile]] {held['name'] or '?'} in {from_home(ProfileStore().path)}", "")], []]
         for url in held["urls"].split():
             words = f"mqtui profile add {held['name'] or '?'} {url} --environment {held['environment'] or 'none'}"
             words += f" --{held['mode']}" if held["mode"] in ("protected", "read-only") else ""
@@ -97,14 +97,14 @@ class ProfileFormScreen(ConsoleScreen):
             if not held["urls"].split():
                 raise BadInput("Give a URL", "", "kafka://host:9092, amqp://user@host/vhost or redis://host:6379/0")
             for url in held["urls"].split():
-                address, had_password = parse(url)
+                address, had_password = parse_url(url)
                 if had_password:
                     raise BadInput(
                         "A URL holds a password", "It would be kept in a file.", "Put it into the field below."
                     )
                 before = self.profile.brokers.get(address.kind) if self.profile else None
                 kept = before or Endpoint("")
-                brokers[address.kind] = Endpoint(written(address), kept.options, kept.secrets)
+                brokers[address.kind] = Endpoint(format_url(address), kept.options, kept.secrets)
         except BadInput as error:
             self.form.show_error("urls", " ".join(part for part in (error.title, error.hint) if part))
             raise
@@ -143,8 +143,8 @@ class ProfileFormScreen(ConsoleScreen):
 
     def _keep(self, made: Profile, password: str) -> None:
         if password:
-            secrets.keep(made.name, password)
-        store = Store()
+            secrets.store_secret(made.name, password)
+        store = ProfileStore()
         if self.profile is not None:
             kept = replace(
                 made,
@@ -157,8 +157,8 @@ class ProfileFormScreen(ConsoleScreen):
             if made.name == self.profile.name:
                 store.replace(kept)
                 return
-            if secrets.in_keyring(self.profile):
-                secrets.rename(self.profile, kept.name)
+            if secrets.uses_keyring(self.profile):
+                secrets.copy_secrets(self.profile, kept.name)
             store.add(kept)
             store.remove(self.profile.name)
             return
@@ -169,12 +169,12 @@ class ProfileFormScreen(ConsoleScreen):
         else:
             raise BadInput(f"There is a profile {made.name} already", "", "E on it edits it.")
 
-    def _resolved(self, made: Profile, kind: BrokerKind, password: str) -> Resolved:
+    def _resolved(self, made: Profile, kind: BrokerKind, password: str) -> ResolvedTarget:
         """The profile with its secrets: the typed password, else what the keyring has under the old name."""
         known = replace(made, name=self.profile.name) if self.profile else made
         secret = password or secrets.secret_of(known, kind)
         address = made.address(kind, secret, secrets.secrets_of(known, kind))
-        return Resolved(None, made.policy(), (address,), written(address))
+        return ResolvedTarget(None, made.policy(), (address,), format_url(address))
 
     @handles("form.test")
     def test(self) -> None:

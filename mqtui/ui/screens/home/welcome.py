@@ -19,9 +19,9 @@ from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
 from mqtui.profiles.model import PASSWORD, Endpoint, Profile
-from mqtui.profiles.resolve import well_known
-from mqtui.profiles.store import Store
-from mqtui.profiles.url import parse, written
+from mqtui.profiles.resolve import is_default_login
+from mqtui.profiles.store import ProfileStore
+from mqtui.profiles.url import format_url, parse_url
 from mqtui.ui.render.table_model import Cell, Column
 from mqtui.ui.screens.console_screen import handles
 from mqtui.ui.screens.list_screen import ListScreen
@@ -165,14 +165,14 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
         try:
             brokers = {}
             for url in urls:
-                address, had_password = parse(url)
+                address, had_password = parse_url(url)
                 slots = {}
-                if had_password and not well_known(address):
-                    await run_in_thread("keyring", partial(secrets.keep, name, address.secret, address.kind))
+                if had_password and not is_default_login(address):
+                    await run_in_thread("keyring", partial(secrets.store_secret, name, address.secret, address.kind))
                     slots = {PASSWORD: "keyring"}
-                brokers[address.kind] = Endpoint(written(address), secrets=slots)
+                brokers[address.kind] = Endpoint(format_url(address), secrets=slots)
             profile = Profile(name, brokers, Environment.DEV)
-            await asyncio.to_thread(Store().add, profile)
+            await asyncio.to_thread(ProfileStore().add, profile)
         except MqtuiError as error:
             self.show_error(error)
             return

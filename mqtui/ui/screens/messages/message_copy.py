@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.events import Key
 
-from mqtui.codecs.binary import to_base64
+from mqtui.codecs.base64_hex import to_base64
 from mqtui.domain import name_quoting
 from mqtui.domain.message import Delivery, Message, Offset
 from mqtui.domain.resource import Ref

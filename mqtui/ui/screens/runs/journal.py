@@ -8,7 +8,7 @@ from mqtui.domain.redrive import Outcome
 from mqtui.domain.resource import BrokerKind
 from mqtui.services import run_report
 from mqtui.state import bundles
-from mqtui.state.runs import Done, RunRecord, Runs
+from mqtui.state.journal import Journal, OutcomeRow, RunRecord
 from mqtui.ui.render.runs.runs import RunRow, describe_interruption
 
 LISTED = 200
@@ -24,20 +24,20 @@ class RunListReader:
 
     def lines(self) -> list[RunRow]:
         """All runs, the newest first."""
-        with Runs() as opened:
-            return [self._line(opened, record) for record in opened.list(limit=LISTED)]
+        with Journal() as opened:
+            return [self._line(opened, record) for record in opened.list_runs(limit=LISTED)]
 
-    def _line(self, opened: Runs, record: RunRecord) -> RunRow:
+    def _line(self, opened: Journal, record: RunRecord) -> RunRow:
         known = self._ended.get((record.id, record.ended))
         if known is not None:
-            return replace(known, short=opened.short(record.id))
+            return replace(known, short=opened.short_id(record.id))
         line = line_of(opened, record)
         if record.state != "running":
             self._ended[record.id, record.ended] = line
         return line
 
 
-def line_of(opened: Runs, record: RunRecord) -> RunRow:
+def line_of(opened: Journal, record: RunRecord) -> RunRow:
     """A run of the journal as a row."""
     told = run_report.run_row(opened, record)
     outcomes, planned, in_hand = told["outcomes"], told["planned"], told["in_hand"]
@@ -68,18 +68,19 @@ def line_of(opened: Runs, record: RunRecord) -> RunRow:
     )
 
 
-def letters_of(run: str) -> tuple[RunRow, list[Done]]:
+def letters_of(run: str) -> tuple[RunRow, list[OutcomeRow]]:
     """A run and the outcomes of its letters, `MOST` at most; those in flight when it ended are unknown.
 
     Raises:
         BadInput, NotFound: there is no such run, or there are several.
     """
-    with Runs() as opened:
+    with Journal() as opened:
         record = opened.find(run)
-        told: list[Done] = [
-            (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended") for mark in opened.open_marks(record.id)
+        told: list[OutcomeRow] = [
+            (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended")
+            for mark in opened.unfinished_letters(record.id)
         ][:MOST]
-        for done in opened.outcomes(record.id):
+        for done in opened.read_outcomes(record.id):
             if len(told) >= MOST:
                 break
             told.append(done)
@@ -88,8 +89,8 @@ def letters_of(run: str) -> tuple[RunRow, list[Done]]:
 
 def resume_notice() -> str:
     """A notice of runs of this host that were interrupted; "" where there is none."""
-    with Runs() as opened:
-        waiting = [line for record in opened.interrupted() if (line := line_of(opened, record)).can_resume]
+    with Journal() as opened:
+        waiting = [line for record in opened.list_interrupted() if (line := line_of(opened, record)).can_resume]
     if not waiting:
         return ""
     more = f" · and {len(waiting) - 1} more" if len(waiting) > 1 else ""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from textual.widget import Widget
 
 from mqtui.domain.errors import MqtuiError
-from mqtui.state.runs import Done
+from mqtui.state.journal import OutcomeRow
 from mqtui.ui.actions import Action
 from mqtui.ui.render.runs.letters import RunLetterRenderer, describe_letter
 from mqtui.ui.render.runs.runs import RunRow, put_back_disabled_reason, resume_disabled_reason
@@ -20,7 +20,7 @@ from mqtui.ui.widgets.pane import Pane
 from mqtui.ui.widgets.row_table import RowTable
 
 
-class RunLettersScreen(ListScreen[Done]):
+class RunLettersScreen(ListScreen[OutcomeRow]):
     """Letters as rows; those that were not moved come first."""
 
     screen_name = "RunLetters"
@@ -32,10 +32,10 @@ class RunLettersScreen(ListScreen[Done]):
         super().__init__()
         self.run = run
         self.known: RunRow | None = None
-        self.letters: list[Done] = []
+        self.letters: list[OutcomeRow] = []
 
     def body(self) -> Iterable[Widget]:
-        self.table: RowTable[Done] = RowTable(RunLetterRenderer())
+        self.table: RowTable[OutcomeRow] = RowTable(RunLetterRenderer())
         self.pane = Pane(self.table, name=f"Run {self.run[:4].upper()}")
         yield self.pane
 
@@ -82,7 +82,7 @@ class RunLettersScreen(ListScreen[Done]):
         shown = f"the first {MOST:,}" if len(self.letters) >= MOST else super().facts()
         return f"{state} · {shown}"
 
-    def describe_row(self, item: Done) -> str:
+    def describe_row(self, item: OutcomeRow) -> str:
         """What became of the letter."""
         return describe_letter(item)
 
@@ -113,7 +113,7 @@ class RunLettersScreen(ListScreen[Done]):
             broker_session = session_of_run(self.console.sessions, self.known.target, self.known.broker)
             await self.console.go.put_back(broker_session, self.known.id)
 
-    def copy_choices(self, item: Done) -> dict[str, tuple[str, str]]:
+    def copy_choices(self, item: OutcomeRow) -> dict[str, tuple[str, str]]:
         """The report, the letter's position, or the command."""
         assert self.known is not None
         return {

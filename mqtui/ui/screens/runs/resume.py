@@ -17,7 +17,7 @@ from mqtui.services.redrive.request import RedriveRequest, decode_request
 from mqtui.services.redrive.run.earlier_progress import EarlierProgress
 from mqtui.services.redrive.run.journal_writer import open_journal
 from mqtui.services.session import Session
-from mqtui.state.runs import RunRecord, Runs
+from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.actions import Action
 from mqtui.ui.render.plan import guarantee_suffix
 from mqtui.ui.render.styled_text import StyledLine
@@ -46,7 +46,7 @@ async def open_resume(console: ConsoleApi, run: str) -> None:
 
 
 def _found(run: str) -> RunRecord:
-    with Runs() as opened:
+    with Journal() as opened:
         return opened.find(run)
 
 

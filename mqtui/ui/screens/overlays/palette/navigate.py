@@ -10,7 +10,7 @@ from mqtui.domain.errors import BadInput
 from mqtui.domain.message import Offset, Position
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from mqtui.ui.navigation.goto import FoundResource, KnownResource
 from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.session.sessions import BrokerSession
@@ -97,7 +97,7 @@ async def open_run(console: ConsoleApi, prefix: str) -> None:
 
 
 def _id_of(prefix: str) -> str:
-    with Runs() as opened:
+    with Journal() as opened:
         return opened.find(prefix).id
 
 

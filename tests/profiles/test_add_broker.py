@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.joining import Terms, weaker
+from mqtui.profiles.add_broker import ProfileSettings, list_weakenings
 from mqtui.profiles.model import Endpoint, Profile
 from tests.cli.driver import Mqtui
 
@@ -26,16 +26,16 @@ THERE = Profile("p", {BrokerKind.KAFKA: Endpoint("kafka://h")}, Environment.PROD
 @pytest.mark.parametrize(
     ("asked", "word"),
     [
-        (Terms(environment=Environment.DEV), "environment = dev instead of prod"),
-        (Terms(read_only=False), "no longer read-only"),
-        (Terms(protected=False), "no longer protected"),
-        (Terms(allow=frozenset({"publish"})), "allow = publish"),
-        (Terms(prefix="ops"), "prefix = ops instead of mqtui"),
+        (ProfileSettings(environment=Environment.DEV), "environment = dev instead of prod"),
+        (ProfileSettings(read_only=False), "no longer read-only"),
+        (ProfileSettings(protected=False), "no longer protected"),
+        (ProfileSettings(allow=frozenset({"publish"})), "allow = publish"),
+        (ProfileSettings(prefix="ops"), "prefix = ops instead of mqtui"),
     ],
 )
-def test_what_allows_more_is_named(asked: Terms, word: str) -> None:
-    assert weaker(THERE, asked) == [word]
-    assert weaker(THERE, Terms(Environment.PROD, True, True, deny=frozenset({"publish"}))) == []
+def test_what_allows_more_is_named(asked: ProfileSettings, word: str) -> None:
+    assert list_weakenings(THERE, asked) == [word]
+    assert list_weakenings(THERE, ProfileSettings(Environment.PROD, True, True, deny=frozenset({"publish"}))) == []
 
 
 def test_a_weaker_word_needs_replace(mqtui: Mqtui) -> None:

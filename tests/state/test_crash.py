@@ -8,7 +8,7 @@ from mqtui.domain.audit import AuditEntry
 from mqtui.state import bundles
 from mqtui.state.audit import Audit
 from mqtui.state.bundles import Bundle
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.state.samples import ALL, POLICY, RUN, plan, record
 
 ROOT = Path(__file__).parents[2]
@@ -28,24 +28,24 @@ def killed(code: str, lines: int) -> list[str]:
 
 def test_the_journal_keeps_what_it_said_it_had_in_hand() -> None:
     code = """
-from mqtui.state.runs import Runs
+from mqtui.state.journal import Journal
 from tests.state.samples import RUN, record
-runs = Runs()
+runs = Journal()
 runs.begin(record())
 place = 0
 while True:
-    number = runs.in_hand(RUN, [(f"0/{place + step}", b"x" * 16, -1) for step in range(100)])
+    number = runs.begin_batch(RUN, [(f"0/{place + step}", b"x" * 16, -1) for step in range(100)])
     print(place, flush=True)
-    runs.done(RUN, number, [(f"0/{place + step}", "moved", "", "") for step in range(50)])
+    runs.record_outcomes(RUN, number, [(f"0/{place + step}", "moved", "", "") for step in range(50)])
     place += 100
 """
     said = killed(code, 20)
-    runs = Runs()
-    open_marks = runs.open_marks(RUN)
-    known = {position for position, _, _ in open_marks} | {done[0] for done in runs.outcomes(RUN)}
+    runs = Journal()
+    open_marks = runs.unfinished_letters(RUN)
+    known = {position for position, _, _ in open_marks} | {done[0] for done in runs.read_outcomes(RUN)}
     last = int(said[-1])
     assert {f"0/{place}" for place in range(last + 100)} <= known
-    assert runs.counts(RUN)["moved"] >= last // 2
+    assert runs.count_outcomes(RUN)["moved"] >= last // 2
     assert runs.find(RUN).state == record().state
     runs.close()
 

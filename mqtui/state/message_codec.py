@@ -15,7 +15,7 @@ from mqtui.domain.message import Delivery, EntryId, Envelope, Field, Header, Mes
 from mqtui.domain.resource import Kind, Ref, name_bytes, name_text
 
 PARTS = attrgetter("resource", "position", "value", "key", "headers", "timestamp", "fields", "envelope")
-Row: TypeAlias = tuple[
+MessageRow: TypeAlias = tuple[
     str,
     tuple[
         Ref,
@@ -28,7 +28,7 @@ Row: TypeAlias = tuple[
         Envelope | None,
     ],
 ]
-_rows = msgspec.msgpack.Decoder(list[Row])
+_rows = msgspec.msgpack.Decoder(list[MessageRow])
 PACKED = 1
 """Flag: compressed, where a sample shrinks."""
 
@@ -39,7 +39,7 @@ SAMPLE = 32_768
 WORTH = 0.7
 
 
-def pack(letters: Sequence[Message], names: Sequence[str]) -> bytes:
+def encode_messages(letters: Sequence[Message], names: Sequence[str]) -> bytes:
     """Letters, each under a name: a byte of flags, then MessagePack."""
     rows = list(zip(names, map(PARTS, letters), strict=True))
     flags = 0
@@ -56,7 +56,7 @@ def pack(letters: Sequence[Message], names: Sequence[str]) -> bytes:
     return bytes((flags,)) + blob
 
 
-def unpack(packed: bytes) -> Iterator[tuple[str, Message]]:
+def decode_messages(packed: bytes) -> Iterator[tuple[str, Message]]:
     """What `pack` packed."""
     blob = zlib.decompress(packed[1:]) if packed[0] & PACKED else packed[1:]
     if packed[0] & RAW_TEXT:

@@ -7,12 +7,12 @@ import os
 import traceback
 
 from mqtui.domain.errors import MqtuiError, StorageFailed
-from mqtui.state.disk import open_private
+from mqtui.state.fsync import open_private
 from mqtui.state.log import log_file
 from mqtui.state.paths import state_dir
 
 
-def own_mistake(error: BaseException) -> MqtuiError:
+def report_crash(error: BaseException) -> MqtuiError:
     """What a user is told of an exception nobody expected; its trace is in `last-mistake.txt` of the state folder."""
     title, hint = "mqtui made a mistake", "Please report it."
     if (log := log_file()) is not None:

@@ -22,14 +22,14 @@ KEPT = 32
 """Identities of one profile and kind: a Redis has another one after each restart and failover."""
 
 
-class Identities:
+class BrokerIdentities:
     """Identities as `brokers.port.Broker.identity` tells them. All raise StorageFailed."""
 
     def __init__(self, path: Path | None = None) -> None:
         """Use `path`, by default `identities.sqlite` in the state folder."""
         self._path = path or state_dir() / "identities.sqlite"
 
-    def profiles(self, kind: BrokerKind, identity: str) -> frozenset[str]:
+    def profiles_of(self, kind: BrokerKind, identity: str) -> frozenset[str]:
         """The names of the profiles that met this broker."""
         if not self._path.exists():
             return frozenset()
@@ -45,7 +45,7 @@ class Identities:
 
     def remember(self, profile: str, kind: BrokerKind, identity: str) -> None:
         """Keep that a profile met this broker; the oldest of more than 32 is forgotten."""
-        if profile in self.profiles(kind, identity):
+        if profile in self.profiles_of(kind, identity):
             return
         database = self._database()
         try:

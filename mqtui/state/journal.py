@@ -18,15 +18,24 @@ from mqtui.domain.errors import BadInput, Held, NotFound
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind, Kind, Ref, name_bytes, name_text
 from mqtui.state.database import Database
-from mqtui.state.letters import Done, Dones, Mark, Marks, pack_dones, pack_marks, unpack_dones, unpack_marks
+from mqtui.state.journal_codec import (
+    InFlight,
+    LettersInFlight,
+    OutcomeRow,
+    OutcomeRows,
+    decode_in_flight,
+    decode_outcomes,
+    encode_in_flight,
+    encode_outcomes,
+)
 from mqtui.state.paths import state_dir
 from mqtui.state.process import host, is_alive
 
-__all__ = ["Done", "Dones", "Hand", "Mark", "Marks", "RunRecord", "Runs"]
+__all__ = ["InFlight", "Journal", "LettersInFlight", "OutcomeRow", "OutcomeRows", "RunRecord", "UnfinishedBatch"]
 
 SHORTEST = 4
 COLUMNS_OF_LETTERS = 2
-"""Format 1: every blob is a list of letters. From 2 on some are stretches and columns (`state.letters`)."""
+"""Format 1: every blob is a list of letters. From 2 on some are offset ranges and columns (`state.journal_codec`)."""
 
 DAY_MS = 86_400_000
 
@@ -88,11 +97,11 @@ class RunRecord:
         return self.state == "running" and self.host == host() and not is_alive(self.pid, self.pid_start)
 
 
-Hand: TypeAlias = tuple[int, tuple[Mark, ...]]
+UnfinishedBatch: TypeAlias = tuple[int, tuple[InFlight, ...]]
 """A batch number and letters of it."""
 
 
-class Runs:
+class Journal:
     """The journal. Every call that changes it is one transaction, on disk when it returns.
 
     All raise StorageFailed when the disk is full or the file is damaged; then nothing of that call is kept.
@@ -123,13 +132,13 @@ class Runs:
                 kept = msgspec.json.encode(policies)
                 connection.execute("INSERT INTO policies (run, policies) VALUES (?, ?)", (record.id, kept))
 
-    def policies(self, run: str) -> Sequence[Policy]:
+    def policies_of(self, run: str) -> Sequence[Policy]:
         """What `begin` was given; nothing where nothing was restricted, or an older mqtui began it."""
         with self._database.reading() as connection:
             row = connection.execute("SELECT policies FROM policies WHERE run = ?", (run,)).fetchone()
         return msgspec.json.decode(row[0], type=list[Policy]) if row else ()
 
-    def take_up(self, run: str, pid: int, pid_start: int | None) -> RunRecord:
+    def claim(self, run: str, pid: int, pid_start: int | None) -> RunRecord:
         """Make a run this process's own, to resume it. Only one process can.
 
         Raises:
@@ -152,23 +161,23 @@ class Runs:
             )
             return _only(connection, run)
 
-    def in_hand(self, run: str, marks: Marks) -> int:
+    def begin_batch(self, run: str, marks: LettersInFlight) -> int:
         """Note letters before they are touched, and get the number of the batch."""
         with self._database.transaction() as connection:
             cursor = connection.execute(
-                "INSERT INTO hands (run, letters, marks) VALUES (?, ?, ?)", (run, len(marks), pack_marks(marks))
+                "INSERT INTO hands (run, letters, marks) VALUES (?, ?, ?)", (run, len(marks), encode_in_flight(marks))
             )
             assert cursor.lastrowid is not None
             return cursor.lastrowid
 
-    def done(self, run: str, number: int, dones: Dones) -> None:
+    def record_outcomes(self, run: str, number: int, dones: OutcomeRows) -> None:
         """Note what became of letters of a batch; 0 is for letters that were in no batch.
 
         A batch may be settled in several calls. A position names one letter of the run: the last word on it counts.
         """
         if not dones:
             return
-        row = (run, number, len(dones), pack_dones(dones))
+        row = (run, number, len(dones), encode_outcomes(dones))
         with self._database.transaction() as connection:
             connection.execute("INSERT INTO dones (run, number, letters, outcomes) VALUES (?, ?, ?, ?)", row)
 
@@ -201,7 +210,7 @@ class Runs:
             raise BadInput(f"Several runs begin with {prefix}", "", "Give more digits.")
         return found[0]
 
-    def list(self, limit: int = 50) -> Sequence[RunRecord]:
+    def list_runs(self, limit: int = 50) -> Sequence[RunRecord]:
         """The runs of this machine, the newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(
@@ -210,7 +219,7 @@ class Runs:
             ).fetchall()
             return [_record(row) for row in rows]
 
-    def interrupted(self, max_age_ms: int | None = None) -> Sequence[RunRecord]:
+    def list_interrupted(self, max_age_ms: int | None = None) -> Sequence[RunRecord]:
         """Runs whose process on this host is gone before their end, the oldest first; `max_age_ms` since the start."""
         since = 0 if max_age_ms is None else _now() - max_age_ms
         with self._database.reading() as connection:
@@ -221,7 +230,7 @@ class Runs:
             found = [_record(row) for row in rows]
         return [record for record in found if record.interrupted]
 
-    def open_hands(self, run: str) -> Sequence[Hand]:
+    def unfinished_batches(self, run: str) -> Sequence[UnfinishedBatch]:
         """Batches with letters that nothing was said about since, and those letters: the suspects of a killed run."""
         with self._database.reading() as connection:
             hands = connection.execute(
@@ -232,34 +241,34 @@ class Runs:
                 said.setdefault(number, []).append(letters)
             doubtful = [number for number, letters in hands if said.get(number) != [letters]]
             later = _said_since(connection, run, min(doubtful)) if doubtful else {}
-            found: list[Hand] = []
+            found: list[UnfinishedBatch] = []
             for number in doubtful:
                 blob = connection.execute("SELECT marks FROM hands WHERE number = ?", (number,)).fetchone()[0]
-                marks = tuple(mark for mark in unpack_marks(blob) if later.get(mark[0], 0) < number)
+                marks = tuple(mark for mark in decode_in_flight(blob) if later.get(mark[0], 0) < number)
                 if marks:
                     found.append((number, marks))
         return found
 
-    def open_marks(self, run: str) -> Sequence[Mark]:
-        """The letters of `open_hands`, without their batches; each once, as it was last in hand."""
-        return list({mark[0]: mark for _, marks in self.open_hands(run) for mark in marks}.values())
+    def unfinished_letters(self, run: str) -> Sequence[InFlight]:
+        """The letters of `unfinished_batches`, without their batches; each once, as it was last in hand."""
+        return list({mark[0]: mark for _, marks in self.unfinished_batches(run) for mark in marks}.values())
 
-    def marks_of(self, run: str, names: Collection[str]) -> Sequence[Mark]:
+    def letters_named(self, run: str, names: Collection[str]) -> Sequence[InFlight]:
         """Letters of these names as they were last in hand; those that never were are left out."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT marks FROM hands WHERE run = ? ORDER BY number", (run,))
-            found = {mark[0]: mark for (blob,) in rows for mark in unpack_marks(blob) if mark[0] in names}
+            found = {mark[0]: mark for (blob,) in rows for mark in decode_in_flight(blob) if mark[0] in names}
         return list(found.values())
 
-    def last_marks(self, run: str, hands: int) -> Sequence[Mark]:
+    def letters_of_last_batches(self, run: str, hands: int) -> Sequence[InFlight]:
         """The letters of the last batches, whatever was said about them since."""
         with self._database.reading() as connection:
             rows = connection.execute(
                 "SELECT marks FROM hands WHERE run = ? ORDER BY number DESC LIMIT ?", (run, hands)
             ).fetchall()
-            return [mark for (blob,) in rows for mark in unpack_marks(blob)]
+            return [mark for (blob,) in rows for mark in decode_in_flight(blob)]
 
-    def outcomes(self, run: str) -> Iterator[Done]:
+    def read_outcomes(self, run: str) -> Iterator[OutcomeRow]:
         """What became of each letter, in the order it was said; of one said twice only the last word."""
         last: dict[str, int] = {}
         for place, done in enumerate(self._said(run)):
@@ -268,14 +277,14 @@ class Runs:
             if last[done[0]] == place:
                 yield done
 
-    def counts(self, run: str) -> Mapping[str, int]:
+    def count_outcomes(self, run: str) -> Mapping[str, int]:
         """How many letters had each outcome, a letter counted once, by its last word."""
         last: dict[str, str] = {}
         for position, outcome, _, _ in self._said(run):
             last[position] = intern(outcome)
         return Counter(last.values())
 
-    def short(self, run: str) -> str:
+    def short_id(self, run: str) -> str:
         """The shortest prefix (4 digits at least) that names the run alone, in capitals: `7F3A`."""
         with self._database.reading() as connection:
             before = connection.execute("SELECT max(id) FROM runs WHERE id < ?", (run,)).fetchone()[0]
@@ -283,7 +292,7 @@ class Runs:
         shared = max(_shared(run, before or ""), _shared(run, after or ""))
         return run[: max(SHORTEST, shared + 1)].upper()
 
-    def forget(self, older_than_ms: int = 90 * DAY_MS) -> int:
+    def delete_ended(self, older_than_ms: int = 90 * DAY_MS) -> int:
         """Drop ended runs that ended longer ago, with their letters; the number of runs dropped."""
         before = _now() - older_than_ms
         with self._database.transaction() as connection:
@@ -304,14 +313,14 @@ class Runs:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _said(self, run: str) -> Iterator[Done]:
+    def _said(self, run: str) -> Iterator[OutcomeRow]:
         seq = 0
         while True:
             with self._database.reading() as connection:
                 row = connection.execute(
                     "SELECT seq, outcomes FROM dones WHERE run = ? AND seq > ? ORDER BY seq LIMIT 1", (run, seq)
                 ).fetchone()
-                said = unpack_dones(row[1]) if row else []
+                said = decode_outcomes(row[1]) if row else []
             if row is None:
                 return
             seq = row[0]
@@ -323,7 +332,7 @@ def _said_since(connection: sqlite3.Connection, run: str, number: int) -> dict[s
     said: dict[str, int] = {}
     rows = connection.execute("SELECT number, outcomes FROM dones WHERE run = ? AND number >= ?", (run, number))
     for batch, outcomes in rows:
-        for done in unpack_dones(outcomes):
+        for done in decode_outcomes(outcomes):
             said[done[0]] = max(batch, said.get(done[0], 0))
     return said
 

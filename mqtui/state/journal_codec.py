@@ -11,16 +11,16 @@ import msgspec
 from mqtui.domain.bulk import BulkReceipts, OffsetRange, OffsetRanges
 from mqtui.domain.redrive import Outcome
 
-Mark: TypeAlias = tuple[str, bytes, int]
+InFlight: TypeAlias = tuple[str, bytes, int]
 """A letter in hand: position, fingerprint (b"" where the position is enough), deliveries left (-1: no limit)."""
 
-Done: TypeAlias = tuple[str, str, str, str]
+OutcomeRow: TypeAlias = tuple[str, str, str, str]
 """What became of a letter: position, outcome, position in the target ("" where there is none), reason."""
 
-Marks: TypeAlias = Sequence[Mark] | OffsetRanges
+LettersInFlight: TypeAlias = Sequence[InFlight] | OffsetRanges
 """Letters in flight, one by one or as offset ranges."""
 
-Dones: TypeAlias = Sequence[Done] | BulkReceipts
+OutcomeRows: TypeAlias = Sequence[OutcomeRow] | BulkReceipts
 """What became of letters, one by one or by columns."""
 
 
@@ -40,24 +40,24 @@ class _StoredReceipts(msgspec.Struct):
     offsets: bytes
 
 
-_marks = msgspec.msgpack.Decoder(list[Mark] | _StoredRanges)
-_dones = msgspec.msgpack.Decoder(list[Done] | _StoredReceipts)
+_marks = msgspec.msgpack.Decoder(list[InFlight] | _StoredRanges)
+_dones = msgspec.msgpack.Decoder(list[OutcomeRow] | _StoredReceipts)
 
 
-def pack_marks(marks: Marks) -> bytes:
+def encode_in_flight(marks: LettersInFlight) -> bytes:
     """Marks as MessagePack; fingerprints do not compress, so nothing is tried."""
     return msgspec.msgpack.encode(_StoredRanges(marks.ranges) if isinstance(marks, OffsetRanges) else marks)
 
 
-def unpack_marks(blob: bytes) -> list[Mark]:
+def decode_in_flight(blob: bytes) -> list[InFlight]:
     """What `pack_marks` packed, one by one."""
-    marks: list[Mark] | _StoredRanges = _marks.decode(blob)
+    marks: list[InFlight] | _StoredRanges = _marks.decode(blob)
     if isinstance(marks, _StoredRanges):
         return [(str(offset), b"", -1) for offset in OffsetRanges(marks.stretches)]
     return marks
 
 
-def pack_dones(dones: Dones) -> bytes:
+def encode_outcomes(dones: OutcomeRows) -> bytes:
     """Outcomes as compressed MessagePack. Bytes of a name in a reason that are not UTF-8 are escaped."""
     if isinstance(dones, BulkReceipts):
         return zlib.compress(msgspec.msgpack.encode(_to_stored(dones)), 1)
@@ -68,9 +68,9 @@ def pack_dones(dones: Dones) -> bytes:
     return zlib.compress(packed, 1)
 
 
-def unpack_dones(blob: bytes) -> list[Done]:
+def decode_outcomes(blob: bytes) -> list[OutcomeRow]:
     """What `pack_dones` packed, one by one."""
-    dones: list[Done] | _StoredReceipts = _dones.decode(zlib.decompress(blob))
+    dones: list[OutcomeRow] | _StoredReceipts = _dones.decode(zlib.decompress(blob))
     if isinstance(dones, _StoredReceipts):
         return [
             (str(source), Outcome.MOVED.value, topic if copy is None else f"{topic} {copy}", "")

@@ -9,29 +9,29 @@ from pathlib import Path
 import msgspec
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.disk import open_private
+from mqtui.state.fsync import open_private
 from mqtui.state.paths import state_dir
 
 FILE = "console.json"
 
 
 @dataclass(slots=True)
-class Kept:
+class UiState:
     """`used` is seconds since the epoch, by profile."""
 
     theme: str = ""
     used: dict[str, float] = field(default_factory=dict)
 
 
-def read() -> Kept:
+def load() -> UiState:
     """What was kept; nothing where there is no file, or one that can't be read."""
     try:
-        return msgspec.json.decode(_file().read_bytes(), type=Kept)
+        return msgspec.json.decode(_file().read_bytes(), type=UiState)
     except (OSError, StorageFailed, msgspec.MsgspecError):
-        return Kept()
+        return UiState()
 
 
-def write(kept: Kept) -> None:
+def save(kept: UiState) -> None:
     """Keep it, in place of what was kept before.
 
     Raises:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.errors import StorageFailed
-from mqtui.state.counts import StoredPeekBudget
 from mqtui.state.paths import cache_dir, config_dir, state_dir
+from mqtui.state.peek_budget import StoredPeekBudget
 from mqtui.state.process import is_alive, process_start
 
 ROOT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def test_the_fewest_deliveries_left_are_remembered_until_forgotten() -> None:
 
 def test_many_processes_may_begin_at_once() -> None:
     code = """
-from mqtui.state.counts import StoredPeekBudget
+from mqtui.state.peek_budget import StoredPeekBudget
 input()
 counts = StoredPeekBudget()
 for place in range(20):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mqtui.state.disk import open_private
+from mqtui.state.fsync import open_private
 
 try:
     import fcntl
@@ -16,7 +16,7 @@ except ImportError:  # Windows has no flock; there two consoles of one user are 
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def lock_file(path: Path) -> Iterator[None]:
     """Hold `path` (made with mode 0600 where missing) alone while the block runs; waits for its holder.
 
     Raises:

@@ -30,7 +30,7 @@ AFTER_COLON = re.compile(r":(?![\d/\s…]).*", re.DOTALL)
 NO_PORT = re.compile(r"(://[^/?#@]*?):(?!\d+(?:[,/?#]|$))[^/?#@]*(?=[/?#]|$)")
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """A text with `…` for the passwords of URLs, also of malformed ones.
 
     What stands where a port should and is no number may be a password, and goes too.
@@ -39,9 +39,9 @@ def masked(text: str) -> str:
     return SECRET.sub(r"\1…", NO_PORT.sub(r"\1:…", MISTYPED.sub(r"\1:…@", LOGIN.sub(r"\1:…@", text))))
 
 
-def masked_target(text: str) -> str:
+def mask_target(text: str) -> str:
     """What was typed as a target and is none: also what stands behind a colon and is no port may be a password."""
-    return AFTER_COLON.sub(":…", masked(text))
+    return AFTER_COLON.sub(":…", mask(text))
 
 
 def _value(option: str, value: str) -> str:
@@ -55,7 +55,7 @@ def _setting(text: str) -> str:
     return f"{name}={_value(name, value)}" if equals else "…"
 
 
-def sanitised(argv: Sequence[str]) -> str:
+def redact_command(argv: Sequence[str]) -> str:
     """A command line for the audit: without passwords in URLs and options, and without what is in messages.
 
     Of `-H`, `-k`, `--header`, `--key` and `--value` only the name stays; of `-o` what is known to be harmless.
@@ -68,13 +68,13 @@ def sanitised(argv: Sequence[str]) -> str:
             shown.append("…")
             hide = False
         elif setting:
-            shown.append(quote(masked(_setting(word))))
+            shown.append(quote(mask(_setting(word))))
             setting = False
         elif word == SETTING:
             shown.append(word)
             setting = True
         elif word.startswith(SETTING):
-            shown.append(quote(SETTING + masked(_setting(word.removeprefix(SETTING)))))
+            shown.append(quote(SETTING + mask(_setting(word.removeprefix(SETTING)))))
         elif place == 0:
             shown.append(quote(Path(word).name))
         elif word in HIDDEN:
@@ -85,5 +85,5 @@ def sanitised(argv: Sequence[str]) -> str:
         elif word.startswith(SHORT):
             shown.append(f"{word[:2]}…")
         else:
-            shown.append(quote(masked(word)))
+            shown.append(quote(mask(word)))
     return " ".join(shown)

@@ -11,7 +11,7 @@ from mqtui.profiles.model import PASSWORD, Endpoint, Profile
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class ProfileSettings:
     """What was asked for a whole profile; None, or nothing, where it was not asked."""
 
     environment: Environment | None = None
@@ -24,7 +24,7 @@ class Terms:
     dead_letters: tuple[str, ...] = ()
 
 
-def weaker(there: Profile, asked: Terms) -> Sequence[str]:
+def list_weakenings(there: Profile, asked: ProfileSettings) -> Sequence[str]:
     """What of the asked would allow more, or change what the other brokers rely on, in words; nothing: it may be."""
     found = []
     if asked.environment is not None and SEVERITY[asked.environment] < SEVERITY[there.environment]:
@@ -42,7 +42,7 @@ def weaker(there: Profile, asked: Terms) -> Sequence[str]:
     return found
 
 
-def joined(there: Profile, kind: BrokerKind, endpoint: Endpoint, secret: str, asked: Terms) -> Profile:
+def add_broker(there: Profile, kind: BrokerKind, endpoint: Endpoint, secret: str, asked: ProfileSettings) -> Profile:
     """The profile with that broker and all that was asked. `secret` says where the broker's own password is; those of
     the other brokers stay where they are.
     """
@@ -62,7 +62,7 @@ def joined(there: Profile, kind: BrokerKind, endpoint: Endpoint, secret: str, as
     )
 
 
-def changes(there: Profile, now: Profile) -> Sequence[str]:
+def describe_changes(there: Profile, now: Profile) -> Sequence[str]:
     """What holds for all brokers of a profile now and did not before, in words."""
     before, after = _terms(there), _terms(now)
     return [f"{key} = {after[key] or 'none'}" for key in after if after[key] != before[key]]

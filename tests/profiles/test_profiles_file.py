@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtui.profiles.presence import FILE, any_profile
+from mqtui.profiles.profiles_file import FILE, has_profiles
 
 
 @pytest.mark.parametrize(
@@ -24,15 +24,15 @@ def test_a_file_has_a_profile_or_hides_it(folders: Path, text: str, there: bool)
     file = folders / "config" / FILE
     file.parent.mkdir(exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    assert any_profile() is there
+    assert has_profiles() is there
 
 
 def test_without_a_file_there_is_none(folders: Path) -> None:
-    assert not any_profile()
+    assert not has_profiles()
 
 
 def test_a_file_that_is_no_text_hides_whether_it_has_one(folders: Path) -> None:
     file = folders / "config" / FILE
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"\xff\xfe\x00")
-    assert any_profile()
+    assert has_profiles()

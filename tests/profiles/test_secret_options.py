@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles import vault
+from mqtui.profiles import keyring_store
 from mqtui.profiles.model import Endpoint, Profile
-from mqtui.profiles.resolve import resolve
-from mqtui.profiles.secrets import forget, rename
-from mqtui.profiles.store import Store
+from mqtui.profiles.resolve import resolve_target
+from mqtui.profiles.secrets import copy_secrets, delete_secrets
+from mqtui.profiles.store import ProfileStore
 from tests.cli.driver import Mqtui
 from tests.cli.grounds import everything
 from tests.terminal import Terminal
@@ -63,20 +63,20 @@ def test_every_slot_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch)
     command = f'-o=ssl.key.password=command:{sys.executable} -c "print(1);print(2)"'
     kept("profile", "add", "again", "redis://h", "--password-stdin", "--protected", given=b"redis-hunter2\n").ok()
     kept("profile", "add", "other", "kafka+ssl://h:1", "-o", command.removeprefix("-o=")).ok()
-    (address,) = resolve("again/kafka").addresses
+    (address,) = resolve_target("again/kafka").addresses
     assert address.settings["ssl.key.pem"] == PEM and "hunter2" not in repr(address)
-    assert resolve("again/redis").addresses[0].secret == "redis-hunter2"
-    assert resolve("other").addresses[0].settings["ssl.key.password"] == "1\n2"
+    assert resolve_target("again/redis").addresses[0].secret == "redis-hunter2"
+    assert resolve_target("other").addresses[0].settings["ssl.key.password"] == "1\n2"
     monkeypatch.setenv("MQTUI_SECRET_OTHER_KAFKA_SSL_KEY_PASSWORD", "from here")
-    assert resolve("other").addresses[0].settings["ssl.key.password"] == "from here"
-    again = Store().find("again")
+    assert resolve_target("other").addresses[0].settings["ssl.key.password"] == "from here"
+    again = ProfileStore().find("again")
     assert again.protected and again.secret == "" and again.brokers[BrokerKind.REDIS].secrets == {"password": "keyring"}
-    rename(again, "moved")
-    assert vault.get("moved/kafka/ssl.key.pem") == PEM and vault.get("moved/redis") == "redis-hunter2"
+    copy_secrets(again, "moved")
+    assert keyring_store.get("moved/kafka/ssl.key.pem") == PEM and keyring_store.get("moved/redis") == "redis-hunter2"
     kept("profile", "remove", "again", "--confirm", "again").ok()
-    assert vault.get("again/kafka/ssl.key.pem") is None and vault.get("again/redis") is None
-    forget(Profile("moved", {KAFKA: Endpoint("kafka://h", {}, {"ssl.key.pem": "keyring"})}))
-    assert vault.get("moved/kafka/ssl.key.pem") is None
+    assert keyring_store.get("again/kafka/ssl.key.pem") is None and keyring_store.get("again/redis") is None
+    delete_secrets(Profile("moved", {KAFKA: Endpoint("kafka://h", {}, {"ssl.key.pem": "keyring"})}))
+    assert keyring_store.get("moved/kafka/ssl.key.pem") is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_password_is_asked_for_without_echo(kept: Mqtui) -> None:
         terminal.press("hunter2\r")
         assert terminal.ended() == 0
     assert b"hunter2" not in terminal.written
-    assert resolve("typed").addresses[0].secret == "hunter2"
+    assert resolve_target("typed").addresses[0].secret == "hunter2"
 
 
 def test_without_a_keyring_nothing_is_asked_for(bare: Mqtui) -> None:

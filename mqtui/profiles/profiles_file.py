@@ -9,7 +9,7 @@ from mqtui.state.paths import config_dir
 FILE = "profiles.toml"
 
 
-def any_profile() -> bool:
+def has_profiles() -> bool:
     """Whether the file has a profile, or a mistake that hides whether it has."""
     try:
         return bool(tomllib.loads((config_dir() / FILE).read_text(encoding="utf-8-sig")).get("profile"))

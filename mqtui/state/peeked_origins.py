@@ -14,21 +14,21 @@ from mqtui.state.paths import state_dir
 
 SCHEMA = "CREATE TABLE seen (queue BLOB PRIMARY KEY, look TEXT NOT NULL) WITHOUT ROWID"
 
-Routes: TypeAlias = Mapping[tuple[Ref, str], int]
+TargetCounts: TypeAlias = Mapping[tuple[Ref, str], int]
 """Letters by where they go home to: destination and routing key."""
 
-Keys: TypeAlias = Mapping[tuple[str, bool], int]
+RoutingKeyCounts: TypeAlias = Mapping[tuple[str, bool], int]
 """Letters by routing key, and whether it is the one they were first published with, or only the one they lie with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class PeekedOrigins:
     """What a look at a queue told: when it was (ms since the epoch), how many letters it met, their ways and keys."""
 
     at: int
     letters: int
-    routes: Routes
-    keys: Keys
+    targets_counted: TargetCounts
+    keys: RoutingKeyCounts
     opened: int = 0
     """Letters whose message is taken out of an envelope."""
 
@@ -38,10 +38,10 @@ class Sighting:
     @property
     def targets(self) -> tuple[Ref, ...]:
         """Where they go, each once."""
-        return tuple(dict.fromkeys(ref for ref, _ in self.routes))
+        return tuple(dict.fromkeys(ref for ref, _ in self.targets_counted))
 
 
-class OriginsSeen:
+class PeekedOriginsStore:
     """The ways home of the letters that the last look at each queue met.
 
     `queue` names the queue and its broker. Several processes and threads may share it; the file is opened on first use.
@@ -53,7 +53,7 @@ class OriginsSeen:
         self._path = path
         self._opened: Database | None = None
 
-    def get(self, queue: str) -> Sighting | None:
+    def get(self, queue: str) -> PeekedOrigins | None:
         """The last look; None without one."""
         with self._database().reading() as connection:
             row = connection.execute("SELECT look FROM seen WHERE queue = ?", (name_bytes(queue),)).fetchone()
@@ -62,11 +62,11 @@ class OriginsSeen:
         told = json.loads(row[0])
         routes = {(Ref(Kind(kind), name), key): count for kind, name, key, count in told["routes"]}
         keys = {(key, is_first): count for key, is_first, count in told["keys"]}
-        return Sighting(told["at"], told["letters"], routes, keys, told["opened"], told["doubts"])
+        return PeekedOrigins(told["at"], told["letters"], routes, keys, told["opened"], told["doubts"])
 
-    def set(self, queue: str, seen: Sighting) -> None:
+    def set(self, queue: str, seen: PeekedOrigins) -> None:
         """Remember a look; it takes the place of the one before."""
-        routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.routes.items()]
+        routes = [(ref.kind, ref.name, key, count) for (ref, key), count in seen.targets_counted.items()]
         keys = [(key, is_first, count) for (key, is_first), count in seen.keys.items()]
         told = {"at": seen.at, "letters": seen.letters, "routes": routes, "keys": keys}
         look = json.dumps(told | {"opened": seen.opened, "doubts": dict(seen.doubts)})
