@@ -17,7 +17,7 @@ from mqtui.domain.policy import Environment
 from mqtui.services.compose import parse_header
 
 if TYPE_CHECKING:
-    from mqtui.profiles.model import Endpoint, Profile
+    from mqtui.profiles.model import BrokerEndpoint, Profile
 
 
 @click.group()
@@ -224,7 +224,7 @@ def _mode(each: Profile) -> str:
     return "read-only" if each.read_only else "protected" if each.protected else ""
 
 
-def _endpoint(end: Endpoint) -> dict[str, Any]:
+def _endpoint(end: BrokerEndpoint) -> dict[str, Any]:
     """One broker; of secret options where they are."""
     from mqtui.profiles.secrets import describe_source
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mqtui.brokers.address import Address
     from mqtui.domain.resource import BrokerKind
     from mqtui.profiles.add_broker import ProfileSettings
-    from mqtui.profiles.model import Endpoint, Profile
+    from mqtui.profiles.model import BrokerEndpoint, Profile
     from mqtui.profiles.store import ProfileStore
 
 PROFILE_OPTIONS = ("prefix", "bundle-key", "allow", "deny")
@@ -33,7 +33,7 @@ class ProfileArguments:
 
     name: str
     kind: BrokerKind
-    endpoint: Endpoint
+    endpoint: BrokerEndpoint
     secret: str
     terms: ProfileSettings
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -49,7 +49,7 @@ def parse_arguments(
     """
     from mqtui.brokers.options import OptionKind
     from mqtui.brokers.registry import declared_options
-    from mqtui.profiles.model import Endpoint, valid_source
+    from mqtui.profiles.model import BrokerEndpoint, valid_source
     from mqtui.profiles.url import format_url, parse_url
 
     address, had_password = parse_url(url)
@@ -86,7 +86,7 @@ def parse_arguments(
         dead_letters=tuple(names),
     )
     _check(replace(address, options={**address.options, **plain}))
-    endpoint = Endpoint(format_url(address), plain, sources)
+    endpoint = BrokerEndpoint(format_url(address), plain, sources)
     return ProfileArguments(name, address.kind, endpoint, own.get("secret", ""), terms, secrets)
 
 

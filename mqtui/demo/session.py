@@ -41,7 +41,7 @@ _MOCK_KAFKA: Final = "mqtui.demo.shop.mock_kafka"
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class DemoBroker:
     """A broker with the shop on it, or why it is not there.
 
     ``letters`` are the dead letters by destination. ``trouble`` is None where all is well, ``remedy`` what to do about
@@ -68,7 +68,7 @@ class DemoSession:
         self.fernet_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         self.prefix = f"demo-{secrets.token_hex(2)}." if any(os.environ.get(VARIABLES[kind]) for kind in kinds) else ""
         self.servers = Servers(folder, progress)
-        self.opened: dict[str, Opened] = {}
+        self.opened: dict[str, DemoBroker] = {}
         self._shops: list[subprocess.Popen[bytes]] = []
         self._door = threading.Lock()
         self._closed = False
@@ -81,9 +81,9 @@ class DemoSession:
     ) -> None:
         self.close()
 
-    def openings(self) -> Iterator[Opened]:
+    def openings(self) -> Iterator[DemoBroker]:
         """Start all brokers side by side and yield each when the shop has seeded it, or when it will not come."""
-        openings: queue.SimpleQueue[Opened] = queue.SimpleQueue()
+        openings: queue.SimpleQueue[DemoBroker] = queue.SimpleQueue()
         threading.Thread(target=self._open_each, args=(openings,), daemon=True).start()
         for _kind in self.kinds:
             opened = openings.get()
@@ -126,27 +126,27 @@ class DemoSession:
         kafka = self.opened.get("kafka")
         return kafka is not None and kafka.url is not None and kafka.trouble is not None
 
-    def _open_each(self, openings: queue.SimpleQueue[Opened]) -> None:
+    def _open_each(self, openings: queue.SimpleQueue[DemoBroker]) -> None:
         for arrival in self.servers.start_each(self.kinds):
             bring = threading.Thread(target=lambda one=arrival: openings.put(self._open(one)), daemon=True)
             bring.start()
 
-    def _open(self, arrival: Arrival) -> Opened:
+    def _open(self, arrival: Arrival) -> DemoBroker:
         if arrival.url is not None:
             return self._seed(arrival.kind, arrival.url)
         reason, remedy = str(arrival.trouble), arrival.trouble.remedy if arrival.trouble else ""
         if isinstance(arrival.trouble, KafkaMissing):
             news = self._run("kafka", _MOCK_KAFKA, b"")
             if "bootstrap" in news:
-                return Opened("kafka", f"kafka://{news['bootstrap']}", news["letters"], reason, remedy)
-        return Opened(arrival.kind, None, trouble=reason, remedy=remedy)
+                return DemoBroker("kafka", f"kafka://{news['bootstrap']}", news["letters"], reason, remedy)
+        return DemoBroker(arrival.kind, None, trouble=reason, remedy=remedy)
 
-    def _seed(self, kind: str, url: str) -> Opened:
+    def _seed(self, kind: str, url: str) -> DemoBroker:
         spec = Spec(fernet_key=self.fernet_key, prefix=self.prefix, **{kind: url})
         news = self._run(kind, _SHOP, spec.to_line())
         if "seeded" in news:
-            return Opened(kind, url, news["letters"])
-        return Opened(kind, None, trouble=f"the shop could not open: {news['error']}")
+            return DemoBroker(kind, url, news["letters"])
+        return DemoBroker(kind, None, trouble=f"the shop could not open: {news['error']}")
 
     def _run(self, kind: str, module: str, first_line: bytes) -> dict[str, Any]:
         """Start a process of the shop and give the first line it says, or else ``error``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mqtui.domain.policy import SEVERITY, Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import PASSWORD, Endpoint, Profile
+from mqtui.profiles.model import PASSWORD, BrokerEndpoint, Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,9 @@ def list_weakenings(there: Profile, asked: ProfileSettings) -> Sequence[str]:
     return found
 
 
-def add_broker(there: Profile, kind: BrokerKind, endpoint: Endpoint, secret: str, asked: ProfileSettings) -> Profile:
+def add_broker(
+    there: Profile, kind: BrokerKind, endpoint: BrokerEndpoint, secret: str, asked: ProfileSettings
+) -> Profile:
     """The profile with that broker and all that was asked. `secret` says where the broker's own password is; those of
     the other brokers stay where they are.
     """

@@ -68,7 +68,7 @@ class BadProfile(BadInput):
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class BrokerEndpoint:
     """One broker of a profile: its URL without a secret, and further options.
 
     `secrets` says where the secret ones are, by their names: `keyring`, `env:NAME` or `command:PROGRAM ARGUMENTS`;
@@ -92,7 +92,7 @@ class Profile:
     """
 
     name: str
-    brokers: Mapping[BrokerKind, Endpoint]
+    brokers: Mapping[BrokerKind, BrokerEndpoint]
     environment: Environment = Environment.NONE
     read_only: bool = False
     protected: bool = False
@@ -181,7 +181,7 @@ def _check_template(template: str) -> None:
         raise BadProfile("dead_letters", "A name has one origin", template[:80], "Write {origin} once, * beside it.")
 
 
-def _check_endpoint(kind: BrokerKind, endpoint: Endpoint) -> None:
+def _check_endpoint(kind: BrokerKind, endpoint: BrokerEndpoint) -> None:
     try:
         address, had_password = parse_url(endpoint.url)
     except BadInput as error:

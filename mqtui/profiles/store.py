@@ -14,7 +14,7 @@ import msgspec
 from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import BadProfile, Endpoint, Profile
+from mqtui.profiles.model import BadProfile, BrokerEndpoint, Profile
 from mqtui.profiles.profiles_file import FILE
 from mqtui.state.file_lock import lock_file
 from mqtui.state.fsync import sync_folder
@@ -251,7 +251,9 @@ def _profile(table: ProfileTable) -> Profile:
     endpoints = {kind: found for kind in BrokerKind if (found := getattr(table, kind.value)) is not None}
     return Profile(
         name=table.name,
-        brokers={kind: Endpoint(found.url, _texts(found.options), found.secrets) for kind, found in endpoints.items()},
+        brokers={
+            kind: BrokerEndpoint(found.url, _texts(found.options), found.secrets) for kind, found in endpoints.items()
+        },
         environment=table.environment,
         read_only=table.read_only,
         protected=table.protected,

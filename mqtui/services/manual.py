@@ -39,7 +39,7 @@ PAGES_OF_COMMANDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ManualPage:
     """One page of the manual. `text` is Markdown and begins with the title's line."""
 
     name: str
@@ -47,12 +47,12 @@ class Page:
     text: str
 
 
-def list_pages() -> list[Page]:
+def list_pages() -> list[ManualPage]:
     """All pages in reading order."""
     return [_read(name) for name in ORDER]
 
 
-def find_page(topic: str) -> Page:
+def find_page(topic: str) -> ManualPage:
     """The page of a topic: its name, the beginning of one page's name, or a command.
 
     Raises:
@@ -66,7 +66,7 @@ def find_page(topic: str) -> Page:
     return _read(found[0])
 
 
-def _read(name: str) -> Page:
+def _read(name: str) -> ManualPage:
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
     title = text.partition("\n")[0].removeprefix("# ")
-    return Page(name, title, text)
+    return ManualPage(name, title, text)

@@ -26,7 +26,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_all_there_is_at_run_time(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    assert {"mqtui/py.typed", "mqtui/CHANGELOG.md"} <= inside
+    assert {"mqtui/py.typed", "mqtui/CHANGELOG.md", "mqtui/RULES.md"} <= inside
     assert any(name.startswith("mqtui/themes/") for name in inside)
     assert any(name.endswith("licenses/LICENSE") for name in inside)
     assert not [name for name in inside if name.startswith(("tests", "shop"))]

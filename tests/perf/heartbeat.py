@@ -25,12 +25,12 @@ from confluent_kafka import Consumer, Message, Producer
 from mqtui.demo.servers import Servers
 from mqtui.demo.shop.connections import kafka_settings
 from mqtui.demo.shop.failures import card_declined
-from mqtui.demo.shop.spring import Delivery, dead_letter_headers
+from mqtui.demo.shop.spring import FailedDelivery, dead_letter_headers
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
@@ -155,7 +155,7 @@ class Reader(threading.Thread):
     def _let_die(self, record: Message) -> None:
         group = f"{self._scene.home}-readers"
         place = (record.partition() or 0, record.offset() or 0, 0)
-        delivery = Delivery(self._scene.home, *place, group=group, listener=group)
+        delivery = FailedDelivery(self._scene.home, *place, group=group, listener=group)
         producer = Producer(self._settings)
         headers: list[tuple[str, str | bytes | None]] = [*dead_letter_headers(delivery, card_declined(51))]
         producer.produce(self._scene.dlq, record.value(), record.key(), headers=headers)
@@ -227,7 +227,7 @@ async def waited(url: str) -> list[Stand]:
     """Runs that wait: for a key that a command takes seconds to tell, then for a journal that is locked."""
     side = RedisSide(url)
     command = f"""sh -c 'sleep {COMMAND_SECONDS}; echo {"A" * 43}='"""
-    ProfileStore().add(Profile("slow", {BrokerKind.REDIS: Endpoint(url)}, bundle_key=f"command:{command}"))
+    ProfileStore().add(Profile("slow", {BrokerKind.REDIS: BrokerEndpoint(url)}, bundle_key=f"command:{command}"))
     journal = Journal()
 
     async def redrive(target: str) -> None:

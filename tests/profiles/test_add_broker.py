@@ -9,7 +9,7 @@ import pytest
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles.add_broker import ProfileSettings, list_weakenings
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from tests.cli.driver import Mqtui
 
 
@@ -20,7 +20,7 @@ def mqtui(tmp_path: Path) -> Mqtui:
 
 
 STRONG = ("--environment", "prod", "--read-only", "--protected")
-THERE = Profile("p", {BrokerKind.KAFKA: Endpoint("kafka://h")}, Environment.PROD, True, True)
+THERE = Profile("p", {BrokerKind.KAFKA: BrokerEndpoint("kafka://h")}, Environment.PROD, True, True)
 
 
 @pytest.mark.parametrize(

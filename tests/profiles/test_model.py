@@ -8,9 +8,11 @@ from mqtui.brokers.port import Address
 from mqtui.domain.errors import BadInput
 from mqtui.domain.policy import Environment, Policy
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import VERBS, BadProfile, Endpoint, Profile
+from mqtui.profiles.model import VERBS, BadProfile, BrokerEndpoint, Profile
 
-KAFKA = {BrokerKind.KAFKA: Endpoint("kafka+ssl://alice@h:1?client.rack=1", {"linger.ms": "2", "tls.verify": "off"})}
+KAFKA = {
+    BrokerKind.KAFKA: BrokerEndpoint("kafka+ssl://alice@h:1?client.rack=1", {"linger.ms": "2", "tls.verify": "off"})
+}
 
 
 def test_policy_and_address() -> None:
@@ -59,15 +61,15 @@ def test_other_names_that_can_not_be(name: str) -> None:
         ("secret", {"secret": "env:"}),
         ("secret", {"secret": "command: "}),
         ("bundle_key", {"bundle_key": "env:1X"}),
-        ("kafka.url", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://a:hunter2@h")}}),
-        ("kafka.url", {"brokers": {BrokerKind.KAFKA: Endpoint("redis://h")}}),
-        ("kafka.url", {"brokers": {BrokerKind.KAFKA: Endpoint("h")}}),
-        ("redis.options", {"brokers": {BrokerKind.REDIS: Endpoint("redis://h", {"password": "hunter2"})}}),
-        ("redis.options", {"brokers": {BrokerKind.REDIS: Endpoint("redis://h", {"tls.x": "1"})}}),
-        ("kafka.options", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {"nosuch": "1"})}}),
-        ("kafka.options", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {"ssl.key.pem": "hunter2"})}}),
-        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {}, {"client.rack": "keyring"})}}),
-        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: Endpoint("kafka://h", {}, {"ssl.key.pem": "hunter2"})}}),
+        ("kafka.url", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://a:hunter2@h")}}),
+        ("kafka.url", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("redis://h")}}),
+        ("kafka.url", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("h")}}),
+        ("redis.options", {"brokers": {BrokerKind.REDIS: BrokerEndpoint("redis://h", {"password": "hunter2"})}}),
+        ("redis.options", {"brokers": {BrokerKind.REDIS: BrokerEndpoint("redis://h", {"tls.x": "1"})}}),
+        ("kafka.options", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://h", {"nosuch": "1"})}}),
+        ("kafka.options", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://h", {"ssl.key.pem": "hunter2"})}}),
+        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://h", {}, {"client.rack": "keyring"})}}),
+        ("kafka.secrets", {"brokers": {BrokerKind.KAFKA: BrokerEndpoint("kafka://h", {}, {"ssl.key.pem": "hunter2"})}}),
     ],
 )
 def test_a_mistake_names_its_setting(key: str, setting: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from mqtui.domain.capability import Verb
 from mqtui.domain.policy import Environment, Policy, strictest
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import protection
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import parse_url
 from mqtui.state.broker_identities import KEPT, BrokerIdentities
@@ -20,7 +20,7 @@ from mqtui.state.broker_identities import KEPT, BrokerIdentities
 def held(profile_url: str, url: str) -> Sequence[str]:
     """The profiles that hold for a URL where one protected profile has another."""
     address, _ = parse_url(profile_url)
-    ProfileStore().add(Profile("prod", {address.kind: Endpoint(profile_url)}, protected=True))
+    ProfileStore().add(Profile("prod", {address.kind: BrokerEndpoint(profile_url)}, protected=True))
     return [policy.profile for policy in protection.policies_at(parse_url(url)[0])]
 
 

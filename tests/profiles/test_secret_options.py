@@ -9,7 +9,7 @@ import pytest
 
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import keyring_store
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.resolve import resolve_target
 from mqtui.profiles.secrets import copy_secrets, delete_secrets
 from mqtui.profiles.store import ProfileStore
@@ -75,7 +75,7 @@ def test_every_slot_is_found_again(kept: Mqtui, monkeypatch: pytest.MonkeyPatch)
     assert keyring_store.get("moved/kafka/ssl.key.pem") == PEM and keyring_store.get("moved/redis") == "redis-hunter2"
     kept("profile", "remove", "again", "--confirm", "again").ok()
     assert keyring_store.get("again/kafka/ssl.key.pem") is None and keyring_store.get("again/redis") is None
-    delete_secrets(Profile("moved", {KAFKA: Endpoint("kafka://h", {}, {"ssl.key.pem": "keyring"})}))
+    delete_secrets(Profile("moved", {KAFKA: BrokerEndpoint("kafka://h", {}, {"ssl.key.pem": "keyring"})}))
     assert keyring_store.get("moved/kafka/ssl.key.pem") is None
 
 

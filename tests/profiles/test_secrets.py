@@ -11,7 +11,7 @@ from mqtui.domain.errors import BadInput, MqtuiError, NotAuthenticated, NotFound
 from mqtui.domain.policy import Policy
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import keyring_store, keys, secrets
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.resolve import resolve_target
 from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import parse_url
@@ -22,7 +22,7 @@ HUNTER = "hunter2"
 
 
 def profile(secret: str = "", bundle_key: str = "") -> Profile:
-    brokers = {KAFKA: Endpoint("kafka://alice@h"), BrokerKind.REDIS: Endpoint("redis://h")}
+    brokers = {KAFKA: BrokerEndpoint("kafka://alice@h"), BrokerKind.REDIS: BrokerEndpoint("redis://h")}
     return Profile("team-a", brokers, secret=secret, bundle_key=bundle_key)
 
 

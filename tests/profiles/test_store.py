@@ -10,7 +10,7 @@ import pytest
 from mqtui.domain.errors import BadInput, NotFound, StorageFailed
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ management = "http://127.0.0.1:15672"
 PROD = Profile(
     "prod",
     {
-        BrokerKind.KAFKA: Endpoint(
+        BrokerKind.KAFKA: BrokerEndpoint(
             "kafka+ssl://alice@k1:9093", {"sasl.mechanism": "PLAIN", "retries": "3", "socket.keepalive.enable": "true"}
         )
     },
@@ -50,11 +50,11 @@ PROD = Profile(
 LOCAL = Profile(
     "local",
     {
-        BrokerKind.RABBITMQ: Endpoint("amqp://guest@127.0.0.1", {"management": "http://127.0.0.1:15672"}),
-        BrokerKind.REDIS: Endpoint("redis://127.0.0.1"),
+        BrokerKind.RABBITMQ: BrokerEndpoint("amqp://guest@127.0.0.1", {"management": "http://127.0.0.1:15672"}),
+        BrokerKind.REDIS: BrokerEndpoint("redis://127.0.0.1"),
     },
 )
-NEW = Profile("new", {BrokerKind.REDIS: Endpoint("redis://h/3", {"tls.ca": "/x"})}, allow=frozenset({"spend"}))
+NEW = Profile("new", {BrokerKind.REDIS: BrokerEndpoint("redis://h/3", {"tls.ca": "/x"})}, allow=frozenset({"spend"}))
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_replacing_with_the_same_changes_nothing(path: Path) -> None:
 def test_replacing_keeps_comments_and_order(path: Path) -> None:
     changed = Profile(
         "prod",
-        {BrokerKind.KAFKA: Endpoint("kafka://k2"), BrokerKind.REDIS: Endpoint("redis://r")},
+        {BrokerKind.KAFKA: BrokerEndpoint("kafka://k2"), BrokerKind.REDIS: BrokerEndpoint("redis://r")},
         environment=Environment.STAGE,
         read_only=True,
         deny=frozenset({"discard", "ack"}),
@@ -190,10 +190,10 @@ def test_processes_that_add_at_once_lose_nothing(path: Path) -> None:
     code = """
 import sys
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 for place in range(5):
-    ProfileStore().add(Profile(f"p{sys.argv[1]}-{place}", {BrokerKind.REDIS: Endpoint("redis://h")}))
+    ProfileStore().add(Profile(f"p{sys.argv[1]}-{place}", {BrokerKind.REDIS: BrokerEndpoint("redis://h")}))
 """
     command = [sys.executable, "-c", code]
     children = [subprocess.Popen([*command, str(place)], cwd=ROOT, env={**os.environ}) for place in range(3)]

@@ -15,7 +15,7 @@ from mqtui.domain.message import EntryId, Message, Offset
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import At, Edge, Since, StartPoint
 from mqtui.domain.resource import BrokerKind, Kind, ParsedName
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services import browse
 from mqtui.services.session import Session, open_session
@@ -186,7 +186,7 @@ async def test_the_last_delivery_is_never_spent() -> None:
 )
 async def test_profiles_and_prices(allowed: dict[str, Any], consent: Consent, reads: bool) -> None:
     ground = limited()
-    ProfileStore().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
+    ProfileStore().add(Profile("shop", {ground.kind: BrokerEndpoint(ground.url)}, **allowed))
     async with open_session("shop", adapters=ground.connect) as session:
         look = await browse.prepare_peek(session, ParsedName("work.dlq"), 2, None, None)
         if reads:

@@ -11,7 +11,7 @@ from mqtui.domain.message import Message, Outgoing
 from mqtui.domain.policy import Consent
 from mqtui.domain.read_range import ReadRange
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services import deadletters
 from mqtui.services.conventions import load_for_profile
@@ -150,7 +150,7 @@ async def test_queues_are_looked_into_where_that_was_asked_for() -> None:
         "parked here": (ground.origin,),
     }
     assert [item.deliveries for item in ground.shelf.queues["parked here"].items] == [1, 0]
-    ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: Endpoint(ground.url)}, protected=True))
+    ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: BrokerEndpoint(ground.url)}, protected=True))
     async with open_session("shop", adapters=ground.connect) as session:
         with pytest.raises(NeedsConsent):
             await deadletters.find_dead_letters(session, load_for_profile().conventions, HeaderSearch(None, NOBODY))
@@ -224,7 +224,7 @@ async def test_causes_of_a_queue_have_a_price() -> None:
     ground = RabbitMQGround()
     ground.source = ground.shelf.declare("work.dlq", "quorum", limit=2)
     ground.put(range(4))
-    ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: Endpoint(ground.url)}, protected=True))
+    ProfileStore().add(Profile("shop", {BrokerKind.RABBITMQ: BrokerEndpoint(ground.url)}, protected=True))
     with pytest.raises(NeedsConsent):
         await causes_of(ground, target="shop")
     assert sum((await causes_of(ground, Consent(spend=True), "shop")).values()) == 4

@@ -15,7 +15,7 @@ from mqtui.domain.plan import CreateStateTopic, Deliver, Remove, Send, Severity,
 from mqtui.domain.policy import Consent
 from mqtui.domain.redrive import OffsetBounds, Source, Strength
 from mqtui.domain.resource import BrokerKind, Kind, Ref
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.conventions import load_for_profile
 from mqtui.services.redrive.planning import plan as planning
@@ -248,7 +248,7 @@ async def test_profiles_that_forbid_it_change_nothing(
 ) -> None:
     """C5: nothing on the server, nothing in the journal; a protected profile takes its name, and then it runs."""
     ground.put(range(3))
-    ProfileStore().add(Profile("shop", {ground.kind: Endpoint(ground.url)}, **allowed))
+    ProfileStore().add(Profile("shop", {ground.kind: BrokerEndpoint(ground.url)}, **allowed))
     before = list(ground.shelf.events)
     operator = Operator(ground, target="shop")
     for order in (operator.order(), operator.order(Verb.DISCARD)):
@@ -266,7 +266,7 @@ async def test_profiles_that_forbid_it_change_nothing(
 async def test_the_other_broker_is_asked_too() -> None:
     """A read-only profile on the far side: nothing is taken from this one."""
     ground, remote = KafkaGround(), RedisGround()
-    ProfileStore().add(Profile("far", {BrokerKind.REDIS: Endpoint(remote.url)}, read_only=True))
+    ProfileStore().add(Profile("far", {BrokerKind.REDIS: BrokerEndpoint(remote.url)}, read_only=True))
     ground.put(range(3))
     operator = Operator(ground, remote, remote_target="far")
     with pytest.raises(Refused):

@@ -11,7 +11,7 @@ import pytest
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import Held, NeedsConsent, Refused
 from mqtui.domain.policy import Consent
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.request import decode_request
 from mqtui.services.run_report import find_resumable
@@ -55,7 +55,7 @@ async def test_an_old_one_must_be_named(ground: Ground) -> None:
 
 
 async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Ground) -> None:
-    ProfileStore().add(Profile("prod", {ground.kind: Endpoint(ground.url)}, protected=True))
+    ProfileStore().add(Profile("prod", {ground.kind: BrokerEndpoint(ground.url)}, protected=True))
     operator = await interrupted(ground, "prod")
     mine, others = find_resumable(Journal())
     assert mine == []
@@ -66,7 +66,7 @@ async def test_one_on_a_protected_profile_must_be_named_and_agreed_to(ground: Gr
 
 
 async def test_a_profile_that_is_gone_counts_as_protected(ground: Ground) -> None:
-    ProfileStore().add(Profile("shop", {ground.kind: Endpoint(ground.url)}))
+    ProfileStore().add(Profile("shop", {ground.kind: BrokerEndpoint(ground.url)}))
     await interrupted(ground, "shop")
     assert len(find_resumable(Journal())[0]) == 1
     ProfileStore().remove("shop")
@@ -75,7 +75,7 @@ async def test_a_profile_that_is_gone_counts_as_protected(ground: Ground) -> Non
 
 async def test_the_far_side_is_looked_at_too() -> None:
     ground, remote = KafkaGround(), RabbitMQGround()
-    ProfileStore().add(Profile("far", {remote.kind: Endpoint(remote.url)}, protected=True))
+    ProfileStore().add(Profile("far", {remote.kind: BrokerEndpoint(remote.url)}, protected=True))
     ground.put(range(4))
     operator = Operator(ground, remote, remote_target="far")
     agreed = Consent(yes=True, typed="far")

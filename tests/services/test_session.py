@@ -8,7 +8,7 @@ from mqtui.brokers.port import Adapter, Address, HasPeekBudget
 from mqtui.domain.capability import Verb
 from mqtui.domain.errors import BadInput, NotFound, Unreachable
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.session import open_session
 from mqtui.state.peek_budget import StoredPeekBudget
@@ -43,7 +43,7 @@ async def test_nothing_connects_before_the_first_question(ground: Ground) -> Non
 
 async def test_a_profile() -> None:
     ground = KafkaGround()
-    kafka = Endpoint(ground.url)
+    kafka = BrokerEndpoint(ground.url)
     ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: kafka}, read_only=True, prefix="ours"))
     async with open_session("shop", adapters=ground.connect) as session:
         assert (session.target, session.policy.profile, session.address.prefix) == ("shop", "shop", "ours")
@@ -53,7 +53,10 @@ async def test_a_profile() -> None:
 async def test_a_profile_of_several_brokers_needs_the_kind() -> None:
     world = MemoryWorld()
     ProfileStore().add(
-        Profile("all", {BrokerKind.KAFKA: Endpoint(KafkaGround.url), BrokerKind.REDIS: Endpoint(RedisGround.url)})
+        Profile(
+            "all",
+            {BrokerKind.KAFKA: BrokerEndpoint(KafkaGround.url), BrokerKind.REDIS: BrokerEndpoint(RedisGround.url)},
+        )
     )
     with pytest.raises(BadInput) as found:
         async with open_session("all", adapters=world.connect):

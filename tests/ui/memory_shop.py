@@ -13,7 +13,7 @@ from mqtui.domain.message import Header, Offset, Outgoing
 from mqtui.domain.partitioner import partition_for
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.domain.dead import death, x_death
@@ -229,7 +229,7 @@ def _profile(
 ) -> Profile:
     """Each environment has a host of its own: what protects one broker does not hold for the others."""
     host = HOSTS.get(environment, HOST)
-    brokers = {kind: Endpoint(URLS[kind].replace(HOST, host)) for kind in kinds}
+    brokers = {kind: BrokerEndpoint(URLS[kind].replace(HOST, host)) for kind in kinds}
     return Profile(name, brokers, environment, protected=protected, read_only=read_only)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from mqtui.domain.policy import Consent
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.state.journal import Journal, RunRecord
 from mqtui.ui.app import Console
@@ -24,7 +24,7 @@ class RunsGround:
         small_batches(monkeypatch, 2)
         self.ground = KafkaGround()
         self.ground.put(range(LETTERS))
-        ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: Endpoint("kafka://memory:9092")}, protected=True))
+        ProfileStore().add(Profile("shop", {BrokerKind.KAFKA: BrokerEndpoint("kafka://memory:9092")}, protected=True))
         self.operator = Operator(self.ground, target="shop")
 
     def console(self, target: str = "") -> Console:

@@ -16,7 +16,7 @@ from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.staff import Staff
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.run import monitor
 from mqtui.ui.app import Console
@@ -54,7 +54,7 @@ class StoryShop:
     def profile(self, name: str, *, protected: bool = False) -> None:
         """Keep a profile as its user would."""
         environment = Environment.PROD if protected else Environment.STAGE
-        endpoint = Endpoint(self.url.replace("guest:guest@", "guest@"))
+        endpoint = BrokerEndpoint(self.url.replace("guest:guest@", "guest@"))
         ProfileStore().add(Profile(name, {self.kind: endpoint}, environment, protected=protected))
 
 

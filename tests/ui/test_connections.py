@@ -10,7 +10,7 @@ from redis import Redis
 
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.grounds import Ground, ground_of
@@ -56,7 +56,7 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
     """Options, slots of secrets and both marks stay, and the test uses what is kept."""
     monkeypatch.setenv("REDIS_WORD", SECRET)
     with redis_user(redis) as name:
-        endpoint = Endpoint(
+        endpoint = BrokerEndpoint(
             f"redis://{name}@127.0.0.1:{redis.port}", {"wait-ms": "700"}, {"password": "env:REDIS_WORD"}
         )
         made = Profile("mine", {BrokerKind.REDIS: endpoint}, Environment.PROD, read_only=True, protected=True)

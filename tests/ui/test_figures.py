@@ -12,7 +12,7 @@ import pytest
 from mqtui.brokers.port import Batch, Broker
 from mqtui.domain.redrive import Source
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.redrive.planning.scan import read_unhandled
 from mqtui.ui.app import Console
@@ -86,8 +86,8 @@ async def test_a_broker_that_has_not_answered_is_named(topics: KafkaStage, folde
     ref = topics.topic("work")
     topics.fill(ref, 3)
     async with silent() as port:
-        wait = Endpoint(f"redis://127.0.0.1:{port}", {"timeout-ms": "600000"})
-        ProfileStore().add(Profile("both", {BrokerKind.KAFKA: Endpoint(topics.url), BrokerKind.REDIS: wait}))
+        wait = BrokerEndpoint(f"redis://127.0.0.1:{port}", {"timeout-ms": "600000"})
+        ProfileStore().add(Profile("both", {BrokerKind.KAFKA: BrokerEndpoint(topics.url), BrokerKind.REDIS: wait}))
         async with at_console(Console(("both", ""))) as user:
             await user.is_at("DestinationsScreen").sees(ref.name, "reading redis …")
             await user.presses("2").is_at("GroupsScreen").presses("1").sees(ref.name, "reading redis …")

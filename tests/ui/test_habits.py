@@ -8,7 +8,7 @@ import pytest
 
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.state import ui_state
 from mqtui.ui.render.home.profiles import where
 from tests.ui.driver import at_console
@@ -57,4 +57,4 @@ def test_a_damaged_file_is_nothing_remembered(folders: Path, text: bytes) -> Non
 )
 def test_where_a_profile_points(url: str, words: str) -> None:
     kind = {"k": BrokerKind.KAFKA, "a": BrokerKind.RABBITMQ, "r": BrokerKind.REDIS}[url[0]]
-    assert where(Profile("one", {kind: Endpoint(url)}, Environment.DEV)) == words
+    assert where(Profile("one", {kind: BrokerEndpoint(url)}, Environment.DEV)) == words

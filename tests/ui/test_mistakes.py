@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.state.journal import Journal
@@ -93,7 +93,7 @@ async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Pa
     """C69: a secret that could not be had; entering the profile tries again, and so does `r`."""
     secrets = {name: tmp_path / name for name in ("first", "second")}
     for name, file in secrets.items():
-        endpoint = Endpoint(f"redis://user@{HOST}:6379/0")
+        endpoint = BrokerEndpoint(f"redis://user@{HOST}:6379/0")
         ProfileStore().add(Profile(name, {BrokerKind.REDIS: endpoint}, secret=f"command:cat {file}"))
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").on_row("first").presses("enter").is_at("DestinationsScreen").sees("secret")

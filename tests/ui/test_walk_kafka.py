@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, 
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
@@ -95,7 +95,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
     ground.world.consume(origin, "billing", 4)
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
     assert ran.code == 0, ran.err
-    ProfileStore().add(Profile("walk", {BrokerKind.KAFKA: Endpoint(ground.url)}))
+    ProfileStore().add(Profile("walk", {BrokerKind.KAFKA: BrokerEndpoint(ground.url)}))
     dead = by_keys("enter", "3", sees=dlq.name)
     letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     topic = by_keys("enter", "enter", onto=origin.name, sees="letter 000008")

@@ -11,7 +11,7 @@ import pika
 import pytest
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
@@ -78,7 +78,7 @@ def stage(ground: Ground, folders: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         ground.world.put(queue, [ground.world.letter(number) for number in range(READ)])
     secret = ground.world.address.secret
     monkeypatch.setenv("MQTUI_SECRET_WALK", secret)
-    ProfileStore().add(Profile("walk", {BrokerKind.RABBITMQ: Endpoint(ground.url.replace(f":{secret}@", "@"))}))
+    ProfileStore().add(Profile("walk", {BrokerKind.RABBITMQ: BrokerEndpoint(ground.url.replace(f":{secret}@", "@"))}))
     host = Host(ground, [dlq.name, origin.name, quorum.name])
     yield host, dlq.name, origin.name, quorum.name
     host.close()

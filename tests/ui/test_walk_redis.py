@@ -9,7 +9,7 @@ import pytest
 import redis
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.store import ProfileStore
 from mqtui.ui.app import Console
 from tests.cli.driver import Mqtui
@@ -49,7 +49,7 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     ground.world.strand(origin, "settle", "worker-7", 4)
     ran = Mqtui(folders, KEY)("redrive", ground.url, dlq.name, "--limit", "1", "--yes")
     assert ran.code == 0, ran.err
-    ProfileStore().add(Profile("walk", {BrokerKind.REDIS: Endpoint(ground.url)}))
+    ProfileStore().add(Profile("walk", {BrokerKind.REDIS: BrokerEndpoint(ground.url)}))
     dead, stream = (
         by_keys("enter", "3", sees=dlq.name),
         by_keys("enter", "enter", onto=origin.name, sees="letter 000008"),

@@ -17,7 +17,7 @@ from mqtui.demo.shop.rabbitmq_topology import EMAIL, ORDER_CREATED, PRIORITIES, 
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class ShopMessage:
     """One message and its address."""
 
     exchange: str
@@ -34,44 +34,44 @@ class Desk:
         self._key = key
         self._dice = dice
 
-    def invoice(self, number: int, *, expiration_ms: int | None = None) -> Outgoing:
+    def invoice(self, number: int, *, expiration_ms: int | None = None) -> ShopMessage:
         """Write a good invoice, to expire after so many milliseconds if given."""
         return self._invoice(number, invoices.invoice(number, self._dice), expiration_ms)
 
-    def bad_invoice(self, number: int) -> Outgoing:
+    def bad_invoice(self, number: int) -> ShopMessage:
         """Write an invoice that the worker rejects."""
         return self._invoice(number, invoices.invoice_without_amount(number))
 
-    def sealed(self, message: Outgoing) -> Outgoing:
+    def sealed(self, message: ShopMessage) -> ShopMessage:
         """Encrypt a message's body with Fernet and say so in its content encoding."""
         properties = message.properties
         properties.content_encoding = invoices.SEALED
         body = Fernet(self._key).encrypt(message.body)
-        return Outgoing(message.exchange, message.routing_key, body, properties)
+        return ShopMessage(message.exchange, message.routing_key, body, properties)
 
-    def email(self, number: int) -> Outgoing:
+    def email(self, number: int) -> ShopMessage:
         """Write an e-mail of some priority."""
         properties = _properties("email", number, priority=self._dice.randint(0, PRIORITIES))
-        return Outgoing(self._names.commands, EMAIL, invoices.email(number, self._dice), properties)
+        return ShopMessage(self._names.commands, EMAIL, invoices.email(number, self._dice), properties)
 
-    def refund(self, number: int) -> Outgoing:
+    def refund(self, number: int) -> ShopMessage:
         """Write a refund as Spring's JSON converter does."""
         properties = _properties("refund", number, headers={"__TypeId__": "shop.refunds.Refund"}, priority=0)
-        return Outgoing(self._names.commands, REFUND, invoices.refund(number, self._dice), properties)
+        return ShopMessage(self._names.commands, REFUND, invoices.refund(number, self._dice), properties)
 
-    def change(self, number: int) -> Outgoing:
+    def change(self, number: int) -> ShopMessage:
         """Write a note to all that keep a copy of the catalogue."""
-        return Outgoing(self._names.broadcast, "", invoices.change(number), _properties("change", number))
+        return ShopMessage(self._names.broadcast, "", invoices.change(number), _properties("change", number))
 
-    def _invoice(self, number: int, body: bytes, expiration_ms: int | None = None) -> Outgoing:
+    def _invoice(self, number: int, body: bytes, expiration_ms: int | None = None) -> ShopMessage:
         trace = f"00-{self._dice.getrandbits(128):032x}-{self._dice.getrandbits(64):016x}-01"
         properties = _properties("invoice", number, headers={"traceparent": trace, "tenant": "eu", "version": 3})
         if expiration_ms is not None:
             properties.expiration = str(expiration_ms)
-        return Outgoing(self._names.events, ORDER_CREATED, body, properties)
+        return ShopMessage(self._names.events, ORDER_CREATED, body, properties)
 
 
-def publish(channel: BlockingChannel, message: Outgoing) -> None:
+def publish(channel: BlockingChannel, message: ShopMessage) -> None:
     """Publish on a channel in confirm mode and wait for the confirm.
 
     Raises:

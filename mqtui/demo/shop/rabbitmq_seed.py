@@ -13,7 +13,7 @@ from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.failures import Failure, card_declined, ledger_locked
 from mqtui.demo.shop.invoices import FIRST_NUMBER
 from mqtui.demo.shop.names import RabbitNames
-from mqtui.demo.shop.rabbitmq_messages import Desk, Outgoing, publish
+from mqtui.demo.shop.rabbitmq_messages import Desk, ShopMessage, publish
 from mqtui.demo.shop.rabbitmq_topology import DELIVERY_LIMIT, declare
 from mqtui.demo.shop.spec import Spec
 from mqtui.demo.shop.spring_amqp import ROUTING_KEY_PREFIX, republished_headers
@@ -63,14 +63,14 @@ def seed(spec: Spec) -> dict[str, int]:
 
 
 def republish(
-    channel: BlockingChannel, names: RabbitNames, message: Outgoing, failure: Failure, delivery_tag: int
+    channel: BlockingChannel, names: RabbitNames, message: ShopMessage, failure: Failure, delivery_tag: int
 ) -> None:
     """Give a failed refund to the error exchange as Spring does, then acknowledge it."""
     properties = message.properties
     properties.headers = dict(properties.headers or {}) | republished_headers(
         failure, listener=_LISTENER, exchange=message.exchange, routing_key=message.routing_key
     )
-    publish(channel, Outgoing(names.errors, ROUTING_KEY_PREFIX + message.routing_key, message.body, properties))
+    publish(channel, ShopMessage(names.errors, ROUTING_KEY_PREFIX + message.routing_key, message.body, properties))
     channel.basic_ack(delivery_tag)
 
 
@@ -121,13 +121,13 @@ def _backlog(channel: BlockingChannel, desk: Desk) -> None:
         publish(channel, desk.change(number))
 
 
-def _take(channel: BlockingChannel, queue: str) -> tuple[int, Outgoing]:
+def _take(channel: BlockingChannel, queue: str) -> tuple[int, ShopMessage]:
     until = time.monotonic() + _DEATH_SECONDS
     while time.monotonic() < until:
         method, properties, body = channel.basic_get(queue)
         if method is not None and properties is not None and body is not None:
             address = method.exchange or "", method.routing_key or ""
-            return method.delivery_tag or 0, Outgoing(*address, cast(bytes, body), properties)
+            return method.delivery_tag or 0, ShopMessage(*address, cast(bytes, body), properties)
     raise LettersMissing(f"{queue} is empty")
 
 

@@ -14,7 +14,7 @@ from mqtui.demo.shop import invoices
 from mqtui.demo.shop.connections import amqp_connection
 from mqtui.demo.shop.failures import card_declined
 from mqtui.demo.shop.names import RabbitNames
-from mqtui.demo.shop.rabbitmq_messages import Desk, Outgoing, publish
+from mqtui.demo.shop.rabbitmq_messages import Desk, ShopMessage, publish
 from mqtui.demo.shop.rabbitmq_seed import republish
 from mqtui.demo.shop.rabbitmq_topology import declare
 from mqtui.demo.shop.spec import Spec
@@ -131,7 +131,7 @@ def _pay(
     if b'"eur"' in body:
         channel.basic_ack(method.delivery_tag or 0)
         return
-    message = Outgoing(method.exchange or "", method.routing_key or "", body, properties)
+    message = ShopMessage(method.exchange or "", method.routing_key or "", body, properties)
     republish(channel, names, message, card_declined(57), method.delivery_tag or 0)
 
 

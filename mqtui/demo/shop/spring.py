@@ -39,7 +39,7 @@ _RESTORED_FRAMES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class FailedDelivery:
     """The record a listener failed on: where it was, its own timestamp in epoch milliseconds, who read it."""
 
     topic: str
@@ -81,7 +81,7 @@ def stack_trace(listener: str, failure: Failure) -> str:
     return "\n".join(lines) + "\n" + failure.caused_by(frames_in_common=31)
 
 
-def dead_letter_headers(delivery: Delivery, failure: Failure) -> list[Header]:
+def dead_letter_headers(delivery: FailedDelivery, failure: Failure) -> list[Header]:
     """Give all headers of a letter by ``DeadLetterPublishingRecoverer``.
 
     The record's own headers come first. Exception headers replace those of an earlier death; the original
@@ -91,7 +91,9 @@ def dead_letter_headers(delivery: Delivery, failure: Failure) -> list[Header]:
     return headers + _original_headers("kafka_dlt-", delivery)
 
 
-def retry_topic_headers(delivery: Delivery, failure: Failure, *, attempts: bytes, backoff_until: int) -> list[Header]:
+def retry_topic_headers(
+    delivery: FailedDelivery, failure: Failure, *, attempts: bytes, backoff_until: int
+) -> list[Header]:
     """Give all headers of a letter by ``@RetryableTopic``; the original coordinates of the first hop are kept.
 
     ``attempts`` is the encoded header value: ``int32(n)``, or one byte as versions before 2.8.1 wrote it.
@@ -120,7 +122,7 @@ def _wrapper_message(listener: str) -> str:
     return f"Listener method '{listener}' threw exception"
 
 
-def _exception_headers(prefix: str, delivery: Delivery, failure: Failure) -> list[Header]:
+def _exception_headers(prefix: str, delivery: FailedDelivery, failure: Failure) -> list[Header]:
     message = f"{_wrapper_message(delivery.listener)}; {failure.message}"
     texts = {
         "exception-fqcn": LISTENER_FAILED,
@@ -131,7 +133,7 @@ def _exception_headers(prefix: str, delivery: Delivery, failure: Failure) -> lis
     return [(prefix + name, text.encode()) for name, text in texts.items()]
 
 
-def _original_headers(prefix: str, delivery: Delivery) -> list[Header]:
+def _original_headers(prefix: str, delivery: FailedDelivery) -> list[Header]:
     return [
         (f"{prefix}original-topic", delivery.topic.encode()),
         (f"{prefix}original-partition", int32(delivery.partition)),

@@ -148,7 +148,7 @@ class RabbitSession:
         return await self.io.call(run())
 
     async def _shared_channel(self) -> Channel:
-        """A channel of the shared connection, which is replaced where it was lost or does not answer."""
+        """A channel of the shared connection (R17), which is replaced where it was lost or does not answer."""
         async with self._connecting:
             if self._shared_connection is not None:
                 try:

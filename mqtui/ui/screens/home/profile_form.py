@@ -18,7 +18,7 @@ from mqtui.domain.errors import BadInput, MqtuiError, NotFound
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
-from mqtui.profiles.model import Endpoint, Profile
+from mqtui.profiles.model import BrokerEndpoint, Profile
 from mqtui.profiles.resolve import ResolvedTarget
 from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import format_url, parse_url
@@ -103,8 +103,8 @@ class ProfileFormScreen(ConsoleScreen):
                         "A URL holds a password", "It would be kept in a file.", "Put it into the field below."
                     )
                 before = self.profile.brokers.get(address.kind) if self.profile else None
-                kept = before or Endpoint("")
-                brokers[address.kind] = Endpoint(format_url(address), kept.options, kept.secrets)
+                kept = before or BrokerEndpoint("")
+                brokers[address.kind] = BrokerEndpoint(format_url(address), kept.options, kept.secrets)
         except BadInput as error:
             self.form.show_error("urls", " ".join(part for part in (error.title, error.hint) if part))
             raise

@@ -18,7 +18,7 @@ from mqtui.domain.errors import MqtuiError
 from mqtui.domain.policy import Environment
 from mqtui.domain.resource import BrokerKind
 from mqtui.profiles import secrets
-from mqtui.profiles.model import PASSWORD, Endpoint, Profile
+from mqtui.profiles.model import PASSWORD, BrokerEndpoint, Profile
 from mqtui.profiles.resolve import is_default_login
 from mqtui.profiles.store import ProfileStore
 from mqtui.profiles.url import format_url, parse_url
@@ -170,7 +170,7 @@ class WelcomeScreen(ListScreen[WelcomeStep]):
                 if had_password and not is_default_login(address):
                     await run_in_thread("keyring", partial(secrets.store_secret, name, address.secret, address.kind))
                     slots = {PASSWORD: "keyring"}
-                brokers[address.kind] = Endpoint(format_url(address), secrets=slots)
+                brokers[address.kind] = BrokerEndpoint(format_url(address), secrets=slots)
             profile = Profile(name, brokers, Environment.DEV)
             await asyncio.to_thread(ProfileStore().add, profile)
         except MqtuiError as error:
