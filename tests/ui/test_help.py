@@ -72,3 +72,21 @@ async def test_every_action_is_somewhere(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev"), size=(120, 60)) as user:
         await user.is_at("DestinationsScreen").presses("question_mark").is_at("HelpPopup").sees(*later)
+
+
+async def test_the_manual_is_one_key_from_help(shop: MemoryShop) -> None:
+    """`M` lists its pages; the page under the cursor stands beside, `tab` goes into it, `esc` back to the place."""
+    shop.profiles()
+    async with at_console(shop.console("dev")) as user:
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("question_mark").is_at("HelpPopup")
+        await user.presses("M").is_at("ManualPopup").sees("Dead letters", "the first ten minutes", "mqtui help start")
+        await user.presses("j").sees("A TARGET is a URL", "mqtui help connecting")
+        await user.presses("tab", "G").sees("A plan names each right")
+        await user.presses("esc").is_at("DestinationsScreen").on_some_row("orders.DLQ")
+
+
+async def test_the_manual_has_a_word_of_its_own(shop: MemoryShop) -> None:
+    shop.profiles()
+    async with at_console(shop.console("dev")) as user:
+        await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("colon").types("manual")
+        await user.presses("enter").is_at("ManualPopup").presses("esc").is_at("DestinationsScreen")

@@ -38,6 +38,7 @@ VIEWS = {
     "notes": "notes",
     "palette": "app.palette",
     "help": "app.help",
+    "manual": "manual",
     "q": "app.quit",
     "quit": "app.quit",
 }

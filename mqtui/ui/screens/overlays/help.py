@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Input
 
 from mqtui.ui.render.overlays.menu_items import ActionRenderer, MenuItem
+from mqtui.ui.screens.overlays.manual import open_manual
 from mqtui.ui.screens.overlays.menu_items import menu_items
 from mqtui.ui.screens.overlays.palette.rank import rank
 from mqtui.ui.screens.overlays.popup import Popup
@@ -38,6 +40,7 @@ class HelpPopup(Popup):
     HelpPopup.-narrow Horizontal { layout: vertical; }
     HelpPopup.-narrow .beside { border-left: none; }
     """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("M", "manual", show=False)]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal")]  # noqa: RUF012 - Textual's own name and type
 
     def inside(self) -> Iterable[Widget]:
@@ -53,7 +56,7 @@ class HelpPopup(Popup):
         return f"keys of {self.screen_below.screen_name}"
 
     def keys_shown(self) -> str:
-        return "/ finds · tab other side · enter does it · esc"
+        return "/ finds · tab other side · enter does it · M manual · esc"
 
     def on_mount(self) -> None:
         self.looks.focus()
@@ -79,6 +82,11 @@ class HelpPopup(Popup):
             self.leave()
         else:
             await super().perform(action_id)
+
+    async def action_manual(self) -> None:
+        """Open the manual in place of this box."""
+        self.leave()
+        await open_manual(self.console)
 
     def _found(self) -> None:
         self.set_class(bool(self.query_one(Input).value), "-finding")

@@ -26,6 +26,7 @@ from mqtui.ui.navigation.goto import (
 )
 from mqtui.ui.navigation.screen_classes import screen_class
 from mqtui.ui.screens.console_screen import ConsoleScreen
+from mqtui.ui.screens.overlays.manual import open_manual
 from mqtui.ui.screens.overlays.palette.items import known_resources, resource_item, session_items
 from mqtui.ui.screens.overlays.palette.navigate import open_one_by_one, open_run, open_session, show_resource
 from mqtui.ui.screens.overlays.palette.palette import PalettePopup
@@ -118,6 +119,8 @@ async def _go(console: ConsoleApi, screen: ScreenApi, goal: GotoTarget, known: l
 async def _view(console: ConsoleApi, screen: ScreenApi, name: str) -> None:
     if name in BY_ID:
         await screen.perform(name)
+    elif name == "manual":
+        await open_manual(console)
     else:
         await console.show(screen_class(name)())
 
