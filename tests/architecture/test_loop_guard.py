@@ -13,10 +13,10 @@ from tests.loop_guard import ROOT, nothing_blocks
 PRODUCT: dict[str, Any] = {"run_in_thread": run_in_thread}
 SOURCE = """
 async def waits_for_the_disk(runs):
-    return runs.list()
+    return runs.list_runs()
 
 async def asks_a_thread(runs):
-    return await run_in_thread("journal", runs.list)
+    return await run_in_thread("journal", runs.list_runs)
 """
 exec(compile(SOURCE, f"{ROOT}/made_up.py", "exec"), PRODUCT)
 
