@@ -12,7 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from mqtui.demo.shop.connections import kafka_settings
 from mqtui.demo.shop.failures import card_declined
-from mqtui.demo.shop.spring import FailedDelivery, dead_letter_headers
+from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers
 from tests.chaos.scenes import Scene, Truth, label, new_name, numbers_in, poisoned
 
 WAIT = 30.0
@@ -141,7 +141,7 @@ class KafkaSide:
 
 def _headers(topic: str) -> list[tuple[str, str | bytes | None]]:
     """Spring's headers, without the stack trace: several KB a letter would measure the disk."""
-    delivery = FailedDelivery(
+    delivery = FailedRecord(
         topic, 0, 0, int(time.time() * 1000), "payments", "shop.Payments.charge(java.lang.String)"
     )
     headers = dead_letter_headers(delivery, card_declined(51))

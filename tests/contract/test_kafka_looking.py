@@ -267,15 +267,15 @@ from mqtui.domain.read_range import ReadRange
 
 async def main() -> None:
     good = connect(Address(BrokerKind.KAFKA, (("127.0.0.1", int(sys.argv[1])),)))
-    print((await good.broker.catalog.cluster()).version)
-    async for page in good.broker.catalog.destinations():
+    print((await good.broker.catalog.describe_cluster()).version)
+    async for page in good.broker.catalog.list_destinations():
         pass
     async for batch in good.broker.reader.read(Ref(Kind.TOPIC, sys.argv[2]), ReadRange(), limit=3):
         print(len(batch))
     await good.close()
     dead = connect(Address(BrokerKind.KAFKA, (("127.0.0.1", 1),)))
     try:
-        await dead.broker.catalog.cluster()
+        await dead.broker.catalog.describe_cluster()
     except MqtuiError as error:
         print(type(error).__name__, error.title)
     await dead.close()

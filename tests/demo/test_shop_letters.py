@@ -6,7 +6,7 @@ from mqtui.demo.shop import connect, spring, spring_amqp
 from mqtui.demo.shop.failures import Failure, not_json, payment_timeout, schema_mismatch
 
 CAUSE = Failure("shop.Lost", 'field "amount" missing', ("shop.A.b(A.java:1)",))
-DELIVERY = spring.FailedDelivery(
+DELIVERY = spring.FailedRecord(
     topic="orders",
     partition=4,
     offset=118_203,
@@ -66,7 +66,7 @@ def test_recoverer_writes_these_headers_in_this_order() -> None:
 
 def test_second_death_appends_the_place_and_replaces_the_exception() -> None:
     first = spring.dead_letter_headers(DELIVERY, CAUSE)
-    again = spring.FailedDelivery("orders", 1, 9, 1_795_475_999_000, "billing", "void shop.A.b()", tuple(first))
+    again = spring.FailedRecord("orders", 1, 9, 1_795_475_999_000, "billing", "void shop.A.b()", tuple(first))
     headers = spring.dead_letter_headers(again, payment_timeout(5_003))
     offsets = [value for name, value in headers if name == "kafka_dlt-original-offset"]
     assert offsets == [b"\x00\x00\x00\x00\x00\x01\xcd\xbb", b"\x00\x00\x00\x00\x00\x00\x00\x09"]
@@ -91,9 +91,9 @@ def test_stack_trace_wraps_the_root_cause_as_java_prints_it() -> None:
 
 
 def test_retry_topic_keeps_the_first_place_and_short_times() -> None:
-    main = spring.FailedDelivery("invoices", 1, 7, 1_795_475_111_678, "invoicing", "void shop.A.b()")
+    main = spring.FailedRecord("invoices", 1, 7, 1_795_475_111_678, "invoicing", "void shop.A.b()")
     first = spring.retry_topic_headers(main, CAUSE, attempts=spring.int32(2), backoff_until=1_795_475_121_678)
-    retry = spring.FailedDelivery(
+    retry = spring.FailedRecord(
         "invoices-retry-0", 1, 3, 1_795_475_121_678, "invoicing-retry-0", "void shop.A.b()", tuple(first)
     )
     headers = spring.retry_topic_headers(retry, CAUSE, attempts=spring.int32(3), backoff_until=1_795_475_131_678)

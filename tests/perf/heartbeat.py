@@ -25,7 +25,7 @@ from confluent_kafka import Consumer, Message, Producer
 from mqtui.demo.servers import Servers
 from mqtui.demo.shop.connections import kafka_settings
 from mqtui.demo.shop.failures import card_declined
-from mqtui.demo.shop.spring import FailedDelivery, dead_letter_headers
+from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers
 from mqtui.domain.capability import Verb
 from mqtui.domain.plan import Result
 from mqtui.domain.policy import Consent
@@ -155,7 +155,7 @@ class Reader(threading.Thread):
     def _let_die(self, record: Message) -> None:
         group = f"{self._scene.home}-readers"
         place = (record.partition() or 0, record.offset() or 0, 0)
-        delivery = FailedDelivery(self._scene.home, *place, group=group, listener=group)
+        delivery = FailedRecord(self._scene.home, *place, group=group, listener=group)
         producer = Producer(self._settings)
         headers: list[tuple[str, str | bytes | None]] = [*dead_letter_headers(delivery, card_declined(51))]
         producer.produce(self._scene.dlq, record.value(), record.key(), headers=headers)

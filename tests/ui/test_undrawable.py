@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 PAYLOAD = "PAYLOAD-OF-A-MESSAGE"
 ROW = """
 import sys
-from mqtui.ui.render.home.profiles import Profiles
-original = Profiles.cells
+from mqtui.ui.render.home.profiles import ProfileRenderer
+original = ProfileRenderer.cells
 def fails(self, item):
     held = "PAYLOAD-" + "OF-A-MESSAGE"
     if item.profile.name == "odd":
         raise ValueError(held)
     return original(self, item)
-Profiles.cells = fails
+ProfileRenderer.cells = fails
 """
 TICK = """
 import sys

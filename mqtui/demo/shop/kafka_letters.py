@@ -55,7 +55,7 @@ def _invoice(names: KafkaNames, number: int, moment: int, dice: random.Random) -
 
 def _hop(names: KafkaNames, sent: Sent, topic: str, hop: int, number: int) -> Parcel:
     record = sent.parcel
-    delivery = spring.FailedDelivery(
+    delivery = spring.FailedRecord(
         topic=record.topic,
         partition=sent.partition,
         offset=sent.offset,

@@ -12,7 +12,7 @@ from mqtui.demo.shop import orders
 from mqtui.demo.shop.failures import Failure, payment_timeout
 from mqtui.demo.shop.kafka_sending import Header, Parcel, Sent, send_all
 from mqtui.demo.shop.names import KafkaNames
-from mqtui.demo.shop.spring import FailedDelivery, dead_letter_headers, delivery_attempt, letter_partition
+from mqtui.demo.shop.spring import FailedRecord, dead_letter_headers, delivery_attempt, letter_partition
 
 ORDERS: Final = 2_000
 PAYMENT_TIMEOUTS: Final = 19
@@ -40,7 +40,7 @@ def seed_orders(producer: Producer, names: KafkaNames) -> int:
 def letter(names: KafkaNames, order: Sent, failure: Failure) -> Parcel:
     """Make the dead letter of an order as billing's error handler does, after its last attempt."""
     record = order.parcel
-    delivery = FailedDelivery(
+    delivery = FailedRecord(
         topic=record.topic,
         partition=order.partition,
         offset=order.offset,

@@ -39,7 +39,7 @@ _RESTORED_FRAMES: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class FailedDelivery:
+class FailedRecord:
     """The record a listener failed on: where it was, its own timestamp in epoch milliseconds, who read it."""
 
     topic: str
@@ -81,7 +81,7 @@ def stack_trace(listener: str, failure: Failure) -> str:
     return "\n".join(lines) + "\n" + failure.caused_by(frames_in_common=31)
 
 
-def dead_letter_headers(delivery: FailedDelivery, failure: Failure) -> list[Header]:
+def dead_letter_headers(delivery: FailedRecord, failure: Failure) -> list[Header]:
     """Give all headers of a letter by ``DeadLetterPublishingRecoverer``.
 
     The record's own headers come first. Exception headers replace those of an earlier death; the original
@@ -92,7 +92,7 @@ def dead_letter_headers(delivery: FailedDelivery, failure: Failure) -> list[Head
 
 
 def retry_topic_headers(
-    delivery: FailedDelivery, failure: Failure, *, attempts: bytes, backoff_until: int
+    delivery: FailedRecord, failure: Failure, *, attempts: bytes, backoff_until: int
 ) -> list[Header]:
     """Give all headers of a letter by ``@RetryableTopic``; the original coordinates of the first hop are kept.
 
@@ -122,7 +122,7 @@ def _wrapper_message(listener: str) -> str:
     return f"Listener method '{listener}' threw exception"
 
 
-def _exception_headers(prefix: str, delivery: FailedDelivery, failure: Failure) -> list[Header]:
+def _exception_headers(prefix: str, delivery: FailedRecord, failure: Failure) -> list[Header]:
     message = f"{_wrapper_message(delivery.listener)}; {failure.message}"
     texts = {
         "exception-fqcn": LISTENER_FAILED,
@@ -133,7 +133,7 @@ def _exception_headers(prefix: str, delivery: FailedDelivery, failure: Failure) 
     return [(prefix + name, text.encode()) for name, text in texts.items()]
 
 
-def _original_headers(prefix: str, delivery: FailedDelivery) -> list[Header]:
+def _original_headers(prefix: str, delivery: FailedRecord) -> list[Header]:
     return [
         (f"{prefix}original-topic", delivery.topic.encode()),
         (f"{prefix}original-partition", int32(delivery.partition)),
