@@ -160,12 +160,12 @@ class Console(App[None], inherit_bindings=False):
     def _tick(self) -> None:
         screen, self._hurries = self.current_screen, False
         lost = any(
-            broker_session.seen is not None and broker_session.seen.error is not None
+            broker_session.snapshot is not None and broker_session.snapshot.error is not None
             for broker_session in self.broker_sessions
         )
         if (self._fresh or lost) and screen is not None and screen.is_ready:
             shown = any(
-                broker_session.seen is not None and broker_session.seen.destinations
+                broker_session.snapshot is not None and broker_session.snapshot.destinations
                 for broker_session in self.broker_sessions
             )
             self._fresh, self._drawn = False, monotonic() if shown else 0.0

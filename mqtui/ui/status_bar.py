@@ -38,13 +38,17 @@ def top_bar(console: ConsoleApi) -> tuple[Side, Side]:
 
 
 def _badges(console: ConsoleApi) -> Side:
-    seen = [broker_session.seen for broker_session in console.broker_sessions if broker_session.seen is not None]
+    snapshots = [
+        broker_session.snapshot for broker_session in console.broker_sessions if broker_session.snapshot is not None
+    ]
     unread = [unknown("not read yet") for broker_session in console.broker_sessions if not broker_session.has_figures]
     if not console.broker_sessions:
         unread = [unknown("nothing is open")]
-    waiting = total([*(each.backlog for each in seen if each.as_of and each.backlog is not NOTHING_WAITS), *unread])
-    letters = total([*(place.letters for each in seen for place in each.dead_letters), *unread])
-    trend = sum_series([each.waiting.values(8) for each in seen])
+    waiting = total(
+        [*(each.backlog for each in snapshots if each.as_of and each.backlog is not NOTHING_WAITS), *unread]
+    )
+    letters = total([*(destination.letters for each in snapshots for destination in each.dead_letters), *unread])
+    trend = sum_series([each.waiting.values(8) for each in snapshots])
     clock = datetime.now().astimezone().strftime("%H:%M %Z")
     runs = len(console.sessions.running_tasks)
     return (
@@ -69,16 +73,22 @@ def views(console: ConsoleApi) -> Side:
 
 
 def _link(broker_session: BrokerSession) -> str:
-    seen = broker_session.seen
+    snapshot = broker_session.snapshot
     if broker_session.error is not None:
         return "✗"
-    if seen is None or not seen.as_of:
-        return "✗ retry" if seen is not None and seen.error is not None else "·"
-    return "✗ lost" if seen.error is not None else f"●{seen.poll_seconds * 1000:.0f}ms"
+    if snapshot is None or not snapshot.as_of:
+        return "✗ retry" if snapshot is not None and snapshot.error is not None else "·"
+    return "✗ lost" if snapshot.error is not None else f"●{snapshot.poll_seconds * 1000:.0f}ms"
 
 
 def _link_tone(broker_session: BrokerSession) -> str:
     failed = broker_session.error is not None or (
-        broker_session.seen is not None and broker_session.seen.error is not None
+        broker_session.snapshot is not None and broker_session.snapshot.error is not None
     )
-    return "danger" if failed else "muted" if broker_session.seen is None or not broker_session.seen.as_of else "live"
+    return (
+        "danger"
+        if failed
+        else "muted"
+        if broker_session.snapshot is None or not broker_session.snapshot.as_of
+        else "live"
+    )

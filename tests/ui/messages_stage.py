@@ -90,7 +90,7 @@ async def opened(
         console.target = target
         (broker_session,) = console.sessions.open(target, [chosen.kind])
         stage = Stage(user, broker_session)
-        await stage.until(lambda: broker_session.seen is not None and broker_session.seen.as_of, "the broker")
+        await stage.until(lambda: broker_session.snapshot is not None and broker_session.snapshot.as_of, "the broker")
         await console.go.messages(broker_session, ref)
         await user.pilot.pause()
         yield stage

@@ -28,9 +28,9 @@ def trades(user: User, shop: MemoryShop, rounds: int = ROUNDS) -> Callable[[], o
         for _ in range(rounds):
             shop.trade()
             watches = [
-                broker_session.watch
+                broker_session.poller
                 for broker_session in user.console.sessions.broker_sessions.values()
-                if broker_session.watch is not None
+                if broker_session.poller is not None
             ]
             for watch in watches:
                 watch.poll_now()
@@ -48,7 +48,7 @@ def all_looked(watches: Sequence[Poller], now: int) -> bool:
 def all_seen(user: User) -> bool:
     """Whether the first look at every open broker is over."""
     return all(
-        broker_session.watch is not None and broker_session.watch.first_poll_done.is_set()
+        broker_session.poller is not None and broker_session.poller.first_poll_done.is_set()
         for broker_session in user.console.sessions.broker_sessions.values()
     )
 

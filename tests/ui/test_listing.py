@@ -29,9 +29,9 @@ async def test_c118_no_row_is_chosen_before_figures_order_the_list(
     """
     figures, find = asyncio.Event(), Poller._find_dead_letters
 
-    async def later(watch: Poller, seen: BrokerSnapshot) -> None:
+    async def later(poller: Poller, seen: BrokerSnapshot) -> None:
         await figures.wait()
-        await find(watch, seen)
+        await find(poller, seen)
 
     monkeypatch.setattr(Poller, "_find_dead_letters", later)
     async with at_console(dev.console("shop")) as user:
@@ -192,10 +192,10 @@ async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> No
         broker_session = next(
             broker_session
             for broker_session in user.console.broker_sessions
-            if broker_session.seen is not None and broker_session.seen.dead_letters
+            if broker_session.snapshot is not None and broker_session.snapshot.dead_letters
         )
-        assert broker_session.seen is not None
-        place = CausesScreen(broker_session, broker_session.seen.dead_letters[0])
+        assert broker_session.snapshot is not None
+        place = CausesScreen(broker_session, broker_session.snapshot.dead_letters[0])
         for action in (action for action in ACTIONS if action.id in place.own_actions):
             await place.perform(action.id)
         await user.on_row("orders.DLQ")

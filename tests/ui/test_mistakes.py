@@ -23,10 +23,10 @@ async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
 ) -> None:
     look = Poller._refresh
 
-    async def fails(watch: Poller, seen: BrokerSnapshot) -> None:
-        if watch.session.broker.kind is BrokerKind.REDIS:
+    async def fails(poller: Poller, seen: BrokerSnapshot) -> None:
+        if poller.session.broker.kind is BrokerKind.REDIS:
             raise ZeroDivisionError("nobody expected this")
-        await look(watch, seen)
+        await look(poller, seen)
 
     monkeypatch.setattr(Poller, "_refresh", fails)
     shop.profiles()

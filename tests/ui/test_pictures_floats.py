@@ -133,8 +133,8 @@ async def test_state_error(still: MemoryShop, album: Album) -> None:
 def soon(user: User) -> None:
     """Let every open broker be looked at now."""
     for broker_session in user.console.sessions.broker_sessions.values():
-        if broker_session.watch is not None:
-            broker_session.watch.poll_now()
+        if broker_session.poller is not None:
+            broker_session.poller.poll_now()
 
 
 # -- themes and terminals

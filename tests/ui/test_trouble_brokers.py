@@ -66,7 +66,9 @@ async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Br
         await user.sees("lost", "retry", dlq.name, origin.name)
         assert [name(row) for row in user.rows] == [name(row) for row in before]
         tries = {
-            user.place.console.broker_sessions[0].seen.retry_number if user.place.console.broker_sessions[0].seen else 0
+            user.place.console.broker_sessions[0].snapshot.retry_number
+            if user.place.console.broker_sessions[0].snapshot
+            else 0
         }
         await user.until(lambda: retries(user) not in tries, "sees another try", LONG)
         await user.presses("R").reads_in_line("the link")
@@ -168,5 +170,5 @@ def name(row: str) -> str:
 
 def retries(user: User) -> int:
     """How often the lost broker was tried again."""
-    seen = user.console.broker_sessions[0].seen
+    seen = user.console.broker_sessions[0].snapshot
     return seen.retry_number if seen is not None else 0

@@ -97,11 +97,13 @@ class Navigator:
     async def destination(self, broker: BrokerKind, ref: Ref, *, letters: bool, target: str = "") -> None:
         """The messages of a destination; with `letters` the causes of its dead letters, where it holds some."""
         broker_session = self.broker_session(target, broker)
-        if broker_session is None or broker_session.seen is None:
+        if broker_session is None or broker_session.snapshot is None:
             return
-        place = next((place for place in broker_session.seen.dead_letters if place.ref == ref), None)
-        if letters and place is not None:
-            await self.letters(broker_session.target, broker, place)
+        destination = next(
+            (destination for destination in broker_session.snapshot.dead_letters if destination.ref == ref), None
+        )
+        if letters and destination is not None:
+            await self.letters(broker_session.target, broker, destination)
             return
         await self.messages(broker_session, ref)
 
@@ -113,7 +115,9 @@ class Navigator:
             self._console.flash(f"{ref.name} is an exchange: it keeps no messages")
         elif await _lends(broker_session, ref):
             await self._show("peek", broker_session, ref)
-        elif broker_session.seen is not None and any(place.ref == ref for place in broker_session.seen.dead_letters):
+        elif broker_session.snapshot is not None and any(
+            destination.ref == ref for destination in broker_session.snapshot.dead_letters
+        ):
             await self._show("dead_letters", broker_session, ref, start)
         else:
             await self._show("messages", broker_session, ref, start)
@@ -141,7 +145,7 @@ class Navigator:
         missing = NotFound(f"No {resource!r} on {target}")
         for broker_session in self._console.sessions.for_target(target):
             await broker_session.opened_or_failed.wait()
-            if broker_session.session is None or broker_session.watch is None:
+            if broker_session.session is None or broker_session.poller is None:
                 continue
             try:
                 found = await find_destination(broker_session.session.broker, wanted)
@@ -157,17 +161,17 @@ class Navigator:
 
         What dead letters a queue holds is told by the settings of the other queues: there the list is waited for.
         """
-        if broker_session.session is None or broker_session.watch is None:
+        if broker_session.session is None or broker_session.poller is None:
             return
         if ref.kind is Kind.QUEUE:
             self._console.sessions.first_resource_shown.set()
-            await broker_session.watch.first_poll_done.wait()
+            await broker_session.poller.first_poll_done.wait()
         if not broker_session.has_figures:
             from mqtui.services.deadletters import find_one_destination
 
-            place = await find_one_destination(broker_session.session, broker_session.conventions, ref)
-            if place is not None:
-                await self.letters(broker_session.target, broker_session.kind, place)
+            destination = await find_one_destination(broker_session.session, broker_session.conventions, ref)
+            if destination is not None:
+                await self.letters(broker_session.target, broker_session.kind, destination)
             else:
                 await self.messages(broker_session, ref)
             return
@@ -200,18 +204,18 @@ class Navigator:
 
     # -- dead letters
 
-    async def letters(self, target: str, broker: BrokerKind, place: DeadLetterDestination) -> None:
+    async def letters(self, target: str, broker: BrokerKind, destination: DeadLetterDestination) -> None:
         """The dead letters of a destination by cause."""
         broker_session = self.broker_session(target, broker)
         if broker_session is not None:
-            await self._show("causes", broker_session, place)
+            await self._show("causes", broker_session, destination)
 
     async def case(
-        self, broker_session: BrokerSession, place: DeadLetterDestination, cause: Cause, case: CauseSamples
+        self, broker_session: BrokerSession, destination: DeadLetterDestination, cause: Cause, case: CauseSamples
     ) -> None:
         """The letters of one cause, the first of them open."""
         if case.letters:
-            await self.letter(broker_session, place.ref, tuple(case.letters), 0, cause.count)
+            await self.letter(broker_session, destination.ref, tuple(case.letters), 0, cause.count)
 
     async def letter(
         self, broker_session: BrokerSession, ref: Ref, letters: Sequence[Message], at: int, total: int = 0
@@ -299,7 +303,7 @@ class Navigator:
         broker_session = self._console.sessions.broker_sessions.get((target, broker))
         if broker_session is None or broker_session.session is None:
             return f"{broker} is not open"
-        if broker_session.seen is not None and broker_session.seen.error is not None:
+        if broker_session.snapshot is not None and broker_session.snapshot.error is not None:
             return f"the link to {broker} is lost"
         if action.needs is not None:
             support = broker_session.session.policy.permits(action.needs)

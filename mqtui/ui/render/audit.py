@@ -61,8 +61,8 @@ def merge_begin_and_end(entries: Sequence[AuditEntry], going_on: Collection[str]
             open_at.setdefault(key, []).append(len(lines))
             lines.append(AuditRow(entry, None))
         elif open_at.get(key):
-            place = open_at[key].pop()
-            lines[place] = AuditRow(lines[place].begin, entry)
+            index = open_at[key].pop()
+            lines[index] = AuditRow(lines[index].begin, entry)
         else:
             lines.append(AuditRow(entry, entry))
     for key, places in open_at.items():

@@ -26,27 +26,27 @@ WAITS = {
 def explain_destination(item: DestinationRow, now: float) -> str:
     """Explain a destination's backlog, or its number of dead letters. `now` is in seconds since the epoch."""
     if item.letters is not None:
-        return explain_letters(item.letters, item.seen, now)
+        return explain_letters(item.letters, item.snapshot, now)
     stuck = f" · {item.stuck[0]} is stuck: its lag only grew over {STILL} looks and more" if item.stuck else ""
-    return _told("backlog", item.backlog, WAITS[item.broker], item.seen, now) + stuck
+    return _explain("backlog", item.backlog, WAITS[item.broker], item.snapshot, now) + stuck
 
 
-def explain_group(item: GroupRow, seen: BrokerSnapshot, now: float) -> str:
+def explain_group(item: GroupRow, snapshot: BrokerSnapshot, now: float) -> str:
     """Explain a group's lag."""
     stalled = f" · stalled: it only grew over {STILL} looks and more" if item.stalled else ""
     beside = "".join(f" · {note}" for note in beside_lag(item.lag))
-    return _told("lag", item.total, BEHIND[item.broker], seen, now) + beside + stalled
+    return _explain("lag", item.total, BEHIND[item.broker], snapshot, now) + beside + stalled
 
 
-def explain_letters(place: DeadLetterDestination, seen: BrokerSnapshot, now: float) -> str:
+def explain_letters(destination: DeadLetterDestination, snapshot: BrokerSnapshot, now: float) -> str:
     """Explain a destination's number of dead letters."""
-    what = f"what lies there less what runs of mqtui handled, known by {place.detected_by}"
-    return _told("letters", place.letters, what, seen, now)
+    what = f"what lies there less what runs of mqtui handled, known by {destination.detected_by}"
+    return _explain("letters", destination.letters, what, snapshot, now)
 
 
-def _told(name: str, figure: Figure, what: str, seen: BrokerSnapshot, now: float) -> str:
+def _explain(name: str, figure: Figure, what: str, snapshot: BrokerSnapshot, now: float) -> str:
     if figure is NOT_ASKED:
         return f"{name}: nothing is asked of this one"
     worth = "exact" if figure.sort is Exactness.EXACT else figure.why or "not exact"
-    asked = f"asked {figures.age(now - seen.as_of)} ago in {seen.poll_seconds * 1000:.0f} ms"
+    asked = f"asked {figures.age(now - snapshot.as_of)} ago in {snapshot.poll_seconds * 1000:.0f} ms"
     return f"{name} {figure}: {what} · {asked} · {worth}"

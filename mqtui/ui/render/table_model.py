@@ -89,7 +89,7 @@ def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = 
 
     Columns above priority `EXTRA` are dropped before others shrink; names and figures shrink last.
     """
-    kept = [(place, column) for place, column in enumerate(columns) if column.key not in aside]
+    kept = [(index, column) for index, column in enumerate(columns) if column.key not in aside]
     while len(kept) > 1 and _needed(kept, _widths(kept)) > width and kept[_last(kept)][1].priority > EXTRA:
         del kept[_last(kept)]
     while len(kept) > 1 and _needed(kept, _least(kept)) > width:
@@ -97,13 +97,13 @@ def fit_columns(columns: Sequence[Column], width: int, aside: Collection[str] = 
     least = _least(kept)
     spare = width - _needed(kept, least)
     widths = dict(least)
-    for place, column in sorted(kept, key=lambda pair: (not pair[1].grows, pair[1].priority)):
-        wider = max(0, min(spare, column.width - least[place]))
-        widths[place] += wider
+    for index, column in sorted(kept, key=lambda pair: (not pair[1].grows, pair[1].priority)):
+        wider = max(0, min(spare, column.width - least[index]))
+        widths[index] += wider
         spare -= wider
-    for place, column in kept:
-        widths[place] += spare if column.grows else 0
-    return tuple((place, column, max(1, widths[place])) for place, column in kept)
+    for index, column in kept:
+        widths[index] += spare if column.grows else 0
+    return tuple((index, column, max(1, widths[index])) for index, column in kept)
 
 
 def row_as_text(renderer: RowRenderer[Item_contra], item: Item_contra) -> dict[str, str]:
@@ -118,14 +118,14 @@ def _last(kept: Sequence[tuple[int, Column]]) -> int:
 
 
 def _widths(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
-    return {place: column.width for place, column in kept}
+    return {index: column.width for index, column in kept}
 
 
 def _least(kept: Sequence[tuple[int, Column]]) -> dict[int, int]:
     bare = all(column.priority <= 1 for _, column in kept)
     return {
-        place: min(column.width, LEAST) if bare and not column.text else column.least or column.width
-        for place, column in kept
+        index: min(column.width, LEAST) if bare and not column.text else column.least or column.width
+        for index, column in kept
     }
 
 

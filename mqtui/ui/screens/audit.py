@@ -134,11 +134,13 @@ class AuditScreen(ListScreen[AuditRow]):
 
     def describe_row(self, item: AuditRow) -> str:
         """The equivalent command; a damaged chain is reported before it."""
-        told = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
+        description = f"{self.missing}{self.command(item)}   by {item.begin.operator}@{item.begin.host}"
         if self.known is None or not self.known.damages:
-            return told
+            return description
         more = len(self.known.damages) - 1
-        return f"✗ the audit is damaged at {self.known.damages[0]}{f', and {more} more' if more else ''} · {told}"
+        return (
+            f"✗ the audit is damaged at {self.known.damages[0]}{f', and {more} more' if more else ''} · {description}"
+        )
 
     def command(self, item: AuditRow) -> str:
         """The equivalent command."""
@@ -178,7 +180,7 @@ class AuditScreen(ListScreen[AuditRow]):
     def copy_choices(self, item: AuditRow) -> dict[str, tuple[str, str]]:
         """The command, or the change in one line."""
         begin = item.begin
-        told = (
+        description = (
             f"audit {begin.n}: {begin.verb} on {item.on}, {begin.profile}, {begin.operator}@{begin.host}: {item.result}"
         )
-        return {"c": ("command", self.command(item)), "y": ("entry", told)}
+        return {"c": ("command", self.command(item)), "y": ("entry", description)}

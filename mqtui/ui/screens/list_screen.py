@@ -63,8 +63,8 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         parts += [
             f"ø {missing.partition(':')[0]}"
             for broker_session in self.console.broker_sessions
-            if broker_session.seen
-            for missing in broker_session.seen.partial[:1]
+            if broker_session.snapshot
+            for missing in broker_session.snapshot.partial[:1]
         ]
         return " · ".join(dict.fromkeys(parts))
 
@@ -80,7 +80,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         lost = [
             broker_session
             for broker_session in self.console.broker_sessions
-            if broker_session.seen is not None and broker_session.seen.error is not None
+            if broker_session.snapshot is not None and broker_session.snapshot.error is not None
         ]
         self.table.stale = bool(lost)
         self.table.stale_row = lambda item: self.is_stale(item, lost)
@@ -105,14 +105,19 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """The list's status as lines with tones: loading, empty, filtered, failed, lost; none where all is well."""
-        seen = lost[0].seen if lost else None
-        if seen is not None and seen.error is not None:
-            again = max(0, int(seen.retry_at - time()))
-            if not seen.as_of:
-                return (*error_lines(seen.error), (f"tried again in {again}s", "muted"))
-            gone = age(time() - seen.unreachable_since)
+        snapshot = lost[0].snapshot if lost else None
+        if snapshot is not None and snapshot.error is not None:
+            again = max(0, int(snapshot.retry_at - time()))
+            if not snapshot.as_of:
+                return (*error_lines(snapshot.error), (f"tried again in {again}s", "muted"))
+            gone = age(time() - snapshot.unreachable_since)
             where = str(lost[0].kind) if self.console.target else f"{lost[0].target} {lost[0].kind}"
-            return ((f"{where}: lost {gone} ago · retry {seen.retry_number} in {again}s · {seen.error.title}", "warn"),)
+            return (
+                (
+                    f"{where}: lost {gone} ago · retry {snapshot.retry_number} in {again}s · {snapshot.error.title}",
+                    "warn",
+                ),
+            )
         if not self.table.model.items:
             starting = " · ".join(f"{kind} {stage}" for kind, stage in self.console.broker_startup.items())
             troubles = [
@@ -169,17 +174,17 @@ class ListScreen(ConsoleScreen, Generic[Item]):
         """Poll every open broker now, and try again to open those that failed."""
         for broker_session in self.console.broker_sessions:
             self.console.sessions.reopen(broker_session)
-            if broker_session.watch is not None:
-                broker_session.watch.poll_now()
+            if broker_session.poller is not None:
+                broker_session.poller.poll_now()
         self.refresh_figures()
 
     def ask_members(self) -> None:
         """Poll again where the last poll left out the members of groups."""
         for broker_session in self.console.broker_sessions:
-            if broker_session.watch is not None and any(
-                group.size is not None for group in broker_session.watch.snapshot.groups
+            if broker_session.poller is not None and any(
+                group.size is not None for group in broker_session.poller.snapshot.groups
             ):
-                broker_session.watch.poll_now()
+                broker_session.poller.poll_now()
 
     @property
     def active_table(self) -> RowTable[Any]:
@@ -313,7 +318,7 @@ class ListScreen(ConsoleScreen, Generic[Item]):
 
 def is_not_read(broker_session: BrokerSession) -> bool:
     """Whether a broker is opening, or was not polled yet."""
-    return broker_session.opening or (broker_session.seen is not None and not broker_session.seen.as_of)
+    return broker_session.opening or (broker_session.snapshot is not None and not broker_session.snapshot.as_of)
 
 
 def error_lines(error: MqtuiError) -> tuple[Cell, ...]:

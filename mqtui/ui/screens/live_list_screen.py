@@ -35,12 +35,14 @@ class LiveListScreen(ListScreen[Item]):
         if not self.is_ready:
             return
         self.table.is_loading = any(map(_awaited, self.console.broker_sessions))
-        seen = [
-            broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
+        snapshots = [
+            broker_session.snapshot
+            for broker_session in self.console.broker_sessions
+            if broker_session.snapshot is not None
         ]
         if self._showing:
             self._changed = True
-        elif sum(len(each.destinations) + len(each.groups) for each in seen) <= AT_ONCE:
+        elif sum(len(each.destinations) + len(each.groups) for each in snapshots) <= AT_ONCE:
             super().refresh_figures()
         else:
             self._showing = True
@@ -66,9 +68,9 @@ class LiveListScreen(ListScreen[Item]):
 
 def _awaited(broker_session: BrokerSession) -> bool:
     """Whether the first figures of a broker are expected soon."""
-    seen = broker_session.seen
+    snapshot = broker_session.snapshot
     return (
         is_not_read(broker_session)
-        and (seen is None or seen.error is None)
+        and (snapshot is None or snapshot.error is None)
         and monotonic() - broker_session.opening_since < LONGEST
     )

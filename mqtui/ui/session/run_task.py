@@ -107,8 +107,8 @@ class RunTask:
 
     def describe(self) -> str:
         """What it does and how far it is: `redrive 7F3A of orders.DLQ, 11 of 19`."""
-        told = self.figures()
-        done = "" if told is None else f", {told.planned - told.left:,} of {told.planned:,}"
+        result = self.figures()
+        done = "" if result is None else f", {result.planned - result.left:,} of {result.planned:,}"
         return f"{self.planned.plan.verb} {self.id[:4].upper()} of {self.planned.source.ref.name}{done}"
 
     @property

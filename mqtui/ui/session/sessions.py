@@ -37,7 +37,7 @@ class BrokerSession:
     """The URL to open, where the target is not one itself; it may hold a secret."""
 
     session: Session | None = None
-    watch: Poller | None = None
+    poller: Poller | None = None
     error: MqtuiError | None = None
     opening: bool = False
     opening_since: float = field(default_factory=monotonic)
@@ -56,9 +56,9 @@ class BrokerSession:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
-    def seen(self) -> BrokerSnapshot | None:
+    def snapshot(self) -> BrokerSnapshot | None:
         """The newest figures of the poller; None before it is open."""
-        return self.watch.snapshot if self.watch else None
+        return self.poller.snapshot if self.poller else None
 
     async def settle_origin(self, ref: Ref) -> Conventions:
         """The conventions that hold for the dead letters of a destination, after the broker was asked for their origin.
@@ -92,7 +92,7 @@ class BrokerSession:
     @property
     def has_figures(self) -> bool:
         """Whether the first poll is done."""
-        return self.seen is not None and bool(self.seen.as_of)
+        return self.snapshot is not None and bool(self.snapshot.as_of)
 
 
 class BackgroundTask(Protocol):
@@ -212,7 +212,7 @@ class SessionRegistry:
                         adapters=self._adapters or connect,
                     )
                 )
-                broker_session.watch = Poller(
+                broker_session.poller = Poller(
                     broker_session.session, broker_session.conventions, self._changed, self._shows_members
                 )
                 broker_session.opening = False
@@ -220,7 +220,7 @@ class SessionRegistry:
                 self._changed()
                 tasks = [
                     asyncio.create_task(work)
-                    for work in (self._look(broker_session.watch), broker_session._stop.wait())
+                    for work in (self._look(broker_session.poller), broker_session._stop.wait())
                 ]
                 try:
                     ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -235,12 +235,12 @@ class SessionRegistry:
         except Exception as error:  # noqa: BLE001 - what nobody expected is said, and the other brokers stay
             self._gave_up(broker_session, report_crash(error))
         finally:
-            broker_session.session = broker_session.watch = None
+            broker_session.session = broker_session.poller = None
 
-    async def _look(self, watch: Poller) -> None:
+    async def _look(self, poller: Poller) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.first_resource_shown.wait(), NAMED_FIRST)
-        await watch.run()
+        await poller.run()
 
     def _gave_up(self, broker_session: BrokerSession, error: MqtuiError) -> None:
         broker_session.error = error

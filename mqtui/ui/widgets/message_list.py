@@ -63,7 +63,7 @@ class MessageRowModel(RowModel[Message]):
         chosen = batch if wanted is None else [message for message in batch if wanted(message)]
         number = self.hidden + len(self.shown)
         self.shown += chosen
-        self.positions.update((message.position, number + place) for place, message in enumerate(chosen))
+        self.positions.update((message.position, number + index) for index, message in enumerate(chosen))
         return self._drop()
 
     def _drop(self) -> int:
@@ -321,9 +321,9 @@ class MessageList(RowTable[Message]):
         now = self.current
         above = self.cursor - self.scroll_offset.y
         self.model.show_only(chosen)
-        place = self.model.line_of(now.position) if now is not None else None
+        index = self.model.line_of(now.position) if now is not None else None
         self._sized()
-        self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if place is None else place
+        self.cursor = max(0, min(self.cursor, len(chosen) - 1)) if index is None else index
         self.scroll_to(y=max(0, self.cursor - max(0, above)), animate=False, immediate=True, force=True)
         if self.follows_end:
             self._to_the_end()

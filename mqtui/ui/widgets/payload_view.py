@@ -81,8 +81,8 @@ class PayloadView(ScrollView, can_focus=True):
 
     def go_to(self, line: int) -> None:
         """Scroll a line to the top, where it is laid out."""
-        place = next((row for row in range(line, len(self._rows)) if self._rows.row(row)[0] >= line), 0)
-        self.scroll_to(0, place, animate=False, immediate=True, force=True)
+        index = next((row for row in range(line, len(self._rows)) if self._rows.row(row)[0] >= line), 0)
+        self.scroll_to(0, index, animate=False, immediate=True, force=True)
 
     def _lay_out(self, document: Document) -> None:
         width = self.scrollable_content_region.width

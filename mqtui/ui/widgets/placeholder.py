@@ -18,8 +18,8 @@ def render_placeholder(
     """One screen line of these lines, wrapped between margins."""
     blank = shades.style("text")
     room = max(10, width - 2 * margin)
-    told = [part for line in lines for part in wrap_line([(glyphs(text), tone) for text, tone in line], room)]
-    if y >= len(told):
+    wrapped = [part for line in lines for part in wrap_line([(glyphs(text), tone) for text, tone in line], room)]
+    if y >= len(wrapped):
         return Strip.blank(width, blank)
-    runs = [theme_styles.segment(text, shades.style(tone)) for text, tone in told[y]]
+    runs = [theme_styles.segment(text, shades.style(tone)) for text, tone in wrapped[y]]
     return Strip([theme_styles.segment(" " * margin, blank), *runs]).adjust_cell_length(width, blank)

@@ -106,7 +106,7 @@ class RowModel(Generic[Item]):
         places: dict[Hashable, int] = {}
         for start in range(0, len(shown), SLICE):
             numbered = enumerate(shown[start : start + SLICE], start)
-            places |= {renderer.id(item): place for place, item in numbered if not isinstance(item, Divider)}
+            places |= {renderer.id(item): index for index, item in numbered if not isinstance(item, Divider)}
             yield None
         yield ArrangedRows(items, shown, places)
 
@@ -147,20 +147,20 @@ class RowModel(Generic[Item]):
     def nearest(self, line: int, step: int) -> int:
         """The line of an item at or after `line` in the direction of `step`; -1 where there is none."""
         for start, way in ((line, step), (line, -step)):
-            place = min(max(start, 0), len(self.shown) - 1)
-            while 0 <= place < len(self.shown):
-                if not isinstance(self.shown[place], Divider):
-                    return place
-                place += way
+            index = min(max(start, 0), len(self.shown) - 1)
+            while 0 <= index < len(self.shown):
+                if not isinstance(self.shown[index], Divider):
+                    return index
+                index += way
         return -1
 
     def next_trouble(self, line: int, step: int) -> int:
         """The next line in a direction whose item has a problem; -1 where there is none."""
         places = range(len(self.shown))
-        for place in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
-            item = self.at(place)
+        for index in places[line + 1 :] if step > 0 else reversed(places[: max(line, 0)]):
+            item = self.at(index)
             if item is not None and self.renderer.severity(item):
-                return place
+                return index
         return -1
 
     def mark_between(self, one: int, other: int) -> None:

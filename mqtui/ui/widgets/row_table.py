@@ -108,9 +108,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
     def next_order(self) -> Column | None:
         """Order by the next column; after the last one, by severity again (None)."""
         keys = ["", *(column.key for column in self.renderer.columns)]
-        place = (keys.index(self.model.order.column) + 1) % len(keys)
-        column = self.renderer.columns[place - 1] if place else None
-        self.order_by(keys[place], descending=bool(column and column.right))
+        index = (keys.index(self.model.order.column) + 1) % len(keys)
+        column = self.renderer.columns[index - 1] if index else None
+        self.order_by(keys[index], descending=bool(column and column.right))
         return column
 
     @property
@@ -124,10 +124,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def go_to(self, wanted: Hashable) -> bool:
         """Move the cursor to a row by id; whether it is shown."""
-        place = self.model.positions.get(wanted)
-        if place is None:
+        index = self.model.positions.get(wanted)
+        if index is None:
             return False
-        self.move_to(place)
+        self.move_to(index)
         return True
 
     @property
@@ -145,13 +145,13 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         name, above = self._here, self.cursor - self.scroll_offset.y
         change()
         self._sized()
-        place = None if kept is None else self.model.positions.get(kept)
-        found = self._unkept() if place is None else place
+        index = None if kept is None else self.model.positions.get(kept)
+        found = self._unkept() if index is None else index
         moved = found != self.cursor
         self.cursor = found
-        if moved and place is not None and self._touched:
+        if moved and index is not None and self._touched:
             self.scroll_to(y=found - above, animate=False, force=True, immediate=True)
-        elif moved and place is not None:
+        elif moved and index is not None:
             self._into_sight()
         self.refresh()
         now = self.current
@@ -168,16 +168,16 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def move_to(self, line: int, step: int = 1) -> None:
         """Move the cursor to a line, or to the next one with an item."""
-        place = self.model.nearest(line, step)
-        if place < 0:
+        index = self.model.nearest(line, step)
+        if index < 0:
             return
         self._touched = True
         before, top = self.cursor, self.scroll_offset.y
-        self.cursor = place
+        self.cursor = index
         self._into_sight()
         if self.scroll_offset.y == top:
             self.refresh_line(before)
-            self.refresh_line(place)
+            self.refresh_line(index)
         else:
             self.refresh()
         self.post_message(self.Highlighted(self, self.current, moved=True))
@@ -202,9 +202,9 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
 
     def next_trouble(self, step: int) -> bool:
         """Move the cursor to the next row with a problem; whether there is one."""
-        if (place := self.model.next_trouble(self.cursor, step)) >= 0:
-            self.move_to(place)
-        return place >= 0
+        if (index := self.model.next_trouble(self.cursor, step)) >= 0:
+            self.move_to(index)
+        return index >= 0
 
     # -- marks
 
@@ -351,10 +351,10 @@ class RowTable(ScrollView, Generic[Item], can_focus=True):
         cells = self.renderer.cells(item)
         stale = self.stale and (self.stale_row is None or self.stale_row(item))
         gap = theme_styles.segment(" " * GAP, style("text", ground))
-        for number, (place, column, width) in enumerate(self.fitted):
+        for number, (index, column, width) in enumerate(self.fitted):
             if number:
                 segments.append(gap)
-            text, tone = cells[place]
+            text, tone = cells[index]
             shown = align(glyphs(text[-width:] if column.trend else text), width, right=column.right)
             segments.append(theme_styles.segment(glyphs.cut(shown), style("stale" if stale else tone, ground)))
         return segments

@@ -84,7 +84,7 @@ def by_minute(trend: dict[int, int], now: float, length: int = 12) -> tuple[floa
     minute = int(now // 60)
     bars = [0.0] * length
     for at, count in trend.items():
-        place = length - 1 - (minute - at) // span
-        if 0 <= place < length:
-            bars[place] += count
+        index = length - 1 - (minute - at) // span
+        if 0 <= index < length:
+            bars[index] += count
     return tuple(bars)

@@ -118,14 +118,14 @@ def cause_lines(death: DeadLetterInfo, trace: str, *, unfolded: bool) -> FixedLi
     if death.message and death.message != death.normal:
         lines += [[(part, "")] for part in death.message.splitlines()[: None if unfolded else 4]]
     where = origin_text(death.origin)
-    told = [f"from {where}" if where else "nothing tells where it came from"]
+    parts = [f"from {where}" if where else "nothing tells where it came from"]
     if death.origin is not None and death.origin.by_name:
-        told[0] += ", by the name of this place"
+        parts[0] += ", by the name of this place"
     if death.group:
-        told.append(f"{death.group} gave up")
+        parts.append(f"{death.group} gave up")
     if death.convention:
-        told.append(f"{death.convention} headers")
-    lines.append([(" · ".join(told), "muted")])
+        parts.append(f"{death.convention} headers")
+    lines.append([(" · ".join(parts), "muted")])
     return FixedLines(lines)
 
 
@@ -134,10 +134,10 @@ def origin_text(origin: Origin | None) -> str:
     if origin is None:
         return ""
     if origin.offset is not None:
-        place = f" {Offset(-1 if origin.partition is None else origin.partition, origin.offset)}"
+        position = f" {Offset(-1 if origin.partition is None else origin.partition, origin.offset)}"
     else:
-        place = f" {origin.id}" if origin.id is not None else ""
-    return f"{origin.ref.name}{place}"
+        position = f" {origin.id}" if origin.id is not None else ""
+    return f"{origin.ref.name}{position}"
 
 
 def original_lines(found: Original, letter: Message) -> FixedLines:
@@ -172,8 +172,8 @@ def _later(found: NewerRecord) -> list[list[Cell]]:
 
 
 def _neighbour(word: str, message: Message, tone: str = "muted") -> list[Cell]:
-    place = message.position
-    number = str(place.offset) if isinstance(place, Offset) else str(place)
+    position = message.position
+    number = str(position.offset) if isinstance(position, Offset) else str(position)
     return [
         (f"{word} ", tone),
         (number, ""),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mqtui.domain.resource import BrokerKind
-from mqtui.services.deadletters import DeadLetterDestination as Letters
+from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render.sparkline import sparkline
 from mqtui.ui.render.table_model import Cell, Column
@@ -19,7 +19,7 @@ class DeadLetterRow:
 
     target: str
     broker: BrokerKind
-    place: Letters
+    destination: DeadLetterDestination
     trend: tuple[float | None, ...]
     arrived: float | None
     lends: bool
@@ -44,55 +44,55 @@ class DeadLetterRenderer:
         self._bars = bars
 
     def id(self, item: DeadLetterRow) -> Hashable:
-        return (item.target, item.broker, item.place.ref)
+        return (item.target, item.broker, item.destination.ref)
 
     def cells(self, item: DeadLetterRow) -> Sequence[Cell]:
-        place = item.place
+        destination = item.destination
         return (
-            (place.ref.name, ""),
+            (destination.ref.name, ""),
             (item.target, "muted"),
-            (str(place.letters), "dead" if place.letters.number else "muted"),
+            (str(destination.letters), "dead" if destination.letters.number else "muted"),
             ("?" if item.arrived is None else f"+{item.arrived:.0f}" if item.arrived > 0 else "0", "lag"),
             (sparkline(item.trend, 15, self._bars), "dead"),
-            (", ".join(ref.name for ref in place.origins) or "?", "muted"),
-            (place.detected_by, "muted"),
-            (_readers(place), "warn" if place.readers else "muted"),
+            (", ".join(ref.name for ref in destination.origins) or "?", "muted"),
+            (destination.detected_by, "muted"),
+            (_readers(destination), "warn" if destination.readers else "muted"),
         )
 
     def sign(self, item: DeadLetterRow) -> Cell:
         """† holds letters."""
-        return ("†", "dead") if item.place.letters.number else (" ", "")
+        return ("†", "dead") if item.destination.letters.number else (" ", "")
 
     def severity(self, item: DeadLetterRow) -> int:
         arrived = int(item.arrived or 0)
-        return arrived * 1_000_000 + int(item.place.letters.number or 0)
+        return arrived * 1_000_000 + int(item.destination.letters.number or 0)
 
     def text(self, item: DeadLetterRow) -> str:
-        origins = " ".join(ref.name for ref in item.place.origins)
-        return f"{item.place.ref.name} {item.target} {item.broker} {origins} {item.place.detected_by}"
+        origins = " ".join(ref.name for ref in item.destination.origins)
+        return f"{item.destination.ref.name} {item.target} {item.broker} {origins} {item.destination.detected_by}"
 
     def value(self, item: DeadLetterRow, key: str) -> Any:
         known: dict[str, Any] = {
-            "where": item.place.ref.name.casefold(),
+            "where": item.destination.ref.name.casefold(),
             "profile": item.target,
-            "letters": item.place.letters.number,
+            "letters": item.destination.letters.number,
             "new": item.arrived,
-            "of": " ".join(ref.name for ref in item.place.origins),
-            "by": item.place.detected_by,
-            "readers": None if item.place.readers is None else len(item.place.readers),
+            "of": " ".join(ref.name for ref in item.destination.origins),
+            "by": item.destination.detected_by,
+            "readers": None if item.destination.readers is None else len(item.destination.readers),
         }
         return known.get(key)
 
 
-def _readers(place: Letters) -> str:
-    if place.readers is None:
+def _readers(destination: DeadLetterDestination) -> str:
+    if destination.readers is None:
         return "?"
-    return ", ".join(place.readers) or "nobody"
+    return ", ".join(destination.readers) or "nobody"
 
 
 def describe_dead_letters(item: DeadLetterRow) -> str:
     """What matters about a destination, in one sentence."""
-    place = item.place
-    of = ", ".join(ref.name for ref in place.origins) or "nobody knows where"
+    destination = item.destination
+    of = ", ".join(ref.name for ref in destination.origins) or "nobody knows where"
     price = " · its causes cost a delivery to read" if item.lends else ""
-    return f"{place.ref.name}: {place.letters} dead letters of {of}{price}"
+    return f"{destination.ref.name}: {destination.letters} dead letters of {of}{price}"

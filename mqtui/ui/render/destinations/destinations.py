@@ -9,7 +9,7 @@ from mqtui.domain.figure import Figure
 from mqtui.domain.problems import problems_by_destination
 from mqtui.domain.resource import BrokerKind, Kind, Ref
 from mqtui.domain.topology import NOT_ASKED, NOTHING_WAITS, Destination
-from mqtui.services.deadletters import DeadLetterDestination as Letters
+from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.services.poller import BrokerSnapshot
 from mqtui.ui.glyphs import BARS
 from mqtui.ui.render import figures
@@ -29,17 +29,17 @@ class DestinationRow(NamedTuple):
 
     broker: BrokerKind
     destination: Destination
-    letters: Letters | None
+    letters: DeadLetterDestination | None
     """Set where it is itself a dead-letter destination."""
 
-    dead: tuple[Letters, ...]
+    dead: tuple[DeadLetterDestination, ...]
     """The destinations of its own dead letters."""
 
     readers: int | None
     stuck: tuple[str, ...]
     """Stalled groups, by name."""
 
-    seen: BrokerSnapshot
+    snapshot: BrokerSnapshot
     """The poll it is of: trends are read when they are drawn."""
 
     stage: str = ""
@@ -51,15 +51,15 @@ class DestinationRow(NamedTuple):
     @property
     def trend(self) -> list[float | None]:
         """The backlog (or number of letters) over time, the newest last."""
-        return self.seen.trend(self.destination.ref, "backlog" if self.letters is None else "letters").values(30)
+        return self.snapshot.trend(self.destination.ref, "backlog" if self.letters is None else "letters").values(30)
 
     @property
     def rate_in(self) -> float | None:
         """Incoming messages a second: the broker's own rate, else derived from its counter."""
-        told = self.destination.rate_in
-        if told is not NOT_ASKED:
-            return told.number
-        rate = self.seen.trend(self.destination.ref, "arrived").rate()
+        reported = self.destination.rate_in
+        if reported is not NOT_ASKED:
+            return reported.number
+        rate = self.snapshot.trend(self.destination.ref, "arrived").rate()
         return None if rate is None else max(0.0, rate)
 
     @property
@@ -186,29 +186,33 @@ def describe_destination(item: DestinationRow) -> str:
     return f"{name}: {_asked(item.backlog) or '?'} wait, {_readers(item)} readers"
 
 
-def lines_of(broker: BrokerKind, seen: BrokerSnapshot) -> list[DestinationRow]:
+def lines_of(broker: BrokerKind, snapshot: BrokerSnapshot) -> list[DestinationRow]:
     """A row for each destination of a broker."""
-    return [line for part in line_slices(broker, seen) for line in part]
+    return [line for part in line_slices(broker, snapshot) for line in part]
 
 
-def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[DestinationRow]]:
+def line_slices(broker: BrokerKind, snapshot: BrokerSnapshot) -> Iterator[list[DestinationRow]]:
     """The same rows in slices of `SLICE`."""
-    rows, places, stages = seen.destinations, {place.ref: place for place in seen.dead_letters}, seen.retry_stages
-    dead: dict[Ref, list[Letters]] = {}
-    for place in seen.dead_letters:
+    rows, places, stages = (
+        snapshot.destinations,
+        {place.ref: place for place in snapshot.dead_letters},
+        snapshot.retry_stages,
+    )
+    dead: dict[Ref, list[DeadLetterDestination]] = {}
+    for place in snapshot.dead_letters:
         for ref in place.origins:
             dead.setdefault(ref, []).append(place)
     readers: dict[Ref, int] = {}
     stuck: dict[Ref, list[str]] = {}
-    for number, group in enumerate(seen.groups, 1):
+    for number, group in enumerate(snapshot.groups, 1):
         for ref in group.reads:
             readers[ref] = readers.get(ref, 0) + (1 if group.ref.name != ref.name else group.member_count)
-            if is_stalled(seen, group.ref):
+            if is_stalled(snapshot, group.ref):
                 stuck.setdefault(ref, []).append(group.ref.name.rpartition("/")[2])
         if number % SLICE == 0:
             yield []
-    wrong = problems_by_destination(rows, seen.groups, seen.lags, broker)
-    unread = 0 if seen.groups else None
+    wrong = problems_by_destination(rows, snapshot.groups, snapshot.lags, broker)
+    unread = 0 if snapshot.groups else None
     yield []
     for start in range(0, len(rows), SLICE):
         yield [
@@ -219,7 +223,7 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
                 tuple(dead.get(ref, ())),
                 readers.get(ref, unread),
                 tuple(stuck.get(ref, ())),
-                seen,
+                snapshot,
                 stages[ref].why if ref in stages else "",
                 wrong.get(ref, ()),
             )
@@ -228,9 +232,9 @@ def line_slices(broker: BrokerKind, seen: BrokerSnapshot) -> Iterator[list[Desti
         ]
 
 
-def is_stalled(seen: BrokerSnapshot, group: Ref) -> bool:
+def is_stalled(snapshot: BrokerSnapshot, group: Ref) -> bool:
     """Whether a group has lag that only grew over at least `STILL` polls."""
-    figures_of = seen.lags.get(group)
+    figures_of = snapshot.lags.get(group)
     if figures_of is None or not figures_of.total.number:
         return False
-    return seen.trend(group, "lag").is_increasing(10, STILL)
+    return snapshot.trend(group, "lag").is_increasing(10, STILL)

@@ -53,22 +53,22 @@ class GroupRow:
         return time_to_clear(self.total.number, max(0.0, -self.gain), max(0.0, self.gain))
 
 
-def group_lines(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> list[GroupRow]:
+def group_lines(broker: BrokerKind, snapshot: BrokerSnapshot, reading: Ref | None = None) -> list[GroupRow]:
     """A row for each group of a broker, or for those that read a destination."""
-    return [line for part in group_slices(broker, seen, reading) for line in part]
+    return [line for part in group_slices(broker, snapshot, reading) for line in part]
 
 
-def group_slices(broker: BrokerKind, seen: BrokerSnapshot, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
+def group_slices(broker: BrokerKind, snapshot: BrokerSnapshot, reading: Ref | None = None) -> Iterator[list[GroupRow]]:
     """The same rows in slices."""
-    groups = seen.groups if reading is None else [each for each in seen.groups if reading in each.reads]
+    groups = snapshot.groups if reading is None else [each for each in snapshot.groups if reading in each.reads]
     for start in range(0, len(groups), SLICE):
-        yield [_line(broker, seen, group) for group in groups[start : start + SLICE]]
+        yield [_line(broker, snapshot, group) for group in groups[start : start + SLICE]]
 
 
-def _line(broker: BrokerKind, seen: BrokerSnapshot, group: Group) -> GroupRow:
-    series = seen.trend(group.ref, "lag")
-    stalled = is_stalled(seen, group.ref)
-    return GroupRow(broker, group, seen.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
+def _line(broker: BrokerKind, snapshot: BrokerSnapshot, group: Group) -> GroupRow:
+    series = snapshot.trend(group.ref, "lag")
+    stalled = is_stalled(snapshot, group.ref)
+    return GroupRow(broker, group, snapshot.lags.get(group.ref), tuple(series.values(15)), series.rate(), stalled)
 
 
 class GroupRenderer:

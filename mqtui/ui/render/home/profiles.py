@@ -32,20 +32,24 @@ class ProfileRow(NamedTuple):
         rows = [
             row
             for broker_session in self.broker_sessions
-            if broker_session.seen
-            for row in broker_session.seen.destinations
+            if broker_session.snapshot
+            for row in broker_session.snapshot.destinations
         ]
         return total(row.backlog for row in rows if row.backlog.known) if rows else CLOSED
 
     @property
     def letters(self) -> Figure:
         """Dead letters on all its open brokers."""
-        seen = [
-            broker_session.seen
+        snapshots = [
+            broker_session.snapshot
             for broker_session in self.broker_sessions
-            if broker_session.seen and broker_session.seen.as_of
+            if broker_session.snapshot and broker_session.snapshot.as_of
         ]
-        return total(place.letters for each in seen for place in each.dead_letters) if seen else CLOSED
+        return (
+            total(destination.letters for each in snapshots for destination in each.dead_letters)
+            if snapshots
+            else CLOSED
+        )
 
 
 class ProfileRenderer:
@@ -132,8 +136,8 @@ def where(profile: Profile) -> str:
         host, port = address.hosts[0]
         more = f" +{len(address.hosts) - 1}" if len(address.hosts) > 1 else ""
         vhost = f" {address.path}" if address.kind is BrokerKind.RABBITMQ and address.path != "/" else ""
-        place = f"{host}:{port}" if port else host
-        words = [*([address.variant] if address.variant else []), f"{place}{more}{vhost}"]
+        server = f"{host}:{port}" if port else host
+        words = [*([address.variant] if address.variant else []), f"{server}{more}{vhost}"]
     words += ["tls"] if all(address.tls for address in addresses) else []
     words += [addresses[0].user] if len(addresses) == 1 and addresses[0].user else []
     return " · ".join(words)
@@ -145,8 +149,8 @@ def _link(item: ProfileRow) -> Cell:
     if any(broker_session.error for broker_session in item.broker_sessions):
         return "✗ refused", "danger"
     took = [
-        broker_session.seen.poll_seconds
+        broker_session.snapshot.poll_seconds
         for broker_session in item.broker_sessions
-        if broker_session.seen and broker_session.seen.as_of
+        if broker_session.snapshot and broker_session.snapshot.as_of
     ]
     return (f"● {max(took) * 1000:.0f}ms", "live") if took else ("· opening", "muted")

@@ -10,7 +10,7 @@ import orjson
 
 from mqtui.domain import field_table
 from mqtui.domain.convention import Conventions
-from mqtui.domain.convention import FieldSource as Told
+from mqtui.domain.convention import FieldSource as FieldSource
 from mqtui.domain.errors import BadInput
 from mqtui.domain.header_codec import decoder
 from mqtui.domain.message import EntryId, Message
@@ -55,13 +55,13 @@ def properties(message: Message) -> list[HeaderRow]:
     envelope = message.envelope
     if envelope is None:
         return []
-    told = [HeaderRow("exchange", envelope.exchange or "(default)"), HeaderRow("routing key", envelope.routing_key)]
-    told += [HeaderRow(name, str(value), "property") for name, value in envelope.properties]
+    rows = [HeaderRow("exchange", envelope.exchange or "(default)"), HeaderRow("routing key", envelope.routing_key)]
+    rows += [HeaderRow(name, str(value), "property") for name, value in envelope.properties]
     if envelope.redelivered:
-        told.append(HeaderRow("redelivered", "yes"))
+        rows.append(HeaderRow("redelivered", "yes"))
     if envelope.deliveries is not None:
-        told.append(HeaderRow("deliveries", str(envelope.deliveries), "as it arrived"))
-    return told
+        rows.append(HeaderRow("deliveries", str(envelope.deliveries), "as it arrived"))
+    return rows
 
 
 def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
@@ -74,11 +74,11 @@ def headers(message: Message, conventions: Conventions) -> list[HeaderRow]:
     ]
 
 
-def _codecs(message: Message, conventions: Conventions) -> Mapping[str, Told]:
+def _codecs(message: Message, conventions: Conventions) -> Mapping[str, FieldSource]:
     """How to decode each name, by the conventions that the message follows."""
     broker = conventions.layout(message).broker
     names = {name for name, _, _ in message.headers} | {name.decode("utf-8", "replace") for name, _ in message.fields}
-    found: dict[str, Told] = {}
+    found: dict[str, FieldSource] = {}
     for convention in conventions.known:
         if broker in convention.brokers and not names.isdisjoint(convention.detect):
             for places in convention.fields.values():
@@ -87,7 +87,7 @@ def _codecs(message: Message, conventions: Conventions) -> Mapping[str, Told]:
     return found
 
 
-def _untyped(name: str, value: bytes | None, codecs: Mapping[str, Told]) -> HeaderRow:
+def _untyped(name: str, value: bytes | None, codecs: Mapping[str, FieldSource]) -> HeaderRow:
     if value is None:
         return HeaderRow(name, "(null)")
     known = codecs.get(name)

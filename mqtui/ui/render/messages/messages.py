@@ -204,13 +204,13 @@ def _field(content: bytes) -> str:
     return content[:FEW].hex(" ") if text is None else text
 
 
-def describe_readers(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
+def describe_readers(snapshot: BrokerSnapshot | None, ref: Ref, item: Message) -> str:
     """Which groups have read past a message, and at which position the others are."""
-    if seen is None:
+    if snapshot is None:
         return ""
     passed: list[str] = []
     standing: list[str] = []
-    for group, lag in seen.lags.items():
+    for group, lag in snapshot.lags.items():
         name = group.name.rpartition("/")[2]
         for part in lag.parts:
             partition = item.position.partition if isinstance(item.position, Offset) else 0
@@ -221,8 +221,8 @@ def describe_readers(seen: BrokerSnapshot | None, ref: Ref, item: Message) -> st
                 (passed if not behind else standing).append(
                     name if not behind else f"{name} is at {_place(part.committed, item)}"
                 )
-    told = [f"{', '.join(passed)} passed it"] if passed else []
-    return " · ".join([*told, *standing])
+    parts = [f"{', '.join(passed)} passed it"] if passed else []
+    return " · ".join([*parts, *standing])
 
 
 def _behind(committed: str, item: Message) -> bool | None:

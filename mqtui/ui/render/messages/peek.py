@@ -54,7 +54,7 @@ class PeekedMessageRenderer(MessageRenderer):
         if self.rescued(item):
             value = f"{RESCUED}   {value}"
         return (
-            (place(item), ""),
+            (number_of(item), ""),
             *((self._left(item),) if self.price.spends else ()),
             routing(item),
             (value, tone),
@@ -87,7 +87,7 @@ class PeekedMessageRenderer(MessageRenderer):
         if item.envelope is None:
             return ""
         arrived = item.envelope.left
-        where = f"{place(item)}: {item.envelope.exchange or '(default)'} {clean(item.envelope.routing_key)}"
+        where = f"{number_of(item)}: {item.envelope.exchange or '(default)'} {clean(item.envelope.routing_key)}"
         if self.rescued(item):
             return f"{where} · arrived with none left: {RESCUED}, all its deliveries are there again"
         if not self.price.spends or not arrived.known:
@@ -95,7 +95,7 @@ class PeekedMessageRenderer(MessageRenderer):
         return f"{where} · arrived with {arrived} left, given back: {now_left(item, rescued=False)} left"
 
 
-def place(item: Message) -> str:
+def number_of(item: Message) -> str:
     """Its number in the peek, from 1 on."""
     return str(item.position).removeprefix("delivery ")
 
@@ -123,7 +123,7 @@ def price_lines(price: PeekCost) -> list[list[Cell]]:
     return lines
 
 
-def facts(row: Destination, price: PeekCost, seen: BrokerSnapshot | None) -> str:
+def facts(row: Destination, price: PeekCost, snapshot: BrokerSnapshot | None) -> str:
     """The facts in the pane's title: `quorum · 19 ready · no consumer · limit 3 · RabbitMQ 4.0.5`."""
     consumers = row.facts.get("consumers")
     parts = [row.type, f"{row.backlog} ready"]
@@ -131,6 +131,6 @@ def facts(row: Destination, price: PeekCost, seen: BrokerSnapshot | None) -> str
         parts.append("no consumer" if not consumers else pluralize(consumers, "consumer"))
     if price.limit.number:
         parts.append(f"limit {price.limit}")
-    if seen is not None and seen.cluster is not None:
-        parts.append(f"RabbitMQ {seen.cluster.version}")
+    if snapshot is not None and snapshot.cluster is not None:
+        parts.append(f"RabbitMQ {snapshot.cluster.version}")
     return " · ".join(parts)

@@ -17,7 +17,7 @@ SIGNS = {"danger": "✗", "warn": "▲", "ok": "✓"}
 class NotificationRow:
     """A notification and its number."""
 
-    place: int
+    index: int
     note: Notification
 
 

@@ -19,7 +19,7 @@ from mqtui.domain.redrive import Selection
 from mqtui.domain.resource import Ref
 from mqtui.services.browse import PeekRequest, extent_notes, plan_peek
 from mqtui.services.cause_samples import CauseReport, read_letters
-from mqtui.services.deadletters import DeadLetterDestination as Letters
+from mqtui.services.deadletters import DeadLetterDestination as DeadLetterDestination
 from mqtui.services.origins import remember_routes
 from mqtui.services.redrive.planning.scan import read_unhandled
 from mqtui.services.redrive.request import RedriveRequest
@@ -54,10 +54,10 @@ class CausesScreen(ListScreen[CauseRow]):
         "thing.delete",
     )
 
-    def __init__(self, broker_session: BrokerSession, place: Letters) -> None:
+    def __init__(self, broker_session: BrokerSession, destination: DeadLetterDestination) -> None:
         super().__init__()
         self.broker_session = broker_session
-        self.letters = place
+        self.letters = destination
         self.book = CauseReport(broker_session.conventions)
         self.sample = 0
         self.empty_text = ""
@@ -262,8 +262,8 @@ class CausesScreen(ListScreen[CauseRow]):
         """Show the messages of the letters' origin."""
         item = self.table.current
         case = self.book.samples.get(item.cause.id) if item is not None else None
-        told = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
-        if origins := [*told, *self.letters.origins]:
+        origins = [death.origin.ref for death in case.deaths if death.origin is not None] if case is not None else []
+        if origins := [*origins, *self.letters.origins]:
             await self.console.go.destination(
                 self.broker_session.kind, origins[0], letters=False, target=self.broker_session.target
             )

@@ -163,12 +163,12 @@ class DeadLetterScreen(ConsoleScreen):
         there = headers(original, self.conventions) if original is not None else None
         found = render.diff_headers(own, split_headers(letter, self.conventions), there)
         lost = list(render.missing(own, there)) if there is not None else []
-        told = [*lost, *own, *properties(letter)]
+        rows = [*lost, *own, *properties(letter)]
         signs = [*(HeaderDiff("−", "danger", "lost") for _ in lost), *found]
-        signs += [HeaderDiff() for _ in range(len(told) - len(signs))]
+        signs += [HeaderDiff() for _ in range(len(rows) - len(signs))]
         what = "fields" if letter.fields else "headers"
         self.headers.title(f"{what} against the original" if there is not None else what, render.count_kept(found))
-        _view(self.headers).show(lay_out_headers(told, signs, unfolded=self.unfolded))
+        _view(self.headers).show(lay_out_headers(rows, signs, unfolded=self.unfolded))
 
     async def _compare(self, letter: Message) -> None:
         name, document = await self._value_of(letter, None)
@@ -181,7 +181,7 @@ class DeadLetterScreen(ConsoleScreen):
             self.original = Original(None, why="the broker is not open")
         else:
             origin = describe(letter, self.conventions).origin
-            self.original = await find_original(session, origin, self.broker_session.seen)
+            self.original = await find_original(session, origin, self.broker_session.snapshot)
         if not self._still(letter):
             return
         self.draw_original()
@@ -193,7 +193,7 @@ class DeadLetterScreen(ConsoleScreen):
                 self.value.title(*name)
                 _view(self.value).show(document)
         if session is not None:
-            later = await same_key_later(session, self.original, self.broker_session.seen)
+            later = await same_key_later(session, self.original, self.broker_session.snapshot)
             if later is not None and self._still(letter):
                 self.original = replace(self.original, later=later)
                 self.draw_original()

@@ -94,10 +94,10 @@ class DeadLetterListScreen(MessagesScreen):
         if found is None:
             self.prompt_line.flash("nothing tells where it came from")
             return
-        place: Position | None = found.id
+        position: Position | None = found.id
         if found.partition is not None and found.offset is not None:
-            place = Offset(found.partition, found.offset)
-        await self.console.go.messages(self.broker_session, found.ref, place)
+            position = Offset(found.partition, found.offset)
+        await self.console.go.messages(self.broker_session, found.ref, position)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:

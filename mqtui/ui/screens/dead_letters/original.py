@@ -21,17 +21,17 @@ HEAVY = 16 << 20
 """How far after an original its key is searched for: records, and bytes."""
 
 
-async def find_original(session: Session, origin: Origin | None, seen: BrokerSnapshot | None) -> Original:
+async def find_original(session: Session, origin: Origin | None, snapshot: BrokerSnapshot | None) -> Original:
     """The original with its neighbours, or why it is not there."""
     if origin is None:
         return Original(None, why="nothing tells where it came from")
     if session.broker.kind is BrokerKind.RABBITMQ:
         return Original(origin, why="gone: a queue keeps no copy")
-    place = _place(origin)
-    if place is None:
+    position = _place(origin)
+    if position is None:
         return Original(origin, why="the letter does not say at which place it was")
     try:
-        return await _read(session, origin, place, seen)
+        return await _read(session, origin, position, snapshot)
     except NotFound:
         return Original(origin, why=f"gone: there is no {origin.ref}")
     except MqtuiError as error:
@@ -46,51 +46,53 @@ def _place(origin: Origin) -> Offset | EntryId | None:
     return Offset(origin.partition, origin.offset)
 
 
-async def _read(session: Session, origin: Origin, place: Offset | EntryId, seen: BrokerSnapshot | None) -> Original:
-    partition = place.partition if isinstance(place, Offset) else 0
-    extent = await session.broker.reader.extent(origin.ref, partition if isinstance(place, Offset) else None)
+async def _read(
+    session: Session, origin: Origin, position: Offset | EntryId, snapshot: BrokerSnapshot | None
+) -> Original:
+    partition = position.partition if isinstance(position, Offset) else 0
+    extent = await session.broker.reader.extent(origin.ref, partition if isinstance(position, Offset) else None)
     first = extent.first.get(partition)
-    if _lies_before(place, first):
+    if _lies_before(position, first):
         return Original(origin, why=f"gone (retention): {origin.ref.name} begins at {first}")
-    start: Position = Offset(partition, max(0, place.offset - 1)) if isinstance(place, Offset) else place
+    start: Position = Offset(partition, max(0, position.offset - 1)) if isinstance(position, Offset) else position
     looked = await browse.prepare_peek(session, ParsedName(origin.ref.name, origin.ref.kind), 3, At(start), None)
     found: dict[Position, Message] = {}
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:
             found |= {message.position: message for message in batch}
-    message = found.pop(place, None)
+    message = found.pop(position, None)
     if message is None:
-        return Original(origin, why=f"gone: nothing is left at {place} (compacted, trimmed or deleted)")
-    before = next((each for each in found.values() if _lies_before(each.position, place)), None)
-    after = next((each for each in found.values() if _lies_before(place, each.position)), None)
-    return Original(origin, message, "", before, after, describe_readers(seen, origin.ref, message))
+        return Original(origin, why=f"gone: nothing is left at {position} (compacted, trimmed or deleted)")
+    before = next((each for each in found.values() if _lies_before(each.position, position)), None)
+    after = next((each for each in found.values() if _lies_before(position, each.position)), None)
+    return Original(origin, message, "", before, after, describe_readers(snapshot, origin.ref, message))
 
 
-async def same_key_later(session: Session, found: Original, seen: BrokerSnapshot | None) -> NewerRecord | None:
+async def same_key_later(session: Session, found: Original, snapshot: BrokerSnapshot | None) -> NewerRecord | None:
     """The first record after the original that has its key; None where there is no original, or no key."""
     original = found.message
     if found.origin is None or original is None or original.key is None or not isinstance(original.position, Offset):
         return None
-    ref, place = found.origin.ref, original.position
+    ref, position = found.origin.ref, original.position
     number, size = 0, 0
     looked = await browse.prepare_peek(
-        session, ParsedName(ref.name, ref.kind), LOOKED, At(Offset(place.partition, place.offset + 1)), None
+        session, ParsedName(ref.name, ref.kind), LOOKED, At(Offset(position.partition, position.offset + 1)), None
     )
     async with aclosing(browse.peek(session, looked, Consent())) as batches:
         async for batch in batches:
             number += len(batch)
             same = next((each for each in batch if each.key == original.key), None)
             if same is not None:
-                return NewerRecord(same, number, to_the_end=False, groups=describe_readers(seen, ref, same))
+                return NewerRecord(same, number, to_the_end=False, groups=describe_readers(snapshot, ref, same))
             size += sum(each.size for each in batch)
             if size > HEAVY:
                 return NewerRecord(None, number, to_the_end=False)
     return NewerRecord(None, number, to_the_end=number < LOOKED)
 
 
-def _lies_before(place: Position, other: Position | None) -> bool:
-    if isinstance(place, Offset) and isinstance(other, Offset):
-        return place.offset < other.offset
-    if isinstance(place, EntryId) and isinstance(other, EntryId):
-        return (place.ms, place.seq) < (other.ms, other.seq)
+def _lies_before(position: Position, other: Position | None) -> bool:
+    if isinstance(position, Offset) and isinstance(other, Offset):
+        return position.offset < other.offset
+    if isinstance(position, EntryId) and isinstance(other, EntryId):
+        return (position.ms, position.seq) < (other.ms, other.seq)
     return False

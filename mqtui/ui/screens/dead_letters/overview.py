@@ -53,11 +53,13 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
 
     def facts(self) -> str:
         """How many retry stages are left out, and how many destinations nobody looked into."""
-        seen = [
-            broker_session.seen for broker_session in self.console.broker_sessions if broker_session.seen is not None
+        snapshots = [
+            broker_session.snapshot
+            for broker_session in self.console.broker_sessions
+            if broker_session.snapshot is not None
         ]
-        stages = sum(len(each.retry_stages) for each in seen)
-        unknown = sum(each.unclassified for each in seen)
+        stages = sum(len(each.retry_stages) for each in snapshots)
+        unknown = sum(each.unclassified for each in snapshots)
         parts = [super().facts(), pluralize(stages, "retry stage") if stages else ""]
         parts.append(f"▲ {unknown:,} not looked into" if unknown else "")
         return " · ".join(filter(None, parts))
@@ -66,13 +68,13 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         return describe_dead_letters(item)
 
     def explain_figures(self, item: DeadLetterRow) -> str:
-        seen = self.console.sessions.broker_sessions[item.target, item.broker].seen
-        return "" if seen is None else figure_help.explain_letters(item.place, seen, time())
+        snapshot = self.console.sessions.broker_sessions[item.target, item.broker].snapshot
+        return "" if snapshot is None else figure_help.explain_letters(item.destination, snapshot, time())
 
     def copy_choices(self, item: DeadLetterRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its causes."""
         address = self.console.sessions.broker_sessions[item.target, item.broker].address
-        return resource_copy_choices(item.place.ref, address, *command("dlq", address, item.place.ref))
+        return resource_copy_choices(item.destination.ref, address, *command("dlq", address, item.destination.ref))
 
     def is_stale(self, item: DeadLetterRow, lost: Sequence[BrokerSession]) -> bool:
         return any(
@@ -83,14 +85,14 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
         reason = super().disabled_reason(action)
         if reason is None and action.id in ("letters.redrive", "thing.delete"):
             item = self.table.current
-            if item is None or not item.place.letters.number:
+            if item is None or not item.destination.letters.number:
                 return "there are no letters here"
             return self.console.go.why_no_write(item.target, item.broker, action)
         return reason
 
     @on(RowTable.Opened)
     async def _opened(self, event: RowTable.Opened) -> None:
-        await self.console.go.letters(event.item.target, event.item.broker, event.item.place)
+        await self.console.go.letters(event.item.target, event.item.broker, event.item.destination)
 
     @handles("letters.redrive")
     async def redrive(self) -> None:
@@ -105,30 +107,30 @@ class DeadLetterOverviewScreen(LiveListScreen[DeadLetterRow]):
     async def _review(self, verb: Verb) -> None:
         item = self.table.current
         if item is not None:
-            request = RedriveRequest(verb, item.place.ref, Selection())
+            request = RedriveRequest(verb, item.destination.ref, Selection())
             await self.console.go.review(item.target, item.broker, request)
 
     @handles("thing.pair")
     async def pair(self) -> None:
         """Show the messages of the letters' origin."""
         item = self.table.current
-        if item is None or not item.place.origins:
+        if item is None or not item.destination.origins:
             self.prompt_line.flash("nothing says where these letters came from")
             return
-        await self.console.go.destination(item.broker, item.place.origins[0], letters=False, target=item.target)
+        await self.console.go.destination(item.broker, item.destination.origins[0], letters=False, target=item.target)
 
 
 def _lines(broker_session: BrokerSession) -> list[DeadLetterRow]:
-    seen = broker_session.seen
-    if seen is None:
+    snapshot = broker_session.snapshot
+    if snapshot is None:
         return []
     lines = []
-    for place in seen.dead_letters:
-        values = seen.trend(place.ref, "letters").values(300)
+    for destination in snapshot.dead_letters:
+        values = snapshot.trend(destination.ref, "letters").values(300)
         known = [value for value in values if value is not None]
         arrived = known[-1] - known[0] if len(known) > 1 else None
         lends = broker_session.kind is BrokerKind.RABBITMQ
         lines.append(
-            DeadLetterRow(broker_session.target, broker_session.kind, place, tuple(values[-15:]), arrived, lends)
+            DeadLetterRow(broker_session.target, broker_session.kind, destination, tuple(values[-15:]), arrived, lends)
         )
     return lines

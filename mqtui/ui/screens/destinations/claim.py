@@ -47,10 +47,10 @@ class ClaimScreen(ConfirmPlanScreen):
         if given is None:
             return [[(f"[ {self.enter_words()} ]", "warn"), ("  enter   esc back, nothing happened", "muted")]]
         sign = ("▸ ", "live") if self.under_way else ("✓ ", "ok") if given.is_acknowledged else ("▲ ", "warn")
-        told: list[StyledLine] = [[sign, (given.describe(), "")]]
+        lines_shown: list[StyledLine] = [[sign, (given.describe(), "")]]
         if not self.under_way and given.waiting:
-            told.append([(f"  {given.to}: {HISTORY}", "muted")])
-        return told + [[(f"▲ {note}", "warn")] for note in given.notes]
+            lines_shown.append([(f"  {given.to}: {HISTORY}", "muted")])
+        return lines_shown + [[(f"▲ {note}", "warn")] for note in given.notes]
 
     def status_text(self) -> tuple[str, str]:
         """What enter does now, or how it ended: text and tone."""

@@ -54,8 +54,8 @@ class DestinationsScreen(LiveListScreen[DestinationRow]):
 
     def slices(self) -> Iterator[Sequence[DestinationRow]]:
         for broker_session in self.console.broker_sessions:
-            if broker_session.seen:
-                yield from line_slices(broker_session.kind, broker_session.seen)
+            if broker_session.snapshot:
+                yield from line_slices(broker_session.kind, broker_session.snapshot)
 
     def describe_row(self, item: DestinationRow) -> str:
         return describe_destination(item)

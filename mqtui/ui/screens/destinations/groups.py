@@ -56,16 +56,16 @@ class GroupsScreen(LiveListScreen[GroupRow]):
 
     def slices(self) -> Iterator[Sequence[GroupRow]]:
         for broker_session in self.console.broker_sessions:
-            if broker_session.seen:
-                yield from group_slices(broker_session.kind, broker_session.seen)
+            if broker_session.snapshot:
+                yield from group_slices(broker_session.kind, broker_session.snapshot)
 
     def status_lines(self, lost: Sequence[BrokerSession]) -> tuple[Cell, ...]:
         """The usual status, and where the user may not see groups."""
         hidden = [
             missing
             for broker_session in self.console.broker_sessions
-            if broker_session.seen
-            for missing in broker_session.seen.partial
+            if broker_session.snapshot
+            for missing in broker_session.snapshot.partial
         ]
         if hidden and not lost and not self.table.model.items:
             return (f"ø {hidden[0]}", "muted"), ("which groups there are is not known", "muted")
@@ -75,8 +75,8 @@ class GroupsScreen(LiveListScreen[GroupRow]):
         return describe_group(item)
 
     def explain_figures(self, item: GroupRow) -> str:
-        seen = self.console.sessions.broker_sessions[self.console.target, item.broker].seen
-        return "" if seen is None else figure_help.explain_group(item, seen, time())
+        snapshot = self.console.sessions.broker_sessions[self.console.target, item.broker].snapshot
+        return "" if snapshot is None else figure_help.explain_group(item, snapshot, time())
 
     def copy_choices(self, item: GroupRow) -> dict[str, tuple[str, str]]:
         """Its name, its reference, and the command that shows its lag."""

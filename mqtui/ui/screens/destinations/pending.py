@@ -98,9 +98,9 @@ class PendingScreen(ListScreen[PendingRow]):
 
     def refresh_figures(self) -> None:
         """Consumers follow the poller; entries change only when they are read again."""
-        seen = self.broker_session.seen
-        if seen is not None and self.is_mounted:
-            group = next((group for group in seen.groups if group.ref == self.group.group.ref), None)
+        snapshot = self.broker_session.snapshot
+        if snapshot is not None and self.is_mounted:
+            group = next((group for group in snapshot.groups if group.ref == self.group.group.ref), None)
             if group is not None:
                 self._show_consumers(group)
         super().refresh_figures()
@@ -123,8 +123,8 @@ class PendingScreen(ListScreen[PendingRow]):
         read = len(self.entries)
         if self.whole:
             return f"{read:,}"
-        told = next((each.pending for each in self.consumers.model.items if each.name == self.consumer), None)
-        return f"{read:,} of {exact(told) if told is not None and told > read else at_least(read + 1)}"
+        total = next((each.pending for each in self.consumers.model.items if each.name == self.consumer), None)
+        return f"{read:,} of {exact(total) if total is not None and total > read else at_least(read + 1)}"
 
     def describe_row(self, item: PendingRow) -> str:
         entry = item.entry

@@ -81,16 +81,16 @@ class MessageListScreen(ListScreen[Message]):
         """Dim the rows after a lost connection; they come from reading, not from the poller."""
         if not self.is_ready:
             return
-        seen = self.broker_session.seen
-        self.table.stale = self.dims and (self.lost or (seen is not None and seen.error is not None))
+        snapshot = self.broker_session.snapshot
+        self.table.stale = self.dims and (self.lost or (snapshot is not None and snapshot.error is not None))
         self.draw_facts()
-        if seen is not None and self.around.display:
-            self.draw_readers(seen)
+        if snapshot is not None and self.around.display:
+            self.draw_readers(snapshot)
 
-    def draw_readers(self, seen: BrokerSnapshot) -> None:
+    def draw_readers(self, snapshot: BrokerSnapshot) -> None:
         """Draw the groups that read the destination."""
-        self.readers.stale = seen.error is not None
-        own = group_lines(self.broker_session.kind, seen, self.ref)
+        self.readers.stale = snapshot.error is not None
+        own = group_lines(self.broker_session.kind, snapshot, self.ref)
         self.readers.show(own)
         self.readers.placeholder = () if own else [[("nobody reads it", "muted")]]
         self.around.title(f"Groups of {self.ref.name}", f"{len(own):,}")

@@ -99,7 +99,7 @@ class MessageSource:
                     yield fresh
 
     async def _missed(self) -> AsyncGenerator[Batch]:
-        offsets = {part: place.offset for part, place in self._next.items() if isinstance(place, Offset)}
+        offsets = {part: position.offset for part, position in self._next.items() if isinstance(position, Offset)}
         entry = self._next.get(0)
         if offsets and -1 not in offsets:
             span = ReadRange(after=offsets)
@@ -117,18 +117,18 @@ class MessageSource:
         """The messages of a batch that were not read yet; remembers where to go on."""
         found: list[Message] = []
         for message in batch:
-            place = message.position
-            if isinstance(place, Offset):
-                part, after = place.partition, Offset(place.partition, place.offset + 1)
+            position = message.position
+            if isinstance(position, Offset):
+                part, after = position.partition, Offset(position.partition, position.offset + 1)
                 known = self._next.get(part)
-                new = not isinstance(known, Offset) or place.offset >= known.offset
+                new = not isinstance(known, Offset) or position.offset >= known.offset
                 if new:
                     self._next[part] = after
-            elif isinstance(place, EntryId):
+            elif isinstance(position, EntryId):
                 known = self._next.get(0)
-                new = not isinstance(known, EntryId) or place >= known
+                new = not isinstance(known, EntryId) or position >= known
                 if new:
-                    self._next[0] = EntryId(place.ms, place.seq + 1)
+                    self._next[0] = EntryId(position.ms, position.seq + 1)
             else:
                 new = True
             if new or everything:

@@ -60,10 +60,10 @@ class MessagesScreen(MessageListScreen):
         if self.broker_session.session is not None:
             start: StartPoint | None = self.start
             if self.position is not None:
-                place = self.position
-                if isinstance(place, Offset):
-                    place = Offset(place.partition, max(0, place.offset - BEFORE))
-                start = At(place)
+                position = self.position
+                if isinstance(position, Offset):
+                    position = Offset(position.partition, max(0, position.offset - BEFORE))
+                start = At(position)
             self.reading = MessageSource(self.broker_session.session, self.ref, start)
         self.read()
 
@@ -233,7 +233,7 @@ class MessagesScreen(MessageListScreen):
         return " · ".join(parts)
 
     def describe_row(self, item: Message) -> str:
-        return describe_message(item, describe_readers(self.broker_session.seen, self.ref, item))
+        return describe_message(item, describe_readers(self.broker_session.snapshot, self.ref, item))
 
     # -- keys
 

@@ -211,7 +211,7 @@ class PeekScreen(MessageListScreen):
 
     def facts(self) -> str:
         """Facts of the queue, or when it was read."""
-        parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.seen)]
+        parts = [] if self.row is None else [facts(self.row, self._shown_price, self.broker_session.snapshot)]
         lines = self.table.model
         if self.lent:
             parts.append(f"{len(lines.items):,} lent now")

@@ -115,8 +115,10 @@ class PublishScreen(ConsoleScreen):
     def _partition(self, draft: MessageDraft) -> str:
         if draft.partition is not None:
             return f"partition {draft.partition}"
-        seen = self.broker_session.seen
-        row = next((row for row in seen.destinations if row.ref == self.ref), None) if seen is not None else None
+        snapshot = self.broker_session.snapshot
+        row = (
+            next((row for row in snapshot.destinations if row.ref == self.ref), None) if snapshot is not None else None
+        )
         if draft.key is None or row is None or row.partitions is None:
             return "any partition: there is no key"
         return f"partition {partition_for(draft.key.encode(), row.partitions)} (murmur2 of the key, as Java does)"

@@ -25,10 +25,10 @@ def describe_end(task: BackgroundTask) -> tuple[str, str]:
     match task:
         case RunTask(error=error) | PutBackTask(error=error) if error is not None:
             return f"✗ {task.describe()}: {error.title}. 5 shows the runs", "danger"
-        case RunTask(result=told) | PutBackTask(result=told) if told is not None:
-            back = f", {told.came_back:,} came back" if told.came_back else ""
-            well = told.whole and not told.came_back
+        case RunTask(result=result) | PutBackTask(result=result) if result is not None:
+            back = f", {result.came_back:,} came back" if result.came_back else ""
+            well = result.whole and not result.came_back
             name = task.describe().partition(",")[0]
-            return f"{name}: {told.moved:,} of {told.planned:,} moved{back}", "ok" if well else "warn"
+            return f"{name}: {result.moved:,} of {result.planned:,} moved{back}", "ok" if well else "warn"
         case _:
             return f"{task.describe()} ended", "text"

@@ -86,10 +86,12 @@ class RedriveOptionsScreen(ConsoleScreen):
         if not self.form.is_mounted:
             return
         try:
-            told: list[StyledLine] = [[(self.command(), "")]]
+            lines_shown: list[StyledLine] = [[(self.command(), "")]]
         except options_form.FieldError as error:
-            told = [[(f"✗ {error.cause.title}", "danger")], [(error.cause.hint, "accent")]]
-        self.text_view.write([*told, [], [("The plan is made anew and shown before anything is done.", "muted")]])
+            lines_shown = [[(f"✗ {error.cause.title}", "danger")], [(error.cause.hint, "accent")]]
+        self.text_view.write(
+            [*lines_shown, [], [("The plan is made anew and shown before anything is done.", "muted")]]
+        )
 
     def command(self) -> str:
         """The equivalent command line.

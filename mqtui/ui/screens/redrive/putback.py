@@ -91,8 +91,10 @@ class PutBackScreen(ConsoleScreen):
             button = [("nothing can be started from here: ", "danger"), ("esc goes back", "muted")]
         self.text_view.write([*(style_plan_line(line) for line in plan_lines(plan)), [], button])
         warned = sum(risk.severity is Severity.WARN for risk in plan.risks)
-        told = f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
-        self.prompt_line.set_status(refusal or told, "danger" if refusal else "text")
+        lines_shown = (
+            f"{pluralize(warned, 'warning')} · nothing has happened yet" if warned else "nothing has happened yet"
+        )
+        self.prompt_line.set_status(refusal or lines_shown, "danger" if refusal else "text")
         self.ignore_keys_until_painted()
 
     def refusal(self) -> str:
@@ -116,23 +118,23 @@ class PutBackScreen(ConsoleScreen):
         task = self.background_task
         if task is None or self.back is None or not self.is_attached:
             return
-        told: list[StyledLine] = [*(style_plan_line(line) for line in plan_lines(self.back.plan)), []]
+        lines_shown: list[StyledLine] = [*(style_plan_line(line) for line in plan_lines(self.back.plan)), []]
         if task.error is not None:
             error = task.error
-            told += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
+            lines_shown += [[(f"✗ {error.title}", "danger")], [(error.detail, "")], [(error.hint, "muted")]]
             self.prompt_line.set_status("what is not back yet can be put back by another one: U on the run", "danger")
         elif task.result is not None:
             result = task.result
             good = result.moved == result.planned
             words = f"{result.moved:,} of {result.planned:,} are back in {self.back.record.source.name}"
-            told.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
-            told += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
-            told += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
+            lines_shown.append([("✓ " if good else "▲ ", "ok" if good else "warn"), (words, "")])
+            lines_shown += [[(f"  ▲ {number:,} not moved: {reason}", "warn")] for reason, number in result.reasons]
+            lines_shown += [[(f"  ▲ may be there twice: {name}", "warn")] for name in result.suspects[:50]]
             self.prompt_line.set_status(words, "ok" if good else "warn")
         else:
-            told.append([("putting back …", "live")])
+            lines_shown.append([("putting back …", "live")])
             self.prompt_line.set_status("putting back · esc leaves it running", "live")
-        self.text_view.write(told)
+        self.text_view.write(lines_shown)
         self.draw_hints()
 
     # -- verbs

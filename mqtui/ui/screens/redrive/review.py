@@ -104,13 +104,13 @@ class PlanReviewScreen(ConsoleScreen):
         assert self.planned is not None
         self.pane.title(*self.titled())
         delivery = self.planned.remote_plan if self.remote is not None else None
-        told = [
+        lines_shown = [
             style_plan_line(line)
             for plan in (delivery, self.planned.plan)
             if plan is not None
             for line in plan_lines(plan)
         ]
-        self.text_view.write([*told, [], *self._ways_on()])
+        self.text_view.write([*lines_shown, [], *self._ways_on()])
         refusal = self.refusal()
         self.prompt_line.set_status(refusal or self.status_text(), "danger" if refusal else "text")
         self.ignore_keys_until_painted()

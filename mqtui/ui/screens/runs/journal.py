@@ -39,21 +39,21 @@ class RunListReader:
 
 def line_of(opened: Journal, record: RunRecord) -> RunRow:
     """A run of the journal as a row."""
-    told = run_report.run_row(opened, record)
-    outcomes, planned, in_hand = told["outcomes"], told["planned"], told["in_hand"]
+    summary = run_report.run_row(opened, record)
+    outcomes, planned, in_hand = summary["outcomes"], summary["planned"], summary["in_hand"]
     finished = sum(number for name, number in outcomes.items() if name != Outcome.LEFT)
     left = outcomes.get(Outcome.LEFT)
     if left is None:
         left = 0 if record.result is not None else None if planned is None else max(0, planned - finished - in_hand)
     return RunRow(
         id=record.id,
-        short=told["short"],
+        short=summary["short"],
         verb=record.verb,
         profile=record.profile,
         target=record.target,
         source=record.source.name,
         broker=record.broker,
-        state=told["state"],
+        state=summary["state"],
         operator=record.operator,
         host=record.host,
         started=record.started,
@@ -76,15 +76,15 @@ def letters_of(run: str) -> tuple[RunRow, list[OutcomeRow]]:
     """
     with Journal() as opened:
         record = opened.find(run)
-        told: list[OutcomeRow] = [
+        letters: list[OutcomeRow] = [
             (mark[0], str(Outcome.UNKNOWN), "", "in hand when the run ended")
             for mark in opened.unfinished_letters(record.id)
         ][:MOST]
         for done in opened.read_outcomes(record.id):
-            if len(told) >= MOST:
+            if len(letters) >= MOST:
                 break
-            told.append(done)
-        return line_of(opened, record), told
+            letters.append(done)
+        return line_of(opened, record), letters
 
 
 def resume_notice() -> str:

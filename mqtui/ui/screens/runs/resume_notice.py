@@ -22,10 +22,10 @@ async def show_resume_notice(console: ConsoleApi) -> None:
         return
     if not text or not console.is_running:
         return
-    place = console.current_screen
-    if place is not None and not console.target:
-        await place.wait_until_loaded()
+    screen = console.current_screen
+    if screen is not None and not console.target:
+        await screen.wait_until_loaded()
         console.sessions.notify(text, "danger")
-        place.call_after_refresh(lambda: place.prompt_line.set_status(text, "danger") if place.is_ready else None)
+        screen.call_after_refresh(lambda: screen.prompt_line.set_status(text, "danger") if screen.is_ready else None)
     else:
         console.toasts.show(text, "danger")

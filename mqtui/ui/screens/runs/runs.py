@@ -208,10 +208,10 @@ class RunsScreen(ListScreen[RunRow]):
 def _live(line: RunRow, task: object) -> RunRow:
     if not isinstance(task, RunTask):
         return line if task is None else replace(line, is_running_here=True)
-    told = task.figures()
-    if told is None:
+    result = task.figures()
+    if result is None:
         return replace(line, is_running_here=True)
-    return replace(line, is_running_here=True, planned=told.planned, moved=told.moved, left=told.left, in_hand=0)
+    return replace(line, is_running_here=True, planned=result.planned, moved=result.moved, left=result.left, in_hand=0)
 
 
 def _stop_disabled_reason(item: RunRow) -> str | None:

@@ -29,14 +29,14 @@ def known_resources(console: ConsoleApi) -> list[KnownResource]:
 
 
 def _of(broker_session: BrokerSession) -> list[KnownResource]:
-    seen, session = broker_session.seen, broker_session.session
-    if seen is None or session is None:
+    snapshot, session = broker_session.snapshot, broker_session.session
+    if snapshot is None or session is None:
         return []
     own_groups = (
         broker_session.kind is not BrokerKind.RABBITMQ
     )  # there they are the consumers of a queue, under its name
     hosts = [name for host, port in session.address.hosts for name in (host, f"{host}:{port}")]
-    refs = [row.ref for row in seen.destinations] + [group.ref for group in seen.groups if own_groups]
+    refs = [row.ref for row in snapshot.destinations] + [group.ref for group in snapshot.groups if own_groups]
     return [KnownResource(broker_session.target, broker_session.kind, ref, hosts) for ref in refs]
 
 

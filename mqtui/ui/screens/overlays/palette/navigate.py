@@ -62,8 +62,8 @@ def _start(broker_session: BrokerSession, known: KnownResource, at: StartPoint) 
                 raise BadInput(f"{name} has ids, not offsets", "", f"Write {name}@1795475111678-0.")
             if partition < 0 and known.broker is BrokerKind.KAFKA:
                 row = (
-                    next((row for row in broker_session.seen.destinations if row.ref == known.ref), None)
-                    if broker_session.seen
+                    next((row for row in broker_session.snapshot.destinations if row.ref == known.ref), None)
+                    if broker_session.snapshot
                     else None
                 )
                 if row is None or row.partitions != 1:
@@ -118,6 +118,6 @@ async def open_one_by_one(console: ConsoleApi, target: str) -> AsyncGenerator[Br
 
 async def _looked(broker_session: BrokerSession) -> BrokerSession:
     await broker_session.opened_or_failed.wait()
-    if broker_session.watch is not None:
-        await broker_session.watch.first_poll_done.wait()
+    if broker_session.poller is not None:
+        await broker_session.poller.first_poll_done.wait()
     return broker_session
