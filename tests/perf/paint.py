@@ -81,5 +81,5 @@ async def _rows(url: str) -> float:
 
     console.sessions._changed = noted
     async with at_console(console) as user:
-        await user.until(lambda: "row-00003" in user.picture, "sees rows", within=60)
+        await user.until(lambda: "row-00003" in user.screen_text, "sees rows", within=60)
         return perf_counter() - came[0]

@@ -11,9 +11,9 @@ import pytest
 
 from mqtui.demo.servers.java import cache_folder
 from tests.loop_guard import nothing_blocks
+from tests.ui.frozen_time import freeze_time
 from tests.ui.memory_shop import MemoryShop
-from tests.ui.pictures import Album
-from tests.ui.stillness import stand_still
+from tests.ui.pictures import Pictures
 
 DOWNLOADS = str(cache_folder())
 """Kafka's jars and its trained template, wherever HOME is."""
@@ -73,16 +73,16 @@ def dev(shop: MemoryShop) -> MemoryShop:
 
 
 @pytest.fixture
-def still(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
+def frozen_shop(shop: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> MemoryShop:
     """The shop with profiles, on a clock that only `trade` moves."""
-    stand_still(monkeypatch, shop.world.clock)
+    freeze_time(monkeypatch, shop.world.clock)
     shop.profiles()
     return shop
 
 
 @pytest.fixture
-def album(request: pytest.FixtureRequest, tmp_path: Path) -> Album:
+def pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Pictures:
     """Pictures under the name of the test."""
     name = request.node.originalname.removeprefix("test_").replace("_", "-")
     update = bool(request.config.getoption("--update-snapshots", default=False))
-    return Album(name, update, tmp_path, request.config.getoption("--gallery", default=None))
+    return Pictures(name, update, tmp_path, request.config.getoption("--gallery", default=None))

@@ -1,9 +1,10 @@
-"""A person at the console, whose doings read like a story and whose key presses are counted::
+"""A user of the console as a fluent test driver; key presses are counted::
 
     async with at_console(console) as user:
         await user.presses("3").sees("orders.DLQ").on_row("orders.DLQ").presses("enter")
 
-Steps are done in order when the chain is awaited. Each waits for what it names, with a deadline, and never for time.
+Steps are done in order when the chain is awaited; a chain that is never awaited fails the test. Each step waits for
+what it names, with a deadline, and never for a fixed time.
 """
 
 from __future__ import annotations
@@ -31,16 +32,16 @@ PATIENCE = 10.0
 """Seconds a step waits for what it names."""
 
 LOOK = 0.01
-"""Seconds between two looks at a screen that is painted."""
+"""Seconds between two checks after the screen was painted."""
 
 REST = 0.1
-"""Seconds between two looks at one that is not: a look draws the whole screen."""
+"""Seconds between two checks without a paint: a check draws the whole screen."""
 
 NAMES = {"esc": "escape"}
 
 
 class User:
-    """Presses keys, reads the screen. `keys` is how many keys were pressed so far."""
+    """Presses keys and reads the screen. `keys` counts the keys pressed so far."""
 
     def __init__(self, console: Console, pilot: Pilot[None]) -> None:
         self.console = console
@@ -62,6 +63,11 @@ class User:
         self._steps.append(step)
         return self
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether steps were named that nobody awaited yet."""
+        return bool(self._steps)
+
     # -- doing
 
     def presses(self, *keys: str) -> Self:
@@ -79,7 +85,7 @@ class User:
         """Type a text; each of its characters is a key press."""
         return self.presses(*text)
 
-    def walks_to(self, name: str) -> Self:
+    def moves_to(self, name: str) -> Self:
         """Press `j` until a cell of the row under the cursor is this name."""
 
         async def walk() -> None:
@@ -88,7 +94,7 @@ class User:
                     return
                 self.keys += 1
                 await self.pilot.press("j")
-            assert named(self.row, name), f"no row {name!r}\n{self.picture}"
+            assert named(self.row, name), f"no row {name!r}\n{self.screen_text}"
 
         return self.until(lambda: any(named(row, name) for row in self.rows), f"has a row {name!r}")._then(walk)
 
@@ -108,8 +114,8 @@ class User:
 
         return self._then(click)
 
-    def does(self, work: Callable[[], object]) -> Self:
-        """Let something happen elsewhere."""
+    def then_calls(self, work: Callable[[], object]) -> Self:
+        """Call a function, or await it, as a step."""
 
         async def happen() -> None:
             outcome = work()
@@ -124,7 +130,7 @@ class User:
         """Wait until all these words are on the screen."""
 
         def seen() -> bool:
-            picture = self.picture
+            picture = self.screen_text
             return all(word in picture for word in words)
 
         return self.until(seen, f"sees {', '.join(map(repr, words))}", within)
@@ -133,7 +139,7 @@ class User:
         """Wait until none of these words is on the screen."""
 
         def unseen() -> bool:
-            picture = self.picture
+            picture = self.screen_text
             return not any(word in picture for word in words)
 
         return self.until(unseen, f"sees no {words}", within)
@@ -150,14 +156,14 @@ class User:
             within,
         )
 
-    def reads_in_line(self, words: str, within: float = PATIENCE) -> Self:
-        """Wait until the line says these words."""
-        return self.until(lambda: words in self.line, f"reads {words!r} in the line", within)
+    def reads_in_prompt(self, words: str, within: float = PATIENCE) -> Self:
+        """Wait until the prompt line shows these words."""
+        return self.until(lambda: words in self.prompt_text, f"reads {words!r} in the line", within)
 
     def is_at(self, place: str, within: float = PATIENCE) -> Self:
-        """Wait until a place of this class is shown, and painted."""
+        """Wait until a screen of this class is shown and painted."""
         return self.until(
-            lambda: type(self.console.screen).__name__ == place and bool(self.picture.strip()),
+            lambda: type(self.console.screen).__name__ == place and bool(self.screen_text.strip()),
             f"is at {place}",
             within,
         )
@@ -170,11 +176,11 @@ class User:
         deadline = monotonic() + within
         while not holds():
             here = type(self.console.screen).__name__
-            assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.picture}"
-            await self.looks_up()
+            assert monotonic() < deadline, f"after {within:.0f} s nobody {what}, at {here}:\n{self.screen_text}"
+            await self.waits_for_paint()
 
-    async def looks_up(self) -> None:
-        """Wait until something is painted, or it is time to look again."""
+    async def waits_for_paint(self) -> None:
+        """Wait until something is painted, or for `REST` seconds."""
         self.painted.clear()
         await asyncio.sleep(LOOK)
         with suppress(TimeoutError):
@@ -183,30 +189,30 @@ class User:
     # -- what is there
 
     @property
-    def place(self) -> ConsoleScreen:
-        """The place that is shown."""
+    def screen(self) -> ConsoleScreen:
+        """The screen that is shown."""
         screen = self.console.screen
-        assert isinstance(screen, ConsoleScreen), f"{type(screen).__name__} is no place"
+        assert isinstance(screen, ConsoleScreen), f"{type(screen).__name__} is no ConsoleScreen"
         return screen
 
     @property
     def table(self) -> RowTable[object]:
         """The list with the focus, else the first."""
-        table = self.place.focused_table
-        assert table is not None, f"no list at {type(self.place).__name__}"
+        table = self.screen.focused_table
+        assert table is not None, f"no list at {type(self.screen).__name__}"
         return table
 
     @property
     def row(self) -> str:
         """The row under the cursor as it is drawn; "" where there is none."""
-        if not isinstance(self.console.screen, ConsoleScreen) or self.place.focused_table is None:
+        if not isinstance(self.console.screen, ConsoleScreen) or self.screen.focused_table is None:
             return ""
         return self.row_at(self.table.cursor)
 
     @property
     def rows(self) -> list[str]:
         """All rows of the list as they are drawn; none where there is no list yet."""
-        if not isinstance(self.console.screen, ConsoleScreen) or self.place.focused_table is None:
+        if not isinstance(self.console.screen, ConsoleScreen) or self.screen.focused_table is None:
             return []
         return [self.row_at(line) for line in range(len(self.table.model.shown))]
 
@@ -218,14 +224,14 @@ class User:
         return table.render_line(line - table.scroll_offset.y).text
 
     @property
-    def line(self) -> str:
-        """What the line shows now."""
+    def prompt_text(self) -> str:
+        """The text of the prompt line."""
         found = self.console.screen.query(PromptLine)
         region = found.first().region if found else None
-        return self.picture.splitlines()[region.y] if region is not None and region.height else ""
+        return self.screen_text.splitlines()[region.y] if region is not None and region.height else ""
 
     @property
-    def picture(self) -> str:
+    def screen_text(self) -> str:
         """The whole screen as text."""
         screen = self.console.screen
         visible_screen_stack.set(self.console._background_screens)
@@ -240,7 +246,7 @@ def named(row: str, name: str) -> bool:
 
 @asynccontextmanager
 async def at_console(console: Console, size: tuple[int, int] = (120, 34)) -> AsyncIterator[User]:
-    """Sit down at a console. Whatever a worker raises and nobody says fails the story."""
+    """Run a console with a user. An error of a worker that no screen reports fails the test."""
     faults: list[BaseException] = []
 
     def hear(message: Message) -> None:
@@ -253,5 +259,6 @@ async def at_console(console: Console, size: tuple[int, int] = (120, 34)) -> Asy
         user = User(console, pilot)
         console.post_display_hook = user.painted.set  # type: ignore[method-assign]  # made for this
         yield user
+        assert not user.has_steps, "a chain of steps was never awaited"
     for fault in faults:
         raise fault

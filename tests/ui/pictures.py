@@ -20,7 +20,7 @@ from textual.widgets import Input, TextArea
 
 from mqtui.ui.app import Console
 from tests.ui.driver import PATIENCE, User, at_console
-from tests.ui.scenes import SIZES
+from tests.ui.picture_steps import SIZES
 
 THEMES = ("dark", "light")
 FOLDER = Path(__file__).parent / "snapshots"
@@ -30,7 +30,7 @@ STYLE = re.compile(r"terminal-\d+-")
 
 
 @dataclass(frozen=True, slots=True)
-class Album:
+class Pictures:
     """Takes pictures under the name of a test."""
 
     name: str
@@ -67,7 +67,7 @@ class Album:
                 raise AssertionError(
                     f"not as in {file.name}; the new one: {self.rejected}\n{difference(approved, taken)}"
                 )
-            await user.looks_up()
+            await user.waits_for_paint()
 
     async def _draw(self, user: User, name: str) -> None:
         assert self.gallery is not None
@@ -102,7 +102,7 @@ async def settled(user: User) -> str:
             before, since = now, monotonic()
         elif monotonic() - since > 0.7:
             return now
-        assert monotonic() < deadline, f"it never rests:\n{user.picture}"
+        assert monotonic() < deadline, f"it never rests:\n{user.screen_text}"
         await asyncio.sleep(0.05)
 
 

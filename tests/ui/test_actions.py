@@ -190,9 +190,9 @@ async def test_a_dim_key_says_why(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_row("orders.DLQ")
-        await user.presses("X").reads_in_line("not in this version")
+        await user.presses("X").reads_in_prompt("not in this version")
         await user.presses("/").types("work.refunds").presses("enter").on_row("work.refunds")
-        await user.presses("R").reads_in_line("no dead letters").is_at("DestinationsScreen")
+        await user.presses("R").reads_in_prompt("no dead letters").is_at("DestinationsScreen")
 
 
 async def test_a_read_only_profile_says_so(shop: MemoryShop) -> None:
@@ -200,4 +200,4 @@ async def test_a_read_only_profile_says_so(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("prod-cache")) as user:
         await user.is_at("DestinationsScreen").presses("3").is_at("DeadLetterOverviewScreen").on_row("payments:dlq")
-        await user.presses("R").reads_in_line("read-only").is_at("DeadLetterOverviewScreen")
+        await user.presses("R").reads_in_prompt("read-only").is_at("DeadLetterOverviewScreen")

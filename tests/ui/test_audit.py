@@ -13,34 +13,36 @@ from mqtui.state.paths import state_dir
 from mqtui.ui.render.audit import merge_begin_and_end
 from mqtui.ui.render.command_line import command_of, equivalent_command
 from tests.ui.driver import at_console
-from tests.ui.runs_ground import TYPED, RunsGround, short
-from tests.ui.runs_ground import runs_ground as runs_ground
+from tests.ui.interrupted_runs import TYPED, InterruptedRuns, short
+from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs
 
 DLQ = Ref(Kind.TOPIC, "orders.DLQ")
 
 
-async def test_changes_with_their_command(runs_ground: RunsGround) -> None:
+async def test_changes_with_their_command(interrupted_runs: InterruptedRuns) -> None:
     """Begin and end are one row with the result; the line says the command, `yc` copies it, `enter` opens the run."""
-    run = await runs_ground.moved(3)
-    async with at_console(runs_ground.console()) as user:
+    run = await interrupted_runs.moved(3)
+    async with at_console(interrupted_runs.console()) as user:
         await user.presses("6").on_row(short(run)).on_row("3 moved").on_row("orders.DLQ → orders").sees("chain ✓")
-        await user.reads_in_line("mqtui redrive shop orders.DLQ --limit 3")
-        await user.presses("y").reads_in_line("c command").presses("c").reads_in_line("command copied")
+        await user.reads_in_prompt("mqtui redrive shop orders.DLQ --limit 3")
+        await user.presses("y").reads_in_prompt("c command").presses("c").reads_in_prompt("command copied")
         assert user.console.clipboard == "mqtui redrive shop orders.DLQ --limit 3"
         await user.presses("enter").is_at("RunLettersScreen").sees(f"Run {short(run)}")
 
 
-async def test_a_line_that_was_changed_is_named(runs_ground: RunsGround) -> None:
+async def test_a_line_that_was_changed_is_named(interrupted_runs: InterruptedRuns) -> None:
     """Whoever edits the file is found out at the first look."""
-    await runs_ground.moved(1)
+    await interrupted_runs.moved(1)
     file = state_dir() / "audit.jsonl"
     first, *rest = file.read_text().splitlines()
     file.write_text("\n".join([json.dumps(json.loads(first) | {"operator": "nobody"}), *rest]) + "\n")
-    async with at_console(runs_ground.console()) as user:
-        await user.presses("6").sees("✗ chain broken at 1").reads_in_line("line 1: it was changed after it was written")
+    async with at_console(interrupted_runs.console()) as user:
+        await (
+            user.presses("6").sees("✗ chain broken at 1").reads_in_prompt("line 1: it was changed after it was written")
+        )
 
 
-async def test_what_never_ended(runs_ground: RunsGround) -> None:
+async def test_what_never_ended(interrupted_runs: InterruptedRuns) -> None:
     """A begin without an end is wrong where its process is gone, and under way where it lives."""
     begin = AuditEntry("begin", "a" * 32, 1, "anna", "here", "shop", "redrive", ("topic:d",), 3, n=1)
     end = AuditEntry("end", "a" * 32, 2, "anna", "here", "shop", "redrive", ("topic:d",), 3, "3 moved", n=2)
@@ -55,21 +57,21 @@ async def test_what_never_ended(runs_ground: RunsGround) -> None:
     assert late.result == "3 moved"
 
 
-async def test_a_number_leads_to_its_line(runs_ground: RunsGround) -> None:
+async def test_a_number_leads_to_its_line(interrupted_runs: InterruptedRuns) -> None:
     """`:audit 3` puts the cursor on the change that line belongs to; one that is not there is named."""
-    first = await runs_ground.moved(1)
-    await runs_ground.moved(1)
-    async with at_console(runs_ground.console()) as user:
+    first = await interrupted_runs.moved(1)
+    await interrupted_runs.moved(1)
+    async with at_console(interrupted_runs.console()) as user:
         await user.is_at("HomeScreen").presses("colon").types("audit 2").presses("enter").on_row(short(first))
-        await user.presses("colon").types("audit 99").presses("enter").reads_in_line("there is no line 99")
+        await user.presses("colon").types("audit 99").presses("enter").reads_in_prompt("there is no line 99")
 
 
-async def test_put_back_from_the_audit(runs_ground: RunsGround) -> None:
+async def test_put_back_from_the_audit(interrupted_runs: InterruptedRuns) -> None:
     """`U` on a change plans the put back of its run."""
-    run = await runs_ground.moved(2)
-    await runs_ground.operator.put_back(run, TYPED)
-    async with at_console(runs_ground.console()) as user:
-        await user.presses("6").on_row("2 put back").reads_in_line(f"mqtui runs putback {run[:8].upper()}")
+    run = await interrupted_runs.moved(2)
+    await interrupted_runs.operator.put_back(run, TYPED)
+    async with at_console(interrupted_runs.console()) as user:
+        await user.presses("6").on_row("2 put back").reads_in_prompt(f"mqtui runs putback {run[:8].upper()}")
         await user.presses("j").on_row("2 moved").presses("U").is_at("PutBackScreen").sees("Nothing to put back")
 
 

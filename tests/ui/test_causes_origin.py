@@ -11,7 +11,7 @@ from mqtui.services.redrive.request import RedriveRequest
 from mqtui.ui.screens.dead_letters.causes import CausesScreen
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from tests.memory import MemoryWorld
-from tests.ui.messages_stage import opened
+from tests.ui.destination_console import open_destination
 
 TARGET = "amqp://memory:5672"
 
@@ -27,15 +27,15 @@ async def test_the_pair_of_a_cause_and_the_plan_are_what_its_letters_name() -> N
     )
     for _ in range(2):
         server.store(Outgoing(error, b"1", headers=headers))
-    async with opened(world, TARGET, error) as stage:
-        await stage.console.show(
-            CausesScreen(stage.broker_session, DeadLetterDestination(error, exact(2), (), "its name"))
+    async with open_destination(world, TARGET, error) as opened:
+        await opened.console.show(
+            CausesScreen(opened.broker_session, DeadLetterDestination(error, exact(2), (), "its name"))
         )
-        await stage.see("PRICE")
-        await stage.press("enter")
-        await stage.see("no stock")
-        await stage.press("p")
-        await stage.until(lambda: getattr(stage.place, "ref", None) == sales, "the queue that the letters name")
-        await stage.console.show(PlanReviewScreen(stage.broker_session, RedriveRequest(Verb.REDRIVE, error)))
-        await stage.see("deliver 2 to queue:sales")
+        await opened.see("PRICE")
+        await opened.press("enter")
+        await opened.see("no stock")
+        await opened.press("p")
+        await opened.until(lambda: getattr(opened.screen, "ref", None) == sales, "the queue that the letters name")
+        await opened.console.show(PlanReviewScreen(opened.broker_session, RedriveRequest(Verb.REDRIVE, error)))
+        await opened.see("deliver 2 to queue:sales")
         assert [sent.value for sent in server.ready(error)] == [b"1", b"1"]

@@ -30,7 +30,7 @@ async def test_the_cause_stands_where_the_list_would(redis: Ground) -> None:
     url = f"rediss://127.0.0.1:{redis.port}/0?timeout-ms=1000"
     async with at_console(Console((url, ""))) as user:
         await user.sees("does not speak TLS", within=60)
-        assert "redis://" in user.picture
+        assert "redis://" in user.screen_text
 
 
 async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +48,7 @@ async def test_no_screen_shows_a_secret_of_a_url(redis: Ground, monkeypatch: pyt
                     await user.sees("refused the user", within=60)
                 for keys in (("?",), ("esc",), ("y", "c")):
                     await user.presses(*keys)
-                    assert SECRET not in user.picture
+                    assert SECRET not in user.screen_text
                 assert SECRET not in "".join(copied) + repr(user.console.sessions.broker_sessions) + user.console.target
 
 
@@ -62,9 +62,9 @@ async def test_saving_a_form_keeps_what_it_does_not_show(redis: Ground, monkeypa
         made = Profile("mine", {BrokerKind.REDIS: endpoint}, Environment.PROD, read_only=True, protected=True)
         ProfileStore().add(made)
         async with at_console(Console(("", ""))) as user:
-            await user.is_at("HomeScreen").walks_to("mine").presses("E").is_at("ProfileFormScreen")
+            await user.is_at("HomeScreen").moves_to("mine").presses("E").is_at("ProfileFormScreen")
             await user.presses("ctrl+t").sees("✓ redis", within=60)
-            assert SECRET not in user.picture
+            assert SECRET not in user.screen_text
             await user.presses("ctrl+r").is_at("HomeScreen")
     assert ProfileStore().find("mine") == made
 
@@ -73,8 +73,8 @@ async def test_passwords_of_the_environment_are_not_dropped(redis: Ground, monke
     """A profile without its password would be useless: it goes to the keyring, or nothing is saved."""
     monkeypatch.setenv("MQTUI_REDIS", f"redis://u:{SECRET}@127.0.0.1:{redis.port}")
     async with at_console(Console(("", ""))) as user:
-        await user.is_at("WelcomeScreen").walks_to("Import").presses("enter").reads_in_line("keyring", within=60)
-        assert SECRET not in user.picture
+        await user.is_at("WelcomeScreen").moves_to("Import").presses("enter").reads_in_prompt("keyring", within=60)
+        assert SECRET not in user.screen_text
     assert ProfileStore().list_profiles() == []
 
 

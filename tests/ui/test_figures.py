@@ -37,13 +37,13 @@ async def test_pending_entries_that_were_not_all_read(streams: RedisServer, monk
     streams.group(ref, "g", take=250)
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
-        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("100 of 250")
+        await user.moves_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("100 of 250")
         await user.sees_no("all read").sees("C reassign 100 of 250")
         await user.presses("tab", "space").sees("1 marked").sees("C reassign 1")
     monkeypatch.setattr(pending, "MOST", 250)
     async with at_console(Console((streams.url, ""))) as user:
         await user.is_at("DestinationsScreen").sees(ref.name).presses("2").is_at("GroupsScreen")
-        await user.walks_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("250, all read")
+        await user.moves_to(f"{ref.name}/g").presses("enter").is_at("PendingScreen").sees("250, all read")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_causes_that_are_being_read_are_no_figure(streams: RedisServer, mo
             .sees(ref.name)
             .presses("3")
             .is_at("DeadLetterOverviewScreen")
-            .walks_to(ref.name)
+            .moves_to(ref.name)
         )
         await user.presses("enter").is_at("CausesScreen").sees("reading … 1 so far").sees_no("· 0 causes")
         gate.set()

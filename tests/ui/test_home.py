@@ -30,7 +30,10 @@ async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
         user.console.post_message(Key("enter", "\r"))
         user.console.post_message(Key("3", "3"))
         await (
-            user.is_at("HomeScreen").does(may_read.set).is_at("DeadLetterOverviewScreen").sees("prod-eu", "orders.DLQ")
+            user.is_at("HomeScreen")
+            .then_calls(may_read.set)
+            .is_at("DeadLetterOverviewScreen")
+            .sees("prod-eu", "orders.DLQ")
         )
         await user.presses("esc", "esc").is_at("HomeScreen").on_row("prod-eu").sees_no("reading …")
 
@@ -38,7 +41,7 @@ async def test_the_frame_does_not_wait_for_the_profiles_and_typed_keys_do(
 async def test_what_another_process_changed_is_read_by_r_and_on_return(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.on_row("prod-eu").does(lambda: ProfileStore().remove("prod-cache"))
-        await user.presses("r").sees_no("prod-cache").walks_to("dev").presses("enter").is_at("DestinationsScreen")
-        await user.does(lambda: ProfileStore().remove("prod-mq")).presses("esc").is_at("HomeScreen")
+        await user.on_row("prod-eu").then_calls(lambda: ProfileStore().remove("prod-cache"))
+        await user.presses("r").sees_no("prod-cache").moves_to("dev").presses("enter").is_at("DestinationsScreen")
+        await user.then_calls(lambda: ProfileStore().remove("prod-mq")).presses("esc").is_at("HomeScreen")
         await user.sees_no("prod-mq").on_row("dev")

@@ -13,7 +13,7 @@ from mqtui.ui.screens.dead_letters.letters import DeadLetterListScreen
 from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.domain.dead import TRACE, WRAPPER
 from tests.memory import KafkaShelf, MemoryWorld
-from tests.ui.messages_stage import NARROW, Stage, message, opened
+from tests.ui.destination_console import NARROW, DestinationConsole, message, open_destination
 
 TARGET = "kafka://memory:9092"
 
@@ -56,41 +56,41 @@ def letters_of(world: MemoryWorld) -> tuple[KafkaShelf, Ref]:
     return server, next(row.ref for row in server.destinations() if row.ref.name == "orders.DLQ")
 
 
-async def first_letter(stage: Stage) -> Any:
+async def first_letter(opened: DestinationConsole) -> Any:
     """Open the first letter of the list."""
-    assert isinstance(stage.place, DeadLetterListScreen)
-    await stage.until(lambda: stage.place.table.model.count == 3)
-    await stage.press("g", "enter")
-    await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
-    await stage.see("Letter 1 of 3")
-    return stage.place
+    assert isinstance(opened.screen, DeadLetterListScreen)
+    await opened.until(lambda: opened.screen.table.model.count == 3)
+    await opened.press("g", "enter")
+    await opened.until(lambda: isinstance(opened.screen, DeadLetterScreen), "the letter")
+    await opened.see("Letter 1 of 3")
+    return opened.screen
 
 
 async def test_cause_stack_original_and_headers(world: MemoryWorld) -> None:
     """Own frames stand out, library frames are folded, the original is there and the same, headers say their fate."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.see('SchemaMismatch: field "amount" missing', "› shop.billing.Parser.parse", "Parser.java:88")
-        await stage.see("library frame", "attempt 3", "from orders 0/2", "billing gave up")
-        await stage.see("Original orders 0/2", "still there", "value identical", "billing passed it")
-        await stage.see("before 1", "after 3", "2 kept · 7 stripped on redrive")
-        await stage.see("int64, by its name", "00 00 00 00 00 00 00 02")
-        assert any(line.startswith("   kept") and "app-version" in line for line in stage.picture)
-        assert any(line.startswith(" + stripped") and "kafka_deliveryAttempt" in line for line in stage.picture)
-        assert "KafkaMessageListenerContainer" not in stage.text
-        await stage.press("w")
-        await stage.see("KafkaMessageListenerContainer")
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.see('SchemaMismatch: field "amount" missing', "› shop.billing.Parser.parse", "Parser.java:88")
+        await opened.see("library frame", "attempt 3", "from orders 0/2", "billing gave up")
+        await opened.see("Original orders 0/2", "still there", "value identical", "billing passed it")
+        await opened.see("before 1", "after 3", "2 kept · 7 stripped on redrive")
+        await opened.see("int64, by its name", "00 00 00 00 00 00 00 02")
+        assert any(line.startswith("   kept") and "app-version" in line for line in opened.picture)
+        assert any(line.startswith(" + stripped") and "kafka_deliveryAttempt" in line for line in opened.picture)
+        assert "KafkaMessageListenerContainer" not in opened.text
+        await opened.press("w")
+        await opened.see("KafkaMessageListenerContainer")
 
 
 async def test_a_changed_value_is_shown_as_a_difference(world: MemoryWorld) -> None:
     """The next letter's value against its original's: minus and plus, a lost header, a changed one."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.press("J")
-        await stage.see("Letter 2 of 3", "the values differ", '-   "total": 12.50', '+   "amount": 12.50')
-        await stage.see("− lost", "≈ kept")
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.press("J")
+        await opened.see("Letter 2 of 3", "the values differ", '-   "total": 12.50', '+   "amount": 12.50')
+        await opened.see("− lost", "≈ kept")
 
 
 async def test_a_newer_record_of_the_same_key_is_a_warning(world: MemoryWorld) -> None:
@@ -98,63 +98,63 @@ async def test_a_newer_record_of_the_same_key_is_a_warning(world: MemoryWorld) -
     server, ref = letters_of(world)
     orders = next(row.ref for row in server.destinations() if row.ref.name == "orders")
     server.put(message(orders, b'{"id":7,"amount":13}', b"u2"))
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.see("▲ same key later 6", '"amount":13', "billing is at 0/5")
-        await stage.press("J")
-        await stage.see("the newest record of its key")
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.see("▲ same key later 6", '"amount":13', "billing is at 0/5")
+        await opened.press("J")
+        await opened.see("the newest record of its key")
 
 
 async def test_a_gone_original_says_why(world: MemoryWorld) -> None:
     """Behind the first offset it is gone by retention; J at the last letter says so."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.press("J", "J")
-        await stage.see("gone (retention): orders begins at 0/1")
-        await stage.press("J")
-        await stage.see("this is the last letter")
-        await stage.press("K")
-        await stage.see("Letter 2 of 3")
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.press("J", "J")
+        await opened.see("gone (retention): orders begins at 0/1")
+        await opened.press("J")
+        await opened.see("this is the last letter")
+        await opened.press("K")
+        await opened.see("Letter 2 of 3")
 
 
 async def test_p_goes_to_the_original_and_enter_around_it(world: MemoryWorld) -> None:
     """`p` puts the focus on the original, `enter` opens the messages around it, `esc` comes back."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.see("still there")
-        await stage.press("p", "enter")
-        await stage.until(lambda: type(stage.place) is MessagesScreen, "the original's messages")
-        await stage.until(
-            lambda: stage.place.table.current is not None and str(stage.place.table.current.position) == "0/2"
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.see("still there")
+        await opened.press("p", "enter")
+        await opened.until(lambda: type(opened.screen) is MessagesScreen, "the original's messages")
+        await opened.until(
+            lambda: opened.screen.table.current is not None and str(opened.screen.table.current.position) == "0/2"
         )
-        await stage.press("escape")
-        await stage.until(lambda: isinstance(stage.place, DeadLetterScreen))
+        await opened.press("escape")
+        await opened.until(lambda: isinstance(opened.screen, DeadLetterScreen))
 
 
 async def test_verbs_of_one_letter(world: MemoryWorld) -> None:
     """E comes later; R plans a redrive of exactly this letter."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await first_letter(stage)
-        await stage.press("E")
-        await stage.see("edit: not in this version")
-        await stage.press("R")
-        await stage.see("redrive 1 letter")
+    async with open_destination(world, TARGET, ref) as opened:
+        await first_letter(opened)
+        await opened.press("E")
+        await opened.see("edit: not in this version")
+        await opened.press("R")
+        await opened.see("redrive 1 letter")
 
 
 async def test_narrow_shows_letter_or_original(world: MemoryWorld) -> None:
     """At 80 columns `p` puts the original in the letter's place, `esc` puts the letter back."""
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref, NARROW) as stage:
-        place = await first_letter(stage)
+    async with open_destination(world, TARGET, ref, NARROW) as opened:
+        place = await first_letter(opened)
         assert not place.side_pane.display
-        await stage.press("p")
-        await stage.see("Original orders 0/2", "value identical")
+        await opened.press("p")
+        await opened.see("Original orders 0/2", "value identical")
         assert not place.cause.display
-        await stage.press("escape")
-        await stage.see("Letter 1 of 3")
+        await opened.press("escape")
+        await opened.see("Letter 1 of 3")
 
 
 @pytest.mark.parametrize("there", [False, True], ids=["nothing of that name", "a topic of that name"])
@@ -166,12 +166,12 @@ async def test_an_origin_that_only_the_name_tells_is_shown_where_it_is_there(the
         server.make("orders")
     server.put(message(server.make("orders.DLQ"), b'{"id":1}', b"u1", (("error", b"no stock", ""),)))
     _, ref = letters_of(world)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 1)
-        await stage.press("g", "enter")
-        await stage.until(lambda: isinstance(stage.place, DeadLetterScreen), "the letter")
-        await stage.see("no stock")
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 1)
+        await opened.press("g", "enter")
+        await opened.until(lambda: isinstance(opened.screen, DeadLetterScreen), "the letter")
+        await opened.see("no stock")
         if there:
-            await stage.see("Original orders")
+            await opened.see("Original orders")
         else:
-            await stage.until(lambda: "orders" not in stage.text.replace("orders.DLQ", ""), "no origin is told")
+            await opened.until(lambda: "orders" not in opened.text.replace("orders.DLQ", ""), "no origin is told")

@@ -11,7 +11,7 @@ import pytest
 from mqtui.domain.resource import Ref
 from mqtui.ui.screens.messages.messages import MessagesScreen
 from tests.memory import KafkaShelf, MemoryWorld
-from tests.ui.messages_stage import NARROW, message, opened, order
+from tests.ui.destination_console import NARROW, message, open_destination, order
 
 TARGET = "kafka://memory:9092"
 
@@ -29,10 +29,10 @@ async def test_the_newest_is_under_the_cursor_and_beside() -> None:
     """The last row has the cursor; beside it stand its value with every digit, its headers, and what they may be."""
     world = MemoryWorld()
     _, ref = orders(world, 40)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.see('"id": 39,', '"amount": 12.50,', '"items": ["lamp"]', "trace-id  4bf92f", "7 if int32")
-        assert any(line.startswith("▌") and "u4" in line for line in stage.picture)
-        assert "40" in stage.picture[2]
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see('"id": 39,', '"amount": 12.50,', '"items": ["lamp"]', "trace-id  4bf92f", "7 if int32")
+        assert any(line.startswith("▌") and "u4" in line for line in opened.picture)
+        assert "40" in opened.picture[2]
 
 
 async def test_what_has_no_value_or_no_text_is_a_row() -> None:
@@ -43,66 +43,66 @@ async def test_what_has_no_value_or_no_text_is_a_row() -> None:
     server.put(message(ref, None, b"u44"))
     server.put(message(ref, b"\xff\xfe\0raw", b"\0k"))
     server.put(message(ref, b"\x1b]0;gotcha\x07 text", b"k"))
-    async with opened(world, TARGET, ref) as stage:
-        await stage.see("(tombstone)", "ff fe 00 72 61 77", "hex 6 B", "␛]0;gotcha␇ text")
-        assert any(line[2:3] == "?" and "␀k" in line for line in stage.picture)
-        assert not any("\x1b" in line for line in stage.picture)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see("(tombstone)", "ff fe 00 72 61 77", "hex 6 B", "␛]0;gotcha␇ text")
+        assert any(line[2:3] == "?" and "␀k" in line for line in opened.picture)
+        assert not any("\x1b" in line for line in opened.picture)
 
 
 async def test_narrow_shows_the_detail_instead_of_the_list() -> None:
     """At 80 columns `d` puts the detail in the list's place, J and K walk, `esc` leads back to the same row."""
     world = MemoryWorld()
     _, ref = orders(world, 30)
-    async with opened(world, TARGET, ref, NARROW) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 30)
-        assert '"id": 29' not in stage.text
-        await stage.press("d")
-        await stage.see('"id": 29,')
-        assert "VALUE" not in stage.text
-        await stage.press("K")
-        await stage.see('"id": 28,')
-        await stage.press("escape")
-        await stage.see("VALUE")
-        assert stage.place.table.cursor == 28
+    async with open_destination(world, TARGET, ref, NARROW) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 30)
+        assert '"id": 29' not in opened.text
+        await opened.press("d")
+        await opened.see('"id": 29,')
+        assert "VALUE" not in opened.text
+        await opened.press("K")
+        await opened.see('"id": 28,')
+        await opened.press("escape")
+        await opened.see("VALUE")
+        assert opened.screen.table.cursor == 28
 
 
 async def test_following_sticks_to_the_end_and_a_move_holds_it() -> None:
     """New rows come under the cursor; a key up holds the view and counts what comes below; `G` goes on."""
     world = MemoryWorld()
     server, ref = orders(world, 10)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 10)
-        await stage.press("t")
-        await stage.see("▼ following")
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 10)
+        await opened.press("t")
+        await opened.see("▼ following")
         server.put(order(ref, 100))
-        await stage.see('"id": 100,')
-        await stage.press("k")
-        await stage.see("held")
+        await opened.see('"id": 100,')
+        await opened.press("k")
+        await opened.see("held")
         server.put(order(ref, 101))
         server.put(order(ref, 102))
-        await stage.see("2 new below")
-        assert '"id": 102,' not in stage.text
-        await stage.press("G")
-        await stage.see("▼ following", '"id": 102,')
-        await stage.press("f")
-        await stage.see("held")
-        await stage.press("t")
-        await stage.until(lambda: not stage.place.table.following)
+        await opened.see("2 new below")
+        assert '"id": 102,' not in opened.text
+        await opened.press("G")
+        await opened.see("▼ following", '"id": 102,')
+        await opened.press("f")
+        await opened.see("held")
+        await opened.press("t")
+        await opened.until(lambda: not opened.screen.table.following)
 
 
 async def test_what_came_before_following_began_is_not_left_out() -> None:
     """Messages between the first read and `t` are there, each once."""
     world = MemoryWorld()
     server, ref = orders(world, 10)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 10)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 10)
         for number in range(5):
             server.put(order(ref, 200 + number))
-        await stage.press("t")
-        await stage.until(lambda: stage.place.table.model.count == 15)
+        await opened.press("t")
+        await opened.until(lambda: opened.screen.table.model.count == 15)
         server.put(order(ref, 300))
-        await stage.until(lambda: stage.place.table.model.count == 16)
-        values = [item.value for item in stage.place.table.model.items]
+        await opened.until(lambda: opened.screen.table.model.count == 16)
+        values = [item.value for item in opened.screen.table.model.items]
         assert len(set(values)) == 16
 
 
@@ -110,13 +110,13 @@ async def test_filter_marks_and_esc() -> None:
     """A filter works on what is loaded, the rule counts it, marks survive it, `esc` clears it."""
     world = MemoryWorld()
     _, ref = orders(world, 25)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 25)
-        await stage.press("space")
-        await stage.press("slash", *'"u3"', "enter")
-        await stage.see("5 of 25 shown", "1 marked, 1 not shown")
-        await stage.press("escape")
-        await stage.until(lambda: stage.place.table.model.count == 25)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 25)
+        await opened.press("space")
+        await opened.press("slash", *'"u3"', "enter")
+        await opened.see("5 of 25 shown", "1 marked, 1 not shown")
+        await opened.press("escape")
+        await opened.until(lambda: opened.screen.table.model.count == 25)
 
 
 async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,34 +124,34 @@ async def test_older_messages_are_read_from_the_top(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("mqtui.ui.screens.messages.message_source.NEWEST", 10)
     world = MemoryWorld()
     _, ref = orders(world, 60)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.see("newest 10 of 60")
-        await stage.press("g")
-        first = stage.place.table.current.position
-        await stage.press("g")
-        await stage.until(lambda: stage.place.table.model.count == 60)
-        await stage.until(lambda: stage.place.table.current.position == first)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see("newest 10 of 60")
+        await opened.press("g")
+        first = opened.screen.table.current.position
+        await opened.press("g")
+        await opened.until(lambda: opened.screen.table.model.count == 60)
+        await opened.until(lambda: opened.screen.table.current.position == first)
 
 
 async def test_two_keys_copy_however_fast() -> None:
     """`yy` copies the value as it is stored, `yp` the position, `yc` the command, `yr` what `:` takes."""
     world = MemoryWorld()
     _, ref = orders(world, 3)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 3)
-        item = stage.place.table.current
-        await stage.press("y", "y")
-        await stage.see("value copied by the terminal (OSC 52)")
-        assert stage.console.clipboard == item.value.decode()
-        await stage.press("y", "c")
-        await stage.see("command copied")
-        words = stage.console.clipboard.split()
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 3)
+        item = opened.screen.table.current
+        await opened.press("y", "y")
+        await opened.see("value copied by the terminal (OSC 52)")
+        assert opened.console.clipboard == item.value.decode()
+        await opened.press("y", "c")
+        await opened.see("command copied")
+        words = opened.console.clipboard.split()
         assert words[:4] == ["mqtui", "peek", TARGET, "orders"]
         assert str(item.position) in words
-        await stage.press("y", "x")
-        await stage.see("nothing copied")
-        await stage.press("y", "h")
-        await stage.until(lambda: "trace-id: 4bf92f" in stage.console.clipboard)
+        await opened.press("y", "x")
+        await opened.see("nothing copied")
+        await opened.press("y", "h")
+        await opened.until(lambda: "trace-id: 4bf92f" in opened.console.clipboard)
 
 
 async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
@@ -159,15 +159,15 @@ async def test_export_writes_a_file_for_its_owner(tmp_path: Path) -> None:
     world = MemoryWorld()
     _, ref = orders(world, 4)
     file = tmp_path / "out.jsonl"
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 4)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 4)
         for _ in range(2):
-            await stage.press("x")
-            await stage.see("export to")
-            stage.place.prompt_line.query_one("#entry").value = str(file)
-            await stage.press("enter")
-            await stage.until(lambda: "bytes in" in stage.line or "is there already" in stage.line)
-        assert "is there already" in stage.line
+            await opened.press("x")
+            await opened.see("export to")
+            opened.screen.prompt_line.query_one("#entry").value = str(file)
+            await opened.press("enter")
+            await opened.until(lambda: "bytes in" in opened.line or "is there already" in opened.line)
+        assert "is there already" in opened.line
     rows = [json.loads(line) for line in file.read_bytes().splitlines()]
     assert [json.loads(row["value"])["id"] for row in rows] == [0, 1, 2, 3]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -177,20 +177,20 @@ async def test_ways_of_looking() -> None:
     """`i` goes through text, hex and base64, `.` through headers and the report, `z` shows one pane alone."""
     world = MemoryWorld()
     _, ref = orders(world, 2)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.see('"id": 1,')
-        await stage.press("i")
-        await stage.see('{"id":1,"user":"u1"')
-        await stage.press("i")
-        await stage.see("00000000  7b 22 69 64")
-        await stage.press("i")
-        await stage.see("eyJpZCI6MSwi")
-        await stage.press("i", "full_stop", "full_stop")
-        await stage.see("✓ json", "what was tried")
-        await stage.press("comma", "comma", "z")
-        await stage.until(lambda: not stage.place.detail_shown)
-        await stage.press("escape")
-        await stage.until(lambda: stage.place.detail_shown)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.see('"id": 1,')
+        await opened.press("i")
+        await opened.see('{"id":1,"user":"u1"')
+        await opened.press("i")
+        await opened.see("00000000  7b 22 69 64")
+        await opened.press("i")
+        await opened.see("eyJpZCI6MSwi")
+        await opened.press("i", "full_stop", "full_stop")
+        await opened.see("✓ json", "what was tried")
+        await opened.press("comma", "comma", "z")
+        await opened.until(lambda: not opened.screen.detail_shown)
+        await opened.press("escape")
+        await opened.until(lambda: opened.screen.detail_shown)
 
 
 async def test_an_empty_topic_says_so_and_a_lost_broker_leaves_the_rows() -> None:
@@ -198,31 +198,31 @@ async def test_an_empty_topic_says_so_and_a_lost_broker_leaves_the_rows() -> Non
     world = MemoryWorld()
     server = world.kafka()
     empty = server.make("empty")
-    async with opened(world, TARGET, empty) as stage:
-        await stage.see("no messages: empty is empty")
+    async with open_destination(world, TARGET, empty) as opened:
+        await opened.see("no messages: empty is empty")
     _, ref = orders(world, 3)
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 3)
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 3)
         server.faults.unreachable = True
-        await stage.press("r")
-        await stage.see("The broker does not answer")
-        assert stage.place.table.stale
-        assert stage.place.table.model.count == 3
+        await opened.press("r")
+        await opened.see("The broker does not answer")
+        assert opened.screen.table.stale
+        assert opened.screen.table.model.count == 3
         server.faults.unreachable = False
-        await stage.press("r")
-        await stage.until(lambda: not stage.place.table.stale)
+        await opened.press("r")
+        await opened.until(lambda: not opened.screen.table.stale)
 
 
 async def test_capital_letters_say_why_they_are_dim() -> None:
     """On a topic without letters R has a reason, E comes later."""
     world = MemoryWorld()
     _, ref = orders(world, 3)
-    async with opened(world, TARGET, ref) as stage:
-        assert isinstance(stage.place, MessagesScreen)
-        await stage.press("E")
-        await stage.see("edit: not in this version")
-        await stage.press("o")
-        await stage.see("messages stand in the order they lie in")
+    async with open_destination(world, TARGET, ref) as opened:
+        assert isinstance(opened.screen, MessagesScreen)
+        await opened.press("E")
+        await opened.see("edit: not in this version")
+        await opened.press("o")
+        await opened.see("messages stand in the order they lie in")
 
 
 async def test_a_filter_whose_expression_has_no_end_in_other_engines_is_answered_at_once() -> None:
@@ -230,9 +230,9 @@ async def test_a_filter_whose_expression_has_no_end_in_other_engines_is_answered
     world = MemoryWorld()
     server, ref = orders(world, 3)
     server.put(message(ref, b"{}", b"a" * 45 + b"!"))
-    async with opened(world, TARGET, ref) as stage:
-        await stage.until(lambda: stage.place.table.model.count == 4)
-        await stage.press("slash", *"~(a+)+$")
-        await stage.until(lambda: stage.place.table.model.count == 0, "no row fits")
-        await stage.press("escape")
-        await stage.until(lambda: stage.place.table.model.count == 4, "all rows are back")
+    async with open_destination(world, TARGET, ref) as opened:
+        await opened.until(lambda: opened.screen.table.model.count == 4)
+        await opened.press("slash", *"~(a+)+$")
+        await opened.until(lambda: opened.screen.table.model.count == 0, "no row fits")
+        await opened.press("escape")
+        await opened.until(lambda: opened.screen.table.model.count == 4, "all rows are back")

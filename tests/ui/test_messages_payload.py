@@ -24,7 +24,7 @@ from mqtui.ui.widgets.message_detail import MessageDetailPane
 from mqtui.ui.widgets.message_list import MessageList, MessageRowModel
 from mqtui.ui.widgets.payload_view import PayloadView
 from tests.memory import MemoryWorld
-from tests.ui.messages_stage import message, opened
+from tests.ui.destination_console import message, open_destination
 
 ORDERS = Ref(Kind.TOPIC, "orders")
 MEGABYTE = 1024 * 1024
@@ -222,11 +222,11 @@ async def test_the_mouse_selects_in_the_detail() -> None:
     server = world.kafka()
     ref = server.make("orders")
     server.put(message(ref, b'{"id":1,"user":"u7"}', b"u7"))
-    async with opened(world, "kafka://memory:9092", ref) as stage:
-        await stage.see('"user": "u7"')
-        region = stage.place.query_one("#value").content_region
-        await stage.pilot.mouse_down(offset=(region.x + 2, region.y + 1))
-        await stage.pilot.hover(offset=(region.x + 8, region.y + 2))
-        await stage.pilot.mouse_up(offset=(region.x + 8, region.y + 2))
-        await stage.until(lambda: stage.place.get_selected_text(), "the selection")
-        assert stage.place.get_selected_text().startswith('"id": 1,\n  "user')
+    async with open_destination(world, "kafka://memory:9092", ref) as opened:
+        await opened.see('"user": "u7"')
+        region = opened.screen.query_one("#value").content_region
+        await opened.pilot.mouse_down(offset=(region.x + 2, region.y + 1))
+        await opened.pilot.hover(offset=(region.x + 8, region.y + 2))
+        await opened.pilot.mouse_up(offset=(region.x + 8, region.y + 2))
+        await opened.until(lambda: opened.screen.get_selected_text(), "the selection")
+        assert opened.screen.get_selected_text().startswith('"id": 1,\n  "user')

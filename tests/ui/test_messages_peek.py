@@ -10,7 +10,7 @@ import pytest
 from mqtui.domain.resource import BrokerKind, Ref
 from mqtui.ui.screens.messages.peek import PeekScreen
 from tests.memory import MemoryWorld, RabbitMQShelf
-from tests.ui.messages_stage import message, opened
+from tests.ui.destination_console import message, open_destination
 
 PROFILE = """
 [[profile]]
@@ -53,32 +53,32 @@ async def test_the_price_stands_before_anything_is_read() -> None:
     """The pane says what a look does, the line what it costs and which keys answer; until then nothing was lent."""
     world = MemoryWorld()
     server, ref = invoices(world)
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        assert isinstance(stage.place, PeekScreen)
-        await stage.see("There is no free look here", "PRICE spends 1 of at most 3", "read all 7", "esc no")
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        assert isinstance(opened.screen, PeekScreen)
+        await opened.see("There is no free look here", "PRICE spends 1 of at most 3", "read all 7", "esc no")
         assert deliveries(server) == [0] * 7
-        await stage.press("enter")
-        await stage.see("5 read", "shown from memory", '{"inv":9912', "2 of 3")
+        await opened.press("enter")
+        await opened.see("5 read", "shown from memory", '{"inv":9912', "2 of 3")
         assert deliveries(server) == [1] * 5 + [0] * 2
-        await stage.see("arrived with 3 left, given back: 2 left")
+        await opened.see("arrived with 3 left, given back: 2 left")
 
 
 async def test_again_asks_again_and_esc_spends_nothing() -> None:
     """`r` shows the price once more; `esc` leaves what is in memory and has cost nothing."""
     world = MemoryWorld()
     server, ref = invoices(world)
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        await stage.see("PRICE")
-        await stage.press("a")
-        await stage.see("7 read")
-        await stage.press("r")
-        await stage.see("PRICE")
-        await stage.press("escape")
-        await stage.see("nothing was spent")
-        assert stage.place.table.model.count == 7
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("PRICE")
+        await opened.press("a")
+        await opened.see("7 read")
+        await opened.press("r")
+        await opened.see("PRICE")
+        await opened.press("escape")
+        await opened.see("nothing was spent")
+        assert opened.screen.table.model.count == 7
         assert deliveries(server) == [1] * 7
-        await stage.press("enter")
-        await stage.until(lambda: stage.place.focused_view is not None)
+        await opened.press("enter")
+        await opened.until(lambda: opened.screen.focused_view is not None)
         assert deliveries(server) == [1] * 7
 
 
@@ -86,10 +86,10 @@ async def test_leaving_at_the_price_costs_nothing() -> None:
     """`esc` before the first look goes back, and no delivery was taken."""
     world = MemoryWorld()
     server, ref = invoices(world)
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        await stage.see("PRICE")
-        await stage.press("escape")
-        await stage.until(lambda: not isinstance(stage.place, PeekScreen))
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("PRICE")
+        await opened.press("escape")
+        await opened.until(lambda: not isinstance(opened.screen, PeekScreen))
         assert deliveries(server) == [0] * 7
 
 
@@ -98,11 +98,11 @@ async def test_one_that_arrives_with_none_left_is_moved_to_the_tail() -> None:
     world = MemoryWorld()
     server, ref = invoices(world, count=3)
     server.queues["work.invoices"].items[0].deliveries = 3
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        await stage.see("PRICE")
-        await stage.press("a")
-        await stage.see("0 of 3", "moved to the tail, confirmed")
-        assert any("▲" in line and "0 of 3" in line for line in stage.picture)
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("PRICE")
+        await opened.press("a")
+        await opened.see("0 of 3", "moved to the tail, confirmed")
+        assert any("▲" in line and "0 of 3" in line for line in opened.picture)
         assert len(server.ready(ref)) == 3
 
 
@@ -110,11 +110,11 @@ async def test_a_classic_queue_lends_for_a_moment() -> None:
     """Where no delivery is used up, that is what the price says, and there is no column of what is left."""
     world = MemoryWorld()
     _, ref = invoices(world, limit=None)
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        await stage.see("nothing is used up")
-        await stage.press("enter")
-        await stage.see("5 read")
-        assert "LEFT" not in stage.text
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("nothing is used up")
+        await opened.press("enter")
+        await opened.see("5 read")
+        assert "LEFT" not in opened.text
 
 
 async def test_a_protected_profile_takes_the_answer_as_consent(profile: Callable[[str, str], None]) -> None:
@@ -122,10 +122,10 @@ async def test_a_protected_profile_takes_the_answer_as_consent(profile: Callable
     profile("prod-mq", "protected")
     world = MemoryWorld()
     server, ref = invoices(world)
-    async with opened(world, "prod-mq", ref, kind=BrokerKind.RABBITMQ) as stage:
-        await stage.see("PRICE")
-        await stage.press("enter")
-        await stage.see("5 read")
+    async with open_destination(world, "prod-mq", ref, kind=BrokerKind.RABBITMQ) as opened:
+        await opened.see("PRICE")
+        await opened.press("enter")
+        await opened.see("5 read")
         assert deliveries(server)[:5] == [1] * 5
 
 
@@ -134,9 +134,9 @@ async def test_a_read_only_profile_refuses_with_the_reason(profile: Callable[[st
     profile("watch-mq", "read_only")
     world = MemoryWorld()
     server, ref = invoices(world)
-    async with opened(world, "watch-mq", ref, kind=BrokerKind.RABBITMQ) as stage:
-        await stage.see("a look takes deliveries, which is a change", "read-only")
-        await stage.press("enter", "a")
+    async with open_destination(world, "watch-mq", ref, kind=BrokerKind.RABBITMQ) as opened:
+        await opened.see("a look takes deliveries, which is a change", "read-only")
+        await opened.press("enter", "a")
         assert deliveries(server) == [0] * 7
 
 
@@ -144,7 +144,7 @@ async def test_a_queue_can_not_be_followed_and_an_empty_one_says_so() -> None:
     """`t` answers with the reason; an empty queue offers nothing to read."""
     world = MemoryWorld()
     _, ref = invoices(world, count=0)
-    async with opened(world, "amqp://memory:5672", ref) as stage:
-        await stage.see("is empty: nothing can be read")
-        await stage.press("t")
-        await stage.see("can't be followed")
+    async with open_destination(world, "amqp://memory:5672", ref) as opened:
+        await opened.see("is empty: nothing can be read")
+        await opened.press("t")
+        await opened.see("can't be followed")

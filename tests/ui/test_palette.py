@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.widget import Widget
 
 from tests.ui.driver import at_console
+from tests.ui.interrupted_runs import InterruptedRuns, short
+from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs
 from tests.ui.memory_shop import MemoryShop
-from tests.ui.runs_ground import RunsGround, short
-from tests.ui.runs_ground import runs_ground as runs_ground
 
 
 async def test_a_few_letters_find_a_destination(shop: MemoryShop) -> None:
@@ -51,10 +51,10 @@ async def test_it_is_one_list_however_much_there_is(shop: MemoryShop) -> None:
         assert count < 12
 
 
-async def test_a_run_is_offered(runs_ground: RunsGround) -> None:
+async def test_a_run_is_offered(interrupted_runs: InterruptedRuns) -> None:
     """By its id, its source or its state."""
-    run = await runs_ground.moved(2)
-    async with at_console(runs_ground.console()) as user:
+    run = await interrupted_runs.moved(2)
+    async with at_console(interrupted_runs.console()) as user:
         await user.is_at("HomeScreen").presses("ctrl+p").is_at("PalettePopup").types(f"run {short(run)}")
         await user.sees("redrive of orders.DLQ, done").presses("enter").is_at("RunLettersScreen")
 
@@ -64,7 +64,9 @@ async def test_go_to_completes_and_goes(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("colon").types("ord")
-        await user.reads_in_line("tab orders").presses("tab").reads_in_line(": orders").types("@3/1").presses("enter")
+        await (
+            user.reads_in_prompt("tab orders").presses("tab").reads_in_prompt(": orders").types("@3/1").presses("enter")
+        )
         await user.is_at("MessagesScreen").on_row("3/1")
         await user.presses("colon").types("orders-4@2").presses("enter").is_at("MessagesScreen").on_row("4/2")
 
@@ -103,10 +105,10 @@ async def test_what_is_not_there_is_said(shop: MemoryShop) -> None:
         await (
             user.is_at("DestinationsScreen").on_some_row("orders.DLQ").presses("colon").types("ordrs").presses("enter")
         )
-        await user.reads_in_line("Nothing open is called ordrs").reads_in_line("Near it: orders")
-        await user.presses("colon").types("4/7").presses("enter").reads_in_line("A position of what?")
-        await user.presses("colon").types("orders@7").presses("enter").reads_in_line("orders has several partitions")
-        await user.presses("colon").types("work.invoices@7").presses("enter").reads_in_line("has no positions")
+        await user.reads_in_prompt("Nothing open is called ordrs").reads_in_prompt("Near it: orders")
+        await user.presses("colon").types("4/7").presses("enter").reads_in_prompt("A position of what?")
+        await user.presses("colon").types("orders@7").presses("enter").reads_in_prompt("orders has several partitions")
+        await user.presses("colon").types("work.invoices@7").presses("enter").reads_in_prompt("has no positions")
         await user.presses("colon").presses("esc").is_at("DestinationsScreen")
 
 
@@ -114,9 +116,9 @@ async def test_minus_leads_to_the_last_place_and_back(shop: MemoryShop) -> None:
     """Both are found as they were left, filter and cursor included; at the start there is none."""
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomeScreen").presses("minus").reads_in_line("there is no place before this one")
+        await user.is_at("HomeScreen").presses("minus").reads_in_prompt("there is no place before this one")
         await (
-            user.on_some_row("dev").walks_to("dev").presses("enter").is_at("DestinationsScreen").on_some_row("payments")
+            user.on_some_row("dev").moves_to("dev").presses("enter").is_at("DestinationsScreen").on_some_row("payments")
         )
         await (
             user.presses("slash").types("pay").presses("enter").on_row("payments:dlq").presses("j").on_row("payments ")

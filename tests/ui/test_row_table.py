@@ -17,36 +17,36 @@ from mqtui.ui.render.destinations.destinations import DestinationRenderer
 from mqtui.ui.render.destinations.groups import GroupRenderer
 from mqtui.ui.render.table_model import LEAST, align, fit_columns
 from mqtui.ui.widgets.row_table import GUTTER, RowTable
-from tests.ui.bench import Bench, Thing, Things, bench, things
+from tests.ui.list_app import ListApp, Row, RowsRenderer, list_app, rows
 
 # -- the cursor keeps its row and its screen line
 
 
-def inserted(items: list[Thing]) -> list[Thing]:
-    return [*(Thing(f"new-{number}") for number in range(25)), *items]
+def inserted(items: list[Row]) -> list[Row]:
+    return [*(Row(f"new-{number}") for number in range(25)), *items]
 
 
-def removed(items: list[Thing]) -> list[Thing]:
+def removed(items: list[Row]) -> list[Row]:
     return items[20:]
 
 
-def grown(items: list[Thing]) -> list[Thing]:
+def grown(items: list[Row]) -> list[Row]:
     return [item.sized(1_000_000 + place) for place, item in enumerate(items)]
 
 
-def turned(items: list[Thing]) -> list[Thing]:
+def turned(items: list[Row]) -> list[Row]:
     return items[::-1]
 
 
-def troubled(items: list[Thing]) -> list[Thing]:
-    return [Thing(item.name, item.size, wrong=place % 3) for place, item in enumerate(items)]
+def troubled(items: list[Row]) -> list[Row]:
+    return [Row(item.name, item.size, wrong=place % 3) for place, item in enumerate(items)]
 
 
 @pytest.mark.parametrize("change", [inserted, removed, grown, turned, troubled])
-async def test_the_cursor_keeps_row_and_screen_line(change: Callable[[list[Thing]], list[Thing]]) -> None:
+async def test_the_cursor_keeps_row_and_screen_line(change: Callable[[list[Row]], list[Row]]) -> None:
     """Rows come, go and change places above and below: the row under the cursor stays where the eye is."""
-    items = things(200)
-    async with bench(items) as (app, pilot):
+    items = rows(200)
+    async with list_app(items) as (app, pilot):
         app.table.move_to(100)
         await pilot.pause()
         name, line = app.here, app.screen_line
@@ -58,23 +58,23 @@ async def test_the_cursor_keeps_row_and_screen_line(change: Callable[[list[Thing
 
 async def test_c118_a_row_once_painted_stays_under_a_cursor_nobody_moved() -> None:
     """Trouble that comes later stands above it, in sight; only a key goes there."""
-    items = things(200)
-    async with bench(items) as (app, pilot):
+    items = rows(200)
+    async with list_app(items) as (app, pilot):
         assert app.here == "thing-000000"
         app.highlighted.clear()
-        app.table.show([Thing(item.name, wrong=int(item.name > "thing-000197")) for item in items])
+        app.table.show([Row(item.name, wrong=int(item.name > "thing-000197")) for item in items])
         await pilot.pause()
         assert (app.here, app.screen_line, app.highlighted) == ("thing-000000", 3, [])
         assert "thing-000198" in app.drawn(0)
-        app.table.show([*(Thing(f"new-{number:03}", wrong=2) for number in range(60)), *items])
+        app.table.show([*(Row(f"new-{number:03}", wrong=2) for number in range(60)), *items])
         await pilot.pause()
         assert app.here == "thing-000000" and app.drawn(app.screen_line).startswith("▌")
 
 
 async def test_names_whose_figures_are_to_come_have_no_cursor() -> None:
     """Until the first order is known no row is chosen, but by a key; what opens a row first shows which."""
-    items = things(20)
-    async with bench(()) as (app, pilot):
+    items = rows(20)
+    async with list_app(()) as (app, pilot):
         app.table.is_loading = True
         app.table.show(items)
         await pilot.pause()
@@ -84,7 +84,7 @@ async def test_names_whose_figures_are_to_come_have_no_cursor() -> None:
         app.table.show(troubled(items))
         await pilot.pause()
         assert app.here == "thing-000002"
-    async with bench(()) as (app, pilot):
+    async with list_app(()) as (app, pilot):
         app.table.is_loading = True
         app.table.show(items)
         app.table.open_current()
@@ -98,9 +98,9 @@ async def test_names_whose_figures_are_to_come_have_no_cursor() -> None:
 
 async def test_many_rows_are_put_in_order_while_keys_are_answered() -> None:
     """The rows of before stand until all is ready; what a key did meanwhile holds."""
-    async with bench(things(20)) as (app, _):
+    async with list_app(rows(20)) as (app, _):
         app.table.move_to(7)
-        showing = asyncio.create_task(app.table.show_in_slices(things(6_000)[::-1]))
+        showing = asyncio.create_task(app.table.show_in_slices(rows(6_000)[::-1]))
         turns = 0
         while not showing.done():
             await asyncio.sleep(0)
@@ -112,7 +112,7 @@ async def test_many_rows_are_put_in_order_while_keys_are_answered() -> None:
         assert turns > 30
         assert app.here == "thing-000008"
         assert (len(app.names), app.names[0]) == (6_000, "thing-005999")
-        showing = asyncio.create_task(app.table.show_in_slices(things(6_000)))
+        showing = asyncio.create_task(app.table.show_in_slices(rows(6_000)))
         await asyncio.sleep(0)
         app.table.only(lambda thing: thing.name.endswith("8"))
         await showing
@@ -121,7 +121,7 @@ async def test_many_rows_are_put_in_order_while_keys_are_answered() -> None:
 
 async def test_an_order_keeps_row_and_screen_line() -> None:
     """Also where another order is asked for, and where a filter goes."""
-    async with bench(things(200)) as (app, pilot):
+    async with list_app(rows(200)) as (app, pilot):
         app.table.move_to(100)
         await pilot.pause()
         name, line = app.here, app.screen_line
@@ -137,15 +137,15 @@ async def test_an_order_keeps_row_and_screen_line() -> None:
 async def test_at_random_the_row_under_the_cursor_never_changes() -> None:
     """A hundred refreshes with rows coming and going: no word of another row, and the same line of the screen."""
     dice = random.Random(7)
-    items = things(300)
-    async with bench(items) as (app, pilot):
+    items = rows(300)
+    async with list_app(items) as (app, pilot):
         app.table.move_to(150)
         await pilot.pause()
         kept, line = app.here, app.screen_line
         app.highlighted.clear()
         for _ in range(100):
             chosen = [item for item in items if item.name == kept or dice.random() < 0.9]
-            app.table.show([Thing(item.name, dice.randrange(9999), dice.randrange(3)) for item in chosen])
+            app.table.show([Row(item.name, dice.randrange(9999), dice.randrange(3)) for item in chosen])
             assert app.here == kept
         await pilot.pause()
         assert app.highlighted == []
@@ -155,8 +155,8 @@ async def test_at_random_the_row_under_the_cursor_never_changes() -> None:
 
 async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
     """The list says so: the sentence is about the row that is there now."""
-    items = things(50)
-    async with bench(items) as (app, pilot):
+    items = rows(50)
+    async with list_app(items) as (app, pilot):
         app.table.move_to(10)
         await pilot.pause()
         app.highlighted.clear()
@@ -172,11 +172,11 @@ async def test_a_row_that_vanished_leaves_the_cursor_on_its_neighbour() -> None:
 
 async def test_before_a_key_the_cursor_stands_on_the_worst_row() -> None:
     """The worst of the first figures; then it stays with its row, moved or not."""
-    async with bench() as (app, pilot):
-        app.table.show([Thing("bad", 1, wrong=2), *things(5)])
+    async with list_app() as (app, pilot):
+        app.table.show([Row("bad", 1, wrong=2), *rows(5)])
         assert app.here == "bad"
         app.table.move_by(1)
-        app.table.show([Thing("worse", 1, wrong=3), Thing("bad", 1, wrong=2), *things(5)])
+        app.table.show([Row("worse", 1, wrong=3), Row("bad", 1, wrong=2), *rows(5)])
         assert app.here == "thing-000000"
         await pilot.pause()
 
@@ -185,8 +185,8 @@ async def test_before_a_key_the_cursor_stands_on_the_worst_row() -> None:
 
 
 async def test_trouble_stands_first_parted_by_a_rule() -> None:
-    items = [Thing("a"), Thing("b", wrong=1), Thing("c"), Thing("d", wrong=2), Thing("e", wrong=1)]
-    async with bench(items) as (app, _):
+    items = [Row("a"), Row("b", wrong=1), Row("c"), Row("d", wrong=2), Row("e", wrong=1)]
+    async with list_app(items) as (app, _):
         assert app.names == ["d", "b", "e", "--", "a", "c"]
         assert "nothing wrong below" in app.drawn(3)
         app.table.move_to(2)
@@ -198,13 +198,13 @@ async def test_trouble_stands_first_parted_by_a_rule() -> None:
 
 @pytest.mark.parametrize("wrong", [0, 1])
 async def test_no_rule_where_all_are_alike(wrong: int) -> None:
-    async with bench([Thing("a", wrong=wrong), Thing("b", wrong=wrong)]) as (app, _):
+    async with list_app([Row("a", wrong=wrong), Row("b", wrong=wrong)]) as (app, _):
         assert app.names == ["a", "b"]
 
 
 async def test_what_is_not_known_stands_last_in_both_directions() -> None:
-    items = [Thing("a", 2), Thing("b", None), Thing("c", 9), Thing("d", None), Thing("e", 0)]
-    async with bench(items) as (app, _):
+    items = [Row("a", 2), Row("b", None), Row("c", 9), Row("d", None), Row("e", 0)]
+    async with list_app(items) as (app, _):
         app.table.order_by("size", descending=True)
         assert app.names == ["c", "a", "e", "b", "d"]
         app.table.order_by("size", descending=False)
@@ -212,15 +212,15 @@ async def test_what_is_not_known_stands_last_in_both_directions() -> None:
 
 
 async def test_o_walks_through_the_columns_and_back_to_trouble() -> None:
-    async with bench([Thing("b", 1, wrong=1), Thing("a", 5)]) as (app, _):
+    async with list_app([Row("b", 1, wrong=1), Row("a", 5)]) as (app, _):
         titles = [column.title if (column := app.table.next_order()) else "" for _ in range(5)]
         assert titles == ["NAME", "SIZE", "NOTE", "MORE", ""]
         assert app.names == ["b", "--", "a"]
 
 
 async def test_n_walks_through_trouble() -> None:
-    items = [Thing("a"), Thing("b", wrong=1), Thing("c"), Thing("d", wrong=1)]
-    async with bench(items) as (app, _):
+    items = [Row("a"), Row("b", wrong=1), Row("c"), Row("d", wrong=1)]
+    async with list_app(items) as (app, _):
         app.table.order_by("name", descending=False)
         app.table.move_to(0)
         assert app.table.next_trouble(1) and app.here == "b"
@@ -234,8 +234,8 @@ async def test_n_walks_through_trouble() -> None:
 
 async def test_marks_go_by_id() -> None:
     """They survive a filter, an order and a refresh with other figures."""
-    items = things(30)
-    async with bench(items) as (app, _):
+    items = rows(30)
+    async with list_app(items) as (app, _):
         app.table.move_to(3)
         app.table.mark()
         assert app.here == "thing-000004", "space goes on"
@@ -251,7 +251,7 @@ async def test_marks_go_by_id() -> None:
 
 
 async def test_a_range_and_all() -> None:
-    async with bench(things(10)) as (app, _):
+    async with list_app(rows(10)) as (app, _):
         app.table.move_to(2)
         app.table.mark_range()
         app.table.move_to(5)
@@ -266,7 +266,7 @@ async def test_a_range_and_all() -> None:
 
 
 async def test_a_verb_takes_the_marks_else_the_cursor() -> None:
-    async with bench(things(4)) as (app, _):
+    async with list_app(rows(4)) as (app, _):
         app.table.move_to(2)
         assert [thing.name for thing in app.table.chosen()] == ["thing-000002"]
         app.table.move_to(0)
@@ -276,7 +276,7 @@ async def test_a_verb_takes_the_marks_else_the_cursor() -> None:
 
 # -- the filter's language
 
-ROWS = [Thing("orders", 57_312, 1), Thing("orders.DLQ", 31, 2), Thing("Payments", None), Thing("a b", 0)]
+ROWS = [Row("orders", 57_312, 1), Row("orders.DLQ", 31, 2), Row("Payments", None), Row("a b", 0)]
 
 
 @pytest.mark.parametrize(
@@ -311,19 +311,19 @@ ROWS = [Thing("orders", 57_312, 1), Thing("orders.DLQ", 31, 2), Thing("Payments"
     }.items(),
 )
 def test_the_filter(text: str, names: list[str]) -> None:
-    wanted = compile_filter(text, Things())
+    wanted = compile_filter(text, RowsRenderer())
     assert [row.name for row in ROWS if wanted is None or wanted(row)] == names
 
 
 @pytest.mark.parametrize("text", ["~(", "is:odd", "size>much"])
 def test_a_filter_that_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(BadInput):
-        compile_filter(text, Things())
+        compile_filter(text, RowsRenderer())
 
 
 def test_a_column_that_is_not_there_is_told() -> None:
     with pytest.raises(BadInput) as caught:
-        compile_filter("lag>1k", Things())
+        compile_filter("lag>1k", RowsRenderer())
     assert "no column lag here: there are name, size" in caught.value.title
 
 
@@ -349,14 +349,14 @@ def test_the_words_of_the_manual_work_on_both_lists() -> None:
 )
 def test_what_has_no_linear_time_is_named(text: str, words: str) -> None:
     with pytest.raises(BadInput) as caught:
-        compile_filter(text, Things())
+        compile_filter(text, RowsRenderer())
     assert words in caught.value.title
 
 
 def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
-    rows = [Thing("a" * 20_000 + "!") for _ in range(10)]
+    rows = [Row("a" * 20_000 + "!") for _ in range(10)]
     for text in ("~(a+)+$", "~(a|aa)+$", "~(a*)*b", "~(.*a){12}$"):
-        wanted = compile_filter(text, Things())
+        wanted = compile_filter(text, RowsRenderer())
         assert wanted is not None
         started = perf_counter()
         assert not any(wanted(row) for row in rows)
@@ -368,14 +368,14 @@ def test_a_filter_takes_time_by_the_length_of_its_text_only() -> None:
 
 def test_columns_leave_from_the_highest_priority_on() -> None:
     for width, names in ((80, "name size note more"), (49, "name size note"), (33, "name size"), (8, "name")):
-        shown = [column.key for _, column, _ in fit_columns(Things.columns, width)]
+        shown = [column.key for _, column, _ in fit_columns(RowsRenderer.columns, width)]
         assert shown == names.split()
 
 
 @pytest.mark.parametrize("width", range(LEAST, 120))
 def test_columns_need_exactly_what_there_is(width: int) -> None:
     """The name takes what is over, and gives way where it is too little."""
-    shown = fit_columns(Things.columns, width)
+    shown = fit_columns(RowsRenderer.columns, width)
     assert sum(each for _, _, each in shown) + 2 * (len(shown) - 1) == width
     assert all(each >= LEAST for _, _, each in shown)
 
@@ -418,8 +418,8 @@ def test_wide_signs_take_two_cells() -> None:
 
 async def test_the_mouse() -> None:
     """A click puts the cursor there, in the gutter it marks, twice it opens, on the parting it does nothing."""
-    items = [Thing("bad", wrong=1), *things(15)]
-    async with bench(items) as (app, pilot):
+    items = [Row("bad", wrong=1), *rows(15)]
+    async with list_app(items) as (app, pilot):
         await pilot.click(app.table, offset=(20, 5))
         assert app.here == "thing-000003" and not app.table.model.marks and not app.opened
         await pilot.click(app.table, offset=(20, 1))
@@ -434,7 +434,7 @@ async def test_the_mouse() -> None:
 
 
 async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
-    async with bench(things(200)) as (app, pilot):
+    async with list_app(rows(200)) as (app, pilot):
         await pilot._post_mouse_events([MouseScrollDown], widget=app.table, offset=(20, 5))
         await pilot.pause()
         assert app.here == "thing-000000"
@@ -446,7 +446,7 @@ async def test_the_wheel_scrolls_and_leaves_the_cursor() -> None:
 
 async def test_a_lost_link_draws_last_known_figures() -> None:
     """Every cell wears the tone of what is last known; the row itself stays."""
-    async with bench(things(3)) as (app, pilot):
+    async with list_app(rows(3)) as (app, pilot):
         fresh = styles(app, 1)
         app.table.stale = True
         await pilot.pause()
@@ -455,14 +455,14 @@ async def test_a_lost_link_draws_last_known_figures() -> None:
         assert all("italic" in style for style in styles(app, 1))
 
 
-def styles(app: Bench, line: int) -> list[str]:
+def styles(app: ListApp, line: int) -> list[str]:
     cells = [segment for segment in app.table.render_line(line) if segment.text.strip()]
     return [str(segment.style) for segment in cells]
 
 
 async def test_lines_are_as_wide_as_the_list() -> None:
     for width in (20, 40, 79, 80, 120, 160):
-        async with bench([Thing("long" * 30, 1, wrong=1), *things(3)], size=(width, 12)) as (app, _):
+        async with list_app([Row("long" * 30, 1, wrong=1), *rows(3)], size=(width, 12)) as (app, _):
             inner = app.table.scrollable_content_region.width
             assert [app.table.render_line(line).cell_length for line in range(8)] == [inner] * 8
 
@@ -488,7 +488,7 @@ async def test_a_repaint_costs_the_same_whatever_the_length() -> None:
     """Only the lines that are seen are drawn, whether there are 100 rows or 100,000."""
     costs: list[float] = []
     for count in (FEW, MANY):
-        async with bench(things(count)) as (app, pilot):
+        async with list_app(rows(count)) as (app, pilot):
             app.table.move_to(count // 2)
             await pilot.pause()
             costs.append(quickest(app.painted, 30))
@@ -499,8 +499,8 @@ async def test_a_repaint_costs_the_same_whatever_the_length() -> None:
 @pytest.mark.perf
 async def test_new_figures_cost_a_few_sorts() -> None:
     """100,000 rows taken, filtered, ordered, placed: at most six times one bare sort with its index."""
-    items = things(MANY)
-    async with bench(items) as (app, pilot):
+    items = rows(MANY)
+    async with list_app(items) as (app, pilot):
         app.table.move_to(MANY // 2)
         await pilot.pause()
 
@@ -519,10 +519,10 @@ async def test_a_key_costs_the_same_whatever_the_length() -> None:
     """Down, page and end on 100,000 rows cost at most twice what they cost on 100."""
     costs: list[float] = []
     for count in (FEW, MANY):
-        async with bench(things(count), with_divider=False) as (app, pilot):
+        async with list_app(rows(count), with_divider=False) as (app, pilot):
             table = app.table
 
-            def walk(table: RowTable[Thing] = table) -> None:
+            def walk(table: RowTable[Row] = table) -> None:
                 for name in ("nav.top", "nav.down", "nav.page_down", "nav.bottom", "nav.up", "list.mark"):
                     table.perform(name)
 

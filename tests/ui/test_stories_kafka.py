@@ -75,7 +75,7 @@ async def sends_home(user: User, name: str, *, protected: bool) -> None:
     await user.presses("R").is_at("PlanReviewScreen").sees("exactly once", "nothing has happened yet", within=FINDING)
     await user.presses("enter")
     if protected:
-        await user.reads_in_line(f"type {name}").types(name).presses("enter")
+        await user.reads_in_prompt(f"type {name}").types(name).presses("enter")
     await user.is_at("RunScreen")
 
 
@@ -88,14 +88,14 @@ async def test_payments_answer_again(
     shop.profile(name, protected=protected)
     async with at_console(console()) as user:
         await sends_home(user, name, protected=protected)
-        await user.sees("moved 1", "▸ The letter", within=FINDING).reads_in_line("watching")
+        await user.sees("moved 1", "▸ The letter", within=FINDING).reads_in_prompt("watching")
         await user.sees("✓ The letter passed billing", "did not come back", within=VERDICT)
-        await user.reads_in_line("enter goes on with 18")
+        await user.reads_in_prompt("enter goes on with 18")
         assert sum(home(shop).values()) == 1
         await user.presses("enter").sees("✓ 19 letters passed billing", "report", within=3 * VERDICT)
         await user.sees("moved 19", "passed 19", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("report copied")
+        await user.presses("y", "y").reads_in_prompt("report copied")
         assert "19 moved, 19 passed, 0 came back" in user.console.clipboard
         await user.presses("enter").is_at("RunLettersScreen").sees("redrive of orders.DLQ", "done")
     assert home(shop) == unanswered(shop)

@@ -74,11 +74,11 @@ async def sends_home(user: User, name: str, *, protected: bool) -> User:
     await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
     await user.on_some_row("work.invoices.dlq", FINDING).presses("3").is_at("DeadLetterOverviewScreen")
     await user.on_row("work.invoices.dlq", FINDING).presses("enter").is_at("CausesScreen")
-    await user.reads_in_line("PRICE spends 1", FINDING).reads_in_line("enter reads all 19").presses("enter")
+    await user.reads_in_prompt("PRICE spends 1", FINDING).reads_in_prompt("enter reads all 19").presses("enter")
     await user.on_row("rejected", FINDING).on_row(str(REJECTED)).presses("R").is_at("PlanReviewScreen")
     await user.sees("at least once", "nothing has happened yet", within=FINDING).presses("enter")
     if protected:
-        await user.reads_in_line(f"type {name}").types(name).presses("enter")
+        await user.reads_in_prompt(f"type {name}").types(name).presses("enter")
     return await user.is_at("RunScreen")
 
 
@@ -100,7 +100,7 @@ async def test_booking_was_mended(
         await user.presses("enter").sees("12 letters passed work.invoices", "report", within=3 * VERDICT)
         await user.sees("moved 12", "passed 12", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("report copied")
+        await user.presses("y", "y").reads_in_prompt("report copied")
         assert "12 moved, 12 passed, 0 came back" in user.console.clipboard
     assert set(book.home.values()) == {1}
     assert sum(book.home.values()) == REJECTED

@@ -88,7 +88,7 @@ async def test_declined_cards(
         await user.presses("enter").is_at("CausesScreen").on_row("CardDeclined", FINDING).on_row(str(DECLINED))
         await user.presses("R").sees("nothing has happened yet").presses("enter")
         if protected:
-            await user.reads_in_line(f"type {name}").types(name).presses("enter")
+            await user.reads_in_prompt(f"type {name}").types(name).presses("enter")
         await user.is_at("RunScreen").sees("moved 1", "watching", within=FINDING)
         await user.sees("The letter passed", "ledger", "did not come back", within=VERDICT)
         await user.sees("enter goes on with 5", within=VERDICT)
@@ -96,7 +96,7 @@ async def test_declined_cards(
         await user.presses("enter").sees("6 letters passed", "report", within=3 * VERDICT)
         await user.sees("moved 6", "passed 6", "came back 0")
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("report copied")
+        await user.presses("y", "y").reads_in_prompt("report copied")
         assert "6 moved, 6 passed, 0 came back" in user.console.clipboard
     assert set(entries(shop, NAMES.payments_dlq)) == set(letters) - set(declined)
     orders = Counter(fields[b"order"] for at, fields in entries(shop, NAMES.payments).items() if at not in before)
@@ -113,16 +113,16 @@ async def test_a_dead_consumer(at_work: StoryShop, name: str, protected: bool, m
         await user.is_at("HomeScreen").on_row(name).presses("enter").is_at("DestinationsScreen")
         await user.on_some_row("payments", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
         await user.presses("enter").is_at("PendingScreen").on_row("worker-7").sees(f"{STUCK}, all read")
-        await user.presses("C").reads_in_line("reassign 42 to").reads_in_line("worker-2").presses("enter")
+        await user.presses("C").reads_in_prompt("reassign 42 to").reads_in_prompt("worker-2").presses("enter")
         await user.sees("worker-7 in group ledger", "for worker-2", "nothing has happened yet").presses("enter")
         if protected:
-            await user.reads_in_line(f"type {name}").types(name).presses("enter")
+            await user.reads_in_prompt(f"type {name}").types(name).presses("enter")
         await user.sees("1 of 42 moved from worker-7 to worker-2", "1 acknowledged", within=FINDING)
         assert len(pending(shop, NAMES.dead_worker)) == STUCK - 1
-        await user.reads_in_line("enter goes on with 41").presses("enter")
+        await user.reads_in_prompt("enter goes on with 41").presses("enter")
         await user.sees("42 of 42 moved from worker-7 to worker-2", "42 acknowledged", within=FINDING)
         assert user.keys <= most, user.keys
-        await user.presses("y", "y").reads_in_line("the report copied")
+        await user.presses("y", "y").reads_in_prompt("the report copied")
         assert "42 of 42 moved from worker-7 to worker-2: 42 acknowledged" in user.console.clipboard
     assert not pending(shop, NAMES.dead_worker)
     assert not pending(shop, NAMES.live_worker) & set(entries(shop, NAMES.payments))
@@ -133,7 +133,7 @@ async def test_the_heir_is_asleep(shop: StoryShop) -> None:
     shop.profile("stage")
     async with at_console(console("stage", "payments")) as user:
         await user.is_at("MessagesScreen", FINDING).presses("2").is_at("GroupsScreen").on_row("ledger", FINDING)
-        await user.presses("enter").sees(f"{STUCK}, all read").presses("C").reads_in_line("reassign 42 to")
+        await user.presses("enter").sees(f"{STUCK}, all read").presses("C").reads_in_prompt("reassign 42 to")
         await user.presses("enter").sees("nothing has happened yet").presses("enter")
         await user.sees("1 of 42 moved from worker-7 to worker-2", "1 still pending", within=FINDING)
         await user.presses("esc").is_at("PendingScreen")

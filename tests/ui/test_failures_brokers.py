@@ -17,8 +17,8 @@ from tests.brokers import Brokers
 from tests.cli.grounds import Ground, ground_of
 from tests.cli.test_trouble_own import grant
 from tests.ui.driver import User, at_console
-from tests.ui.scenes import all_seen
-from tests.ui.walking import hit, short_prefix
+from tests.ui.picture_steps import all_polled
+from tests.ui.read_only_keys import hit, short_prefix
 
 PASSWORD = "s3cret-w0rd"
 LONG = 60.0
@@ -58,26 +58,28 @@ async def test_a_broker_that_dies_and_comes_back_by_itself(own: Own, brokers: Br
     dlq, origin = own.ground.pair(3)
     own.ground.world.leave()
     async with at_console(Console((own.ground.url, ""))) as user:
-        await user.is_at("DestinationsScreen", within=LONG).until(lambda: all_seen(user), "has seen the figures", LONG)
-        await user.does(user.console._tick).walks_to(dlq.name)
+        await user.is_at("DestinationsScreen", within=LONG).until(
+            lambda: all_polled(user), "has seen the figures", LONG
+        )
+        await user.then_calls(user.console._tick).moves_to(dlq.name)
         before = user.rows
         brokers.servers.kill(own.name)
         await user.until(lambda: user.table.stale, "sees that the link is lost", LONG)
         await user.sees("lost", "retry", dlq.name, origin.name)
         assert [name(row) for row in user.rows] == [name(row) for row in before]
         tries = {
-            user.place.console.broker_sessions[0].snapshot.retry_number
-            if user.place.console.broker_sessions[0].snapshot
+            user.screen.console.broker_sessions[0].snapshot.retry_number
+            if user.screen.console.broker_sessions[0].snapshot
             else 0
         }
         await user.until(lambda: retries(user) not in tries, "sees another try", LONG)
-        await user.presses("R").reads_in_line("the link")
+        await user.presses("R").reads_in_prompt("the link")
         await user.presses("2").is_at("GroupsScreen").presses("3").is_at("DeadLetterOverviewScreen").sees(dlq.name)
-        await user.presses("R").reads_in_line("the link")
+        await user.presses("R").reads_in_prompt("the link")
         await user.presses("1").is_at("DestinationsScreen").sees(dlq.name)
         brokers.servers.restart(own.name)
         await user.until(lambda: not user.table.stale, "sees it again", LONG)
-        await user.sees_no("lost", within=LONG).sees(dlq.name, origin.name).walks_to(origin.name)
+        await user.sees_no("lost", within=LONG).sees(dlq.name, origin.name).moves_to(origin.name)
         await user.presses("P").is_at("PublishScreen")
 
 
@@ -90,8 +92,8 @@ async def test_kafka_without_a_right_for_one_topic(own: Own, brokers: Brokers, m
     monkeypatch.setenv("MQTUI_SECRET_KAFKA", PASSWORD)
     port = brokers.servers.ports(own.name)["sasl"]
     async with at_console(Console((f"kafka://carol@127.0.0.1:{port}", ""))) as user:
-        await user.is_at("DestinationsScreen", within=LONG).sees(seen.name, within=LONG).walks_to(seen.name)
-        assert hidden.name not in user.picture
+        await user.is_at("DestinationsScreen", within=LONG).sees(seen.name, within=LONG).moves_to(seen.name)
+        assert hidden.name not in user.screen_text
         await user.presses("enter").is_at("MessagesScreen").sees("letter 000002")
         await user.presses("2").is_at("GroupsScreen").sees("no groups are shown to this user")
         await user.presses("3").is_at("DeadLetterOverviewScreen")
@@ -110,7 +112,7 @@ async def test_redis_without_the_right_to_see_groups(redis_url: str, monkeypatch
         client.execute_command("ACL", "SETUSER", user_name, "on", f">{PASSWORD}", "~*", *rights)
         monkeypatch.setenv("MQTUI_SECRET_REDIS", PASSWORD)
         async with at_console(Console((f"redis://{user_name}@127.0.0.1:{ground.port}", ""))) as user:
-            await user.is_at("DestinationsScreen", within=LONG).walks_to(stream.name)
+            await user.is_at("DestinationsScreen", within=LONG).moves_to(stream.name)
             assert "?" in user.row
             await user.presses("enter").is_at("MessagesScreen").sees("letter 000002")
             await user.presses("2").is_at("GroupsScreen").sees("ø", "is not known")
@@ -140,7 +142,7 @@ async def test_rabbitmq_without_the_monitoring_tag(carol: tuple[Ground, str]) ->
     ground, url = carol
     dlq, origin = ground.pair(3)
     async with at_console(Console((url, ""))) as user:
-        await user.is_at("DestinationsScreen", within=LONG).walks_to(dlq.name)
+        await user.is_at("DestinationsScreen", within=LONG).moves_to(dlq.name)
         await user.presses("enter").sees("PRICE").presses("enter").sees("shown from memory", within=LONG)
         await user.presses("2").is_at("GroupsScreen").presses("1").sees(origin.name)
     assert len(ground.world.contents(dlq)) == 3

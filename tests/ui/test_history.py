@@ -28,7 +28,7 @@ async def test_going_round_and_round_keeps_no_more_screens(dev: MemoryShop) -> N
 
 async def test_the_oldest_places_go(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
-        await user.on_row("orders.DLQ").walks_to("clicks")
+        await user.on_row("orders.DLQ").moves_to("clicks")
         for _ in range(MOST):
             await (
                 user.presses("enter").is_at("MessagesScreen").presses("1").is_at("DestinationsScreen").on_row("clicks")

@@ -9,18 +9,18 @@ from mqtui.ui.widgets import prompt_line
 from mqtui.ui.widgets.prompt_line import PromptInput
 from tests.ui.driver import User, at_console
 from tests.ui.memory_shop import MemoryShop
-from tests.ui.scenes import all_seen
+from tests.ui.picture_steps import all_polled
 
 
 def above(user: User) -> list[str]:
     """The screen above the line."""
-    return user.picture.splitlines()[: user.place.prompt_line.region.y]
+    return user.screen_text.splitlines()[: user.screen.prompt_line.region.y]
 
 
 async def test_idle_it_says_what_matters_about_the_row(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").reads_in_line("orders.DLQ: 31 dead letters of orders")
-        await user.presses("j").on_row("work.invoices.dlq").reads_in_line("work.invoices.dlq: 19 dead letters")
+        await user.on_row("orders.DLQ").reads_in_prompt("orders.DLQ: 31 dead letters of orders")
+        await user.presses("j").on_row("work.invoices.dlq").reads_in_prompt("work.invoices.dlq: 19 dead letters")
 
 
 async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,14 +28,14 @@ async def test_an_answer_gives_way_to_the_sentence(dev: MemoryShop, monkeypatch:
     monkeypatch.setattr(prompt_line, "LONG", 1.0)
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
-        await user.presses("X").reads_in_line("not in this version").reads_in_line("31 dead letters of orders")
+        await user.presses("X").reads_in_prompt("not in this version").reads_in_prompt("31 dead letters of orders")
 
 
 async def test_the_last_of_two_answers_stays_its_time(dev: MemoryShop) -> None:
     """An earlier answer's end does not take the later one away."""
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").presses("X").reads_in_line("purge")
-        await user.presses("M").reads_in_line("move: not in this version")
+        await user.on_row("orders.DLQ").presses("X").reads_in_prompt("purge")
+        await user.presses("M").reads_in_prompt("move: not in this version")
 
 
 async def test_a_filter_follows_every_key_and_is_kept_by_enter(dev: MemoryShop) -> None:
@@ -50,13 +50,15 @@ async def test_a_filter_follows_every_key_and_is_kept_by_enter(dev: MemoryShop) 
 async def test_esc_takes_one_step(dev: MemoryShop) -> None:
     """The question first, then the filter, then the place; the cursor keeps its row."""
     async with at_console(dev.console()) as user:
-        await user.is_at("HomeScreen").walks_to("dev").presses("enter").is_at("DestinationsScreen")
-        await user.on_row("orders.DLQ").until(lambda: all_seen(user), "has seen every broker")
-        await user.does(user.console._tick).walks_to("work.invoices.dlq").presses("/").types("dlq").presses("enter")
+        await user.is_at("HomeScreen").moves_to("dev").presses("enter").is_at("DestinationsScreen")
+        await user.on_row("orders.DLQ").until(lambda: all_polled(user), "has seen every broker")
+        await (
+            user.then_calls(user.console._tick).moves_to("work.invoices.dlq").presses("/").types("dlq").presses("enter")
+        )
         await user.sees("3 of 10").presses("esc").sees_no("3 of 10").is_at("DestinationsScreen")
         await user.on_row("work.invoices.dlq")
         await user.presses("esc").is_at("HomeScreen").on_row("dev")
-        await user.presses("esc").reads_in_line("this is home").is_at("HomeScreen")
+        await user.presses("esc").reads_in_prompt("this is home").is_at("HomeScreen")
 
 
 NAMES = 24
@@ -72,9 +74,9 @@ async def test_no_question_moves_anything(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         before = stand()
-        await user.presses("/").until(lambda: user.place.prompt_line.is_asking, "is asked")
+        await user.presses("/").until(lambda: user.screen.prompt_line.is_asking, "is asked")
         assert stand() == before
-        await user.presses("esc").until(lambda: not user.place.prompt_line.is_asking, "is asked no more")
+        await user.presses("esc").until(lambda: not user.screen.prompt_line.is_asking, "is asked no more")
         assert stand() == before
 
 
@@ -82,13 +84,13 @@ async def test_letters_act_only_outside_the_field(dev: MemoryShop) -> None:
     """CAPITALS, digits, `q` and `:` in a filter are its text."""
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("/").types("RDXq3:0?")
-        await user.is_at("DestinationsScreen").reads_in_line("RDXq3:0?").sees("0 of 10")
+        await user.is_at("DestinationsScreen").reads_in_prompt("RDXq3:0?").sees("0 of 10")
 
 
 async def test_after_a_question_the_list_has_the_focus_again(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").presses("/").until(lambda: isinstance(user.place.focused, PromptInput), "asks")
-        await user.presses("esc").until(lambda: user.place.focused is user.table, "has the list")
+        await user.on_row("orders.DLQ").presses("/").until(lambda: isinstance(user.screen.focused, PromptInput), "asks")
+        await user.presses("esc").until(lambda: user.screen.focused is user.table, "has the list")
         await user.presses("j").on_row("work.invoices.dlq")
 
 
@@ -103,19 +105,19 @@ async def test_a_confirmation_is_typed_not_pasted(dev: MemoryShop) -> None:
     """A paste into it is ignored; a wrong name does nothing; the right one starts the run."""
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("enter").on_row("SchemaMismatch").presses("R")
-        await user.sees("[ Start with 1 ]").presses("enter").reads_in_line("type shop")
-        entry = user.place.prompt_line.query_one(PromptInput)
+        await user.sees("[ Start with 1 ]").presses("enter").reads_in_prompt("type shop")
+        entry = user.screen.prompt_line.query_one(PromptInput)
         entry.post_message(events.Paste("shop"))
         await user.types("s").until(lambda: entry.value == "s", "typed one letter and pasted none")
-        await user.presses("enter").reads_in_line("that was not").is_at("PlanReviewScreen")
+        await user.presses("enter").reads_in_prompt("that was not").is_at("PlanReviewScreen")
         assert len(dev.kafka.records(dev.orders)) == 240
-        await user.presses("enter").reads_in_line("type shop").types("shop").presses("enter").is_at("RunScreen")
+        await user.presses("enter").reads_in_prompt("type shop").types("shop").presses("enter").is_at("RunScreen")
         await user.until(lambda: len(dev.kafka.records(dev.orders)) == 241, "has moved one letter")
 
 
 async def test_esc_at_a_confirmation_changes_nothing(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("enter").on_row("SchemaMismatch").presses("R")
-        await user.sees("[ Start with 1 ]").presses("enter").reads_in_line("type shop")
-        await user.types("shop").presses("esc").reads_in_line("nothing happened").is_at("PlanReviewScreen")
+        await user.sees("[ Start with 1 ]").presses("enter").reads_in_prompt("type shop")
+        await user.types("shop").presses("esc").reads_in_prompt("nothing happened").is_at("PlanReviewScreen")
         assert len(dev.kafka.records(dev.orders)) == 240

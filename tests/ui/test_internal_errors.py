@@ -13,9 +13,9 @@ from mqtui.services.poller import BrokerSnapshot, Poller
 from mqtui.state.journal import Journal
 from mqtui.ui.session.run_task import RunTask
 from tests.ui.driver import at_console
+from tests.ui.interrupted_runs import LETTERS, InterruptedRuns, short
+from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs
 from tests.ui.memory_shop import HOST, MemoryShop
-from tests.ui.runs_ground import LETTERS, RunsGround, short
-from tests.ui.runs_ground import runs_ground as runs_ground
 
 
 async def test_a_broker_whose_watch_fails_says_so_and_the_others_stay(
@@ -46,8 +46,8 @@ async def test_work_that_fails_is_said_in_the_line(shop: MemoryShop, monkeypatch
     with pytest.raises(ZeroDivisionError):
         async with at_console(shop.console("shop")) as user:
             await user.on_row("orders.DLQ")
-            user.place.run_worker(fails(0.0), exit_on_error=False)
-            await user.reads_in_line("mqtui made a mistake").presses("j").sees("orders.DLQ")
+            user.screen.run_worker(fails(0.0), exit_on_error=False)
+            await user.reads_in_prompt("mqtui made a mistake").presses("j").sees("orders.DLQ")
 
 
 async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemoryShop, folders: Path) -> None:
@@ -58,11 +58,11 @@ async def test_a_file_of_profiles_with_a_mistake_is_named_at_home(shop: MemorySh
     file.write_text(right + "\n[profiles.shop]\n")
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").sees("profiles.toml", "profiles", "[[profile]]")
-        await user.does(lambda: file.write_text(right)).presses("r").on_some_row("prod-eu")
+        await user.then_calls(lambda: file.write_text(right)).presses("r").on_some_row("prod-eu")
 
 
 async def test_a_mistake_inside_a_run_is_no_ordinary_end(
-    runs_ground: RunsGround, folders: Path, monkeypatch: pytest.MonkeyPatch
+    interrupted_runs: InterruptedRuns, folders: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """C68: it is named, the figures are those of what was done, and the run is interrupted: resuming ends it."""
     moved = RunTask._on_progress
@@ -75,18 +75,18 @@ async def test_a_mistake_inside_a_run_is_no_ordinary_end(
         moved(task, told)
 
     monkeypatch.setattr(RunTask, "_on_progress", fails)
-    async with at_console(runs_ground.console("shop")) as user:
+    async with at_console(interrupted_runs.console("shop")) as user:
         await user.on_row("orders.DLQ").presses("R").sees("[ Start with 1 ]").presses("enter")
-        await user.reads_in_line("type shop").types("shop").presses("enter")
+        await user.reads_in_prompt("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees("mqtui made a mistake")
         (run,) = Journal().list_runs()
-        done = len(runs_ground.ground.home())
+        done = len(interrupted_runs.ground.home())
         assert 0 < done < LETTERS
         assert "nobody expected this" in (folders / "state" / "last-mistake.txt").read_text()
         await user.presses("5").on_row(short(run.id)).on_row("failed").presses("enter")
-        await user.sees("[ Resume ]").presses("enter").reads_in_line("type shop").types("shop").presses("enter")
+        await user.sees("[ Resume ]").presses("enter").reads_in_prompt("type shop").types("shop").presses("enter")
         await user.is_at("RunScreen").sees(f"{LETTERS} of {LETTERS}")
-    assert sorted(runs_ground.ground.home()) == list(range(LETTERS))
+    assert sorted(interrupted_runs.ground.home()) == list(range(LETTERS))
 
 
 async def test_what_failed_to_open_is_tried_again(shop: MemoryShop, tmp_path: Path) -> None:

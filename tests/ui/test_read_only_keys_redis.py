@@ -16,7 +16,7 @@ from tests.cli.driver import Mqtui
 from tests.cli.grounds import CountingRedis, Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import at_console
-from tests.ui.walking import Spot, after, briefly_named, by_keys, plans_and_records, walk
+from tests.ui.read_only_keys import ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
 
 TOLD = "return redis.call('XINFO', 'STREAM', KEYS[1], 'FULL', 'COUNT', 0)"
 """Pending entries with the time and the count of their delivery, consumers with the times they were seen."""
@@ -57,18 +57,18 @@ async def test_the_small_letter_walk(ground: Ground, folders: Any) -> None:
     letters = by_keys("enter", "3", "enter", onto=dlq.name, sees="no amount")
     pending = after(by_keys("enter", "2", sees="1 member"), "enter", sees="4, all read")
     spots = [
-        Spot("HomeScreen", by_keys()),
-        Spot("DestinationsScreen", by_keys("enter", sees=origin.name)),
-        Spot("GroupsScreen", by_keys("enter", "2", sees="1 member")),
-        Spot("PendingScreen", pending),
-        Spot("ConfirmPlanScreen", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
-        Spot("DeadLetterOverviewScreen", dead),
-        Spot("CausesScreen", letters),
-        Spot("DeadLetterScreen", after(letters, "enter", sees="Original")),
-        Spot("MessagesScreen", stream),
+        ScreenCase("HomeScreen", by_keys()),
+        ScreenCase("DestinationsScreen", by_keys("enter", sees=origin.name)),
+        ScreenCase("GroupsScreen", by_keys("enter", "2", sees="1 member")),
+        ScreenCase("PendingScreen", pending),
+        ScreenCase("ConfirmPlanScreen", after(pending, "A", sees="acknowledge 4"), answers=("enter",)),
+        ScreenCase("DeadLetterOverviewScreen", dead),
+        ScreenCase("CausesScreen", letters),
+        ScreenCase("DeadLetterScreen", after(letters, "enter", sees="Original")),
+        ScreenCase("MessagesScreen", stream),
         *plans_and_records(dlq.name, origin.name),
-        Spot("MenuPopup", pending, over="m"),
-        Spot("PalettePopup", stream, over="ctrl+p"),
+        ScreenCase("MenuPopup", pending, over="m"),
+        ScreenCase("PalettePopup", stream, over="ctrl+p"),
     ]
     with redis.Redis.from_url(ground.url) as client:
         async with at_console(Console()) as user:

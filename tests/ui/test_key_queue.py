@@ -31,14 +31,14 @@ def hand_over(user: User, text: str) -> None:
 
 
 def has_typed(user: User, text: str) -> bool:
-    return user.place.query_one(PromptInput).value == text
+    return user.screen.query_one(PromptInput).value == text
 
 
 async def test_a_filter_typed_at_once_filters(dev: MemoryShop) -> None:
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "/work\r")).sees("3 of 10")
-        await user.until(lambda: not user.place.prompt_line.is_asking, "has filtered").sees("3 of 10")
-        await user.on_row("work.invoices.dlq").does(lambda: hand_over(user, "/ dlq\rg")).sees("1 of 10")
+        await user.on_row("orders.DLQ").then_calls(lambda: hand_over(user, "/work\r")).sees("3 of 10")
+        await user.until(lambda: not user.screen.prompt_line.is_asking, "has filtered").sees("3 of 10")
+        await user.on_row("work.invoices.dlq").then_calls(lambda: hand_over(user, "/ dlq\rg")).sees("1 of 10")
         await user.on_row("work.invoices.dlq").presses("esc").sees("order trouble · 10")
 
 
@@ -47,20 +47,24 @@ async def test_after_the_sign_of_a_question_every_key_is_its(dev: MemoryShop) ->
     async with at_console(dev.console("dev")) as user:
         for sign in ("/", ":"):
             for text in ("orders", "Redrive", "qdPX3"):
-                await user.on_row("orders.DLQ").does(partial(hand_over, user, sign + text))
+                await user.on_row("orders.DLQ").then_calls(partial(hand_over, user, sign + text))
                 await user.until(partial(has_typed, user, text), f"types {text}")
                 await user.is_at("DestinationsScreen").presses("esc").sees("order trouble · 10")
-        await user.does(lambda: hand_over(user, ":orders.DLQ\r")).is_at("CausesScreen")
+        await user.then_calls(lambda: hand_over(user, ":orders.DLQ\r")).is_at("CausesScreen")
 
 
 async def test_a_key_goes_where_the_one_before_led(dev: MemoryShop) -> None:
     """A view and its filter, a question of one letter and a move, a form and its fields."""
     async with at_console(dev.console("dev")) as user:
-        await user.on_row("orders.DLQ").does(lambda: hand_over(user, "3/invoices\rj")).is_at("DeadLetterOverviewScreen")
-        await user.until(lambda: user.place.filter_text == "invoices", "has filtered")  # type: ignore[attr-defined]
+        await (
+            user.on_row("orders.DLQ")
+            .then_calls(lambda: hand_over(user, "3/invoices\rj"))
+            .is_at("DeadLetterOverviewScreen")
+        )
+        await user.until(lambda: user.screen.filter_text == "invoices", "has filtered")  # type: ignore[attr-defined]
         await user.presses("esc", "1").on_row("orders.DLQ")
-        await user.does(lambda: hand_over(user, "ypjj")).reads_in_line("name")
-        await user.until(lambda: not user.place.prompt_line.is_asking, "has asked which part")
+        await user.then_calls(lambda: hand_over(user, "ypjj")).reads_in_prompt("name")
+        await user.until(lambda: not user.screen.prompt_line.is_asking, "has asked which part")
 
 
 async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: MemoryShop) -> None:
@@ -72,7 +76,7 @@ async def test_a_plan_is_not_started_by_a_key_that_nobody_could_mean(dev: Memory
             .is_at("CausesScreen")
             .until(lambda: bool(user.rows), "has causes")
         )
-        await user.does(lambda: hand_over(user, "R\r\r\r")).is_at("PlanReviewScreen")
+        await user.then_calls(lambda: hand_over(user, "R\r\r\r")).is_at("PlanReviewScreen")
         await user.sees("enter").presses("esc").is_at("CausesScreen")
         assert not user.console.sessions.running_tasks
 
@@ -85,7 +89,7 @@ async def test_a_key_whose_widget_goes_does_not_hold_up_the_next(
     async with at_console(dev.console("dev")) as user:
         await user.on_row("orders.DLQ")
         monkeypatch.setattr(user.console, "on_key_queue_answered", _never)
-        await user.does(lambda: hand_over(user, "jj/work\r")).sees("3 of 10")
+        await user.then_calls(lambda: hand_over(user, "jj/work\r")).sees("3 of 10")
 
 
 async def _never(_: object) -> None:

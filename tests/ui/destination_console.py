@@ -1,4 +1,4 @@
-"""A console on brokers in memory, opened at one destination, told like a story."""
+"""A console on brokers in memory, opened at the messages of one destination."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NORMAL, NARROW = (120, 34), (80, 24)
 
 
 @dataclass
-class Stage:
-    """The console and whoever presses its keys."""
+class DestinationConsole:
+    """The console, its user, and the session of the destination's broker."""
 
     user: User
     broker_session: BrokerSession
@@ -43,57 +43,57 @@ class Stage:
         return self.user.pilot
 
     @property
-    def place(self) -> Any:
-        """The place that is shown."""
+    def screen(self) -> Any:
+        """The screen that is shown; untyped, since tests use members of its own class."""
         return self.console.screen
 
     @property
     def picture(self) -> list[str]:
-        """What stands on the screen, line by line."""
-        return [line.rstrip() for line in self.user.picture.splitlines()]
+        """The lines of the screen."""
+        return [line.rstrip() for line in self.user.screen_text.splitlines()]
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
-        return self.user.picture
+        """The text of the screen."""
+        return self.user.screen_text
 
     @property
     def line(self) -> str:
-        """What the line says."""
+        """The text of the prompt line."""
         return self.picture[-2].strip()
 
     async def press(self, *keys: str) -> None:
-        """Press keys and let the console answer."""
+        """Press keys, and wait until they are handled."""
         await self.pilot.press(*keys)
         await self.pilot.pause()
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        """Wait until something holds."""
+        """Wait until a condition holds."""
         deadline = monotonic() + PATIENCE
         while not condition():
             assert monotonic() < deadline, f"{what or 'it'} did not come:\n{self.text}"
-            await self.user.looks_up()
+            await self.user.waits_for_paint()
 
     async def see(self, *words: str) -> None:
-        """Wait until all words stand on the screen."""
+        """Wait until all words are on the screen."""
         await self.until(lambda: all(word in self.text for word in words), " and ".join(words))
 
 
 @asynccontextmanager
-async def opened(
+async def open_destination(
     world: MemoryWorld, target: str, ref: Ref, size: tuple[int, int] = NORMAL, kind: BrokerKind | None = None
-) -> AsyncIterator[Stage]:
-    """The messages of a destination, as they are opened from the list of destinations."""
+) -> AsyncIterator[DestinationConsole]:
+    """Open the messages of a destination, as the list of destinations does."""
     console = Console(adapters=world.connect)
     chosen: Address = resolve_target(target, kind).addresses[0]
     async with at_console(console, size) as user:
         console.target = target
         (broker_session,) = console.sessions.open(target, [chosen.kind])
-        stage = Stage(user, broker_session)
-        await stage.until(lambda: broker_session.snapshot is not None and broker_session.snapshot.as_of, "the broker")
+        opened = DestinationConsole(user, broker_session)
+        await opened.until(lambda: broker_session.snapshot is not None and broker_session.snapshot.as_of, "the broker")
         await console.go.messages(broker_session, ref)
         await user.pilot.pause()
-        yield stage
+        yield opened
 
 
 def message(ref: Ref, value: bytes | None, key: bytes | None = None, headers: tuple[Header, ...] = ()) -> Outgoing:

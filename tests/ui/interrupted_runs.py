@@ -17,7 +17,7 @@ TYPED = Consent(typed="shop")
 LETTERS = 9
 
 
-class RunsGround:
+class InterruptedRuns:
     """`orders.DLQ` holds nine letters; the profile `shop` is protected."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,6 +57,6 @@ def short(run: str) -> str:
 
 
 @pytest.fixture
-def runs_ground(monkeypatch: pytest.MonkeyPatch) -> RunsGround:
-    """Letters, a profile, an operator."""
-    return RunsGround(monkeypatch)
+def interrupted_runs(monkeypatch: pytest.MonkeyPatch) -> InterruptedRuns:
+    """Dead letters, a profile, and runs that can be killed."""
+    return InterruptedRuns(monkeypatch)

@@ -1,6 +1,6 @@
-"""The small-letter walk (C7): every key that only looks, and every CAPITAL followed by esc, at one place after another.
+"""Pressing every key that must change nothing (C7): small letters, and capitals followed by esc, on each screen.
 
-A place is reached by keys from home. What the broker holds is read by its own client library before the keys and after.
+A screen is reached by keys from home. The broker's content is read by its own client library before and after.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from mqtui.ui.widgets.message_list import MessageList
 from tests.cli.grounds import Ground, ground_of
 from tests.ui.driver import User, named
 
-Way = Callable[[User], Awaitable[object]]
+PathToScreen = Callable[[User], Awaitable[object]]
 Keys = tuple[str, ...]
 
 LEAVES = ("app.quit", "app.suspend")
-"""Looks that are no place's: they end or leave the console."""
+"""Looks that are no screen's: they end or leave the console."""
 
 STEPS = 5
 """Presses of esc that lead back from anything a key opens."""
 
 ROUNDS = 3
-"""A key is heard by the console, then by what has the focus, then by the place; what that asks for comes after."""
+"""A key is heard by the console, then by what has the focus, then by the screen; what that asks for comes after."""
 
 REMOVED = 5.0
 """Seconds after which a widget that has not answered is taken for one that was removed."""
@@ -58,20 +58,20 @@ COPIES: tuple[Keys, ...] = tuple(("y", part) for part in "ykhprc")
 
 
 @dataclass(slots=True)
-class Spot:
-    """A place, the way there from home, and the keys that are no looks there: answers to a price or a review."""
+class ScreenCase:
+    """A screen, the way there from home, and the keys that are no looks there: answers to a price or a review."""
 
-    place: str
-    way: Way
+    screen: str
+    way: PathToScreen
     answers: Keys = ()
     over: str = ""
-    """The key that opens it over the place the way leads to."""
+    """The key that opens it over the screen the way leads to."""
 
     below: Screen[Any] | None = None
 
 
 def to_the_list(user: User) -> None:
-    """The focus as a place that is new has it: a view that was left keeps its own."""
+    """The focus as a screen that is new has it: a view that was left keeps its own."""
     screen = user.console.screen
     if isinstance(screen, ListScreen) and screen.is_ready and not screen.prompt_line.is_asking:
         screen.table.focus()
@@ -91,24 +91,24 @@ def briefly_named(kind: BrokerKind, url: str) -> Iterator[Ground]:
     made.world.close()
 
 
-def plans_and_records(dlq: str, origin: str) -> list[Spot]:
-    """The places that are the same on every broker: plans that are only read, runs, the audit, the form."""
+def plans_and_records(dlq: str, origin: str) -> list[ScreenCase]:
+    """The screens that are the same on every broker: plans that are only read, runs, the audit, the form."""
     dead, runs = by_keys("enter", "3", sees=dlq), by_keys("enter", "5", sees=dlq)
     publish = by_keys("enter", "P", onto=origin, sees="Fernet")
     return [
-        Spot("PlanReviewScreen", after(dead, "R", sees="Start with 1"), answers=("enter",)),
-        Spot("PlanReviewScreen", after(dead, "D", sees="Discard all"), answers=("enter",)),
-        Spot("ConfirmPlanScreen", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
-        Spot("PublishScreen", publish),  # what is typed there is kept: the next plan would be of that
-        Spot("RunsScreen", runs),
-        Spot("RunLettersScreen", after(runs, "d")),
-        Spot("PutBackScreen", after(runs, "U", sees="Put back"), answers=("enter",)),
-        Spot("AuditScreen", by_keys("enter", "6", sees="redrive")),
-        Spot("ProfileFormScreen", by_keys("E")),
+        ScreenCase("PlanReviewScreen", after(dead, "R", sees="Start with 1"), answers=("enter",)),
+        ScreenCase("PlanReviewScreen", after(dead, "D", sees="Discard all"), answers=("enter",)),
+        ScreenCase("ConfirmPlanScreen", after(publish, "ctrl+r", sees="publish 1"), answers=("enter",)),
+        ScreenCase("PublishScreen", publish),  # what is typed there is kept: the next plan would be of that
+        ScreenCase("RunsScreen", runs),
+        ScreenCase("RunLettersScreen", after(runs, "d")),
+        ScreenCase("PutBackScreen", after(runs, "U", sees="Put back"), answers=("enter",)),
+        ScreenCase("AuditScreen", by_keys("enter", "6", sees="redrive")),
+        ScreenCase("ProfileFormScreen", by_keys("E")),
     ]
 
 
-def by_keys(*keys: str, onto: str = "", sees: str = "") -> Way:
+def by_keys(*keys: str, onto: str = "", sees: str = "") -> PathToScreen:
     """A way by keys; the cursor goes `onto` a row before the last of them, and at its end one `sees` a word."""
 
     async def walk(user: User) -> None:
@@ -122,14 +122,14 @@ def by_keys(*keys: str, onto: str = "", sees: str = "") -> Way:
             while not named(user.row, onto):
                 before = user.row
                 await hit(user, "j")
-                assert user.row != before, f"no row {onto!r} below\n{user.picture}"
+                assert user.row != before, f"no row {onto!r} below\n{user.screen_text}"
             await hit(user, keys[-1])
         await user.sees(sees)
 
     return walk
 
 
-def after(first: Way, *keys: str, sees: str = "") -> Way:
+def after(first: PathToScreen, *keys: str, sees: str = "") -> PathToScreen:
     """A way that goes on by keys."""
 
     async def walk(user: User) -> None:
@@ -153,8 +153,8 @@ def capitals() -> Iterator[Keys]:
     yield from ((key,) for key in dict.fromkeys([*changes, *ascii_uppercase]))
 
 
-async def walk(user: User, spots: Iterable[Spot], held: Callable[[], object]) -> list[str]:
-    """Press them all at each place; the presses, by place, after which the broker held something else."""
+async def walk(user: User, spots: Iterable[ScreenCase], held: Callable[[], object]) -> list[str]:
+    """Press them all at each screen; the presses, by screen, after which the broker held something else."""
     harmed: list[str] = []
     for spot in spots:
         await reach(user, spot)
@@ -165,12 +165,12 @@ async def walk(user: User, spots: Iterable[Spot], held: Callable[[], object]) ->
                     await press(user, spot, keys)
             now = held()
             if now != before:
-                harmed.append(f"{sort} at {spot.place}:\n{before}\n{now}")
+                harmed.append(f"{sort} at {spot.screen}:\n{before}\n{now}")
                 before = now
     return harmed
 
 
-async def reach(user: User, spot: Spot) -> None:
+async def reach(user: User, spot: ScreenCase) -> None:
     """Go there from home, and wait until it stands and has read."""
     await user.console.home()
     await user.is_at("HomeScreen")
@@ -178,13 +178,13 @@ async def reach(user: User, spot: Spot) -> None:
     if spot.over:
         spot.below = user.console.screen
         await hit(user, spot.over)
-    await user.is_at(spot.place)
+    await user.is_at(spot.screen)
     await settled(user)
 
 
-async def press(user: User, spot: Spot, keys: Keys) -> None:
-    """Press keys at a place, and come back to it, or to what is below a float."""
-    if here(user) != spot.place:
+async def press(user: User, spot: ScreenCase, keys: Keys) -> None:
+    """Press keys at a screen, and come back to it, or to what is below a popup."""
+    if here(user) != spot.screen:
         await (hit(user, spot.over) if user.console.screen is spot.below else reach(user, spot))
     there = user.console.screen
     for key in keys:
@@ -193,7 +193,7 @@ async def press(user: User, spot: Spot, keys: Keys) -> None:
         if user.console.screen in (there, spot.below) and not asks(user):
             break
         await hit(user, "escape")
-    assert user.console.is_running, f"{keys} at {spot.place} ended the console"
+    assert user.console.is_running, f"{keys} at {spot.screen} ended the console"
 
 
 async def hit(user: User, key: str) -> None:
@@ -224,7 +224,7 @@ async def settled(user: User) -> None:
 
 
 def busy(user: User) -> bool:
-    """Whether something the place that is shown has begun is not done."""
+    """Whether something the screen that is shown has begun is not done."""
     screen = user.console.screen
     return any(not worker.is_finished for worker in user.console.workers if worker.node is screen)
 
@@ -238,12 +238,12 @@ def asks(user: User) -> bool:
 
 
 def follows(user: User) -> bool:
-    """Whether the place that is shown follows an end."""
+    """Whether the screen that is shown follows an end."""
     return any(table.following for table in user.console.screen.query(MessageList))
 
 
 def here(user: User) -> str:
-    """The class of the place that is shown, or of the float over it."""
+    """The class of the screen that is shown, or of the popup over it."""
     screen = user.console.screen
     assert isinstance(screen, ConsoleScreen | Popup)
     return type(screen).__name__

@@ -60,7 +60,7 @@ async def test_columns_that_gave_way_are_shown_in_turn(dev: MemoryShop) -> None:
         first = titles(user)
         seen = set(first)
         for _ in range(4):
-            await user.presses("c").reads_in_line("columns: name")
+            await user.presses("c").reads_in_prompt("columns: name")
             if titles(user) == first:
                 break
             assert titles(user)[0] == "NAME"
@@ -83,7 +83,7 @@ async def test_columns_go_sideways_one_by_one(dev: MemoryShop) -> None:
 
 async def test_all_columns_fit(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop"), (200, 34)) as user:
-        await user.on_row("orders.DLQ").presses("c").reads_in_line("all columns are shown")
+        await user.on_row("orders.DLQ").presses("c").reads_in_prompt("all columns are shown")
 
 
 async def test_a_pinned_row_stays_on_top(dev: MemoryShop) -> None:
@@ -91,9 +91,9 @@ async def test_a_pinned_row_stays_on_top(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await (
             user.on_row("orders.DLQ")
-            .walks_to("work.refunds")
+            .moves_to("work.refunds")
             .presses("b")
-            .reads_in_line("pinned")
+            .reads_in_prompt("pinned")
             .on_row("work.refunds")
         )
         await user.sees("pinned above")
@@ -115,17 +115,17 @@ async def test_copies_of_a_row(dev: MemoryShop) -> None:
     async with at_console(dev.console("shop")) as user:
         await user.on_row("orders.DLQ").sees("† 54")
         for key, text in copies.items():
-            await user.presses("y").reads_in_line("c command").presses(key).reads_in_line("copied")
+            await user.presses("y").reads_in_prompt("c command").presses(key).reads_in_prompt("copied")
             assert user.console.clipboard.startswith(text)
-        await user.presses("2").walks_to("shipping").presses("y", "c").reads_in_line("command copied")
+        await user.presses("2").moves_to("shipping").presses("y", "c").reads_in_prompt("command copied")
         assert user.console.clipboard == "mqtui lag shop/kafka shipping"
-        await user.presses("3").on_row("orders.DLQ").presses("y", "c").reads_in_line("command copied")
+        await user.presses("3").on_row("orders.DLQ").presses("y", "c").reads_in_prompt("command copied")
         assert user.console.clipboard == "mqtui dlq shop/kafka orders.DLQ"
         await user.presses("enter").is_at("CausesScreen").sees("SchemaMismatch").presses("y", "c")
-        await user.reads_in_line("command copied")
+        await user.reads_in_prompt("command copied")
         assert user.console.clipboard.startswith("mqtui redrive shop/kafka orders.DLQ --cause ")
         await user.presses("y", "r").until(lambda: user.console.clipboard == "shop/t:orders.DLQ", "has the way here")
-        await user.presses("0").is_at("HomeScreen").walks_to("prod-eu").presses("y", "c")
+        await user.presses("0").is_at("HomeScreen").moves_to("prod-eu").presses("y", "c")
         await user.until(lambda: user.console.clipboard == "mqtui prod-eu", "has the command")
 
 
@@ -136,13 +136,13 @@ async def test_rows_are_exported_as_they_are_shown(dev: MemoryShop, tmp_path: Pa
             user.on_row("orders.DLQ")
             .sees("† 54")
             .presses("x")
-            .until(lambda: user.place.prompt_line.is_asking, "is asked")
+            .until(lambda: user.screen.prompt_line.is_asking, "is asked")
         )
         await user.presses("ctrl+u").types(str(tmp_path / "all.jsonl")).presses("enter")
-        await user.reads_in_line("all.jsonl")
-        await user.presses("space", "x").until(lambda: user.place.prompt_line.is_asking, "is asked")
+        await user.reads_in_prompt("all.jsonl")
+        await user.presses("space", "x").until(lambda: user.screen.prompt_line.is_asking, "is asked")
         await user.presses("ctrl+u").types(str(tmp_path / "one.jsonl")).presses("enter")
-        await user.reads_in_line("1 row,")
+        await user.reads_in_prompt("1 row,")
     rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
     assert {row["name"] for row in rows} >= {"orders.DLQ", "work.refunds", "payments"}
     (marked,) = [json.loads(line) for line in (tmp_path / "one.jsonl").read_text().splitlines()]
@@ -165,11 +165,11 @@ async def test_where_a_figure_comes_from(
 ) -> None:
     """`e` says what was asked, what the answer is worth and how old it is; the next row has its own sentence again."""
     async with at_console(dev.console("shop"), (200, 34)) as user:
-        await user.on_row("orders.DLQ").sees("† 54").presses(*keys).walks_to(row).presses("e")
+        await user.on_row("orders.DLQ").sees("† 54").presses(*keys).moves_to(row).presses("e")
         for part in words:
-            await user.reads_in_line(part)
-        said = user.line
-        await user.presses("j").until(lambda: user.line != said, "reads the row's own sentence")
+            await user.reads_in_prompt(part)
+        said = user.prompt_text
+        await user.presses("j").until(lambda: user.prompt_text != said, "reads the row's own sentence")
 
 
 async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:
@@ -179,10 +179,10 @@ async def test_a_retry_stage_is_said_to_be_alive(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console("dev")) as user:
         await user.on_row("orders.DLQ").presses("/").types("held").presses("enter").on_row("held")
-        await user.reads_in_line("held: a retry stage, its dead letters come back to it: held → at work → held")
-        await user.presses("R").reads_in_line("a retry stage, its messages are alive")
+        await user.reads_in_prompt("held: a retry stage, its dead letters come back to it: held → at work → held")
+        await user.presses("R").reads_in_prompt("a retry stage, its messages are alive")
         await user.presses("3").sees("2 retry stages", "orders.DLQ")
-        assert "at work" not in user.picture
+        assert "at work" not in user.screen_text
 
 
 async def test_a_key_before_a_place_is_there_does_nothing(dev: MemoryShop) -> None:

@@ -17,14 +17,14 @@ SIZES = ((80, 24), (120, 34), (160, 50))
 
 
 def lines(user: User) -> list[str]:
-    return user.picture.rstrip("\n").splitlines()
+    return user.screen_text.rstrip("\n").splitlines()
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
 async def test_the_frame(dev: MemoryShop, width: int, height: int) -> None:
     """Top bar, crumbs, list, the line, hints: each on its line, each line as wide as the terminal."""
     async with at_console(dev.console("shop"), (width, height)) as user:
-        await user.on_row("orders.DLQ").reads_in_line("orders.DLQ").sees("† 54")
+        await user.on_row("orders.DLQ").reads_in_prompt("orders.DLQ").sees("† 54")
         drawn = lines(user)
         assert len(drawn) == height
         assert {len(line) for line in drawn} == {width}
@@ -45,10 +45,10 @@ async def test_down_to_20x5_and_back(dev: MemoryShop) -> None:
     """At 20x5 names, backlog and where one is are still there; afterwards all is as it was."""
     backlog = next(row.backlog for row in dev.kafka.destinations() if row.ref == dev.orders)
     async with at_console(dev.console("shop")) as user:
-        await user.on_row("orders.DLQ").sees("work.invoices.dlq", "payments:dlq").walks_to("orders")
+        await user.on_row("orders.DLQ").sees("work.invoices.dlq", "payments:dlq").moves_to("orders")
         before = names(user)
         await user.resizes(20, 5).sees_no("protected").on_row("orders").on_row(f" {backlog}")
-        await user.reads_in_line("orders: 31").until(
+        await user.reads_in_prompt("orders: 31").until(
             lambda: [len(line) for line in lines(user)] == [20] * 5, "sees 20x5"
         )
         await user.resizes(120, 34).until(lambda: names(user) == before, "sees what was there before")
@@ -58,7 +58,7 @@ async def test_down_to_20x5_and_back(dev: MemoryShop) -> None:
 async def test_little_height_leaves_list_and_line(dev: MemoryShop, height: int) -> None:
     """Under 20 lines the crumbs go, under 10 only list and line stay."""
     async with at_console(dev.console("shop"), (100, height)) as user:
-        await user.on_row("orders.DLQ").reads_in_line("orders.DLQ").sees_no(" 2 groups ")
+        await user.on_row("orders.DLQ").reads_in_prompt("orders.DLQ").sees_no(" 2 groups ")
         drawn = lines(user)
         assert len(drawn) == height
         assert not any(line.startswith(" Destinations ") for line in drawn), "crumbs"
@@ -122,7 +122,7 @@ async def test_figures_are_never_cut(dev: MemoryShop, width: int) -> None:
     backlog = str(rows[dev.orders])
     assert "," in backlog
     async with at_console(dev.console("dev"), (width, 24)) as user:
-        await user.on_some_row("orders.DLQ").walks_to("orders")
+        await user.on_some_row("orders.DLQ").moves_to("orders")
         await user.until(lambda: f" {backlog} " in f"{user.row} ", f"reads {backlog}, whole")
 
 

@@ -18,7 +18,7 @@ from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
-from tests.ui.walking import Spot, after, briefly_named, by_keys, plans_and_records, walk
+from tests.ui.read_only_keys import ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
 
 WAIT = 20.0
 
@@ -108,17 +108,17 @@ async def test_the_small_letter_walk(ground: Ground, folders: Path) -> None:
         await user.sees("shop.Bad")
 
     spots = [
-        Spot("HomeScreen", by_keys()),
-        Spot("DestinationsScreen", by_keys("enter", sees=origin.name)),
-        Spot("GroupsScreen", by_keys("enter", "2", sees="billing")),
-        Spot("DeadLetterOverviewScreen", dead),
-        Spot("CausesScreen", letters),
-        Spot("DeadLetterScreen", after(letters, "enter", sees="Original")),
-        Spot("DeadLetterListScreen", in_order),
-        Spot("MessagesScreen", topic),
+        ScreenCase("HomeScreen", by_keys()),
+        ScreenCase("DestinationsScreen", by_keys("enter", sees=origin.name)),
+        ScreenCase("GroupsScreen", by_keys("enter", "2", sees="billing")),
+        ScreenCase("DeadLetterOverviewScreen", dead),
+        ScreenCase("CausesScreen", letters),
+        ScreenCase("DeadLetterScreen", after(letters, "enter", sees="Original")),
+        ScreenCase("DeadLetterListScreen", in_order),
+        ScreenCase("MessagesScreen", topic),
         *plans_and_records(dlq.name, origin.name),
-        Spot("MenuPopup", topic, over="m"),
-        Spot("PalettePopup", letters, over="ctrl+p"),
+        ScreenCase("MenuPopup", topic, over="m"),
+        ScreenCase("PalettePopup", letters, over="ctrl+p"),
     ]
     cluster = Cluster(ground.url, ground.world.prefix)
     try:

@@ -18,7 +18,7 @@ from tests.cli.driver import Mqtui
 from tests.cli.grounds import Ground
 from tests.ui.conftest import KEY
 from tests.ui.driver import User, at_console
-from tests.ui.walking import Spot, Way, after, briefly_named, by_keys, plans_and_records, walk
+from tests.ui.read_only_keys import PathToScreen, ScreenCase, after, briefly_named, by_keys, plans_and_records, walk
 
 LIMIT = 9
 """Deliveries of a message in the quorum queue; the walk's own look spends one."""
@@ -93,15 +93,15 @@ async def test_the_small_letter_walk(ground: Ground, stage: tuple[Host, str, str
     price = by_keys("enter", "enter", onto=quorum, sees="PRICE")
     answers = ("enter", "a")
     spots = [
-        Spot("HomeScreen", by_keys()),
-        Spot("DestinationsScreen", by_keys("enter", sees=origin)),
-        Spot("GroupsScreen", by_keys("enter", "2", sees="Groups")),
-        Spot("DeadLetterOverviewScreen", dead),
-        Spot("CausesScreen", after(dead, "enter", sees="PRICE"), answers=answers),
-        Spot("PeekScreen", price, answers=answers),
+        ScreenCase("HomeScreen", by_keys()),
+        ScreenCase("DestinationsScreen", by_keys("enter", sees=origin)),
+        ScreenCase("GroupsScreen", by_keys("enter", "2", sees="Groups")),
+        ScreenCase("DeadLetterOverviewScreen", dead),
+        ScreenCase("CausesScreen", after(dead, "enter", sees="PRICE"), answers=answers),
+        ScreenCase("PeekScreen", price, answers=answers),
         *plans_and_records(dlq, origin),
-        Spot("MenuPopup", dead, over="m"),
-        Spot("PalettePopup", dead, over="ctrl+p"),
+        ScreenCase("MenuPopup", dead, over="m"),
+        ScreenCase("PalettePopup", dead, over="ctrl+p"),
     ]
     async with at_console(Console()) as user:
         assert await walk(user, spots, host.held) == []
@@ -114,7 +114,7 @@ async def test_what_was_paid_for_is_shown_from_memory(stage: tuple[Host, str, st
     host, dlq, _, quorum = stage
     paid: list[str] = []
 
-    def pay(queue: str, view: str, shown: str) -> Way:
+    def pay(queue: str, view: str, shown: str) -> PathToScreen:
         async def way(user: User) -> None:
             await by_keys("enter", view, "enter", onto=queue, sees="PRICE")(user)
             paid.append(queue)
@@ -124,9 +124,9 @@ async def test_what_was_paid_for_is_shown_from_memory(stage: tuple[Host, str, st
 
     peek, causes = pay(quorum, "1", "shown from memory"), pay(dlq, "3", "shown from memory")
     spots = [
-        Spot("PeekScreen", peek),
-        Spot("CausesScreen", causes),
-        Spot("DeadLetterScreen", after(causes, "enter", sees="Original")),
+        ScreenCase("PeekScreen", peek),
+        ScreenCase("CausesScreen", causes),
+        ScreenCase("DeadLetterScreen", after(causes, "enter", sees="Original")),
     ]
     async with at_console(Console()) as user:
         assert await walk(user, spots, host.held) == []

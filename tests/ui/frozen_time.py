@@ -1,4 +1,4 @@
-"""Time that stands still and ids that are known, so that two pictures of the same thing are the same."""
+"""Frozen time and predictable ids, so that two pictures of the same screen are equal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SKIPPED = ("mqtui.demo", "mqtui.cli", "mqtui.__main__", "mqtui.brokers.kafka", "
 """Not drawn, and heavy to load."""
 
 
-def stand_still(patch: pytest.MonkeyPatch, clock: Clock) -> None:
+def freeze_time(patch: pytest.MonkeyPatch, clock: Clock) -> None:
     """Let all of mqtui read the time from `clock`, take ids from a counter, and run as anna on ops-1."""
 
     class Still(datetime):

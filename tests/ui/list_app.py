@@ -1,4 +1,4 @@
-"""One list alone on a screen, with rows that are easy to tell apart."""
+"""An app with a single table, for tests of `RowTable`."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from mqtui.ui.widgets.row_table import RowTable
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class Row:
     """A row: `wrong` is how wrong it is, `size` may not be known."""
 
     name: str
     size: int | None = 0
     wrong: int = 0
 
-    def sized(self, size: int | None) -> Thing:
+    def sized(self, size: int | None) -> Row:
         return replace(self, size=size)
 
 
-class Things:
+class RowsRenderer:
     """How things stand in a list."""
 
     columns = (
@@ -39,39 +39,39 @@ class Things:
         Column("more", "MORE", 14, priority=3),
     )
 
-    def id(self, item: Thing) -> Hashable:
+    def id(self, item: Row) -> Hashable:
         return item.name
 
-    def cells(self, item: Thing) -> Sequence[Cell]:
+    def cells(self, item: Row) -> Sequence[Cell]:
         shown = "?" if item.size is None else f"{item.size:,}"
         return (item.name, ""), (shown, "lag"), ("note", "muted"), ("more", "muted")
 
-    def sign(self, item: Thing) -> Cell:
+    def sign(self, item: Row) -> Cell:
         return ("†", "dead") if item.wrong > 1 else ("▲", "warn") if item.wrong else (" ", "")
 
-    def severity(self, item: Thing) -> int:
+    def severity(self, item: Row) -> int:
         return item.wrong
 
-    def text(self, item: Thing) -> str:
+    def text(self, item: Row) -> str:
         return f"{item.name} thing"
 
-    def value(self, item: Thing, key: str) -> Any:
+    def value(self, item: Row, key: str) -> Any:
         return {"name": item.name, "size": item.size}.get(key)
 
 
-def things(count: int) -> list[Thing]:
-    return [Thing(f"thing-{number:06d}", number) for number in range(count)]
+def rows(count: int) -> list[Row]:
+    return [Row(f"thing-{number:06d}", number) for number in range(count)]
 
 
-class Bench(App[None]):
-    """The list, and what it told."""
+class ListApp(App[None]):
+    """The table, and the messages it posted."""
 
-    def __init__(self, items: Sequence[Thing] = (), *, with_divider: bool = True) -> None:
+    def __init__(self, items: Sequence[Row] = (), *, with_divider: bool = True) -> None:
         self._themes = theme.load()
         super().__init__()
         self.register_theme(self._themes.known[theme.DEFAULT].textual())
         self.theme = theme.DEFAULT
-        self.table: RowTable[Thing] = RowTable(Things(), with_divider=with_divider)
+        self.table: RowTable[Row] = RowTable(RowsRenderer(), with_divider=with_divider)
         self.items = items
         self.highlighted: list[str | None] = []
         self.opened: list[str] = []
@@ -120,11 +120,11 @@ class Bench(App[None]):
 
 
 @asynccontextmanager
-async def bench(
-    items: Sequence[Thing] = (), *, with_divider: bool = True, size: tuple[int, int] = (80, 24)
-) -> AsyncIterator[tuple[Bench, Pilot[None]]]:
+async def list_app(
+    items: Sequence[Row] = (), *, with_divider: bool = True, size: tuple[int, int] = (80, 24)
+) -> AsyncIterator[tuple[ListApp, Pilot[None]]]:
     """A list of these things on a screen of that size."""
-    app = Bench(items, with_divider=with_divider)
+    app = ListApp(items, with_divider=with_divider)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
         yield app, pilot

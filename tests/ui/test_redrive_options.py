@@ -17,9 +17,9 @@ from mqtui.services.redrive.request import CanaryStages, RedriveRequest
 from mqtui.ui.screens.redrive import options_form
 from mqtui.ui.screens.redrive.review import PlanReviewScreen
 from tests.ui.driver import at_console
+from tests.ui.interrupted_runs import LETTERS, InterruptedRuns
+from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs
 from tests.ui.memory_shop import MemoryShop
-from tests.ui.runs_ground import LETTERS, RunsGround
-from tests.ui.runs_ground import runs_ground as runs_ground
 
 NOW = datetime(2026, 11, 28, 23, 0, tzinfo=UTC)
 DLQ = Ref(Kind.TOPIC, "orders.DLQ")
@@ -84,9 +84,9 @@ def test_a_stop_needs_a_watch() -> None:
     assert fault.value.key == "stop_at"
 
 
-async def test_the_plan_follows_its_terms(runs_ground: RunsGround) -> None:
+async def test_the_plan_follows_its_terms(interrupted_runs: InterruptedRuns) -> None:
     """`E` opens the terms, the command beside follows each field, `ctrl+r` shows the plan they make."""
-    async with at_console(runs_ground.console("shop")) as user:
+    async with at_console(interrupted_runs.console("shop")) as user:
         await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
         await (
             user.sees("Start with 1")
@@ -94,26 +94,26 @@ async def test_the_plan_follows_its_terms(runs_ground: RunsGround) -> None:
             .is_at("RedriveOptionsScreen")
             .sees("Terms of the redrive", "--canary 1,10")
         )
-        form = user.place.query_one("Form")
-        await user.does(lambda: form.query_one("#field-limit").focus()).types("2").sees("--limit 2")
-        await user.does(lambda: form.query_one("#field-first").focus()).presses("ctrl+u").sees_no("--canary")
+        form = user.screen.query_one("Form")
+        await user.then_calls(lambda: form.query_one("#field-limit").focus()).types("2").sees("--limit 2")
+        await user.then_calls(lambda: form.query_one("#field-first").focus()).presses("ctrl+u").sees_no("--canary")
         await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("redrive 2 letters", "Start with all at once")
         await user.presses("y").until(lambda: "--limit 2" in user.console.clipboard, "has the command")
-        assert runs_ground.left == LETTERS
+        assert interrupted_runs.left == LETTERS
         await user.presses("enter").types("shop").presses("enter").is_at("RunScreen").sees("2 of 2")
-    assert runs_ground.left == LETTERS - 2
+    assert interrupted_runs.left == LETTERS - 2
 
 
-async def test_faults_stand_under_their_field_and_esc_leaves_the_plan(runs_ground: RunsGround) -> None:
+async def test_faults_stand_under_their_field_and_esc_leaves_the_plan(interrupted_runs: InterruptedRuns) -> None:
     """A term that can't be, a destination that is not there: nothing goes back to the plan."""
-    async with at_console(runs_ground.console("shop")) as user:
+    async with at_console(interrupted_runs.console("shop")) as user:
         await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
         await user.sees("Start with 1").presses("E").is_at("RedriveOptionsScreen")
-        form = user.place.query_one("Form")
-        await user.does(lambda: form.query_one("#field-rate").focus()).types("fast").sees("Not a number: 'fast'")
-        await user.presses("ctrl+r").reads_in_line("Not a number").is_at("RedriveOptionsScreen")
-        await user.presses("ctrl+u").does(lambda: form.query_one("#field-to").focus()).types("nowhere")
-        await user.presses("ctrl+r").reads_in_line("nowhere").is_at("RedriveOptionsScreen")
+        form = user.screen.query_one("Form")
+        await user.then_calls(lambda: form.query_one("#field-rate").focus()).types("fast").sees("Not a number: 'fast'")
+        await user.presses("ctrl+r").reads_in_prompt("Not a number").is_at("RedriveOptionsScreen")
+        await user.presses("ctrl+u").then_calls(lambda: form.query_one("#field-to").focus()).types("nowhere")
+        await user.presses("ctrl+r").reads_in_prompt("nowhere").is_at("RedriveOptionsScreen")
         await user.presses("esc").is_at("PlanReviewScreen").sees("Start with 1").sees_no("nowhere")
 
 
@@ -122,33 +122,33 @@ async def test_a_refused_risk_is_let_through_by_its_name(shop: MemoryShop) -> No
     shop.profiles()
     shop.rabbitmq.queues["work.invoices.dlq"].consumers.append("somebody")
     async with at_console(shop.console("dev")) as user:
-        await user.on_row("orders.DLQ").sees("work.invoices.dlq").walks_to("work.invoices.dlq").presses("R")
+        await user.on_row("orders.DLQ").sees("work.invoices.dlq").moves_to("work.invoices.dlq").presses("R")
         await (
             user.is_at("PlanReviewScreen")
             .sees("nothing can be started like this")
-            .reads_in_line("E, and let shared through")
+            .reads_in_prompt("E, and let shared through")
         )
         await (
             user.presses("enter")
-            .reads_in_line("has consumers")
+            .reads_in_prompt("has consumers")
             .is_at("PlanReviewScreen")
             .presses("E")
             .is_at("RedriveOptionsScreen")
         )
-        form = user.place.query_one("Form")
-        await user.does(lambda: form.query_one("#field-shared").focus()).types("yes").sees("--yes-shared")
-        await user.does(lambda: form.query_one("#field-allow").focus()).types("shared").sees("--allow shared")
+        form = user.screen.query_one("Form")
+        await user.then_calls(lambda: form.query_one("#field-shared").focus()).types("yes").sees("--yes-shared")
+        await user.then_calls(lambda: form.query_one("#field-allow").focus()).types("shared").sees("--allow shared")
         await user.presses("ctrl+r").is_at("PlanReviewScreen").sees("Start with 1").presses("enter").is_at("RunScreen")
         await user.sees("moved 1")
 
 
-async def test_a_plan_is_saved_for_the_command_line(runs_ground: RunsGround, tmp_path: Path) -> None:
+async def test_a_plan_is_saved_for_the_command_line(interrupted_runs: InterruptedRuns, tmp_path: Path) -> None:
     """`x` writes what `--plan FILE` compares with: the plan by its hash."""
     file = tmp_path / "plan.json"
-    async with at_console(runs_ground.console("shop")) as user:
+    async with at_console(interrupted_runs.console("shop")) as user:
         await user.is_at("DestinationsScreen").presses("3").on_row("orders.DLQ").presses("R").is_at("PlanReviewScreen")
-        await user.sees("Start with 1").presses("x").until(lambda: user.place.prompt_line.is_asking, "is asked")
-        await user.presses("ctrl+u").types(str(file)).presses("enter").reads_in_line("1 plan,")
-        assert isinstance(user.place, PlanReviewScreen)
-        assert user.place.planned is not None
-        assert json.loads(file.read_bytes())["hash"] == user.place.planned.plan.hash
+        await user.sees("Start with 1").presses("x").until(lambda: user.screen.prompt_line.is_asking, "is asked")
+        await user.presses("ctrl+u").types(str(file)).presses("enter").reads_in_prompt("1 plan,")
+        assert isinstance(user.screen, PlanReviewScreen)
+        assert user.screen.planned is not None
+        assert json.loads(file.read_bytes())["hash"] == user.screen.planned.plan.hash

@@ -33,7 +33,7 @@ async def test_a_theme_that_is_gone_is_the_default(shop: MemoryShop) -> None:
 async def test_the_cursor_starts_on_the_profile_used_last(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("prod-mq").presses("enter").sees("work.invoices.dlq")
+        await user.moves_to("prod-mq").presses("enter").sees("work.invoices.dlq")
         await user.until(lambda: "prod-mq" in ui_state.load().used, "it is kept").presses("0").sees("now")
     async with at_console(shop.console()) as user:
         await user.is_at("HomeScreen").on_row("prod-mq").sees("USED", "WHERE", "prod:5672")

@@ -10,9 +10,9 @@ from mqtui.ui.widgets.form import Form
 from mqtui.ui.widgets.large_text_area import LargeTextArea
 from mqtui.ui.widgets.prompt_line import PromptInput
 from tests.ui.driver import at_console
+from tests.ui.interrupted_runs import LETTERS, InterruptedRuns
+from tests.ui.interrupted_runs import interrupted_runs as interrupted_runs
 from tests.ui.memory_shop import MemoryShop
-from tests.ui.runs_ground import LETTERS, RunsGround
-from tests.ui.runs_ground import runs_ground as runs_ground
 
 MEGABYTE = 1 << 20
 SOON = 2.0
@@ -22,7 +22,7 @@ SOON = 2.0
 async def test_keys_typed_before_a_review_is_painted_are_thrown_away(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("dev").presses("enter", "2").walks_to("settle")
+        await user.moves_to("dev").presses("enter", "2").moves_to("settle")
         await user.presses("enter").sees("42, all read")
         early = [Key("enter", "\r") for _ in range(3)]
         await user.presses("A").is_at("ConfirmPlanScreen")
@@ -30,12 +30,12 @@ async def test_keys_typed_before_a_review_is_painted_are_thrown_away(shop: Memor
             user.console.post_message(key)
         await user.pilot.pause()
         await user.is_at("ConfirmPlanScreen").sees("nothing has happened yet", "acknowledge 42")
-        assert not user.place.prompt_line.is_asking
-        await user.presses("enter").until(lambda: user.place.prompt_line.is_asking, "is asked for the name")
+        assert not user.screen.prompt_line.is_asking
+        await user.presses("enter").until(lambda: user.screen.prompt_line.is_asking, "is asked for the name")
 
 
-async def test_keys_typed_while_a_plan_is_made_start_nothing(runs_ground: RunsGround) -> None:
-    async with at_console(runs_ground.console("shop")) as user:
+async def test_keys_typed_while_a_plan_is_made_start_nothing(interrupted_runs: InterruptedRuns) -> None:
+    async with at_console(interrupted_runs.console("shop")) as user:
         await user.is_at("DestinationsScreen").presses("3").sees("orders.DLQ")
         early = [Key("enter", "\r"), *(Key(sign, sign) for sign in "shop"), Key("enter", "\r")]
         await user.presses("R").is_at("PlanReviewScreen").sees("Start with 1")
@@ -43,14 +43,14 @@ async def test_keys_typed_while_a_plan_is_made_start_nothing(runs_ground: RunsGr
             user.console.post_message(key)
         await user.pilot.pause()
         await user.is_at("PlanReviewScreen").sees("nothing has happened yet")
-        assert runs_ground.left == LETTERS
+        assert interrupted_runs.left == LETTERS
 
 
 async def test_a_megabyte_is_pasted_into_the_value(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishScreen")
-        area = user.place.query_one("#field-value", LargeTextArea)
+        await user.moves_to("dev").presses("enter").moves_to("orders").presses("P").is_at("PublishScreen")
+        area = user.screen.query_one("#field-value", LargeTextArea)
         area.focus()
         await user.pilot.pause()
         began = monotonic()
@@ -68,11 +68,11 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
     """Esc leaves the form, and it opens again as it was; another destination has one of its own."""
 
     def typed() -> dict[str, str]:
-        form = user.place.query_one(Form)
+        form = user.screen.query_one(Form)
         return {name: text for name, text in form.values().items() if text}
 
     async with at_console(dev.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("P").is_at("PublishScreen")
+        await user.moves_to("dev").presses("enter").moves_to("orders").presses("P").is_at("PublishScreen")
         await user.types("u7").presses("tab", "tab", "tab").types("one").presses("enter").types("two")
         await user.until(lambda: "one\ntwo" in typed().values(), "has typed")
         before = typed()
@@ -83,7 +83,7 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
             user.presses("esc")
             .is_at("DestinationsScreen")
             .presses("g")
-            .walks_to("payments")
+            .moves_to("payments")
             .presses("P")
             .is_at("PublishScreen")
         )
@@ -93,14 +93,14 @@ async def test_c90_what_was_typed_for_a_destination_is_kept_until_it_is_sent(dev
 async def test_a_paste_into_the_line_comes_once(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.is_at("HomeScreen").presses("slash").until(lambda: user.place.prompt_line.is_asking, "is asked")
+        await user.is_at("HomeScreen").presses("slash").until(lambda: user.screen.prompt_line.is_asking, "is asked")
         user.console.post_message(Paste("prod"))
-        await user.until(lambda: user.place.query_one(PromptInput).value == "prod", "has it once")
+        await user.until(lambda: user.screen.query_one(PromptInput).value == "prod", "has it once")
 
 
 async def test_a_destination_is_followed_from_the_list(shop: MemoryShop) -> None:
     shop.profiles()
     async with at_console(shop.console()) as user:
-        await user.walks_to("dev").presses("enter").walks_to("orders").presses("t").is_at("MessagesScreen")
-        await user.sees("following").does(shop.order).sees(str(shop.order()))
-        await user.presses("1", "g").walks_to("work.invoices.dlq").presses("t").reads_in_line("can't be followed")
+        await user.moves_to("dev").presses("enter").moves_to("orders").presses("t").is_at("MessagesScreen")
+        await user.sees("following").then_calls(shop.order).sees(str(shop.order()))
+        await user.presses("1", "g").moves_to("work.invoices.dlq").presses("t").reads_in_prompt("can't be followed")
