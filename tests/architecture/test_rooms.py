@@ -64,6 +64,16 @@ def test_names_are_of_the_trade() -> None:
     assert empty == []
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """A name of a public class says which one is meant, wherever it is read."""
+    homes: dict[str, list[str]] = {}
+    for path in modules():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes.setdefault(node.name, []).append(shown(path))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
 def is_adapter(path: Path) -> bool:
     return any(folder in path.parents for folder in ADAPTERS)
 
