@@ -141,8 +141,6 @@ class KafkaSide:
 
 def _headers(topic: str) -> list[tuple[str, str | bytes | None]]:
     """Spring's headers, without the stack trace: several KB a letter would measure the disk."""
-    delivery = FailedRecord(
-        topic, 0, 0, int(time.time() * 1000), "payments", "shop.Payments.charge(java.lang.String)"
-    )
+    delivery = FailedRecord(topic, 0, 0, int(time.time() * 1000), "payments", "shop.Payments.charge(java.lang.String)")
     headers = dead_letter_headers(delivery, card_declined(51))
     return [(name, value) for name, value in headers if not name.endswith("stacktrace")]
